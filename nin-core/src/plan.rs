@@ -1,0 +1,333 @@
+//! What a network takes: shapes, parameters, multiplications and memory, all from its architecture line.
+//!
+//! Everything here is `const`: a firmware sizes its buffers and checks its budgets while it compiles, and the
+//! trainer prints the same numbers. What the plan says is what the engine uses; nothing else states a size.
+
+use crate::spec::{MAX_STAGES, Shape, Spec, Stage, Window, stage_parameters};
+
+/// Pixels that a block carries through all its layers at once: its weights are read once a tile.
+pub const TILE: usize = 4;
+
+/// How the weights are stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum WeightType {
+    /// 32-bit floats.
+    F32,
+    /// 16-bit floats (IEEE 754 binary16), widened exactly when used; biases stay 32-bit.
+    F16,
+}
+
+impl WeightType {
+    /// Bytes of one stored weight.
+    pub const fn bytes(self) -> usize {
+        match self {
+            WeightType::F32 => 4,
+            WeightType::F16 => 2,
+        }
+    }
+
+    /// The name in a model file, on the command line and in reports: `f32` or `f16`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            WeightType::F32 => "f32",
+            WeightType::F16 => "f16",
+        }
+    }
+}
+
+/// One layer with or without weights: what a layer summary has a line for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Layer {
+    /// Which of [`Spec::stages`] it belongs to.
+    pub stage: usize,
+    /// What it does.
+    pub kind: LayerKind,
+    /// Shape it reads.
+    pub input: Shape,
+    /// Shape it makes.
+    pub output: Shape,
+    /// Whether a ReLU follows.
+    pub relu: bool,
+}
+
+/// What a [`Layer`] does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LayerKind {
+    /// A convolution with bias; 1×1 ones have `Window { kernel: 1, stride: 1, padding: 0 }`.
+    Convolution(Window),
+    /// Maximum pooling.
+    MaxPool(Window),
+    /// Average pooling.
+    AvgPool(Window),
+    /// Dropout; nothing on the device.
+    Dropout,
+    /// Global average.
+    GlobalAverage,
+    /// A fully connected layer with bias.
+    Full,
+}
+
+impl Layer {
+    /// Inputs that one output sums over: the columns of the weight matrix; 0 for a layer without weights.
+    /// They are ordered rows, columns, channels (channels last).
+    pub const fn fan_in(&self) -> usize {
+        match self.kind {
+            LayerKind::Convolution(window) => {
+                window.kernel as usize * window.kernel as usize * self.input.channels as usize
+            }
+            LayerKind::Full => self.input.len(),
+            _ => 0,
+        }
+    }
+
+    /// Whether the layer has weights and biases.
+    pub const fn has_weights(&self) -> bool {
+        matches!(self.kind, LayerKind::Convolution(_) | LayerKind::Full)
+    }
+
+    /// Weights, without biases: outputs × fan-in.
+    pub const fn weights(&self) -> usize {
+        self.fan_in() * self.output.channels as usize
+    }
+
+    /// Weights and biases.
+    pub const fn parameters(&self) -> usize {
+        match self.has_weights() {
+            true => self.weights() + self.output.channels as usize,
+            false => 0,
+        }
+    }
+
+    /// Multiply-accumulates for one image (padding counted, as is the custom).
+    pub const fn macs(&self) -> u64 {
+        self.weights() as u64 * self.output.pixels() as u64
+    }
+}
+
+/// Working memory of the streaming engine, in values (one activation each; 4 bytes in the float engines).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Memory {
+    /// Rows kept between stages: convolution lines and pooled rows in progress.
+    pub lines: usize,
+    /// One tile of pixels on its way through a block.
+    pub scratch: usize,
+    /// Accumulators of the head: averages, fully connected layers, logits.
+    pub head: usize,
+}
+
+impl Memory {
+    /// Everything together.
+    pub const fn total(&self) -> usize {
+        self.lines + self.scratch + self.head
+    }
+}
+
+/// A network's resources; see the [module](self).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Plan {
+    spec: Spec,
+    shapes: [Shape; MAX_STAGES + 1],
+}
+
+impl Plan {
+    /// Plans a network.
+    pub const fn new(spec: Spec) -> Plan {
+        let mut shapes = [spec.input(); MAX_STAGES + 1];
+        let mut i = 0;
+        while i < spec.stages().len() {
+            shapes[i + 1] = match spec.stages()[i].output(shapes[i]) {
+                Some(shape) => shape,
+                None => panic!("a parsed line has stages that fit"),
+            };
+            i += 1;
+        }
+        Plan { spec, shapes }
+    }
+
+    /// The architecture.
+    pub const fn spec(&self) -> &Spec {
+        &self.spec
+    }
+
+    /// Shape of the input of stage `index`; at the number of stages, the shape of the logits.
+    pub const fn shape(&self, index: usize) -> Shape {
+        self.shapes[index]
+    }
+
+    /// How many classes the network tells apart.
+    pub const fn classes(&self) -> usize {
+        self.shapes[self.spec.stages().len()].channels as usize
+    }
+
+    /// Every layer in order, dropout included: the layer summary.
+    pub fn layers(&self) -> impl Iterator<Item = Layer> + Clone + '_ {
+        (0..self.spec.stages().len()).flat_map(move |stage| (0..).map_while(move |step| self.layer(stage, step)))
+    }
+
+    /// Layer `step` of stage `stage`, or `None` past its last.
+    pub const fn layer(&self, stage: usize, step: usize) -> Option<Layer> {
+        let (input, output) = (self.shapes[stage], self.shapes[stage + 1]);
+        let whole = Layer { stage, kind: LayerKind::Dropout, input, output, relu: false };
+        let (widths, first) = match &self.spec.stages()[stage] {
+            Stage::Block(window, widths) => (widths.as_slice(), LayerKind::Convolution(*window)),
+            Stage::Full(widths) => (widths.as_slice(), LayerKind::Full),
+            _ if step > 0 => return None,
+            Stage::MaxPool(window) => return Some(Layer { kind: LayerKind::MaxPool(*window), ..whole }),
+            Stage::AvgPool(window) => return Some(Layer { kind: LayerKind::AvgPool(*window), ..whole }),
+            Stage::Dropout(_) => return Some(whole),
+            Stage::GlobalAverage => return Some(Layer { kind: LayerKind::GlobalAverage, ..whole }),
+        };
+        if step >= widths.len() {
+            return None;
+        }
+        let full = matches!(first, LayerKind::Full);
+        let kind = match (step, full) {
+            (0, _) => first,
+            (_, true) => LayerKind::Full,
+            (_, false) => LayerKind::Convolution(Window { kernel: 1, stride: 1, padding: 0 }),
+        };
+        let input = if step == 0 { input } else { Shape { channels: widths[step - 1], ..output } };
+        let relu = !full || step + 1 < widths.len() || self.next(stage).is_some();
+        Some(Layer { stage, kind, input, output: Shape { channels: widths[step], ..output }, relu })
+    }
+
+    /// Weights and biases of the whole network.
+    pub const fn parameters(&self) -> usize {
+        let mut parameters = 0;
+        let mut i = 0;
+        while i < self.spec.stages().len() {
+            parameters += stage_parameters(&self.spec.stages()[i], self.shapes[i]) as usize;
+            i += 1;
+        }
+        parameters
+    }
+
+    /// Multiply-accumulates for one image.
+    pub const fn macs(&self) -> u64 {
+        let mut macs = 0u64;
+        let mut stage = 0;
+        while stage < self.spec.stages().len() {
+            let mut step = 0;
+            while let Some(layer) = self.layer(stage, step) {
+                macs += layer.macs();
+                step += 1;
+            }
+            stage += 1;
+        }
+        macs
+    }
+
+    /// Working memory when an image streams through row by row.
+    pub const fn memory(&self) -> Memory {
+        let mut memory = Memory { lines: 0, scratch: 0, head: 0 };
+        let mut stage = 0;
+        while stage < self.spec.stages().len() {
+            memory.lines += self.ring(stage) * self.shapes[stage].row();
+            memory.head += self.head(stage);
+            let [a, b] = self.tiles(stage);
+            if a + b > memory.scratch {
+                memory.scratch = a + b;
+            }
+            stage += 1;
+        }
+        memory
+    }
+
+    /// Values that layer-by-layer execution needs at once: the largest sum of a layer's input and output maps.
+    pub const fn layer_by_layer(&self) -> usize {
+        let mut most = 0;
+        let mut stage = 0;
+        while stage < self.spec.stages().len() {
+            let mut step = 0;
+            while let Some(layer) = self.layer(stage, step) {
+                let both = layer.input.len() + layer.output.len();
+                if !matches!(layer.kind, LayerKind::Dropout) && both > most {
+                    most = both;
+                }
+                step += 1;
+            }
+            stage += 1;
+        }
+        most
+    }
+
+    /// The stage after `stage` that does something on the device, if any.
+    pub const fn next(&self, stage: usize) -> Option<usize> {
+        let mut next = stage + 1;
+        while next < self.spec.stages().len() {
+            if !matches!(self.spec.stages()[next], Stage::Dropout(_)) {
+                return Some(next);
+            }
+            next += 1;
+        }
+        None
+    }
+
+    /// The stage before `stage` that does something on the device, if any.
+    const fn previous(&self, stage: usize) -> Option<&Stage> {
+        let mut previous = stage;
+        while previous > 0 {
+            previous -= 1;
+            if !matches!(self.spec.stages()[previous], Stage::Dropout(_)) {
+                return Some(&self.spec.stages()[previous]);
+            }
+        }
+        None
+    }
+
+    /// Rows of its input that stage `stage` keeps.
+    ///
+    /// A block keeps as many as its kernel is high. Rows that a pool before it still gathers stand in the same
+    /// ring: one less than the windows that overlap, since the newest finished row is one of them. Stages that
+    /// need no lines of their own keep just those rows, or one row of the image if they are the first.
+    pub const fn ring(&self, stage: usize) -> usize {
+        let gathered = match self.previous(stage) {
+            Some(Stage::MaxPool(window) | Stage::AvgPool(window)) => window.overlap(),
+            Some(_) => 0,
+            None => 1,
+        };
+        let rows = match &self.spec.stages()[stage] {
+            Stage::Dropout(_) => 0,
+            Stage::Block(window, _) => window.kernel as usize + gathered.saturating_sub(1),
+            _ => gathered,
+        };
+        let most = self.shapes[stage].rows as usize;
+        if rows < most { rows } else { most }
+    }
+
+    /// Accumulators of a head stage.
+    pub(crate) const fn head(&self, stage: usize) -> usize {
+        match &self.spec.stages()[stage] {
+            Stage::GlobalAverage => self.shapes[stage].channels as usize,
+            Stage::Full(widths) => {
+                let widths = widths.as_slice();
+                let mut sum = 0;
+                let mut i = 0;
+                while i < widths.len() {
+                    sum += widths[i] as usize;
+                    i += 1;
+                }
+                sum
+            }
+            _ => 0,
+        }
+    }
+
+    /// Values in the two tiles that the layers of a block write in turn.
+    pub(crate) const fn tiles(&self, stage: usize) -> [usize; 2] {
+        let mut tiles = [0; 2];
+        if let Stage::Block(_, widths) = &self.spec.stages()[stage] {
+            let widths = widths.as_slice();
+            let mut i = 0;
+            while i < widths.len() {
+                let values = TILE * widths[i] as usize;
+                if values > tiles[i % 2] {
+                    tiles[i % 2] = values;
+                }
+                i += 1;
+            }
+        }
+        tiles
+    }
+}

@@ -1,0 +1,86 @@
+//! Architectures with a name.
+
+use crate::spec::Spec;
+
+/// An architecture with a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Preset {
+    /// The name.
+    pub name: &'static str,
+    /// Its architecture line.
+    pub line: &'static str,
+    /// Where it comes from, in one sentence.
+    pub about: &'static str,
+}
+
+/// All presets.
+///
+/// The family `nin-11`, `nin-16`, `nin-19` answers the book's last exercise: it is VGG-11, -16 and -19 with NiN's
+/// two ideas. Each of VGG's five stages of n 3×3 convolutions (1, 1, 2, 2, 2 of them in VGG-11; 2, 2, 3, 3, 3 in
+/// VGG-16; 2, 2, 4, 4, 4 in VGG-19; with 64, 128, 256, 512, 512 channels) becomes one block, whose first
+/// convolution is 3×3 and whose others are 1×1; and VGG's three fully connected layers become a last block of
+/// three layers that ends in the classes, and a global average. So the name still counts the layers with weights.
+pub const PRESETS: &[Preset] = &[
+    Preset {
+        name: "d2l",
+        line: "1x224x224 nin11/4:96,96,96 max3/2 nin5+2:256,256,256 max3/2 nin3+1:384,384,384 max3/2 drop0.5 nin3+1:10,10,10 gap",
+        about: "the network of Dive into Deep Learning, section NiN",
+    },
+    Preset {
+        name: "nin-cifar10",
+        line: "3x32x32 nin5+2:192,160,96 max3/2+1 drop0.5 nin5+2:192,192,192 max3/2+1 drop0.5 nin3+1:192,192,10 gap",
+        about: "the paper's network for CIFAR-10 (Lin, Chen, Yan 2013, section 4)",
+    },
+    Preset {
+        name: "nin-imagenet",
+        line: "3x227x227 nin11/4:96,96,96 max3/2 nin5+2:256,256,256 max3/2 nin3+1:384,384,384 max3/2 drop0.5 nin3+1:1024,1024,1000 gap",
+        about: "the paper's authors' network for ImageNet, 7.6 million parameters",
+    },
+    Preset {
+        name: "fashion",
+        line: "1x28x28 nin5+2:32,32,32 max3/2 nin3+1:48,48,48 max3/2 nin3+1:64,64,64 nin3+1:10,10,10 gap",
+        about: "for 28×28 grey images on a board: 64 thousand parameters",
+    },
+    Preset {
+        name: "fashion-tiny",
+        line: "1x28x28 nin5+2:12,12,12 max3/2 nin3+1:16,16,16 max3/2 nin3+1:20,20,10 gap",
+        about: "for the smallest boards: 8 thousand parameters",
+    },
+    Preset {
+        name: "nin-11",
+        line: "3x224x224 nin3+1:64 max2/2 nin3+1:128 max2/2 nin3+1:256,256 max2/2 nin3+1:512,512 max2/2 nin3+1:512,512 max2/2 drop0.5 nin3+1:512,512,1000 gap",
+        about: "VGG-11's plan in NiN blocks",
+    },
+    Preset {
+        name: "nin-16",
+        line: "3x224x224 nin3+1:64,64 max2/2 nin3+1:128,128 max2/2 nin3+1:256,256,256 max2/2 nin3+1:512,512,512 max2/2 nin3+1:512,512,512 max2/2 drop0.5 nin3+1:512,512,1000 gap",
+        about: "VGG-16's plan in NiN blocks",
+    },
+    Preset {
+        name: "nin-19",
+        line: "3x224x224 nin3+1:64,64 max2/2 nin3+1:128,128 max2/2 nin3+1:256,256,256,256 max2/2 nin3+1:512,512,512,512 max2/2 nin3+1:512,512,512,512 max2/2 drop0.5 nin3+1:512,512,1000 gap",
+        about: "VGG-19's plan in NiN blocks",
+    },
+];
+
+impl Spec {
+    /// The preset of that name, if there is one.
+    pub const fn preset(name: &str) -> Option<Spec> {
+        let mut i = 0;
+        while i < PRESETS.len() {
+            if same(PRESETS[i].name.as_bytes(), name.as_bytes()) {
+                return Some(Spec::new(PRESETS[i].line));
+            }
+            i += 1;
+        }
+        None
+    }
+}
+
+const fn same(a: &[u8], b: &[u8]) -> bool {
+    let mut i = 0;
+    while i < a.len() && i < b.len() && a[i] == b[i] {
+        i += 1;
+    }
+    i == a.len() && i == b.len()
+}

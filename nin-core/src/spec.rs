@@ -1,0 +1,658 @@
+//! The architecture line: one line of text that says what a network is.
+//!
+//! ```text
+//! 1x28x28 nin5+2:32,32,32 max3/2 nin3+1:48,48,48 max3/2 drop0.5 nin3+1:10,10,10 gap
+//! ```
+//!
+//! | word | meaning |
+//! | --- | --- |
+//! | `CxHxW` | the input: channels × rows × columns; stands first |
+//! | `ninK/S+P:a,b,c` | a block: a K×K convolution with stride S and padding P to `a` channels, then a 1×1 convolution for each further number, a ReLU after each; `/1` and `+0` may be left out |
+//! | `maxK/S+P` | maximum over K×K windows with stride S; `+0` may be left out |
+//! | `avgK/S+P` | average over K×K windows (padding counts as zeros, as in PyTorch by default) |
+//! | `dropP` | dropout with probability P, while training only |
+//! | `gap` | global average: one value a channel |
+//! | `fcA,B,…` | fully connected layers with a ReLU between them; after the line's last one there is none |
+//!
+//! A line ends in its head: `gap`, `fc…`, or `gap fc…`, where `drop` may stand between.
+//! Windows round down, as in PyTorch. The parser is a `const fn`: a device reads the line at compile time
+//! (a wrong one is a compile failure in words), the trainer at run time.
+
+use core::fmt;
+
+/// Most stages a line may have.
+pub const MAX_STAGES: usize = 24;
+/// Most numbers one `nin` or `fc` may list.
+pub const MAX_WIDTHS: usize = 6;
+
+/// The shape of one image or feature map: channels × rows × columns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Shape {
+    /// Channels of each pixel.
+    pub channels: u16,
+    /// Rows (height) in pixels.
+    pub rows: u16,
+    /// Columns (width) in pixels.
+    pub columns: u16,
+}
+
+impl Shape {
+    /// Values in the whole map: channels × rows × columns.
+    pub const fn len(self) -> usize {
+        self.pixels() * self.channels as usize
+    }
+
+    /// Whether the map holds no value; never so for a shape from a [`Spec`].
+    pub const fn is_empty(self) -> bool {
+        self.len() == 0
+    }
+
+    /// Pixels of the map: rows × columns.
+    pub const fn pixels(self) -> usize {
+        self.rows as usize * self.columns as usize
+    }
+
+    /// Values in one row: columns × channels.
+    pub const fn row(self) -> usize {
+        self.columns as usize * self.channels as usize
+    }
+}
+
+impl fmt::Display for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}x{}x{}", self.channels, self.rows, self.columns)
+    }
+}
+
+/// A square window that slides over a map: its size, step and border, in pixels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Window {
+    /// Rows and columns of the window; at least 1.
+    pub kernel: u8,
+    /// Pixels from one window to the next; at least 1.
+    pub stride: u8,
+    /// Pixels of padding on each side: zeros for a convolution or an average, nothing for a maximum.
+    pub padding: u8,
+}
+
+impl Window {
+    /// Windows along a side of `length` pixels, rounded down; `None` if not even one fits.
+    pub const fn count(self, length: u16) -> Option<u16> {
+        let padded = length as u32 + 2 * self.padding as u32;
+        if padded < self.kernel as u32 {
+            return None;
+        }
+        let count = (padded - self.kernel as u32) / self.stride as u32 + 1;
+        // Only an input near 65,535 pixels with padding can get here.
+        if count > u16::MAX as u32 { None } else { Some(count as u16) }
+    }
+
+    /// Most windows that lie over one pixel row: how many output rows are in progress at once.
+    pub const fn overlap(self) -> usize {
+        (self.kernel as usize).div_ceil(self.stride as usize)
+    }
+}
+
+/// The numbers after a `nin…:` or `fc`: output channels, layer by layer.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Widths {
+    len: u8,
+    values: [u16; MAX_WIDTHS],
+}
+
+impl Widths {
+    /// The numbers, first layer first; at least one.
+    pub const fn as_slice(&self) -> &[u16] {
+        self.values.split_at(self.len as usize).0
+    }
+
+    /// Output channels of the last layer.
+    pub const fn last(&self) -> u16 {
+        self.values[self.len as usize - 1]
+    }
+}
+
+impl fmt::Debug for Widths {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.as_slice().fmt(f)
+    }
+}
+
+/// A dropout probability, 0 ≤ p < 1, in steps of 1/10,000.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Rate(u16);
+
+impl Rate {
+    /// The probability.
+    pub fn value(self) -> f32 {
+        f32::from(self.0) / 10_000.0
+    }
+}
+
+impl fmt::Display for Rate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0 == 0 {
+            return f.write_str("0");
+        }
+        let (mut digits, mut places) = (self.0, 4);
+        while digits.is_multiple_of(10) {
+            digits /= 10;
+            places -= 1;
+        }
+        write!(f, "0.{digits:0places$}")
+    }
+}
+
+/// One word of the line after its input shape.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Stage {
+    /// `ninK/S+P:a,b,c`: a convolution, then 1×1 convolutions, a ReLU after each.
+    Block(Window, Widths),
+    /// `maxK/S+P`: maximum pooling.
+    MaxPool(Window),
+    /// `avgK/S+P`: average pooling.
+    AvgPool(Window),
+    /// `dropP`: dropout, while training only.
+    Dropout(Rate),
+    /// `gap`: global average pooling.
+    GlobalAverage,
+    /// `fcA,B,…`: fully connected layers.
+    Full(Widths),
+}
+
+impl Stage {
+    /// The shape this stage makes of `input`; `None` if its window does not fit.
+    pub const fn output(&self, input: Shape) -> Option<Shape> {
+        match self {
+            Stage::Block(window, widths) => windows(*window, input, widths.last()),
+            Stage::MaxPool(window) | Stage::AvgPool(window) => windows(*window, input, input.channels),
+            Stage::Dropout(_) => Some(input),
+            Stage::GlobalAverage => Some(Shape { channels: input.channels, rows: 1, columns: 1 }),
+            Stage::Full(widths) => Some(Shape { channels: widths.last(), rows: 1, columns: 1 }),
+        }
+    }
+}
+
+const fn windows(window: Window, input: Shape, channels: u16) -> Option<Shape> {
+    match (window.count(input.rows), window.count(input.columns)) {
+        (Some(rows), Some(columns)) => Some(Shape { channels, rows, columns }),
+        _ => None,
+    }
+}
+
+impl fmt::Display for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let numbers = |f: &mut fmt::Formatter<'_>, widths: &Widths| {
+            for (i, width) in widths.as_slice().iter().enumerate() {
+                write!(f, "{}{width}", if i == 0 { "" } else { "," })?;
+            }
+            Ok(())
+        };
+        let padding = |f: &mut fmt::Formatter<'_>, window: &Window| match window.padding {
+            0 => Ok(()),
+            padding => write!(f, "+{padding}"),
+        };
+        match self {
+            Stage::Block(window, widths) => {
+                write!(f, "nin{}", window.kernel)?;
+                if window.stride != 1 {
+                    write!(f, "/{}", window.stride)?;
+                }
+                padding(f, window)?;
+                f.write_str(":")?;
+                numbers(f, widths)
+            }
+            Stage::MaxPool(window) => {
+                write!(f, "max{}/{}", window.kernel, window.stride)?;
+                padding(f, window)
+            }
+            Stage::AvgPool(window) => {
+                write!(f, "avg{}/{}", window.kernel, window.stride)?;
+                padding(f, window)
+            }
+            Stage::Dropout(rate) => write!(f, "drop{rate}"),
+            Stage::GlobalAverage => f.write_str("gap"),
+            Stage::Full(widths) => {
+                f.write_str("fc")?;
+                numbers(f, widths)
+            }
+        }
+    }
+}
+
+/// A network's architecture: what the line says, checked. Every window fits and the line has its head.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Spec {
+    input: Shape,
+    len: u8,
+    stages: [Stage; MAX_STAGES],
+}
+
+impl Spec {
+    /// Reads a line in a constant: a wrong one fails the build and says why.
+    ///
+    /// ```
+    /// use nin_core::Spec;
+    /// const SPEC: Spec = Spec::new("1x28x28 nin5+2:32,32,32 max3/2 nin3+1:10,10,10 gap");
+    /// assert_eq!(SPEC.classes(), 10);
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If the line is wrong; use [`Spec::parse`] for a line from outside.
+    pub const fn new(line: &str) -> Spec {
+        match Spec::parse(line) {
+            Ok(spec) => spec,
+            Err(error) => {
+                let (text, len) = error.sentence();
+                match core::str::from_utf8(text.split_at(len).0) {
+                    Ok(text) => panic!("{}", text),
+                    Err(_) => panic!("wrong architecture line"),
+                }
+            }
+        }
+    }
+
+    /// Reads a line.
+    ///
+    /// # Errors
+    ///
+    /// [`SpecError`] names the column (from 1) where the line goes wrong, and what should stand there.
+    pub const fn parse(line: &str) -> Result<Spec, SpecError> {
+        let mut reader = Reader { bytes: line.as_bytes(), at: 0 };
+        reader.spec()
+    }
+
+    /// The shape of the input image.
+    pub const fn input(&self) -> Shape {
+        self.input
+    }
+
+    /// The stages, in order.
+    pub const fn stages(&self) -> &[Stage] {
+        self.stages.split_at(self.len as usize).0
+    }
+
+    /// How many classes the network tells apart: the channels of its last stage.
+    pub const fn classes(&self) -> usize {
+        let mut shape = self.input;
+        let mut i = 0;
+        while i < self.len as usize {
+            // A stage of a parsed spec always fits.
+            if let Some(output) = self.stages[i].output(shape) {
+                shape = output;
+            }
+            i += 1;
+        }
+        shape.channels as usize
+    }
+}
+
+impl fmt::Display for Spec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.input.fmt(f)?;
+        self.stages().iter().try_for_each(|stage| write!(f, " {stage}"))
+    }
+}
+
+impl fmt::Debug for Spec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Spec(\"{self}\")")
+    }
+}
+
+impl core::str::FromStr for Spec {
+    type Err = SpecError;
+
+    fn from_str(line: &str) -> Result<Spec, SpecError> {
+        Spec::parse(line)
+    }
+}
+
+/// Where an architecture line goes wrong, and why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SpecError {
+    /// Column of the line, counted in bytes from 1.
+    pub column: u16,
+    /// What is wrong, or what was expected there.
+    pub problem: &'static str,
+    /// For a stage that does not fit: the shape of its input.
+    pub input: Option<Shape>,
+}
+
+impl SpecError {
+    /// "architecture line, column N: problem" as bytes, for a constant's panic.
+    const fn sentence(&self) -> ([u8; 160], usize) {
+        let mut text = [0; 160];
+        let mut len = put(&mut text, 0, b"architecture line, column ");
+        let mut scale = 10_000;
+        while scale > 0 {
+            if self.column >= scale || scale == 1 {
+                len = put(&mut text, len, &[b'0' + (self.column / scale % 10) as u8]);
+            }
+            scale /= 10;
+        }
+        len = put(&mut text, len, b": ");
+        (text, put(&mut text, len, self.problem.as_bytes()))
+    }
+}
+
+const fn put(text: &mut [u8; 160], mut at: usize, part: &[u8]) -> usize {
+    let mut i = 0;
+    while i < part.len() && at < text.len() {
+        text[at] = part[i];
+        at += 1;
+        i += 1;
+    }
+    at
+}
+
+impl fmt::Display for SpecError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "column {}: {}", self.column, self.problem)?;
+        match self.input {
+            Some(input) => write!(f, " (its input is {input})"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl core::error::Error for SpecError {}
+
+const STAGE_EXPECTED: &str = "expected a stage: nin, max, avg, drop, gap or fc";
+const HEAD_EXPECTED: &str = "after gap or fc only drop and fc may follow";
+
+struct Reader<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+impl Reader<'_> {
+    const fn spec(&mut self) -> Result<Spec, SpecError> {
+        self.spaces();
+        let input = match self.shape() {
+            Ok(input) => input,
+            Err(error) => return Err(error),
+        };
+        let mut spec = Spec { input, len: 0, stages: [Stage::GlobalAverage; MAX_STAGES] };
+        let mut shape = input;
+        let mut parameters = 0u64;
+        // Where the head began, if it did; a dropout after it keeps it open.
+        let mut head = false;
+        loop {
+            let before = self.at;
+            self.spaces();
+            if self.at == self.bytes.len() {
+                break;
+            }
+            if self.at == before {
+                return self.error("expected a space");
+            }
+            let start = self.at;
+            let stage = match self.stage() {
+                Ok(stage) => stage,
+                Err(error) => return Err(error),
+            };
+            if spec.len as usize == MAX_STAGES {
+                self.at = start;
+                return self.error("at most 24 stages fit a line");
+            }
+            match stage {
+                Stage::GlobalAverage if !head => head = true,
+                Stage::Full(_) => head = true,
+                Stage::Dropout(_) => {}
+                _ if head => {
+                    self.at = start;
+                    return self.error(HEAD_EXPECTED);
+                }
+                _ => {}
+            }
+            let Some(output) = stage.output(shape) else {
+                return Err(SpecError {
+                    column: column(start),
+                    problem: "the window is larger than its padded input",
+                    input: Some(shape),
+                });
+            };
+            parameters += stage_parameters(&stage, shape);
+            if parameters > u32::MAX as u64 || output.len() as u64 > i32::MAX as u64 {
+                self.at = start;
+                return self.error("the network is too large: at most 4,294,967,295 parameters");
+            }
+            spec.stages[spec.len as usize] = stage;
+            spec.len += 1;
+            shape = output;
+        }
+        if !head {
+            return self.error("expected the head: gap, fc… or gap fc…");
+        }
+        Ok(spec)
+    }
+
+    const fn shape(&mut self) -> Result<Shape, SpecError> {
+        const EXPECTED: &str = "expected the input's shape: channels x rows x columns, like 1x28x28";
+        let channels = match self.number(u16::MAX, EXPECTED) {
+            Ok(number) => number,
+            Err(error) => return Err(error),
+        };
+        if !self.take(b'x') {
+            return self.error(EXPECTED);
+        }
+        let rows = match self.number(u16::MAX, EXPECTED) {
+            Ok(number) => number,
+            Err(error) => return Err(error),
+        };
+        if !self.take(b'x') {
+            return self.error(EXPECTED);
+        }
+        let columns = match self.number(u16::MAX, EXPECTED) {
+            Ok(number) => number,
+            Err(error) => return Err(error),
+        };
+        let shape = Shape { channels, rows, columns };
+        if shape.pixels() as u64 * channels as u64 > i32::MAX as u64 {
+            return self.error("the input is too large: at most 2,147,483,647 values");
+        }
+        Ok(shape)
+    }
+
+    const fn stage(&mut self) -> Result<Stage, SpecError> {
+        if self.word(b"nin") {
+            let window = match self.window(false) {
+                Ok(window) => window,
+                Err(error) => return Err(error),
+            };
+            if !self.take(b':') {
+                return self.error("expected `:` and the block's channels, like nin5+2:32,32,32");
+            }
+            match self.widths() {
+                Ok(widths) => Ok(Stage::Block(window, widths)),
+                Err(error) => Err(error),
+            }
+        } else if self.word(b"max") {
+            match self.window(true) {
+                Ok(window) => Ok(Stage::MaxPool(window)),
+                Err(error) => Err(error),
+            }
+        } else if self.word(b"avg") {
+            match self.window(true) {
+                Ok(window) => Ok(Stage::AvgPool(window)),
+                Err(error) => Err(error),
+            }
+        } else if self.word(b"drop") {
+            match self.rate() {
+                Ok(rate) => Ok(Stage::Dropout(rate)),
+                Err(error) => Err(error),
+            }
+        } else if self.word(b"gap") {
+            Ok(Stage::GlobalAverage)
+        } else if self.word(b"fc") {
+            match self.widths() {
+                Ok(widths) => Ok(Stage::Full(widths)),
+                Err(error) => Err(error),
+            }
+        } else {
+            self.error(STAGE_EXPECTED)
+        }
+    }
+
+    const fn window(&mut self, pool: bool) -> Result<Window, SpecError> {
+        let kernel = match self.number(255, "expected the window's size, 1 to 255") {
+            Ok(number) => number as u8,
+            Err(error) => return Err(error),
+        };
+        let stride = if self.take(b'/') {
+            match self.number(255, "expected a stride, 1 to 255") {
+                Ok(number) => number as u8,
+                Err(error) => return Err(error),
+            }
+        } else if pool {
+            return self.error("expected `/` and the pool's stride, like max3/2");
+        } else {
+            1
+        };
+        let mut padding = 0;
+        if self.take(b'+') {
+            let start = self.at;
+            padding = match self.digits(255, "expected the padding, 0 to 255") {
+                Ok(number) => number as u8,
+                Err(error) => return Err(error),
+            };
+            if pool && padding > kernel / 2 {
+                self.at = start;
+                return self.error("a pool's padding is at most half its window");
+            }
+            if padding >= kernel {
+                self.at = start;
+                return self.error("the padding must be smaller than the kernel");
+            }
+        }
+        Ok(Window { kernel, stride, padding })
+    }
+
+    const fn widths(&mut self) -> Result<Widths, SpecError> {
+        let mut widths = Widths { len: 0, values: [0; MAX_WIDTHS] };
+        loop {
+            if widths.len as usize == MAX_WIDTHS {
+                return self.error("at most 6 layers fit one stage");
+            }
+            widths.values[widths.len as usize] =
+                match self.number(u16::MAX, "expected a number of channels, 1 to 65535") {
+                    Ok(number) => number,
+                    Err(error) => return Err(error),
+                };
+            widths.len += 1;
+            if !self.take(b',') {
+                return Ok(widths);
+            }
+        }
+    }
+
+    const fn rate(&mut self) -> Result<Rate, SpecError> {
+        const EXPECTED: &str = "expected a probability below 1 with at most four decimals, like drop0.5";
+        let start = self.at;
+        let whole = match self.digits(0, EXPECTED) {
+            Ok(number) => number,
+            Err(_) => {
+                self.at = start;
+                return self.error(EXPECTED);
+            }
+        };
+        let mut rate = whole;
+        let mut scale = 10_000;
+        if self.take(b'.') {
+            while self.at < self.bytes.len() && self.bytes[self.at].is_ascii_digit() && scale > 1 {
+                scale /= 10;
+                rate += (self.bytes[self.at] - b'0') as u16 * scale;
+                self.at += 1;
+            }
+            if scale == 10_000 {
+                return self.error(EXPECTED);
+            }
+        }
+        Ok(Rate(rate))
+    }
+
+    /// A decimal number from 1 to `most`.
+    const fn number(&mut self, most: u16, expected: &'static str) -> Result<u16, SpecError> {
+        let start = self.at;
+        match self.digits(most, expected) {
+            Ok(0) => {
+                self.at = start;
+                self.error(expected)
+            }
+            other => other,
+        }
+    }
+
+    /// A decimal number from 0 to `most`.
+    const fn digits(&mut self, most: u16, expected: &'static str) -> Result<u16, SpecError> {
+        let start = self.at;
+        let mut value = 0u32;
+        while self.at < self.bytes.len() && self.bytes[self.at].is_ascii_digit() {
+            value = value * 10 + (self.bytes[self.at] - b'0') as u32;
+            if value > most as u32 {
+                self.at = start;
+                return self.error(expected);
+            }
+            self.at += 1;
+        }
+        if self.at == start {
+            return self.error(expected);
+        }
+        Ok(value as u16)
+    }
+
+    const fn spaces(&mut self) {
+        while self.at < self.bytes.len() && self.bytes[self.at].is_ascii_whitespace() {
+            self.at += 1;
+        }
+    }
+
+    const fn take(&mut self, byte: u8) -> bool {
+        let found = self.at < self.bytes.len() && self.bytes[self.at] == byte;
+        if found {
+            self.at += 1;
+        }
+        found
+    }
+
+    const fn word(&mut self, word: &[u8]) -> bool {
+        let start = self.at;
+        let mut i = 0;
+        while i < word.len() {
+            if !self.take(word[i]) {
+                self.at = start;
+                return false;
+            }
+            i += 1;
+        }
+        true
+    }
+
+    const fn error<T>(&self, problem: &'static str) -> Result<T, SpecError> {
+        Err(SpecError { column: column(self.at), problem, input: None })
+    }
+}
+
+const fn column(at: usize) -> u16 {
+    if at < u16::MAX as usize { at as u16 + 1 } else { u16::MAX }
+}
+
+/// Weights and biases of a stage on `input`.
+pub(crate) const fn stage_parameters(stage: &Stage, input: Shape) -> u64 {
+    let (widths, mut fan_in) = match stage {
+        Stage::Block(window, widths) => (widths, window.kernel as u64 * window.kernel as u64 * input.channels as u64),
+        Stage::Full(widths) => (widths, input.len() as u64),
+        _ => return 0,
+    };
+    let widths = widths.as_slice();
+    let mut parameters = 0;
+    let mut i = 0;
+    while i < widths.len() {
+        parameters += (fan_in + 1) * widths[i] as u64;
+        fan_in = widths[i] as u64;
+        i += 1;
+    }
+    parameters
+}
