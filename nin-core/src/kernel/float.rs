@@ -6,8 +6,13 @@ use super::Patch;
 use crate::format::private::LayerWeights;
 use crate::plan::{TILE, WeightType};
 
+#[cfg(all(target_arch = "arm", target_os = "none", target_abi = "eabihf"))]
+use super::cortex_m4f::Quad as Kernels;
+#[cfg(not(all(target_arch = "arm", target_os = "none", target_abi = "eabihf")))]
+use Sized as Kernels;
+
 /// A float type that weights are stored in.
-pub trait Stored: bytemuck::Pod {
+pub trait Stored: bytemuck::Pod + Kernels {
     /// Its name at run time.
     const TYPE: WeightType;
 
@@ -89,7 +94,7 @@ fn layer_by<W: Stored, const L: usize>(
             let alone = |sums: &mut [[f32; L]; TILE], p: usize, from: usize, to: usize| {
                 if from < to {
                     let x = &line[patch.at(p, from)..][..(to - from) * patch.channels];
-                    one(&mut sums[p], x, weights(from, to));
+                    sums::one(&mut sums[p], x, weights(from, to));
                 }
             };
             if together.is_empty() {
@@ -103,7 +108,7 @@ fn layer_by<W: Stored, const L: usize>(
             }
             let run = together.len() * patch.channels;
             let x = core::array::from_fn(|p| &line[patch.at(p, together.start)..][..run]);
-            tile(&mut sums, x, weights(together.start, together.end));
+            sums::tile(&mut sums, x, weights(together.start, together.end));
             for (p, &(_, to)) in valid.iter().enumerate() {
                 alone(&mut sums, p, together.end, to);
             }
@@ -117,28 +122,42 @@ fn layer_by<W: Stored, const L: usize>(
     }
 }
 
-/// Adds to the sums of one pixel: `weights` holds L outputs for each input in `x`.
-#[inline(always)]
-fn one<W: Stored, const L: usize>(sums: &mut [f32; L], x: &[f32], weights: &[W]) {
-    for (&x, weights) in x.iter().zip(weights.chunks_exact(L)) {
-        for (sum, weight) in sums.iter_mut().zip(weights) {
-            *sum += x * weight.widen();
+/// A float type's sums of products, for any number of outputs side by side.
+///
+/// `one` adds to the sums of one pixel, `tile` to those of a whole tile of pixels, whose inputs `x` are all as long;
+/// `weights` holds L outputs for each input.
+mod sums {
+    use super::{Stored, TILE};
+
+    #[inline(always)]
+    pub fn one<W: Stored, const L: usize>(sums: &mut [f32; L], x: &[f32], weights: &[W]) {
+        #[cfg(all(target_arch = "arm", target_os = "none", target_abi = "eabihf"))]
+        if let Ok(sums) = sums.as_mut_slice().try_into() {
+            return W::one(sums, x, weights);
+        }
+        for (&x, weights) in x.iter().zip(weights.chunks_exact(L)) {
+            for (sum, weight) in sums.iter_mut().zip(weights) {
+                *sum += x * weight.widen();
+            }
         }
     }
-}
 
-/// Adds to the sums of a whole tile of pixels, whose inputs `x` are all as long.
-#[inline(always)]
-fn tile<W: Stored, const L: usize>(sums: &mut [[f32; L]; TILE], x: [&[f32]; TILE], weights: &[W]) {
-    let [x0, x1, x2, x3] = x;
-    let x = x0.iter().zip(x1).zip(x2).zip(x3);
-    for ((((&x0, &x1), &x2), &x3), weights) in x.zip(weights.chunks_exact(L)) {
-        for (lane, weight) in weights.iter().enumerate() {
-            let weight = weight.widen();
-            sums[0][lane] += x0 * weight;
-            sums[1][lane] += x1 * weight;
-            sums[2][lane] += x2 * weight;
-            sums[3][lane] += x3 * weight;
+    #[inline(always)]
+    pub fn tile<W: Stored, const L: usize>(sums: &mut [[f32; L]; TILE], x: [&[f32]; TILE], weights: &[W]) {
+        #[cfg(all(target_arch = "arm", target_os = "none", target_abi = "eabihf"))]
+        if let Ok(sums) = sums.as_flattened_mut().try_into() {
+            return W::tile(sums, x, weights);
+        }
+        let [x0, x1, x2, x3] = x;
+        let x = x0.iter().zip(x1).zip(x2).zip(x3);
+        for ((((&x0, &x1), &x2), &x3), weights) in x.zip(weights.chunks_exact(L)) {
+            for (lane, weight) in weights.iter().enumerate() {
+                let weight = weight.widen();
+                sums[0][lane] += x0 * weight;
+                sums[1][lane] += x1 * weight;
+                sums[2][lane] += x2 * weight;
+                sums[3][lane] += x3 * weight;
+            }
         }
     }
 }
