@@ -71,7 +71,7 @@ fn random_networks_reach_the_corners() {
         let input = case.spec.input();
         see("non-square", input.rows != input.columns);
         see("one row or column", input.rows == 1 || input.columns == 1);
-        let stages: Vec<Stage> = case.spec.stages().iter().copied().collect();
+        let stages: Vec<Stage> = case.spec.stages().to_vec();
         for (i, stage) in stages.iter().enumerate() {
             let shape = plan.shape(i);
             see("one pixel", shape.pixels() == 1);
