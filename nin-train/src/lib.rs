@@ -6,6 +6,7 @@
 //! What happens to a network, in order: [`views`] says where each layer's parameters stand; [`safetensors`] exchanges
 //! them with PyTorch; [`export`] writes the model file that a device runs; [`report`] prints what a network takes.
 
+pub mod architecture;
 pub mod export;
 pub mod report;
 pub mod safetensors;

@@ -118,8 +118,18 @@ fn half_precision_is_widened() {
     );
     tensors.sort_by(|a, b| a.name.cmp(&b.name));
     assert_eq!(tensors[1].name, "net.0.0.weight");
-    tensors[1] = Made { dtype: Dtype::F16, data: f16::from_f32(0.25).to_le_bytes().into(), shape: vec![1, 1, 1, 1], name: tensors[1].name.clone() };
-    tensors[0] = Made { dtype: Dtype::BF16, data: bf16::from_f32(-1.5).to_le_bytes().into(), shape: vec![1], name: tensors[0].name.clone() };
+    tensors[1] = Made {
+        dtype: Dtype::F16,
+        data: f16::from_f32(0.25).to_le_bytes().into(),
+        shape: vec![1, 1, 1, 1],
+        name: tensors[1].name.clone(),
+    };
+    tensors[0] = Made {
+        dtype: Dtype::BF16,
+        data: bf16::from_f32(-1.5).to_le_bytes().into(),
+        shape: vec![1],
+        name: tensors[0].name.clone(),
+    };
     assert_eq!(read(&spec, &file(&tensors)).unwrap(), [0.25, -1.5, 3.0, 0.0]);
     tensors[0] = Made { dtype: Dtype::I16, data: vec![0, 0], shape: vec![1], name: tensors[0].name.clone() };
     let error = read(&spec, &file(&tensors)).unwrap_err();

@@ -42,7 +42,10 @@ fn write_source(text: &mut String, source: &RustSource<'_>) -> std::fmt::Result 
     writeln!(text, "//!     {}", one_line(source.command))?;
     writeln!(text, "//!")?;
     writeln!(text, "//! Run that again rather than edit this file. The model is read from {:?}", source.model_file)?;
-    writeln!(text, "//! while the firmware compiles: a broken file, or a network over its memory budget, fails the build.")?;
+    writeln!(
+        text,
+        "//! while the firmware compiles: a broken file, or a network over its memory budget, fails the build."
+    )?;
     writeln!(text, "//!")?;
     writeln!(text, "//! | parameters | multiply-accumulates | weights |")?;
     writeln!(text, "//! | ---------: | -------------------: | ------: |")?;
@@ -70,13 +73,19 @@ fn write_source(text: &mut String, source: &RustSource<'_>) -> std::fmt::Result 
     }
     writeln!(text, "];")?;
     writeln!(text)?;
-    writeln!(text, "/// Working memory: rows on their way through the network. Put one into a `static` or on the stack.")?;
+    writeln!(
+        text,
+        "/// Working memory: rows on their way through the network. Put one into a `static` or on the stack."
+    )?;
     writeln!(text, "pub type State = [u32; PLAN.state_words({variant})];")?;
     writeln!(text)?;
     writeln!(text, "/// Fresh working memory.")?;
     writeln!(text, "pub const STATE: State = [0; PLAN.state_words({variant})];")?;
     writeln!(text)?;
-    writeln!(text, "const _: () = assert!(size_of::<State>() <= RAM_BUDGET, \"the model does not fit its RAM budget\");")?;
+    writeln!(
+        text,
+        "const _: () = assert!(size_of::<State>() <= RAM_BUDGET, \"the model does not fit its RAM budget\");"
+    )?;
     writeln!(text)?;
     writeln!(text, "static FILE: &Aligned<[u8]> = &Aligned(*include_bytes!({:?}));", source.model_file)?;
     writeln!(text)?;

@@ -26,13 +26,13 @@ pub struct Comparison<'a> {
     pub batch: u64,
 }
 
-/// How many times `other` is of `first`: `65×` or `0.03×`.
+/// How many times `other` is of `first`: `65×`, `1.2×` or `1/32`.
 fn times(other: u64, first: u64) -> String {
     match other as f64 / first as f64 {
-        ratio if !ratio.is_finite() => String::new(),
-        ratio if ratio >= 10.0 => format!("{ratio:.0}×"),
-        ratio if ratio >= 0.1 => format!("{ratio:.1}×"),
-        ratio => format!("{ratio:.2}×"),
+        ratio if !ratio.is_finite() || ratio == 0.0 => String::new(),
+        ratio if ratio >= 9.95 => format!("{}×", grouped(ratio.round() as u64)),
+        ratio if ratio > 0.1 => format!("{ratio:.1}×"),
+        ratio => format!("1/{}", grouped((1.0 / ratio).round() as u64)),
     }
 }
 
@@ -74,14 +74,11 @@ impl fmt::Display for Comparison<'_> {
             ]);
         }
         writeln!(f, "{table}\n")?;
-        let mut lines = Table::new([("network", Left), ("architecture line", Left)]);
         for candidate in self.candidates {
-            lines.row([candidate.name.clone(), candidate.plan.spec().to_string()]);
-            if let Some(note) = &candidate.note {
-                lines.row([String::new(), format!("({note})")]);
-            }
+            let note = candidate.note.iter().map(|note| format!(": {note}")).collect::<String>();
+            writeln!(f, "{}{note}\n  {}", candidate.name, candidate.plan.spec())?;
         }
-        writeln!(f, "{lines}\n")?;
+        writeln!(f)?;
         write!(
             f,
             "RAM streaming and layer by layer: working memory on a board for one image, beside the weights in flash.\n\
@@ -100,8 +97,10 @@ mod tests {
     #[test]
     fn ratios_keep_two_digits() {
         assert_eq!(times(128_806_154, 1_992_166), "65×");
-        assert_eq!(times(61_706, 1_992_166), "0.03×");
+        assert_eq!(times(61_706, 1_992_166), "1/32");
+        assert_eq!(times(416_520, 762_297_352), "1/1,830");
         assert_eq!(times(1, 1), "1.0×");
+        assert_eq!(times(9_951, 1_000), "10×");
         assert_eq!(times(1, 0), "");
     }
 
@@ -114,7 +113,7 @@ mod tests {
         };
         let candidates = [candidate("a", "1x4x4 nin3:2 gap", None), candidate("b", "1x4x4 fc2", Some("just a layer"))];
         let text = Comparison { candidates: &candidates, batch: 32 }.to_string();
-        assert!(text.contains("training 32") && text.contains("(just a layer)"), "{text}");
-        assert!(text.contains("\na        1x4x4 nin3:2 gap\n"), "{text}");
+        assert!(text.contains("training 32") && text.contains("\nb: just a layer\n  1x4x4 fc2\n"), "{text}");
+        assert!(text.contains("\na\n  1x4x4 nin3:2 gap\n"), "{text}");
     }
 }

@@ -73,13 +73,15 @@ impl LayerTable<'_> {
             ]);
         }
         let sum = Resources::new(plan);
+        let tile = bytes(sum.memory.scratch as u64 * VALUE);
+        table.row(["(all blocks)", "one tile of pixels", "", "", ""].map(str::to_owned).into_iter().chain([tile]));
         table.rule().row([
             "sum".into(),
             format!("{} with weights", sum.weight_layers),
             String::new(),
             grouped(sum.parameters),
             grouped(sum.macs),
-            bytes(sum.streaming - sum.memory.scratch as u64 * VALUE),
+            bytes(sum.streaming),
             String::new(),
             bytes(sum.flash_f32),
             bytes(sum.flash_f16),
@@ -96,7 +98,7 @@ impl fmt::Display for LayerTable<'_> {
         writeln!(f, "{}\n\n{}\n", self.plan.spec(), self.table())?;
         writeln!(
             f,
-            "RAM on the board   {}: lines {}, one tile of pixels {}, sums {}; streaming row by row",
+            "RAM on the board   {}: lines {}, one tile of pixels {}, head {}; streaming row by row",
             bytes(sum.streaming),
             value(sum.memory.lines),
             value(sum.memory.scratch),

@@ -119,9 +119,7 @@ pub fn about(file: &[u8]) -> Result<About, TensorError> {
     };
     Ok(About {
         line: value.get("line").and_then(Value::as_str).map(str::to_owned),
-        preprocessing: numbers("mean")
-            .zip(numbers("scale"))
-            .map(|(mean, scale)| Preprocessing { mean, scale }),
+        preprocessing: numbers("mean").zip(numbers("scale")).map(|(mean, scale)| Preprocessing { mean, scale }),
         class_names: value.get("classes").and_then(names).unwrap_or_default(),
     })
 }
@@ -142,7 +140,8 @@ pub fn read(spec: &Spec, file: &[u8]) -> Result<Vec<f32>, TensorError> {
     let views: Vec<LayerView> = weight_layers(&plan).collect();
     let shapes: Vec<Vec<usize>> = views.iter().map(torch_shape).collect();
     let stems = book_names(&plan);
-    let pairs = pairs::matched(&stems, &shapes, &found).map_err(|problem| mismatch(problem, &stems, &shapes, &found))?;
+    let pairs =
+        pairs::matched(&stems, &shapes, &found).map_err(|problem| mismatch(problem, &stems, &shapes, &found))?;
 
     let mut parameters = vec![0.0; plan.parameters()];
     for (view, (weight, bias)) in views.iter().zip(pairs) {
@@ -168,12 +167,7 @@ fn values((name, tensor): &(&str, TensorView<'_>)) -> Result<Vec<f32>, TensorErr
     }
 }
 
-fn mismatch(
-    problem: String,
-    stems: &[String],
-    shapes: &[Vec<usize>],
-    found: &[(&str, TensorView<'_>)],
-) -> TensorError {
+fn mismatch(problem: String, stems: &[String], shapes: &[Vec<usize>], found: &[(&str, TensorView<'_>)]) -> TensorError {
     let expected = stems.iter().zip(shapes).flat_map(|(stem, shape)| {
         [(format!("{stem}.weight"), shape.clone()), (format!("{stem}.bias"), vec![shape[0]])]
     });
