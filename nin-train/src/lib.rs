@@ -7,6 +7,7 @@
 //! them with PyTorch; [`export`] writes the model file that a device runs; [`report`] prints what a network takes.
 
 pub mod architecture;
+pub mod dataset;
 pub mod export;
 pub mod report;
 pub mod safetensors;
