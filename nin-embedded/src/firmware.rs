@@ -21,6 +21,8 @@ pub const fn budget(given: Option<&str>, default: usize) -> usize {
 #[macro_export]
 macro_rules! firmware {
     ($run:path, ram: $ram:expr, flash: $flash:expr) => {
+        const _: () = assert!($ram > 0 && $flash > 0, "a firmware takes some memory");
+
         #[cfg(target_os = "none")]
         ::core::arch::global_asm!(
             ".global _nin_ram_budget",

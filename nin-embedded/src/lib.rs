@@ -28,12 +28,17 @@ mod board;
 #[cfg(all(target_arch = "arm", target_os = "none"))]
 #[doc(hidden)]
 pub mod cortex_m;
+pub mod demo;
 mod error;
 mod firmware;
 #[cfg(not(target_os = "none"))]
 #[doc(hidden)]
 pub mod host;
+mod images;
+mod partition;
 
 pub use board::{Board, Usage};
 pub use error::Error;
 pub use firmware::budget;
+pub use images::{FASHION, Image, Images, formula_pixel};
+pub use partition::model_in;

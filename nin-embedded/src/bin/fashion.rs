@@ -1,18 +1,28 @@
-//! stub
+//! Ten images of clothes through the trained network, under a budget: the example to start from.
+//!
+//! `cargo run -p nin-embedded` runs it here, `scripts/firmware.sh mps2-an386 fashion run` on an emulated Cortex-M4F;
+//! the package's README says how to flash it.
 #![cfg_attr(target_os = "none", no_std, no_main)]
-use nin_embedded::{Board, Error, budget, firmware, say};
+
+use nin_core::F32;
+use nin_embedded::{Board, Error, budget, demo, firmware};
+use static_cell::ConstStaticCell;
+
+#[path = "../../models/fashion.rs"]
+mod model;
+
+/// Bytes of RAM that the firmware may take: static memory, checked by the linker, and stack, measured.
 const RAM_BUDGET: usize = budget(option_env!("NIN_RAM_BUDGET"), 32 * 1024);
+/// Bytes of flash that it may take, weights included.
 const FLASH_BUDGET: usize = budget(option_env!("NIN_FLASH_BUDGET"), 320 * 1024);
-firmware!(fashion, ram: RAM_BUDGET, flash: FLASH_BUDGET);
-fn fashion(board: &impl Board) -> Result<(), Error> {
-    let t = board.clock();
-    say!(board, "hello {} {}", board.name(), board.arguments());
-    let u = board.clock();
-    say!(board, "{} {} {:?} {:?}", u - t, board.unit(), board.usage(), board.models().len());
-    let mut a = [1.0f32; 100];
-    for _ in 0..20_000 { for x in core::hint::black_box(&mut a) { *x = *x * 1.01 + 0.1; } }
-    say!(board, "{} {:?} {:x}", board.clock() - u, board.usage(), a[3].to_bits());
-    if board.asked("fail") { return Err(Error::Taken); }
-    if board.asked("panic") { panic!("at the disco"); }
-    Ok(())
+
+const _: () = assert!(size_of::<model::State>() <= RAM_BUDGET, "the network's state does not fit the RAM budget");
+
+static STATE: ConstStaticCell<model::State> = ConstStaticCell::new(model::STATE);
+
+firmware!(run, ram: RAM_BUDGET, flash: FLASH_BUDGET);
+
+fn run(board: &impl Board) -> Result<(), Error> {
+    let state = STATE.try_take().ok_or(Error::Taken)?;
+    demo::fashion::<F32>(board, &model::MODEL, state, RAM_BUDGET)
 }
