@@ -1,1 +1,3 @@
-//! stub
+//! Trains Network in Network image classifiers for small machines.
+
+pub mod dataset;

@@ -1,5 +1,7 @@
 //! The hot loops; the only door to target-specific code.
 
+#[cfg(all(target_arch = "arm", target_os = "none", target_abi = "eabihf"))]
+mod cortex_m4f;
 pub(crate) mod float;
 
 /// Where the inputs of one layer lie for a tile of pixels: windows over a ring of rows.
