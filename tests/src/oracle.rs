@@ -131,7 +131,7 @@ pub fn forward<N: Number>(spec: &Spec, parameters: &[f32], image: &Map<N>) -> Ve
     for (index, stage) in spec.stages().iter().enumerate() {
         let now = steps.last().map_or(image, |step| &step.map);
         let plain =
-            |op, map: Map<N>| Step { stage: index, op, parameters: 0, macs: 0, scale: magnitude(&map.values), map };
+            |op, map: Map<N>| Step { stage: index, op, parameters: 0, macs: 0, scale: magnitude(&now.values), map };
         let made = match stage {
             Stage::Block(window, widths) => {
                 let mut made: Vec<Step<N>> = Vec::new();
@@ -180,10 +180,11 @@ pub fn layers<N: Number>(steps: &[Step<N>]) -> Vec<Step<N>> {
     layers
 }
 
-/// The logits, and the scale of their rounding errors: that of the last layer with weights.
+/// The logits, and the scale of their rounding errors: the largest since the last layer with weights.
 pub fn logits<N: Number>(spec: &Spec, parameters: &[f32], image: &Map<N>) -> (Vec<N>, f64) {
     let mut steps = forward(spec, parameters, image);
-    let scale = steps.iter().rev().find(|step| step.parameters > 0).or(steps.last()).map_or(0.0, |step| step.scale);
+    let last = steps.iter().rposition(|step| step.parameters > 0).unwrap_or(0);
+    let scale = steps[last..].iter().fold(0.0, |most, step| f64::max(most, step.scale));
     (steps.pop().map_or(Vec::new(), |step| step.map.values), scale)
 }
 
