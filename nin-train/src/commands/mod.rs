@@ -1,0 +1,48 @@
+//! The commands: flags in, library calls, text out.
+
+mod console;
+mod plan;
+
+use std::error::Error;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use console::Console;
+
+/// What a command gives: nothing, or one sentence for the user.
+type Outcome<T = ()> = Result<T, Box<dyn Error + Send + Sync>>;
+
+#[derive(Parser, Debug)]
+#[command(name = "nin-train", version, about = "Trains Network in Network image classifiers for small machines")]
+struct Cli {
+    /// Print results only: no progress, no explanations
+    #[arg(long, short, global = true)]
+    quiet: bool,
+
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    /// Show what a network takes: parameters, operations, RAM, flash
+    Plan(plan::PlanArgs),
+}
+
+/// Runs the command line.
+pub fn run() -> ExitCode {
+    let cli = Cli::parse();
+    let console = Console { quiet: cli.quiet };
+    let outcome = match &cli.command {
+        Some(Command::Plan(args)) => plan::run(args, &console),
+        None => Ok(()),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
