@@ -1,8 +1,9 @@
 //! The trainer against the oracle and against the engine, on random networks.
 
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use nin_core::{Model, Plan, WeightType};
+use nin_core::{Model, Plan, Stage, WeightType};
 use nin_tests::close::{assert_close_in_scale, magnitude};
 use nin_tests::engine;
 use nin_tests::mix;
@@ -11,6 +12,7 @@ use nin_tests::oracle::{self, Map};
 use nin_tests::random::{self, Case};
 use nin_train::{Draw, Engine, Source};
 use proptest::prelude::*;
+use proptest::test_runner::TestRunner;
 
 /// The trainer sums in an order of its own: the bound within which it agrees with everyone else.
 const BOUND: f64 = 1e-5;
@@ -98,44 +100,52 @@ proptest! {
             assert_close_in_scale(&what, got, &layer.map.values, BOUND, scale);
         }
     }
+}
 
-    /// The gradient against differences of the oracle's loss, for some parameters of each tensor.
-    #[test]
-    fn gradients_are_differences_of_the_loss(case in random::case().prop_filter("dropout while training draws", |case| {
-        !case.spec.stages().iter().any(|stage| matches!(stage, nin_core::Stage::Dropout(_)))
-    }), count in 1u64..4) {
+/// The gradient against differences of the oracle's loss, for some parameters of each tensor.
+#[test]
+fn gradients_are_differences_of_the_loss() {
+    let still = |case: &Case| !case.spec.stages().iter().any(|stage| matches!(stage, Stage::Dropout(_)));
+    let cases = random::case().prop_filter("dropout draws random numbers in training", still);
+    let (compared, skipped) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let answer = TestRunner::new(random::config(300)).run(&(cases, 1u64..4), |(case, count)| {
         let images = Images::of(&case, count);
         let parameters = case.parameters();
         let mut trainer = Engine::new(case.spec, count as usize, 2).unwrap();
         trainer.load(&parameters);
         let mut gradient = vec![f32::NAN; parameters.len()];
         let outcome = trainer.gradient(&images, Draw { seed: 0, step: 0 }, &mut gradient);
-        prop_assert_eq!(outcome.images, images.images.len());
         let here = loss(&case, &parameters, &images);
-        prop_assert!((outcome.loss / count as f64 - here).abs() <= 1e-5 * here.max(1.0), "the loss");
+        let error = (outcome.loss / count as f64 - here).abs();
+        prop_assert!(error <= BOUND * here.max(1.0), "the loss is {}, not {here}", outcome.loss / count as f64);
 
-        let scale = magnitude(&gradient).max(1e-3);
+        let scale = magnitude(&gradient).max(1e-2);
         let mut start = 0;
         for layer in Plan::new(case.spec).layers().filter(|layer| layer.has_weights()) {
             let (weights, all) = (layer.weights(), layer.parameters());
-            let picks = (0..3).map(|n| mix::mix(case.seed ^ n << 32 ^ start as u64) as usize);
-            let picks = picks.flat_map(|pick| [pick % weights, weights + pick % (all - weights)]);
-            for at in picks.map(|pick| start + pick) {
-                let moved = |by: f32| {
-                    let mut parameters = parameters.clone();
-                    parameters[at] += by;
-                    let step = f64::from(parameters[at]) - f64::from(case.parameters()[at]);
-                    (loss(&case, &parameters, &images) - here) / step
+            let picks = (0..3).map(|n| mix::mix(case.seed ^ (start as u64 + (n << 32))) as usize);
+            for at in picks.flat_map(|pick| [start + pick % weights, start + weights + pick % (all - weights)]) {
+                let slope = |by: f32| {
+                    let mut moved = parameters.clone();
+                    moved[at] += by;
+                    (loss(&case, &moved, &images) - here) / (f64::from(moved[at]) - f64::from(parameters[at]))
                 };
-                let (up, down) = (moved(1.0 / 8192.0), moved(-1.0 / 8192.0));
-                // Where the two sides differ, a ReLU or a maximum turns between them: no derivative to compare.
-                if (up - down).abs() <= 1e-2 * scale {
-                    let want = (up + down) / 2.0;
-                    let error = (f64::from(gradient[at]) - want).abs() / scale;
-                    prop_assert!(error <= 1e-3, "parameter {}: {}, not {}, of {}", at, gradient[at], want, scale);
+                let (up, down) = (slope(1.0 / 16384.0), slope(-1.0 / 16384.0));
+                // Where the two sides differ, a ReLU or a maximum turns between them: there is no derivative.
+                if (up - down).abs() > 5e-4 * scale {
+                    skipped.fetch_add(1, Ordering::Relaxed);
+                    continue;
                 }
+                compared.fetch_add(1, Ordering::Relaxed);
+                let (got, want) = (f64::from(gradient[at]), (up + down) / 2.0);
+                prop_assert!((got - want).abs() <= 5e-4 * scale, "parameter {at}: {got}, not {want}, of {scale}");
             }
             start += all;
         }
-    }
+        Ok(())
+    });
+    answer.unwrap_or_else(|error| panic!("{error}"));
+    let (compared, skipped) = (compared.into_inner(), skipped.into_inner());
+    println!("{compared} slopes compared, {skipped} at a kink");
+    assert!(compared > 2_000 && skipped * 20 < compared, "{compared} compared, {skipped} skipped");
 }
