@@ -90,7 +90,7 @@ fn f16_is_rounded_to_nearest_even() {
         for other in [bits.wrapping_add(1), bits.wrapping_sub(1)].map(f16::from_bits) {
             if other.is_finite() && other.is_sign_negative() == got.is_sign_negative() {
                 assert!(off(got) <= off(other), "{weight:e} became {got}, but {other} is nearer");
-                assert!(off(got) < off(other) || bits % 2 == 0, "{weight:e} is between {got} and {other}");
+                assert!(off(got) < off(other) || bits.is_multiple_of(2), "{weight:e} is between {got} and {other}");
             }
         }
     };

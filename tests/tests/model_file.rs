@@ -18,17 +18,30 @@ fn small() -> ModelFile {
     file
 }
 
-/// What a file says once it has been read, as bytes.
-fn content(model: &Model<'_>) -> (String, WeightType, usize, Vec<(u32, u32)>, Vec<String>, Vec<u8>) {
-    let channels = usize::from(model.plan().spec().input().channels);
-    (
-        model.plan().spec().to_string(),
-        model.weight_type(),
-        model.lanes(),
-        (0..channels).map(|c| model.preprocessing(c)).map(|(mean, scale)| (mean.to_bits(), scale.to_bits())).collect(),
-        model.class_names().map(String::from).collect(),
-        model.weights().to_vec(),
-    )
+/// Everything that a file says, as one has it once it has been read.
+#[derive(Debug, PartialEq)]
+struct Content {
+    line: String,
+    weight_type: WeightType,
+    lanes: usize,
+    preprocessing: Vec<[u32; 2]>,
+    names: Vec<String>,
+    weights: Vec<u8>,
+}
+
+impl Content {
+    fn of(model: &Model<'_>) -> Content {
+        let channels = usize::from(model.plan().spec().input().channels);
+        let bits = |(mean, scale): (f32, f32)| [mean.to_bits(), scale.to_bits()];
+        Content {
+            line: model.plan().spec().to_string(),
+            weight_type: model.weight_type(),
+            lanes: model.lanes(),
+            preprocessing: (0..channels).map(|channel| bits(model.preprocessing(channel))).collect(),
+            names: model.class_names().map(String::from).collect(),
+            weights: model.weights().to_vec(),
+        }
+    }
 }
 
 /// Reads bytes as a model; if they are one, runs it: no panic, whatever the bytes.
@@ -116,7 +129,7 @@ fn reading_is_const() {
     let mut file = FILE.to_vec();
     seal(&mut file);
     assert_eq!(file[64..], computed.to_le_bytes());
-    assert_eq!(Model::read(&file).map(|model| content(&model).0), Ok("1x1x1 gap".to_string()));
+    assert_eq!(Model::read(&file).map(|model| Content::of(&model).line), Ok("1x1x1 gap".to_string()));
 }
 
 #[test]
@@ -185,7 +198,7 @@ fn a_changed_byte_under_a_right_checksum_never_lies() {
             };
             // It reads: then the change stands in what was read. (A line's spaces may be of any kind.)
             let space = changed[at].is_ascii_whitespace() && bytes[at] == b' ';
-            assert_eq!(content(&model) == content(&before), space, "byte {at} ^ {flip}");
+            assert_eq!(Content::of(&model) == Content::of(&before), space, "byte {at} ^ {flip}");
             assert_eq!(model.plan().weight_bytes(model.weight_type(), model.lanes()), model.weights().len());
             if at >= weights_at {
                 assert_eq!(model.plan(), before.plan());
