@@ -3,9 +3,11 @@
 use std::fmt;
 
 use bytemuck::cast_slice;
-use nin_core::{F16, F32, Format, Model, ModelError, Network, NetworkError, Shape, WeightType};
+use nin_core::{F16, F32, Format, Model, ModelError, Network, NetworkError, Shape, WeightType, argmax};
+use rayon::prelude::*;
 
-use crate::dataset::resize_bilinear;
+use crate::dataset::{Dataset, resize_bilinear};
+use crate::report::Confusion;
 
 /// A model file's bytes, aligned as the engine wants them.
 #[derive(Clone)]
@@ -103,4 +105,74 @@ pub fn input(model: &Model<'_>, image: &[u8], shape: Shape) -> Option<Vec<f32>> 
         values.iter_mut().skip(channel).step_by(channels).for_each(|value| *value = (*value - mean) * scale);
     }
     Some(values)
+}
+
+/// How a network does on a data set.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Evaluation {
+    /// The mean cross-entropy.
+    pub loss: f64,
+    /// What was taken for what.
+    pub confusion: Confusion,
+}
+
+/// Runs every image of a data set through a model, on all threads of the current rayon pool, and calls `done` with the
+/// number of images after each group of them.
+///
+/// # Errors
+///
+/// A sentence, if the images do not fit the network.
+pub fn evaluate(model: &Model<'_>, dataset: &Dataset, done: impl Fn(usize) + Sync) -> Result<Evaluation, String> {
+    /// Images that one task takes: enough to hide its overhead, few enough to share.
+    const GROUP: usize = 16;
+    let classes = model.plan().classes();
+    let names: Vec<String> = model.class_names().map(str::to_owned).collect();
+    let names = if names.is_empty() { dataset.class_names().to_vec() } else { names };
+    let indices: Vec<usize> = (0..dataset.len()).collect();
+    let groups: Vec<Result<Vec<(usize, f64)>, String>> = indices
+        .par_chunks(GROUP)
+        .map_init(
+            || Streaming::new(model),
+            |streaming, group| {
+                let results = group.iter().map(|&index| {
+                    let image = input(model, dataset.image(index), dataset.shape()).ok_or_else(|| {
+                        format!(
+                            "images of {} do not fit the network's {}",
+                            dataset.shape(),
+                            model.plan().spec().input()
+                        )
+                    })?;
+                    let logits = streaming.logits(&image).map_err(|error| error.to_string())?;
+                    Ok((argmax(&logits).unwrap_or(0), cross_entropy(&logits, dataset.label(index))))
+                });
+                let results = results.collect();
+                done(group.len());
+                results
+            },
+        )
+        .collect();
+    let mut confusion = Confusion::new(classes, &names);
+    let mut loss = 0.0;
+    let mut index = 0;
+    for group in groups {
+        for (prediction, own) in group? {
+            confusion.add(dataset.label(index), prediction);
+            loss += own;
+            index += 1;
+        }
+    }
+    Ok(Evaluation { loss: loss / dataset.len().max(1) as f64, confusion })
+}
+
+/// Probabilities of logits, in f64.
+pub fn softmax(logits: &[f32]) -> Vec<f64> {
+    let most = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let powers: Vec<f64> = logits.iter().map(|&logit| f64::from(logit - most).exp()).collect();
+    let sum: f64 = powers.iter().sum();
+    powers.into_iter().map(|power| power / sum).collect()
+}
+
+/// −ln of the label's probability; a label outside the classes has none.
+fn cross_entropy(logits: &[f32], label: usize) -> f64 {
+    softmax(logits).get(label).map_or(f64::INFINITY, |probability| -probability.max(f64::MIN_POSITIVE).ln())
 }

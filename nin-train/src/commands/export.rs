@@ -95,7 +95,7 @@ pub fn run(args: &ExportArgs, console: &Console) -> Outcome {
                 class_names: &trained.class_names,
                 model_file: &name,
                 ram_budget: args.ram_budget.unwrap_or_else(|| state.next_multiple_of(1024)),
-                command: &std::env::args().collect::<Vec<_>>().join(" "),
+                command: &command(),
             });
             files::write(rust, text.as_bytes())?;
             let ram = bytes(state as u64);
@@ -119,4 +119,13 @@ fn beside(model: &Path, rust: &Path) -> Outcome<String> {
     }
     let name = model.file_name().and_then(|name| name.to_str());
     Ok(name.ok_or("the model file's name must be UTF-8 to be included in Rust source")?.to_owned())
+}
+
+/// This command, to be written down: without the folder of the program.
+fn command() -> String {
+    let words = std::env::args().skip(1).map(|word| match word.contains(char::is_whitespace) {
+        true => format!("{word:?}"),
+        false => word,
+    });
+    std::iter::once("nin-train".to_owned()).chain(words).collect::<Vec<_>>().join(" ")
 }

@@ -33,11 +33,17 @@ pub fn load(path: &Path) -> Result<Loaded, FileError> {
 }
 
 impl Loaded {
-    /// The model file itself, or one made of the network: f32, in this host's favourite layout.
+    /// The model file itself, or one made of the network with f32 weights.
     pub fn into_model(self) -> Outcome<ModelBytes> {
         match self.kind {
             FileKind::Model => Ok(ModelBytes::new(&self.bytes)),
-            _ => Ok(ModelBytes::new(&self.trained.to_model(WeightType::F32, Lanes::Sixteen)?)),
+            _ => self.fast_model(),
         }
+    }
+
+    /// A model with the same logits, bit for bit, in the layout that this host runs fastest: a sum's order does not
+    /// depend on lanes, and f16 weights are widened exactly.
+    pub fn fast_model(&self) -> Outcome<ModelBytes> {
+        Ok(ModelBytes::new(&self.trained.to_model(WeightType::F32, Lanes::Sixteen)?))
     }
 }

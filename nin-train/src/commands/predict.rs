@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use nin_core::Model;
 use nin_train::dataset::load_image;
-use nin_train::streaming::{Streaming, input};
+use nin_train::streaming::{Streaming, input, softmax};
 use serde_json::json;
 
 use super::networks;
@@ -79,8 +79,18 @@ fn show(args: &PredictArgs, console: &Console, model: &Model<'_>, path: &Path, l
     order.sort_by(|&a, &b| logits[b].total_cmp(&logits[a]));
     let best = order.first().copied().unwrap_or(0);
     if args.logits {
-        let line = json!({ "image": path.display().to_string(), "class": best, "name": name(best), "logits": logits });
-        console.result(format_args!("{line}"));
+        // Not by way of a JSON value, whose numbers are f64: as text, an f32 has fewer digits.
+        let line = serde_json::to_string(logits).map(|logits| {
+            format!(
+                "{{\"image\":{},\"class\":{best},\"name\":{},\"logits\":{logits}}}",
+                json!(path.display().to_string()),
+                json!(name(best))
+            )
+        });
+        match line {
+            Ok(line) => console.result(format_args!("{line}")),
+            Err(error) => console.warn(format_args!("{}: {error}", path.display())),
+        }
         return;
     }
     if console.quiet {
@@ -93,12 +103,4 @@ fn show(args: &PredictArgs, console: &Console, model: &Model<'_>, path: &Path, l
     for &class in order.iter().take(args.top) {
         console.result(format_args!("  {:width$} {:6.2} %", name(class), 100.0 * probabilities[class]));
     }
-}
-
-/// Probabilities of logits, in f64.
-fn softmax(logits: &[f32]) -> Vec<f64> {
-    let most = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let powers: Vec<f64> = logits.iter().map(|&logit| f64::from(logit - most).exp()).collect();
-    let sum: f64 = powers.iter().sum();
-    powers.into_iter().map(|power| power / sum).collect()
 }

@@ -51,6 +51,8 @@ fn write_source(text: &mut String, source: &RustSource<'_>) -> std::fmt::Result 
     writeln!(text, "//! | ---------: | -------------------: | ------: |")?;
     writeln!(text, "//! | {} | {} | {} |", plan.parameters(), plan.macs(), source.weight_type.name())?;
     writeln!(text)?;
+    writeln!(text, "#![allow(dead_code)] // Not every firmware uses everything.")?;
+    writeln!(text)?;
     writeln!(text, "use nin_core::{{Aligned, {kind}, Model, Network, NetworkError, Plan, Spec, WeightType}};")?;
     writeln!(text)?;
     writeln!(text, "/// The architecture.")?;
@@ -101,10 +103,11 @@ fn write_source(text: &mut String, source: &RustSource<'_>) -> std::fmt::Result 
     writeln!(text, "///")?;
     writeln!(text, "/// # Errors")?;
     writeln!(text, "///")?;
-    writeln!(text, "/// If this build of nin-core has no kernels for the model's layout.")?;
+    writeln!(text, "/// None for this model and this state; the type is that of models loaded at run time.")?;
     writeln!(text, "pub fn network(state: &mut State) -> Result<Network<'_, {kind}>, NetworkError> {{")?;
     writeln!(text, "    Network::new(&MODEL, state)")?;
-    writeln!(text, "}}")
+    writeln!(text, "}}")?;
+    Ok(())
 }
 
 /// A command as one line: a comment must not be broken out of.

@@ -18,11 +18,13 @@ pub struct LayerTable<'a> {
     pub batch: u64,
 }
 
-/// Bytes that the streaming engine keeps for this layer: lines before the first layer of a stage, sums in the head.
+/// Bytes that the streaming engine keeps for this layer: lines before the first layer of a stage, sums of averages and
+/// of the head.
 fn ram(plan: &Plan, layer: &Layer, first: bool) -> u64 {
     let lines = if first { plan.ring(layer.stage) * plan.shape(layer.stage).row() } else { 0 };
     let sums = match layer.kind {
         LayerKind::GlobalAverage | LayerKind::Full => usize::from(layer.output.channels),
+        LayerKind::AvgPool(window) => layer.output.row() * window.overlap().min(usize::from(layer.output.rows)),
         _ => 0,
     };
     (lines + sums) as u64 * VALUE
