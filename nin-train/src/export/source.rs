@@ -56,6 +56,7 @@ fn write_source(text: &mut String, source: &RustSource<'_>) -> std::fmt::Result 
     writeln!(text, "use nin_core::{{Aligned, {kind}, Model, Network, NetworkError, Plan, Spec, WeightType}};")?;
     writeln!(text)?;
     writeln!(text, "/// The architecture.")?;
+    writeln!(text, "#[rustfmt::skip]")?;
     writeln!(text, "pub const LINE: &str = {:?};", plan.spec().to_string())?;
     writeln!(text)?;
     writeln!(text, "/// Its shapes and sizes.")?;
@@ -69,6 +70,7 @@ fn write_source(text: &mut String, source: &RustSource<'_>) -> std::fmt::Result 
     } else {
         writeln!(text, "/// The names of the classes by label.")?;
     }
+    writeln!(text, "#[rustfmt::skip]")?;
     writeln!(text, "pub const CLASSES: [&str; {}] = [", source.class_names.len())?;
     for name in source.class_names {
         writeln!(text, "    {name:?},")?;
@@ -89,6 +91,7 @@ fn write_source(text: &mut String, source: &RustSource<'_>) -> std::fmt::Result 
         "const _: () = assert!(size_of::<State>() <= RAM_BUDGET, \"the model does not fit its RAM budget\");"
     )?;
     writeln!(text)?;
+    writeln!(text, "#[rustfmt::skip]")?;
     writeln!(text, "static FILE: &Aligned<[u8]> = &Aligned(*include_bytes!({:?}));", source.model_file)?;
     writeln!(text)?;
     writeln!(text, "/// The model, read in place.")?;

@@ -11,9 +11,12 @@
 //! | ---------: | -------------------: | ------: |
 //! | 165 | 2148 | f16 |
 
+#![allow(dead_code)] // Not every firmware uses everything.
+
 use nin_core::{Aligned, F16, Model, Network, NetworkError, Plan, Spec, WeightType};
 
 /// The architecture.
+#[rustfmt::skip]
 pub const LINE: &str = "2x5x4 nin3+1:5,3 max2/2 fc4";
 
 /// Its shapes and sizes.
@@ -23,7 +26,13 @@ pub const PLAN: Plan = Plan::new(Spec::new(LINE));
 pub const RAM_BUDGET: usize = 1024;
 
 /// The names of the classes by label.
-pub const CLASSES: [&str; 4] = ["a", "b \"quoted\"", "c", "d"];
+#[rustfmt::skip]
+pub const CLASSES: [&str; 4] = [
+    "a",
+    "b \"quoted\"",
+    "c",
+    "d",
+];
 
 /// Working memory: rows on their way through the network. Put one into a `static` or on the stack.
 pub type State = [u32; PLAN.state_words(WeightType::F16)];
@@ -33,6 +42,7 @@ pub const STATE: State = [0; PLAN.state_words(WeightType::F16)];
 
 const _: () = assert!(size_of::<State>() <= RAM_BUDGET, "the model does not fit its RAM budget");
 
+#[rustfmt::skip]
 static FILE: &Aligned<[u8]> = &Aligned(*include_bytes!("tiny_f16.nin"));
 
 /// The model, read in place.
