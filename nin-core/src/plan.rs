@@ -99,6 +99,16 @@ impl Layer {
         }
     }
 
+    /// Bytes of the layer's packed weights and biases: outputs are padded to a multiple of `lanes`, and each of
+    /// the two arrays to a multiple of four bytes.
+    pub const fn weight_bytes(&self, weights: WeightType, lanes: usize) -> usize {
+        if !self.has_weights() {
+            return 0;
+        }
+        let outputs = (self.output.channels as usize).next_multiple_of(lanes);
+        4 * outputs + (self.fan_in() * outputs * weights.bytes()).next_multiple_of(4)
+    }
+
     /// Multiply-accumulates for one image (padding counted, as is the custom).
     pub const fn macs(&self) -> u64 {
         self.weights() as u64 * self.output.pixels() as u64
@@ -108,7 +118,7 @@ impl Layer {
 /// Working memory of the streaming engine, in values (one activation each; 4 bytes in the float engines).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Memory {
-    /// Rows kept between stages: convolution lines and pooled rows in progress.
+    /// Rows kept between stages: convolution lines, and pooled rows while they gather.
     pub lines: usize,
     /// One tile of pixels on its way through a block.
     pub scratch: usize,
@@ -223,7 +233,7 @@ impl Plan {
         let mut memory = Memory { lines: 0, scratch: 0, head: 0 };
         let mut stage = 0;
         while stage < self.spec.stages().len() {
-            memory.lines += self.ring(stage) * self.shapes[stage].row();
+            memory.lines += self.ring(stage) * self.shapes[stage].row() + self.sums(stage);
             memory.head += self.head(stage);
             let [a, b] = self.tiles(stage);
             if a + b > memory.scratch {
@@ -232,6 +242,34 @@ impl Plan {
             stage += 1;
         }
         memory
+    }
+
+    /// 32-bit words of working memory that a [`Network`](crate::Network) with weights of this type needs.
+    pub const fn state_words(&self, weights: WeightType) -> usize {
+        match weights {
+            WeightType::F32 | WeightType::F16 => self.memory().total(),
+        }
+    }
+
+    /// Bytes of packed weights and biases in a model file; see [`Model`](crate::Model) for their order.
+    pub const fn weight_bytes(&self, weights: WeightType, lanes: usize) -> usize {
+        let mut bytes = 0;
+        let mut stage = 0;
+        while stage < self.spec.stages().len() {
+            bytes += self.stage_weight_bytes(stage, weights, lanes);
+            stage += 1;
+        }
+        bytes
+    }
+
+    pub(crate) const fn stage_weight_bytes(&self, stage: usize, weights: WeightType, lanes: usize) -> usize {
+        let mut bytes = 0;
+        let mut step = 0;
+        while let Some(layer) = self.layer(stage, step) {
+            bytes += layer.weight_bytes(weights, lanes);
+            step += 1;
+        }
+        bytes
     }
 
     /// Values that layer-by-layer execution needs at once: the largest sum of a layer's input and output maps.
@@ -278,12 +316,12 @@ impl Plan {
 
     /// Rows of its input that stage `stage` keeps.
     ///
-    /// A block keeps as many as its kernel is high. Rows that a pool before it still gathers stand in the same
+    /// A block keeps as many as its kernel is high. Rows that a maximum before it still gathers stand in the same
     /// ring: one less than the windows that overlap, since the newest finished row is one of them. Stages that
     /// need no lines of their own keep just those rows, or one row of the image if they are the first.
     pub const fn ring(&self, stage: usize) -> usize {
         let gathered = match self.previous(stage) {
-            Some(Stage::MaxPool(window) | Stage::AvgPool(window)) => window.overlap(),
+            Some(Stage::MaxPool(window)) => window.overlap(),
             Some(_) => 0,
             None => 1,
         };
@@ -294,6 +332,18 @@ impl Plan {
         };
         let most = self.shapes[stage].rows as usize;
         if rows < most { rows } else { most }
+    }
+
+    /// Sums that an average pool keeps: a row for each of the windows that overlap.
+    pub(crate) const fn sums(&self, stage: usize) -> usize {
+        match &self.spec.stages()[stage] {
+            Stage::AvgPool(window) => {
+                let output = self.shapes[stage + 1];
+                let (rows, most) = (window.overlap(), output.rows as usize);
+                output.row() * if rows < most { rows } else { most }
+            }
+            _ => 0,
+        }
     }
 
     /// Accumulators of a head stage.
@@ -314,19 +364,37 @@ impl Plan {
         }
     }
 
-    /// Values in the two tiles that the layers of a block write in turn.
+    /// Values in the two tiles that the layers of a block write in turn; what
+    /// averages and fully connected layers pass on stands in the first.
     pub(crate) const fn tiles(&self, stage: usize) -> [usize; 2] {
         let mut tiles = [0; 2];
-        if let Stage::Block(_, widths) = &self.spec.stages()[stage] {
-            let widths = widths.as_slice();
-            let mut i = 0;
-            while i < widths.len() {
-                let values = TILE * widths[i] as usize;
-                if values > tiles[i % 2] {
-                    tiles[i % 2] = values;
+        match &self.spec.stages()[stage] {
+            Stage::Block(_, widths) => {
+                let widths = widths.as_slice();
+                let mut i = 0;
+                while i < widths.len() {
+                    let values = TILE * widths[i] as usize;
+                    if values > tiles[i % 2] {
+                        tiles[i % 2] = values;
+                    }
+                    i += 1;
                 }
-                i += 1;
             }
+            Stage::AvgPool(_) => tiles[0] = self.shapes[stage].channels as usize,
+            Stage::GlobalAverage if self.next(stage).is_some() => tiles[0] = self.shapes[stage].channels as usize,
+            Stage::Full(widths) => {
+                // What a layer passes to the next; the last of the line passes nothing.
+                let widths = widths.as_slice();
+                let passing = widths.len() - self.next(stage).is_none() as usize;
+                let mut i = 0;
+                while i < passing {
+                    if widths[i] as usize > tiles[0] {
+                        tiles[0] = widths[i] as usize;
+                    }
+                    i += 1;
+                }
+            }
+            _ => {}
         }
         tiles
     }

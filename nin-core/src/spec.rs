@@ -87,6 +87,22 @@ impl Window {
         if count > u16::MAX as u32 { None } else { Some(count as u16) }
     }
 
+    /// The windows, of `count`, that lie over position `at`.
+    pub(crate) const fn over(self, at: usize, count: u16) -> (usize, usize) {
+        let (kernel, stride) = (self.kernel as usize, self.stride as usize);
+        let at = at + self.padding as usize;
+        let first = if at < kernel { 0 } else { (at - kernel) / stride + 1 };
+        let end = at / stride + 1;
+        (first, if end < count as usize { end } else { count as usize })
+    }
+
+    /// The part of a side of `length` that window `index` covers: first position and the one past its last.
+    pub(crate) const fn covers(self, index: usize, length: u16) -> (usize, usize) {
+        let (start, padding) = (index * self.stride as usize, self.padding as usize);
+        let end = start + self.kernel as usize - padding;
+        (start.saturating_sub(padding), if end < length as usize { end } else { length as usize })
+    }
+
     /// Most windows that lie over one pixel row: how many output rows are in progress at once.
     pub const fn overlap(self) -> usize {
         (self.kernel as usize).div_ceil(self.stride as usize)

@@ -1,0 +1,367 @@
+//! The heart: an image flows through the network row by row.
+//!
+//! A row of the image stands in the first stage's lines. Every row of output that it completes there is computed,
+//! tile of pixels by tile of pixels, and handed to the next stage as it comes: into a block's lines, under a
+//! pool's running maxima, onto the sums of the head. A stage that thereby has a row complete goes on in the same
+//! way before the first takes its next tile row. So nothing is computed twice, and no map is ever whole.
+//!
+//! Each stage keeps its memory at the head of `state`, the stages after it theirs in the tail:
+//! its lines (a ring of rows), then its sums.
+
+use bytemuck::Zeroable;
+
+use crate::format::private::{Arithmetic, LayerWeights};
+use crate::kernel::Patch;
+use crate::plan::{Plan, TILE};
+use crate::spec::{MAX_WIDTHS, Stage};
+
+/// Where a piece of a row that an [`Observer`] sees belongs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Piece {
+    /// Which of [`Spec::stages`](crate::Spec::stages).
+    pub stage: usize,
+    /// Which layer of that stage, from 0.
+    pub step: usize,
+    /// Row of the layer's output.
+    pub row: usize,
+    /// Column of the first pixel; the piece's pixels stand side by side.
+    pub column: usize,
+}
+
+/// Sees what every layer computes, piece by piece: for comparing a board with its host layer by layer.
+///
+/// `()` sees nothing and costs nothing.
+pub trait Observer<V> {
+    /// `values` are pixels × channels outputs of one layer.
+    fn piece(&mut self, piece: Piece, values: &[V]);
+}
+
+impl<V> Observer<V> for () {
+    #[inline(always)]
+    fn piece(&mut self, _: Piece, _: &[V]) {}
+}
+
+impl<V, F: FnMut(Piece, &[V])> Observer<V> for F {
+    fn piece(&mut self, piece: Piece, values: &[V]) {
+        self(piece, values);
+    }
+}
+
+/// One frame on its way: what every step needs and none owns.
+pub(crate) struct Flow<'f, A: Arithmetic, O> {
+    pub plan: &'f Plan,
+    /// Outputs that lie side by side in the packed weights.
+    pub lanes: usize,
+    /// The tiles of the block at work; free between tiles.
+    pub scratch: &'f mut [A::Value],
+    pub observer: &'f mut O,
+}
+
+/// The memory and the weights of one stage and of all stages after it.
+pub(crate) struct Rest<'s, 'm> {
+    pub stage: usize,
+    pub state: &'s mut [u32],
+    pub weights: &'m [u8],
+}
+
+impl<'m> Rest<'_, 'm> {
+    fn again(&mut self) -> Rest<'_, 'm> {
+        Rest { stage: self.stage, state: self.state, weights: self.weights }
+    }
+}
+
+impl<'f, A: Arithmetic, O: Observer<A::Value>> Flow<'f, A, O> {
+    /// Row `y` of the stage's input stands in its lines: computes what that completes.
+    pub fn arrive(&mut self, rest: Rest<'_, '_>, y: usize) {
+        match self.stage(rest.stage) {
+            Stage::Dropout(_) => self.arrive(Rest { stage: rest.stage + 1, ..rest }, y),
+            Stage::Block(window, widths) => self.block(rest, *window, widths.as_slice(), y),
+            _ => {
+                let row = self.plan.shape(rest.stage).row();
+                let at = y % self.plan.ring(rest.stage) * row;
+                let (lines, mut own) = self.lines(rest);
+                self.gather(own.again(), y, 0, &lines[at..at + row]);
+                self.finish(own, y);
+            }
+        }
+    }
+
+    /// Takes a piece of row `y` of the stage's input, from column `x` on.
+    fn accept(&mut self, rest: Rest<'_, '_>, y: usize, x: usize, piece: &[A::Value]) {
+        match self.stage(rest.stage) {
+            Stage::Dropout(_) => self.accept(Rest { stage: rest.stage + 1, ..rest }, y, x, piece),
+            Stage::Block(..) => {
+                let shape = self.plan.shape(rest.stage);
+                let at = y % self.plan.ring(rest.stage) * shape.row() + x * shape.channels as usize;
+                self.lines(rest).0[at..at + piece.len()].copy_from_slice(piece);
+            }
+            _ => {
+                let own = self.lines(rest).1;
+                self.gather(own, y, x, piece);
+            }
+        }
+    }
+
+    /// Row `y` of the stage's input has been accepted whole.
+    fn close(&mut self, rest: Rest<'_, '_>, y: usize) {
+        match self.stage(rest.stage) {
+            Stage::Dropout(_) => self.close(Rest { stage: rest.stage + 1, ..rest }, y),
+            Stage::Block(..) => self.arrive(rest, y),
+            _ => {
+                let own = self.lines(rest).1;
+                self.finish(own, y);
+            }
+        }
+    }
+
+    /// The rows of output that a block can compute since row `y` of its input is there.
+    fn block(&mut self, rest: Rest<'_, '_>, window: crate::Window, widths: &[u16], y: usize) {
+        let (stage, plan) = (rest.stage, self.plan);
+        let (input, output) = (plan.shape(stage), plan.shape(stage + 1));
+        let slots = plan.ring(stage);
+        let (lines, own) = self.lines(rest);
+        let (_, layers, mut next) = self.own(own);
+        let (first, end) = window.over(y, output.rows);
+        for row in first..end {
+            let rows = window.covers(row, input.rows);
+            if rows.1 != y + 1 {
+                continue;
+            }
+            for column in (0..output.columns as usize).step_by(TILE) {
+                let pixels = TILE.min(output.columns as usize - column);
+                let scratch = core::mem::take(&mut self.scratch);
+                let (mut from, mut to) = scratch.split_at_mut(plan.tiles(stage)[0]);
+                let patch = Patch {
+                    lines: &*lines,
+                    slots,
+                    row: input.row(),
+                    channels: input.channels as usize,
+                    columns: input.columns as usize,
+                    kernel: window.kernel as usize,
+                    stride: window.stride as usize,
+                    rows,
+                    above: rows.0 + window.padding as usize - row * window.stride as usize,
+                    left: (column * window.stride as usize) as isize - window.padding as isize,
+                };
+                let mut channels = widths[0] as usize;
+                A::layer(&patch, pixels, &layers[0], &mut from[..pixels * channels]);
+                self.observer.piece(Piece { stage, step: 0, row, column }, &from[..pixels * channels]);
+                for (step, (layer, &width)) in layers.iter().zip(widths).enumerate().skip(1) {
+                    let patch = Patch::pixels(&from[..pixels * channels], channels);
+                    channels = width as usize;
+                    A::layer(&patch, pixels, layer, &mut to[..pixels * channels]);
+                    self.observer.piece(Piece { stage, step, row, column }, &to[..pixels * channels]);
+                    core::mem::swap(&mut from, &mut to);
+                }
+                self.accept(next.again(), row, column, &from[..pixels * channels]);
+                self.scratch = scratch;
+            }
+            self.close(next.again(), row);
+        }
+    }
+
+    /// Takes a piece of row `y` into a stage that keeps no lines of its input; `own` begins after them.
+    fn gather(&mut self, own: Rest<'_, '_>, y: usize, x: usize, piece: &[A::Value]) {
+        let (stage, plan) = (own.stage, self.plan);
+        let (input, output) = (plan.shape(stage), plan.shape(stage + 1));
+        let channels = input.channels as usize;
+        let begin = x == 0 && y == 0;
+        match self.stage(stage) {
+            Stage::MaxPool(window) => {
+                // Running maxima, written straight into the lines of the stage after.
+                let Some(after) = plan.next(stage) else { return };
+                let slots = plan.ring(after);
+                let lines = self.lines(Rest { stage: after, ..own }).0;
+                let (first, end) = window.over(y, output.rows);
+                for row in first..end {
+                    let line = &mut lines[row % slots * output.row()..][..output.row()];
+                    if x == 0 && window.covers(row, input.rows).0 == y {
+                        line.fill(A::LEAST);
+                    }
+                    for (x, pixel) in (x..).zip(piece.chunks_exact(channels)) {
+                        let (first, end) = window.over(x, output.columns);
+                        for most in line[first * channels..end.max(first) * channels].chunks_exact_mut(channels) {
+                            for (most, &value) in most.iter_mut().zip(pixel) {
+                                *most = A::max(*most, value);
+                            }
+                        }
+                    }
+                }
+            }
+            Stage::AvgPool(window) => {
+                let (sums, ..) = self.own(own);
+                let slots = sums.len() / output.row();
+                let (first, end) = window.over(y, output.rows);
+                for row in first..end {
+                    let line = &mut sums[row % slots * output.row()..][..output.row()];
+                    if x == 0 && window.covers(row, input.rows).0 == y {
+                        line.fill(A::Sum::zeroed());
+                    }
+                    for (x, pixel) in (x..).zip(piece.chunks_exact(channels)) {
+                        let (first, end) = window.over(x, output.columns);
+                        for sums in line[first * channels..end.max(first) * channels].chunks_exact_mut(channels) {
+                            for (sum, &value) in sums.iter_mut().zip(pixel) {
+                                A::add(sum, value);
+                            }
+                        }
+                    }
+                }
+            }
+            Stage::GlobalAverage => {
+                let (sums, ..) = self.own(own);
+                if begin {
+                    sums.fill(A::Sum::zeroed());
+                }
+                for pixel in piece.chunks_exact(channels) {
+                    for (sum, &value) in sums.iter_mut().zip(pixel) {
+                        A::add(sum, value);
+                    }
+                }
+            }
+            Stage::Full(widths) => {
+                let width = widths.as_slice()[0] as usize;
+                let (sums, layers, _) = self.own(own);
+                if begin {
+                    A::full_begin(&layers[0], &mut sums[..width]);
+                }
+                let first = (y * input.columns as usize + x) * channels;
+                A::full_add(&layers[0], first, piece, &mut sums[..width]);
+            }
+            Stage::Block(..) | Stage::Dropout(_) => {}
+        }
+    }
+
+    /// Row `y` has been gathered whole: what that completes goes on.
+    fn finish(&mut self, own: Rest<'_, '_>, y: usize) {
+        let (stage, plan) = (own.stage, self.plan);
+        let (input, output) = (plan.shape(stage), plan.shape(stage + 1));
+        match self.stage(stage) {
+            Stage::MaxPool(window) => {
+                let Some(after) = plan.next(stage) else { return };
+                let slots = plan.ring(after);
+                let mut next = Rest { stage: after, ..own };
+                let (first, end) = window.over(y, output.rows);
+                for row in first..end {
+                    if window.covers(row, input.rows).1 == y + 1 {
+                        let at = row % slots * output.row();
+                        let line = &self.lines(next.again()).0[at..at + output.row()];
+                        self.observer.piece(Piece { stage, step: 0, row, column: 0 }, line);
+                        self.arrive(next.again(), row);
+                    }
+                }
+            }
+            Stage::AvgPool(window) => {
+                let count = window.kernel as usize * window.kernel as usize;
+                let channels = output.channels as usize;
+                let (sums, _, mut next) = self.own(own);
+                let slots = sums.len() / output.row();
+                let (first, end) = window.over(y, output.rows);
+                for row in first..end {
+                    if window.covers(row, input.rows).1 != y + 1 {
+                        continue;
+                    }
+                    let line = &sums[row % slots * output.row()..][..output.row()];
+                    for (column, sums) in line.chunks_exact(channels).enumerate() {
+                        let scratch = core::mem::take(&mut self.scratch);
+                        let pixel = &mut scratch[..channels];
+                        for (value, &sum) in pixel.iter_mut().zip(sums) {
+                            *value = A::average(sum, count);
+                        }
+                        self.observer.piece(Piece { stage, step: 0, row, column }, pixel);
+                        self.accept(next.again(), row, column, pixel);
+                        self.scratch = scratch;
+                    }
+                    self.close(next.again(), row);
+                }
+            }
+            Stage::GlobalAverage if y + 1 == input.rows as usize => {
+                let (sums, _, next) = self.own(own);
+                if plan.next(stage).is_none() {
+                    return logits::<A>(sums, input.pixels());
+                }
+                let piece = Piece { stage, step: 0, row: 0, column: 0 };
+                let average = |sums: &[A::Sum], values: &mut [A::Value]| {
+                    for (value, &sum) in values.iter_mut().zip(sums) {
+                        *value = A::average(sum, input.pixels());
+                    }
+                };
+                self.pass(piece, sums, average, next);
+            }
+            Stage::Full(widths) if y + 1 == input.rows as usize => {
+                let (mut sums, layers, next) = self.own(own);
+                let widths = widths.as_slice();
+                for (step, pair) in widths.windows(2).enumerate() {
+                    let (before, rest) = sums.split_at_mut(pair[0] as usize);
+                    let after = &mut rest[..pair[1] as usize];
+                    let values = &mut self.scratch[..before.len()];
+                    A::full_output(before, values);
+                    self.observer.piece(Piece { stage, step, row: 0, column: 0 }, values);
+                    A::full_begin(&layers[step + 1], after);
+                    A::full_add(&layers[step + 1], 0, values, after);
+                    sums = rest;
+                }
+                if plan.next(stage).is_none() {
+                    return logits::<A>(sums, 1);
+                }
+                let piece = Piece { stage, step: widths.len() - 1, row: 0, column: 0 };
+                self.pass(piece, sums, A::full_output, next);
+            }
+            _ => {}
+        }
+    }
+
+    /// Hands a single pixel, made of `sums`, to the stage after.
+    fn pass(
+        &mut self,
+        piece: Piece,
+        sums: &[A::Sum],
+        make: impl Fn(&[A::Sum], &mut [A::Value]),
+        mut next: Rest<'_, '_>,
+    ) {
+        let scratch = core::mem::take(&mut self.scratch);
+        let values = &mut scratch[..sums.len()];
+        make(sums, values);
+        self.observer.piece(piece, values);
+        self.accept(next.again(), 0, 0, values);
+        self.scratch = scratch;
+        self.close(next, 0);
+    }
+
+    fn stage(&self, stage: usize) -> &'f Stage {
+        &self.plan.spec().stages()[stage]
+    }
+
+    /// Splits off a stage's lines.
+    fn lines<'s, 'm>(&self, rest: Rest<'s, 'm>) -> (&'s mut [A::Value], Rest<'s, 'm>) {
+        let values = self.plan.ring(rest.stage) * self.plan.shape(rest.stage).row();
+        let (lines, state) = rest.state.split_at_mut(words::<A::Value>(values));
+        (bytemuck::cast_slice_mut(lines), Rest { state, ..rest })
+    }
+
+    /// Splits off what a stage has after its lines: its sums, and its weights layer by layer.
+    fn own<'s, 'm>(&self, own: Rest<'s, 'm>) -> (&'s mut [A::Sum], [LayerWeights<'m>; MAX_WIDTHS], Rest<'s, 'm>) {
+        let Rest { stage, state, mut weights } = own;
+        let (sums, state) = state.split_at_mut(self.plan.sums(stage) + self.plan.head(stage));
+        let mut layers = [LayerWeights::EMPTY; MAX_WIDTHS];
+        for (step, layer_weights) in layers.iter_mut().enumerate() {
+            let Some(layer) = self.plan.layer(stage, step) else { break };
+            let (bytes, rest) = weights.split_at(layer.weight_bytes(A::WEIGHTS, self.lanes));
+            let outputs = layer.output.channels as usize;
+            *layer_weights = LayerWeights { bytes, fan_in: layer.fan_in(), outputs, lanes: self.lanes };
+            weights = rest;
+        }
+        (bytemuck::cast_slice_mut(sums), layers, Rest { stage: stage + 1, state, weights })
+    }
+}
+
+/// State words that so many values take.
+pub(crate) const fn words<V>(values: usize) -> usize {
+    (values * size_of::<V>()).div_ceil(4)
+}
+
+/// Turns the sums of the last stage into logits, in place.
+fn logits<A: Arithmetic>(sums: &mut [A::Sum], count: usize) {
+    for sum in sums {
+        *sum = bytemuck::cast(A::logit(*sum, count));
+    }
+}

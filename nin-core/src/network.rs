@@ -1,0 +1,210 @@
+//! A network at work: a model and the memory it runs in.
+
+use core::fmt;
+use core::marker::PhantomData;
+
+use crate::flow::{Flow, Observer, Rest, words};
+use crate::format::Format;
+use crate::model::Model;
+use crate::plan::WeightType;
+
+/// A model and the memory it runs in: rows in, logits out.
+///
+/// ```no_run
+/// # static FILE: &[u8] = &[];
+/// # fn read_camera(y: usize, row: &mut [f32]) -> Result<(), std::io::Error> { Ok(()) }
+/// use nin_core::{F32, Model, Network, argmax};
+///
+/// let model = Model::read(FILE)?;
+/// let mut state = [0; 8_000]; // `model.plan().state_words(WeightType::F32)` words, or more
+/// let mut network = Network::<F32>::new(&model, &mut state)?;
+/// let logits = network.infer(|y, row| read_camera(y, row))?;
+/// println!("class {:?}", argmax(logits));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Network<'a, F: Format> {
+    model: &'a Model<'a>,
+    state: &'a mut [u32],
+    rows: usize,
+    format: PhantomData<F>,
+}
+
+impl<'a, F: Format> Network<'a, F> {
+    /// Prepares a network. `state` needs [`Plan::state_words`](crate::Plan::state_words) words, whatever they
+    /// hold; words past those stay as they are.
+    ///
+    /// # Errors
+    ///
+    /// [`NetworkError`] if the model's weights are of another type or not aligned to four bytes, or if the state
+    /// is too small.
+    pub fn new(model: &'a Model<'a>, state: &'a mut [u32]) -> Result<Self, NetworkError> {
+        if model.weight_type() != F::WEIGHTS {
+            return Err(NetworkError::WeightType { expected: F::WEIGHTS, found: model.weight_type() });
+        }
+        if !model.weights().as_ptr().cast::<u32>().is_aligned() {
+            return Err(NetworkError::Alignment);
+        }
+        let needed = model.plan().state_words(F::WEIGHTS);
+        let found = state.len();
+        let Some(state) = state.get_mut(..needed) else { return Err(NetworkError::State { needed, found }) };
+        Ok(Network { model, state, rows: 0, format: PhantomData })
+    }
+
+    /// The model.
+    pub fn model(&self) -> &'a Model<'a> {
+        self.model
+    }
+
+    /// Runs one image through the network, asking `read_row` for each of its rows in turn: `(y, row)`, where `row`
+    /// takes columns × channels values. The answer is one logit a class.
+    ///
+    /// # Errors
+    ///
+    /// The first error of `read_row`, and nothing else; the next image is not affected.
+    pub fn infer<E>(&mut self, read_row: impl FnMut(usize, &mut [F::Value]) -> Result<(), E>) -> Result<&[f32], E> {
+        self.infer_observed(read_row, &mut ())
+    }
+
+    /// As [`infer`](Self::infer); `observer` sees what every layer computes.
+    ///
+    /// # Errors
+    ///
+    /// As for [`infer`](Self::infer).
+    pub fn infer_observed<E>(
+        &mut self,
+        mut read_row: impl FnMut(usize, &mut [F::Value]) -> Result<(), E>,
+        observer: &mut impl Observer<F::Value>,
+    ) -> Result<&[f32], E> {
+        self.rows = 0;
+        for y in 0..self.model.plan().spec().input().rows as usize {
+            read_row(y, self.line(y))?;
+            self.flow(y, observer);
+        }
+        Ok(self.logits())
+    }
+
+    /// Takes the next row of an image as it comes: columns × channels values. For a camera that cannot wait to be
+    /// asked; after the last row, [`finish`](Self::finish) has the logits.
+    ///
+    /// # Errors
+    ///
+    /// [`NetworkError`] if the row is not as long as the network's, or the image already has all its rows. The row
+    /// is then not taken.
+    pub fn push_row(&mut self, row: &[F::Value]) -> Result<(), NetworkError> {
+        let y = self.rows;
+        let expected = self.model.plan().spec().input().rows as usize;
+        if y == expected {
+            return Err(NetworkError::Rows { expected, found: y + 1 });
+        }
+        let line = self.line(y);
+        if line.len() != row.len() {
+            return Err(NetworkError::RowLength { expected: line.len(), found: row.len() });
+        }
+        line.copy_from_slice(row);
+        self.flow(y, &mut ());
+        self.rows = y + 1;
+        Ok(())
+    }
+
+    /// Ends an image whose rows were [pushed](Self::push_row): its logits. The next row begins the next image.
+    ///
+    /// # Errors
+    ///
+    /// [`NetworkError::Rows`] if rows are missing; the image is then dropped.
+    pub fn finish(&mut self) -> Result<&[f32], NetworkError> {
+        let expected = self.model.plan().spec().input().rows as usize;
+        let found = core::mem::replace(&mut self.rows, 0);
+        if found != expected {
+            return Err(NetworkError::Rows { expected, found });
+        }
+        Ok(self.logits())
+    }
+
+    /// Where row `y` of the image stands.
+    fn line(&mut self, y: usize) -> &mut [F::Value] {
+        let plan = self.model.plan();
+        let first = self.first();
+        let row = plan.shape(first).row();
+        let ring = plan.ring(first);
+        let lines = bytemuck::cast_slice_mut(&mut self.state[..words::<F::Value>(ring * row)]);
+        &mut lines[y % ring * row..][..row]
+    }
+
+    /// The first stage that does something.
+    fn first(&self) -> usize {
+        let stages = self.model.plan().spec().stages();
+        stages.iter().take_while(|stage| matches!(stage, crate::Stage::Dropout(_))).count()
+    }
+
+    fn flow(&mut self, y: usize, observer: &mut impl Observer<F::Value>) {
+        let (model, stage) = (self.model, self.first());
+        let scratch = words::<F::Value>(model.plan().memory().scratch);
+        let (state, scratch) = self.state.split_at_mut(self.state.len() - scratch);
+        let scratch = bytemuck::cast_slice_mut(scratch);
+        let mut flow = Flow::<F, _> { plan: model.plan(), lanes: model.lanes(), scratch, observer };
+        flow.arrive(Rest { stage, state, weights: model.weights() }, y);
+    }
+
+    fn logits(&self) -> &[f32] {
+        let plan = self.model.plan();
+        let end = self.state.len() - words::<F::Value>(plan.memory().scratch);
+        bytemuck::cast_slice(&self.state[end - plan.classes()..end])
+    }
+}
+
+/// Why a network cannot run, or cannot take a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum NetworkError {
+    /// The model's weights are stored in another way.
+    WeightType {
+        /// What the network computes with.
+        expected: WeightType,
+        /// What the model has.
+        found: WeightType,
+    },
+    /// The model file does not begin at a multiple of four bytes.
+    Alignment,
+    /// The state is too small.
+    State {
+        /// Words that the network needs.
+        needed: usize,
+        /// Words that there are.
+        found: usize,
+    },
+    /// A row is not as long as the network's.
+    RowLength {
+        /// Values in a row of the network's input.
+        expected: usize,
+        /// Values that came.
+        found: usize,
+    },
+    /// An image has too few or too many rows.
+    Rows {
+        /// Rows of the network's input.
+        expected: usize,
+        /// Rows that came.
+        found: usize,
+    },
+}
+
+impl fmt::Display for NetworkError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            NetworkError::WeightType { expected, found } => {
+                write!(f, "the model's weights are {}, this network computes with {}", found.name(), expected.name())
+            }
+            NetworkError::Alignment => f.write_str("the model file must begin at a multiple of four bytes"),
+            NetworkError::State { needed, found } => {
+                write!(f, "the network needs {needed} words of state, there are {found}")
+            }
+            NetworkError::RowLength { expected, found } => {
+                write!(f, "a row of the image has {expected} values, {found} came")
+            }
+            NetworkError::Rows { expected, found } => write!(f, "an image has {expected} rows, {found} came"),
+        }
+    }
+}
+
+impl core::error::Error for NetworkError {}

@@ -1,0 +1,110 @@
+//! CIFAR-10's binary version: six files of records, each a label byte and 3,072 pixels as three planes of 32×32.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::error::grouped;
+use super::{DataError, Dataset, DatasetKind, Result, Shape, Splits};
+
+const SHAPE: Shape = Shape { channels: 3, rows: 32, columns: 32 };
+const PIXELS: usize = 32 * 32;
+const RECORD: usize = 1 + 3 * PIXELS;
+/// A real file has 30 MB.
+const MOST_BYTES: u64 = 1 << 30;
+
+const TRAIN: [&str; 5] =
+    ["data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin", "data_batch_5.bin"];
+const TEST: &str = "test_batch.bin";
+
+/// Whether `folder` or its `cifar-10-batches-bin` has all six files.
+pub fn is_whole(folder: &Path) -> bool {
+    let inner = inner(folder);
+    TRAIN.iter().chain([&TEST]).all(|name| inner.join(name).is_file())
+}
+
+/// The folder that holds the files: the official archive unpacks to a folder of its own.
+fn inner(folder: &Path) -> PathBuf {
+    let unpacked = folder.join("cifar-10-batches-bin");
+    if unpacked.is_dir() { unpacked } else { folder.to_owned() }
+}
+
+/// Loads the six files from `folder` or its `cifar-10-batches-bin`, with pixels turned to channels last; the class
+/// names come from `batches.meta.txt` if that is there. `advice` ends the message about a broken file.
+///
+/// # Errors
+/// A file that is missing, unreadable, not made of whole records, of another length than the first, or with a label
+/// above 9; a `batches.meta.txt` without ten names.
+pub fn load(folder: &Path, advice: &str) -> Result<Splits> {
+    let folder = inner(folder);
+    let names = class_names(&folder.join("batches.meta.txt"), advice)?;
+    let mut whole = None;
+    let mut images = Vec::new();
+    let mut labels = Vec::new();
+    for name in TRAIN {
+        read_batch(&folder.join(name), &mut whole, &mut images, &mut labels, advice)?;
+    }
+    let train = Dataset::new(images, SHAPE, labels, names.clone())?;
+    let (mut images, mut labels) = (Vec::new(), Vec::new());
+    read_batch(&folder.join(TEST), &mut whole, &mut images, &mut labels, advice)?;
+    let test = Dataset::new(images, SHAPE, labels, names)?;
+    let counts = [train.len(), test.len()].map(|count| grouped(count as u64));
+    let source = format!("CIFAR-10 from {}: {} training and {} test images.", folder.display(), counts[0], counts[1]);
+    Ok(Splits { train, test, source, is_subset: false, notice: None })
+}
+
+fn class_names(path: &Path, advice: &str) -> Result<Vec<String>> {
+    if !path.is_file() {
+        return Ok(DatasetKind::Cifar10.class_names().iter().map(|&name| name.to_owned()).collect());
+    }
+    let text = fs::read_to_string(path).map_err(DataError::io(path, "read"))?;
+    let names: Vec<String> = text.lines().map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect();
+    if names.len() != 10 {
+        return Err(DataError::file(path, format!("has {} class names instead of 10", names.len()), advice));
+    }
+    Ok(names)
+}
+
+/// Adds the records of one file; `whole` is the length all six files have, set by the first of them.
+fn read_batch(
+    path: &Path,
+    whole: &mut Option<usize>,
+    images: &mut Vec<u8>,
+    labels: &mut Vec<u16>,
+    advice: &str,
+) -> Result<()> {
+    let broken = |problem: String| DataError::file(path, problem, advice);
+    if !path.is_file() {
+        return Err(DataError::file(
+            path,
+            "is missing",
+            "put the binary version of CIFAR-10 there, all six .bin files",
+        ));
+    }
+    let length = fs::metadata(path).map_err(DataError::io(path, "read"))?.len();
+    if length > MOST_BYTES {
+        return Err(broken(format!("has {} bytes, far too many for CIFAR-10", grouped(length))));
+    }
+    let bytes = fs::read(path).map_err(DataError::io(path, "read"))?;
+    let size = grouped(bytes.len() as u64);
+    if bytes.is_empty() || bytes.len() % RECORD != 0 {
+        return Err(broken(format!("has {size} bytes, which are not whole records of 3,073 bytes")));
+    }
+    // In CIFAR-10 all six have the same length, which tells a file cut between two records.
+    let expected = *whole.get_or_insert(bytes.len());
+    if bytes.len() != expected {
+        let expected = grouped(expected as u64);
+        return Err(broken(format!(
+            "has {size} bytes, but data_batch_1.bin has {expected}; all six files must be equal"
+        )));
+    }
+    images.reserve(bytes.len());
+    for (i, record) in bytes.chunks_exact(RECORD).enumerate() {
+        if record[0] > 9 {
+            return Err(broken(format!("label {} of record {} is not one of 0 to 9", record[0], grouped(i as u64))));
+        }
+        labels.push(record[0].into());
+        let planes = &record[1..];
+        images.extend((0..PIXELS).flat_map(|p| [planes[p], planes[PIXELS + p], planes[2 * PIXELS + p]]));
+    }
+    Ok(())
+}

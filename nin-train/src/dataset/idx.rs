@@ -1,0 +1,240 @@
+//! The IDX form of MNIST and Fashion-MNIST: four files, gzip or plain. An image file is the magic number 00 00 08 03,
+//! three counts (images, rows, columns; big-endian `u32`) and the pixels; a label file 00 00 08 01, a count, the labels.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::path::{Path, PathBuf};
+
+use flate2::bufread::MultiGzDecoder;
+
+use super::error::grouped;
+use super::{DataError, Dataset, Result, Shape};
+
+/// The official names of the four files without `.gz`: training images and labels, test images and labels.
+pub const NAMES: [&str; 4] =
+    ["train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"];
+
+/// Far above every data set of this form (EMNIST has 0.6 GB), and low enough for a broken count to be told from it.
+const MOST_BYTES: u64 = 2 << 30;
+
+/// Where bytes come from, for messages: the file, and what the user can do if it is broken.
+#[derive(Clone, Copy)]
+pub(crate) struct Origin<'a> {
+    pub path: &'a Path,
+    pub advice: &'a str,
+}
+
+impl Origin<'_> {
+    fn broken(self, problem: impl Into<String>) -> DataError {
+        DataError::file(self.path, problem, self.advice)
+    }
+}
+
+/// The names of the four files that `folder` lacks in every form; empty if the data set is whole.
+pub fn missing(folder: &Path) -> Vec<&'static str> {
+    NAMES.into_iter().filter(|name| locate(folder, name).is_none()).collect()
+}
+
+/// The file for one of [`NAMES`]: as it is or with a dot (`train-images.idx3-ubyte`), gzip or plain, or, as some
+/// unpackers leave it, inside a folder of its own name.
+fn locate(folder: &Path, name: &str) -> Option<PathBuf> {
+    let dotted = name.replace("-idx", ".idx");
+    let mut names = [name, &dotted].into_iter().flat_map(|n| [format!("{n}.gz"), n.to_owned(), format!("{n}/{n}")]);
+    names.find_map(|n| Some(folder.join(n)).filter(|path| path.is_file()))
+}
+
+/// Loads (training set, test set) from `folder`; pixels and labels are checked against each other and against
+/// `class_names`. `advice` ends the message about a broken file: what the user can do.
+///
+/// # Errors
+/// A file that is missing, unreadable, truncated or damaged, that is not IDX, or that does not fit the others.
+pub fn load(folder: &Path, class_names: &[&str], advice: &str) -> Result<(Dataset, Dataset)> {
+    let path = |name: &str| {
+        locate(folder, name).ok_or_else(|| DataError::file(folder, format!("there is no {name}"), "put it there"))
+    };
+    let pair = |images: &str, labels: &str| -> Result<(PathBuf, Dataset)> {
+        let (images, labels) = (path(images)?, path(labels)?);
+        let dataset = read_pair(
+            &mut *open(Origin { path: &images, advice })?,
+            Origin { path: &images, advice },
+            &mut *open(Origin { path: &labels, advice })?,
+            Origin { path: &labels, advice },
+            class_names,
+        )?;
+        Ok((images, dataset))
+    };
+    let (_, train) = pair(NAMES[0], NAMES[1])?;
+    let (path, test) = pair(NAMES[2], NAMES[3])?;
+    if train.shape() != test.shape() {
+        let problem = format!("has images of {}, but those for training are {}", test.shape(), train.shape());
+        return Err(DataError::file(&path, problem, advice));
+    }
+    Ok((train, test))
+}
+
+/// Opens a file, unpacking it if it is gzip by its content, whatever its name.
+fn open(origin: Origin<'_>) -> Result<Box<dyn Read>> {
+    let file = File::open(origin.path).map_err(DataError::io(origin.path, "open"))?;
+    let mut reader = BufReader::with_capacity(1 << 16, file);
+    let start = reader.fill_buf().map_err(DataError::io(origin.path, "read"))?;
+    if start.starts_with(&[0x1f, 0x8b]) {
+        return Ok(Box::new(MultiGzDecoder::new(reader)));
+    }
+    if start.is_empty() {
+        return Err(origin.broken("is empty"));
+    }
+    if !start.starts_with(&[0, 0]) {
+        let shown = String::from_utf8_lossy(&start[..start.len().min(12)]).escape_debug().to_string();
+        return Err(origin.broken(format!("is neither gzip nor IDX: it starts with \"{shown}\"")));
+    }
+    Ok(Box::new(reader))
+}
+
+fn read_pair(
+    images: &mut dyn Read,
+    images_origin: Origin<'_>,
+    labels: &mut dyn Read,
+    labels_origin: Origin<'_>,
+    class_names: &[&str],
+) -> Result<Dataset> {
+    let (shape, pixels) = read_images(images, images_origin)?;
+    expect_end(images, images_origin)?;
+    let values = read_labels(labels, labels_origin)?;
+    expect_end(labels, labels_origin)?;
+    assemble(shape, pixels, values, labels_origin, class_names)
+}
+
+/// Joins images and labels, checking the labels' number and range.
+pub(crate) fn assemble(
+    shape: Shape,
+    pixels: Vec<u8>,
+    labels: Vec<u8>,
+    origin: Origin<'_>,
+    class_names: &[&str],
+) -> Result<Dataset> {
+    let images = pixels.len() / shape.len();
+    if images != labels.len() {
+        let (labels, images) = (grouped(labels.len() as u64), grouped(images as u64));
+        return Err(origin.broken(format!("holds {labels} labels, but there are {images} images")));
+    }
+    if let Some(i) = labels.iter().position(|&label| usize::from(label) >= class_names.len()) {
+        let (last, label) = (class_names.len().saturating_sub(1), labels[i]);
+        return Err(origin.broken(format!("label {label} of image {} is not one of 0 to {last}", grouped(i as u64))));
+    }
+    let labels = labels.into_iter().map(u16::from).collect();
+    Dataset::new(pixels, shape, labels, class_names.iter().map(|&name| name.to_owned()).collect())
+}
+
+/// Reads an image file's header and pixels.
+pub(crate) fn read_images(reader: &mut dyn Read, origin: Origin<'_>) -> Result<(Shape, Vec<u8>)> {
+    let [count, rows, columns] = read_header(reader, origin, 3, "images")?;
+    let side = |value: u32| u16::try_from(value).ok().filter(|&value| value > 0);
+    let (Some(rows), Some(columns), true) = (side(rows), side(columns), count > 0) else {
+        return Err(origin.broken(format!("says it holds {count} images of {rows}x{columns} pixels, which can't be")));
+    };
+    let shape = Shape { channels: 1, rows, columns };
+    Ok((shape, read_body(reader, origin, 16, u64::from(count) * shape.len() as u64)?))
+}
+
+/// Reads a label file's header and labels.
+pub(crate) fn read_labels(reader: &mut dyn Read, origin: Origin<'_>) -> Result<Vec<u8>> {
+    let [count, ..] = read_header(reader, origin, 1, "labels")?;
+    read_body(reader, origin, 8, u64::from(count))
+}
+
+/// Checks the magic number for unsigned bytes in `dimensions` dimensions and reads as many sizes.
+fn read_header(reader: &mut dyn Read, origin: Origin<'_>, dimensions: u8, what: &str) -> Result<[u32; 3]> {
+    let length = 4 + 4 * usize::from(dimensions);
+    let mut header = Vec::new();
+    let outcome = reader.take(length as u64).read_to_end(&mut header);
+    if let Some(magic) = header.first_chunk::<4>().filter(|&magic| *magic != [0, 0, 8, dimensions]) {
+        let [a, b, c, d] = magic;
+        return Err(origin.broken(format!(
+            "starts with {a:02x} {b:02x} {c:02x} {d:02x}, not with 00 00 08 {dimensions:02x}, so it holds no {what} as IDX"
+        )));
+    }
+    judge(outcome, header.len() as u64, length as u64, origin)?;
+    let mut sizes = [0; 3];
+    for (size, bytes) in sizes.iter_mut().zip(header[4..].as_chunks::<4>().0) {
+        *size = u32::from_be_bytes(*bytes);
+    }
+    Ok(sizes)
+}
+
+fn read_body(reader: &mut dyn Read, origin: Origin<'_>, header: u64, length: u64) -> Result<Vec<u8>> {
+    if length > MOST_BYTES {
+        return Err(origin.broken(format!("says it holds {} bytes, far too many", grouped(length))));
+    }
+    // The count may be broken: memory is taken as the bytes arrive, not as the header promises.
+    let mut body = Vec::with_capacity(length.min(64 << 20) as usize);
+    let outcome = reader.take(length).read_to_end(&mut body);
+    judge(outcome, header + body.len() as u64, header + length, origin)?;
+    Ok(body)
+}
+
+/// Makes an error of a read that failed, or that got `so_far` bytes in all (unpacked) but should have got `whole`.
+fn judge(outcome: io::Result<usize>, so_far: u64, whole: u64, origin: Origin<'_>) -> Result<()> {
+    let ends = || origin.broken(format!("ends after {} of {} bytes", grouped(so_far), grouped(whole)));
+    match outcome {
+        Ok(_) if so_far == whole => Ok(()),
+        Ok(_) => Err(ends()),
+        Err(error) => match error.kind() {
+            io::ErrorKind::UnexpectedEof => Err(ends()),
+            io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput => Err(origin.broken(format!(
+                "is damaged after {} of {} bytes ({error})",
+                grouped(so_far),
+                grouped(whole)
+            ))),
+            _ => Err(DataError::io(origin.path, "read")(error)),
+        },
+    }
+}
+
+/// Checks that nothing follows; for gzip this also makes the check sum at its end be compared.
+pub(crate) fn expect_end(reader: &mut dyn Read, origin: Origin<'_>) -> Result<()> {
+    match reader.read(&mut [0]) {
+        Ok(0) => Ok(()),
+        Ok(_) => Err(origin.broken("has more bytes than its header says")),
+        Err(error) => match error.kind() {
+            io::ErrorKind::UnexpectedEof => Err(origin.broken("ends within the check sum at its end")),
+            io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput => {
+                Err(origin.broken(format!("is damaged ({error})")))
+            }
+            _ => Err(DataError::io(origin.path, "read")(error)),
+        },
+    }
+}
+
+/// Writes the images of a data set with one channel as a plain IDX image file.
+///
+/// # Errors
+/// Those of the writer; [`io::ErrorKind::InvalidInput`] if there is more than one channel or too many images.
+pub fn write_images(dataset: &Dataset, writer: &mut dyn Write) -> io::Result<()> {
+    let shape = dataset.shape();
+    if shape.channels != 1 {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "an IDX image file has one channel"));
+    }
+    writer.write_all(&[0, 0, 8, 3])?;
+    for size in [count(dataset)?, shape.rows.into(), shape.columns.into()] {
+        writer.write_all(&size.to_be_bytes())?;
+    }
+    writer.write_all(dataset.images())
+}
+
+/// Writes the labels of a data set as a plain IDX label file.
+///
+/// # Errors
+/// Those of the writer; [`io::ErrorKind::InvalidInput`] if a label is above 255 or there are too many.
+pub fn write_labels(dataset: &Dataset, writer: &mut dyn Write) -> io::Result<()> {
+    writer.write_all(&[0, 0, 8, 1])?;
+    writer.write_all(&count(dataset)?.to_be_bytes())?;
+    let labels: Vec<u8> = dataset.labels().iter().map_while(|&label| u8::try_from(label).ok()).collect();
+    if labels.len() != dataset.len() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "an IDX label is at most 255"));
+    }
+    writer.write_all(&labels)
+}
+
+fn count(dataset: &Dataset) -> io::Result<u32> {
+    u32::try_from(dataset.len()).map_err(|_| io::Error::new(io::ErrorKind::InvalidInput, "too many images for IDX"))
+}

@@ -1,0 +1,129 @@
+//! What a loaded data set is.
+
+use nin_core::Shape;
+
+use super::split::held_out;
+use super::{DataError, Result};
+
+/// Images of one shape, each with the label of its class.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dataset {
+    images: Vec<u8>,
+    shape: Shape,
+    labels: Vec<u16>,
+    class_names: Vec<String>,
+}
+
+impl Dataset {
+    /// Makes a data set of `images`, one after the other, each rows × columns × channels (channels last), one label an
+    /// image, each the index of its class in `class_names`.
+    ///
+    /// # Errors
+    /// [`DataError::Invalid`] if the shape has a zero, the lengths don't fit each other or a label names no class.
+    pub fn new(images: Vec<u8>, shape: Shape, labels: Vec<u16>, class_names: Vec<String>) -> Result<Self> {
+        if shape.is_empty() {
+            return Err(DataError::Invalid(format!("images of {shape} have no pixels")));
+        }
+        if labels.len().checked_mul(shape.len()) != Some(images.len()) {
+            let (bytes, labels) = (images.len(), labels.len());
+            return Err(DataError::Invalid(format!("{bytes} bytes are not {labels} images of {shape}")));
+        }
+        if let Some(label) = labels.iter().find(|&&label| usize::from(label) >= class_names.len()) {
+            return Err(DataError::Invalid(format!("label {label} is none of the {} classes", class_names.len())));
+        }
+        Ok(Self { images, shape, labels, class_names })
+    }
+
+    /// Number of images.
+    pub fn len(&self) -> usize {
+        self.labels.len()
+    }
+
+    /// Whether there is no image.
+    pub fn is_empty(&self) -> bool {
+        self.labels.is_empty()
+    }
+
+    /// The shape of each image.
+    pub fn shape(&self) -> Shape {
+        self.shape
+    }
+
+    /// The bytes of all images, one after the other.
+    pub fn images(&self) -> &[u8] {
+        &self.images
+    }
+
+    /// The labels of all images.
+    pub fn labels(&self) -> &[u16] {
+        &self.labels
+    }
+
+    /// The names of the classes, by label.
+    pub fn class_names(&self) -> &[String] {
+        &self.class_names
+    }
+
+    /// Image `i`: rows × columns × channels bytes, channels last.
+    ///
+    /// # Panics
+    /// If `i` is not below [`Dataset::len`], as indexing a slice does.
+    pub fn image(&self, i: usize) -> &[u8] {
+        &self.images[i * self.shape.len()..][..self.shape.len()]
+    }
+
+    /// The label of image `i`: the index of its class.
+    ///
+    /// # Panics
+    /// If `i` is not below [`Dataset::len`], as indexing a slice does.
+    pub fn label(&self, i: usize) -> usize {
+        usize::from(self.labels[i])
+    }
+
+    /// Number of images of each class, by label.
+    pub fn class_counts(&self) -> Vec<usize> {
+        let mut counts = vec![0; self.class_names.len()];
+        for &label in &self.labels {
+            counts[usize::from(label)] += 1;
+        }
+        counts
+    }
+
+    /// A data set of the images with these indices, in this order.
+    ///
+    /// # Panics
+    /// If an index is not below [`Dataset::len`].
+    pub fn select(&self, indices: &[usize]) -> Self {
+        let mut images = Vec::with_capacity(indices.len() * self.shape.len());
+        indices.iter().for_each(|&i| images.extend_from_slice(self.image(i)));
+        let labels = indices.iter().map(|&i| self.labels[i]).collect();
+        Self { images, shape: self.shape, labels, class_names: self.class_names.clone() }
+    }
+
+    /// Splits off `fraction` (above 0, below 1) of the images of each class, for validation or test: returns (the rest,
+    /// the split-off ones), both in the original order. The same seed always chooses the same images; equal classes
+    /// give equal parts.
+    ///
+    /// # Errors
+    /// [`DataError::Invalid`] if the fraction is out of range or a class has just one image, which can't be shared.
+    pub fn split(&self, fraction: f64, seed: u64) -> Result<(Self, Self)> {
+        let held = held_out(&self.labels, &self.class_names, fraction, seed)?;
+        let indices = |want: bool| (0..self.len()).filter(|&i| held[i] == want).collect::<Vec<_>>();
+        Ok((self.select(&indices(false)), self.select(&indices(true))))
+    }
+}
+
+/// A training set and a test set with the same shape and classes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Splits {
+    /// The images to train with.
+    pub train: Dataset,
+    /// The images to test with.
+    pub test: Dataset,
+    /// One sentence saying where the images came from.
+    pub source: String,
+    /// Whether this is only the bundled part of the data set.
+    pub is_subset: bool,
+    /// One line the user should see, such as why the subset is used; `None` if all went as asked.
+    pub notice: Option<String>,
+}
