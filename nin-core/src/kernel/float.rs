@@ -76,48 +76,71 @@ fn layer_by<W: Stored, const L: usize>(
     for (p, valid) in valid[..pixels].iter_mut().enumerate() {
         *valid = patch.valid(p);
     }
-    // Columns of the window that lie on the map for every pixel of a whole tile: those go together. The first
-    // pixel begins last, the last pixel ends first.
-    let (first, end) = (valid[0].0, if pixels == TILE { valid[TILE - 1].1 } else { 0 });
-    let together = if first < end { first..end } else { 0..0 };
+    let valid = &valid[..pixels];
+    let inside = pixels == TILE && valid.iter().all(|&valid| valid == (0, patch.kernel));
+    let run = patch.kernel * patch.channels;
+    let starts: [usize; TILE] = core::array::from_fn(|p| if inside { patch.at(p, 0) } else { 0 });
 
     for (group, packed) in packed.chunks_exact(weights.fan_in * L).enumerate() {
-        let mut sums = [[0.0; L]; TILE];
-        for sums in &mut sums[..pixels] {
-            sums.copy_from_slice(&biases[group * L..][..L]);
-        }
+        let mut bias = [0.0; L];
+        bias.copy_from_slice(&biases[group * L..][..L]);
+        let mut sums = [bias; TILE];
         for y in patch.rows.0..patch.rows.1 {
             let line = patch.line(y);
             let ky = y + patch.above - patch.rows.0;
-            let weights = &packed[ky * patch.kernel * patch.channels * L..];
-            let weights = |from: usize, to: usize| &weights[from * patch.channels * L..to * patch.channels * L];
-            let alone = |sums: &mut [[f32; L]; TILE], p: usize, from: usize, to: usize| {
-                if from < to {
-                    let x = &line[patch.at(p, from)..][..(to - from) * patch.channels];
-                    sums::one(&mut sums[p], x, weights(from, to));
-                }
-            };
-            if together.is_empty() {
-                for (p, &(from, to)) in valid[..pixels].iter().enumerate() {
-                    alone(&mut sums, p, from, to);
-                }
-                continue;
-            }
-            for (p, &(from, _)) in valid.iter().enumerate() {
-                alone(&mut sums, p, from, together.start);
-            }
-            let run = together.len() * patch.channels;
-            let x = core::array::from_fn(|p| &line[patch.at(p, together.start)..][..run]);
-            sums::tile(&mut sums, x, weights(together.start, together.end));
-            for (p, &(_, to)) in valid.iter().enumerate() {
-                alone(&mut sums, p, together.end, to);
+            let weights = &packed[ky * run * L..][..run * L];
+            if inside {
+                sums::tile(&mut sums, starts.map(|start| &line[start..start + run]), weights);
+            } else {
+                edge(&mut sums, patch, line, valid, weights);
             }
         }
         let count = L.min(outputs - group * L);
-        for (out, sums) in out.chunks_exact_mut(outputs).zip(&sums[..pixels]) {
-            for (out, &sum) in out[group * L..][..count].iter_mut().zip(sums) {
-                *out = relu(sum);
+        for (out, sums) in out.chunks_exact_mut(outputs).zip(&sums) {
+            let sums = sums.map(relu);
+            match out[group * L..].first_chunk_mut() {
+                Some(out) if count == L => *out = sums,
+                _ => out[group * L..][..count].copy_from_slice(&sums[..count]),
             }
+        }
+    }
+}
+
+/// One row of the windows of a tile that reaches over the map's edge or has fewer pixels than others.
+///
+/// Columns that lie on the map for every pixel of a whole tile go together, what is left of each pixel's alone: the
+/// products come in the order they always do, those with padding are left out.
+#[inline(never)]
+fn edge<W: Stored, const L: usize>(
+    sums: &mut [[f32; L]; TILE],
+    patch: &Patch<'_, f32>,
+    line: &[f32],
+    valid: &[(usize, usize)],
+    weights: &[W],
+) {
+    let channels = patch.channels;
+    // The first pixel's window begins last on the map, the last pixel's ends first.
+    let (first, end) = match valid {
+        [(first, _), .., (_, end)] if valid.len() == TILE && first < end => (*first, *end),
+        _ => (patch.kernel, patch.kernel),
+    };
+    for (p, &(from, to)) in valid.iter().enumerate() {
+        let to = to.min(first);
+        if from < to {
+            let x = &line[patch.at(p, from)..][..(to - from) * channels];
+            sums::one(&mut sums[p], x, &weights[from * channels * L..to * channels * L]);
+        }
+    }
+    if first < end {
+        let run = (end - first) * channels;
+        let x = core::array::from_fn(|p| &line[patch.at(p, first)..][..run]);
+        sums::tile(sums, x, &weights[first * channels * L..end * channels * L]);
+    }
+    for (p, &(from, to)) in valid.iter().enumerate() {
+        let from = from.max(end);
+        if from < to {
+            let x = &line[patch.at(p, from)..][..(to - from) * channels];
+            sums::one(&mut sums[p], x, &weights[from * channels * L..to * channels * L]);
         }
     }
 }
