@@ -32,7 +32,6 @@ pub mod schedule;
 pub mod streaming;
 pub mod train;
 pub mod trained;
-pub mod views;
 
 pub use engine::{Draw, Engine, Outcome, Source};
 pub use train::{Recipe, Trainer};
