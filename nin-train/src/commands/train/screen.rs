@@ -97,7 +97,7 @@ impl<'a> Screen<'a> {
         }
         let path = folder.path().display();
         self.console.say(format_args!(
-            "  nin-train eval {model}{flags}\n  nin-train export {checkpoint} --rust {path}/model.rs --type f16"
+            "  nin-train eval {model}{flags}\n  nin-train export {checkpoint} --rust {path}/model_f16.rs --type f16"
         ));
     }
 }
