@@ -26,6 +26,9 @@ const SYSTICK: u64 = match u64::from_str_radix(env!("NIN_SYSTICK"), 10) {
     Err(_) => panic!("`systick` of a board is a frequency in Hz"),
 };
 
+/// Instructions in a tick, in 65536ths: on the emulator an instruction takes a nanosecond of virtual time.
+const INSTRUCTIONS: u64 = if SYSTICK == 0 { 0 } else { (1_000_000_000 << 16) / SYSTICK };
+
 /// How often SysTick, which has 24 bits, has gone round.
 static TURNS: AtomicU32 = AtomicU32::new(0);
 
@@ -64,6 +67,8 @@ pub struct CortexM {
     stream: Option<HostStream>,
     arguments: [u8; 128],
     length: usize,
+    /// Whether this is the emulator, whose clock counts instructions; `scripts/run.sh` says so.
+    emulated: bool,
 }
 
 /// Runs a firmware and ends: with an emulator, as a process with status 0 or 1.
@@ -79,7 +84,8 @@ pub fn start(run: impl FnOnce(&CortexM) -> Result<(), Error>) -> ! {
 
     let mut arguments = [0; 128];
     let length = command_line(&mut arguments);
-    let board = CortexM { stream: hio::hstdout().ok(), arguments, length };
+    let mut board = CortexM { stream: hio::hstdout().ok(), arguments, length, emulated: false };
+    board.emulated = SYSTICK != 0 && board.asked("emulator");
     match run(&board) {
         Ok(()) => end(debug::EXIT_SUCCESS),
         Err(error) => {
@@ -128,12 +134,11 @@ impl Board for CortexM {
                 break (u64::from(before) << 24) + u64::from(left.wrapping_neg() & 0x00FF_FFFF);
             }
         };
-        // On the emulator an instruction takes a nanosecond of virtual time.
-        if self.emulated() { ticks * 1_000_000_000 / SYSTICK } else { ticks }
+        if self.emulated { ticks * INSTRUCTIONS >> 16 } else { ticks }
     }
 
     fn unit(&self) -> &'static str {
-        if self.emulated() { "instructions" } else { "cycles" }
+        if self.emulated { "instructions" } else { "cycles" }
     }
 
     fn arguments(&self) -> &str {
@@ -166,13 +171,6 @@ impl Board for CortexM {
             stack_limit: top - bottom,
             flash: address!(__sidata) + data - address!(__vector_table),
         })
-    }
-}
-
-impl CortexM {
-    /// Whether this is the emulator, whose clock counts instructions; `scripts/run.sh` says so.
-    fn emulated(&self) -> bool {
-        SYSTICK != 0 && self.asked("emulator")
     }
 }
 

@@ -15,7 +15,9 @@
 //! ```
 
 pub mod close;
+pub mod emulator;
 pub mod fixture;
+pub mod formula;
 pub mod mix;
 pub mod oracle;
 pub mod random;
