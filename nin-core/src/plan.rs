@@ -106,7 +106,9 @@ impl Layer {
             return 0;
         }
         let outputs = (self.output.channels as usize).next_multiple_of(lanes);
-        4 * outputs + (self.fan_in() * outputs * weights.bytes()).next_multiple_of(4)
+        let bytes = self.fan_in().saturating_mul(outputs).saturating_mul(weights.bytes());
+        // Where this saturates, a 32-bit device cannot hold the model anyway.
+        (4 * outputs).saturating_add(bytes.saturating_add(3) / 4 * 4)
     }
 
     /// Multiply-accumulates for one image (padding counted, as is the custom).
@@ -256,7 +258,7 @@ impl Plan {
         let mut bytes = 0;
         let mut stage = 0;
         while stage < self.spec.stages().len() {
-            bytes += self.stage_weight_bytes(stage, weights, lanes);
+            bytes = self.stage_weight_bytes(stage, weights, lanes).saturating_add(bytes);
             stage += 1;
         }
         bytes
@@ -266,7 +268,7 @@ impl Plan {
         let mut bytes = 0;
         let mut step = 0;
         while let Some(layer) = self.layer(stage, step) {
-            bytes += layer.weight_bytes(weights, lanes);
+            bytes = layer.weight_bytes(weights, lanes).saturating_add(bytes);
             step += 1;
         }
         bytes

@@ -13,8 +13,8 @@ use core::sync::atomic::{AtomicU32, Ordering};
 use cortex_m::peripheral::syst::SystClkSource;
 use cortex_m::peripheral::{Peripherals, SYST};
 use cortex_m_rt::{ExceptionFrame, STACK_PAINT_VALUE, exception};
-use cortex_m_semihosting::hio::{self, HostStream};
 use cortex_m_semihosting::debug;
+use cortex_m_semihosting::hio::{self, HostStream};
 
 pub use cortex_m_rt::entry;
 // Only its feature is wanted: see Cargo.toml.
@@ -108,7 +108,8 @@ fn command_line(line: &mut [u8; 128]) -> usize {
     let block: [Cell<usize>; 2] = [Cell::new(line.as_mut_ptr().addr()), Cell::new(line.len())];
     // SAFETY: SYS_GET_CMDLINE takes a block of a buffer's address and size, writes at most so many bytes into the
     // buffer and their number into the block; both live on until the call returns, and nothing else refers to them.
-    let status = unsafe { cortex_m_semihosting::syscall1(cortex_m_semihosting::nr::GET_CMDLINE, block.as_ptr().addr()) };
+    let status =
+        unsafe { cortex_m_semihosting::syscall1(cortex_m_semihosting::nr::GET_CMDLINE, block.as_ptr().addr()) };
     match status {
         0 => block[1].get().min(line.len()),
         _ => 0,
@@ -163,7 +164,9 @@ impl Board for CortexM {
             // SAFETY: word by word from the end of static memory to the end of RAM: memory that can be read, aligned
             // by the linker script. It is painted by the start-up code and changed by the stack only; the read is
             // volatile, since the stack belongs to no object that the compiler knows.
-            .take_while(|&word| unsafe { ptr::with_exposed_provenance::<u32>(word).read_volatile() } == STACK_PAINT_VALUE)
+            .take_while(
+                |&word| unsafe { ptr::with_exposed_provenance::<u32>(word).read_volatile() } == STACK_PAINT_VALUE,
+            )
             .count();
         Some(Usage {
             statics: address!(__euninit) - address!(_ram_start),

@@ -8,7 +8,17 @@
 
 pub mod architecture;
 pub mod dataset;
+pub mod engine;
 pub mod export;
+mod kernel;
+mod layers;
+pub mod loss;
+pub mod optim;
+pub mod parameters;
+pub mod random;
 pub mod report;
 pub mod safetensors;
+pub mod schedule;
 pub mod views;
+
+pub use engine::{Draw, Engine, Outcome, Source};

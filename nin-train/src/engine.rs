@@ -1,0 +1,309 @@
+//! One step: a batch's images in parallel through the network and back, into one gradient.
+//!
+//! A batch is cut into [`GROUPS`] groups, a group into chunks of images that a thread carries through all layers in
+//! its own workspace. Each group sums its chunks' gradients in order, and the groups are summed in order: the
+//! result does not depend on how many threads took part, and nothing is allocated in a step.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard};
+
+use nin_core::{Plan, Spec};
+use rayon::prelude::*;
+
+use crate::kernel::{Buffer, padded, vectorized};
+use crate::layers::{Linear, Mode, Network, Packed, Workspace};
+use crate::loss::{argmax, cross_entropy};
+
+/// Groups that a full batch is cut into: the most threads that can share a step.
+pub const GROUPS: usize = 16;
+
+/// Where a batch's images come from; called from several threads at once.
+pub trait Source: Sync {
+    /// Images in the batch.
+    fn len(&self) -> usize;
+
+    /// Whether there is none.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Writes image `index` (channels last, as large as the network's input) and the distribution over classes that
+    /// the network should give it (all zeros if unknown), and returns its label.
+    fn sample(&self, index: usize, image: &mut [f32], target: &mut [f32]) -> usize;
+}
+
+/// What a batch came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Outcome {
+    /// Sum over the images of the cross-entropy.
+    pub loss: f64,
+    /// Images whose largest logit is their label's.
+    pub correct: usize,
+    /// Images.
+    pub images: usize,
+    /// Whether every logit of the batch was exactly 0: all ReLUs of the last layer are dead.
+    pub dead: bool,
+}
+
+/// Which random numbers a step draws for dropout.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Draw {
+    /// The run's seed.
+    pub seed: u64,
+    /// The step since the start of training.
+    pub step: u64,
+}
+
+/// Runs batches through one network; see the [module](self).
+pub struct Engine {
+    plan: Plan,
+    network: Network,
+    packed: Vec<Packed>,
+    /// One for each thread.
+    workers: Vec<Mutex<Worker>>,
+    groups: Vec<Mutex<Group>>,
+    /// Images in a group.
+    group: usize,
+    pool: rayon::ThreadPool,
+}
+
+/// What one thread works with.
+struct Worker {
+    workspace: Workspace,
+    /// A sample, before it stands among the chunk's.
+    image: Vec<f32>,
+    targets: Vec<f32>,
+    labels: Vec<usize>,
+}
+
+struct Group {
+    gradient: Buffer,
+    outcome: Outcome,
+}
+
+/// The system gave no threads.
+#[derive(Debug)]
+pub struct NoThreads(rayon::ThreadPoolBuildError);
+
+impl std::fmt::Display for NoThreads {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "cannot start the worker threads: {}", self.0)
+    }
+}
+
+impl std::error::Error for NoThreads {}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // A worker that panicked has left numbers, not broken structures; the panic itself is not lost.
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+impl Engine {
+    /// An engine for training in batches of `batch` images, or for evaluation only if `batch` is 0; `threads` 0
+    /// means one for each processor.
+    ///
+    /// # Errors
+    ///
+    /// If the system gives no threads.
+    pub fn new(spec: Spec, batch: usize, threads: usize) -> Result<Engine, NoThreads> {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().map_err(NoThreads)?;
+        let plan = Plan::new(spec);
+        let network = Network::new(&plan);
+        let training = batch > 0;
+        let worker = |_| {
+            let workspace = network.workspace(training);
+            let targets = vec![0.0; network.images * plan.classes()];
+            let image = vec![0.0; network.input().len()];
+            Mutex::new(Worker { workspace, image, targets, labels: vec![0; network.images] })
+        };
+        let group = batch.div_ceil(GROUPS).max(1);
+        let gradient =
+            |_| Mutex::new(Group { gradient: Buffer::zeros(network.gradient_len()), outcome: Outcome::default() });
+        Ok(Engine {
+            packed: network.linears().map(|linear| linear.packed(training)).collect(),
+            workers: (0..pool.current_num_threads()).map(worker).collect(),
+            groups: (0..batch.div_ceil(group)).map(gradient).collect(),
+            group,
+            pool,
+            plan,
+            network,
+        })
+    }
+
+    /// The network's plan.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// Takes parameters for the batches that follow; as long as the plan says.
+    pub fn load(&mut self, parameters: &[f32]) {
+        let (network, packed) = (&self.network, &mut self.packed);
+        let linears: Vec<&Linear> = network.linears().collect();
+        self.pool.install(|| {
+            packed.par_iter_mut().zip(linears).for_each(|(packed, linear)| linear.pack(parameters, packed));
+        });
+    }
+
+    /// The mean loss's gradient over a batch, in the order of the parameters.
+    ///
+    /// # Panics
+    ///
+    /// If the batch is larger than the engine was made for, or `gradient` is not as long as the parameters.
+    pub fn gradient(&mut self, source: &impl Source, draw: Draw, gradient: &mut [f32]) -> Outcome {
+        let images = source.len();
+        assert!(images <= self.groups.len() * self.group, "a batch larger than the engine's");
+        let count = images.div_ceil(self.group);
+        let scale = 1.0 / images.max(1) as f32;
+        let next = AtomicUsize::new(0);
+        let engine = &*self;
+        self.pool.install(|| {
+            engine.workers.par_iter().with_max_len(1).for_each(|worker| {
+                let worker = &mut *lock(worker);
+                // Whoever is free takes the next group.
+                while let Some(group) = Some(next.fetch_add(1, Ordering::Relaxed)).filter(|group| *group < count) {
+                    let range = group * engine.group..images.min((group + 1) * engine.group);
+                    let group = &mut *lock(&engine.groups[group]);
+                    group.gradient.fill(0.0);
+                    group.outcome = Outcome::none();
+                    for first in range.clone().step_by(engine.network.images) {
+                        let images = engine.network.images.min(range.end - first);
+                        let mode = Mode::Train { seed: draw.seed, step: draw.step, first };
+                        let outcome = engine.chunk(worker, source, Chunk { first, images, mode, scale }, |_, _, _| {});
+                        group.outcome = group.outcome.and(outcome);
+                        engine.network.backward(&engine.packed, &mut worker.workspace, &mut group.gradient, images);
+                    }
+                }
+            });
+            engine.reduce(count, gradient);
+        });
+        let sum = |sum: Outcome, group: &Mutex<Group>| sum.and(lock(group).outcome);
+        self.groups[..count].iter().fold(Outcome::none(), sum)
+    }
+
+    /// Runs a batch of any size forward only; `each(index, label, logits)` sees every image, from any thread.
+    pub fn forward(&mut self, source: &impl Source, each: impl Fn(usize, usize, &[f32]) + Sync) -> Outcome {
+        let (images, most) = (source.len(), self.network.images);
+        // Losses are summed chunk by chunk, so that the sum does not depend on the threads.
+        let mut outcomes = vec![Outcome::none(); images.div_ceil(most)];
+        let engine = &*self;
+        self.pool.install(|| {
+            let tasks = outcomes.par_iter_mut().enumerate();
+            tasks.for_each(|(number, outcome)| {
+                let first = number * most;
+                let chunk = Chunk { first, images: most.min(images - first), mode: Mode::Evaluate, scale: 0.0 };
+                let worker = rayon::current_thread_index().unwrap_or(0) % engine.workers.len();
+                *outcome = engine.chunk(&mut lock(&engine.workers[worker]), source, chunk, &each);
+            });
+        });
+        outcomes.into_iter().fold(Outcome::none(), Outcome::and)
+    }
+
+    /// The values after every layer for one image, channels last, the image itself first; dropout passes them on.
+    pub fn activations(&mut self, image: &[f32]) -> Vec<Vec<f32>> {
+        let Some(worker) = self.workers.first() else { return Vec::new() };
+        let workspace = &mut lock(worker).workspace;
+        self.network.put(workspace, 0, image);
+        self.network.forward(&self.packed, workspace, Mode::Evaluate, 1);
+        (0..=self.network.layers.len()).map(|index| self.network.get(workspace, index, 0)).collect()
+    }
+
+    /// Takes the chunk's samples forward, and their losses' gradient into the workspace, times `scale`.
+    fn chunk(
+        &self,
+        worker: &mut Worker,
+        source: &impl Source,
+        chunk: Chunk,
+        mut each: impl FnMut(usize, usize, &[f32]),
+    ) -> Outcome {
+        let network = &self.network;
+        let Worker { workspace, image, targets, labels } = worker;
+        let targets = targets.chunks_exact_mut(self.plan.classes()).take(chunk.images);
+        let samples = targets.zip(labels.iter_mut());
+        for (i, (target, label)) in samples.enumerate() {
+            *label = source.sample(chunk.first + i, image, target);
+            network.put(workspace, i, image);
+        }
+        network.forward(&self.packed, workspace, chunk.mode, chunk.images);
+        let mut outcome = Outcome { dead: true, images: chunk.images, ..Outcome::default() };
+        let targets = worker.targets.chunks_exact(self.plan.classes()).take(chunk.images);
+        for (i, (target, label)) in targets.zip(&worker.labels).enumerate() {
+            let (logits, d_logits) = network.head(workspace, i);
+            outcome.loss += cross_entropy(logits, target, chunk.scale, d_logits);
+            outcome.correct += usize::from(argmax(logits) == *label);
+            outcome.dead &= logits.iter().all(|logit| *logit == 0.0);
+            each(chunk.first + i, *label, logits);
+        }
+        outcome
+    }
+
+    /// Sums the first `count` groups' gradients, group by group, and turns them into the parameters' order.
+    fn reduce(&self, count: usize, gradient: &mut [f32]) {
+        let groups: Vec<MutexGuard<Group>> = self.groups[..count].iter().map(lock).collect();
+        let groups: Vec<&[f32]> = groups.iter().map(|group| &*group.gradient).collect();
+        let mut start = 0;
+        let mut rest = gradient;
+        for linear in self.network.linears() {
+            let tensor = linear.tensor();
+            let (weight, after) = rest.split_at_mut(tensor.weight.len());
+            let (bias, after) = after.split_at_mut(tensor.bias.len());
+            rest = after;
+            let (outputs, fan_in) = (tensor.bias.len(), tensor.layer.fan_in());
+            let wide = padded(outputs);
+            weight.par_chunks_mut(LINE * fan_in).enumerate().for_each(|(block, weight)| {
+                let first = start + block * LINE;
+                vectorized(
+                    #[inline(always)]
+                    || {
+                        for k in 0..fan_in {
+                            let sum = sum_line(&groups, first + k * wide);
+                            weight.chunks_exact_mut(fan_in).zip(sum).for_each(|(weight, sum)| weight[k] = sum);
+                        }
+                    },
+                );
+            });
+            for (block, bias) in bias.chunks_mut(LINE).enumerate() {
+                let sum = sum_line(&groups, start + fan_in * wide + block * LINE);
+                bias.iter_mut().zip(sum).for_each(|(bias, sum)| *bias = sum);
+            }
+            start += linear.gradient_len();
+        }
+    }
+}
+
+/// Values summed at once: a cache line.
+const LINE: usize = 16;
+
+#[inline(always)]
+fn sum_line(groups: &[&[f32]], at: usize) -> [f32; LINE] {
+    let mut sum = [0.0; LINE];
+    for group in groups {
+        sum.iter_mut().zip(&group[at..at + LINE]).for_each(|(sum, value)| *sum += value);
+    }
+    sum
+}
+
+/// Images that a thread takes through the network at once.
+#[derive(Clone, Copy)]
+struct Chunk {
+    first: usize,
+    images: usize,
+    mode: Mode,
+    /// Factor of the loss's gradient.
+    scale: f32,
+}
+
+impl Outcome {
+    /// Of no image yet.
+    fn none() -> Outcome {
+        Outcome { dead: true, ..Outcome::default() }
+    }
+
+    fn and(self, other: Outcome) -> Outcome {
+        Outcome {
+            loss: self.loss + other.loss,
+            correct: self.correct + other.correct,
+            images: self.images + other.images,
+            dead: self.dead && other.dead,
+        }
+    }
+}

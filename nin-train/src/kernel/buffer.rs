@@ -1,0 +1,43 @@
+//! Aligned memory, taken once.
+
+/// f32 values that start on a cache line, with room behind them that a vector may read (never write) past the end.
+pub(crate) struct Buffer {
+    values: Vec<f32>,
+    start: usize,
+    len: usize,
+}
+
+impl Buffer {
+    /// Values that may be read behind the end: one widest panel and a cache line.
+    pub(crate) const SLACK: usize = 80;
+
+    /// `len` zeros.
+    pub(crate) fn zeros(len: usize) -> Buffer {
+        let values = vec![0.0; len + Self::SLACK + 16];
+        let start = values.as_ptr().align_offset(64).min(16);
+        Buffer { values, start, len }
+    }
+
+    /// Values, without the room behind them.
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// The values and the room behind them.
+    pub(crate) fn with_slack(&self) -> &[f32] {
+        &self.values[self.start..self.start + self.len + Self::SLACK]
+    }
+}
+
+impl std::ops::Deref for Buffer {
+    type Target = [f32];
+    fn deref(&self) -> &[f32] {
+        &self.values[self.start..self.start + self.len]
+    }
+}
+
+impl std::ops::DerefMut for Buffer {
+    fn deref_mut(&mut self) -> &mut [f32] {
+        &mut self.values[self.start..self.start + self.len]
+    }
+}

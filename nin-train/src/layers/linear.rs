@@ -1,0 +1,229 @@
+//! Convolutions and fully connected layers: a weight, a bias, a ReLU where the line has one.
+
+use nin_core::plan::{Layer, LayerKind};
+use nin_core::spec::Window;
+
+use super::Map;
+use crate::kernel::{Buffer, Finish, Panels, SCRATCH, Windows, accumulate, multiply, padded, vectorized};
+use crate::parameters::Tensor;
+
+/// A layer with weights, for chunks of a fixed number of images.
+///
+/// ```text
+/// forward   y = relu(x · W + b)      x: windows over the input map     W: depth × outputs
+/// backward  dW += xᵀ · dy            dy: gated by the layer's own ReLU when it arrives here
+///           db += Σ dy
+///           dx = gate(windows over dy · W')   W': the weight turned round, outputs × kernel area × channels
+/// ```
+pub(crate) struct Linear {
+    tensor: Tensor,
+    windows: Windows,
+    y_at: Vec<u32>,
+    dy_at: Vec<u32>,
+    dx: Option<Dx>,
+    pixels: usize,
+}
+
+/// What the gradient of the data needs.
+struct Dx {
+    windows: Windows,
+    dx_at: Vec<u32>,
+    /// Where the input's pixels stand, if it came out of a ReLU.
+    gate_at: Option<Vec<u32>>,
+    /// A fully connected layer writes an image's gradient as one run; where the map has room, it is spread.
+    spread: Option<Map>,
+    pixels: usize,
+}
+
+/// A layer's weights, packed for one step.
+pub(crate) struct Packed {
+    forward: Panels,
+    backward: Option<Panels>,
+}
+
+impl Linear {
+    /// The window of a layer: a fully connected one is a window over its whole input.
+    fn window(layer: &Layer) -> Option<Window> {
+        match layer.kind {
+            LayerKind::Convolution(window) => Some(window),
+            _ => None,
+        }
+    }
+
+    /// How this layer wants its input to stand in memory.
+    pub(crate) fn input_map(layer: &Layer) -> Map {
+        match Linear::window(layer) {
+            Some(window) => Map::bordered(layer.input, window.padding.into()),
+            None => Map::plain(layer.input),
+        }
+    }
+
+    /// How this layer wants the gradient of its output to stand in memory: so that the gradient of its input is
+    /// again a product of windows with stride 1.
+    pub(crate) fn gradient_map(layer: &Layer, needs_dx: bool) -> Map {
+        match Linear::window(layer) {
+            Some(window) if needs_dx => {
+                let kernel = window.kernel as usize;
+                let border = kernel - 1 - window.padding as usize;
+                let [rows, columns] =
+                    [layer.input.rows as usize + kernel - 1, layer.input.columns as usize + kernel - 1];
+                Map::spaced(layer.output, border, window.stride.into(), [rows, columns])
+            }
+            _ => Map::plain(layer.output),
+        }
+    }
+
+    /// A layer between its maps; `dx` is the map of its input's gradient if that is needed, `gated` whether the
+    /// input came out of a ReLU.
+    pub(crate) fn new(tensor: Tensor, [x, y, dy]: [&Map; 3], dx: Option<&Map>, gated: bool, images: usize) -> Linear {
+        let layer = &tensor.layer;
+        let windows = match Linear::window(layer) {
+            Some(window) => {
+                let (kernel, stride) = (window.kernel as usize, window.stride as usize);
+                let channels = layer.input.channels as usize;
+                windows_over(x, layer.output.rows, layer.output.columns, kernel, stride * channels, images)
+            }
+            None => whole(x, images),
+        };
+        let dx = dx.map(|dx| Dx {
+            windows: match Linear::window(layer) {
+                Some(window) => {
+                    let channels = layer.output.channels as usize;
+                    windows_over(dy, layer.input.rows, layer.input.columns, window.kernel.into(), channels, images)
+                }
+                None => whole(dy, images),
+            },
+            dx_at: match Linear::window(layer) {
+                Some(_) => dx.offsets(images),
+                None => whole(&Map::plain(dx.shape), images).offsets,
+            },
+            gate_at: gated.then(|| match Linear::window(layer) {
+                Some(_) => x.offsets(images),
+                None => whole(x, images).offsets,
+            }),
+            spread: (Linear::window(layer).is_none() && dx.has_room()).then_some(*dx),
+            pixels: if Linear::window(layer).is_some() { layer.input.pixels() } else { 1 },
+        });
+        let pixels = layer.output.pixels();
+        Linear { windows, y_at: y.offsets(images), dy_at: dy.offsets(images), dx, pixels, tensor }
+    }
+
+    /// Room for the packed weights.
+    pub(crate) fn packed(&self, training: bool) -> Packed {
+        let outputs = self.tensor.layer.output.channels as usize;
+        let backward = self.dx.as_ref().filter(|_| training);
+        Packed {
+            forward: Panels::new(self.windows.depth(), outputs),
+            backward: backward.map(|dx| Panels::new(dx.windows.depth(), self.windows.depth() / self.taps())),
+        }
+    }
+
+    /// Positions of the kernel; 1 for a fully connected layer.
+    fn taps(&self) -> usize {
+        Linear::window(&self.tensor.layer).map_or(1, |window| window.kernel as usize * window.kernel as usize)
+    }
+
+    /// Packs the weights for a step.
+    pub(crate) fn pack(&self, parameters: &[f32], packed: &mut Packed) {
+        let weight = &parameters[self.tensor.weight.clone()];
+        let fan_in = self.tensor.layer.fan_in();
+        packed.forward.pack(weight, |k| k, fan_in);
+        packed.forward.set_bias(&parameters[self.tensor.bias.clone()]);
+        if let Some(backward) = &mut packed.backward {
+            let outputs = self.tensor.layer.output.channels as usize;
+            let (taps, channels) = (self.taps(), fan_in / self.taps());
+            // The kernel turned round: the last tap meets the first pixel of the gradient.
+            let row = |k: usize| (k % outputs) * fan_in + (taps - 1 - k / outputs) * channels;
+            backward.pack(weight, row, 1);
+        }
+    }
+
+    pub(crate) fn forward(&self, packed: &Packed, x: &Buffer, y: &mut [f32], images: usize) {
+        let finish = if self.tensor.layer.relu { Finish::BiasRelu } else { Finish::Bias };
+        multiply(x, &self.windows, &packed.forward, &finish, y, &self.y_at, images * self.pixels);
+    }
+
+    /// Adds to the gradients of weight and bias.
+    pub(crate) fn backward_weights(
+        &self,
+        x: &Buffer,
+        dy: &Buffer,
+        gradient: &mut [f32],
+        scratch: &mut Buffer,
+        images: usize,
+    ) {
+        let outputs = self.tensor.layer.output.channels as usize;
+        let (dw, db) = gradient.split_at_mut(self.windows.depth() * padded(outputs));
+        let pixels = images * self.pixels;
+        accumulate(x, &self.windows, dy, &self.dy_at, outputs, dw, scratch, pixels);
+        vectorized(
+            #[inline(always)]
+            || {
+                for &at in &self.dy_at[..pixels] {
+                    let dy = &dy[at as usize..][..outputs];
+                    db.iter_mut().zip(dy).for_each(|(db, dy)| *db += dy);
+                }
+            },
+        );
+    }
+
+    /// Writes the gradient of the input, gated by the ReLU that it came out of.
+    pub(crate) fn backward_data(
+        &self,
+        packed: &Packed,
+        x: &[f32],
+        dy: &Buffer,
+        dx: &mut [f32],
+        scratch: &mut Buffer,
+        images: usize,
+    ) {
+        let (Some(data), Some(panels)) = (&self.dx, &packed.backward) else { return };
+        let finish = match &data.gate_at {
+            Some(at) => Finish::Gate(x, at),
+            None => Finish::Store,
+        };
+        let Some(map) = &data.spread else {
+            return multiply(dy, &data.windows, panels, &finish, dx, &data.dx_at, images * data.pixels);
+        };
+        multiply(dy, &data.windows, panels, &finish, scratch, &data.dx_at, images);
+        for (image, from) in scratch.chunks_exact(map.shape.len()).take(images).enumerate() {
+            map.put(image, from, dx);
+        }
+    }
+
+    /// Values of scratch memory that a backward pass over `images` needs.
+    pub(crate) fn scratch(&self, images: usize) -> usize {
+        let spread = self.dx.as_ref().and_then(|dx| dx.spread).map_or(0, |map| images * map.shape.len());
+        SCRATCH.max(spread)
+    }
+
+    /// Values of a gradient as [`Linear::backward_weights`] keeps it: `[fan-in][outputs]`, then the bias, both with
+    /// their outputs filled up to whole vectors.
+    pub(crate) fn gradient_len(&self) -> usize {
+        (self.windows.depth() + 1) * padded(self.tensor.layer.output.channels.into())
+    }
+
+    /// The layer's place in the parameters.
+    pub(crate) fn tensor(&self) -> &Tensor {
+        &self.tensor
+    }
+}
+
+/// Windows of `kernel` rows and columns at each pixel of a `rows × columns` map, `stride` values apart.
+fn windows_over(map: &Map, rows: u16, columns: u16, kernel: usize, stride: usize, images: usize) -> Windows {
+    let channels = map.shape.channels as usize;
+    let mut offsets = Vec::with_capacity(images * rows as usize * columns as usize);
+    for image in 0..images {
+        for row in 0..rows as usize {
+            let start = image * map.image + row * (stride / channels) * map.line;
+            offsets.extend((0..columns as usize).map(|column| (start + column * stride) as u32));
+        }
+    }
+    Windows { offsets, rows: kernel, step: map.line, length: kernel * channels }
+}
+
+/// Each image as one window.
+fn whole(map: &Map, images: usize) -> Windows {
+    let offsets = (0..images).map(|image| map.at(image, 0, 0) as u32).collect();
+    Windows { offsets, rows: 1, step: 0, length: map.shape.len() }
+}

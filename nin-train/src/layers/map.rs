@@ -1,0 +1,96 @@
+//! How a chunk's feature maps stand in memory.
+
+use nin_core::Shape;
+
+/// Maps of several images, channels last, with room around and between their pixels where the next product needs
+/// zeros: a border for a padded convolution, and for the gradient of one with a stride also gaps between pixels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Map {
+    pub(crate) shape: Shape,
+    /// Values from one image to the next.
+    pub(crate) image: usize,
+    /// Values before an image's first pixel.
+    pub(crate) origin: usize,
+    /// Values from one row of pixels to the next.
+    pub(crate) row: usize,
+    /// Values from one pixel to the next.
+    pub(crate) column: usize,
+    /// Values from one row of memory to the next (`row`, but for gaps).
+    pub(crate) line: usize,
+}
+
+impl Map {
+    /// Pixel after pixel.
+    pub(crate) fn plain(shape: Shape) -> Map {
+        Map::spaced(shape, 0, 1, [shape.rows.into(), shape.columns.into()])
+    }
+
+    /// With `border` pixels of zeros on each side.
+    pub(crate) fn bordered(shape: Shape, border: usize) -> Map {
+        let [rows, columns] = [shape.rows as usize + 2 * border, shape.columns as usize + 2 * border];
+        Map::spaced(shape, border, 1, [rows, columns])
+    }
+
+    /// With `border` pixels above and left, every pixel `gap` from the next, in memory for `rows × columns` pixels.
+    pub(crate) fn spaced(shape: Shape, border: usize, gap: usize, [rows, columns]: [usize; 2]) -> Map {
+        let channels = shape.channels as usize;
+        let line = columns * channels;
+        Map {
+            shape,
+            image: rows * line,
+            origin: border * (line + channels),
+            row: gap * line,
+            column: gap * channels,
+            line,
+        }
+    }
+
+    /// Values that `images` of them take.
+    pub(crate) fn len(&self, images: usize) -> usize {
+        images * self.image
+    }
+
+    /// Whether there is memory that belongs to no pixel.
+    pub(crate) fn has_room(&self) -> bool {
+        self.image != self.shape.len()
+    }
+
+    /// Where a pixel begins.
+    #[inline(always)]
+    pub(crate) fn at(&self, image: usize, row: usize, column: usize) -> usize {
+        image * self.image + self.origin + row * self.row + column * self.column
+    }
+
+    /// Where each pixel of `images` begins, ascending.
+    pub(crate) fn offsets(&self, images: usize) -> Vec<u32> {
+        let [rows, columns] = [self.shape.rows as usize, self.shape.columns as usize];
+        let mut offsets = Vec::with_capacity(images * rows * columns);
+        for image in 0..images {
+            for row in 0..rows {
+                offsets.extend((0..columns).map(|column| self.at(image, row, column) as u32));
+            }
+        }
+        offsets
+    }
+
+    /// Copies an image's pixels in from channels-last memory without room.
+    pub(crate) fn put(&self, image: usize, from: &[f32], to: &mut [f32]) {
+        let wide = self.shape.row();
+        for (row, line) in from.chunks_exact(wide).enumerate() {
+            let at = self.at(image, row, 0);
+            to[at..at + wide].copy_from_slice(line);
+        }
+    }
+
+    /// An image's pixels, channels last, without room.
+    pub(crate) fn get(&self, image: usize, from: &[f32]) -> Vec<f32> {
+        let channels = self.shape.channels as usize;
+        let mut pixels = Vec::with_capacity(self.shape.len());
+        for row in 0..self.shape.rows.into() {
+            for column in 0..self.shape.columns.into() {
+                pixels.extend_from_slice(&from[self.at(image, row, column)..][..channels]);
+            }
+        }
+        pixels
+    }
+}

@@ -1,0 +1,115 @@
+//! Optimisers: loops over the flat buffer, with PyTorch's semantics.
+
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::kernel::vectorized;
+
+/// How gradients change parameters.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "kind")]
+pub enum Optimizer {
+    /// `torch.optim.SGD`: `g += decay·w`; `v = momentum·v + g` (on the first step `v = g`);
+    /// `w -= lr·v`, or with Nesterov `w -= lr·(g + momentum·v)`.
+    Sgd {
+        /// Share of the velocity that stays; 0 is plain SGD.
+        momentum: f32,
+        /// Weight decay, added to the gradient.
+        decay: f32,
+        /// Nesterov's momentum.
+        nesterov: bool,
+    },
+    /// `torch.optim.AdamW` (Loshchilov and Hutter 2019).
+    AdamW {
+        /// Decay of the mean of gradients, usually 0.9.
+        beta1: f32,
+        /// Decay of the mean of squared gradients, usually 0.999.
+        beta2: f32,
+        /// Added to the denominator, usually 1e-8.
+        epsilon: f32,
+        /// Weight decay, apart from the gradient: `w -= lr·decay·w`.
+        decay: f32,
+    },
+}
+
+impl Default for Optimizer {
+    /// Plain SGD.
+    fn default() -> Optimizer {
+        Optimizer::Sgd { momentum: 0.0, decay: 0.0, nesterov: false }
+    }
+}
+
+/// What an optimiser remembers.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct State {
+    /// Steps done.
+    pub steps: u64,
+    /// SGD's velocity or AdamW's mean; empty without momentum, else as long as the parameters.
+    pub first: Vec<f32>,
+    /// AdamW's mean of squares, or empty.
+    pub second: Vec<f32>,
+}
+
+/// Parameters that one thread changes at a time; results do not depend on it.
+const RUN: usize = 1 << 15;
+
+impl Optimizer {
+    /// The state before the first step, for that many parameters.
+    pub fn start(&self, parameters: usize) -> State {
+        let (first, second) = match self {
+            Optimizer::Sgd { momentum: 0.0, .. } => (0, 0),
+            Optimizer::Sgd { .. } => (parameters, 0),
+            Optimizer::AdamW { .. } => (parameters, parameters),
+        };
+        State { steps: 0, first: vec![0.0; first], second: vec![0.0; second] }
+    }
+
+    /// Changes `parameters` by one step at learning rate `lr`. All slices are equally long.
+    pub fn step(&self, lr: f32, parameters: &mut [f32], gradient: &[f32], state: &mut State) {
+        state.steps += 1;
+        let runs = parameters.par_chunks_mut(RUN).zip(gradient.par_chunks(RUN));
+        match *self {
+            Optimizer::Sgd { momentum, decay, .. } if momentum == 0.0 => runs.for_each(|(w, g)| {
+                vectorized(
+                    #[inline(always)]
+                    || w.iter_mut().zip(g).for_each(|(w, g)| *w -= lr * (g + decay * *w)),
+                )
+            }),
+            Optimizer::Sgd { momentum, decay, nesterov } => {
+                runs.zip(state.first.par_chunks_mut(RUN)).for_each(|((w, g), v)| {
+                    vectorized(
+                        #[inline(always)]
+                        || {
+                            for ((w, g), v) in w.iter_mut().zip(g).zip(v) {
+                                let g = g + decay * *w;
+                                *v = momentum * *v + g;
+                                *w -= lr * if nesterov { g + momentum * *v } else { *v };
+                            }
+                        },
+                    )
+                })
+            }
+            Optimizer::AdamW { beta1, beta2, epsilon, decay } => {
+                let exponent = state.steps.min(i32::MAX as u64) as i32;
+                let rest1 = 1.0 - f64::from(beta1).powi(exponent);
+                let rest2 = 1.0 - f64::from(beta2).powi(exponent);
+                let (rate, scale) = ((f64::from(lr) / rest1) as f32, (1.0 / rest2.sqrt()) as f32);
+                runs.zip(state.first.par_chunks_mut(RUN)).zip(state.second.par_chunks_mut(RUN)).for_each(
+                    |(((w, g), m), s)| {
+                        vectorized(
+                            #[inline(always)]
+                            || {
+                                for (((w, g), m), s) in w.iter_mut().zip(g).zip(m).zip(s) {
+                                    *m += (1.0 - beta1) * (g - *m);
+                                    *s = beta2 * *s + (1.0 - beta2) * g * g;
+                                    *w -= lr * decay * *w;
+                                    *w -= rate * *m / (s.sqrt() * scale + epsilon);
+                                }
+                            },
+                        )
+                    },
+                )
+            }
+        }
+    }
+}

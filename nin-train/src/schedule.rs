@@ -1,0 +1,60 @@
+//! How the learning rate runs over the steps of a training.
+
+use serde::{Deserialize, Serialize};
+
+/// The shape of the learning rate after its warm-up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "kind")]
+pub enum Schedule {
+    /// Always the same.
+    #[default]
+    Constant,
+    /// Times `factor` after every `epochs` epochs.
+    Step {
+        /// Epochs at one rate, at least 1.
+        epochs: u32,
+        /// What the rate is multiplied by.
+        factor: f32,
+    },
+    /// Down to 0 along half a cosine (Loshchilov and Hutter 2017, without restarts).
+    Cosine,
+    /// Up from lr/25 along half a cosine over the first `rise` of all steps, down to lr/250,000 over the rest
+    /// (Smith and Topin 2018; PyTorch's `OneCycleLR` with its defaults).
+    OneCycle {
+        /// Share of all steps that rise, between 0 and 1; PyTorch's default is 0.3.
+        rise: f32,
+    },
+}
+
+/// The learning rate of step `step` (from 0) of `steps`, of which `per_epoch` make an epoch; `peak` is the
+/// schedule's highest rate, and the first `warmup` steps rise to it in equal steps.
+pub fn rate(schedule: Schedule, peak: f32, warmup: u64, step: u64, steps: u64, per_epoch: u64) -> f32 {
+    if step < warmup {
+        return peak * (step + 1) as f32 / (warmup + 1) as f32;
+    }
+    let peak = f64::from(peak);
+    let cosine = |from: f64, to: f64, done: f64| to + (from - to) * 0.5 * (1.0 + (std::f64::consts::PI * done).cos());
+    let rate = match schedule {
+        Schedule::Constant => peak,
+        Schedule::Step { epochs, factor } => {
+            let drops = step / per_epoch.max(1) / u64::from(epochs.max(1));
+            peak * f64::from(factor).powi(drops.min(i32::MAX as u64) as i32)
+        }
+        Schedule::Cosine => {
+            let done = (step - warmup) as f64 / steps.saturating_sub(warmup).max(1) as f64;
+            cosine(peak, 0.0, done.min(1.0))
+        }
+        Schedule::OneCycle { rise } => {
+            let (low, lowest) = (peak / 25.0, peak / 250_000.0);
+            let top = (f64::from(rise) * steps as f64 - 1.0).max(0.0);
+            let last = (steps as f64 - 1.0).max(top);
+            let step = (step as f64).min(last);
+            if step <= top {
+                cosine(low, peak, if top > 0.0 { step / top } else { 1.0 })
+            } else {
+                cosine(peak, lowest, (step - top) / (last - top))
+            }
+        }
+    };
+    rate as f32
+}
