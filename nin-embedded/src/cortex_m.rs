@@ -27,7 +27,7 @@ const SYSTICK: u64 = match u64::from_str_radix(env!("NIN_SYSTICK"), 10) {
 };
 
 /// Instructions in a tick, in 65536ths: on the emulator an instruction takes a nanosecond of virtual time.
-const INSTRUCTIONS: u64 = if SYSTICK == 0 { 0 } else { (1_000_000_000 << 16) / SYSTICK };
+const INSTRUCTIONS: Option<u64> = (1_000_000_000u64 << 16).checked_div(SYSTICK);
 
 /// How often SysTick, which has 24 bits, has gone round.
 static TURNS: AtomicU32 = AtomicU32::new(0);
@@ -67,8 +67,8 @@ pub struct CortexM {
     stream: Option<HostStream>,
     arguments: [u8; 128],
     length: usize,
-    /// Whether this is the emulator, whose clock counts instructions; `scripts/run.sh` says so.
-    emulated: bool,
+    /// [`INSTRUCTIONS`] if this is the emulator; `scripts/run.sh` says so.
+    instructions: Option<u64>,
 }
 
 /// Runs a firmware and ends: with an emulator, as a process with status 0 or 1.
@@ -84,8 +84,8 @@ pub fn start(run: impl FnOnce(&CortexM) -> Result<(), Error>) -> ! {
 
     let mut arguments = [0; 128];
     let length = command_line(&mut arguments);
-    let mut board = CortexM { stream: hio::hstdout().ok(), arguments, length, emulated: false };
-    board.emulated = SYSTICK != 0 && board.asked("emulator");
+    let mut board = CortexM { stream: hio::hstdout().ok(), arguments, length, instructions: None };
+    board.instructions = INSTRUCTIONS.filter(|_| board.asked("emulator"));
     match run(&board) {
         Ok(()) => end(debug::EXIT_SUCCESS),
         Err(error) => {
@@ -135,11 +135,14 @@ impl Board for CortexM {
                 break (u64::from(before) << 24) + u64::from(left.wrapping_neg() & 0x00FF_FFFF);
             }
         };
-        if self.emulated { ticks * INSTRUCTIONS >> 16 } else { ticks }
+        match self.instructions {
+            Some(instructions) => (ticks * instructions) >> 16,
+            None => ticks,
+        }
     }
 
     fn unit(&self) -> &'static str {
-        if self.emulated { "instructions" } else { "cycles" }
+        if self.instructions.is_some() { "instructions" } else { "cycles" }
     }
 
     fn arguments(&self) -> &str {
@@ -159,15 +162,14 @@ impl Board for CortexM {
     fn usage(&self) -> Option<Usage> {
         let data = address!(__edata) - address!(__sdata);
         let (bottom, top) = (address!(_stack_end), address!(_stack_start));
-        let painted = (bottom..top)
-            .step_by(size_of::<u32>())
-            // SAFETY: word by word from the end of static memory to the end of RAM: memory that can be read, aligned
-            // by the linker script. It is painted by the start-up code and changed by the stack only; the read is
-            // volatile, since the stack belongs to no object that the compiler knows.
-            .take_while(
-                |&word| unsafe { ptr::with_exposed_provenance::<u32>(word).read_volatile() } == STACK_PAINT_VALUE,
-            )
-            .count();
+        let clean = |&word: &usize| {
+            // SAFETY: words from the end of static memory to the end of RAM: memory that can be read, aligned by the
+            // linker script. The start-up code paints it and only the stack changes it; the read is volatile, since
+            // the stack belongs to no object that the compiler knows.
+            let value = unsafe { ptr::with_exposed_provenance::<u32>(word).read_volatile() };
+            value == STACK_PAINT_VALUE
+        };
+        let painted = (bottom..top).step_by(size_of::<u32>()).take_while(clean).count();
         Some(Usage {
             statics: address!(__euninit) - address!(_ram_start),
             stack: top - bottom - painted * size_of::<u32>(),

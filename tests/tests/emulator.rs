@@ -95,7 +95,10 @@ fn small_networks_agree() {
 fn an_empty_partition_is_an_error() {
     let Some(output) = firmware(BOARD, "partition", &[], &[]) else { return };
     assert_eq!(output.status.code(), Some(1));
-    assert_eq!(String::from_utf8_lossy(&output.stdout), "error: not a model file: it does not begin with \"NiNmodel\"\n");
+    assert_eq!(
+        String::from_utf8_lossy(&output.stdout),
+        "error: not a model file: it does not begin with \"NiNmodel\"\n"
+    );
 }
 
 /// A firmware over a budget is not built, and says which one.

@@ -85,8 +85,8 @@ fn bench<F: Format<Value = f32>>(board: &impl Board, model: &Model<'_>, state: &
     say!(board, "{} with {} weights on {}", plan.spec(), model.weight_type().name(), board.name());
     say!(board, "{:<18} {:>12} {:>12} {:>14} {:>8}", "layer", "output", "MACs", board.unit(), "per MAC");
     let mut rest = total;
-    for stage in 0..plan.spec().stages().len() {
-        for (step, lap) in laps[stage].iter().enumerate() {
+    for (stage, laps) in laps.iter().enumerate().take(plan.spec().stages().len()) {
+        for (step, lap) in laps.iter().enumerate() {
             let Some(layer) = plan.layer(stage, step) else { break };
             let time = lap.time.saturating_sub(lap.pieces * observing);
             rest = rest.saturating_sub(time);
