@@ -17,8 +17,6 @@ use cortex_m_semihosting::debug;
 use cortex_m_semihosting::hio::{self, HostStream};
 
 pub use cortex_m_rt::entry;
-// Only its feature is wanted: see Cargo.toml.
-use portable_atomic as _;
 
 /// Frequency of SysTick on the emulator, in Hz; 0 on a board that is not emulated.
 const SYSTICK: u64 = match u64::from_str_radix(env!("NIN_SYSTICK"), 10) {
