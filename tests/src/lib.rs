@@ -17,8 +17,10 @@
 //! ```
 
 pub mod close;
+pub mod emulator;
 pub mod engine;
 pub mod fixture;
+pub mod formula;
 pub mod mix;
 pub mod model_file;
 pub mod oracle;
