@@ -30,7 +30,8 @@ pub struct Piece {
 
 /// Sees what every layer computes, piece by piece: for comparing a board with its host layer by layer.
 ///
-/// `()` sees nothing and costs nothing.
+/// It does not see dropout, which is nothing on a device, nor a global average, which stays a sum, nor the last layer,
+/// whose output is the logits. `()` sees nothing and costs nothing.
 pub trait Observer<V> {
     /// `values` are pixels × channels outputs of one layer.
     fn piece(&mut self, piece: Piece, values: &[V]);

@@ -225,9 +225,11 @@ fn each_wrong_field_has_its_error() {
     assert_eq!(put(8, &[2, 0]), ModelError::Version(2));
     assert_eq!(put(8, &[0, 0]), ModelError::Version(0));
     assert_eq!(put(8, &[1, 1]), ModelError::Version(257));
-    for code in [0, 3, 4, 255] {
+    for code in [0, 4, 255] {
         assert_eq!(sealed(&|file| file[10] = code), ModelError::WeightType(code));
     }
+    // Four lanes are for floats only.
+    assert_eq!(put(10, &[3]), ModelError::Lanes(4));
     for lanes in [0, 2, 3, 5, 8, 15, 17, 64, 255] {
         assert_eq!(sealed(&|file| file[11] = lanes), ModelError::Lanes(lanes));
     }
@@ -418,7 +420,7 @@ fn errors_in_words() {
             "the model file is damaged: its checksum is 0000abcd, not 00001234",
         ),
         (ModelError::WeightType(9), "the model file has an unknown weight type, 9"),
-        (ModelError::Lanes(5), "the model file packs weights by 5; this program reads 1, 4 and 16"),
+        (ModelError::Lanes(5), "the model file packs its weights by 5, which is none of the packings of their type"),
         (ModelError::Layout, "the parts of the model file do not lie where its layout puts them"),
         (
             ModelError::Line(line),
