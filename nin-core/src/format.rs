@@ -167,7 +167,7 @@ impl Arithmetic for Int8 {
     }
 
     fn add(sum: &mut i32, value: u8) {
-        *sum += i32::from(value);
+        *sum = sum.wrapping_add(i32::from(value));
     }
 
     fn average(sum: i32, count: usize) -> u8 {
@@ -187,7 +187,7 @@ impl Arithmetic for Int8 {
     fn full_add(weights: &LayerWeights<'_>, first: usize, values: &[u8], sums: &mut [i32]) {
         for (output, sum) in sums.iter_mut().enumerate() {
             for (input, &value) in (first..).zip(values) {
-                *sum += i32::from(value) * i32::from(int8::weight(weights, output, input));
+                *sum = sum.wrapping_add(i32::from(value) * i32::from(int8::weight(weights, output, input)));
             }
         }
     }
@@ -196,7 +196,7 @@ impl Arithmetic for Int8 {
         // The count is part of the layer's scale.
         for (output, sum) in sums.iter_mut().enumerate() {
             for (input, &average) in averages.iter().enumerate() {
-                *sum += average * i32::from(int8::weight(weights, output, input));
+                *sum = sum.wrapping_add(average.wrapping_mul(int8::weight(weights, output, input).into()));
             }
         }
     }

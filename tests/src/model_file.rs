@@ -9,7 +9,7 @@ use crate::random::Case;
 /// How many outputs may lie side by side.
 pub const LANES: [usize; 3] = [1, 4, 16];
 
-/// All weight types.
+/// The float weight types.
 pub const WEIGHT_TYPES: [WeightType; 2] = [WeightType::F32, WeightType::F16];
 
 /// Everything that a model file holds.
@@ -46,8 +46,12 @@ impl ModelFile {
 
     /// The file.
     pub fn write(&self) -> Vec<u8> {
+        self.write_with(&self.weights())
+    }
+
+    /// The file with any bytes for its weights.
+    pub fn write_with(&self, weights: &[u8]) -> Vec<u8> {
         let (line, names) = (self.spec.to_string(), self.names.join("\n"));
-        let weights = self.weights();
         let text_end = 32 + 8 * self.mean.len() + line.len() + names.len();
         let weights_at = text_end.next_multiple_of(16);
         let mut file = Vec::new();
@@ -56,6 +60,7 @@ impl ModelFile {
         file.push(match self.weight_type {
             WeightType::F32 => 1,
             WeightType::F16 => 2,
+            WeightType::Int8 => 3,
             other => panic!("{other:?}"),
         });
         file.push(self.lanes as u8);
@@ -79,6 +84,7 @@ impl ModelFile {
         Aligned::new(&self.write())
     }
 
+    /// Float weights as the document packs them.
     fn weights(&self) -> Vec<u8> {
         let plan = Plan::new(self.spec);
         let mut bytes = Vec::new();

@@ -1,4 +1,7 @@
 //! 8-bit layers. `docs/int8.md` in the repository has the arithmetic and the packings.
+//!
+//! The exporter sees to it that no sum overflows. A file may say anything, though: sums wrap around, so that whatever
+//! it holds is computed without a panic, in every build alike.
 
 #[cfg(nin_dsp)]
 mod dsp;
