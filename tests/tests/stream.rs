@@ -358,7 +358,10 @@ fn a_relu_makes_no_negative_zero() {
         let mut state = engine::state(&model);
         let mut network = Network::<F32>::new(&model, &mut state).unwrap();
         let mut seen = Vec::new();
-        let zeros = |_, row: &mut [f32]| Ok::<(), Infallible>(row.fill(0.0));
+        let zeros = |_, row: &mut [f32]| {
+            row.fill(0.0);
+            Ok::<(), Infallible>(())
+        };
         let logits = network.infer_observed(zeros, &mut |_, values: &[f32]| seen.extend_from_slice(values));
         assert_same_bits("logits", logits.unwrap(), &[0.0]);
         assert_same_bits("all that was seen", &seen, &[0.0; 10]);
