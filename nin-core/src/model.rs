@@ -72,11 +72,14 @@ impl<'m> Model<'m> {
         let weight_type = match file[10] {
             1 => WeightType::F32,
             2 => WeightType::F16,
+            3 => WeightType::Int8,
             other => return Err(ModelError::WeightType(other)),
         };
         let lanes = file[11];
-        if !matches!(lanes, 1 | 4 | 16) {
-            return Err(ModelError::Lanes(lanes));
+        match weight_type {
+            WeightType::F32 | WeightType::F16 if matches!(lanes, 1 | 4 | 16) => {}
+            WeightType::Int8 if matches!(lanes, 1 | 2 | 16) => {}
+            _ => return Err(ModelError::Lanes(lanes)),
         }
         Model::parts(body, weight_type, lanes)
     }
@@ -130,7 +133,7 @@ impl<'m> Model<'m> {
         self.weight_type
     }
 
-    /// Outputs that lie side by side in the packed weights: 1 (plain), 4 or 16. It changes speed, not results.
+    /// Outputs that lie side by side in the packed weights: 1 (plain), 2, 4 or 16. It changes speed, not results.
     pub const fn lanes(&self) -> usize {
         self.lanes as usize
     }
@@ -269,7 +272,7 @@ impl fmt::Display for ModelError {
             }
             ModelError::WeightType(code) => write!(f, "the model file has an unknown weight type, {code}"),
             ModelError::Lanes(lanes) => {
-                write!(f, "the model file packs weights by {lanes}; this program reads 1, 4 and 16")
+                write!(f, "the model file packs its weights by {lanes}, which is none of the packings of their type")
             }
             ModelError::Layout => f.write_str("the parts of the model file do not lie where its layout puts them"),
             ModelError::Line(error) => write!(f, "the model file's architecture line is wrong: {error}"),

@@ -1,10 +1,10 @@
 //! Folders of one's own images, and single image files.
 
-mod common;
+mod data;
 
 use std::path::Path;
 
-use common::{TempDir, options};
+use data::{TempDir, options};
 use image::{DynamicImage, GrayImage, ImageFormat, Luma, Rgb, RgbImage, Rgba, RgbaImage};
 use nin_train::dataset::{DatasetKind, FolderOptions, LoadOptions, Result, Shape, Splits, load, load_image};
 

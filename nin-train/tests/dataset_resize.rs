@@ -1,8 +1,8 @@
 //! Bilinear resizing against a slow calculation in f64 by the definition.
 
-mod common;
+mod data;
 
-use common::numbers;
+use data::numbers;
 use nin_train::dataset::{resize_bilinear, resize_row};
 
 /// `F.interpolate(mode="bilinear", align_corners=False)`: the value at the output pixel's centre, input edges repeated.
