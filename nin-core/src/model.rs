@@ -112,9 +112,9 @@ impl<'m> Model<'m> {
         if spec.input().channels as usize * 8 != table_len || !all_zero(padding) {
             return Err(ModelError::Layout);
         }
-        let lines = if names.is_empty() { 0 } else { 1 + count(names.as_bytes(), b'\n') };
-        if lines != 0 && lines != plan.classes() {
-            return Err(ModelError::ClassNames { expected: plan.classes(), found: lines });
+        let (found, empty) = lines(names.as_bytes());
+        if !names.is_empty() && (found != plan.classes() || empty) {
+            return Err(ModelError::ClassNames { expected: plan.classes(), found });
         }
         let expected = plan.weight_bytes(weight_type, lanes as usize);
         if weights.len() != expected {
@@ -190,6 +190,24 @@ const fn all_zero(bytes: &[u8]) -> bool {
     count(bytes, 0) == bytes.len()
 }
 
+/// How many lines a text has that are not empty, and whether one is.
+const fn lines(text: &[u8]) -> (usize, bool) {
+    let (mut found, mut empty) = (0, false);
+    let (mut start, mut i) = (0, 0);
+    while i <= text.len() {
+        if i == text.len() || text[i] == b'\n' {
+            if i > start {
+                found += 1;
+            } else {
+                empty = true;
+            }
+            start = i + 1;
+        }
+        i += 1;
+    }
+    (found, empty)
+}
+
 const fn count(bytes: &[u8], wanted: u8) -> usize {
     let (mut i, mut found) = (0, 0);
     while i < bytes.len() {
@@ -238,7 +256,7 @@ pub enum ModelError {
     Layout,
     /// The architecture line is wrong.
     Line(SpecError),
-    /// The number of class names is neither zero nor the number of classes.
+    /// The number of class names that are not empty is neither zero nor the number of classes, or one is empty.
     ClassNames {
         /// The number of classes.
         expected: usize,

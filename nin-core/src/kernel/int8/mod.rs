@@ -11,12 +11,8 @@ use crate::format::private::LayerWeights;
 
 /// Whether this build computes with weights packed so.
 pub(crate) const fn runs(lanes: usize) -> bool {
-    match lanes {
-        1 => true,
-        2 => cfg!(any(nin_dsp, not(target_os = "none"))),
-        16 => cfg!(not(target_os = "none")),
-        _ => false,
-    }
+    let host = cfg!(not(target_os = "none"));
+    lanes == 1 || (lanes == 2 && (host || cfg!(nin_dsp))) || (lanes == 16 && host)
 }
 
 /// One layer for a tile of at most [`TILE`](crate::plan::TILE) pixels; `out` takes pixels × outputs values.
@@ -52,7 +48,7 @@ impl Output {
     pub fn of(weights: &LayerWeights<'_>, index: usize) -> Output {
         let words: &[i32] = bytemuck::cast_slice(weights.bytes);
         if weights.lanes == 2 {
-            let stream = weights.fan_in.next_multiple_of(2) / 2 + 8;
+            let stream = weights.fan_in.div_ceil(2) + 8;
             let stream = &words[index / 2 * stream..][..stream];
             let end = stream.len() - 6 + index % 2 * 3;
             Output { bias: stream[index % 2] / 2, multiplier: stream[end], shift: stream[end + 2] as u32 }
