@@ -7,19 +7,14 @@ mod error;
 mod pack;
 mod source;
 
+use nin_core::model::{HEADER, MAGIC, VERSION};
 use nin_core::{Plan, WeightType};
 
 pub use error::ExportError;
-pub(crate) use pack::packed_layer_len;
-pub use pack::{Lanes, packed_len};
+pub use pack::{Lanes, unpacked};
 pub use source::{RustSource, rust_source};
 
-/// The first eight bytes of every model file.
-pub const MAGIC: [u8; 8] = *b"NiNmodel";
-/// The format's version.
-pub const VERSION: u16 = 1;
-/// Bytes before the preprocessing numbers.
-const HEADER: usize = 32;
+use crate::batch::Preprocessing;
 
 /// The number that stands for a weight type in the file.
 const fn code(weight_type: WeightType) -> Option<u8> {
@@ -30,28 +25,12 @@ const fn code(weight_type: WeightType) -> Option<u8> {
     }
 }
 
-/// How an image's bytes become the network's input: `(byte - mean[c]) * scale[c]` for each channel c.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Preprocessing {
-    /// Subtracted from each byte, one number a channel.
-    pub mean: Vec<f32>,
-    /// Multiplied with the difference, one number a channel.
-    pub scale: Vec<f32>,
-}
-
-impl Preprocessing {
-    /// Bytes to 0..1, as PyTorch's `ToTensor` does.
-    pub fn unit(channels: usize) -> Self {
-        Self { mean: vec![0.0; channels], scale: vec![1.0 / 255.0; channels] }
-    }
-}
-
 /// Everything that a model file holds.
 #[derive(Clone, Debug)]
 pub struct ModelFile<'a> {
     /// The architecture and its sizes.
     pub plan: &'a Plan,
-    /// All weights and biases, in the order of [`views`](crate::views).
+    /// All weights and biases, in the order of [`parameters`](crate::parameters).
     pub parameters: &'a [f32],
     /// What to do with an image's bytes.
     pub preprocessing: &'a Preprocessing,
@@ -90,7 +69,8 @@ impl ModelFile<'_> {
         file.extend(u16_of(names.len(), "list of class names")?.to_le_bytes());
         file.extend(u32_of(offset, "header")?.to_le_bytes());
         file.extend(u32_of(weights.len(), "weights")?.to_le_bytes());
-        file.extend(0u32.to_le_bytes());
+        file.extend(self.plan.spec().input().channels.to_le_bytes());
+        file.extend(0u16.to_le_bytes());
         let numbers = self.preprocessing.mean.iter().chain(&self.preprocessing.scale);
         numbers.for_each(|number| file.extend(number.to_le_bytes()));
         file.extend(line.as_bytes());
@@ -130,5 +110,5 @@ impl ModelFile<'_> {
 pub fn file_len(plan: &Plan, weight_type: WeightType, lanes: Lanes) -> usize {
     let line = plan.spec().to_string().len();
     let head = HEADER + 8 * usize::from(plan.spec().input().channels) + line;
-    head.next_multiple_of(16) + packed_len(plan, weight_type, lanes) + 4
+    head.next_multiple_of(16) + plan.weight_bytes(weight_type, lanes.count()) + 4
 }
