@@ -1,8 +1,8 @@
 //! The exporter against the document that defines the format.
 
 use half::f16;
-use nin_core::{PRESETS, Plan, Spec, WeightType};
-use nin_train::export::{ExportError, Lanes, ModelFile, Preprocessing, file_len};
+use nin_core::{Model, PRESETS, Plan, Spec, WeightType};
+use nin_train::export::{ExportError, Lanes, ModelFile, Preprocessing, file_len, unpacked};
 use nin_train::views::weight_layers;
 
 const DOCUMENT: &str = include_str!("../../docs/model-file.md");
@@ -102,6 +102,17 @@ fn each_weight_stands_where_the_document_says() {
                 at += (outputs.next_multiple_of(l) * fan_in * weight_type.bytes()).next_multiple_of(4);
             }
             assert_eq!(at + 4, bytes.len());
+            // And nin-core reads it so.
+            let model = Model::read(&bytes).unwrap();
+            assert_eq!((model.plan(), model.weight_type(), model.lanes()), (&plan, weight_type, l));
+            assert_eq!([model.preprocessing(0), model.preprocessing(1)], [(1.0, 3.0), (2.0, 4.0)]);
+            let stored =
+                |value: f32| if weight_type == WeightType::F16 { f16::from_f32(value).to_f32() } else { value };
+            let mut expected = values.clone();
+            for view in weight_layers(&plan) {
+                expected[view.weights].iter_mut().for_each(|weight| *weight = stored(*weight));
+            }
+            assert_eq!(unpacked(&model), expected);
         }
     }
 }

@@ -2,8 +2,11 @@
 
 use std::fmt;
 use std::io::{self, Write};
+use std::time::Duration;
 
-/// Standard output, more or less talkative.
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+/// Standard output for results, standard error for progress and notes.
 #[derive(Clone, Copy, Debug)]
 pub struct Console {
     /// Only results, no explanations and no progress.
@@ -27,5 +30,19 @@ impl Console {
     /// What a person should know, although nothing failed.
     pub fn warn(&self, text: fmt::Arguments<'_>) {
         let _ = writeln!(io::stderr().lock(), "note: {text}");
+    }
+
+    /// A progress bar on standard error; it shows nothing if that is a file or the user wants quiet.
+    pub fn bar(&self, length: u64, template: &str) -> ProgressBar {
+        if self.quiet {
+            return ProgressBar::hidden();
+        }
+        // Ten times a second; not drawn at all unless standard error is a terminal.
+        let bar = ProgressBar::with_draw_target(Some(length), ProgressDrawTarget::stderr_with_hz(10));
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style.progress_chars("━╸─"));
+        }
+        bar.enable_steady_tick(Duration::from_millis(500));
+        bar
     }
 }

@@ -1,7 +1,14 @@
 //! The commands: flags in, library calls, text out.
 
 mod console;
+mod data;
+mod eval;
+mod export;
+mod images;
+mod import;
+mod networks;
 mod plan;
+mod predict;
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -26,8 +33,18 @@ struct Cli {
 
 #[derive(Subcommand, Debug)]
 enum Command {
+    /// Measure a network's accuracy
+    Eval(eval::EvalArgs),
+    /// Tell what is on pictures
+    Predict(predict::PredictArgs),
     /// Show what a network takes: parameters, operations, RAM, flash
     Plan(plan::PlanArgs),
+    /// Write a network for boards (model file, Rust source) or for PyTorch (safetensors)
+    Export(export::ExportArgs),
+    /// Read a network that was trained in PyTorch (safetensors)
+    Import(import::ImportArgs),
+    /// Find images, count and show them
+    Data(data::DataArgs),
 }
 
 /// Runs the command line.
@@ -35,7 +52,12 @@ pub fn run() -> ExitCode {
     let cli = Cli::parse();
     let console = Console { quiet: cli.quiet };
     let outcome = match &cli.command {
+        Some(Command::Eval(args)) => eval::run(args, &console),
+        Some(Command::Predict(args)) => predict::run(args, &console),
         Some(Command::Plan(args)) => plan::run(args, &console),
+        Some(Command::Export(args)) => export::run(args, &console),
+        Some(Command::Import(args)) => import::run(args, &console),
+        Some(Command::Data(args)) => data::run(args, &console),
         None => Ok(()),
     };
     match outcome {

@@ -7,19 +7,12 @@ mod error;
 mod pack;
 mod source;
 
+use nin_core::model::{HEADER, MAGIC, VERSION};
 use nin_core::{Plan, WeightType};
 
 pub use error::ExportError;
-pub(crate) use pack::packed_layer_len;
-pub use pack::{Lanes, packed_len};
+pub use pack::{Lanes, unpacked};
 pub use source::{RustSource, rust_source};
-
-/// The first eight bytes of every model file.
-pub const MAGIC: [u8; 8] = *b"NiNmodel";
-/// The format's version.
-pub const VERSION: u16 = 1;
-/// Bytes before the preprocessing numbers.
-const HEADER: usize = 32;
 
 /// The number that stands for a weight type in the file.
 const fn code(weight_type: WeightType) -> Option<u8> {
@@ -90,7 +83,8 @@ impl ModelFile<'_> {
         file.extend(u16_of(names.len(), "list of class names")?.to_le_bytes());
         file.extend(u32_of(offset, "header")?.to_le_bytes());
         file.extend(u32_of(weights.len(), "weights")?.to_le_bytes());
-        file.extend(0u32.to_le_bytes());
+        file.extend(self.plan.spec().input().channels.to_le_bytes());
+        file.extend(0u16.to_le_bytes());
         let numbers = self.preprocessing.mean.iter().chain(&self.preprocessing.scale);
         numbers.for_each(|number| file.extend(number.to_le_bytes()));
         file.extend(line.as_bytes());
@@ -130,5 +124,5 @@ impl ModelFile<'_> {
 pub fn file_len(plan: &Plan, weight_type: WeightType, lanes: Lanes) -> usize {
     let line = plan.spec().to_string().len();
     let head = HEADER + 8 * usize::from(plan.spec().input().channels) + line;
-    head.next_multiple_of(16) + packed_len(plan, weight_type, lanes) + 4
+    head.next_multiple_of(16) + plan.weight_bytes(weight_type, lanes.count()) + 4
 }

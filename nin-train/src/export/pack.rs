@@ -7,7 +7,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use half::f16;
-use nin_core::{Plan, WeightType};
+use nin_core::{Model, WeightType};
 
 use super::{ExportError, ModelFile};
 use crate::views::{LayerView, weight_layers};
@@ -52,21 +52,10 @@ impl FromStr for Lanes {
     }
 }
 
-/// Bytes of a layer's biases and weights in the file.
-pub(crate) fn packed_layer_len(view: &LayerView, weight_type: WeightType, lanes: Lanes) -> usize {
-    let outputs = view.outputs().next_multiple_of(lanes.count());
-    4 * outputs + (outputs * view.layer.fan_in() * weight_type.bytes()).next_multiple_of(4)
-}
-
-/// Bytes of all biases and weights in the file.
-pub fn packed_len(plan: &Plan, weight_type: WeightType, lanes: Lanes) -> usize {
-    weight_layers(plan).map(|view| packed_layer_len(&view, weight_type, lanes)).sum()
-}
-
 impl ModelFile<'_> {
     /// The weights' part of the file.
     pub(super) fn packed(&self) -> Result<Vec<u8>, ExportError> {
-        let mut bytes = Vec::with_capacity(packed_len(self.plan, self.weight_type, self.lanes));
+        let mut bytes = Vec::with_capacity(self.plan.weight_bytes(self.weight_type, self.lanes.count()));
         for view in weight_layers(self.plan) {
             let (weights, biases) = (&self.parameters[view.weights.clone()], &self.parameters[view.biases.clone()]);
             let layer = || view.name(self.plan).to_string();
@@ -102,4 +91,32 @@ impl ModelFile<'_> {
         }
         bytes.resize(bytes.len().next_multiple_of(4), 0);
     }
+}
+
+/// The flat parameters of a model file: what [`ModelFile::to_bytes`] packed, f16 weights widened.
+pub fn unpacked(model: &Model<'_>) -> Vec<f32> {
+    let (plan, lanes, weight_type) = (model.plan(), model.lanes(), model.weight_type());
+    let mut parameters = vec![0.0; plan.parameters()];
+    let mut rest = model.weights();
+    for view in weight_layers(plan) {
+        let (outputs, fan_in) = (view.outputs(), view.layer.fan_in());
+        let (layer, after) = rest.split_at(view.layer.weight_bytes(weight_type, lanes));
+        let (biases, weights) = layer.split_at(4 * outputs.next_multiple_of(lanes));
+        rest = after;
+        for (bias, bytes) in parameters[view.biases.clone()].iter_mut().zip(biases.chunks_exact(4)) {
+            *bias = f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
+        }
+        for (i, weight) in parameters[view.weights.clone()].iter_mut().enumerate() {
+            let (output, input) = (i / fan_in, i % fan_in);
+            let place = (output / lanes * fan_in + input) * lanes + output % lanes;
+            *weight = match weight_type {
+                WeightType::F16 => f16::from_le_bytes([weights[2 * place], weights[2 * place + 1]]).to_f32(),
+                _ => {
+                    let bytes = &weights[4 * place..4 * place + 4];
+                    f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])
+                }
+            };
+        }
+    }
+    parameters
 }

@@ -51,9 +51,12 @@ fn write_source(text: &mut String, source: &RustSource<'_>) -> std::fmt::Result 
     writeln!(text, "//! | ---------: | -------------------: | ------: |")?;
     writeln!(text, "//! | {} | {} | {} |", plan.parameters(), plan.macs(), source.weight_type.name())?;
     writeln!(text)?;
+    writeln!(text, "#![allow(dead_code)] // Not every firmware uses everything.")?;
+    writeln!(text)?;
     writeln!(text, "use nin_core::{{Aligned, {kind}, Model, Network, NetworkError, Plan, Spec, WeightType}};")?;
     writeln!(text)?;
     writeln!(text, "/// The architecture.")?;
+    writeln!(text, "#[rustfmt::skip]")?;
     writeln!(text, "pub const LINE: &str = {:?};", plan.spec().to_string())?;
     writeln!(text)?;
     writeln!(text, "/// Its shapes and sizes.")?;
@@ -67,6 +70,7 @@ fn write_source(text: &mut String, source: &RustSource<'_>) -> std::fmt::Result 
     } else {
         writeln!(text, "/// The names of the classes by label.")?;
     }
+    writeln!(text, "#[rustfmt::skip]")?;
     writeln!(text, "pub const CLASSES: [&str; {}] = [", source.class_names.len())?;
     for name in source.class_names {
         writeln!(text, "    {name:?},")?;
@@ -87,6 +91,7 @@ fn write_source(text: &mut String, source: &RustSource<'_>) -> std::fmt::Result 
         "const _: () = assert!(size_of::<State>() <= RAM_BUDGET, \"the model does not fit its RAM budget\");"
     )?;
     writeln!(text)?;
+    writeln!(text, "#[rustfmt::skip]")?;
     writeln!(text, "static FILE: &Aligned<[u8]> = &Aligned(*include_bytes!({:?}));", source.model_file)?;
     writeln!(text)?;
     writeln!(text, "/// The model, read in place.")?;
@@ -101,10 +106,11 @@ fn write_source(text: &mut String, source: &RustSource<'_>) -> std::fmt::Result 
     writeln!(text, "///")?;
     writeln!(text, "/// # Errors")?;
     writeln!(text, "///")?;
-    writeln!(text, "/// If this build of nin-core has no kernels for the model's layout.")?;
+    writeln!(text, "/// None for this model and this state; the type is that of models loaded at run time.")?;
     writeln!(text, "pub fn network(state: &mut State) -> Result<Network<'_, {kind}>, NetworkError> {{")?;
     writeln!(text, "    Network::new(&MODEL, state)")?;
-    writeln!(text, "}}")
+    writeln!(text, "}}")?;
+    Ok(())
 }
 
 /// A command as one line: a comment must not be broken out of.

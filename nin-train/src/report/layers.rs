@@ -7,8 +7,7 @@ use nin_core::{Plan, WeightType};
 
 use super::resources::{VALUE, layer_name};
 use super::{Align, HostMemory, Resources, Table, bytes, grouped};
-use crate::export::{Lanes, packed_layer_len};
-use crate::views::weight_layers;
+use crate::export::Lanes;
 
 /// Prints a network layer by layer, and its sums below.
 #[derive(Clone, Copy, Debug)]
@@ -19,11 +18,13 @@ pub struct LayerTable<'a> {
     pub batch: u64,
 }
 
-/// Bytes that the streaming engine keeps for this layer: lines before the first layer of a stage, sums in the head.
+/// Bytes that the streaming engine keeps for this layer: lines before the first layer of a stage, sums of averages and
+/// of the head.
 fn ram(plan: &Plan, layer: &Layer, first: bool) -> u64 {
     let lines = if first { plan.ring(layer.stage) * plan.shape(layer.stage).row() } else { 0 };
     let sums = match layer.kind {
         LayerKind::GlobalAverage | LayerKind::Full => usize::from(layer.output.channels),
+        LayerKind::AvgPool(window) => layer.output.row() * window.overlap().min(usize::from(layer.output.rows)),
         _ => 0,
     };
     (lines + sums) as u64 * VALUE
@@ -46,7 +47,6 @@ impl LayerTable<'_> {
         ]);
         let input = plan.spec().input();
         table.row(["".into(), "input".into(), input.to_string()]);
-        let mut views = weight_layers(plan);
         let mut last = None;
         for layer in plan.layers() {
             let first = last != Some(layer.stage);
@@ -54,10 +54,9 @@ impl LayerTable<'_> {
             let stage = if first { plan.spec().stages()[layer.stage].to_string() } else { String::new() };
             let relu = if layer.relu && layer.has_weights() { ", ReLU" } else { "" };
             let some = |number: u64| if number == 0 { String::new() } else { grouped(number) };
-            let view = if layer.has_weights() { views.next() } else { None };
-            let flash = |weight_type| {
-                view.as_ref()
-                    .map_or(String::new(), |view| bytes(packed_layer_len(view, weight_type, Lanes::default()) as u64))
+            let flash = |weight_type| match layer.weight_bytes(weight_type, Lanes::default().count()) {
+                0 => String::new(),
+                length => bytes(length as u64),
             };
             let kept = ram(plan, &layer, first);
             table.row([
