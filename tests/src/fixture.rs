@@ -159,15 +159,15 @@ impl Fixture {
         pairs.flat_map(|(layer, pair)| [channels_last(layer, &pair[0]), pair[1].clone()]).flatten().collect()
     }
 
-    /// Image `n`, channels last.
-    pub fn image(&self, n: usize) -> Map {
+    /// Image `n`, channels last; every pixel is the same in f32 and f64.
+    pub fn image(&self, n: usize) -> Map<f32> {
         let [_, channels, rows, columns] = self.input_shape;
-        let mut image = Map::zeros(channels, rows, columns);
+        let mut image = Map::filled(0.0, channels, rows, columns);
         let mut counter = self.image_counter + (n * channels * rows * columns) as u64;
         for channel in 0..channels {
             for row in 0..rows {
                 for column in 0..columns {
-                    image.pixel_mut(row, column)[channel] = mix::unit(counter);
+                    image.pixel_mut(row, column)[channel] = mix::unit(counter) as f32;
                     counter += 1;
                 }
             }

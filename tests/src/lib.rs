@@ -1,12 +1,14 @@
 //! The proof that every implementation here computes the same network.
 //!
-//! Five things that the tests in `tests/` are made of, in the order in which they lean on one another:
+//! What the tests in `tests/` are made of, in the order in which one leans on another:
 //!
 //! - [`close`]: the one comparison of floating-point results;
-//! - [`oracle`]: the network computed slowly and obviously, whole maps in f64;
+//! - [`oracle`]: the network computed slowly and obviously, whole maps in f64 or f32;
 //! - [`mix`]: numbers for weights and images from a counter, so that no file of weights is needed;
 //! - [`fixture`]: what PyTorch computes for two architectures, from `fixtures/*.json`;
-//! - [`random`]: random networks for property tests.
+//! - [`random`]: random networks for property tests;
+//! - [`model_file`]: a second writer of model files, from the document alone;
+//! - [`engine`]: the streaming engine, run on memory that was poisoned before.
 //!
 //! `cargo test` runs every property on the same cases each time. To look for new ones:
 //!
@@ -15,7 +17,9 @@
 //! ```
 
 pub mod close;
+pub mod engine;
 pub mod fixture;
 pub mod mix;
+pub mod model_file;
 pub mod oracle;
 pub mod random;

@@ -1,44 +1,65 @@
-//! The network computed slowly and obviously: whole maps, in f64, one loop for each thing.
+//! The network computed slowly and obviously: whole maps, one loop for each thing.
+//!
+//! In f64 it is what everything else must come close to. In f32 it is more: its sums run in the order that the
+//! streaming engine documents (the bias, then rows, columns and channels of the window, each product rounded before
+//! it is added), so the engine must agree with it bit for bit.
 //!
 //! It takes nothing but the stages from nin-core: shapes, parameters and multiplications are its own count of what
 //! it does, so that the plan, too, can be held against it.
+
+use std::ops::{Add, Div, Mul};
 
 use nin_core::{Shape, Spec, Stage, Window};
 
 use crate::close::magnitude;
 
+/// f64 or f32.
+pub trait Number:
+    Copy + PartialOrd + Add<Output = Self> + Mul<Output = Self> + Div<Output = Self> + From<f32> + Into<f64>
+{
+}
+
+impl Number for f64 {}
+impl Number for f32 {}
+
 /// A whole feature map: rows × columns × channels.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Map {
+pub struct Map<N = f64> {
     /// Its shape.
     pub shape: Shape,
     /// Its values, channels last.
-    pub values: Vec<f64>,
+    pub values: Vec<N>,
 }
 
-impl Map {
-    /// A map of zeros.
-    pub fn zeros(channels: usize, rows: usize, columns: usize) -> Map {
-        let side = |length: usize| u16::try_from(length).expect("a side of a map");
-        let shape = Shape { channels: side(channels), rows: side(rows), columns: side(columns) };
-        Map { shape, values: vec![0.0; channels * rows * columns] }
+impl Map<f32> {
+    /// The same in f64.
+    pub fn widen(&self) -> Map {
+        Map { shape: self.shape, values: self.values.iter().map(|&value| value.into()).collect() }
     }
 
-    /// A map of the given values.
-    pub fn new(shape: Shape, values: &[f32]) -> Map {
-        assert_eq!(values.len(), shape.len(), "an image of {shape}");
-        Map { shape, values: values.iter().map(|&value| f64::from(value)).collect() }
+    /// The image's rows, as the engine asks for them.
+    pub fn rows(&self) -> impl Iterator<Item = &[f32]> {
+        self.values.chunks_exact(self.shape.row())
+    }
+}
+
+impl<N: Number> Map<N> {
+    /// A map filled with one value.
+    pub fn filled(value: N, channels: usize, rows: usize, columns: usize) -> Map<N> {
+        let side = |length: usize| u16::try_from(length).expect("a side of a map");
+        let shape = Shape { channels: side(channels), rows: side(rows), columns: side(columns) };
+        Map { shape, values: vec![value; channels * rows * columns] }
     }
 
     /// One pixel's channels.
-    pub fn pixel(&self, row: usize, column: usize) -> &[f64] {
+    pub fn pixel(&self, row: usize, column: usize) -> &[N] {
         let channels = usize::from(self.shape.channels);
         let at = (row * usize::from(self.shape.columns) + column) * channels;
         &self.values[at..at + channels]
     }
 
     /// The same, to write.
-    pub fn pixel_mut(&mut self, row: usize, column: usize) -> &mut [f64] {
+    pub fn pixel_mut(&mut self, row: usize, column: usize) -> &mut [N] {
         let channels = usize::from(self.shape.channels);
         let at = (row * usize::from(self.shape.columns) + column) * channels;
         &mut self.values[at..at + channels]
@@ -49,7 +70,7 @@ impl Map {
     }
 
     /// The pixel at a place of the padded map; `None` over the padding.
-    fn at(&self, row: isize, column: isize) -> Option<&[f64]> {
+    fn at(&self, row: isize, column: isize) -> Option<&[N]> {
         let (_, rows, columns) = self.sides();
         let row = usize::try_from(row).ok().filter(|&row| row < rows)?;
         let column = usize::try_from(column).ok().filter(|&column| column < columns)?;
@@ -78,13 +99,13 @@ pub enum Op {
 
 /// One step of the computation and the map it makes.
 #[derive(Clone, Debug)]
-pub struct Step {
+pub struct Step<N = f64> {
     /// Which of the line's stages it belongs to.
     pub stage: usize,
     /// What it does.
     pub op: Op,
     /// What it makes.
-    pub map: Map,
+    pub map: Map<N>,
     /// Parameters it read.
     pub parameters: usize,
     /// Multiply-accumulates it did, over padding too.
@@ -101,19 +122,19 @@ pub struct Step {
 /// # Panics
 ///
 /// If there are too few parameters or too many.
-pub fn forward(spec: &Spec, parameters: &[f32], image: &Map) -> Vec<Step> {
+pub fn forward<N: Number>(spec: &Spec, parameters: &[f32], image: &Map<N>) -> Vec<Step<N>> {
     assert_eq!(image.shape, spec.input(), "the image's shape");
     let mut rest = parameters;
-    let mut steps: Vec<Step> = Vec::new();
+    let mut steps: Vec<Step<N>> = Vec::new();
     // After the last layer there is no ReLU if it is fully connected.
     let last = spec.stages().iter().rposition(|stage| !matches!(stage, Stage::Dropout(_)));
     for (index, stage) in spec.stages().iter().enumerate() {
         let now = steps.last().map_or(image, |step| &step.map);
         let plain =
-            |op, map: Map| Step { stage: index, op, parameters: 0, macs: 0, scale: magnitude(&map.values), map };
+            |op, map: Map<N>| Step { stage: index, op, parameters: 0, macs: 0, scale: magnitude(&now.values), map };
         let made = match stage {
             Stage::Block(window, widths) => {
-                let mut made: Vec<Step> = Vec::new();
+                let mut made: Vec<Step<N>> = Vec::new();
                 for (i, &width) in widths.as_slice().iter().enumerate() {
                     let window = if i == 0 { *window } else { Window { kernel: 1, stride: 1, padding: 0 } };
                     let input = made.last().map_or(now, |step| &step.map);
@@ -124,7 +145,7 @@ pub fn forward(spec: &Spec, parameters: &[f32], image: &Map) -> Vec<Step> {
                 made
             }
             Stage::Full(widths) => {
-                let mut made: Vec<Step> = Vec::new();
+                let mut made: Vec<Step<N>> = Vec::new();
                 for &width in widths.as_slice() {
                     let input = made.last().map_or(now, |step| &step.map);
                     let step = full(index, width.into(), &mut rest, input);
@@ -148,8 +169,8 @@ pub fn forward(spec: &Spec, parameters: &[f32], image: &Map) -> Vec<Step> {
 }
 
 /// The layers as the plan lists them: a ReLU belongs to the layer before it.
-pub fn layers(steps: &[Step]) -> Vec<Step> {
-    let mut layers: Vec<Step> = Vec::new();
+pub fn layers<N: Number>(steps: &[Step<N>]) -> Vec<Step<N>> {
+    let mut layers: Vec<Step<N>> = Vec::new();
     for step in steps {
         match layers.last_mut() {
             Some(layer) if step.op == Op::Relu => layer.map = step.map.clone(),
@@ -159,10 +180,11 @@ pub fn layers(steps: &[Step]) -> Vec<Step> {
     layers
 }
 
-/// The logits, and the scale of their rounding errors: that of the last layer with weights.
-pub fn logits(spec: &Spec, parameters: &[f32], image: &Map) -> (Vec<f64>, f64) {
+/// The logits, and the scale of their rounding errors: the largest since the last layer with weights.
+pub fn logits<N: Number>(spec: &Spec, parameters: &[f32], image: &Map<N>) -> (Vec<N>, f64) {
     let mut steps = forward(spec, parameters, image);
-    let scale = steps.iter().rev().find(|step| step.parameters > 0).or(steps.last()).map_or(0.0, |step| step.scale);
+    let last = steps.iter().rposition(|step| step.parameters > 0).unwrap_or(0);
+    let scale = steps[last..].iter().fold(0.0, |most, step| f64::max(most, step.scale));
     (steps.pop().map_or(Vec::new(), |step| step.map.values), scale)
 }
 
@@ -190,80 +212,92 @@ fn place(window: Window, index: usize, k: usize) -> isize {
     (index * usize::from(window.stride) + k) as isize - isize::from(window.padding)
 }
 
-fn convolution(stage: usize, window: Window, outputs: usize, rest: &mut &[f32], input: &Map) -> Step {
+fn convolution<N: Number>(stage: usize, window: Window, outputs: usize, rest: &mut &[f32], input: &Map<N>) -> Step<N> {
     let (channels, rows, columns) = input.sides();
     let kernel = usize::from(window.kernel);
     let fan_in = kernel * kernel * channels;
     let (weights, biases) = take(rest, outputs, fan_in);
-    let mut map = Map::zeros(outputs, windows(window, rows), windows(window, columns));
+    let (out_rows, out_columns) = (windows(window, rows), windows(window, columns));
+    let mut map = Map::filled(N::from(0.0), outputs, out_rows, out_columns);
     let (mut macs, mut scale) = (0, 0.0);
-    let (_, out_rows, out_columns) = map.sides();
     for row in 0..out_rows {
         for column in 0..out_columns {
             for output in 0..outputs {
-                let mut sum = f64::from(biases[output]);
-                let mut magnitudes = sum.abs();
+                let mut sum = Sum::new(biases[output]);
                 for ky in 0..kernel {
                     for kx in 0..kernel {
                         macs += channels as u64;
                         let Some(pixel) = input.at(place(window, row, ky), place(window, column, kx)) else { continue };
                         let weights = &weights[output * fan_in + (ky * kernel + kx) * channels..][..channels];
-                        for (x, &weight) in pixel.iter().zip(weights) {
-                            let product = x * f64::from(weight);
-                            sum += product;
-                            magnitudes += product.abs();
-                        }
+                        pixel.iter().zip(weights).for_each(|(&x, &weight)| sum.add(x, weight));
                     }
                 }
-                map.pixel_mut(row, column)[output] = sum;
-                scale = f64::max(scale, magnitudes);
+                map.pixel_mut(row, column)[output] = sum.value;
+                scale = f64::max(scale, sum.magnitudes);
             }
         }
     }
     Step { stage, op: Op::Convolution, map, parameters: weights.len() + biases.len(), macs, scale }
 }
 
-fn full(stage: usize, outputs: usize, rest: &mut &[f32], input: &Map) -> Step {
+fn full<N: Number>(stage: usize, outputs: usize, rest: &mut &[f32], input: &Map<N>) -> Step<N> {
     let fan_in = input.values.len();
     let (weights, biases) = take(rest, outputs, fan_in);
-    let mut map = Map::zeros(outputs, 1, 1);
+    let mut map = Map::filled(N::from(0.0), outputs, 1, 1);
     let (mut macs, mut scale) = (0, 0.0);
     for output in 0..outputs {
-        let mut sum = f64::from(biases[output]);
-        let mut magnitudes = sum.abs();
-        for (x, &weight) in input.values.iter().zip(&weights[output * fan_in..]) {
+        let mut sum = Sum::new(biases[output]);
+        for (&x, &weight) in input.values.iter().zip(&weights[output * fan_in..]) {
             macs += 1;
-            sum += x * f64::from(weight);
-            magnitudes += (x * f64::from(weight)).abs();
+            sum.add(x, weight);
         }
-        map.values[output] = sum;
-        scale = f64::max(scale, magnitudes);
+        map.values[output] = sum.value;
+        scale = f64::max(scale, sum.magnitudes);
     }
     Step { stage, op: Op::Full, map, parameters: weights.len() + biases.len(), macs, scale }
 }
 
-fn relu(input: &Map) -> Map {
-    Map { shape: input.shape, values: input.values.iter().map(|&value| value.max(0.0)).collect() }
+/// A sum of products, and what it would be if no term were negative.
+struct Sum<N> {
+    value: N,
+    magnitudes: f64,
 }
 
-fn max_pool(window: Window, input: &Map) -> Map {
-    pool(window, input, f64::NEG_INFINITY, f64::max)
+impl<N: Number> Sum<N> {
+    fn new(bias: f32) -> Self {
+        Sum { value: N::from(bias), magnitudes: f64::from(bias).abs() }
+    }
+
+    fn add(&mut self, x: N, weight: f32) {
+        let product = x * N::from(weight);
+        self.value = self.value + product;
+        self.magnitudes += product.into().abs();
+    }
 }
 
-fn avg_pool(window: Window, input: &Map) -> Map {
-    let mut map = pool(window, input, 0.0, |sum, value| sum + value);
-    let area = f64::from(window.kernel) * f64::from(window.kernel);
-    map.values.iter_mut().for_each(|value| *value /= area);
+fn relu<N: Number>(input: &Map<N>) -> Map<N> {
+    let zero = N::from(0.0);
+    let values = input.values.iter().map(|&value| if value > zero { value } else { zero });
+    Map { shape: input.shape, values: values.collect() }
+}
+
+fn max_pool<N: Number>(window: Window, input: &Map<N>) -> Map<N> {
+    pool(window, input, N::from(f32::NEG_INFINITY), |most, x| if x > most { x } else { most })
+}
+
+fn avg_pool<N: Number>(window: Window, input: &Map<N>) -> Map<N> {
+    let mut map = pool(window, input, N::from(0.0), |sum, x| sum + x);
+    let area = N::from(f32::from(window.kernel) * f32::from(window.kernel));
+    map.values.iter_mut().for_each(|value| *value = *value / area);
     map
 }
 
 /// What `join` makes of each window's pixels, channel by channel; padding is passed over.
-fn pool(window: Window, input: &Map, start: f64, join: fn(f64, f64) -> f64) -> Map {
+fn pool<N: Number>(window: Window, input: &Map<N>, start: N, join: fn(N, N) -> N) -> Map<N> {
     let (channels, rows, columns) = input.sides();
     let kernel = usize::from(window.kernel);
-    let mut map = Map::zeros(channels, windows(window, rows), windows(window, columns));
-    map.values.fill(start);
-    let (_, out_rows, out_columns) = map.sides();
+    let (out_rows, out_columns) = (windows(window, rows), windows(window, columns));
+    let mut map = Map::filled(start, channels, out_rows, out_columns);
     for row in 0..out_rows {
         for column in 0..out_columns {
             for ky in 0..kernel {
@@ -279,16 +313,17 @@ fn pool(window: Window, input: &Map, start: f64, join: fn(f64, f64) -> f64) -> M
     map
 }
 
-fn global_average(input: &Map) -> Map {
+fn global_average<N: Number>(input: &Map<N>) -> Map<N> {
     let (channels, rows, columns) = input.sides();
-    let mut map = Map::zeros(channels, 1, 1);
+    let mut map = Map::filled(N::from(0.0), channels, 1, 1);
     for row in 0..rows {
         for column in 0..columns {
-            for (sum, x) in map.values.iter_mut().zip(input.pixel(row, column)) {
-                *sum += x;
+            for (sum, &x) in map.values.iter_mut().zip(input.pixel(row, column)) {
+                *sum = *sum + x;
             }
         }
     }
-    map.values.iter_mut().for_each(|value| *value /= (rows * columns) as f64);
+    let pixels = N::from((rows * columns) as f32);
+    map.values.iter_mut().for_each(|value| *value = *value / pixels);
     map
 }

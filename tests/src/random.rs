@@ -61,10 +61,10 @@ impl Case {
     }
 
     /// Image `n`: values from −1 to 1, no two rows or columns alike.
-    pub fn image(&self, n: u64) -> Map {
+    pub fn image(&self, n: u64) -> Map<f32> {
         let shape = self.spec.input();
         let first = mix::mix(!self.seed).wrapping_add(n * shape.len() as u64);
-        let values = (0..shape.len() as u64).map(|i| mix::signed(first.wrapping_add(i))).collect();
+        let values = (0..shape.len() as u64).map(|i| mix::signed(first.wrapping_add(i)) as f32).collect();
         Map { shape, values }
     }
 }

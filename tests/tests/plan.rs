@@ -50,7 +50,7 @@ proptest! {
 
     #[test]
     fn plan_counts_what_is_done(case in random::case()) {
-        check(case.spec, &oracle::forward(&case.spec, &case.parameters(), &case.image(0)))?;
+        check(case.spec, &oracle::forward(&case.spec, &case.parameters(), &case.image(0).widen()))?;
         prop_assert_eq!(Spec::parse(&case.spec.to_string()), Ok(case.spec));
     }
 }
@@ -112,9 +112,9 @@ fn random_networks_reach_the_corners() {
         see("gap first", matches!(working[0], Stage::GlobalAverage));
         see("fc first", matches!(working[0], Stage::Full(_)));
         see("several blocks", working.iter().filter(|stage| matches!(stage, Stage::Block(..))).count() > 2);
-        let (logits, scale) = oracle::logits(&case.spec, &case.parameters(), &case.image(0));
+        let (logits, scale) = oracle::logits(&case.spec, &case.parameters(), &case.image(0).widen());
         see("live logits", logits.iter().any(|logit| logit.abs() > 1e-3 * scale));
-        let other = oracle::logits(&case.spec, &case.parameters(), &case.image(1)).0;
+        let other = oracle::logits(&case.spec, &case.parameters(), &case.image(1).widen()).0;
         see("logits that depend on the image", logits != other);
     }
     println!("{seen:#?}");

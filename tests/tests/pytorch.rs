@@ -17,11 +17,12 @@ fn generator() {
         assert_eq!([channels, rows, columns], [input.channels, input.rows, input.columns].map(usize::from));
 
         let image = fixture.image(0);
-        let first: Vec<f64> = (0..4).map(|column| image.pixel(0, column)[0]).collect();
+        let first: Vec<f32> = (0..4).map(|column| image.pixel(0, column)[0]).collect();
         // The file has the shortest decimals that read back as the same f32.
-        let printed: Vec<f64> = fixture.first_pixels_image0.iter().map(|&pixel| f64::from(pixel as f32)).collect();
+        let printed: Vec<f32> = fixture.first_pixels_image0.iter().map(|&pixel| pixel as f32).collect();
         assert_eq!(first, printed, "{name}");
-        let sums: Vec<f64> = (0..fixture.input_shape[0]).map(|n| fixture.image(n).values.iter().sum()).collect();
+        let sums: Vec<f64> =
+            (0..fixture.input_shape[0]).map(|n| fixture.image(n).widen().values.iter().sum()).collect();
         assert_close("image sums", &sums, &fixture.image_sums, 1e-12);
 
         let tensors = fixture.tensors();
@@ -61,7 +62,7 @@ fn oracle_agrees(name: &str) {
     let fixture = Fixture::load(name);
     let (spec, parameters) = (fixture.spec(), fixture.parameters());
     (0..fixture.input_shape[0]).into_par_iter().for_each(|n| {
-        let steps = oracle::forward(&spec, &parameters, &fixture.image(n));
+        let steps = oracle::forward(&spec, &parameters, &fixture.image(n).widen());
         let logits = &steps[steps.len() - 1].map.values;
         assert_close(&format!("{name}, logits of image {n}"), logits, &fixture.float64.logits[n], 1e-12);
         if n == 0 {
