@@ -5,7 +5,7 @@
 //!
 //! What happens to a network, in order: [`architecture`] reads its name or line; [`dataset`] finds images; [`views`]
 //! says where each layer's parameters stand; [`trained`] is a network that has learnt, from whatever file;
-//! [`safetensors`] exchanges it with PyTorch; [`export`] writes the model file that a device runs; [`streaming`] runs
+//! [`quantize`] makes 8-bit integers of it; [`safetensors`] exchanges it with PyTorch; [`export`] writes the model file that a device runs; [`streaming`] runs
 //! that file here as the device does; [`report`] prints what a network takes and how well it does.
 
 pub mod architecture;
@@ -19,6 +19,7 @@ pub mod loss;
 pub mod optim;
 pub mod parameters;
 pub mod pictures;
+pub mod quantize;
 pub mod random;
 pub mod report;
 pub mod safetensors;

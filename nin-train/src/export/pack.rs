@@ -17,7 +17,9 @@ use crate::views::{LayerView, weight_layers};
 pub enum Lanes {
     /// Plain rows: the smallest file.
     One,
-    /// For Cortex-M: four accumulators fit its registers.
+    /// For 8-bit weights on a Cortex-M with the DSP extension (M4, M7, M33): pairs, as its instructions take them.
+    Two,
+    /// For float weights on Cortex-M: four accumulators fit its registers.
     #[default]
     Four,
     /// For a host with vector registers.
@@ -25,10 +27,16 @@ pub enum Lanes {
 }
 
 impl Lanes {
+    /// The packings of float weights.
+    pub const FLOAT: [Self; 3] = [Self::One, Self::Four, Self::Sixteen];
+    /// The packings of 8-bit weights.
+    pub const INT8: [Self; 3] = [Self::One, Self::Two, Self::Sixteen];
+
     /// The number.
     pub const fn count(self) -> usize {
         match self {
             Self::One => 1,
+            Self::Two => 2,
             Self::Four => 4,
             Self::Sixteen => 16,
         }
@@ -45,7 +53,7 @@ impl FromStr for Lanes {
     type Err = ExportError;
 
     fn from_str(text: &str) -> Result<Self, ExportError> {
-        [Self::One, Self::Four, Self::Sixteen]
+        [Self::One, Self::Two, Self::Four, Self::Sixteen]
             .into_iter()
             .find(|lanes| lanes.to_string() == text)
             .ok_or_else(|| ExportError::Lanes(text.to_owned()))
