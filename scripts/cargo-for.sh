@@ -4,10 +4,11 @@
 # standard library's sources, from which it is built then (Debian: rustc-web and rust-web-src).
 # Status 77: nothing here can build for TARGET.
 set -euo pipefail
-target=$1 && shift
+target=$1 command=$2
+shift 2
 
 if compgen -G "$(rustc --print target-libdir --target "$target")/libcore-*.rlib" >/dev/null; then
-    exec cargo "$@" --target "$target"
+    exec cargo "$command" --target "$target" "$@"
 fi
 
 for rustc in "$(command -v rustc)" /usr/bin/rustc; do
@@ -25,8 +26,8 @@ for rustc in "$(command -v rustc)" /usr/bin/rustc; do
     variable=${target//-/_}
     export "CARGO_TARGET_${variable^^}_LINKER=$linker" RUSTC="$rustc" RUSTC_BOOTSTRAP=1
     # Clippy has to be of the same version as the compiler; cargo finds its parts next to itself.
-    [ "$1" != clippy ] || export PATH="$(dirname "$rustc"):$PATH"
-    exec cargo "$@" --target "$target" -Zbuild-std=core
+    [ "$command" != clippy ] || export PATH="$(dirname "$rustc"):$PATH"
+    exec cargo "$command" --target "$target" -Zbuild-std=core "$@"
 done
 
 echo "cargo-for.sh: no toolchain for $target: \`rustup target add $target\`, or Debian's rustc-web and rust-web-src" >&2

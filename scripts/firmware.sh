@@ -24,7 +24,7 @@ scripts/cargo-for.sh "$target" build --quiet --profile firmware --package nin-em
     --target-dir target/firmware >&2
 elf=target/firmware/$board/$program
 mkdir -p "target/firmware/$board"
-cp "target/firmware/$target/firmware/$program" "$elf"
+cp "target/firmware/$target/firmware/$program" "$elf.$$" && mv "$elf.$$" "$elf"
 
 readelf --sections --wide "$elf" | sed 's/^ *\[ *[0-9]*\]//' | awk -v "name=$program for $board" '
     function hex(digits,   value, i) {

@@ -16,10 +16,10 @@ mod presets;
 pub mod spec;
 
 pub use flow::{Observer, Piece};
-pub use format::{F16, F32, Float, Format};
+pub use format::{F16, F32, Float, Format, Int8};
 pub use logits::{argmax, softmax, top_k};
 pub use model::{Aligned, Model, ModelError};
 pub use network::{Network, NetworkError};
-pub use plan::{Plan, WeightType};
+pub use plan::{Kernels, Plan, WeightType};
 pub use presets::{PRESETS, Preset};
 pub use spec::{Shape, Spec, SpecError, Stage, Window};

@@ -17,14 +17,15 @@ use cortex_m_semihosting::debug;
 use cortex_m_semihosting::hio::{self, HostStream};
 
 pub use cortex_m_rt::entry;
-// Only its feature is wanted: see Cargo.toml.
-use portable_atomic as _;
 
 /// Frequency of SysTick on the emulator, in Hz; 0 on a board that is not emulated.
 const SYSTICK: u64 = match u64::from_str_radix(env!("NIN_SYSTICK"), 10) {
     Ok(hertz) => hertz,
     Err(_) => panic!("`systick` of a board is a frequency in Hz"),
 };
+
+/// Instructions in a tick, in 65536ths: on the emulator an instruction takes a nanosecond of virtual time.
+const INSTRUCTIONS: Option<u64> = (1_000_000_000u64 << 16).checked_div(SYSTICK);
 
 /// How often SysTick, which has 24 bits, has gone round.
 static TURNS: AtomicU32 = AtomicU32::new(0);
@@ -64,6 +65,8 @@ pub struct CortexM {
     stream: Option<HostStream>,
     arguments: [u8; 128],
     length: usize,
+    /// [`INSTRUCTIONS`] if this is the emulator; `scripts/run.sh` says so.
+    instructions: Option<u64>,
 }
 
 /// Runs a firmware and ends: with an emulator, as a process with status 0 or 1.
@@ -79,7 +82,8 @@ pub fn start(run: impl FnOnce(&CortexM) -> Result<(), Error>) -> ! {
 
     let mut arguments = [0; 128];
     let length = command_line(&mut arguments);
-    let board = CortexM { stream: hio::hstdout().ok(), arguments, length };
+    let mut board = CortexM { stream: hio::hstdout().ok(), arguments, length, instructions: None };
+    board.instructions = INSTRUCTIONS.filter(|_| board.asked("emulator"));
     match run(&board) {
         Ok(()) => end(debug::EXIT_SUCCESS),
         Err(error) => {
@@ -129,12 +133,14 @@ impl Board for CortexM {
                 break (u64::from(before) << 24) + u64::from(left.wrapping_neg() & 0x00FF_FFFF);
             }
         };
-        // On the emulator an instruction takes a nanosecond of virtual time.
-        if self.emulated() { ticks * 1_000_000_000 / SYSTICK } else { ticks }
+        match self.instructions {
+            Some(instructions) => (ticks * instructions) >> 16,
+            None => ticks,
+        }
     }
 
     fn unit(&self) -> &'static str {
-        if self.emulated() { "instructions" } else { "cycles" }
+        if self.instructions.is_some() { "instructions" } else { "cycles" }
     }
 
     fn arguments(&self) -> &str {
@@ -154,28 +160,20 @@ impl Board for CortexM {
     fn usage(&self) -> Option<Usage> {
         let data = address!(__edata) - address!(__sdata);
         let (bottom, top) = (address!(_stack_end), address!(_stack_start));
-        let painted = (bottom..top)
-            .step_by(size_of::<u32>())
-            // SAFETY: word by word from the end of static memory to the end of RAM: memory that can be read, aligned
-            // by the linker script. It is painted by the start-up code and changed by the stack only; the read is
-            // volatile, since the stack belongs to no object that the compiler knows.
-            .take_while(
-                |&word| unsafe { ptr::with_exposed_provenance::<u32>(word).read_volatile() } == STACK_PAINT_VALUE,
-            )
-            .count();
+        let clean = |&word: &usize| {
+            // SAFETY: words from the end of static memory to the end of RAM: memory that can be read, aligned by the
+            // linker script. The start-up code paints it and only the stack changes it; the read is volatile, since
+            // the stack belongs to no object that the compiler knows.
+            let value = unsafe { ptr::with_exposed_provenance::<u32>(word).read_volatile() };
+            value == STACK_PAINT_VALUE
+        };
+        let painted = (bottom..top).step_by(size_of::<u32>()).take_while(clean).count();
         Some(Usage {
             statics: address!(__euninit) - address!(_ram_start),
             stack: top - bottom - painted * size_of::<u32>(),
             stack_limit: top - bottom,
             flash: address!(__sidata) + data - address!(__vector_table),
         })
-    }
-}
-
-impl CortexM {
-    /// Whether this is the emulator, whose clock counts instructions; `scripts/run.sh` says so.
-    fn emulated(&self) -> bool {
-        SYSTICK != 0 && self.asked("emulator")
     }
 }
 

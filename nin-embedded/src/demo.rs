@@ -7,21 +7,20 @@ use nin_core::{Format, Model, Network, argmax, softmax, top_k};
 
 use crate::{Board, Error, FASHION, say};
 
-/// Runs the ten images through `model` and says what the network takes them for, how long each took, and how much
-/// memory it all needed. The board's words choose more: `bits` prints the logits as the bits of floats, for
-/// comparing them with another machine's.
+/// Shows `network` the ten images and says what it takes them for, how long each took, and how much memory it all
+/// needed. The board's words choose more: `bits` prints the logits as the bits of floats, for comparing them with
+/// another machine's.
 ///
 /// # Errors
 ///
-/// If the model does not fit the images, if `state` is smaller than the plan says, or if static memory and stack
-/// came to more than `ram_budget`.
+/// If the network does not tell ten classes apart, or if static memory and stack came to more than `ram_budget`.
 pub fn fashion<F: Format<Value = f32>>(
     board: &impl Board,
-    model: &Model<'_>,
-    state: &mut [u32],
+    mut network: Network<'_, F>,
     ram_budget: usize,
 ) -> Result<(), Error> {
     const CLASSES: usize = 10;
+    let model = network.model();
     let plan = model.plan();
     let planned = size_of::<u32>() * plan.state_words(model.weight_type());
     if plan.classes() != CLASSES {
@@ -29,7 +28,6 @@ pub fn fashion<F: Format<Value = f32>>(
     }
     say!(board, "{} with {} weights on {}", plan.spec(), model.weight_type().name(), board.name());
 
-    let mut network = Network::<F>::new(model, state)?;
     let (mut right, mut longest) = (0, 0);
     for (index, (image, label)) in FASHION.iter().enumerate() {
         let start = board.clock();

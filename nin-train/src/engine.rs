@@ -41,8 +41,6 @@ pub struct Outcome {
     pub correct: usize,
     /// Images.
     pub images: usize,
-    /// Whether every logit of the batch was exactly 0: all ReLUs of the last layer are dead.
-    pub dead: bool,
 }
 
 /// Which random numbers a step draws for dropout.
@@ -135,6 +133,11 @@ impl Engine {
         &self.plan
     }
 
+    /// Runs `work` on the engine's threads.
+    pub fn install<R: Send>(&self, work: impl FnOnce() -> R + Send) -> R {
+        self.pool.install(work)
+    }
+
     /// Takes parameters for the batches that follow; as long as the plan says.
     pub fn load(&mut self, parameters: &[f32]) {
         let (network, packed) = (&self.network, &mut self.packed);
@@ -164,7 +167,7 @@ impl Engine {
                     let range = group * engine.group..images.min((group + 1) * engine.group);
                     let group = &mut *lock(&engine.groups[group]);
                     group.gradient.fill(0.0);
-                    group.outcome = Outcome::none();
+                    group.outcome = Outcome::default();
                     for first in range.clone().step_by(engine.network.images) {
                         let images = engine.network.images.min(range.end - first);
                         let mode = Mode::Train { seed: draw.seed, step: draw.step, first };
@@ -177,14 +180,14 @@ impl Engine {
             engine.reduce(count, gradient);
         });
         let sum = |sum: Outcome, group: &Mutex<Group>| sum.and(lock(group).outcome);
-        self.groups[..count].iter().fold(Outcome::none(), sum)
+        self.groups[..count].iter().fold(Outcome::default(), sum)
     }
 
     /// Runs a batch of any size forward only; `each(index, label, logits)` sees every image, from any thread.
     pub fn forward(&mut self, source: &impl Source, each: impl Fn(usize, usize, &[f32]) + Sync) -> Outcome {
         let (images, most) = (source.len(), self.network.images);
         // Losses are summed chunk by chunk, so that the sum does not depend on the threads.
-        let mut outcomes = vec![Outcome::none(); images.div_ceil(most)];
+        let mut outcomes = vec![Outcome::default(); images.div_ceil(most)];
         let engine = &*self;
         self.pool.install(|| {
             let tasks = outcomes.par_iter_mut().enumerate();
@@ -195,7 +198,7 @@ impl Engine {
                 *outcome = engine.chunk(&mut lock(&engine.workers[worker]), source, chunk, &each);
             });
         });
-        outcomes.into_iter().fold(Outcome::none(), Outcome::and)
+        outcomes.into_iter().fold(Outcome::default(), Outcome::and)
     }
 
     /// The values after every layer for one image, channels last, the image itself first; dropout passes them on.
@@ -224,13 +227,12 @@ impl Engine {
             network.put(workspace, i, image);
         }
         network.forward(&self.packed, workspace, chunk.mode, chunk.images);
-        let mut outcome = Outcome { dead: true, images: chunk.images, ..Outcome::default() };
+        let mut outcome = Outcome { images: chunk.images, ..Outcome::default() };
         let targets = worker.targets.chunks_exact(self.plan.classes()).take(chunk.images);
         for (i, (target, label)) in targets.zip(&worker.labels).enumerate() {
             let (logits, d_logits) = network.head(workspace, i);
             outcome.loss += cross_entropy(logits, target, chunk.scale, d_logits);
             outcome.correct += usize::from(argmax(logits) == *label);
-            outcome.dead &= logits.iter().all(|logit| *logit == 0.0);
             each(chunk.first + i, *label, logits);
         }
         outcome
@@ -293,17 +295,11 @@ struct Chunk {
 }
 
 impl Outcome {
-    /// Of no image yet.
-    fn none() -> Outcome {
-        Outcome { dead: true, ..Outcome::default() }
-    }
-
     fn and(self, other: Outcome) -> Outcome {
         Outcome {
             loss: self.loss + other.loss,
             correct: self.correct + other.correct,
             images: self.images + other.images,
-            dead: self.dead && other.dead,
         }
     }
 }

@@ -54,14 +54,18 @@ pub struct State {
 const RUN: usize = 1 << 15;
 
 impl Optimizer {
+    /// Whether it keeps a first and a second memory.
+    pub fn memories(&self) -> [bool; 2] {
+        match self {
+            Optimizer::Sgd { momentum, .. } => [*momentum != 0.0, false],
+            Optimizer::AdamW { .. } => [true, true],
+        }
+    }
+
     /// The state before the first step, for that many parameters.
     pub fn start(&self, parameters: usize) -> State {
-        let (first, second) = match self {
-            Optimizer::Sgd { momentum: 0.0, .. } => (0, 0),
-            Optimizer::Sgd { .. } => (parameters, 0),
-            Optimizer::AdamW { .. } => (parameters, parameters),
-        };
-        State { steps: 0, first: vec![0.0; first], second: vec![0.0; second] }
+        let [first, second] = self.memories().map(|kept| vec![0.0; if kept { parameters } else { 0 }]);
+        State { steps: 0, first, second }
     }
 
     /// Changes `parameters` by one step at learning rate `lr`. All slices are equally long.
@@ -69,7 +73,7 @@ impl Optimizer {
         state.steps += 1;
         let runs = parameters.par_chunks_mut(RUN).zip(gradient.par_chunks(RUN));
         match *self {
-            Optimizer::Sgd { momentum, decay, .. } if momentum == 0.0 => runs.for_each(|(w, g)| {
+            Optimizer::Sgd { momentum: 0.0, decay, .. } => runs.for_each(|(w, g)| {
                 vectorized(
                     #[inline(always)]
                     || w.iter_mut().zip(g).for_each(|(w, g)| *w -= lr * (g + decay * *w)),

@@ -156,7 +156,7 @@ pub fn evaluate(model: &Model<'_>, dataset: &Dataset, done: impl Fn(usize) + Syn
     let mut index = 0;
     for group in groups {
         for (prediction, own) in group? {
-            confusion.add(dataset.label(index), prediction);
+            confusion.add(dataset.label(index), prediction, 1);
             loss += own;
             index += 1;
         }

@@ -6,7 +6,9 @@ use nin_core::model::MAGIC;
 use nin_core::{Model, ModelError, Plan, Spec, WeightType};
 
 use crate::architecture::{Architecture, ArchitectureError};
-use crate::export::{ExportError, Lanes, ModelFile, Preprocessing, unpacked};
+use crate::batch::Preprocessing;
+use crate::checkpoint::{self, Checkpoint, Problem};
+use crate::export::{ExportError, Lanes, ModelFile, unpacked};
 use crate::safetensors::{self, About, TensorError};
 
 /// Everything that makes a network work: its architecture, parameters, preprocessing and the names of its classes.
@@ -14,7 +16,7 @@ use crate::safetensors::{self, About, TensorError};
 pub struct Trained {
     /// The architecture.
     pub spec: Spec,
-    /// All weights and biases, in the order of [`views`](crate::views).
+    /// All weights and biases, in the order of [`parameters`](crate::parameters).
     pub parameters: Vec<f32>,
     /// What to do with an image's bytes.
     pub preprocessing: Preprocessing,
@@ -37,6 +39,37 @@ impl Trained {
             parameters: unpacked(&model),
             preprocessing: Preprocessing { mean, scale },
             class_names: model.class_names().map(str::to_owned).collect(),
+        })
+    }
+
+    /// Reads the bytes of any file that holds a network and says its architecture.
+    ///
+    /// # Errors
+    ///
+    /// [`TrainedProblem`] if it is none, or broken.
+    pub fn from_file(file: &[u8]) -> Result<Self, TrainedProblem> {
+        match FileKind::of(file) {
+            FileKind::Model => Ok(Self::from_model(file)?),
+            FileKind::Checkpoint => Ok(Self::from_checkpoint(&Checkpoint::from_bytes(file)?)?),
+            FileKind::Safetensors => Self::from_safetensors(file, None),
+            FileKind::Other => Err(TrainedProblem::Unknown),
+        }
+    }
+
+    /// Takes a checkpoint's network.
+    ///
+    /// # Errors
+    ///
+    /// [`ArchitectureError`] if its line is wrong.
+    pub fn from_checkpoint(checkpoint: &Checkpoint) -> Result<Self, ArchitectureError> {
+        let spec = Architecture::parse_line(&checkpoint.line)?.spec;
+        let names = &checkpoint.class_names;
+        Ok(Self {
+            spec,
+            parameters: checkpoint.parameters.clone(),
+            preprocessing: checkpoint.preprocessing.clone(),
+            // A network may have more outputs than its images had classes: then none has a name.
+            class_names: if names.len() == spec.classes() { names.clone() } else { Vec::new() },
         })
     }
 
@@ -101,6 +134,8 @@ impl Trained {
 pub enum FileKind {
     /// What a device runs.
     Model,
+    /// Everything needed to go on training.
+    Checkpoint,
     /// What PyTorch exchanges.
     Safetensors,
     /// None of those.
@@ -113,6 +148,7 @@ impl FileKind {
         // A safetensors file begins with the length of its header, which begins with a brace.
         match file {
             _ if file.starts_with(&MAGIC) => Self::Model,
+            _ if file.starts_with(&checkpoint::MAGIC) => Self::Checkpoint,
             [_, _, _, _, _, 0, 0, 0, b'{', ..] => Self::Safetensors,
             _ => Self::Other,
         }
@@ -125,9 +161,11 @@ impl FileKind {
 pub enum TrainedProblem {
     /// A broken model file.
     Model(ModelError),
+    /// A broken checkpoint.
+    Checkpoint(Problem),
     /// A broken or unfitting safetensors file.
     Tensors(TensorError),
-    /// A safetensors file whose own architecture line is wrong.
+    /// A file whose own architecture line is wrong.
     Line(ArchitectureError),
     /// A safetensors file without an architecture.
     NoLine,
@@ -139,6 +177,7 @@ impl fmt::Display for TrainedProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Model(error) => error.fmt(f),
+            Self::Checkpoint(error) => error.fmt(f),
             Self::Tensors(error) => error.fmt(f),
             Self::Line(error) => error.fmt(f),
             Self::NoLine => f.write_str("the file does not say its architecture; import it with --line LINE|PRESET"),
@@ -152,6 +191,12 @@ impl std::error::Error for TrainedProblem {}
 impl From<ModelError> for TrainedProblem {
     fn from(error: ModelError) -> Self {
         Self::Model(error)
+    }
+}
+
+impl From<Problem> for TrainedProblem {
+    fn from(error: Problem) -> Self {
+        Self::Checkpoint(error)
     }
 }
 

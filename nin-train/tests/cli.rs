@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use nin_core::{Plan, Spec};
-use nin_train::export::Preprocessing;
+use nin_train::batch::Preprocessing;
 use nin_train::trained::Trained;
 
 /// An empty folder of one test.
@@ -157,7 +157,7 @@ fn the_bundled_subset_is_there_without_network() {
 #[test]
 fn help_teaches() {
     let folder = folder("help");
-    for command in ["eval", "predict", "plan", "export", "import", "data"] {
+    for command in ["train", "eval", "predict", "plan", "export", "import", "data"] {
         let text = printed(&folder, &[command, "--help"]);
         assert!(text.contains("Examples:\n  nin-train"), "{command}: {text}");
     }

@@ -1,8 +1,8 @@
 //! CIFAR-10's binary version.
 
-mod data;
+mod common;
 
-use data::{TempDir, noise, options};
+use common::{TempDir, noise, options};
 use nin_train::dataset::{Dataset, DatasetKind, Result, Shape, Splits, load};
 
 const FILES: [&str; 6] = [

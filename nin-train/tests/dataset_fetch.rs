@@ -1,12 +1,12 @@
 //! Fetching, against a small server of our own: what arrives whole is kept, anything else leaves no trace.
 
-mod data;
+mod common;
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
-use data::{TempDir, gzip, idx_files, noise, options};
+use common::{TempDir, gzip, idx_files, noise, options};
 use nin_train::dataset::fetch::{RemoteFile, fetch_into};
 use nin_train::dataset::{DatasetKind, LoadOptions, Places, Remote, Shape, idx, load_from};
 use sha2::{Digest, Sha256};

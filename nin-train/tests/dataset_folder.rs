@@ -1,10 +1,10 @@
 //! Folders of one's own images, and single image files.
 
-mod data;
+mod common;
 
 use std::path::Path;
 
-use data::{TempDir, options};
+use common::{TempDir, options};
 use image::{DynamicImage, GrayImage, ImageFormat, Luma, Rgb, RgbImage, Rgba, RgbaImage};
 use nin_train::dataset::{DatasetKind, FolderOptions, LoadOptions, Result, Shape, Splits, load, load_image};
 

@@ -1,8 +1,8 @@
 //! IDX files: what was written is read, in each form; each kind of damage is told with the file's name.
 
-mod data;
+mod common;
 
-use data::{DEBIAN, TempDir, gzip, idx_files, noise, numbers, options};
+use common::{DEBIAN, TempDir, gzip, idx_files, noise, numbers, options};
 use nin_train::dataset::{
     Dataset, DatasetKind, LoadOptions, Places, Remote, Result, Shape, Splits, idx, load, load_from,
 };

@@ -1,8 +1,8 @@
 //! Bilinear resizing against a slow calculation in f64 by the definition.
 
-mod data;
+mod common;
 
-use data::numbers;
+use common::numbers;
 use nin_train::dataset::{resize_bilinear, resize_row};
 
 /// `F.interpolate(mode="bilinear", align_corners=False)`: the value at the output pixel's centre, input edges repeated.

@@ -1,10 +1,10 @@
 //! The bundled subset: balanced, small, and really the first images of each class.
 
-mod data;
+mod common;
 
 use std::path::Path;
 
-use data::{DEBIAN, noise, numbers, options};
+use common::{DEBIAN, noise, numbers, options};
 use nin_train::dataset::subset::{BUNDLED, bundled, read_subset};
 use nin_train::dataset::{Dataset, DatasetKind, Shape, Splits, load, make_subset};
 

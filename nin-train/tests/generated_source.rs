@@ -6,7 +6,8 @@ use std::convert::Infallible;
 use std::path::Path;
 
 use nin_core::{Model, Plan, Spec, WeightType};
-use nin_train::export::{Lanes, Preprocessing};
+use nin_train::batch::Preprocessing;
+use nin_train::export::Lanes;
 use nin_train::export::{RustSource, rust_source};
 use nin_train::streaming::{ModelBytes, Streaming};
 use nin_train::trained::Trained;

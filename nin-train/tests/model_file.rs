@@ -2,8 +2,9 @@
 
 use half::f16;
 use nin_core::{Model, PRESETS, Plan, Spec, WeightType};
-use nin_train::export::{ExportError, Lanes, ModelFile, Preprocessing, file_len, unpacked};
-use nin_train::views::weight_layers;
+use nin_train::batch::Preprocessing;
+use nin_train::export::{ExportError, Lanes, ModelFile, file_len, unpacked};
+use nin_train::parameters::tensors;
 
 const DOCUMENT: &str = include_str!("../../docs/model-file.md");
 
@@ -79,17 +80,17 @@ fn each_weight_stands_where_the_document_says() {
             assert_eq!(u32_at(12) as usize, bytes.len());
             let mut at = u32_at(20) as usize;
             assert!(at.is_multiple_of(16) && at + u32_at(24) as usize + 4 == bytes.len());
-            for view in weight_layers(&plan) {
-                let outputs = view.outputs();
+            for tensor in tensors(&plan) {
+                let outputs = tensor.bias.len();
                 for o in 0..outputs.next_multiple_of(l) {
-                    let expected = if o < outputs { values[view.biases.start + o] } else { 0.0 };
+                    let expected = if o < outputs { values[tensor.bias.start + o] } else { 0.0 };
                     assert_eq!(f32_at(at), expected);
                     at += 4;
                 }
-                let fan_in = view.layer.fan_in();
+                let fan_in = tensor.layer.fan_in();
                 for o in 0..outputs.next_multiple_of(l) {
                     for i in 0..fan_in {
-                        let expected = if o < outputs { values[view.weights.start + o * fan_in + i] } else { 0.0 };
+                        let expected = if o < outputs { values[tensor.weight.start + o * fan_in + i] } else { 0.0 };
                         let place = (o / l * fan_in + i) * l + o % l;
                         if weight_type == WeightType::F32 {
                             assert_eq!(f32_at(at + 4 * place), expected);
@@ -109,8 +110,8 @@ fn each_weight_stands_where_the_document_says() {
             let stored =
                 |value: f32| if weight_type == WeightType::F16 { f16::from_f32(value).to_f32() } else { value };
             let mut expected = values.clone();
-            for view in weight_layers(&plan) {
-                expected[view.weights].iter_mut().for_each(|weight| *weight = stored(*weight));
+            for tensor in tensors(&plan) {
+                expected[tensor.weight].iter_mut().for_each(|weight| *weight = stored(*weight));
             }
             assert_eq!(unpacked(&model), expected);
         }
@@ -135,7 +136,7 @@ fn what_does_not_fit_is_refused_and_named() {
     assert!(good.to_bytes().is_ok());
 
     let mut large = values.clone();
-    let last = weight_layers(&plan).last().unwrap().weights.start;
+    let last = tensors(&plan).last().unwrap().weight.start;
     large[last] = 65_520.0;
     assert!(ModelFile { parameters: &large, ..good.clone() }.to_bytes().is_ok(), "f32 holds it");
     let error = ModelFile { parameters: &large, weight_type: WeightType::F16, ..good.clone() }.to_bytes().unwrap_err();

@@ -1,10 +1,10 @@
 //! The trainer against PyTorch: everything about a network stands in its fixture file.
 
-mod common;
+mod images;
 
 use std::path::Path;
 
-use common::{Images, is_close};
+use images::{Images, is_close};
 use nin_core::{Plan, Spec};
 use nin_train::optim::Optimizer;
 use nin_train::parameters::tensors;

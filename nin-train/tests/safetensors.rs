@@ -2,7 +2,7 @@
 
 use half::{bf16, f16};
 use nin_core::{Plan, Spec};
-use nin_train::export::Preprocessing;
+use nin_train::batch::Preprocessing;
 use nin_train::safetensors::{TensorError, about, read, write};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 

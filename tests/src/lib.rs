@@ -21,8 +21,10 @@
 //! ```
 
 pub mod close;
+pub mod emulator;
 pub mod engine;
 pub mod fixture;
+pub mod formula;
 pub mod integer;
 pub mod integer_file;
 pub mod integer_random;

@@ -327,3 +327,91 @@ fn global_average<N: Number>(input: &Map<N>) -> Map<N> {
     map.values.iter_mut().for_each(|value| *value = *value / pixels);
     map
 }
+
+/// What PyTorch's fixtures do not hold, worked out by hand.
+#[cfg(test)]
+mod tests {
+    use nin_core::Spec;
+
+    use super::{Map, forward, layers};
+
+    /// The values after each layer, for an image that counts 1, 2, 3, …
+    fn after_each(line: &str, parameters: &[f32]) -> Vec<Vec<f64>> {
+        let spec = Spec::new(line);
+        let values = (1..=spec.input().len()).map(|value| value as f64).collect();
+        let image = Map { shape: spec.input(), values };
+        layers(&forward(&spec, parameters, &image)).into_iter().map(|layer| layer.map.values).collect()
+    }
+
+    #[test]
+    fn an_average_counts_its_padding_as_zeros() {
+        // 1 2 3
+        // 4 5 6
+        let maps = after_each("1x2x3 avg2/2+1 gap", &[]);
+        assert_eq!(maps, [vec![0.25, 1.25, 1.0, 2.75], vec![1.3125]]);
+    }
+
+    #[test]
+    fn a_maximum_passes_its_padding_over() {
+        let spec = Spec::new("1x2x3 max2/2+1 gap");
+        let image = Map { shape: spec.input(), values: vec![-1.0, -2.0, -3.0, -4.0, -5.0, -6.0] };
+        let maps = layers(&forward(&spec, &[], &image));
+        assert_eq!(maps[0].map.values, [-1.0, -2.0, -4.0, -5.0]);
+    }
+
+    #[test]
+    fn windows_round_down_and_stride_past_pixels() {
+        // 1 2 3 4
+        // 5 6 7 8
+        // 9 10 11 12
+        assert_eq!(after_each("1x3x4 max2/2 gap", &[])[0], [6.0, 8.0]);
+        assert_eq!(after_each("1x3x4 max1/2 gap", &[])[0], [1.0, 3.0, 9.0, 11.0]);
+        assert_eq!(after_each("1x3x4 avg3/2 gap", &[])[0], [6.0]);
+    }
+
+    #[test]
+    fn channels_stand_side_by_side() {
+        // Pixels (1, 2), (3, 4), (5, 6): the weights pick the second channel of the left pixel of each pair, and the
+        // first of the right one negated and with a bias.
+        let weights = [0.0, 1.0, 0.0, 0.0, /* */ 0.0, 0.0, -1.0, 0.0, /* biases */ 0.5, 4.0];
+        let maps = after_each("2x2x3 nin2:2 gap", &[&[0.0; 4], &weights[..4], &[0.0; 4], &weights[4..]].concat());
+        // The lower row is (7, 8), (9, 10), (11, 12); the second output is 4 − 9 and 4 − 11, stopped by the ReLU.
+        assert_eq!(maps, [vec![8.5, 0.0, 10.5, 0.0], vec![9.5, 0.0]]);
+    }
+
+    #[test]
+    fn a_convolutions_padding_is_zeros() {
+        // 1 2
+        // 3 4
+        let maps = after_each("1x2x2 nin3/2+2:1 gap", &[&[1.0; 9][..], &[0.25]].concat());
+        assert_eq!(maps[0], [1.25, 3.25, 4.25, 10.25]);
+    }
+
+    #[test]
+    fn fully_connected_layers_read_rows_columns_channels() {
+        // The first layer picks one input and negates another; a ReLU; the second has none after it.
+        let mut first = [0.0; 16];
+        first[5] = 1.0;
+        first[8 + 2] = -1.0;
+        let second = [2.0, 1.0, -3.0, 1.0, 0.0, 0.5];
+        let maps = after_each("2x2x2 drop0.5 fc2,2", &[&first[..], &[0.0, 1.0], &second].concat());
+        assert_eq!(maps[1..], [vec![6.0, 0.0], vec![12.0, -17.5]]);
+        // As two stages with dropout between them it is the same; after an average there are two inputs.
+        let maps = after_each("2x2x2 fc2 drop0.5 fc2", &[&first[..], &[0.0, 1.0], &second].concat());
+        assert_eq!(maps.last(), Some(&vec![12.0, -17.5]));
+        let maps = after_each("2x2x2 gap fc2", &[1.0, 0.0, 0.0, -1.0, 0.5, 0.0]);
+        assert_eq!(maps, [vec![4.0, 5.0], vec![4.5, -5.0]]);
+    }
+
+    #[test]
+    #[should_panic(expected = "1 parameters too many")]
+    fn parameters_must_be_used_up() {
+        after_each("1x1x1 fc1", &[1.0, 2.0, 3.0]);
+    }
+
+    #[test]
+    #[should_panic(expected = "1 parameters too few")]
+    fn parameters_must_suffice() {
+        after_each("1x1x1 fc1", &[1.0]);
+    }
+}

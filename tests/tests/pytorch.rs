@@ -1,9 +1,12 @@
-//! The oracle against PyTorch: first that weights and images are the same, then all that is computed from them.
+//! The oracle and the engine against PyTorch: first that weights and images are the same, then what is computed.
 
-use nin_core::Plan;
-use nin_tests::close::assert_close;
+use nin_core::{Model, Plan, WeightType};
+use nin_tests::close::{self, assert_close};
+use nin_tests::engine;
 use nin_tests::fixture::{Fixture, MapSums};
+use nin_tests::model_file::{Aligned, WEIGHT_TYPES, stored};
 use nin_tests::oracle::{self, Map, Op, Step};
+use nin_train::export::{Lanes, ModelFile, Preprocessing};
 use rayon::prelude::*;
 
 const NAMES: [&str; 2] = ["fashion", "d2l"];
@@ -97,4 +100,63 @@ fn checksums(steps: &[Step], want: &[MapSums]) {
 fn channels_first(map: &Map) -> Vec<f64> {
     let channels = usize::from(map.shape.channels);
     (0..channels).flat_map(|channel| map.values.iter().skip(channel).step_by(channels).copied()).collect()
+}
+
+/// From PyTorch's numbers through the exporter and a model file to the streaming engine's logits.
+fn engine_agrees(name: &str, layouts: &[Lanes]) {
+    let fixture = Fixture::load(name);
+    let (spec, parameters) = (fixture.spec(), fixture.parameters());
+    let plan = Plan::new(spec);
+    let preprocessing = Preprocessing::unit(fixture.input_shape[1]);
+    let images: Vec<Map<f32>> = (0..fixture.input_shape[0]).map(|n| fixture.image(n)).collect();
+    for weight_type in WEIGHT_TYPES {
+        // PyTorch's numbers are for f32 weights; for f16 weights the oracle has them.
+        let rounded = stored(spec, &parameters, weight_type);
+        let want: Vec<Vec<f64>> = match weight_type {
+            WeightType::F32 => fixture.float64.logits.clone(),
+            _ => images.par_iter().map(|image| oracle::logits(&spec, &rounded, &image.widen()).0).collect(),
+        };
+        for &lanes in layouts {
+            let file = ModelFile {
+                plan: &plan,
+                parameters: &parameters,
+                preprocessing: &preprocessing,
+                class_names: &[],
+                weight_type,
+                lanes,
+            };
+            let bytes = Aligned::new(&file.to_bytes().unwrap());
+            let model = Model::read(&bytes).unwrap();
+            images.par_iter().zip(&want).for_each(|(image, want)| {
+                let what = format!("{name}, {} in {lanes} lanes", weight_type.name());
+                let logits = engine::logits(&model, image);
+                println!("{what}: {}", close::worst(&logits, want, close::magnitude(want)));
+                assert_close(&what, &logits, want, 1e-5);
+            });
+        }
+    }
+}
+
+#[test]
+fn engine_fashion() {
+    engine_agrees("fashion", &[Lanes::One, Lanes::Four, Lanes::Sixteen]);
+}
+
+#[test]
+fn engine_d2l() {
+    engine_agrees("d2l", &[Lanes::Four, Lanes::Sixteen]);
+}
+
+/// Rounding weights to 16 bits moves the logits, but not far: the answer that a board with f16 gives is the same.
+#[test]
+fn f16_weights_give_nearly_the_same() {
+    for name in NAMES {
+        let fixture = Fixture::load(name);
+        let (spec, parameters) = (fixture.spec(), fixture.parameters());
+        let rounded = stored(spec, &parameters, WeightType::F16);
+        assert_ne!(rounded, parameters);
+        let logits: Vec<f64> = oracle::logits(&spec, &rounded, &fixture.image(0).widen()).0;
+        assert_close(name, &logits, &fixture.float64.logits[0], 2e-3);
+        assert!(!close::is_close(&logits, &fixture.float64.logits[0], 1e-6), "rounding shows");
+    }
 }

@@ -3,6 +3,7 @@
 #[cfg(all(target_arch = "arm", target_os = "none", target_abi = "eabihf"))]
 mod cortex_m4f;
 pub(crate) mod float;
+pub(crate) mod int8;
 
 /// Where the inputs of one layer lie for a tile of pixels: windows over a ring of rows.
 #[derive(Clone, Copy, Debug)]

@@ -4,7 +4,6 @@
 //! the package's README says how to flash it.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
-use nin_core::F16;
 use nin_embedded::{Board, Error, budget, demo, firmware};
 use static_cell::ConstStaticCell;
 
@@ -18,11 +17,11 @@ const FLASH_BUDGET: usize = budget(option_env!("NIN_FLASH_BUDGET"), 192 * 1024);
 
 const _: () = assert!(size_of::<model::State>() <= RAM_BUDGET, "the network's state does not fit the RAM budget");
 
-static STATE: ConstStaticCell<model::State> = ConstStaticCell::new(model::STATE);
+static STATE: ConstStaticCell<model::State> = ConstStaticCell::new([0; size_of::<model::State>() / 4]);
 
 firmware!(run, ram: RAM_BUDGET, flash: FLASH_BUDGET);
 
 fn run(board: &impl Board) -> Result<(), Error> {
     let state = STATE.try_take().ok_or(Error::Taken)?;
-    demo::fashion::<F16>(board, &model::MODEL, state, RAM_BUDGET)
+    demo::fashion(board, model::network(state)?, RAM_BUDGET)
 }

@@ -48,6 +48,15 @@ impl ImageArgs {
         }
     }
 
+    /// The flags that find the same images again, each after a space.
+    pub fn flags(&self) -> String {
+        let mut flags = self.dataset.map_or_else(String::new, |kind| format!(" --dataset {kind}"));
+        if let Some(folder) = &self.data {
+            flags += &format!(" --data {}", folder.display());
+        }
+        flags
+    }
+
     /// Loads the images; those of a folder in `shape`. Prints where they came from.
     pub fn load(&self, shape: Shape, console: &Console) -> Outcome<Splits> {
         let options = LoadOptions {

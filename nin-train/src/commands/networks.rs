@@ -6,7 +6,7 @@ use nin_core::WeightType;
 use nin_train::export::Lanes;
 use nin_train::files::{self, FileError};
 use nin_train::streaming::ModelBytes;
-use nin_train::trained::{FileKind, Trained, TrainedProblem};
+use nin_train::trained::{FileKind, Trained};
 
 use super::Outcome;
 
@@ -24,11 +24,7 @@ pub struct Loaded {
 pub fn load(path: &Path) -> Result<Loaded, FileError> {
     let bytes = files::read(path)?;
     let kind = FileKind::of(&bytes);
-    let trained = match kind {
-        FileKind::Model => Trained::from_model(&bytes).map_err(TrainedProblem::from),
-        FileKind::Safetensors => Trained::from_safetensors(&bytes, None),
-        FileKind::Other => Err(TrainedProblem::Unknown),
-    };
+    let trained = Trained::from_file(&bytes);
     Ok(Loaded { trained: trained.map_err(FileError::at(path))?, kind, bytes })
 }
 

@@ -2,7 +2,8 @@
 
 use nin_core::{Plan, WeightType};
 
-use super::{ExportError, Lanes, Parts, Preprocessing};
+use super::{ExportError, Lanes, Parts};
+use crate::batch::Preprocessing;
 use crate::quantize::{Output, QuantizedLayer, QuantizedModel};
 
 impl QuantizedModel {

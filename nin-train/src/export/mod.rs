@@ -12,8 +12,11 @@ use nin_core::model::{HEADER, MAGIC, VERSION};
 use nin_core::{Plan, WeightType};
 
 pub use error::ExportError;
+pub(crate) use pack::name;
 pub use pack::{Lanes, unpacked};
 pub use source::{RustSource, rust_source};
+
+use crate::batch::Preprocessing;
 
 /// The number that stands for a weight type in the file.
 const fn code(weight_type: WeightType) -> Option<u8> {
@@ -25,28 +28,12 @@ const fn code(weight_type: WeightType) -> Option<u8> {
     }
 }
 
-/// How an image's bytes become the network's input: `(byte - mean[c]) * scale[c]` for each channel c.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Preprocessing {
-    /// Subtracted from each byte, one number a channel.
-    pub mean: Vec<f32>,
-    /// Multiplied with the difference, one number a channel.
-    pub scale: Vec<f32>,
-}
-
-impl Preprocessing {
-    /// Bytes to 0..1, as PyTorch's `ToTensor` does.
-    pub fn unit(channels: usize) -> Self {
-        Self { mean: vec![0.0; channels], scale: vec![1.0 / 255.0; channels] }
-    }
-}
-
 /// Everything that a model file holds.
 #[derive(Clone, Debug)]
 pub struct ModelFile<'a> {
     /// The architecture and its sizes.
     pub plan: &'a Plan,
-    /// All weights and biases, in the order of [`views`](crate::views).
+    /// All weights and biases, in the order of [`parameters`](crate::parameters).
     pub parameters: &'a [f32],
     /// What to do with an image's bytes.
     pub preprocessing: &'a Preprocessing,

@@ -7,10 +7,10 @@ use std::fmt;
 use std::str::FromStr;
 
 use half::f16;
-use nin_core::{Model, WeightType};
+use nin_core::{Model, Plan, WeightType};
 
 use super::{ExportError, ModelFile};
-use crate::views::{LayerView, weight_layers};
+use crate::parameters::{Tensor, tensors};
 
 /// How many outputs stand side by side in the packed weights.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -60,13 +60,20 @@ impl FromStr for Lanes {
     }
 }
 
+/// "stage 3 (nin3+1:48,48,48), layer 2": how messages name a layer with weights.
+pub(crate) fn name(plan: &Plan, tensor: &Tensor) -> String {
+    let stage = tensor.layer.stage;
+    let before = plan.layers().take_while(|layer| layer.stage < stage).count();
+    format!("stage {} ({}), layer {}", stage + 1, plan.spec().stages()[stage], tensor.index - before + 1)
+}
+
 impl ModelFile<'_> {
     /// The weights' part of the file.
     pub(super) fn packed(&self) -> Result<Vec<u8>, ExportError> {
         let mut bytes = Vec::with_capacity(self.plan.weight_bytes(self.weight_type, self.lanes.count()));
-        for view in weight_layers(self.plan) {
-            let (weights, biases) = (&self.parameters[view.weights.clone()], &self.parameters[view.biases.clone()]);
-            let layer = || view.name(self.plan).to_string();
+        for tensor in tensors(self.plan) {
+            let (weights, biases) = (&self.parameters[tensor.weight.clone()], &self.parameters[tensor.bias.clone()]);
+            let layer = || name(self.plan, &tensor);
             if !weights.iter().chain(biases).all(|value| value.is_finite()) {
                 return Err(ExportError::NotFinite { layer: layer() });
             }
@@ -75,13 +82,13 @@ impl ModelFile<'_> {
             {
                 return Err(ExportError::OutOfRange { layer: layer(), weight: weight.to_string() });
             }
-            self.pack_layer(&view, weights, biases, &mut bytes);
+            self.pack_layer(&tensor, weights, biases, &mut bytes);
         }
         Ok(bytes)
     }
 
-    fn pack_layer(&self, view: &LayerView, weights: &[f32], biases: &[f32], bytes: &mut Vec<u8>) {
-        let (outputs, fan_in, lanes) = (view.outputs(), view.layer.fan_in(), self.lanes.count());
+    fn pack_layer(&self, tensor: &Tensor, weights: &[f32], biases: &[f32], bytes: &mut Vec<u8>) {
+        let (outputs, fan_in, lanes) = (biases.len(), tensor.layer.fan_in(), self.lanes.count());
         let padded = outputs.next_multiple_of(lanes);
         for output in 0..padded {
             bytes.extend(biases.get(output).unwrap_or(&0.0).to_le_bytes());
@@ -106,15 +113,15 @@ pub fn unpacked(model: &Model<'_>) -> Vec<f32> {
     let (plan, lanes, weight_type) = (model.plan(), model.lanes(), model.weight_type());
     let mut parameters = vec![0.0; plan.parameters()];
     let mut rest = model.weights();
-    for view in weight_layers(plan) {
-        let (outputs, fan_in) = (view.outputs(), view.layer.fan_in());
-        let (layer, after) = rest.split_at(view.layer.weight_bytes(weight_type, lanes));
+    for Tensor { layer, weight, bias, .. } in tensors(plan) {
+        let (outputs, fan_in) = (bias.len(), layer.fan_in());
+        let (layer, after) = rest.split_at(layer.weight_bytes(weight_type, lanes));
         let (biases, weights) = layer.split_at(4 * outputs.next_multiple_of(lanes));
         rest = after;
-        for (bias, bytes) in parameters[view.biases.clone()].iter_mut().zip(biases.chunks_exact(4)) {
+        for (bias, bytes) in parameters[bias].iter_mut().zip(biases.chunks_exact(4)) {
             *bias = f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
         }
-        for (i, weight) in parameters[view.weights.clone()].iter_mut().enumerate() {
+        for (i, weight) in parameters[weight].iter_mut().enumerate() {
             let (output, input) = (i / fan_in, i % fan_in);
             let place = (output / lanes * fan_in + input) * lanes + output % lanes;
             *weight = match weight_type {

@@ -1,5 +1,7 @@
 //! The hot loops: tiles of sums that live in registers.
 
+#![allow(clippy::needless_range_loop)] // `for i in 0..M` over registers: unrolled, and the same on both sides
+
 #[cfg(target_arch = "x86_64")]
 use super::simd::{Avx2, Avx512};
 use super::simd::{Isa, Portable, Simd, isa};

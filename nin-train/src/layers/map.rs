@@ -75,10 +75,16 @@ impl Map {
 
     /// Copies an image's pixels in from channels-last memory without room.
     pub(crate) fn put(&self, image: usize, from: &[f32], to: &mut [f32]) {
-        let wide = self.shape.row();
-        for (row, line) in from.chunks_exact(wide).enumerate() {
+        let channels = self.shape.channels as usize;
+        for (row, line) in from.chunks_exact(self.shape.row()).enumerate() {
             let at = self.at(image, row, 0);
-            to[at..at + wide].copy_from_slice(line);
+            if self.column == channels {
+                to[at..at + line.len()].copy_from_slice(line);
+                continue;
+            }
+            for (pixel, to) in line.chunks_exact(channels).zip(to[at..].chunks_mut(self.column)) {
+                to[..channels].copy_from_slice(pixel);
+            }
         }
     }
 

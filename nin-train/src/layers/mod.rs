@@ -246,6 +246,6 @@ impl Network {
         let logits = &work.tensors[last][map.at(image, 0, 0)..][..classes];
         let at = d_map.at(image, 0, 0);
         let gradient = &mut work.gradients[last % 2];
-        (logits, if gradient.len() == 0 { &mut [] } else { &mut gradient[at..at + classes] })
+        (logits, if gradient.is_empty() { &mut [] } else { &mut gradient[at..at + classes] })
     }
 }

@@ -5,9 +5,9 @@ use nin_core::{Model, WeightType};
 use super::observe::{ChannelSums, Comparison, LayerSums, compare, histograms};
 use super::{LayerReport, QuantizeError, QuantizedModel, Range, Report, STEPS};
 use crate::export::Lanes;
+use crate::parameters::tensors;
 use crate::streaming::ModelBytes;
 use crate::trained::Trained;
-use crate::views::weight_layers;
 
 /// How to quantise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,11 +45,11 @@ pub fn post_training(
     if images.is_empty() {
         return Err(QuantizeError::NoImages);
     }
-    let views: Vec<_> = weight_layers(&plan).collect();
-    let passes = if options.correct_biases { views.len() + 3 } else { 2 };
+    let tensors = tensors(&plan);
+    let passes = if options.correct_biases { tensors.len() + 3 } else { 2 };
 
     // What cannot be computed at all should not be found out after minutes.
-    QuantizedModel::new(trained, &vec![1.0; views.len()])?;
+    QuantizedModel::new(trained, &vec![1.0; tensors.len()])?;
     let float = ModelBytes::new(&trained.to_model(WeightType::F32, Lanes::Sixteen)?);
     let float = float.model().map_err(|error| QuantizeError::Run(error.to_string()))?;
     let ranges: Vec<Range> = histograms(&float, images)?.iter().map(|histogram| histogram.range(STEPS)).collect();
@@ -64,10 +64,10 @@ pub fn post_training(
     let (mut model, mut comparison, mut corrected) = (plain, before, false);
     if options.correct_biases {
         let mut shifted = trained.clone();
-        for (index, view) in views.iter().enumerate() {
+        for (index, tensor) in tensors.iter().enumerate() {
             let now = bench.compare(&QuantizedModel::new(&shifted, &clips)?, bench.sample)?;
             let sums = now.layers.get(index).unwrap_or(&now.logits);
-            let biases = &mut shifted.parameters[view.biases.clone()];
+            let biases = &mut shifted.parameters[tensor.bias.clone()];
             biases.iter_mut().zip(sums.corrections()).for_each(|(bias, correction)| *bias += correction);
             progress(3 + index, passes);
         }
@@ -78,11 +78,12 @@ pub fn post_training(
             (model, comparison, corrected) = (candidate, after, true);
         }
     }
-    let layers = views.iter().enumerate().map(|(index, view)| {
-        let stage = plan.spec().stages()[view.layer.stage];
+    let layers = tensors.iter().enumerate().map(|(index, tensor)| {
+        let stage = tensor.layer.stage;
+        let step = tensors[..index].iter().filter(|before| before.layer.stage == stage).count();
         LayerReport {
-            stage: if view.step == 0 { stage.to_string() } else { String::new() },
-            layer: view.step + 1,
+            stage: if step == 0 { plan.spec().stages()[stage].to_string() } else { String::new() },
+            layer: step + 1,
             range: ranges.get(index).copied(),
             output: model.layers[index].output.clone(),
             decibels: comparison.layers.get(index).unwrap_or(&comparison.logits).decibels(),

@@ -191,7 +191,7 @@ mod tests {
                 assert!((f32::from(layer.weights[i]) * scale - weights[i]).abs() <= 0.51 * scale);
             }
             assert!((layer.bias[output] as f32 * scale * 0.01 - bias).abs() <= 0.51 * scale * 0.01);
-            let real = 0.01 * f64::from(scale) / f64::from(2.0f32 / 255.0);
+            let real = f64::from(0.01f32) * f64::from(scale) / f64::from(2.0f32 / 255.0);
             assert_eq!(Some(factors(&layer)[output]), multiplier(real));
         }
     }

@@ -23,9 +23,10 @@ pub use histogram::{Histogram, Range};
 pub use layer::{Output, QuantizedLayer};
 pub use report::{LayerReport, Report};
 
-use crate::export::Preprocessing;
+use crate::batch::Preprocessing;
+use crate::export::name;
+use crate::parameters::tensors;
 use crate::trained::Trained;
-use crate::views::weight_layers;
 use layer::Recipe;
 
 /// Steps of an activation's range.
@@ -57,7 +58,8 @@ impl QuantizedModel {
         let input_scale = input_scale(&trained.preprocessing)?;
         let (mut scale, mut pixels) = (input_scale, 1);
         let mut layers = Vec::new();
-        let mut views = weight_layers(&plan).zip(clips);
+        let tensors = tensors(&plan);
+        let mut places = tensors.iter().zip(clips);
         for layer in plan.layers() {
             if matches!(layer.kind, LayerKind::GlobalAverage) {
                 pixels = layer.input.pixels();
@@ -65,16 +67,16 @@ impl QuantizedModel {
             if !layer.has_weights() {
                 continue;
             }
-            let Some((view, &clip)) = views.next() else { break };
+            let Some((tensor, &clip)) = places.next() else { break };
             let recipe = Recipe {
-                weights: &trained.parameters[view.weights.clone()],
-                biases: &trained.parameters[view.biases.clone()],
+                weights: &trained.parameters[tensor.weight.clone()],
+                biases: &trained.parameters[tensor.bias.clone()],
                 input_scale: scale,
                 pixels,
                 clip: layer.relu.then_some(clip),
                 levels: 127,
             };
-            let quantized = recipe.quantize(|| view.name(&plan).to_string())?;
+            let quantized = recipe.quantize(|| name(&plan, tensor))?;
             if let Output::Activations { scale: own, .. } = &quantized.output {
                 scale = *own;
             }

@@ -20,11 +20,11 @@ impl Confusion {
         Self { counts: vec![0; classes.len() * classes.len()], classes }
     }
 
-    /// Counts one image; a label or prediction outside the classes is not counted.
-    pub fn add(&mut self, label: usize, prediction: usize) {
+    /// Counts images of one class that were taken for another; classes outside the matrix are not counted.
+    pub fn add(&mut self, label: usize, prediction: usize, images: usize) {
         let classes = self.classes.len();
         if label < classes && prediction < classes {
-            self.counts[label * classes + prediction] += 1;
+            self.counts[label * classes + prediction] += images;
         }
     }
 
@@ -82,7 +82,7 @@ mod tests {
     #[test]
     fn rows_are_labels_and_columns_predictions() {
         let mut confusion = Confusion::new(3, &["cat".into(), "dog".into()]);
-        [(0, 0), (0, 1), (0, 1), (1, 1), (2, 0), (7, 0)].into_iter().for_each(|(l, p)| confusion.add(l, p));
+        [(0, 0), (0, 1), (0, 1), (1, 1), (2, 0), (7, 0)].into_iter().for_each(|(l, p)| confusion.add(l, p, 1));
         assert_eq!((confusion.correct(), confusion.total()), (2, 5));
         let text = confusion.to_string();
         let lines: Vec<_> = text.lines().map(str::trim_end).collect();

@@ -20,8 +20,8 @@ use serde_json::{Value, json};
 pub use error::TensorError;
 pub use names::book_names;
 
-use crate::export::Preprocessing;
-use crate::views::{LayerView, weight_layers};
+use crate::batch::Preprocessing;
+use crate::parameters::{Tensor, tensors};
 
 /// The metadata key under which [`write`] keeps what tensors cannot say. One key, so that the same network always
 /// gives the same bytes.
@@ -38,32 +38,15 @@ pub struct About {
     pub class_names: Vec<String>,
 }
 
-/// A layer's weight in PyTorch's shape.
-fn torch_shape(view: &LayerView) -> Vec<usize> {
-    let input = usize::from(view.layer.input.channels);
-    match view.layer.kind {
+/// A weight in PyTorch's shape.
+fn torch_shape(Tensor { layer, bias, .. }: &Tensor) -> Vec<usize> {
+    match layer.kind {
         LayerKind::Convolution(window) => {
-            vec![view.outputs(), input, usize::from(window.kernel), usize::from(window.kernel)]
+            let kernel = usize::from(window.kernel);
+            vec![bias.len(), usize::from(layer.input.channels), kernel, kernel]
         }
-        _ => vec![view.outputs(), view.layer.fan_in()],
+        _ => vec![bias.len(), layer.fan_in()],
     }
-}
-
-/// For each of `rows` matrices of a×b, its transpose.
-fn transposed(values: &[f32], a: usize, b: usize) -> Vec<f32> {
-    let mut out = Vec::with_capacity(values.len());
-    for matrix in values.chunks_exact(a * b) {
-        for j in 0..b {
-            out.extend((0..a).map(|i| matrix[i * b + j]));
-        }
-    }
-    out
-}
-
-/// (pixels, channels) that one output's fan-in consists of.
-fn fan_in_shape(view: &LayerView) -> (usize, usize) {
-    let channels = usize::from(view.layer.input.channels);
-    (view.layer.fan_in() / channels, channels)
 }
 
 /// A safetensors file of all parameters, in f32.
@@ -81,15 +64,15 @@ pub fn write(
         return Err(TensorError::Parameters { got: parameters.len(), expected: plan.parameters() });
     }
     let bytes = |values: &[f32]| values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>();
-    let mut tensors = Vec::new();
-    for (view, name) in weight_layers(plan).zip(book_names(plan)) {
-        let (pixels, channels) = fan_in_shape(&view);
-        let weights = transposed(&parameters[view.weights.clone()], pixels, channels);
-        tensors.push((format!("{name}.weight"), torch_shape(&view), bytes(&weights)));
-        tensors.push((format!("{name}.bias"), vec![view.outputs()], bytes(&parameters[view.biases.clone()])));
+    let mut made = Vec::new();
+    for (tensor, name) in tensors(plan).iter().zip(book_names(plan)) {
+        let weight: Vec<f32> = tensor.torch_order().map(|at| parameters[at]).collect();
+        let bias = &parameters[tensor.bias.clone()];
+        made.push((format!("{name}.weight"), torch_shape(tensor), bytes(&weight)));
+        made.push((format!("{name}.bias"), vec![bias.len()], bytes(bias)));
     }
-    let mut views = Vec::with_capacity(tensors.len());
-    for (name, shape, data) in &tensors {
+    let mut views = Vec::with_capacity(made.len());
+    for (name, shape, data) in &made {
         views.push((name.as_str(), TensorView::new(Dtype::F32, shape.clone(), data)?));
     }
     let about = json!({
@@ -135,20 +118,18 @@ pub fn about(file: &[u8]) -> Result<About, TensorError> {
 /// that were expected and those that were found.
 pub fn read(spec: &Spec, file: &[u8]) -> Result<Vec<f32>, TensorError> {
     let plan = Plan::new(*spec);
-    let tensors = SafeTensors::deserialize(file)?;
-    let found: Vec<(&str, TensorView<'_>)> = tensors.iter().collect();
-    let views: Vec<LayerView> = weight_layers(&plan).collect();
-    let shapes: Vec<Vec<usize>> = views.iter().map(torch_shape).collect();
+    let file = SafeTensors::deserialize(file)?;
+    let found: Vec<(&str, TensorView<'_>)> = file.iter().collect();
+    let expected = tensors(&plan);
+    let shapes: Vec<Vec<usize>> = expected.iter().map(torch_shape).collect();
     let stems = book_names(&plan);
     let pairs =
         pairs::matched(&stems, &shapes, &found).map_err(|problem| mismatch(problem, &stems, &shapes, &found))?;
 
     let mut parameters = vec![0.0; plan.parameters()];
-    for (view, (weight, bias)) in views.iter().zip(pairs) {
-        let (pixels, channels) = fan_in_shape(view);
-        let weights = transposed(&values(weight)?, channels, pixels);
-        parameters[view.weights.clone()].copy_from_slice(&weights);
-        parameters[view.biases.clone()].copy_from_slice(&values(bias)?);
+    for (tensor, (weight, bias)) in expected.iter().zip(pairs) {
+        tensor.torch_order().zip(values(weight)?).for_each(|(at, value)| parameters[at] = value);
+        parameters[tensor.bias.clone()].copy_from_slice(&values(bias)?);
     }
     Ok(parameters)
 }

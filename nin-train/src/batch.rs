@@ -1,0 +1,177 @@
+//! From a data set's bytes to what the network reads: order, augmentation, size, scale.
+
+use std::cell::RefCell;
+
+use nin_core::Shape;
+use serde::{Deserialize, Serialize};
+
+use crate::dataset::{Dataset, resize_bilinear};
+use crate::engine::Source;
+use crate::kernel::vectorized;
+use crate::loss;
+use crate::random::{Purpose, Stream};
+
+/// How a byte becomes the network's input: `(byte - mean[c]) * scale[c]` for each channel c.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Preprocessing {
+    /// Subtracted from each byte, one number a channel.
+    pub mean: Vec<f32>,
+    /// Multiplied with the difference, one number a channel.
+    pub scale: Vec<f32>,
+}
+
+impl Preprocessing {
+    /// Bytes to 0..1, as PyTorch's `ToTensor` does.
+    pub fn unit(channels: usize) -> Preprocessing {
+        Preprocessing { mean: vec![0.0; channels], scale: vec![1.0 / 255.0; channels] }
+    }
+
+    /// Mean 0 and standard deviation 1 in each channel over a data set; a channel that is the same everywhere is only
+    /// shifted.
+    pub fn standard(data: &Dataset) -> Preprocessing {
+        let channels = data.shape().channels as usize;
+        let mut sums = vec![(0u64, 0u64); channels];
+        for pixel in data.images().chunks_exact(channels) {
+            for ((sum, squares), byte) in sums.iter_mut().zip(pixel) {
+                *sum += u64::from(*byte);
+                *squares += u64::from(*byte) * u64::from(*byte);
+            }
+        }
+        let pixels = (data.images().len() / channels).max(1) as f64;
+        let moments = sums.into_iter().map(|(sum, squares)| {
+            let mean = sum as f64 / pixels;
+            let deviation = (squares as f64 / pixels - mean * mean).max(0.0).sqrt();
+            (mean as f32, if deviation > 0.0 { (1.0 / deviation) as f32 } else { 1.0 })
+        });
+        let (mean, scale) = moments.unzip();
+        Preprocessing { mean, scale }
+    }
+
+    /// Scales bytes, or values resized from bytes.
+    #[inline(always)]
+    fn apply<T: Copy + Into<f32>>(&self, from: &[T], to: &mut [f32]) {
+        let scaled = |from: T, mean: f32, scale: f32| (from.into() - mean) * scale;
+        if let ([mean], [scale]) = (&self.mean[..], &self.scale[..]) {
+            to.iter_mut().zip(from).for_each(|(to, from)| *to = scaled(*from, *mean, *scale));
+            return;
+        }
+        let channels = self.mean.len();
+        for (to, from) in to.chunks_exact_mut(channels).zip(from.chunks_exact(channels)) {
+            for (((to, from), mean), scale) in to.iter_mut().zip(from).zip(&self.mean).zip(&self.scale) {
+                *to = scaled(*from, *mean, *scale);
+            }
+        }
+    }
+}
+
+/// Random changes that leave an image's class as it is; done on the data set's own pixels, before resizing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Augment {
+    /// Mirrors every second image left to right (`RandomHorizontalFlip`).
+    pub flip: bool,
+    /// Shifts by up to this many pixels each way, black coming in at the edges (`RandomCrop` with padding).
+    pub crop: u8,
+}
+
+impl Augment {
+    /// Changes one image: `from` and `to` are channels last, of the same shape.
+    pub fn apply(&self, from: &[u8], shape: Shape, to: &mut [u8], stream: &mut Stream) {
+        let [rows, columns, channels] = [shape.rows as usize, shape.columns as usize, shape.channels as usize];
+        let most = self.crop as usize;
+        // Always the same three draws, so that switching one change on leaves the others as they were.
+        let (flip, down, right) = (stream.below(2) == 1, stream.below(2 * most + 1), stream.below(2 * most + 1));
+        for row in 0..rows {
+            for column in 0..columns {
+                let to = &mut to[(row * columns + column) * channels..][..channels];
+                let side = if self.flip && flip { columns - 1 - column } else { column };
+                let at = (row + down).checked_sub(most).zip((side + right).checked_sub(most));
+                match at.filter(|(row, column)| *row < rows && *column < columns) {
+                    Some((row, column)) => {
+                        to.copy_from_slice(&from[(row * columns + column) * channels..][..channels]);
+                    }
+                    None => to.fill(0),
+                }
+            }
+        }
+    }
+}
+
+/// The order in which an epoch visits `len` samples.
+pub fn order(len: usize, seed: u64, epoch: u64) -> Vec<u32> {
+    // A data set has fewer than 2³² images: their bytes are in memory.
+    let mut order: Vec<u32> = (0..len as u32).collect();
+    Stream::new(seed, Purpose::Order, epoch, 0).shuffle(&mut order);
+    order
+}
+
+/// Some images of a data set, as the network reads them.
+pub struct Batch<'a> {
+    /// The data set.
+    pub data: &'a Dataset,
+    /// Which of its images; all, in their order, if `None`.
+    pub indices: Option<&'a [u32]>,
+    /// What the network reads.
+    pub input: Shape,
+    /// How bytes are scaled.
+    pub preprocessing: &'a Preprocessing,
+    /// For training: how images are changed, and the seed and epoch that say how.
+    pub augment: Option<(Augment, u64, u64)>,
+    /// Label smoothing.
+    pub smoothing: f32,
+}
+
+impl Batch<'_> {
+    fn fill(&self, bytes: &[u8], image: &mut [f32]) {
+        let shape = self.data.shape();
+        if (shape.rows, shape.columns) == (self.input.rows, self.input.columns) {
+            vectorized(
+                #[inline(always)]
+                || self.preprocessing.apply(bytes, image),
+            );
+            return;
+        }
+        let size = |shape: Shape| (shape.rows.into(), shape.columns.into());
+        resize_bilinear(bytes, size(shape), shape.channels.into(), image, size(self.input));
+        vectorized(
+            #[inline(always)]
+            || {
+                let channels = self.preprocessing.mean.len();
+                for pixel in image.chunks_exact_mut(channels) {
+                    for ((value, mean), scale) in
+                        pixel.iter_mut().zip(&self.preprocessing.mean).zip(&self.preprocessing.scale)
+                    {
+                        *value = (*value - mean) * scale;
+                    }
+                }
+            },
+        );
+    }
+}
+
+thread_local! {
+    /// An augmented image; each thread's own, so that a step takes no memory.
+    static CHANGED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+impl Source for Batch<'_> {
+    fn len(&self) -> usize {
+        self.indices.map_or(self.data.len(), <[u32]>::len)
+    }
+
+    fn sample(&self, index: usize, image: &mut [f32], target: &mut [f32]) -> usize {
+        let index = self.indices.map_or(index, |indices| indices[index] as usize);
+        let (bytes, label) = (self.data.image(index), self.data.label(index));
+        loss::target(label, self.smoothing, target);
+        match self.augment {
+            Some((augment, seed, epoch)) if augment != Augment::default() => CHANGED.with_borrow_mut(|changed| {
+                changed.resize(bytes.len(), 0);
+                let mut stream = Stream::new(seed, Purpose::Augment, epoch, index as u64);
+                augment.apply(bytes, self.data.shape(), changed, &mut stream);
+                self.fill(changed, image);
+            }),
+            _ => self.fill(bytes, image),
+        }
+        label
+    }
+}

@@ -1,0 +1,317 @@
+//! A run on disk: everything needed to go on as if it had never stopped.
+//!
+//! All numbers are little-endian.
+//!
+//! | bytes | what |
+//! | --- | --- |
+//! | 8 | `NINTRAIN` |
+//! | 4 | version, 1 |
+//! | 4 | length of the header, n |
+//! | n | the header: JSON, see below |
+//! | 4 each | parameters, then the optimiser's first and second memory, f32, as many as the header says |
+//! | 32 | SHA-256 of everything before |
+//!
+//! The header is an object with `line` (the architecture), `recipe`, `preprocessing`, `class_names`, `position`,
+//! `history` and `sizes` (parameters, first, second, and the optimiser's `steps`). There is no generator's state:
+//! all chance is drawn from the recipe's seed and the position (see [`crate::random`]).
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::{fmt, process};
+
+use nin_core::{Plan, Spec};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::batch::Preprocessing;
+use crate::optim::State;
+use crate::train::{EpochReport, Position, Recipe};
+
+/// The first bytes of every checkpoint.
+pub const MAGIC: [u8; 8] = *b"NINTRAIN";
+/// The version this code writes and reads.
+pub const VERSION: u32 = 1;
+const HASH: usize = 32;
+
+/// A run, as it is kept.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Checkpoint {
+    /// The architecture line.
+    pub line: String,
+    /// The recipe.
+    pub recipe: Recipe,
+    /// How bytes become the network's input.
+    pub preprocessing: Preprocessing,
+    /// The names of the classes.
+    pub class_names: Vec<String>,
+    /// Where the run stands.
+    pub position: Position,
+    /// The epochs done.
+    pub history: Vec<EpochReport>,
+    /// The parameters, in the order of [`crate::parameters`].
+    pub parameters: Vec<f32>,
+    /// What the optimiser remembers.
+    pub state: State,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Header {
+    line: String,
+    recipe: Recipe,
+    preprocessing: Preprocessing,
+    class_names: Vec<String>,
+    position: Position,
+    history: Vec<EpochReport>,
+    sizes: Sizes,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Sizes {
+    parameters: usize,
+    first: usize,
+    second: usize,
+    steps: u64,
+}
+
+/// Why bytes are not a checkpoint that can be used.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Problem {
+    /// The system refused to read or write.
+    Io(io::Error),
+    /// It does not begin as a checkpoint does.
+    NotACheckpoint,
+    /// It was written by another version.
+    Version(u32),
+    /// It ends too early.
+    Truncated,
+    /// Its bytes are not those that were written.
+    Damaged,
+    /// Its header does not say what it should; says what is wrong.
+    Header(String),
+    /// It is of another architecture.
+    Architecture {
+        /// The line in the file.
+        found: String,
+        /// The line asked for.
+        wanted: String,
+    },
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Problem::Io(error) => error.fmt(f),
+            Problem::NotACheckpoint => f.write_str("this is no checkpoint"),
+            Problem::Version(found) => {
+                write!(f, "this is a checkpoint of version {found}, but this program reads version {VERSION}")
+            }
+            Problem::Truncated => f.write_str("the checkpoint is cut off: its end is missing"),
+            Problem::Damaged => f.write_str("the checkpoint is damaged: its checksum does not fit its content"),
+            Problem::Header(problem) => write!(f, "the checkpoint's header is wrong: {problem}"),
+            Problem::Architecture { found, wanted } => {
+                write!(f, "the checkpoint is of another architecture: it is `{found}`, asked for is `{wanted}`")
+            }
+        }
+    }
+}
+
+/// A checkpoint's file, and what is wrong with it. The text is one sentence that names the file.
+#[derive(Debug)]
+pub struct CheckpointError {
+    /// The file.
+    pub path: PathBuf,
+    /// What is wrong.
+    pub problem: Problem,
+}
+
+impl fmt::Display for CheckpointError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.path.display(), self.problem)
+    }
+}
+
+impl std::error::Error for CheckpointError {}
+
+impl Checkpoint {
+    /// The file's bytes.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let sizes = Sizes {
+            parameters: self.parameters.len(),
+            first: self.state.first.len(),
+            second: self.state.second.len(),
+            steps: self.state.steps,
+        };
+        let header = Header {
+            line: self.line.clone(),
+            recipe: self.recipe.clone(),
+            preprocessing: self.preprocessing.clone(),
+            class_names: self.class_names.clone(),
+            position: self.position.clone(),
+            history: self.history.clone(),
+            sizes,
+        };
+        // Plain structs with string keys: nothing here can fail to become JSON.
+        let header = serde_json::to_vec(&header).unwrap_or_default();
+        let values = [&self.parameters, &self.state.first, &self.state.second];
+        let count: usize = values.iter().map(|values| values.len()).sum();
+        let mut bytes = Vec::with_capacity(16 + header.len() + 4 * count + HASH);
+        bytes.extend(MAGIC);
+        bytes.extend(VERSION.to_le_bytes());
+        bytes.extend((header.len() as u32).to_le_bytes());
+        bytes.extend(header);
+        bytes.extend(values.into_iter().flatten().flat_map(|value| value.to_le_bytes()));
+        let hash = Sha256::digest(&bytes);
+        bytes.extend(hash);
+        bytes
+    }
+
+    /// Reads a file's bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`Problem`] says what is wrong with them.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Checkpoint, Problem> {
+        let known = bytes.len().min(MAGIC.len());
+        if bytes[..known] != MAGIC[..known] || known == 0 {
+            return Err(Problem::NotACheckpoint);
+        }
+        let mut rest = bytes.get(MAGIC.len()..).ok_or(Problem::Truncated)?;
+        let version = number(&mut rest)?;
+        if version != VERSION {
+            return Err(Problem::Version(version));
+        }
+        let length = number(&mut rest)? as usize;
+        let header = take(&mut rest, length)?;
+        // The header is read before the checksum is known to be right, since it says how long the file is.
+        let header: Result<Header, _> = serde_json::from_slice(header);
+        let wanted = header.as_ref().ok().and_then(|header| header.sizes.bytes());
+        if wanted.is_some_and(|wanted| rest.len() < wanted) {
+            return Err(Problem::Truncated);
+        }
+        let (content, hash) = bytes.split_last_chunk::<HASH>().ok_or(Problem::Truncated)?;
+        if *Sha256::digest(content) != *hash || wanted.is_some_and(|wanted| rest.len() != wanted) {
+            return Err(Problem::Damaged);
+        }
+        let header = header.map_err(|error| Problem::Header(error.to_string()))?;
+        header.check().map_err(Problem::Header)?;
+        let parameters = floats(&mut rest, header.sizes.parameters)?;
+        let first = floats(&mut rest, header.sizes.first)?;
+        let second = floats(&mut rest, header.sizes.second)?;
+        Ok(Checkpoint {
+            line: header.line,
+            recipe: header.recipe,
+            preprocessing: header.preprocessing,
+            class_names: header.class_names,
+            position: header.position,
+            history: header.history,
+            parameters,
+            state: State { steps: header.sizes.steps, first, second },
+        })
+    }
+
+    /// Writes the file so that at any moment the whole old or the whole new one is there.
+    ///
+    /// # Errors
+    ///
+    /// If the system refuses; an older file is then as it was.
+    pub fn save(&self, path: &Path) -> Result<(), CheckpointError> {
+        let fail = |error| CheckpointError { path: path.to_owned(), problem: Problem::Io(error) };
+        write_atomically(path, &self.to_bytes()).map_err(fail)
+    }
+
+    /// Reads a file.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be read or is no checkpoint.
+    pub fn load(path: &Path) -> Result<Checkpoint, CheckpointError> {
+        let fail = |problem| CheckpointError { path: path.to_owned(), problem };
+        let bytes = fs::read(path).map_err(|error| fail(Problem::Io(error)))?;
+        Checkpoint::from_bytes(&bytes).map_err(fail)
+    }
+
+    /// Refuses a checkpoint of another architecture than `spec`.
+    ///
+    /// # Errors
+    ///
+    /// [`Problem::Architecture`] with both lines.
+    pub fn expect(&self, spec: &Spec) -> Result<(), Problem> {
+        let wanted = spec.to_string();
+        match self.line == wanted {
+            true => Ok(()),
+            false => Err(Problem::Architecture { found: self.line.clone(), wanted }),
+        }
+    }
+}
+
+impl Sizes {
+    /// Bytes of the values and the checksum.
+    fn bytes(&self) -> Option<usize> {
+        let values = self.parameters.checked_add(self.first)?.checked_add(self.second)?;
+        values.checked_mul(4)?.checked_add(HASH)
+    }
+}
+
+impl Header {
+    /// Whether everything fits together.
+    fn check(&self) -> Result<(), String> {
+        let spec = Spec::parse(&self.line).map_err(|error| format!("its line is wrong, {error}"))?;
+        let plan = Plan::new(spec);
+        if self.sizes.parameters != plan.parameters() {
+            let found = self.sizes.parameters;
+            return Err(format!("it holds {found} parameters, but its line has {}", plan.parameters()));
+        }
+        let memory = self.recipe.optimizer.memories();
+        if [self.sizes.first, self.sizes.second] != memory.map(|needed| if needed { plan.parameters() } else { 0 }) {
+            return Err("its optimiser's memory is not of the right size".into());
+        }
+        let channels = plan.shape(0).channels as usize;
+        if self.preprocessing.mean.len() != channels || self.preprocessing.scale.len() != channels {
+            return Err("its preprocessing is for another number of channels".into());
+        }
+        if self.class_names.len() > plan.classes() {
+            return Err("it names more classes than its network has".into());
+        }
+        Ok(())
+    }
+}
+
+fn take<'a>(rest: &mut &'a [u8], count: usize) -> Result<&'a [u8], Problem> {
+    let (taken, after) = rest.split_at_checked(count).ok_or(Problem::Truncated)?;
+    *rest = after;
+    Ok(taken)
+}
+
+fn number(rest: &mut &[u8]) -> Result<u32, Problem> {
+    let (number, after) = rest.split_first_chunk::<4>().ok_or(Problem::Truncated)?;
+    *rest = after;
+    Ok(u32::from_le_bytes(*number))
+}
+
+fn floats(rest: &mut &[u8], count: usize) -> Result<Vec<f32>, Problem> {
+    let bytes = take(rest, count.checked_mul(4).ok_or(Problem::Truncated)?)?;
+    Ok(bytes.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect())
+}
+
+/// Writes beside the file, makes sure it is on disk, then puts it in the file's place.
+fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let name = path.file_name().ok_or(io::ErrorKind::InvalidFilename)?;
+    let temporary = folder.join(format!(".{}.{}.partial", name.to_string_lossy(), process::id()));
+    let write = || -> io::Result<()> {
+        let mut file = File::create(&temporary)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&temporary, path)
+    };
+    write().inspect_err(|_| {
+        // Whether this works or not, the first error is the one to tell.
+        let _ = fs::remove_file(&temporary);
+    })?;
+    // The rename itself reaches the disk with its folder; where folders cannot be opened, it does so later.
+    #[cfg(unix)]
+    File::open(folder)?.sync_all()?;
+    Ok(())
+}

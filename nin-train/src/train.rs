@@ -1,0 +1,553 @@
+//! The training loop.
+
+use std::fmt;
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Instant;
+
+use nin_core::{Plan, Shape, Spec};
+use serde::{Deserialize, Serialize};
+
+use crate::batch::{Augment, Batch, Preprocessing, order};
+use crate::checkpoint::Checkpoint;
+use crate::dataset::Dataset;
+use crate::engine::{Draw, Engine, NoThreads, Outcome};
+use crate::loss::argmax;
+use crate::optim::{Optimizer, State};
+use crate::parameters::{Init, initial, tensors};
+use crate::schedule::{self, Schedule};
+
+/// Everything that decides what a network becomes, but for its architecture and its data.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Recipe {
+    /// Where all chance comes from.
+    pub seed: u64,
+    /// Passes over the training images.
+    pub epochs: u32,
+    /// Images in a step.
+    pub batch: usize,
+    /// The schedule's highest learning rate.
+    pub lr: f32,
+    /// Epochs over which the learning rate rises from 0 before its schedule begins.
+    pub warmup: f32,
+    /// How the learning rate runs.
+    pub schedule: Schedule,
+    /// How gradients change parameters.
+    pub optimizer: Optimizer,
+    /// How parameters start.
+    pub init: Init,
+    /// Label smoothing, 0 to 1.
+    pub smoothing: f32,
+    /// Random changes of the images.
+    pub augment: Augment,
+}
+
+impl Default for Recipe {
+    fn default() -> Recipe {
+        Recipe {
+            seed: 1,
+            epochs: 10,
+            batch: 128,
+            lr: 0.05,
+            warmup: 0.0,
+            schedule: Schedule::OneCycle { rise: 0.3 },
+            optimizer: Optimizer::Sgd { momentum: 0.9, decay: 5e-4, nesterov: true },
+            init: Init::He,
+            smoothing: 0.0,
+            augment: Augment::default(),
+        }
+    }
+}
+
+impl Recipe {
+    /// The book's recipe: plain SGD at a constant rate, Xavier-uniform weights.
+    pub fn book(lr: f32) -> Recipe {
+        Recipe {
+            lr,
+            schedule: Schedule::Constant,
+            optimizer: Optimizer::default(),
+            init: Init::XavierBook,
+            ..Recipe::default()
+        }
+    }
+}
+
+/// Why training cannot begin or go on. The text is one sentence.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum TrainError {
+    /// The system gave no threads.
+    Threads(NoThreads),
+    /// A recipe with a value that cannot be used; says which.
+    Recipe(&'static str),
+    /// Images with other channels than the network reads.
+    Channels {
+        /// Shape of the images.
+        images: Shape,
+        /// Shape the network reads.
+        input: Shape,
+    },
+    /// More classes in the data than the network tells apart.
+    Classes {
+        /// Classes of the data.
+        data: usize,
+        /// Classes of the network.
+        network: usize,
+    },
+    /// Preprocessing for another number of channels.
+    Preprocessing,
+    /// A data set without images.
+    Empty,
+    /// The loss is no longer a number.
+    Diverged {
+        /// Epoch, from 1.
+        epoch: u32,
+        /// Step of the epoch, from 1.
+        step: u64,
+        /// Learning rate of the step before.
+        lr: f32,
+    },
+    /// For many steps no image has given the first layer any gradient: the ReLUs have cut every path through the
+    /// network.
+    Dead {
+        /// Epoch, from 1.
+        epoch: u32,
+        /// Step of the epoch, from 1.
+        step: u64,
+    },
+}
+
+impl fmt::Display for TrainError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            TrainError::Threads(error) => error.fmt(f),
+            TrainError::Recipe(problem) => f.write_str(problem),
+            TrainError::Channels { images, input } => write!(
+                f,
+                "the images are {images} and the network reads {input}: they differ in channels (the first number)"
+            ),
+            TrainError::Classes { data, network } => {
+                write!(f, "the data has {data} classes, but the network tells {network} apart")
+            }
+            TrainError::Preprocessing => f.write_str("the preprocessing is for another number of channels"),
+            TrainError::Empty => f.write_str("there are no images to work on"),
+            TrainError::Diverged { epoch, step, lr } => write!(
+                f,
+                "training diverged in epoch {epoch}, step {step}: the loss is no longer a number; try a learning rate \
+                 below {lr}, or a warm-up"
+            ),
+            TrainError::Dead { epoch, step } => write!(
+                f,
+                "the network died by epoch {epoch}, step {step}: its ReLUs let no gradient through any more, so nothing \
+                 can be learned; try a lower learning rate, another seed, or the head `gap fc` in place of `gap`, \
+                 whose logits have no ReLU"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for TrainError {}
+
+impl From<NoThreads> for TrainError {
+    fn from(error: NoThreads) -> TrainError {
+        TrainError::Threads(error)
+    }
+}
+
+/// How far an epoch has come.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Progress {
+    /// Epoch, from 1.
+    pub epoch: u32,
+    /// Steps of this epoch that are done.
+    pub step: u64,
+    /// Steps of an epoch.
+    pub steps: u64,
+    /// Images of this epoch that are done.
+    pub images: usize,
+    /// Mean loss of the last step.
+    pub loss: f64,
+    /// Learning rate of the last step.
+    pub lr: f32,
+    /// Images a second since the epoch began, or since it was resumed.
+    pub images_per_second: f64,
+}
+
+/// What an epoch came to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EpochReport {
+    /// Epoch, from 1.
+    pub epoch: u32,
+    /// Mean loss over the epoch's images, each as the network stood when it saw it.
+    pub loss: f64,
+    /// Share of images classified rightly, likewise.
+    pub accuracy: f64,
+    /// Learning rate of the last step.
+    pub lr: f32,
+    /// Seconds of training.
+    pub seconds: f64,
+    /// Images a second.
+    pub images_per_second: f64,
+    /// Loss on images not trained with, once [`Trainer::record`] gave it.
+    pub test_loss: Option<f64>,
+    /// Accuracy on images not trained with, likewise.
+    pub test_accuracy: Option<f64>,
+}
+
+/// How [`Trainer::epoch`] ended.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Ended {
+    /// The epoch is done.
+    Epoch(EpochReport),
+    /// The caller stopped it; the next call of [`Trainer::epoch`] goes on.
+    Stopped,
+}
+
+/// How a network does on a data set.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Evaluation {
+    /// Mean cross-entropy.
+    pub loss: f64,
+    /// Share of images classified rightly.
+    pub accuracy: f64,
+    /// Images.
+    pub images: usize,
+    /// Images of true class (row) and predicted class (column).
+    pub confusion: Vec<Vec<u32>>,
+    /// Images a second.
+    pub images_per_second: f64,
+}
+
+/// Evaluates the parameters loaded in an engine on a data set.
+///
+/// # Errors
+///
+/// If the data does not fit the network.
+pub fn evaluate(engine: &mut Engine, data: &Dataset, preprocessing: &Preprocessing) -> Result<Evaluation, TrainError> {
+    check_data(engine.plan(), data, preprocessing)?;
+    let (input, classes) = (engine.plan().shape(0), engine.plan().classes());
+    let counts: Vec<AtomicU32> = (0..classes * classes).map(|_| AtomicU32::new(0)).collect();
+    let start = Instant::now();
+    let batch = Batch { data, indices: None, input, preprocessing, augment: None, smoothing: 0.0 };
+    let outcome = engine.forward(&batch, |_, label, logits| {
+        counts[label * classes + argmax(logits)].fetch_add(1, Ordering::Relaxed);
+    });
+    let rows = counts.chunks_exact(classes);
+    Ok(Evaluation {
+        loss: outcome.loss / outcome.images as f64,
+        accuracy: outcome.correct as f64 / outcome.images as f64,
+        images: outcome.images,
+        confusion: rows.map(|row| row.iter().map(|count| count.load(Ordering::Relaxed)).collect()).collect(),
+        images_per_second: outcome.images as f64 / start.elapsed().as_secs_f64(),
+    })
+}
+
+fn check_data(plan: &Plan, data: &Dataset, preprocessing: &Preprocessing) -> Result<(), TrainError> {
+    let (images, input) = (data.shape(), plan.shape(0));
+    let classes = data.class_names().len();
+    if data.is_empty() {
+        return Err(TrainError::Empty);
+    }
+    if images.channels != input.channels {
+        return Err(TrainError::Channels { images, input });
+    }
+    if classes > plan.classes() {
+        return Err(TrainError::Classes { data: classes, network: plan.classes() });
+    }
+    let channels = input.channels as usize;
+    if preprocessing.mean.len() != channels || preprocessing.scale.len() != channels {
+        return Err(TrainError::Preprocessing);
+    }
+    Ok(())
+}
+
+/// Where in its training a run stands.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Position {
+    /// Epochs done.
+    pub epoch: u32,
+    /// Steps done of the epoch that follows.
+    pub step: u64,
+    /// Sum of the losses of those steps' images.
+    pub loss: f64,
+    /// Images of those steps classified rightly.
+    pub correct: usize,
+    /// Images of those steps.
+    pub images: usize,
+    /// Seconds that they took.
+    pub seconds: f64,
+    /// The last steps in which no gradient reached the first layer, in a row.
+    pub dead: u64,
+}
+
+/// Dead steps in a row after which a run is given up: momentum may move it back to life in the first few.
+const DEAD_STEPS: u64 = 20;
+
+/// A training run.
+pub struct Trainer {
+    engine: Engine,
+    /// What it does.
+    recipe: Recipe,
+    preprocessing: Preprocessing,
+    class_names: Vec<String>,
+    parameters: Vec<f32>,
+    gradient: Vec<f32>,
+    /// Parameters of the first layer.
+    inputs: usize,
+    state: State,
+    position: Position,
+    history: Vec<EpochReport>,
+}
+
+impl Trainer {
+    /// A run that has not begun; `threads` 0 means one for each processor.
+    ///
+    /// # Errors
+    ///
+    /// If the recipe has a value that cannot be used, or the system gives no threads.
+    pub fn new(
+        spec: Spec,
+        recipe: Recipe,
+        preprocessing: Preprocessing,
+        class_names: Vec<String>,
+        threads: usize,
+    ) -> Result<Trainer, TrainError> {
+        let parameters = initial(&Plan::new(spec), recipe.init, recipe.seed);
+        let state = recipe.optimizer.start(parameters.len());
+        let checkpoint = Checkpoint {
+            line: spec.to_string(),
+            recipe,
+            preprocessing,
+            class_names,
+            position: Position::default(),
+            history: Vec::new(),
+            parameters,
+            state,
+        };
+        Trainer::start(spec, checkpoint, threads)
+    }
+
+    /// Goes on where a checkpoint was made; from there everything is as if the run had never stopped, whatever the
+    /// number of threads.
+    ///
+    /// # Errors
+    ///
+    /// As [`Trainer::new`].
+    pub fn resume(checkpoint: Checkpoint, threads: usize) -> Result<Trainer, TrainError> {
+        let spec = Spec::parse(&checkpoint.line).map_err(|_| TrainError::Recipe("the checkpoint's line is wrong"))?;
+        Trainer::start(spec, checkpoint, threads)
+    }
+
+    fn start(spec: Spec, checkpoint: Checkpoint, threads: usize) -> Result<Trainer, TrainError> {
+        let Checkpoint { recipe, preprocessing, class_names, position, history, parameters, state, .. } = checkpoint;
+        if recipe.batch == 0 || recipe.batch > u32::MAX as usize {
+            return Err(TrainError::Recipe("a batch has at least one image"));
+        }
+        if !recipe.lr.is_finite() || recipe.lr < 0.0 {
+            return Err(TrainError::Recipe("the learning rate must be a number, and not below 0"));
+        }
+        if !(0.0..1.0).contains(&recipe.smoothing) {
+            return Err(TrainError::Recipe("label smoothing must be at least 0 and below 1"));
+        }
+        let engine = Engine::new(spec, recipe.batch, threads)?;
+        let gradient = vec![0.0; parameters.len()];
+        let inputs = tensors(engine.plan()).first().map_or(0, |tensor| tensor.bias.end);
+        Ok(Trainer {
+            engine,
+            recipe,
+            preprocessing,
+            class_names,
+            parameters,
+            gradient,
+            inputs,
+            state,
+            position,
+            history,
+        })
+    }
+
+    /// Trains to the end of the current epoch. `on_batch` is called after each step, and may stop the epoch there.
+    ///
+    /// # Errors
+    ///
+    /// If the data does not fit the network, or the run diverged or died; the parameters then are those before the
+    /// step that failed.
+    pub fn epoch(
+        &mut self,
+        data: &Dataset,
+        mut on_batch: impl FnMut(Progress) -> ControlFlow<()>,
+    ) -> Result<Ended, TrainError> {
+        check_data(self.engine.plan(), data, &self.preprocessing)?;
+        let recipe = &self.recipe;
+        let input = self.engine.plan().shape(0);
+        let epoch = self.position.epoch;
+        let order = order(data.len(), recipe.seed, epoch.into());
+        let steps = data.len().div_ceil(recipe.batch) as u64;
+        let (begun, before) = (Instant::now(), self.position.seconds);
+        let images_before = self.position.images;
+        let mut lr = recipe.lr;
+        for indices in order.chunks(recipe.batch).skip(self.position.step as usize) {
+            let step = u64::from(epoch) * steps + self.position.step;
+            let batch = Batch {
+                data,
+                indices: Some(indices),
+                input,
+                preprocessing: &self.preprocessing,
+                augment: Some((recipe.augment, recipe.seed, epoch.into())),
+                smoothing: recipe.smoothing,
+            };
+            self.engine.load(&self.parameters);
+            let outcome = self.engine.gradient(&batch, Draw { seed: recipe.seed, step }, &mut self.gradient);
+            let dead = self.inputs > 0 && self.gradient[..self.inputs].iter().all(|gradient| *gradient == 0.0);
+            self.position.check(outcome, dead, lr)?;
+
+            lr = recipe.rate(step, steps);
+            let (engine, gradient) = (&self.engine, &self.gradient);
+            engine.install(|| recipe.optimizer.step(lr, &mut self.parameters, gradient, &mut self.state));
+
+            self.position.add(outcome);
+            let elapsed = begun.elapsed().as_secs_f64();
+            self.position.seconds = before + elapsed;
+            let progress = Progress {
+                epoch: epoch + 1,
+                step: self.position.step,
+                steps,
+                images: self.position.images,
+                loss: outcome.loss / outcome.images as f64,
+                lr,
+                images_per_second: (self.position.images - images_before) as f64 / elapsed,
+            };
+            if on_batch(progress).is_break() && self.position.step < steps {
+                return Ok(Ended::Stopped);
+            }
+        }
+        Ok(Ended::Epoch(self.finish(lr)))
+    }
+
+    fn finish(&mut self, lr: f32) -> EpochReport {
+        let Position { epoch, loss, correct, images, seconds, dead, .. } = self.position;
+        let report = EpochReport {
+            epoch: epoch + 1,
+            loss: loss / images as f64,
+            accuracy: correct as f64 / images as f64,
+            lr,
+            seconds,
+            images_per_second: images as f64 / seconds,
+            test_loss: None,
+            test_accuracy: None,
+        };
+        self.position = Position { epoch: epoch + 1, dead, ..Position::default() };
+        self.history.push(report.clone());
+        report
+    }
+
+    /// Evaluates the network as it stands.
+    ///
+    /// # Errors
+    ///
+    /// If the data does not fit the network.
+    pub fn evaluate(&mut self, data: &Dataset) -> Result<Evaluation, TrainError> {
+        self.engine.load(&self.parameters);
+        evaluate(&mut self.engine, data, &self.preprocessing)
+    }
+
+    /// Notes how the last epoch's network did on images not trained with, and says whether it is the best so far.
+    pub fn record(&mut self, evaluation: &Evaluation) -> bool {
+        let best = self.best();
+        if let Some(report) = self.history.last_mut() {
+            report.test_loss = Some(evaluation.loss);
+            report.test_accuracy = Some(evaluation.accuracy);
+        }
+        best.is_none_or(|best| evaluation.accuracy > best)
+    }
+
+    /// The best accuracy recorded.
+    pub fn best(&self) -> Option<f64> {
+        self.history.iter().filter_map(|report| report.test_accuracy).max_by(f64::total_cmp)
+    }
+
+    /// Everything needed to go on later.
+    pub fn checkpoint(&self) -> Checkpoint {
+        Checkpoint {
+            line: self.engine.plan().spec().to_string(),
+            recipe: self.recipe.clone(),
+            preprocessing: self.preprocessing.clone(),
+            class_names: self.class_names.clone(),
+            position: self.position.clone(),
+            history: self.history.clone(),
+            parameters: self.parameters.clone(),
+            state: self.state.clone(),
+        }
+    }
+
+    /// Whether all of the recipe's epochs are done.
+    pub fn is_done(&self) -> bool {
+        self.position.epoch >= self.recipe.epochs
+    }
+
+    /// The recipe.
+    pub fn recipe(&self) -> &Recipe {
+        &self.recipe
+    }
+
+    /// The network's plan.
+    pub fn plan(&self) -> &Plan {
+        self.engine.plan()
+    }
+
+    /// How bytes become the network's input.
+    pub fn preprocessing(&self) -> &Preprocessing {
+        &self.preprocessing
+    }
+
+    /// The names of the classes.
+    pub fn class_names(&self) -> &[String] {
+        &self.class_names
+    }
+
+    /// The parameters as they stand, in the order of [`crate::parameters`].
+    pub fn parameters(&self) -> &[f32] {
+        &self.parameters
+    }
+
+    /// Where the run stands.
+    pub fn position(&self) -> &Position {
+        &self.position
+    }
+
+    /// The epochs done.
+    pub fn history(&self) -> &[EpochReport] {
+        &self.history
+    }
+}
+
+impl Recipe {
+    /// Learning rate of a step since the start of training, in epochs of `steps`.
+    pub fn rate(&self, step: u64, steps: u64) -> f32 {
+        let warmup = (f64::from(self.warmup) * steps as f64).round() as u64;
+        schedule::rate(self.schedule, self.lr, warmup, step, u64::from(self.epochs) * steps, steps)
+    }
+}
+
+impl Position {
+    /// Whether a step's loss allows to go on.
+    fn check(&mut self, outcome: Outcome, dead: bool, lr: f32) -> Result<(), TrainError> {
+        let (epoch, step) = (self.epoch + 1, self.step + 1);
+        if !outcome.loss.is_finite() {
+            return Err(TrainError::Diverged { epoch, step, lr });
+        }
+        self.dead = if dead { self.dead + 1 } else { 0 };
+        if self.dead >= DEAD_STEPS {
+            return Err(TrainError::Dead { epoch, step });
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, outcome: Outcome) {
+        self.step += 1;
+        self.loss += outcome.loss;
+        self.correct += outcome.correct;
+        self.images += outcome.images;
+    }
+}

@@ -1,0 +1,209 @@
+//! The same seed gives the same bytes: with any number of threads, and when a run stops and goes on.
+
+use std::ops::ControlFlow;
+
+use nin_core::{Shape, Spec};
+use nin_train::batch::{Augment, Preprocessing};
+use nin_train::checkpoint::{Checkpoint, Problem, VERSION};
+use nin_train::dataset::Dataset;
+use nin_train::optim::Optimizer;
+use nin_train::random::{Purpose, Stream};
+use nin_train::train::{Ended, TrainError};
+use nin_train::{Recipe, Trainer};
+
+const LINE: &str = "1x14x14 nin3+1:8,8 max3/2 drop0.3 nin3+1:12,4 gap fc4";
+
+/// Images whose class is where their brightest quarter is.
+fn data(images: usize) -> Dataset {
+    let mut stream = Stream::new(3, Purpose::Split, 0, 0);
+    let mut bytes = Vec::new();
+    for image in 0..images {
+        for row in 0..12 {
+            for column in 0..12 {
+                let bright = (row / 6) * 2 + column / 6 == image % 4;
+                bytes.push(stream.below(100) as u8 + if bright { 120 } else { 0 });
+            }
+        }
+    }
+    let names = ["a", "b", "c", "d"].map(String::from).to_vec();
+    let shape = Shape { channels: 1, rows: 12, columns: 12 };
+    Dataset::new(bytes, shape, (0..images).map(|i| (i % 4) as u16).collect(), names).expect("a good data set")
+}
+
+fn recipe(optimizer: Optimizer) -> Recipe {
+    Recipe {
+        epochs: 2,
+        batch: 36,
+        lr: 0.02,
+        optimizer,
+        smoothing: 0.1,
+        augment: Augment { flip: false, crop: 1 },
+        ..Recipe::default()
+    }
+}
+
+fn trainer(optimizer: Optimizer, threads: usize) -> Trainer {
+    let names = data(4).class_names().to_vec();
+    Trainer::new(Spec::new(LINE), recipe(optimizer), Preprocessing::unit(1), names, threads).expect("a good recipe")
+}
+
+fn optimizers() -> [Optimizer; 3] {
+    [
+        Optimizer::default(),
+        Optimizer::Sgd { momentum: 0.9, decay: 1e-3, nesterov: true },
+        Optimizer::AdamW { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, decay: 0.01 },
+    ]
+}
+
+/// The bytes of a run's end, without how long it took.
+fn bytes(trainer: &Trainer) -> Vec<u8> {
+    let mut checkpoint = trainer.checkpoint();
+    for report in &mut checkpoint.history {
+        (report.seconds, report.images_per_second) = (0.0, 0.0);
+    }
+    checkpoint.position.seconds = 0.0;
+    checkpoint.to_bytes()
+}
+
+fn whole_run(optimizer: Optimizer, threads: usize, data: &Dataset) -> Trainer {
+    let mut trainer = trainer(optimizer, threads);
+    while !trainer.is_done() {
+        trainer.epoch(data, |_| ControlFlow::Continue(())).expect("an epoch");
+        let evaluation = trainer.evaluate(data).expect("an evaluation");
+        trainer.record(&evaluation);
+    }
+    trainer
+}
+
+#[test]
+fn any_number_of_threads() {
+    let data = data(200);
+    for optimizer in optimizers() {
+        let one = bytes(&whole_run(optimizer, 1, &data));
+        for threads in [2, 3, 4] {
+            assert!(bytes(&whole_run(optimizer, threads, &data)) == one, "{threads} threads, {optimizer:?}");
+        }
+    }
+}
+
+#[test]
+fn stopped_and_resumed() {
+    let data = data(200);
+    for optimizer in optimizers() {
+        let want = bytes(&whole_run(optimizer, 2, &data));
+        // Stop after every single step, go through a file's bytes each time, with other threads.
+        let mut run = trainer(optimizer, 1);
+        let mut threads = 1;
+        while !run.is_done() {
+            let ended = run.epoch(&data, |_| ControlFlow::Break(())).expect("a step");
+            if matches!(ended, Ended::Epoch(_)) {
+                let evaluation = run.evaluate(&data).expect("an evaluation");
+                run.record(&evaluation);
+            }
+            let kept = Checkpoint::from_bytes(&run.checkpoint().to_bytes()).expect("a good checkpoint");
+            assert_eq!(kept, run.checkpoint());
+            threads = threads % 3 + 1;
+            run = Trainer::resume(kept, threads).expect("a good checkpoint");
+        }
+        assert!(bytes(&run) == want, "{optimizer:?}");
+    }
+}
+
+#[test]
+fn it_learns() {
+    let data = data(400);
+    let recipe = Recipe { epochs: 8, batch: 20, lr: 0.05, ..Recipe::default() };
+    let names = data.class_names().to_vec();
+    let line = Spec::new("1x12x12 nin3+1:8,8 max3/2 nin3+1:12,12 max3/2 gap fc4");
+    let mut run = Trainer::new(line, recipe, Preprocessing::standard(&data), names, 0).expect("a recipe");
+    while !run.is_done() {
+        run.epoch(&data, |_| ControlFlow::Continue(())).expect("an epoch");
+    }
+    let evaluation = run.evaluate(&data).expect("an evaluation");
+    assert!(evaluation.accuracy > 0.9, "{evaluation:?}");
+    let counted: u32 = evaluation.confusion.iter().flatten().sum();
+    assert_eq!(counted as usize, data.len());
+    let right: u32 = (0..4).map(|class| evaluation.confusion[class][class]).sum();
+    assert_eq!(f64::from(right) / data.len() as f64, evaluation.accuracy);
+}
+
+#[test]
+fn broken_checkpoints_are_refused() {
+    let bytes = trainer(optimizers()[1], 1).checkpoint().to_bytes();
+    for len in 0..bytes.len() {
+        let problem = Checkpoint::from_bytes(&bytes[..len]).expect_err("a truncated file");
+        let said = matches!(problem, Problem::Truncated) || len == 0 && matches!(problem, Problem::NotACheckpoint);
+        assert!(said, "{len}: {problem}");
+    }
+    for at in (0..bytes.len()).step_by(7) {
+        let mut flipped = bytes.clone();
+        flipped[at] ^= 0x10;
+        assert!(Checkpoint::from_bytes(&flipped).is_err(), "byte {at}");
+    }
+    let mut longer = bytes.clone();
+    longer.push(0);
+    assert!(matches!(Checkpoint::from_bytes(&longer), Err(Problem::Damaged)));
+    let mut other = bytes.clone();
+    other[8] = VERSION as u8 + 1;
+    assert!(matches!(Checkpoint::from_bytes(&other), Err(Problem::Version(_))));
+    assert!(matches!(Checkpoint::from_bytes(b"NINM0123456789"), Err(Problem::NotACheckpoint)));
+    let kept = Checkpoint::from_bytes(&bytes).expect("the whole file");
+    assert!(kept.expect(&Spec::new(LINE)).is_ok());
+    assert!(matches!(kept.expect(&Spec::new("1x4x4 gap")), Err(Problem::Architecture { .. })));
+}
+
+#[test]
+fn saving_replaces_the_whole_file_or_nothing() {
+    let folder = std::env::temp_dir().join(format!("nin-train-checkpoint-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let path = folder.join("run.ckpt");
+    let checkpoint = trainer(Optimizer::default(), 1).checkpoint();
+    checkpoint.save(&path).expect("saved");
+    checkpoint.save(&path).expect("saved again");
+    assert_eq!(Checkpoint::load(&path).expect("loaded"), checkpoint);
+    assert_eq!(std::fs::read_dir(&folder).expect("the folder").count(), 1, "nothing is left beside it");
+    let nowhere = folder.join("missing").join("run.ckpt");
+    let error = checkpoint.save(&nowhere).expect_err("no such folder").to_string();
+    assert!(error.contains("run.ckpt") && !error.contains('\n'), "{error}");
+    std::fs::remove_dir_all(&folder).expect("removed");
+}
+
+#[test]
+fn a_run_that_diverges_or_dies_says_so() {
+    let data = data(200);
+    let names = data.class_names().to_vec();
+    let run = |lr: f32, line: &str, kill: bool| {
+        let spec = Spec::parse(line).expect("a line");
+        let recipe = Recipe { epochs: 20, batch: 8, ..Recipe::book(lr) };
+        let mut run = Trainer::new(spec, recipe, Preprocessing::unit(1), names.clone(), 1).expect("a recipe");
+        if kill {
+            let mut dead = run.checkpoint();
+            dead.parameters.iter_mut().for_each(|parameter| *parameter = -parameter.abs() - 0.01);
+            run = Trainer::resume(dead, 1).expect("a checkpoint");
+        }
+        while !run.is_done() {
+            run.epoch(&data, |_| ControlFlow::Continue(()))?;
+        }
+        Ok::<_, TrainError>(())
+    };
+    let diverged = run(1e30, "1x12x12 gap fc4,4", false).expect_err("a rate far too high");
+    assert!(matches!(diverged, TrainError::Diverged { .. }), "{diverged}");
+    let dead = run(0.01, "1x12x12 nin3:8,4 gap", true).expect_err("no logit is above 0");
+    let cut = run(1e6, "1x12x12 nin3:8 gap fc4", false).expect_err("a rate that cuts every path");
+    assert!(matches!(cut, TrainError::Dead { .. }), "{cut}");
+    assert!(matches!(dead, TrainError::Dead { epoch: 1, step: 20 }), "{dead}");
+    println!("{diverged}\n{dead}");
+}
+
+#[test]
+fn data_of_another_kind_is_refused() {
+    let data = data(8);
+    let run = |line: &str| {
+        let spec = Spec::parse(line).expect("a line");
+        let preprocessing = Preprocessing::unit(spec.input().channels.into());
+        let mut run = Trainer::new(spec, Recipe::default(), preprocessing, Vec::new(), 1).expect("a recipe");
+        run.epoch(&data, |_| ControlFlow::Continue(())).expect_err("data that does not fit")
+    };
+    assert!(matches!(run("3x12x12 gap fc4"), TrainError::Channels { .. }));
+    assert!(matches!(run("1x12x12 gap fc3"), TrainError::Classes { data: 4, network: 3 }));
+}
