@@ -8,9 +8,10 @@
 //! slice; [`loss`], [`optim`] and [`schedule`] say how they change; [`train`] is the loop; [`checkpoint`] keeps a run
 //! so that it can go on where it stopped. [`random`] is where all chance comes from.
 //!
-//! What becomes of it: [`trained`] is a network that has learnt, from whatever file; [`export`] writes the model file
-//! that a device runs, [`streaming`] runs that file here as the device does, and [`safetensors`] exchanges networks
-//! with PyTorch. [`report`] prints what a network takes and how well it does, [`pictures`] shows images.
+//! What becomes of it: [`trained`] is a network that has learnt, from whatever file; [`quantize`] makes 8-bit integers
+//! of it; [`export`] writes the model file that a device runs, [`streaming`] runs that file here as the device does,
+//! and [`safetensors`] exchanges networks with PyTorch. [`report`] prints what a network takes and how well it does,
+//! [`pictures`] shows images.
 
 pub mod architecture;
 pub mod batch;
@@ -25,6 +26,7 @@ pub mod loss;
 pub mod optim;
 pub mod parameters;
 pub mod pictures;
+pub mod quantize;
 pub mod random;
 pub mod report;
 pub mod safetensors;

@@ -8,7 +8,11 @@
 //! - [`fixture`]: what PyTorch computes for two architectures, from `fixtures/*.json`;
 //! - [`random`]: random networks for property tests;
 //! - [`model_file`]: a second writer of model files, from the document alone;
-//! - [`engine`]: the streaming engine, run on memory that was poisoned before.
+//! - [`engine`]: the streaming engine, run on memory that was poisoned before;
+//! - [`integer`]: 8-bit networks computed slowly and obviously, from the document of their arithmetic alone;
+//! - [`integer_file`]: a second writer of their model files, likewise;
+//! - [`integer_random`]: random ones, at the ends of their ranges too;
+//! - [`tflite`]: what TensorFlow Lite computes for an 8-bit network, tensor by tensor.
 //!
 //! `cargo test` runs every property on the same cases each time. To look for new ones:
 //!
@@ -21,7 +25,11 @@ pub mod emulator;
 pub mod engine;
 pub mod fixture;
 pub mod formula;
+pub mod integer;
+pub mod integer_file;
+pub mod integer_random;
 pub mod mix;
 pub mod model_file;
 pub mod oracle;
 pub mod random;
+pub mod tflite;

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::Lanes;
+
 /// Why a model cannot be exported. The text is one sentence for the user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -50,8 +52,19 @@ pub enum ExportError {
         /// Its bytes.
         length: usize,
     },
-    /// A number of lanes other than 1, 4 or 16.
+    /// A number of lanes that no packing has.
     Lanes(String),
+    /// 8-bit weights were asked for, but the network has floats.
+    NotQuantized,
+    /// An 8-bit layer without a factor for each output, or with a shift or bias that its arithmetic does not have.
+    Integers,
+    /// Lanes in which weights of this type are not packed.
+    Packing {
+        /// The lanes.
+        lanes: Lanes,
+        /// The weight type's name.
+        weight_type: &'static str,
+    },
 }
 
 impl fmt::Display for ExportError {
@@ -75,7 +88,15 @@ impl fmt::Display for ExportError {
             }
             Self::WeightType(name) => write!(f, "the model file cannot hold {name} weights"),
             Self::TooLong { what, length } => write!(f, "the {what} is too long for a model file: {length} bytes"),
-            Self::Lanes(text) => write!(f, "'{text}' is not a number of lanes; choose 1, 4 or 16"),
+            Self::Lanes(text) => write!(f, "'{text}' is not a number of lanes; choose 1, 2, 4 or 16"),
+            Self::NotQuantized => f.write_str("8-bit weights have to be found first: quantize the network"),
+            Self::Integers => f.write_str("the quantised layers do not fit the network, or are out of range"),
+            Self::Packing { lanes, weight_type: weight_type @ "int8" } => {
+                write!(f, "{weight_type} weights are not packed in {lanes} lanes; choose 1, 2 or 16")
+            }
+            Self::Packing { lanes, weight_type } => {
+                write!(f, "{weight_type} weights are not packed in {lanes} lanes; choose 1, 4 or 16")
+            }
         }
     }
 }

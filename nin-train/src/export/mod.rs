@@ -4,6 +4,7 @@
 //! place. [`rust_source`] writes the Rust file that compiles a model into a firmware.
 
 mod error;
+mod int8;
 mod pack;
 mod source;
 
@@ -11,6 +12,7 @@ use nin_core::model::{HEADER, MAGIC, VERSION};
 use nin_core::{Plan, WeightType};
 
 pub use error::ExportError;
+pub(crate) use pack::name;
 pub use pack::{Lanes, unpacked};
 pub use source::{RustSource, rust_source};
 
@@ -21,6 +23,7 @@ const fn code(weight_type: WeightType) -> Option<u8> {
     match weight_type {
         WeightType::F32 => Some(1),
         WeightType::F16 => Some(2),
+        WeightType::Int8 => Some(3),
         _ => None,
     }
 }
@@ -49,11 +52,37 @@ impl ModelFile<'_> {
     ///
     /// [`ExportError`] if the parts do not fit each other or a weight cannot be stored.
     pub fn to_bytes(&self) -> Result<Vec<u8>, ExportError> {
+        let (got, expected) = (self.parameters.len(), self.plan.parameters());
+        if got != expected {
+            return Err(ExportError::Parameters { got, expected });
+        }
+        if self.weight_type == WeightType::Int8 {
+            return Err(ExportError::NotQuantized);
+        }
+        if !Lanes::FLOAT.contains(&self.lanes) {
+            return Err(ExportError::Packing { lanes: self.lanes, weight_type: self.weight_type.name() });
+        }
+        let ModelFile { plan, preprocessing, class_names, weight_type, lanes, .. } = *self;
+        Parts { plan, preprocessing, class_names, weight_type, lanes }.to_bytes(&self.packed()?)
+    }
+}
+
+/// What stands before the weights, whatever they are.
+struct Parts<'a> {
+    plan: &'a Plan,
+    preprocessing: &'a Preprocessing,
+    class_names: &'a [String],
+    weight_type: WeightType,
+    lanes: Lanes,
+}
+
+impl Parts<'_> {
+    /// The whole file around its weights.
+    fn to_bytes(&self, weights: &[u8]) -> Result<Vec<u8>, ExportError> {
         let line = self.plan.spec().to_string();
         let names = self.class_names.join("\n");
         self.check(&names)?;
         let weight_type = code(self.weight_type).ok_or(ExportError::WeightType(self.weight_type.name()))?;
-        let weights = self.packed()?;
         let head = HEADER + 8 * self.preprocessing.mean.len() + line.len() + names.len();
         let offset = head.next_multiple_of(16);
         let length = offset + weights.len() + 4;
@@ -83,10 +112,6 @@ impl ModelFile<'_> {
     }
 
     fn check(&self, names: &str) -> Result<(), ExportError> {
-        let (got, expected) = (self.parameters.len(), self.plan.parameters());
-        if got != expected {
-            return Err(ExportError::Parameters { got, expected });
-        }
         let channels = usize::from(self.plan.spec().input().channels);
         for (what, numbers) in [("mean", &self.preprocessing.mean), ("scale", &self.preprocessing.scale)] {
             if numbers.len() != channels || !numbers.iter().all(|number| number.is_finite()) {

@@ -17,7 +17,9 @@ use crate::parameters::{Tensor, tensors};
 pub enum Lanes {
     /// Plain rows: the smallest file.
     One,
-    /// For Cortex-M: four accumulators fit its registers.
+    /// For 8-bit weights on a Cortex-M with the DSP extension (M4, M7, M33): pairs, as its instructions take them.
+    Two,
+    /// For float weights on Cortex-M: four accumulators fit its registers.
     #[default]
     Four,
     /// For a host with vector registers.
@@ -25,10 +27,16 @@ pub enum Lanes {
 }
 
 impl Lanes {
+    /// The packings of float weights.
+    pub const FLOAT: [Self; 3] = [Self::One, Self::Four, Self::Sixteen];
+    /// The packings of 8-bit weights.
+    pub const INT8: [Self; 3] = [Self::One, Self::Two, Self::Sixteen];
+
     /// The number.
     pub const fn count(self) -> usize {
         match self {
             Self::One => 1,
+            Self::Two => 2,
             Self::Four => 4,
             Self::Sixteen => 16,
         }
@@ -45,7 +53,7 @@ impl FromStr for Lanes {
     type Err = ExportError;
 
     fn from_str(text: &str) -> Result<Self, ExportError> {
-        [Self::One, Self::Four, Self::Sixteen]
+        [Self::One, Self::Two, Self::Four, Self::Sixteen]
             .into_iter()
             .find(|lanes| lanes.to_string() == text)
             .ok_or_else(|| ExportError::Lanes(text.to_owned()))
@@ -53,7 +61,7 @@ impl FromStr for Lanes {
 }
 
 /// "stage 3 (nin3+1:48,48,48), layer 2": how messages name a layer with weights.
-fn name(plan: &Plan, tensor: &Tensor) -> String {
+pub(crate) fn name(plan: &Plan, tensor: &Tensor) -> String {
     let stage = tensor.layer.stage;
     let before = plan.layers().take_while(|layer| layer.stage < stage).count();
     format!("stage {} ({}), layer {}", stage + 1, plan.spec().stages()[stage], tensor.index - before + 1)
