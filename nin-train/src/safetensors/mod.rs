@@ -1,7 +1,7 @@
 //! Exchange with PyTorch by safetensors files.
 //!
 //! Inside, weights are channels-last; a safetensors file holds PyTorch's shapes: `[out, in, rows, columns]` for a
-//! convolution, `[out, in]` for a fully connected layer, whose inputs are flattened channels first. [`write`] names
+//! convolution, `[out, in]` for a fully connected layer, whose inputs are flattened channels first. [`write()`] names
 //! tensors as in the state dict of Dive into Deep Learning's `NiN` ([`book_names`]); [`read`] takes those names or any
 //! others that stand in layer order. Files of f32, f16 and bf16 are read.
 
