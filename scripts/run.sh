@@ -21,7 +21,9 @@ machine=$(value qemu)
 if [ -n "$machine" ] && [ "${NIN_HARDWARE:-0}" != 1 ]; then
     command -v qemu-system-arm >/dev/null || { echo "run.sh: qemu-system-arm is not installed" >&2 && exit 77; }
     semihosting=enable=on,target=native,arg=emulator
-    for word; do semihosting+=,arg=$word; done
+    for word; do
+        case $word in models=*) ;; *) semihosting+=,arg=$word ;; esac
+    done
     # One virtual nanosecond per instruction: the same run counts the same, always.
     exec timeout "${NIN_TIMEOUT:-600}" qemu-system-arm -M "$machine" -display none -monitor none -serial none -icount shift=0 \
         -semihosting-config "$semihosting" -kernel "$elf" \

@@ -27,6 +27,9 @@ const SYSTICK: u64 = match u64::from_str_radix(env!("NIN_SYSTICK"), 10) {
 /// Instructions in a tick, in 65536ths: on the emulator an instruction takes a nanosecond of virtual time.
 const INSTRUCTIONS: Option<u64> = (1_000_000_000u64 << 16).checked_div(SYSTICK);
 
+/// Bytes for the words that the firmware is started with.
+const WORDS: usize = 80;
+
 /// How often SysTick, which has 24 bits, has gone round.
 static TURNS: AtomicU32 = AtomicU32::new(0);
 
@@ -63,7 +66,7 @@ macro_rules! address {
 /// The board that the firmware was built for.
 pub struct CortexM {
     stream: Option<HostStream>,
-    arguments: [u8; 128],
+    arguments: [u8; WORDS],
     length: usize,
     /// [`INSTRUCTIONS`] if this is the emulator; `scripts/run.sh` says so.
     instructions: Option<u64>,
@@ -80,7 +83,7 @@ pub fn start(run: impl FnOnce(&CortexM) -> Result<(), Error>) -> ! {
     systick.enable_interrupt();
     systick.enable_counter();
 
-    let mut arguments = [0; 128];
+    let mut arguments = [0; WORDS];
     let length = command_line(&mut arguments);
     let mut board = CortexM { stream: hio::hstdout().ok(), arguments, length, instructions: None };
     board.instructions = INSTRUCTIONS.filter(|_| board.asked("emulator"));
@@ -102,7 +105,7 @@ fn end(status: debug::ExitStatus) -> ! {
 }
 
 /// Asks the debugger or the emulator for the command line; returns its length, 0 if there is none.
-fn command_line(line: &mut [u8; 128]) -> usize {
+fn command_line(line: &mut [u8; WORDS]) -> usize {
     let block: [Cell<usize>; 2] = [Cell::new(line.as_mut_ptr().addr()), Cell::new(line.len())];
     // SAFETY: SYS_GET_CMDLINE takes a block of a buffer's address and size, writes at most so many bytes into the
     // buffer and their number into the block; both live on until the call returns, and nothing else refers to them.
