@@ -125,6 +125,7 @@ impl<'f, A: Arithmetic, O: Observer<A::Value>> Flow<'f, A, O> {
         let (lines, own) = self.lines(rest);
         let (_, layers, mut next) = self.own(own);
         let (first, end) = window.over(y, output.rows);
+        let second = plan.tiles(stage)[0];
         for row in first..end {
             let rows = window.covers(row, input.rows);
             if rows.1 != y + 1 {
@@ -133,7 +134,7 @@ impl<'f, A: Arithmetic, O: Observer<A::Value>> Flow<'f, A, O> {
             for column in (0..output.columns as usize).step_by(TILE) {
                 let pixels = TILE.min(output.columns as usize - column);
                 let scratch = core::mem::take(&mut self.scratch);
-                let (mut from, mut to) = scratch.split_at_mut(plan.tiles(stage)[0]);
+                let (mut from, mut to) = scratch.split_at_mut(second);
                 let patch = Patch {
                     lines: &*lines,
                     slots,
@@ -184,9 +185,7 @@ impl<'f, A: Arithmetic, O: Observer<A::Value>> Flow<'f, A, O> {
                     for (x, pixel) in (x..).zip(piece.chunks_exact(channels)) {
                         let (first, end) = window.over(x, output.columns);
                         for most in line[first * channels..end.max(first) * channels].chunks_exact_mut(channels) {
-                            for (most, &value) in most.iter_mut().zip(pixel) {
-                                *most = A::max(*most, value);
-                            }
+                            A::raise(most, pixel);
                         }
                     }
                 }

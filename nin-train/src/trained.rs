@@ -29,9 +29,12 @@ impl Trained {
     ///
     /// # Errors
     ///
-    /// [`ModelError`] if it is broken.
-    pub fn from_model(file: &[u8]) -> Result<Self, ModelError> {
+    /// [`TrainedProblem`] if it is broken, or its weights are 8-bit integers: those cannot be made floats again.
+    pub fn from_model(file: &[u8]) -> Result<Self, TrainedProblem> {
         let model = Model::read(file)?;
+        if !matches!(model.weight_type(), WeightType::F32 | WeightType::F16) {
+            return Err(TrainedProblem::Rounded(model.weight_type()));
+        }
         let spec = *model.plan().spec();
         let (mean, scale) = (0..usize::from(spec.input().channels)).map(|channel| model.preprocessing(channel)).unzip();
         Ok(Self {
@@ -49,7 +52,7 @@ impl Trained {
     /// [`TrainedProblem`] if it is none, or broken.
     pub fn from_file(file: &[u8]) -> Result<Self, TrainedProblem> {
         match FileKind::of(file) {
-            FileKind::Model => Ok(Self::from_model(file)?),
+            FileKind::Model => Self::from_model(file),
             FileKind::Checkpoint => Ok(Self::from_checkpoint(&Checkpoint::from_bytes(file)?)?),
             FileKind::Safetensors => Self::from_safetensors(file, None),
             FileKind::Other => Err(TrainedProblem::Unknown),
@@ -161,6 +164,8 @@ impl FileKind {
 pub enum TrainedProblem {
     /// A broken model file.
     Model(ModelError),
+    /// A model file whose weights are no floats any more.
+    Rounded(WeightType),
     /// A broken checkpoint.
     Checkpoint(Problem),
     /// A broken or unfitting safetensors file.
@@ -177,6 +182,11 @@ impl fmt::Display for TrainedProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Model(error) => error.fmt(f),
+            Self::Rounded(weight_type) => write!(
+                f,
+                "the model's weights are {}, rounded for good; use the checkpoint it was made from",
+                weight_type.name()
+            ),
             Self::Checkpoint(error) => error.fmt(f),
             Self::Tensors(error) => error.fmt(f),
             Self::Line(error) => error.fmt(f),

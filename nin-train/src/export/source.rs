@@ -33,6 +33,7 @@ fn write_source(text: &mut String, source: &RustSource<'_>) -> std::fmt::Result 
     let plan = source.plan;
     let (kind, variant) = match source.weight_type {
         WeightType::F16 => ("F16", "WeightType::F16"),
+        WeightType::Int8 => ("Int8", "WeightType::Int8"),
         _ => ("F32", "WeightType::F32"),
     };
     writeln!(text, "//! A Network in Network for {} classes, ready to compile into a firmware.", plan.classes())?;
@@ -106,7 +107,7 @@ fn write_source(text: &mut String, source: &RustSource<'_>) -> std::fmt::Result 
     writeln!(text, "///")?;
     writeln!(text, "/// # Errors")?;
     writeln!(text, "///")?;
-    writeln!(text, "/// None for this model and this state; the type is that of models loaded at run time.")?;
+    writeln!(text, "/// If this build of nin-core has no kernels for the packing of the weights.")?;
     writeln!(text, "pub fn network(state: &mut State) -> Result<Network<'_, {kind}>, NetworkError> {{")?;
     writeln!(text, "    Network::new(&MODEL, state)")?;
     writeln!(text, "}}")?;
