@@ -145,7 +145,8 @@ fn engine_fashion() {
 
 #[test]
 fn engine_d2l() {
-    engine_agrees("d2l", &[Lanes::Four, Lanes::Sixteen]);
+    // Every layout gives the same bits, so one is enough for the large network.
+    engine_agrees("d2l", &[Lanes::default()]);
 }
 
 /// Rounding weights to 16 bits moves the logits, but not far: the answer that a board with f16 gives is the same.
