@@ -198,7 +198,7 @@ fn convolution(window: Window, outputs: usize, layer: &Layer, input: &Bytes) -> 
     let mut values = Vec::with_capacity(shape.len());
     for row in 0..usize::from(shape.rows) {
         for column in 0..usize::from(shape.columns) {
-            for output in 0..outputs {
+            for (output, &factor) in factors.iter().enumerate() {
                 let mut accumulator = i64::from(layer.bias[output]);
                 for ky in 0..kernel {
                     for kx in 0..kernel {
@@ -209,7 +209,7 @@ fn convolution(window: Window, outputs: usize, layer: &Layer, input: &Bytes) -> 
                         }
                     }
                 }
-                values.push(requantise(checked(accumulator), factors[output]));
+                values.push(requantise(checked(accumulator), factor));
             }
         }
     }
