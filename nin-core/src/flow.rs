@@ -30,7 +30,8 @@ pub struct Piece {
 
 /// Sees what every layer computes, piece by piece: for comparing a board with its host layer by layer.
 ///
-/// `()` sees nothing and costs nothing.
+/// It does not see dropout, which is nothing on a device, nor a global average, which stays a sum, nor the last layer,
+/// whose output is the logits. `()` sees nothing and costs nothing.
 pub trait Observer<V> {
     /// `values` are pixels × channels outputs of one layer.
     fn piece(&mut self, piece: Piece, values: &[V]);
@@ -54,6 +55,8 @@ pub(crate) struct Flow<'f, A: Arithmetic, O> {
     pub lanes: usize,
     /// The tiles of the block at work; free between tiles.
     pub scratch: &'f mut [A::Value],
+    /// What the kernels need beside them.
+    pub work: &'f mut [u32],
     pub observer: &'f mut O,
 }
 
@@ -122,6 +125,7 @@ impl<'f, A: Arithmetic, O: Observer<A::Value>> Flow<'f, A, O> {
         let (lines, own) = self.lines(rest);
         let (_, layers, mut next) = self.own(own);
         let (first, end) = window.over(y, output.rows);
+        let second = plan.tiles(stage)[0];
         for row in first..end {
             let rows = window.covers(row, input.rows);
             if rows.1 != y + 1 {
@@ -130,7 +134,7 @@ impl<'f, A: Arithmetic, O: Observer<A::Value>> Flow<'f, A, O> {
             for column in (0..output.columns as usize).step_by(TILE) {
                 let pixels = TILE.min(output.columns as usize - column);
                 let scratch = core::mem::take(&mut self.scratch);
-                let (mut from, mut to) = scratch.split_at_mut(plan.tiles(stage)[0]);
+                let (mut from, mut to) = scratch.split_at_mut(second);
                 let patch = Patch {
                     lines: &*lines,
                     slots,
@@ -144,12 +148,12 @@ impl<'f, A: Arithmetic, O: Observer<A::Value>> Flow<'f, A, O> {
                     left: (column * window.stride as usize) as isize - window.padding as isize,
                 };
                 let mut channels = widths[0] as usize;
-                A::layer(&patch, pixels, &layers[0], &mut from[..pixels * channels]);
+                A::layer(&patch, pixels, &layers[0], self.work, &mut from[..pixels * channels]);
                 self.observer.piece(Piece { stage, step: 0, row, column }, &from[..pixels * channels]);
                 for (step, (layer, &width)) in layers.iter().zip(widths).enumerate().skip(1) {
                     let patch = Patch::pixels(&from[..pixels * channels], channels);
                     channels = width as usize;
-                    A::layer(&patch, pixels, layer, &mut to[..pixels * channels]);
+                    A::layer(&patch, pixels, layer, self.work, &mut to[..pixels * channels]);
                     self.observer.piece(Piece { stage, step, row, column }, &to[..pixels * channels]);
                     core::mem::swap(&mut from, &mut to);
                 }
@@ -181,9 +185,7 @@ impl<'f, A: Arithmetic, O: Observer<A::Value>> Flow<'f, A, O> {
                     for (x, pixel) in (x..).zip(piece.chunks_exact(channels)) {
                         let (first, end) = window.over(x, output.columns);
                         for most in line[first * channels..end.max(first) * channels].chunks_exact_mut(channels) {
-                            for (most, &value) in most.iter_mut().zip(pixel) {
-                                *most = A::max(*most, value);
-                            }
+                            A::raise(most, pixel);
                         }
                     }
                 }
@@ -275,56 +277,46 @@ impl<'f, A: Arithmetic, O: Observer<A::Value>> Flow<'f, A, O> {
                 }
             }
             Stage::GlobalAverage if y + 1 == input.rows as usize => {
-                let (sums, _, next) = self.own(own);
-                if plan.next(stage).is_none() {
-                    return logits::<A>(sums, input.pixels());
-                }
-                let piece = Piece { stage, step: 0, row: 0, column: 0 };
-                let average = |sums: &[A::Sum], values: &mut [A::Value]| {
-                    for (value, &sum) in values.iter_mut().zip(sums) {
-                        *value = A::average(sum, input.pixels());
-                    }
+                let (averages, layers, next) = self.own(own);
+                let Some(after) = plan.next(stage) else {
+                    return A::average_logits(layers[0].bytes, averages, input.pixels());
                 };
-                self.pass(piece, sums, average, next);
+                let mut next = self.lines(Rest { stage: after, ..next }).1;
+                let (sums, layers, _) = self.own(next.again());
+                let sums = &mut sums[..layers[0].outputs];
+                A::full_begin(&layers[0], sums);
+                A::full_add_averages(&layers[0], averages, input.pixels(), sums);
+                self.finish(next, 0);
             }
             Stage::Full(widths) if y + 1 == input.rows as usize => {
-                let (mut sums, layers, next) = self.own(own);
+                let (mut sums, layers, mut next) = self.own(own);
                 let widths = widths.as_slice();
-                for (step, pair) in widths.windows(2).enumerate() {
+                let mut piece = Piece { stage, step: 0, row: 0, column: 0 };
+                for (pair, layers) in widths.windows(2).zip(layers.windows(2)) {
                     let (before, rest) = sums.split_at_mut(pair[0] as usize);
                     let after = &mut rest[..pair[1] as usize];
                     let values = &mut self.scratch[..before.len()];
-                    A::full_output(before, values);
-                    self.observer.piece(Piece { stage, step, row: 0, column: 0 }, values);
-                    A::full_begin(&layers[step + 1], after);
-                    A::full_add(&layers[step + 1], 0, values, after);
+                    A::full_output(&layers[0], before, values);
+                    self.observer.piece(piece, values);
+                    piece.step += 1;
+                    A::full_begin(&layers[1], after);
+                    A::full_add(&layers[1], 0, values, after);
                     sums = rest;
                 }
+                let last = &layers[widths.len() - 1];
                 if plan.next(stage).is_none() {
-                    return logits::<A>(sums, 1);
+                    return A::full_logits(last, sums);
                 }
-                let piece = Piece { stage, step: widths.len() - 1, row: 0, column: 0 };
-                self.pass(piece, sums, A::full_output, next);
+                let scratch = core::mem::take(&mut self.scratch);
+                let values = &mut scratch[..sums.len()];
+                A::full_output(last, sums, values);
+                self.observer.piece(piece, values);
+                self.accept(next.again(), 0, 0, values);
+                self.scratch = scratch;
+                self.close(next, 0);
             }
             _ => {}
         }
-    }
-
-    /// Hands a single pixel, made of `sums`, to the stage after.
-    fn pass(
-        &mut self,
-        piece: Piece,
-        sums: &[A::Sum],
-        make: impl Fn(&[A::Sum], &mut [A::Value]),
-        mut next: Rest<'_, '_>,
-    ) {
-        let scratch = core::mem::take(&mut self.scratch);
-        let values = &mut scratch[..sums.len()];
-        make(sums, values);
-        self.observer.piece(piece, values);
-        self.accept(next.again(), 0, 0, values);
-        self.scratch = scratch;
-        self.close(next, 0);
     }
 
     fn stage(&self, stage: usize) -> &'f Stage {
@@ -350,6 +342,10 @@ impl<'f, A: Arithmetic, O: Observer<A::Value>> Flow<'f, A, O> {
             *layer_weights = LayerWeights { bytes, fan_in: layer.fan_in(), outputs, lanes: self.lanes };
             weights = rest;
         }
+        if matches!(self.stage(stage), Stage::GlobalAverage) {
+            let scale = self.plan.stage_weight_bytes(stage, A::WEIGHTS, self.lanes);
+            (layers[0].bytes, weights) = weights.split_at(scale);
+        }
         (bytemuck::cast_slice_mut(sums), layers, Rest { stage: stage + 1, state, weights })
     }
 }
@@ -357,11 +353,4 @@ impl<'f, A: Arithmetic, O: Observer<A::Value>> Flow<'f, A, O> {
 /// State words that so many values take.
 pub(crate) const fn words<V>(values: usize) -> usize {
     (values * size_of::<V>()).div_ceil(4)
-}
-
-/// Turns the sums of the last stage into logits, in place.
-fn logits<A: Arithmetic>(sums: &mut [A::Sum], count: usize) {
-    for sum in sums {
-        *sum = bytemuck::cast(A::logit(*sum, count));
-    }
 }

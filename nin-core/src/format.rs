@@ -7,6 +7,7 @@ use half::f16;
 use self::private::{Arithmetic, LayerWeights};
 use crate::kernel::Patch;
 use crate::kernel::float::{self, Stored};
+use crate::kernel::int8;
 use crate::plan::WeightType;
 
 /// Float activations with weights stored as `W`.
@@ -22,7 +23,7 @@ pub type F32 = Float<f32>;
 /// 16-bit float weights, widened exactly when used: half the flash, the same sums in the same order.
 pub type F16 = Float<f16>;
 
-/// How a [`Network`](crate::Network) computes: [`F32`] or [`F16`].
+/// How a [`Network`](crate::Network) computes: [`F32`], [`F16`] or [`Int8`].
 pub trait Format: private::Arithmetic {}
 
 impl<W: Stored> Format for Float<W> {}
@@ -42,24 +43,37 @@ pub(crate) mod private {
         /// No value is below it: where a maximum starts.
         const LEAST: Self::Value;
 
-        /// The larger value.
-        fn max(a: Self::Value, b: Self::Value) -> Self::Value;
+        /// Raises each of `most` to the value beside it, where that is larger.
+        fn raise(most: &mut [Self::Value], values: &[Self::Value]);
         /// Adds a value to a sum; `Sum::zeroed()` is empty.
         fn add(sum: &mut Self::Sum, value: Self::Value);
         /// `sum / count`.
         fn average(sum: Self::Sum, count: usize) -> Self::Value;
-        /// `sum / count` for the logits: nothing is lost to a value's width.
-        fn logit(sum: Self::Sum, count: usize) -> f32;
 
-        /// One layer for `pixels` pixels, their sums, biases and ReLUs: `out` takes pixels × outputs values.
-        fn layer(patch: &Patch<'_, Self::Value>, pixels: usize, weights: &LayerWeights<'_>, out: &mut [Self::Value]);
+        /// One layer for `pixels` pixels, their sums, biases and ReLUs: `out` takes pixels × outputs values; `work` is
+        /// memory for the while.
+        fn layer(
+            patch: &Patch<'_, Self::Value>,
+            pixels: usize,
+            weights: &LayerWeights<'_>,
+            work: &mut [u32],
+            out: &mut [Self::Value],
+        );
 
         /// Sums of a fully connected layer before any input: its biases.
         fn full_begin(weights: &LayerWeights<'_>, sums: &mut [Self::Sum]);
         /// Adds inputs `first..first + values.len()` to the sums of a fully connected layer.
         fn full_add(weights: &LayerWeights<'_>, first: usize, values: &[Self::Value], sums: &mut [Self::Sum]);
+        /// The same with averages for inputs, `averages / count`, none of which is rounded to a value's width.
+        fn full_add_averages(weights: &LayerWeights<'_>, averages: &[Self::Sum], count: usize, sums: &mut [Self::Sum]);
         /// What a fully connected layer passes to the next: its sums after a ReLU.
-        fn full_output(sums: &[Self::Sum], out: &mut [Self::Value]);
+        fn full_output(weights: &LayerWeights<'_>, sums: &[Self::Sum], out: &mut [Self::Value]);
+        /// The sums of the line's last fully connected layer as logits, in place.
+        fn full_logits(weights: &LayerWeights<'_>, sums: &mut [Self::Sum]);
+        /// Averages as logits, in place: `sums / count`; `weights` is what the head has of them.
+        fn average_logits(weights: &[u8], sums: &mut [Self::Sum], count: usize);
+        /// Whether it can compute with weights packed so in this build.
+        fn runs(lanes: usize) -> bool;
     }
 
     /// One layer's part of the packed weights.
@@ -86,8 +100,10 @@ impl<W: Stored> Arithmetic for Float<W> {
     type Sum = f32;
     const LEAST: f32 = f32::NEG_INFINITY;
 
-    fn max(a: f32, b: f32) -> f32 {
-        if b > a { b } else { a }
+    fn raise(most: &mut [f32], values: &[f32]) {
+        for (most, &value) in most.iter_mut().zip(values) {
+            *most = if value > *most { value } else { *most };
+        }
     }
 
     fn add(sum: &mut f32, value: f32) {
@@ -98,11 +114,7 @@ impl<W: Stored> Arithmetic for Float<W> {
         sum / count as f32
     }
 
-    fn logit(sum: f32, count: usize) -> f32 {
-        sum / count as f32
-    }
-
-    fn layer(patch: &Patch<'_, f32>, pixels: usize, weights: &LayerWeights<'_>, out: &mut [f32]) {
+    fn layer(patch: &Patch<'_, f32>, pixels: usize, weights: &LayerWeights<'_>, _: &mut [u32], out: &mut [f32]) {
         float::layer::<W>(patch, pixels, weights, out);
     }
 
@@ -114,9 +126,104 @@ impl<W: Stored> Arithmetic for Float<W> {
         float::full_add::<W>(weights, first, values, sums);
     }
 
-    fn full_output(sums: &[f32], out: &mut [f32]) {
+    fn full_add_averages(weights: &LayerWeights<'_>, averages: &[f32], count: usize, sums: &mut [f32]) {
+        for (first, &average) in averages.iter().enumerate() {
+            float::full_add::<W>(weights, first, &[average / count as f32], sums);
+        }
+    }
+
+    fn full_output(_: &LayerWeights<'_>, sums: &[f32], out: &mut [f32]) {
         for (out, &sum) in out.iter_mut().zip(sums) {
             *out = float::relu(sum);
         }
+    }
+
+    fn full_logits(_: &LayerWeights<'_>, _: &mut [f32]) {}
+
+    fn average_logits(_: &[u8], sums: &mut [f32], count: usize) {
+        for sum in sums {
+            *sum /= count as f32;
+        }
+    }
+
+    fn runs(lanes: usize) -> bool {
+        matches!(lanes, 1 | 4 | 16)
+    }
+}
+
+/// 8-bit integer weights and activations, after TensorFlow Lite's specification; `docs/int8.md` in the repository has
+/// the arithmetic. Rows of an image are its bytes as they are.
+#[derive(Clone, Copy, Debug)]
+pub enum Int8 {}
+
+impl Format for Int8 {}
+
+impl Arithmetic for Int8 {
+    const WEIGHTS: WeightType = WeightType::Int8;
+    type Value = u8;
+    type Sum = i32;
+    const LEAST: u8 = 0;
+
+    fn raise(most: &mut [u8], values: &[u8]) {
+        int8::raise(most, values);
+    }
+
+    fn add(sum: &mut i32, value: u8) {
+        *sum = sum.wrapping_add(i32::from(value));
+    }
+
+    fn average(sum: i32, count: usize) -> u8 {
+        int8::average(sum, count)
+    }
+
+    fn layer(patch: &Patch<'_, u8>, pixels: usize, weights: &LayerWeights<'_>, work: &mut [u32], out: &mut [u8]) {
+        int8::layer(patch, pixels, weights, work, out);
+    }
+
+    fn full_begin(weights: &LayerWeights<'_>, sums: &mut [i32]) {
+        for (output, sum) in sums.iter_mut().enumerate() {
+            *sum = int8::Output::of(weights, output).bias;
+        }
+    }
+
+    fn full_add(weights: &LayerWeights<'_>, first: usize, values: &[u8], sums: &mut [i32]) {
+        for (output, sum) in sums.iter_mut().enumerate() {
+            for (input, &value) in (first..).zip(values) {
+                *sum = sum.wrapping_add(i32::from(value) * i32::from(int8::weight(weights, output, input)));
+            }
+        }
+    }
+
+    fn full_add_averages(weights: &LayerWeights<'_>, averages: &[i32], _: usize, sums: &mut [i32]) {
+        // The count is part of the layer's scale.
+        for (output, sum) in sums.iter_mut().enumerate() {
+            for (input, &average) in averages.iter().enumerate() {
+                *sum = sum.wrapping_add(average.wrapping_mul(int8::weight(weights, output, input).into()));
+            }
+        }
+    }
+
+    fn full_output(weights: &LayerWeights<'_>, sums: &[i32], out: &mut [u8]) {
+        for (output, (out, &sum)) in out.iter_mut().zip(sums).enumerate() {
+            *out = int8::Output::of(weights, output).requantise(sum);
+        }
+    }
+
+    fn full_logits(weights: &LayerWeights<'_>, sums: &mut [i32]) {
+        for (output, sum) in sums.iter_mut().enumerate() {
+            let scale = f32::from_bits(int8::Output::of(weights, output).multiplier as u32);
+            *sum = (*sum as f32 * scale).to_bits() as i32;
+        }
+    }
+
+    fn average_logits(weights: &[u8], sums: &mut [i32], count: usize) {
+        let scale = weights.first_chunk().map_or(0.0, |&bytes| f32::from_le_bytes(bytes));
+        for sum in sums {
+            *sum = (*sum as f32 / count as f32 * scale).to_bits() as i32;
+        }
+    }
+
+    fn runs(lanes: usize) -> bool {
+        int8::runs(lanes)
     }
 }

@@ -36,8 +36,9 @@ pub fn top_k<const N: usize>(logits: &[f32]) -> Vec<(usize, f32), N> {
 
 /// Turns logits into probabilities, in place: for showing, not for deciding.
 ///
-/// The exponential is micromath's: small and fast, with a relative error of up to a few percent. It keeps the order
-/// of the logits only as far as that; take the class from [`argmax`].
+/// The exponential is micromath's: small and fast. Against f64, a probability was measured to be off by at most
+/// 0.0006, and one above 10⁻⁶ by at most 0.24 % of itself; a test holds these to 0.001 and 0.5 %. That may still turn
+/// round the order of two nearly equal logits: take the class from [`argmax`].
 pub fn softmax(logits: &mut [f32]) {
     let most = logits.iter().copied().fold(f32::NEG_INFINITY, |a, b| if b > a { b } else { a });
     let mut sum = 0.0;

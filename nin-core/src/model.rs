@@ -72,11 +72,14 @@ impl<'m> Model<'m> {
         let weight_type = match file[10] {
             1 => WeightType::F32,
             2 => WeightType::F16,
+            3 => WeightType::Int8,
             other => return Err(ModelError::WeightType(other)),
         };
         let lanes = file[11];
-        if !matches!(lanes, 1 | 4 | 16) {
-            return Err(ModelError::Lanes(lanes));
+        match weight_type {
+            WeightType::F32 | WeightType::F16 if matches!(lanes, 1 | 4 | 16) => {}
+            WeightType::Int8 if matches!(lanes, 1 | 2 | 16) => {}
+            _ => return Err(ModelError::Lanes(lanes)),
         }
         Model::parts(body, weight_type, lanes)
     }
@@ -109,9 +112,9 @@ impl<'m> Model<'m> {
         if spec.input().channels as usize * 8 != table_len || !all_zero(padding) {
             return Err(ModelError::Layout);
         }
-        let lines = if names.is_empty() { 0 } else { 1 + count(names.as_bytes(), b'\n') };
-        if lines != 0 && lines != plan.classes() {
-            return Err(ModelError::ClassNames { expected: plan.classes(), found: lines });
+        let (found, empty) = lines(names.as_bytes());
+        if !names.is_empty() && (found != plan.classes() || empty) {
+            return Err(ModelError::ClassNames { expected: plan.classes(), found });
         }
         let expected = plan.weight_bytes(weight_type, lanes as usize);
         if weights.len() != expected {
@@ -130,7 +133,7 @@ impl<'m> Model<'m> {
         self.weight_type
     }
 
-    /// Outputs that lie side by side in the packed weights: 1 (plain), 4 or 16. It changes speed, not results.
+    /// Outputs that lie side by side in the packed weights: 1 (plain), 2, 4 or 16. It changes speed, not results.
     pub const fn lanes(&self) -> usize {
         self.lanes as usize
     }
@@ -187,6 +190,24 @@ const fn all_zero(bytes: &[u8]) -> bool {
     count(bytes, 0) == bytes.len()
 }
 
+/// How many lines a text has that are not empty, and whether one is.
+const fn lines(text: &[u8]) -> (usize, bool) {
+    let (mut found, mut empty) = (0, false);
+    let (mut start, mut i) = (0, 0);
+    while i <= text.len() {
+        if i == text.len() || text[i] == b'\n' {
+            if i > start {
+                found += 1;
+            } else {
+                empty = true;
+            }
+            start = i + 1;
+        }
+        i += 1;
+    }
+    (found, empty)
+}
+
 const fn count(bytes: &[u8], wanted: u8) -> usize {
     let (mut i, mut found) = (0, 0);
     while i < bytes.len() {
@@ -235,7 +256,7 @@ pub enum ModelError {
     Layout,
     /// The architecture line is wrong.
     Line(SpecError),
-    /// The number of class names is neither zero nor the number of classes.
+    /// The number of class names that are not empty is neither zero nor the number of classes, or one is empty.
     ClassNames {
         /// The number of classes.
         expected: usize,
@@ -269,7 +290,7 @@ impl fmt::Display for ModelError {
             }
             ModelError::WeightType(code) => write!(f, "the model file has an unknown weight type, {code}"),
             ModelError::Lanes(lanes) => {
-                write!(f, "the model file packs weights by {lanes}; this program reads 1, 4 and 16")
+                write!(f, "the model file packs its weights by {lanes}, which is none of the packings of their type")
             }
             ModelError::Layout => f.write_str("the parts of the model file do not lie where its layout puts them"),
             ModelError::Line(error) => write!(f, "the model file's architecture line is wrong: {error}"),

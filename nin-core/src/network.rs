@@ -6,7 +6,7 @@ use core::marker::PhantomData;
 use crate::flow::{Flow, Observer, Rest, words};
 use crate::format::Format;
 use crate::model::Model;
-use crate::plan::WeightType;
+use crate::plan::{Kernels, Plan, WeightType};
 
 /// A model and the memory it runs in: rows in, logits out.
 ///
@@ -44,6 +44,9 @@ impl<'a, F: Format> Network<'a, F> {
         }
         if !model.weights().as_ptr().cast::<u32>().is_aligned() {
             return Err(NetworkError::Alignment);
+        }
+        if !F::runs(model.lanes()) {
+            return Err(NetworkError::Lanes(model.lanes()));
         }
         let needed = model.plan().state_words(F::WEIGHTS);
         let found = state.len();
@@ -139,18 +142,22 @@ impl<'a, F: Format> Network<'a, F> {
 
     fn flow(&mut self, y: usize, observer: &mut impl Observer<F::Value>) {
         let (model, stage) = (self.model, self.first());
-        let scratch = words::<F::Value>(model.plan().memory().scratch);
-        let (state, scratch) = self.state.split_at_mut(self.state.len() - scratch);
+        let (state, scratch) = self.state.split_at_mut(self.state.len() - scratch_words::<F>(model.plan()));
+        let (scratch, work) = scratch.split_at_mut(model.plan().tile_words(F::WEIGHTS));
         let scratch = bytemuck::cast_slice_mut(scratch);
-        let mut flow = Flow::<F, _> { plan: model.plan(), lanes: model.lanes(), scratch, observer };
+        let mut flow = Flow::<F, _> { plan: model.plan(), lanes: model.lanes(), scratch, work, observer };
         flow.arrive(Rest { stage, state, weights: model.weights() }, y);
     }
 
     fn logits(&self) -> &[f32] {
         let plan = self.model.plan();
-        let end = self.state.len() - words::<F::Value>(plan.memory().scratch);
+        let end = self.state.len() - scratch_words::<F>(plan);
         bytemuck::cast_slice(&self.state[end - plan.classes()..end])
     }
+}
+
+const fn scratch_words<F: Format>(plan: &Plan) -> usize {
+    plan.scratch_words(F::WEIGHTS, Kernels::HERE)
 }
 
 /// Why a network cannot run, or cannot take a row.
@@ -164,6 +171,8 @@ pub enum NetworkError {
         /// What the model has.
         found: WeightType,
     },
+    /// The weights are packed for another processor.
+    Lanes(usize),
     /// The model file does not begin at a multiple of four bytes.
     Alignment,
     /// The state is too small.
@@ -194,6 +203,9 @@ impl fmt::Display for NetworkError {
         match self {
             NetworkError::WeightType { expected, found } => {
                 write!(f, "the model's weights are {}, this network computes with {}", found.name(), expected.name())
+            }
+            NetworkError::Lanes(lanes) => {
+                write!(f, "the model's weights are packed by {lanes}, for another processor: export it for this one")
             }
             NetworkError::Alignment => f.write_str("the model file must begin at a multiple of four bytes"),
             NetworkError::State { needed, found } => {

@@ -16,6 +16,8 @@ pub enum WeightType {
     F32,
     /// 16-bit floats (IEEE 754 binary16), widened exactly when used; biases stay 32-bit.
     F16,
+    /// 8-bit integers with a scale for each output; activations are 8-bit too, and all arithmetic is integer.
+    Int8,
 }
 
 impl WeightType {
@@ -24,17 +26,54 @@ impl WeightType {
         match self {
             WeightType::F32 => 4,
             WeightType::F16 => 2,
+            WeightType::Int8 => 1,
         }
     }
 
-    /// The name in a model file, on the command line and in reports: `f32` or `f16`.
+    /// Bytes of one activation.
+    pub const fn value_bytes(self) -> usize {
+        match self {
+            WeightType::F32 | WeightType::F16 => 4,
+            WeightType::Int8 => 1,
+        }
+    }
+
+    /// The name on the command line and in reports: `f32`, `f16` or `int8`.
     pub const fn name(self) -> &'static str {
         match self {
             WeightType::F32 => "f32",
             WeightType::F16 => "f16",
+            WeightType::Int8 => "int8",
         }
     }
 }
+
+/// The kernels that a build has for 8-bit layers; they differ in speed and in working memory, not in results.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kernels {
+    /// Products one at a time, straight from the lines: no memory of their own.
+    Plain,
+    /// Cortex-M with the DSP extension: activations are widened to pairs of 16 bits, a part of the window at a time.
+    Dsp,
+    /// Processors with wide vectors and memory to spare: the windows of a tile are gathered first.
+    Wide,
+}
+
+impl Kernels {
+    /// Those of this build.
+    pub const HERE: Kernels = if cfg!(nin_dsp) {
+        Kernels::Dsp
+    } else if cfg!(target_os = "none") {
+        Kernels::Plain
+    } else {
+        Kernels::Wide
+    };
+}
+
+/// Most inputs that [`Kernels::Dsp`] widens at a time.
+pub(crate) const SEGMENT: usize = 288;
+/// Most outputs whose sums [`Kernels::Dsp`] keeps from one part of the window to the next.
+pub(crate) const KEPT: usize = 64;
 
 /// One layer with or without weights: what a layer summary has a line for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,14 +138,27 @@ impl Layer {
         }
     }
 
-    /// Bytes of the layer's packed weights and biases: outputs are padded to a multiple of `lanes`, and each of
+    /// Bytes of the layer's packed weights and biases (and multipliers, if they are 8-bit): outputs are padded to a multiple of `lanes`, and each of
     /// the two arrays to a multiple of four bytes.
     pub const fn weight_bytes(&self, weights: WeightType, lanes: usize) -> usize {
         if !self.has_weights() {
             return 0;
         }
         let outputs = (self.output.channels as usize).next_multiple_of(lanes);
-        4 * outputs + (self.fan_in() * outputs * weights.bytes()).next_multiple_of(4)
+        let fan_in = match (weights, lanes) {
+            (WeightType::Int8, 2) => self.fan_in().next_multiple_of(2),
+            (WeightType::Int8, 16) => self.fan_in().next_multiple_of(4),
+            _ => self.fan_in(),
+        };
+        // Bias and, in 8 bits, what requantising takes.
+        let parameters = match (weights, lanes) {
+            (WeightType::Int8, 2) => 16,
+            (WeightType::Int8, _) => 12,
+            _ => 4,
+        };
+        let bytes = fan_in.saturating_mul(outputs).saturating_mul(weights.bytes());
+        // Where this saturates, a 32-bit device cannot hold the model anyway.
+        (parameters * outputs).saturating_add(bytes.saturating_add(3) / 4 * 4)
     }
 
     /// Multiply-accumulates for one image (padding counted, as is the custom).
@@ -138,6 +190,8 @@ impl Memory {
 pub struct Plan {
     spec: Spec,
     shapes: [Shape; MAX_STAGES + 1],
+    /// What [`ring`](Self::ring) answers: the engine asks for every tile.
+    rings: [u16; MAX_STAGES],
 }
 
 impl Plan {
@@ -152,7 +206,13 @@ impl Plan {
             };
             i += 1;
         }
-        Plan { spec, shapes }
+        let mut plan = Plan { spec, shapes, rings: [0; MAX_STAGES] };
+        let mut stage = 0;
+        while stage < spec.stages().len() {
+            plan.rings[stage] = plan.count_ring(stage) as u16;
+            stage += 1;
+        }
+        plan
     }
 
     /// The architecture.
@@ -244,10 +304,69 @@ impl Plan {
         memory
     }
 
-    /// 32-bit words of working memory that a [`Network`](crate::Network) with weights of this type needs.
+    /// 32-bit words of working memory that a [`Network`](crate::Network) with weights of this type needs in this
+    /// build.
     pub const fn state_words(&self, weights: WeightType) -> usize {
-        match weights {
-            WeightType::F32 | WeightType::F16 => self.memory().total(),
+        self.bytes(weights, Kernels::HERE).total() / 4
+    }
+
+    /// Bytes of working memory: what [`memory`](Self::memory) counts in values, as this build or another lays it out.
+    /// Each stage's lines are padded to whole words.
+    pub const fn bytes(&self, weights: WeightType, kernels: Kernels) -> Memory {
+        let value = weights.value_bytes();
+        let mut bytes = Memory { lines: 0, scratch: 4 * self.scratch_words(weights, kernels), head: 0 };
+        let mut stage = 0;
+        while stage < self.spec.stages().len() {
+            let lines = self.ring(stage) * self.shapes[stage].row() * value;
+            bytes.lines += lines.next_multiple_of(4) + 4 * self.sums(stage);
+            bytes.head += 4 * self.head(stage);
+            stage += 1;
+        }
+        bytes
+    }
+
+    /// Words for the tiles of a block and for what the kernels need beside them.
+    pub(crate) const fn scratch_words(&self, weights: WeightType, kernels: Kernels) -> usize {
+        self.tile_words(weights)
+            + match weights {
+                WeightType::F32 | WeightType::F16 => 0,
+                WeightType::Int8 => self.work_words(kernels),
+            }
+    }
+
+    /// Words for the tiles of a block.
+    pub(crate) const fn tile_words(&self, weights: WeightType) -> usize {
+        (self.memory().scratch * weights.value_bytes()).div_ceil(4)
+    }
+
+    /// Words that kernels for 8-bit layers need beside the tiles.
+    const fn work_words(&self, kernels: Kernels) -> usize {
+        let (mut window, mut kept) = (0, 0);
+        let mut stage = 0;
+        while stage < self.spec.stages().len() {
+            let mut step = 0;
+            while let Some(layer) = self.layer(stage, step) {
+                step += 1;
+                if !matches!(layer.kind, LayerKind::Convolution(_)) {
+                    continue;
+                }
+                let (fan_in, outputs) = (layer.fan_in().next_multiple_of(4), layer.output.channels as usize);
+                let segment = if fan_in < SEGMENT || matches!(kernels, Kernels::Wide) { fan_in } else { SEGMENT };
+                if segment > window {
+                    window = segment;
+                }
+                let outputs = if outputs < KEPT { outputs.next_multiple_of(2) } else { KEPT };
+                if fan_in > SEGMENT && outputs > kept {
+                    kept = outputs;
+                }
+            }
+            stage += 1;
+        }
+        match kernels {
+            Kernels::Plain => 0,
+            // Pairs of 16 bits, then sums of 32.
+            Kernels::Dsp => TILE * (window / 2 + kept),
+            Kernels::Wide => TILE * window / 4,
         }
     }
 
@@ -256,7 +375,7 @@ impl Plan {
         let mut bytes = 0;
         let mut stage = 0;
         while stage < self.spec.stages().len() {
-            bytes += self.stage_weight_bytes(stage, weights, lanes);
+            bytes = self.stage_weight_bytes(stage, weights, lanes).saturating_add(bytes);
             stage += 1;
         }
         bytes
@@ -266,8 +385,13 @@ impl Plan {
         let mut bytes = 0;
         let mut step = 0;
         while let Some(layer) = self.layer(stage, step) {
-            bytes += layer.weight_bytes(weights, lanes);
+            bytes = layer.weight_bytes(weights, lanes).saturating_add(bytes);
             step += 1;
+        }
+        // The scale of the logits, where no layer with weights is there to have it.
+        let average = matches!(self.spec.stages()[stage], Stage::GlobalAverage);
+        if average && matches!(weights, WeightType::Int8) && self.next(stage).is_none() {
+            bytes += 4;
         }
         bytes
     }
@@ -320,6 +444,10 @@ impl Plan {
     /// ring: one less than the windows that overlap, since the newest finished row is one of them. Stages that
     /// need no lines of their own keep just those rows, or one row of the image if they are the first.
     pub const fn ring(&self, stage: usize) -> usize {
+        self.rings[stage] as usize
+    }
+
+    const fn count_ring(&self, stage: usize) -> usize {
         let gathered = match self.previous(stage) {
             Some(Stage::MaxPool(window)) => window.overlap(),
             Some(_) => 0,

@@ -43,7 +43,7 @@ pub const PRESETS: &[Preset] = &[
     },
     Preset {
         name: "fashion-tiny",
-        line: "1x28x28 nin5+2:12,12,12 max3/2 nin3+1:16,16,16 max3/2 nin3+1:20,20,10 gap",
+        line: "1x28x28 nin5+2:12,12,12 max3/2 nin3+1:20,20,20 max3/2 nin3+1:20,20,10 gap",
         about: "for the smallest boards: 8 thousand parameters",
     },
     Preset {

@@ -76,12 +76,17 @@ pub struct Window {
 }
 
 impl Window {
-    /// Windows along a side of `length` pixels, rounded down; `None` if not even one fits.
+    /// Whether the window fits a side of `length` pixels at all.
+    const fn fits(self, length: u16) -> bool {
+        self.kernel as u32 <= length as u32 + 2 * self.padding as u32
+    }
+
+    /// Windows along a side of `length` pixels, rounded down; `None` if not even one fits, or more than 65,535.
     pub const fn count(self, length: u16) -> Option<u16> {
-        let padded = length as u32 + 2 * self.padding as u32;
-        if padded < self.kernel as u32 {
+        if !self.fits(length) {
             return None;
         }
+        let padded = length as u32 + 2 * self.padding as u32;
         let count = (padded - self.kernel as u32) / self.stride as u32 + 1;
         // Only an input near 65,535 pixels with padding can get here.
         if count > u16::MAX as u32 { None } else { Some(count as u16) }
@@ -253,6 +258,14 @@ impl Spec {
     /// assert_eq!(SPEC.classes(), 10);
     /// ```
     ///
+    /// With a stage misspelt, this does not compile: "architecture line, column 9: expected a stage: nin, max, avg,
+    /// drop, gap or fc".
+    ///
+    /// ```compile_fail,E0080
+    /// use nin_core::Spec;
+    /// const SPEC: Spec = Spec::new("1x28x28 conv5+2:32,32,32 max3/2 nin3+1:10,10,10 gap");
+    /// ```
+    ///
     /// # Panics
     ///
     /// If the line is wrong; use [`Spec::parse`] for a line from outside.
@@ -349,7 +362,8 @@ impl SpecError {
             scale /= 10;
         }
         len = put(&mut text, len, b": ");
-        (text, put(&mut text, len, self.problem.as_bytes()))
+        len = put(&mut text, len, self.problem.as_bytes());
+        (text, len)
     }
 }
 
@@ -393,6 +407,7 @@ impl Reader<'_> {
         let mut spec = Spec { input, len: 0, stages: [Stage::GlobalAverage; MAX_STAGES] };
         let mut shape = input;
         let mut parameters = 0u64;
+        let mut values = values_of(input);
         // Where the head began, if it did; a dropout after it keeps it open.
         let mut head = false;
         loop {
@@ -424,16 +439,25 @@ impl Reader<'_> {
                 _ => {}
             }
             let Some(output) = stage.output(shape) else {
-                return Err(SpecError {
-                    column: column(start),
-                    problem: "the window is larger than its padded input",
-                    input: Some(shape),
-                });
+                let problem = match stage {
+                    Stage::Block(window, _) | Stage::MaxPool(window) | Stage::AvgPool(window)
+                        if !window.fits(shape.rows) || !window.fits(shape.columns) =>
+                    {
+                        "the window is larger than its padded input"
+                    }
+                    _ => "a map has at most 65,535 rows and columns",
+                };
+                return Err(SpecError { column: column(start), problem, input: Some(shape) });
             };
             parameters += stage_parameters(&stage, shape);
-            if parameters > u32::MAX as u64 || output.len() as u64 > i32::MAX as u64 {
+            if parameters > u32::MAX as u64 {
                 self.at = start;
                 return self.error("the network is too large: at most 4,294,967,295 parameters");
+            }
+            values += stage_values(&stage, output);
+            if values > MOST_VALUES {
+                self.at = start;
+                return self.error("the network is too large: at most 2,147,483,647 values in all its maps");
             }
             spec.stages[spec.len as usize] = stage;
             spec.len += 1;
@@ -447,6 +471,7 @@ impl Reader<'_> {
 
     const fn shape(&mut self) -> Result<Shape, SpecError> {
         const EXPECTED: &str = "expected the input's shape: channels x rows x columns, like 1x28x28";
+        let start = self.at;
         let channels = match self.number(u16::MAX, EXPECTED) {
             Ok(number) => number,
             Err(error) => return Err(error),
@@ -466,7 +491,8 @@ impl Reader<'_> {
             Err(error) => return Err(error),
         };
         let shape = Shape { channels, rows, columns };
-        if shape.pixels() as u64 * channels as u64 > i32::MAX as u64 {
+        if values_of(shape) > MOST_VALUES {
+            self.at = start;
             return self.error("the input is too large: at most 2,147,483,647 values");
         }
         Ok(shape)
@@ -582,7 +608,7 @@ impl Reader<'_> {
                 rate += (self.bytes[self.at] - b'0') as u16 * scale;
                 self.at += 1;
             }
-            if scale == 10_000 {
+            if scale == 10_000 || self.at < self.bytes.len() && self.bytes[self.at].is_ascii_digit() {
                 return self.error(EXPECTED);
             }
         }
@@ -649,6 +675,27 @@ impl Reader<'_> {
     const fn error<T>(&self, problem: &'static str) -> Result<T, SpecError> {
         Err(SpecError { column: column(self.at), problem, input: None })
     }
+}
+
+/// Most values that all maps of a network may have together: whatever is counted then fits 32 bits.
+const MOST_VALUES: u64 = i32::MAX as u64;
+
+/// Values of a map. (On a 32-bit device [`Shape::len`] is only safe for shapes that passed the parser.)
+const fn values_of(shape: Shape) -> u64 {
+    shape.channels as u64 * shape.rows as u64 * shape.columns as u64
+}
+
+/// Values of all maps that the layers of a stage make.
+const fn stage_values(stage: &Stage, output: Shape) -> u64 {
+    let (Stage::Block(_, widths) | Stage::Full(widths)) = stage else { return values_of(output) };
+    let widths = widths.as_slice();
+    let mut values = 0;
+    let mut i = 0;
+    while i < widths.len() {
+        values += values_of(Shape { channels: widths[i], ..output });
+        i += 1;
+    }
+    values
 }
 
 const fn column(at: usize) -> u16 {

@@ -1,1 +1,44 @@
-//! stub
+//! Network in Network on a board.
+//!
+//! A firmware here is a function over a [`Board`], and [`firmware!`] makes a program of it: on a Cortex-M, on its
+//! emulator, and on the computer it is written on, all from one source. `src/bin/fashion.rs` is the example to
+//! start from.
+//!
+//! ```
+//! # #![cfg(not(target_os = "none"))]
+//! use nin_embedded::{Board, Error, say};
+//!
+//! fn hello(board: &impl Board) -> Result<(), Error> {
+//!     let before = board.clock();
+//!     say!(board, "this is {}", board.name());
+//!     let after = board.clock();
+//!     say!(board, "saying so took {} {}", after - before, board.unit());
+//!     Ok(())
+//! }
+//!
+//! nin_embedded::firmware!(hello);
+//! ```
+#![no_std]
+#![deny(unsafe_code)]
+
+#[cfg(not(target_os = "none"))]
+extern crate std;
+
+mod board;
+#[cfg(all(target_arch = "arm", target_os = "none"))]
+#[doc(hidden)]
+pub mod cortex_m;
+pub mod demo;
+mod error;
+mod firmware;
+#[cfg(not(target_os = "none"))]
+#[doc(hidden)]
+pub mod host;
+mod images;
+mod partition;
+
+pub use board::{Board, Usage};
+pub use error::Error;
+pub use firmware::budget;
+pub use images::{FASHION, Image, Images, Sight, formula_level};
+pub use partition::model_in;

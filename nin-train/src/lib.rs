@@ -1,22 +1,39 @@
 //! Trains Network in Network image classifiers for small machines.
 //!
+//! The binary `nin-train` is a thin layer over this library: `commands/` parses flags and prints, everything else
+//! works here. A network is one line of text (see [`nin_core::spec`]), read by [`architecture`].
+//!
 //! The story of a training run, in order: [`dataset`] loads images as bytes; [`batch`] makes of them what the network
 //! reads; [`engine`] takes a batch through the network and back, in parallel, on [`parameters`] that are one flat
 //! slice; [`loss`], [`optim`] and [`schedule`] say how they change; [`train`] is the loop; [`checkpoint`] keeps a run
 //! so that it can go on where it stopped. [`random`] is where all chance comes from.
+//!
+//! What becomes of it: [`trained`] is a network that has learnt, from whatever file; [`quantize`] makes 8-bit integers
+//! of it; [`export`] writes the model file that a device runs, [`streaming`] runs that file here as the device does,
+//! and [`safetensors`] exchanges networks with PyTorch. [`report`] prints what a network takes and how well it does,
+//! [`pictures`] shows images.
 
+pub mod architecture;
 pub mod batch;
 pub mod checkpoint;
 pub mod dataset;
 pub mod engine;
+pub mod export;
+pub mod files;
 mod kernel;
 mod layers;
 pub mod loss;
 pub mod optim;
 pub mod parameters;
+pub mod pictures;
+pub mod quantize;
 pub mod random;
+pub mod report;
+pub mod safetensors;
 pub mod schedule;
+pub mod streaming;
 pub mod train;
+pub mod trained;
 
 pub use engine::{Draw, Engine, Outcome, Source};
 pub use train::{Recipe, Trainer};

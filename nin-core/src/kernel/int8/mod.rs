@@ -1,0 +1,117 @@
+//! 8-bit layers. `docs/int8.md` in the repository has the arithmetic and the packings.
+//!
+//! The exporter sees to it that no sum overflows. A file may say anything, though: sums wrap around, so that whatever
+//! it holds is computed without a panic, in every build alike.
+
+#[cfg(nin_dsp)]
+mod dsp;
+mod plain;
+#[cfg(not(target_os = "none"))]
+mod wide;
+
+use super::Patch;
+use crate::format::private::LayerWeights;
+
+/// Whether this build computes with weights packed so.
+pub(crate) const fn runs(lanes: usize) -> bool {
+    let host = cfg!(not(target_os = "none"));
+    lanes == 1 || (lanes == 2 && (host || cfg!(nin_dsp))) || (lanes == 16 && host)
+}
+
+/// One layer for a tile of at most [`TILE`](crate::plan::TILE) pixels; `out` takes pixels × outputs values.
+pub(crate) fn layer(
+    patch: &Patch<'_, u8>,
+    pixels: usize,
+    weights: &LayerWeights<'_>,
+    work: &mut [u32],
+    out: &mut [u8],
+) {
+    match weights.lanes {
+        #[cfg(nin_dsp)]
+        2 => dsp::layer(patch, pixels, weights, work, out),
+        #[cfg(not(target_os = "none"))]
+        2 | 16 => wide::layer(patch, pixels, weights, work, out),
+        _ => {
+            let _ = work;
+            plain::layer(patch, pixels, weights, out);
+        }
+    }
+}
+
+/// What one output has beside its weights.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Output {
+    pub bias: i32,
+    pub multiplier: i32,
+    pub shift: u32,
+}
+
+impl Output {
+    /// Reads what output `index` of a layer has.
+    pub fn of(weights: &LayerWeights<'_>, index: usize) -> Output {
+        let words: &[i32] = bytemuck::cast_slice(weights.bytes);
+        if weights.lanes == 2 {
+            let stream = weights.fan_in.div_ceil(2) + 8;
+            let stream = &words[index / 2 * stream..][..stream];
+            let end = stream.len() - 6 + index % 2 * 3;
+            Output { bias: stream[index % 2] / 2, multiplier: stream[end], shift: stream[end + 2] as u32 }
+        } else {
+            let outputs = weights.outputs.next_multiple_of(weights.lanes);
+            let (multiplier, shift) = (words[outputs + index], words[2 * outputs + index] as u32);
+            Output { bias: words[index], multiplier, shift }
+        }
+    }
+
+    /// A sum as an activation: multiply, round, shift, round, clamp.
+    #[inline(always)]
+    pub fn requantise(&self, sum: i32) -> u8 {
+        let high = ((i64::from(sum) * i64::from(self.multiplier) + (1 << 30)) >> 31) as i32;
+        // A file may say anything; a shift outside of 1…31 is not worth a branch of its own.
+        let shift = self.shift & 31;
+        let rounded = high.wrapping_add((1 << shift) >> 1) >> shift;
+        rounded.clamp(0, 255) as u8
+    }
+}
+
+/// The weight of `input` for `output`.
+pub(crate) fn weight(weights: &LayerWeights<'_>, output: usize, input: usize) -> i8 {
+    let LayerWeights { bytes, fan_in, outputs, lanes } = *weights;
+    let at = match lanes {
+        2 => {
+            let fan_in = fan_in.next_multiple_of(2);
+            let (pair, half) = place_of_two(input, fan_in);
+            output / 2 * (2 * fan_in + 32) + 8 + 4 * pair + 2 * half + output % 2
+        }
+        16 => {
+            let fan_in = fan_in.next_multiple_of(4);
+            12 * outputs.next_multiple_of(16) + output / 16 * 16 * fan_in + input / 4 * 64 + output % 16 * 4 + input % 4
+        }
+        _ => 12 * outputs + output * fan_in + input,
+    };
+    bytes[at] as i8
+}
+
+/// In the packing by two: the pair of inputs that `input` is in, and its place there.
+const fn place_of_two(input: usize, fan_in: usize) -> (usize, usize) {
+    let (four, rest) = (input / 4 * 4, input % 4);
+    if fan_in - four >= 4 { (four / 2 + rest % 2, rest / 2) } else { (four / 2, rest) }
+}
+
+/// The average of `count` values, rounded as TensorFlow Lite rounds signed ones: halves away from 128.
+pub(crate) fn average(sum: i32, count: usize) -> u8 {
+    let count = count as i32;
+    let signed = sum - 128 * count;
+    let half = if signed > 0 { count / 2 } else { -(count / 2) };
+    ((signed + half) / count + 128).clamp(0, 255) as u8
+}
+
+/// Raises each of `most` to the value beside it, where that is larger.
+#[cfg(not(nin_dsp))]
+pub(crate) fn raise(most: &mut [u8], values: &[u8]) {
+    for (most, &value) in most.iter_mut().zip(values) {
+        *most = value.max(*most);
+    }
+}
+
+#[cfg(nin_dsp)]
+pub(crate) use dsp::raise;

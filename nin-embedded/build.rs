@@ -1,0 +1,45 @@
+//! Gives the firmware its board: the memory map to the linker, name and clock to the source.
+//!
+//! A board is one file, `boards/NAME.x`: the linker's memory map, with `key: value` lines in the comment above it.
+//! `NIN_BOARD` chooses one. On a host there is nothing to do.
+
+use std::path::PathBuf;
+use std::{env, fs};
+
+fn main() -> Result<(), String> {
+    println!("cargo:rerun-if-env-changed=NIN_BOARD");
+    println!("cargo:rerun-if-changed=boards");
+    println!("cargo:rerun-if-changed=firmware.x");
+    let variable = |name: &str| env::var(name).map_err(|error| format!("{name}: {error}"));
+    if variable("CARGO_CFG_TARGET_OS")? != "none" || variable("CARGO_CFG_TARGET_ARCH")? != "arm" {
+        return Ok(());
+    }
+
+    let board = env::var("NIN_BOARD").unwrap_or_else(|_| "mps2-an386".into());
+    let path = PathBuf::from("boards").join(format!("{board}.x"));
+    let map = fs::read_to_string(&path).map_err(|_| format!("NIN_BOARD={board}: there is no {}", path.display()))?;
+    let value = |key: &str| {
+        let key = format!(" * {key}: ");
+        map.lines().find_map(|line| line.strip_prefix(&key)).map(str::trim)
+    };
+
+    // A library built alone for a smaller core than the board's is a check of the library: no binary is linked.
+    println!("cargo:rustc-env=NIN_BOARD={board}");
+    println!("cargo:rustc-env=NIN_SYSTICK={}", value("systick").unwrap_or("0"));
+
+    let out = PathBuf::from(variable("OUT_DIR")?);
+    let write = |name: &str, text: &str| fs::write(out.join(name), text).map_err(|error| format!("{name}: {error}"));
+    write("memory.x", &map)?;
+    write("firmware.x", include_str!("firmware.x"))?;
+    // A board without a model partition has an empty one.
+    let partition = match map.contains("MODELS") {
+        true => "_models_start = ORIGIN(MODELS); _models_end = ORIGIN(MODELS) + LENGTH(MODELS);",
+        false => "_models_start = 0; _models_end = 0;",
+    };
+    write("models.x", partition)?;
+    println!("cargo:rustc-link-search={}", out.display());
+    for script in ["link.x", "models.x", "firmware.x"] {
+        println!("cargo:rustc-link-arg-bins=-T{script}");
+    }
+    Ok(())
+}

@@ -1,0 +1,111 @@
+//! The demonstration: ten images through a network, and what that took.
+
+use core::convert::Infallible;
+use core::fmt;
+
+use nin_core::{Model, Network, argmax, softmax, top_k};
+
+use crate::{Board, Error, FASHION, Sight, say};
+
+/// Shows `network` the ten images and says what it takes them for, how long each took, and how much memory it all
+/// needed. The board's words choose more: `bits` prints the logits as the bits of floats, for comparing them with
+/// another machine's.
+///
+/// # Errors
+///
+/// If the network does not tell ten classes apart, or if static memory and stack came to more than `ram_budget`.
+pub fn fashion<F: Sight>(board: &impl Board, mut network: Network<'_, F>, ram_budget: usize) -> Result<(), Error> {
+    const CLASSES: usize = 10;
+    let model = network.model();
+    let plan = model.plan();
+    let planned = size_of::<u32>() * plan.state_words(model.weight_type());
+    if plan.classes() != CLASSES {
+        return Err(Error::Classes { expected: CLASSES, found: plan.classes() });
+    }
+    say!(board, "{} with {} weights on {}", plan.spec(), model.weight_type().name(), board.name());
+
+    let (mut right, mut longest) = (0, 0);
+    for (index, (image, label)) in FASHION.iter().enumerate() {
+        let start = board.clock();
+        let Ok(logits) = network.infer(|y, row| {
+            let bytes = image.row(y);
+            F::see(model, row, |x, _| f32::from(bytes[x]));
+            Ok::<(), Infallible>(())
+        });
+        let took = board.clock() - start;
+        longest = longest.max(took);
+        right += usize::from(argmax(logits) == Some(label));
+
+        let mut probabilities = [0.0; CLASSES];
+        probabilities.copy_from_slice(logits);
+        softmax(&mut probabilities);
+        let top = top_k::<3>(&probabilities);
+        let show = |class, probability| Guess { name: Name(model, class), probability };
+        say!(board, "image {index}: {}, {took} {}", Name(model, label), board.unit());
+        for &(class, probability) in &top {
+            say!(board, "    {}", show(class, probability));
+        }
+        if board.asked("bits") {
+            say!(board, "    logits {}", Bits(logits));
+        }
+    }
+    say!(board, "{right} of {} images right", FASHION.len());
+    let hundredths = longest * 100 / plan.macs();
+    say!(board, "at most {longest} {}, {}.{:02} per MAC", board.unit(), hundredths / 100, hundredths % 100);
+    memory(board, planned, ram_budget)
+}
+
+/// Says how much memory the firmware has used, and checks it.
+///
+/// # Errors
+///
+/// If that was more than `ram_budget`.
+pub fn memory(board: &impl Board, planned: usize, ram_budget: usize) -> Result<(), Error> {
+    say!(board, "state planned: {planned} bytes");
+    let Some(usage) = board.usage() else { return Ok(()) };
+    say!(board, "static RAM (.data + .bss): {} bytes", usage.statics);
+    say!(board, "stack at most: {} of {} bytes", usage.stack, usage.stack_limit);
+    say!(board, "flash: {} bytes", usage.flash);
+    let used = usage.statics + usage.stack;
+    if used > ram_budget {
+        return Err(Error::Memory { used, budget: ram_budget });
+    }
+    Ok(())
+}
+
+/// The name of a class, or its number if the model has no names.
+struct Name<'a>(&'a Model<'a>, usize);
+
+impl fmt::Display for Name<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.class_name(self.1) {
+            Some(name) => f.write_str(name),
+            None => write!(f, "class {}", self.1),
+        }
+    }
+}
+
+/// A class and its probability. In tenths of a percent: formatting a float would take more flash than the engine.
+struct Guess<'a> {
+    name: Name<'a>,
+    probability: f32,
+}
+
+impl fmt::Display for Guess<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let tenths = (self.probability * 1000.0 + 0.5) as u32;
+        write!(f, "{:3}.{} % {}", tenths / 10, tenths % 10, self.name)
+    }
+}
+
+/// Floats as the hexadecimal digits of their bits.
+pub struct Bits<'a>(pub &'a [f32]);
+
+impl fmt::Display for Bits<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().enumerate().try_for_each(|(index, value)| {
+            let gap = if index == 0 { "" } else { " " };
+            write!(f, "{gap}{:08x}", value.to_bits())
+        })
+    }
+}

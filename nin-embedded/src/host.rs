@@ -1,0 +1,75 @@
+//! A computer in place of a board.
+
+use crate::{Board, Error, Usage};
+use core::fmt;
+use std::process::ExitCode;
+use std::string::String;
+use std::time::Instant;
+use std::vec::Vec;
+use std::{env, eprintln, fs, println, vec};
+
+/// The computer.
+pub struct Host {
+    started: Instant,
+    arguments: String,
+    models: &'static [u8],
+}
+
+/// Runs a firmware.
+pub fn start(run: impl FnOnce(&Host) -> Result<(), Error>) -> ExitCode {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let models = match arguments.iter().find_map(|word| word.strip_prefix("models=")).map(aligned_file) {
+        None => &[][..],
+        Some(Ok(bytes)) => bytes,
+        Some(Err(error)) => {
+            eprintln!("error: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let host = Host { started: Instant::now(), arguments: arguments.join(" "), models };
+    match run(&host) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// A file that stands for the model partition, aligned as flash is.
+fn aligned_file(path: &str) -> Result<&'static [u8], String> {
+    let bytes = fs::read(path).map_err(|error| std::format!("{path}: {error}"))?;
+    let mut words = vec![0u128; bytes.len().div_ceil(size_of::<u128>())];
+    bytemuck::cast_slice_mut(&mut words)[..bytes.len()].copy_from_slice(&bytes);
+    Ok(&bytemuck::cast_slice(Vec::leak(words))[..bytes.len()])
+}
+
+impl Board for Host {
+    fn name(&self) -> &'static str {
+        "host"
+    }
+
+    fn line(&self, text: fmt::Arguments<'_>) {
+        println!("{text}");
+    }
+
+    fn clock(&self) -> u64 {
+        self.started.elapsed().as_nanos() as u64
+    }
+
+    fn unit(&self) -> &'static str {
+        "ns"
+    }
+
+    fn arguments(&self) -> &str {
+        &self.arguments
+    }
+
+    fn models(&self) -> &'static [u8] {
+        self.models
+    }
+
+    fn usage(&self) -> Option<Usage> {
+        None
+    }
+}

@@ -1,0 +1,48 @@
+//! Where the commands print.
+
+use std::fmt;
+use std::io::{self, Write};
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+/// Standard output for results, standard error for progress and notes.
+#[derive(Clone, Copy, Debug)]
+pub struct Console {
+    /// Only results, no explanations and no progress.
+    pub quiet: bool,
+}
+
+impl Console {
+    /// What the command was asked for.
+    pub fn result(&self, text: fmt::Arguments<'_>) {
+        // Nobody listens any more (`nin-train plan | head`): that is no reason to stop training.
+        let _ = writeln!(io::stdout().lock(), "{text}");
+    }
+
+    /// What helps a person at the screen.
+    pub fn say(&self, text: fmt::Arguments<'_>) {
+        if !self.quiet {
+            self.result(text);
+        }
+    }
+
+    /// What a person should know, although nothing failed.
+    pub fn warn(&self, text: fmt::Arguments<'_>) {
+        let _ = writeln!(io::stderr().lock(), "note: {text}");
+    }
+
+    /// A progress bar on standard error; it shows nothing if that is a file or the user wants quiet.
+    pub fn bar(&self, length: u64, template: &str) -> ProgressBar {
+        if self.quiet {
+            return ProgressBar::hidden();
+        }
+        // Ten times a second; not drawn at all unless standard error is a terminal.
+        let bar = ProgressBar::with_draw_target(Some(length), ProgressDrawTarget::stderr_with_hz(10));
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style.progress_chars("━╸─"));
+        }
+        bar.enable_steady_tick(Duration::from_millis(500));
+        bar
+    }
+}

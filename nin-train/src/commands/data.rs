@@ -1,0 +1,92 @@
+//! `nin-train data`: which images there are.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use nin_core::Shape;
+use nin_train::report::{Align, Table, bytes, grouped};
+use nin_train::{dataset, files, pictures};
+
+use super::images::ImageArgs;
+use super::{Console, Outcome};
+
+/// Flags of `data`.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  nin-train data                             find (or fetch) Fashion-MNIST, count it, show some
+  nin-train data --data photos               one's own images: photos/CLASS/*.png or .jpg
+  nin-train data --sheet sheet.png           ten images of each class as one PNG
+  nin-train data subset --out subset.bin.gz  make the bundled subset again
+
+Fashion-MNIST is looked for in --data, data/fashion-mnist, the user's cache folder and
+/usr/share/datasets/fashion-mnist; then fetched; then the bundled subset takes its place.")]
+pub struct DataArgs {
+    #[command(flatten)]
+    images: ImageArgs,
+
+    /// Shape that one's own images are brought to
+    #[arg(long, value_name = "CxHxW", default_value = "3x32x32", value_parser = shape)]
+    shape: Shape,
+
+    /// Write ten images of each class as one PNG
+    #[arg(long, value_name = "FILE")]
+    sheet: Option<PathBuf>,
+
+    #[command(subcommand)]
+    command: Option<DataCommand>,
+}
+
+#[derive(Subcommand, Debug)]
+enum DataCommand {
+    /// Make the subset that is part of this program again, from the whole Fashion-MNIST
+    Subset {
+        /// The file to write
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
+}
+
+/// Channels × rows × columns, like the beginning of an architecture line.
+fn shape(text: &str) -> Result<Shape, String> {
+    let numbers: Option<Vec<u16>> = text.split('x').map(|number| number.parse().ok().filter(|&n| n > 0)).collect();
+    match numbers.as_deref() {
+        Some(&[channels, rows, columns]) => Ok(Shape { channels, rows, columns }),
+        _ => Err("expected channels x rows x columns, like 3x32x32".to_owned()),
+    }
+}
+
+/// Prints where images were found, counts them and shows some; or makes the subset.
+pub fn run(args: &DataArgs, console: &Console) -> Outcome {
+    let splits = args.images.load(args.shape, console)?;
+    if let Some(DataCommand::Subset { out }) = &args.command {
+        if splits.is_subset {
+            return Err("the whole Fashion-MNIST is needed to make its subset, and it was not found".into());
+        }
+        let subset = dataset::make_subset(&splits)?;
+        files::write(out, &subset)?;
+        console.result(format_args!("{}: {}", out.display(), bytes(subset.len() as u64)));
+        return Ok(());
+    }
+    let mut table =
+        Table::new([("", Align::Right), ("class", Align::Left), ("training", Align::Right), ("test", Align::Right)]);
+    let (train, test) = (splits.train.class_counts(), splits.test.class_counts());
+    for (class, name) in splits.train.class_names().iter().enumerate() {
+        table.row([class.to_string(), name.clone(), grouped(train[class] as u64), grouped(test[class] as u64)]);
+    }
+    let sum = |counts: &[usize]| grouped(counts.iter().sum::<usize>() as u64);
+    table.rule().row([String::new(), format!("images of {}", splits.train.shape()), sum(&train), sum(&test)]);
+    console.result(format_args!("{table}"));
+    if let Some(path) = &args.sheet {
+        let sheet = pictures::sheet(&splits.train, &pictures::of_each_class(&splits.train, 10), 10)?;
+        files::write(path, &sheet)?;
+        console.result(format_args!("{}: ten training images of each class", path.display()));
+    } else {
+        let shown = pictures::of_each_class(&splits.test, 1);
+        let across = if splits.test.shape().columns <= 32 { 4 } else { 3 };
+        for row in shown.chunks(across) {
+            console.say(format_args!("\n{}", pictures::text(&splits.test, row)));
+        }
+    }
+    Ok(())
+}

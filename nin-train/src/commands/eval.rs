@@ -1,0 +1,82 @@
+//! `nin-train eval`: how well a network does.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use clap::Args;
+use nin_train::report::percent;
+use nin_train::streaming::evaluate;
+use serde_json::json;
+
+use super::images::{self, ImageArgs};
+use super::{Console, Outcome, networks};
+
+/// Flags of `eval`.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  nin-train eval runs/fashion/model.nin
+  nin-train eval runs/fashion/checkpoint --training
+  nin-train eval fashion-f16.nin --json
+
+The images run through the engine that runs on the board, with the same numbers.")]
+pub struct EvalArgs {
+    /// A model file, checkpoint or safetensors file
+    #[arg(value_name = "MODEL")]
+    network: PathBuf,
+
+    #[command(flatten)]
+    images: ImageArgs,
+
+    /// Use the training images rather than the test images
+    #[arg(long)]
+    training: bool,
+
+    /// Threads [default: one for each processor]
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
+
+    /// Print the result as one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// Prints accuracy and confusion matrix.
+pub fn run(args: &EvalArgs, console: &Console) -> Outcome {
+    let console = &Console { quiet: console.quiet || args.json };
+    let bytes = networks::load(&args.network)?.fast_model()?;
+    let model = bytes.model()?;
+    let input = model.plan().spec().input();
+    let splits = args.images.load(input, console)?;
+    images::check(input, model.plan().classes(), &splits)?;
+    let dataset = if args.training { &splits.train } else { &splits.test };
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(args.threads.unwrap_or(0)).build()?;
+
+    let bar = console.bar(dataset.len() as u64, "{bar:40} {pos}/{len} images {per_sec} {eta}");
+    let start = Instant::now();
+    let evaluation = pool.install(|| evaluate(&model, dataset, |images| bar.inc(images as u64)));
+    let rate = dataset.len() as f64 / start.elapsed().as_secs_f64();
+    bar.finish_and_clear();
+    let evaluation = evaluation?;
+    let confusion = &evaluation.confusion;
+    if args.json {
+        let line = json!({
+            "images": confusion.total(),
+            "correct": confusion.correct(),
+            "accuracy": confusion.accuracy(),
+            "loss": evaluation.loss,
+        });
+        console.result(format_args!("{line}"));
+        return Ok(());
+    }
+    console.say(format_args!("\n{confusion}\n"));
+    console.result(format_args!(
+        "accuracy {}: {} of {} images, loss {:.4}",
+        percent(confusion.correct(), confusion.total()),
+        confusion.correct(),
+        confusion.total(),
+        evaluation.loss
+    ));
+    console.say(format_args!("{rate:.0} images/s"));
+    Ok(())
+}

@@ -1,0 +1,131 @@
+//! `nin-train export`: a trained network for boards and for PyTorch.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+use nin_core::WeightType;
+use nin_train::export::{Lanes, RustSource, rust_source};
+use nin_train::files;
+use nin_train::report::bytes;
+
+use super::{Console, Outcome, networks};
+
+/// Flags of `export`.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  nin-train export runs/fashion/checkpoint --out fashion.nin            for a board, f32 weights
+  nin-train export runs/fashion/checkpoint --out fashion.nin --type f16 half the flash
+  nin-train export runs/fashion/checkpoint --rust src/fashion.rs        model file and Rust source beside it
+  nin-train export runs/fashion/checkpoint --safetensors fashion.safetensors
+
+A model file can be compiled into a firmware (--rust) or written to its flash and replaced later.
+docs/model-file.md describes it byte by byte.")]
+pub struct ExportArgs {
+    /// A checkpoint, model file or safetensors file
+    #[arg(value_name = "NETWORK")]
+    network: PathBuf,
+
+    /// The model file to write [default with --rust: beside that, with the ending .nin]
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+
+    /// How to store weights
+    #[arg(long = "type", value_name = "TYPE", default_value = "f32")]
+    weight_type: Type,
+
+    /// Outputs side by side: 4 for Cortex-M, 16 for a host, 1 for the smallest file; results are the same
+    #[arg(long, value_name = "L", default_value_t = Lanes::Four)]
+    lanes: Lanes,
+
+    /// Write Rust source that compiles the model into a firmware
+    #[arg(long, value_name = "FILE")]
+    rust: Option<PathBuf>,
+
+    /// Bytes of RAM the network may take, which the Rust source asserts [default: what it takes, in whole KiB]
+    #[arg(long, value_name = "BYTES", requires = "rust")]
+    ram_budget: Option<usize>,
+
+    /// Write a safetensors file with PyTorch's shapes and the book's names
+    #[arg(long, value_name = "FILE")]
+    safetensors: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Type {
+    /// 32-bit floats
+    F32,
+    /// 16-bit floats, widened exactly when used
+    F16,
+}
+
+impl From<Type> for WeightType {
+    fn from(weight_type: Type) -> Self {
+        match weight_type {
+            Type::F32 => Self::F32,
+            Type::F16 => Self::F16,
+        }
+    }
+}
+
+/// Writes what was asked for, and says how large it is.
+pub fn run(args: &ExportArgs, console: &Console) -> Outcome {
+    let out = match (&args.out, &args.rust) {
+        (Some(out), _) => Some(out.clone()),
+        (None, Some(rust)) => Some(rust.with_extension("nin")),
+        (None, None) => None,
+    };
+    if out.is_none() && args.safetensors.is_none() {
+        return Err("nothing to write: say --out FILE, --rust FILE or --safetensors FILE".into());
+    }
+    let trained = networks::load(&args.network)?.trained()?;
+    let weight_type = WeightType::from(args.weight_type);
+    if let Some(out) = &out {
+        let source = args.rust.as_deref().map(|rust| beside(out, rust).map(|name| (rust, name))).transpose()?;
+        let model = trained.to_model(weight_type, args.lanes)?;
+        files::write(out, &model)?;
+        let length = bytes(model.len() as u64);
+        console.result(format_args!("{}: {} weights, {length} of flash", out.display(), weight_type.name()));
+        if let Some((rust, name)) = source {
+            let plan = trained.plan();
+            let state = 4 * plan.state_words(weight_type);
+            let text = rust_source(&RustSource {
+                plan: &plan,
+                weight_type,
+                class_names: &trained.class_names,
+                model_file: &name,
+                ram_budget: args.ram_budget.unwrap_or_else(|| state.next_multiple_of(1024)),
+                command: &command(),
+            });
+            files::write(rust, text.as_bytes())?;
+            let ram = bytes(state as u64);
+            console.result(format_args!("{}: Rust source, {ram} of RAM", rust.display()));
+        }
+    }
+    if let Some(path) = &args.safetensors {
+        let file = trained.to_safetensors()?;
+        files::write(path, &file)?;
+        console.result(format_args!("{}: {}", path.display(), bytes(file.len() as u64)));
+    }
+    Ok(())
+}
+
+/// The model file's name, if it stands in the folder of the Rust file.
+fn beside(model: &Path, rust: &Path) -> Outcome<String> {
+    let folder = |path: &Path| path.parent().map(Path::to_owned).unwrap_or_default();
+    if folder(model) != folder(rust) {
+        let (model, rust) = (model.display(), rust.display());
+        return Err(format!("{rust} includes the model file, so {model} must stand in the same folder").into());
+    }
+    let name = model.file_name().and_then(|name| name.to_str());
+    Ok(name.ok_or("the model file's name must be UTF-8 to be included in Rust source")?.to_owned())
+}
+
+/// This command, to be written down: without the folder of the program.
+fn command() -> String {
+    let words = std::env::args().skip(1).map(|word| match word.contains(char::is_whitespace) {
+        true => format!("{word:?}"),
+        false => word,
+    });
+    std::iter::once("nin-train".to_owned()).chain(words).collect::<Vec<_>>().join(" ")
+}

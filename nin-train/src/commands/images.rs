@@ -1,0 +1,110 @@
+//! Flags that say which images, and finding those images.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use indicatif::ProgressBar;
+use nin_core::Shape;
+use nin_train::dataset::{self, DatasetKind, FolderOptions, LoadOptions, Splits};
+
+use super::{Console, Outcome};
+
+/// Which images.
+#[derive(Args, Clone, Debug)]
+pub struct ImageArgs {
+    /// Which data set: fashion-mnist, mnist, cifar10, or folder (one's own images, one sub-folder a class)
+    #[arg(long, value_name = "NAME")]
+    dataset: Option<DatasetKind>,
+
+    /// Folder of the data set; without it the usual places are searched [implies --dataset folder if it has no data set]
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+
+    /// Never use the network
+    #[arg(long)]
+    offline: bool,
+
+    /// Part of each class of one's own images that is kept for the test
+    #[arg(long, value_name = "PART", default_value_t = 0.2)]
+    test_fraction: f64,
+}
+
+impl ImageArgs {
+    /// Which data set is meant: the one named, or what the folder looks like, or Fashion-MNIST.
+    pub fn kind(&self) -> DatasetKind {
+        match (self.dataset, &self.data) {
+            (Some(kind), _) => kind,
+            (None, None) => DatasetKind::FashionMnist,
+            (None, Some(folder)) => {
+                let has = |name: &str| ["", ".gz"].iter().any(|end| folder.join(format!("{name}{end}")).exists());
+                if has("train-images-idx3-ubyte") || has("t10k-images-idx3-ubyte") {
+                    DatasetKind::FashionMnist
+                } else if has("data_batch_1.bin") || folder.join("cifar-10-batches-bin").exists() {
+                    DatasetKind::Cifar10
+                } else {
+                    DatasetKind::Folder
+                }
+            }
+        }
+    }
+
+    /// The flags that find the same images again, each after a space.
+    pub fn flags(&self) -> String {
+        let mut flags = self.dataset.map_or_else(String::new, |kind| format!(" --dataset {kind}"));
+        if let Some(folder) = &self.data {
+            flags += &format!(" --data {}", folder.display());
+        }
+        flags
+    }
+
+    /// Loads the images; those of a folder in `shape`. Prints where they came from.
+    pub fn load(&self, shape: Shape, console: &Console) -> Outcome<Splits> {
+        let options = LoadOptions {
+            kind: self.kind(),
+            data: self.data.clone(),
+            offline: self.offline,
+            folder: FolderOptions { shape, test_fraction: self.test_fraction, ..FolderOptions::default() },
+        };
+        let mut bar: Option<(String, ProgressBar)> = None;
+        let splits = dataset::load(&options, &mut |progress| {
+            if bar.as_ref().is_none_or(|(file, _)| file != progress.file) {
+                let fresh = console.bar(progress.total.unwrap_or(0), "{msg} {bar:30} {bytes}/{total_bytes} {eta}");
+                fresh.set_message(progress.file.to_owned());
+                bar = Some((progress.file.to_owned(), fresh));
+            }
+            if let Some((_, bar)) = &bar {
+                bar.set_position(progress.bytes);
+            }
+        });
+        if let Some((_, bar)) = &bar {
+            bar.finish_and_clear();
+        }
+        let splits = splits?;
+        if let Some(notice) = &splits.notice {
+            console.warn(format_args!("{notice}"));
+        }
+        console.say(format_args!("{}", splits.source));
+        Ok(splits)
+    }
+}
+
+/// An error unless the network can see these images and tells as many classes apart as they have.
+pub fn check(input: Shape, classes: usize, splits: &Splits) -> Outcome {
+    let (shape, found) = (splits.train.shape(), splits.train.class_names().len());
+    if shape.channels != input.channels {
+        let (channels, wanted) = (shape.channels, input.channels);
+        let line = format!("{}x{}x{}", channels, input.rows, input.columns);
+        return Err(format!(
+            "the images have {channels} channel(s), but the network sees {wanted}; use a line that begins with {line}"
+        )
+        .into());
+    }
+    if found > classes {
+        return Err(format!(
+            "the data set has {found} classes, but the network tells {classes} apart; let the last number of its last \
+             block be {found}"
+        )
+        .into());
+    }
+    Ok(())
+}

@@ -1,0 +1,91 @@
+//! `nin-train import`: a network trained in PyTorch.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use nin_core::WeightType;
+use nin_train::architecture::Architecture;
+use nin_train::batch::Preprocessing;
+use nin_train::dataset::DatasetKind;
+use nin_train::export::Lanes;
+use nin_train::files::{self, FileError};
+use nin_train::report::bytes;
+use nin_train::trained::Trained;
+
+use super::{Console, Outcome};
+
+/// Flags of `import`.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  nin-train import nin.safetensors --line d2l --dataset fashion-mnist
+  nin-train import mine.safetensors --line \"1x28x28 nin5+2:32,32 max3/2 nin3+1:32,10 gap\" --mean 0.286 --std 0.353
+
+In PyTorch: safetensors.torch.save_file(model.state_dict(), 'nin.safetensors').
+Tensors may have the names of the book's model (net.0.0.weight, net.0.0.bias, net.0.2.weight, ...) or any others that
+stand in layer order; their shapes must be those of the line.")]
+pub struct ImportArgs {
+    /// The safetensors file
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+
+    /// Its architecture [default: what the file says, if nin-train wrote it]
+    #[arg(long, alias = "preset", value_name = "LINE|PRESET")]
+    line: Option<String>,
+
+    /// The model file to write [default: the file's name with the ending .nin]
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+
+    /// What transforms.Normalize subtracted in training, one number for each channel (images from 0 to 1)
+    #[arg(long, value_name = "A,B,C", value_delimiter = ',', requires = "std")]
+    mean: Vec<f32>,
+
+    /// What transforms.Normalize divided by
+    #[arg(long, value_name = "A,B,C", value_delimiter = ',', requires = "mean")]
+    std: Vec<f32>,
+
+    /// Name the classes as this data set does
+    #[arg(long, value_name = "NAME")]
+    dataset: Option<DatasetKind>,
+
+    /// Name the classes
+    #[arg(long, value_name = "A,B,...", value_delimiter = ',', conflicts_with = "dataset")]
+    classes: Vec<String>,
+}
+
+/// Reads the tensors and writes a model file.
+pub fn run(args: &ImportArgs, console: &Console) -> Outcome {
+    let architecture = args.line.as_deref().map(Architecture::parse).transpose()?;
+    let file = files::read(&args.file)?;
+    let mut trained = Trained::from_safetensors(&file, architecture.as_ref()).map_err(FileError::at(&args.file))?;
+    if !args.mean.is_empty() {
+        trained.preprocessing = normalized(&args.mean, &args.std, usize::from(trained.spec.input().channels))?;
+    }
+    if let Some(kind) = args.dataset {
+        trained.class_names = kind.class_names().iter().map(ToString::to_string).collect();
+    } else if !args.classes.is_empty() {
+        trained.class_names.clone_from(&args.classes);
+    }
+    let out = args.out.clone().unwrap_or_else(|| args.file.with_extension("nin"));
+    let model = trained.to_model(WeightType::F32, Lanes::default())?;
+    files::write(&out, &model)?;
+    console.result(format_args!("{}: {}", out.display(), bytes(model.len() as u64)));
+    console.say(format_args!("{}", trained.spec));
+    console.say(format_args!("\nNext:\n  nin-train eval {0}\n  nin-train export {0} --rust model.rs", out.display()));
+    Ok(())
+}
+
+/// `(byte / 255 - mean) / std` as `(byte - mean) * scale`.
+fn normalized(mean: &[f32], std: &[f32], channels: usize) -> Outcome<Preprocessing> {
+    if mean.len() != channels || std.len() != channels {
+        return Err(format!("--mean and --std need {channels} number(s) each, one for each channel").into());
+    }
+    if !std.iter().all(|&std| std > 0.0) {
+        return Err("the numbers of --std must be larger than 0".into());
+    }
+    Ok(Preprocessing {
+        mean: mean.iter().map(|mean| 255.0 * mean).collect(),
+        scale: std.iter().map(|std| 1.0 / (255.0 * std)).collect(),
+    })
+}

@@ -1,0 +1,54 @@
+//! Loading a network from any file that holds one.
+
+use std::path::{Path, PathBuf};
+
+use nin_core::{Model, WeightType};
+use nin_train::export::Lanes;
+use nin_train::files::{self, FileError};
+use nin_train::streaming::ModelBytes;
+use nin_train::trained::{FileKind, Trained};
+
+use super::Outcome;
+
+/// A file that holds a network.
+#[derive(Debug)]
+pub struct Loaded {
+    path: PathBuf,
+    bytes: Vec<u8>,
+}
+
+/// Reads a model file, checkpoint or safetensors file.
+pub fn load(path: &Path) -> Result<Loaded, FileError> {
+    Ok(Loaded { bytes: files::read(path)?, path: path.to_owned() })
+}
+
+impl Loaded {
+    /// The network.
+    pub fn trained(&self) -> Result<Trained, FileError> {
+        Trained::from_file(&self.bytes).map_err(FileError::at(&self.path))
+    }
+
+    /// The model file itself, or one made of the network with f32 weights; sound either way.
+    pub fn model(&self) -> Outcome<ModelBytes> {
+        match FileKind::of(&self.bytes) {
+            FileKind::Model => {
+                Model::read(&self.bytes).map_err(|error| FileError::at(&self.path)(error.to_string()))?;
+                Ok(ModelBytes::new(&self.bytes))
+            }
+            _ => self.widened(),
+        }
+    }
+
+    /// A model with the same logits, bit for bit, in the layout that this host runs fastest: a sum's order does not
+    /// depend on lanes, and f16 weights are widened exactly. An 8-bit model stays as it is.
+    pub fn fast_model(&self) -> Outcome<ModelBytes> {
+        match Model::read(&self.bytes) {
+            Ok(model) if model.weight_type() == WeightType::Int8 => Ok(ModelBytes::new(&self.bytes)),
+            _ => self.widened(),
+        }
+    }
+
+    fn widened(&self) -> Outcome<ModelBytes> {
+        Ok(ModelBytes::new(&self.trained()?.to_model(WeightType::F32, Lanes::Sixteen)?))
+    }
+}

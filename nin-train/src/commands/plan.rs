@@ -1,0 +1,73 @@
+//! `nin-train plan`: what a network takes.
+
+use clap::Args;
+use nin_train::architecture::{named, parse_words};
+use nin_train::report::{Candidate, Comparison, LayerTable};
+
+use super::{Console, Outcome};
+
+/// Flags of `plan`.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  nin-train plan fashion                        layer by layer
+  nin-train plan d2l lenet alexnet vgg-11       NiN against them, side by side
+  nin-train plan 1x28x28 nin5+2:16,16 max3/2 nin3+1:10,10 gap
+  nin-train plan d2l --batch 1                  memory for a single image
+
+The line: input as channels x rows x columns; then stages; then the head.
+  ninK/S+P:a,b,c   KxK convolution with stride S and padding P to a channels, then 1x1 to b, to c; ReLU after each
+  maxK/S, avgK/S   pooling          dropP      dropout with probability P, while training
+  gap              global average   fcA,B,C    fully connected layers
+A line ends in gap, in fc..., or in gap fc....")]
+pub struct PlanArgs {
+    /// Names or architecture lines; none lists the names
+    #[arg(value_name = "LINE|PRESET")]
+    networks: Vec<String>,
+
+    /// Images at a time, for the memory of training and prediction on a host
+    #[arg(long, default_value_t = 128, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    batch: u64,
+}
+
+/// Prints the layer table of one network, or several side by side.
+pub fn run(args: &PlanArgs, console: &Console) -> Outcome {
+    if args.networks.is_empty() {
+        let mut table = nin_train::report::Table::new([
+            ("name", nin_train::report::Align::Left),
+            ("what it is", nin_train::report::Align::Left),
+        ]);
+        named().for_each(|preset| {
+            table.row([preset.name.to_owned(), preset.about.to_owned()]);
+        });
+        console.result(format_args!("{table}\n"));
+        console.say(format_args!("Plan one with `nin-train plan NAME`, several with `nin-train plan NAME NAME`."));
+        return Ok(());
+    }
+    let architectures = parse_words(args.networks.iter().map(String::as_str))?;
+    if let [architecture] = architectures.as_slice() {
+        let plan = architecture.plan();
+        if let Some(about) = architecture.about {
+            console.say(format_args!("{}: {about}\n", architecture.name));
+        }
+        console.result(format_args!("{}", LayerTable { plan: &plan, batch: args.batch }));
+        return Ok(());
+    }
+    let mut customs = 0;
+    let candidates: Vec<_> = architectures
+        .into_iter()
+        .map(|architecture| {
+            customs += usize::from(architecture.about.is_none());
+            Candidate {
+                name: match architecture.about {
+                    Some(_) => architecture.name.clone(),
+                    None => format!("line {customs}"),
+                },
+                plan: architecture.plan(),
+                note: architecture.about.map(str::to_owned),
+            }
+        })
+        .collect();
+    console.result(format_args!("{}", Comparison { candidates: &candidates, batch: args.batch }));
+    Ok(())
+}

@@ -1,0 +1,334 @@
+//! The flags of `train`, and what they make.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use nin_core::{Plan, Spec};
+use nin_train::architecture::Architecture;
+use nin_train::batch::{Augment, Preprocessing};
+use nin_train::checkpoint::Checkpoint;
+use nin_train::dataset::Splits;
+use nin_train::optim::Optimizer;
+use nin_train::parameters::{Init, initial};
+use nin_train::schedule::Schedule;
+use nin_train::train::{Position, Recipe};
+use nin_train::trained::Trained;
+
+use super::super::images::ImageArgs;
+use super::{Outcome, Start, networks};
+
+/// The book's networks, which it trains by plain SGD at a constant rate.
+const BOOK: [&str; 4] = ["d2l", "lenet", "alexnet", "vgg-11"];
+/// Epochs when nobody says how many: about three minutes for `fashion` on two cores.
+const EPOCHS: u32 = 5;
+
+/// Flags of `train`.
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "\
+Examples:
+  nin-train train                                          the same as nin-train alone
+  nin-train train --epochs 20                              more accurate
+  nin-train train --preset d2l --lr 0.05 --epochs 10       the book's recipe, at 224x224; hours
+  nin-train train --line \"1x28x28 nin5+2:16,16 max3/2 nin3+1:16,10 gap\"
+  nin-train train --line \"3x32x32 nin5+2:32,32 max3/2 nin3+1:48,48 max3/2 nin3+1:32,2 gap\" --data photos
+  nin-train train --resume runs/fashion/checkpoint         go on after Ctrl-C
+  nin-train train --from fashion.nin --lr 0.005 --data x   go on with other images
+
+Ctrl-C stops after the current step and writes a checkpoint; a resumed run comes to the same bytes as one that was
+never stopped. The same seed gives the same network, whatever the number of threads.")]
+pub struct TrainArgs {
+    /// Architecture by name; `nin-train plan` lists the names [default: fashion]
+    #[arg(long, value_name = "NAME")]
+    preset: Option<String>,
+
+    /// Architecture as a line
+    #[arg(long, value_name = "LINE", conflicts_with = "preset")]
+    line: Option<String>,
+
+    /// Passes over the training images [default: 5]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    epochs: Option<u32>,
+
+    /// Images in a step [default: 128]
+    #[arg(long, value_name = "N")]
+    batch: Option<usize>,
+
+    /// Learning rate: the schedule's highest [default: 0.003 for adamw, 0.01 for sgd, 0.05 for the book's networks]
+    #[arg(long, value_name = "RATE")]
+    lr: Option<f32>,
+
+    /// How the learning rate runs [default: one-cycle; constant for the book's networks]
+    #[arg(long, value_name = "SHAPE")]
+    schedule: Option<Shape>,
+
+    /// Epochs over which the learning rate rises from 0 before its schedule begins
+    #[arg(long, value_name = "EPOCHS")]
+    warmup: Option<f32>,
+
+    /// How gradients change weights [default: adamw; sgd for the book's networks and with --momentum]
+    #[arg(long, value_name = "NAME")]
+    optimizer: Option<Method>,
+
+    /// SGD's momentum [default: 0.9 with Nesterov's correction; 0 for the book's networks]
+    #[arg(long, value_name = "SHARE")]
+    momentum: Option<f32>,
+
+    /// Weight decay [default: 0.01 for adamw, 0.0005 for sgd, 0 for the book's networks]
+    #[arg(long, value_name = "DECAY")]
+    weight_decay: Option<f32>,
+
+    /// How weights start [default: he; xavier-book for the book's networks]
+    #[arg(long, value_name = "NAME")]
+    init: Option<Weights>,
+
+    /// Label smoothing
+    #[arg(long, value_name = "SHARE")]
+    smoothing: Option<f32>,
+
+    /// Mirror every second image left to right
+    #[arg(long)]
+    flip: bool,
+
+    /// Shift images by up to this many pixels each way
+    #[arg(long, value_name = "PIXELS")]
+    crop: Option<u8>,
+
+    /// What the network sees of a byte [default: unit]
+    #[arg(long, value_name = "NAME")]
+    input: Option<Input>,
+
+    /// Where all chance comes from [default: 1]
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+
+    /// Threads; 0 is one for each processor
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub threads: usize,
+
+    /// Which images
+    #[command(flatten)]
+    pub images: ImageArgs,
+
+    /// Folder for checkpoint, model and metrics [default: runs/NAME, or NAME-2 and so on if that has a run]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+
+    /// Go on with a run: its checkpoint or folder. It keeps its recipe; only --epochs may change
+    #[arg(long, value_name = "CHECKPOINT")]
+    resume: Option<PathBuf>,
+
+    /// Start with the weights of a network: a model, checkpoint or safetensors file
+    #[arg(long, value_name = "NETWORK", conflicts_with_all = ["resume", "preset", "line", "init"])]
+    from: Option<PathBuf>,
+
+    /// Write metrics to this file, one JSON object a line [default: metrics.jsonl in the run's folder]
+    #[arg(long, value_name = "FILE")]
+    pub metrics: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Shape {
+    /// Always the same
+    Constant,
+    /// Down to 0 along half a cosine
+    Cosine,
+    /// Up for 30 % of the steps, then down to almost 0
+    OneCycle,
+    /// A tenth after each third of the epochs
+    Step,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Method {
+    /// Stochastic gradient descent
+    Sgd,
+    /// Adam with weight decay apart from the gradient
+    Adamw,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Weights {
+    /// Xavier-uniform weights, biases 0
+    Xavier,
+    /// Xavier-uniform weights, PyTorch's default biases
+    XavierBook,
+    /// He-uniform weights, biases 0
+    He,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Input {
+    /// 0 to 1; 8-bit models need this, for there a black pixel is 0
+    Unit,
+    /// Mean 0 and standard deviation 1 over the training images
+    Standard,
+}
+
+/// A run that begins.
+pub struct Fresh {
+    architecture: Architecture,
+    recipe: Recipe,
+    input: Input,
+    /// The network whose weights it begins with.
+    from: Option<Trained>,
+}
+
+impl TrainArgs {
+    /// Where the run begins; reads the checkpoint or network named.
+    pub(super) fn start(&self) -> Outcome<Start> {
+        if let Some(path) = &self.resume {
+            return self.resumed(path.clone());
+        }
+        let from = match &self.from {
+            Some(path) => Some(networks::load(path)?.trained()?),
+            None => None,
+        };
+        let architecture = match (&from, &self.line, &self.preset) {
+            (Some(from), ..) => Architecture::of(from.spec),
+            (_, Some(line), _) => Architecture::parse(line)?,
+            (_, _, preset) => Architecture::parse(preset.as_deref().unwrap_or("fashion"))?,
+        };
+        let book = BOOK.contains(&architecture.name.as_str());
+        let input = self.input.unwrap_or(Input::Unit);
+        Ok(Start::Fresh(Box::new(Fresh { recipe: self.recipe(book), architecture, input, from })))
+    }
+
+    fn resumed(&self, path: PathBuf) -> Outcome<Start> {
+        let kept = [
+            ("--preset", self.preset.is_some()),
+            ("--line", self.line.is_some()),
+            ("--batch", self.batch.is_some()),
+            ("--lr", self.lr.is_some()),
+            ("--schedule", self.schedule.is_some()),
+            ("--warmup", self.warmup.is_some()),
+            ("--optimizer", self.optimizer.is_some()),
+            ("--momentum", self.momentum.is_some()),
+            ("--weight-decay", self.weight_decay.is_some()),
+            ("--init", self.init.is_some()),
+            ("--smoothing", self.smoothing.is_some()),
+            ("--flip", self.flip),
+            ("--crop", self.crop.is_some()),
+            ("--input", self.input.is_some()),
+            ("--seed", self.seed.is_some()),
+        ];
+        if let Some((flag, _)) = kept.iter().find(|(_, given)| *given) {
+            return Err(format!("a resumed run keeps its recipe, so {flag} cannot change; only --epochs can").into());
+        }
+        let path = if path.is_dir() { path.join(super::folder::CHECKPOINT) } else { path };
+        let mut checkpoint = Checkpoint::load(&path)?;
+        checkpoint.recipe.epochs = self.epochs.unwrap_or(checkpoint.recipe.epochs);
+        Ok(Start::Resume(Box::new(checkpoint)))
+    }
+
+    fn recipe(&self, book: bool) -> Recipe {
+        let mut recipe = if book { Recipe::book(0.05) } else { Recipe::default() };
+        recipe.optimizer = self.optimizer(book);
+        recipe.epochs = self.epochs.unwrap_or(EPOCHS);
+        recipe.seed = self.seed.unwrap_or(recipe.seed);
+        recipe.batch = self.batch.unwrap_or(recipe.batch);
+        recipe.lr = self.lr.unwrap_or(match recipe.optimizer {
+            _ if book => 0.05,
+            Optimizer::AdamW { .. } => 0.003,
+            // Momentum multiplies steps; higher rates kill the ReLUs of a head like nin3+1:10,10,10 gap.
+            Optimizer::Sgd { .. } => 0.01,
+        });
+        recipe.warmup = self.warmup.unwrap_or(recipe.warmup);
+        recipe.smoothing = self.smoothing.unwrap_or(recipe.smoothing);
+        recipe.augment = Augment { flip: self.flip, crop: self.crop.unwrap_or(0) };
+        recipe.schedule = match self.schedule {
+            None => recipe.schedule,
+            Some(Shape::Constant) => Schedule::Constant,
+            Some(Shape::Cosine) => Schedule::Cosine,
+            Some(Shape::OneCycle) => Schedule::OneCycle { rise: 0.3 },
+            Some(Shape::Step) => Schedule::Step { epochs: recipe.epochs.div_ceil(3), factor: 0.1 },
+        };
+        recipe.init = match self.init {
+            None => recipe.init,
+            Some(Weights::Xavier) => Init::Xavier,
+            Some(Weights::XavierBook) => Init::XavierBook,
+            Some(Weights::He) => Init::He,
+        };
+        recipe
+    }
+
+    /// AdamW, but SGD for the book's networks and for who names its momentum.
+    fn optimizer(&self, book: bool) -> Optimizer {
+        let adam = match self.optimizer {
+            Some(method) => matches!(method, Method::Adamw),
+            None => !book && self.momentum.is_none(),
+        };
+        if adam {
+            let decay = self.weight_decay.unwrap_or(0.01);
+            return Optimizer::AdamW { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, decay };
+        }
+        let (momentum, decay) = if book { (0.0, 0.0) } else { (0.9, 5e-4) };
+        let momentum = self.momentum.unwrap_or(momentum);
+        Optimizer::Sgd { momentum, decay: self.weight_decay.unwrap_or(decay), nesterov: !book && momentum > 0.0 }
+    }
+
+    /// Where the run's files go.
+    pub fn folder(&self, plan: &Plan) -> PathBuf {
+        if let Some(out) = &self.out {
+            return out.clone();
+        }
+        if let Some(path) = &self.resume {
+            let parent = path.parent().map(PathBuf::from).unwrap_or_default();
+            return if path.is_dir() { path.clone() } else { parent };
+        }
+        let name = Architecture::of(*plan.spec()).name;
+        let taken = |folder: &PathBuf| folder.join(super::folder::CHECKPOINT).exists();
+        let numbered = (1u32..).map(|number| match number {
+            1 => PathBuf::from("runs").join(&name),
+            _ => PathBuf::from("runs").join(format!("{name}-{number}")),
+        });
+        numbered.into_iter().find(|folder| !taken(folder)).unwrap_or_else(|| PathBuf::from("runs"))
+    }
+}
+
+impl Start {
+    /// The network's shapes and sizes.
+    pub(super) fn plan(&self) -> Outcome<Plan> {
+        match self {
+            Start::Fresh(fresh) => Ok(fresh.architecture.plan()),
+            Start::Resume(checkpoint) => Ok(Plan::new(Spec::parse(&checkpoint.line)?)),
+        }
+    }
+
+    /// The state of the run before its next step.
+    pub(super) fn checkpoint(self, splits: &Splits) -> Outcome<Checkpoint> {
+        let names = splits.train.class_names();
+        match self {
+            Start::Resume(checkpoint) if checkpoint.class_names != names => Err(format!(
+                "the run was begun with other classes ({}) than these images have ({}); name its images with --dataset \
+                 or --data",
+                checkpoint.class_names.join(", "),
+                names.join(", ")
+            )
+            .into()),
+            Start::Resume(checkpoint) => Ok(*checkpoint),
+            Start::Fresh(fresh) => {
+                let Fresh { architecture, recipe, input, from } = *fresh;
+                let plan = architecture.plan();
+                let preprocessing = match (&from, input) {
+                    (Some(from), _) => from.preprocessing.clone(),
+                    (None, Input::Standard) => Preprocessing::standard(&splits.train),
+                    (None, Input::Unit) => Preprocessing::unit(usize::from(plan.spec().input().channels)),
+                };
+                let parameters = match from {
+                    Some(from) => from.parameters,
+                    None => initial(&plan, recipe.init, recipe.seed),
+                };
+                Ok(Checkpoint {
+                    line: plan.spec().to_string(),
+                    preprocessing,
+                    class_names: names.to_vec(),
+                    position: Position::default(),
+                    history: Vec::new(),
+                    state: recipe.optimizer.start(parameters.len()),
+                    parameters,
+                    recipe,
+                })
+            }
+        }
+    }
+}

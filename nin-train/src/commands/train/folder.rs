@@ -1,0 +1,72 @@
+//! A run's folder: what is written where.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use nin_core::WeightType;
+use nin_train::checkpoint::Checkpoint;
+use nin_train::dataset::Dataset;
+use nin_train::export::Lanes;
+use nin_train::files::{self, FileError};
+use nin_train::pictures;
+use nin_train::trained::Trained;
+
+use super::Outcome;
+
+/// The name of the checkpoint in a run's folder.
+pub const CHECKPOINT: &str = "checkpoint";
+
+/// A run's folder.
+pub struct RunFolder {
+    path: PathBuf,
+}
+
+impl RunFolder {
+    /// Makes the folder if it is not there.
+    pub fn new(path: PathBuf) -> Result<Self, FileError> {
+        // An empty path is the current folder.
+        let path = if path.as_os_str().is_empty() { PathBuf::from(".") } else { path };
+        fs::create_dir_all(&path).map_err(FileError::at(&path))?;
+        Ok(Self { path })
+    }
+
+    /// Everything needed to go on.
+    pub fn checkpoint(&self) -> PathBuf {
+        self.path.join(CHECKPOINT)
+    }
+
+    /// What a board runs.
+    pub fn model(&self) -> PathBuf {
+        self.path.join("model.nin")
+    }
+
+    /// One JSON object an epoch.
+    pub fn metrics(&self) -> PathBuf {
+        self.path.join("metrics.jsonl")
+    }
+
+    /// Writes the checkpoint.
+    pub fn save(&self, checkpoint: &Checkpoint) -> Outcome {
+        Ok(checkpoint.save(&self.checkpoint())?)
+    }
+
+    /// Writes the model file.
+    pub fn export(&self, checkpoint: &Checkpoint) -> Outcome {
+        let trained = Trained::from_checkpoint(checkpoint)?;
+        let model = trained.to_model(WeightType::F32, Lanes::default())?;
+        Ok(files::write(&self.model(), &model)?)
+    }
+
+    /// Writes the first test image, for a first prediction. That it cannot be written is no reason to fail.
+    pub fn sample(&self, test: &Dataset) -> Option<PathBuf> {
+        let path = self.path.join("sample.png");
+        let picture = pictures::single((!test.is_empty()).then(|| test.image(0))?, test.shape()).ok()?;
+        files::write(&path, &picture).ok()?;
+        Some(path)
+    }
+
+    /// The folder.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}

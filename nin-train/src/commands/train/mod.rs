@@ -1,0 +1,116 @@
+//! `nin-train train`: from images to a network.
+
+mod flags;
+mod folder;
+mod metrics;
+mod screen;
+
+use std::ops::ControlFlow;
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use nin_train::checkpoint::Checkpoint;
+use nin_train::dataset::Splits;
+use nin_train::report::LayerTable;
+use nin_train::train::{Ended, Trainer};
+
+use super::{Console, Outcome, images, networks};
+pub use flags::TrainArgs;
+use folder::RunFolder;
+use metrics::Metrics;
+use screen::Screen;
+
+/// Set by Ctrl-C; a second one ends the program at once.
+static STOP: AtomicBool = AtomicBool::new(false);
+
+fn stop_on_interrupt() -> Outcome {
+    ctrlc::set_handler(|| {
+        if STOP.swap(true, Ordering::SeqCst) {
+            std::process::exit(130);
+        }
+    })?;
+    Ok(())
+}
+
+/// Trains a network and writes what it has learnt.
+pub fn run(args: &TrainArgs, console: &Console) -> Outcome<ExitCode> {
+    // What can be wrong with the flags comes before any waiting.
+    let start = args.start()?;
+    let plan = start.plan()?;
+    let splits = args.images.load(plan.spec().input(), console)?;
+    images::check(plan.spec().input(), plan.classes(), &splits)?;
+    let checkpoint = start.checkpoint(&splits)?;
+    let fresh = checkpoint.history.is_empty() && checkpoint.position.step == 0;
+    let folder = RunFolder::new(args.folder(&plan))?;
+    let mut trainer = Trainer::resume(checkpoint, args.threads)?;
+    let mut metrics = Metrics::open(args.metrics.clone().unwrap_or_else(|| folder.metrics()), fresh)?;
+    if fresh {
+        metrics.start(trainer.plan(), trainer.recipe(), &splits)?;
+    }
+    if trainer.is_done() {
+        let epochs = trainer.recipe().epochs;
+        return Err(format!("this run has done its {epochs} epochs; give it more with --epochs").into());
+    }
+    stop_on_interrupt()?;
+
+    console.say(format_args!("\n{}\n", LayerTable { plan: &plan, batch: trainer.recipe().batch as u64 }));
+    let mut screen = Screen::new(console, trainer.recipe(), splits.train.len());
+    screen.heading(trainer.history());
+    let stopped = epochs(&mut trainer, &splits, &folder, &mut metrics, &mut screen)?;
+    if stopped {
+        console.result(format_args!("\nStopped; everything up to here is in {}.", folder.checkpoint().display()));
+        let (resume, flags) = (folder.checkpoint(), args.images.flags());
+        console.say(format_args!("Go on with:\n  nin-train train --resume {}{flags}", resume.display()));
+        return Ok(ExitCode::from(130));
+    }
+
+    let evaluation = trainer.evaluate(&splits.test)?;
+    screen.result(&evaluation, trainer.class_names());
+    folder.export(&trainer.checkpoint())?;
+    let sample = folder.sample(&splits.test);
+    screen.next(&folder, sample.as_deref(), &args.images.flags());
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Trains to the end of the last epoch; true if the user stopped it. The checkpoint is written after each epoch and
+/// when stopped.
+fn epochs(
+    trainer: &mut Trainer,
+    splits: &Splits,
+    folder: &RunFolder,
+    metrics: &mut Metrics,
+    screen: &mut Screen<'_>,
+) -> Outcome<bool> {
+    while !trainer.is_done() {
+        screen.begin(trainer.position());
+        let ended = trainer.epoch(&splits.train, |progress| {
+            screen.step(progress);
+            if STOP.load(Ordering::SeqCst) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        })?;
+        if let Ended::Stopped = ended {
+            screen.end();
+            folder.save(&trainer.checkpoint())?;
+            return Ok(true);
+        }
+        let evaluation = trainer.evaluate(&splits.test)?;
+        trainer.record(&evaluation);
+        screen.end();
+        folder.save(&trainer.checkpoint())?;
+        if let Some(report) = trainer.history().last() {
+            screen.epoch(report);
+            metrics.epoch(report)?;
+        }
+        if STOP.load(Ordering::SeqCst) && !trainer.is_done() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Where a run begins.
+enum Start {
+    /// With a recipe: fresh weights, or those of a network.
+    Fresh(Box<flags::Fresh>),
+    /// Where it was stopped.
+    Resume(Box<Checkpoint>),
+}

@@ -1,0 +1,103 @@
+//! What a person sees of a training run.
+
+use std::path::Path;
+
+use indicatif::ProgressBar;
+use nin_train::report::{Confusion, grouped, percent};
+use nin_train::train::{EpochReport, Evaluation, Position, Progress, Recipe};
+
+use super::super::Console;
+use super::folder::RunFolder;
+
+/// Prints a training run.
+pub struct Screen<'a> {
+    console: &'a Console,
+    epochs: u32,
+    images: usize,
+    bar: ProgressBar,
+}
+
+impl<'a> Screen<'a> {
+    /// For a run of this recipe on so many images.
+    pub fn new(console: &'a Console, recipe: &Recipe, images: usize) -> Self {
+        Self { console, epochs: recipe.epochs, images, bar: ProgressBar::hidden() }
+    }
+
+    /// The head of the table of epochs, and the epochs that are done already.
+    pub fn heading(&self, history: &[EpochReport]) {
+        self.console.say(format_args!("epoch       lr    loss  accuracy  test loss  test accuracy  images/s  seconds"));
+        history.iter().for_each(|report| self.epoch(report));
+    }
+
+    /// An epoch begins, or goes on.
+    pub fn begin(&mut self, position: &Position) {
+        let template =
+            format!("epoch {}/{} {{bar:30}} {{pos}}/{{len}} {{msg}} {{eta}}", position.epoch + 1, self.epochs);
+        self.bar = self.console.bar(self.images as u64, &template);
+        self.bar.set_position(position.images as u64);
+        self.bar.reset_eta();
+    }
+
+    /// A step is done.
+    pub fn step(&self, progress: Progress) {
+        self.bar.set_position(progress.images as u64);
+        self.bar.set_message(format!("loss {:.3}  {:.0} images/s", progress.loss, progress.images_per_second));
+    }
+
+    /// The epoch ended, or was stopped.
+    pub fn end(&self) {
+        self.bar.finish_and_clear();
+    }
+
+    /// What an epoch came to.
+    pub fn epoch(&self, report: &EpochReport) {
+        let test =
+            |value: Option<f64>, digits: usize| value.map_or_else(|| "–".to_owned(), |v| format!("{v:.digits$}"));
+        self.console.say(format_args!(
+            "{:>2}/{:<2} {:>8.5} {:>7.4} {:>7.2} % {:>10} {:>12} % {:>9.0} {:>8.1}",
+            report.epoch,
+            self.epochs,
+            report.lr,
+            report.loss,
+            100.0 * report.accuracy,
+            test(report.test_loss, 4),
+            test(report.test_accuracy.map(|accuracy| 100.0 * accuracy), 2),
+            report.images_per_second,
+            report.seconds
+        ));
+    }
+
+    /// How the trained network does.
+    pub fn result(&self, evaluation: &Evaluation, names: &[String]) {
+        let mut confusion = Confusion::new(evaluation.confusion.len(), names);
+        for (label, row) in evaluation.confusion.iter().enumerate() {
+            for (prediction, &count) in row.iter().enumerate() {
+                confusion.add(label, prediction, count as usize);
+            }
+        }
+        self.console.say(format_args!("\n{confusion}\n"));
+        let (correct, total) = (confusion.correct(), confusion.total());
+        self.console.result(format_args!(
+            "test accuracy {}: {} of {} images, loss {:.4}",
+            percent(correct, total),
+            grouped(correct as u64),
+            grouped(total as u64),
+            evaluation.loss
+        ));
+    }
+
+    /// What was written, and what to type next.
+    pub fn next(&self, folder: &RunFolder, sample: Option<&Path>, flags: &str) {
+        let (checkpoint, model) = (folder.checkpoint(), folder.model());
+        let (checkpoint, model) = (checkpoint.display(), model.display());
+        self.console.say(format_args!("\nWritten:\n  {checkpoint}  to go on training\n  {model}  to run on a board"));
+        self.console.say(format_args!("\nNext:"));
+        if let Some(sample) = sample {
+            self.console.say(format_args!("  nin-train predict {model} {}", sample.display()));
+        }
+        let path = folder.path().display();
+        self.console.say(format_args!(
+            "  nin-train eval {model}{flags}\n  nin-train export {checkpoint} --rust {path}/model_f16.rs --type f16"
+        ));
+    }
+}

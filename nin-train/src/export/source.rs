@@ -1,0 +1,147 @@
+//! The Rust file that compiles a model into a firmware.
+
+use std::fmt::Write;
+
+use nin_core::{Plan, WeightType};
+
+/// What [`rust_source`] writes down.
+#[derive(Clone, Debug)]
+pub struct RustSource<'a> {
+    /// The architecture and its sizes.
+    pub plan: &'a Plan,
+    /// How the model file stores its weights.
+    pub weight_type: WeightType,
+    /// The names of the classes by label, if there are any.
+    pub class_names: &'a [String],
+    /// The model file as the Rust file refers to it: a path from the Rust file's folder.
+    pub model_file: &'a str,
+    /// Bytes of RAM that the network may take; the build fails if it takes more.
+    pub ram_budget: usize,
+    /// The command that makes this file again.
+    pub command: &'a str,
+}
+
+/// Rust source that reads the model file at compile time and states the memory it runs in.
+pub fn rust_source(source: &RustSource<'_>) -> String {
+    let mut text = String::new();
+    // Writing to a String cannot fail.
+    let _ = write_source(&mut text, source);
+    text
+}
+
+fn write_source(text: &mut String, source: &RustSource<'_>) -> std::fmt::Result {
+    let plan = source.plan;
+    let (kind, variant) = match source.weight_type {
+        WeightType::F16 => ("F16", "WeightType::F16"),
+        WeightType::Int8 => ("Int8", "WeightType::Int8"),
+        _ => ("F32", "WeightType::F32"),
+    };
+    writeln!(text, "//! A Network in Network for {} classes, ready to compile into a firmware.", plan.classes())?;
+    writeln!(text, "//!")?;
+    writeln!(text, "//! Made by nin-train {} with", env!("CARGO_PKG_VERSION"))?;
+    writeln!(text, "//!")?;
+    writeln!(text, "//!     {}", one_line(source.command))?;
+    writeln!(text, "//!")?;
+    writeln!(text, "//! Run that again rather than edit this file. The model is read from {:?}", source.model_file)?;
+    writeln!(
+        text,
+        "//! while the firmware compiles: a broken file, or a network over its memory budget, fails the build."
+    )?;
+    writeln!(text, "//!")?;
+    writeln!(text, "//! | parameters | multiply-accumulates | weights |")?;
+    writeln!(text, "//! | ---------: | -------------------: | ------: |")?;
+    writeln!(text, "//! | {} | {} | {} |", plan.parameters(), plan.macs(), source.weight_type.name())?;
+    writeln!(text)?;
+    writeln!(text, "#![allow(dead_code)] // Not every firmware uses everything.")?;
+    writeln!(text)?;
+    writeln!(text, "use nin_core::{{Aligned, {kind}, Model, Network, NetworkError, Plan, Spec, WeightType}};")?;
+    writeln!(text)?;
+    writeln!(text, "/// The architecture.")?;
+    writeln!(text, "#[rustfmt::skip]")?;
+    writeln!(text, "pub const LINE: &str = {:?};", plan.spec().to_string())?;
+    writeln!(text)?;
+    writeln!(text, "/// Its shapes and sizes.")?;
+    writeln!(text, "pub const PLAN: Plan = Plan::new(Spec::new(LINE));")?;
+    writeln!(text)?;
+    writeln!(text, "/// Bytes of RAM that the network may take.")?;
+    writeln!(text, "pub const RAM_BUDGET: usize = {};", source.ram_budget)?;
+    writeln!(text)?;
+    if source.class_names.is_empty() {
+        writeln!(text, "/// The names of the classes by label; this model has none.")?;
+    } else {
+        writeln!(text, "/// The names of the classes by label.")?;
+    }
+    writeln!(text, "#[rustfmt::skip]")?;
+    writeln!(text, "pub const CLASSES: [&str; {}] = [", source.class_names.len())?;
+    for name in source.class_names {
+        writeln!(text, "    {name:?},")?;
+    }
+    writeln!(text, "];")?;
+    writeln!(text)?;
+    writeln!(
+        text,
+        "/// Working memory: rows on their way through the network. Put one into a `static` or on the stack."
+    )?;
+    writeln!(text, "pub type State = [u32; PLAN.state_words({variant})];")?;
+    writeln!(text)?;
+    writeln!(text, "/// Fresh working memory.")?;
+    writeln!(text, "pub const STATE: State = [0; PLAN.state_words({variant})];")?;
+    writeln!(text)?;
+    writeln!(
+        text,
+        "const _: () = assert!(size_of::<State>() <= RAM_BUDGET, \"the model does not fit its RAM budget\");"
+    )?;
+    writeln!(text)?;
+    writeln!(text, "#[rustfmt::skip]")?;
+    writeln!(text, "static FILE: &Aligned<[u8]> = &Aligned(*include_bytes!({:?}));", source.model_file)?;
+    writeln!(text)?;
+    writeln!(text, "/// The model, read in place.")?;
+    writeln!(text, "// Checking the file's CRC while compiling takes a while, and is meant to.")?;
+    writeln!(text, "#[allow(long_running_const_eval)]")?;
+    writeln!(text, "pub static MODEL: Model<'static> = match Model::read(&FILE.0) {{")?;
+    writeln!(text, "    Ok(model) => model,")?;
+    writeln!(text, "    Err(_) => panic!(\"the model file is broken: export it again\"),")?;
+    writeln!(text, "}};")?;
+    writeln!(text)?;
+    writeln!(text, "/// The network, working in `state`.")?;
+    writeln!(text, "///")?;
+    writeln!(text, "/// # Errors")?;
+    writeln!(text, "///")?;
+    writeln!(text, "/// If this build of nin-core has no kernels for the packing of the weights.")?;
+    writeln!(text, "pub fn network(state: &mut State) -> Result<Network<'_, {kind}>, NetworkError> {{")?;
+    writeln!(text, "    Network::new(&MODEL, state)")?;
+    writeln!(text, "}}")?;
+    Ok(())
+}
+
+/// A command as one line: a comment must not be broken out of.
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use nin_core::{Plan, Spec, WeightType};
+
+    use super::{RustSource, rust_source};
+
+    #[test]
+    fn text_from_outside_stays_in_its_place() {
+        let plan = Plan::new(Spec::new("1x4x4 nin3:2 gap"));
+        let names = ["say \"no\"".to_owned(), "a\\b".to_owned()];
+        let text = rust_source(&RustSource {
+            plan: &plan,
+            weight_type: WeightType::F16,
+            class_names: &names,
+            model_file: "my \"model\".nin",
+            ram_budget: 1024,
+            command: "nin-train export\nfn evil() {}",
+        });
+        assert!(text.contains(r#"    "say \"no\"","#));
+        assert!(text.contains(r#"    "a\\b","#));
+        assert!(text.contains(r#"include_bytes!("my \"model\".nin")"#));
+        assert!(text.contains("//!     nin-train export fn evil() {}\n"));
+        assert!(text.contains("state_words(WeightType::F16)"));
+        assert!(text.lines().all(|line| line.chars().count() <= 120 || line.contains("fn evil")));
+    }
+}

@@ -1,0 +1,74 @@
+//! Why a network cannot be quantised.
+
+use std::fmt;
+
+use crate::export::ExportError;
+
+/// Why a network cannot be quantised. The text is one sentence for the user.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum QuantizeError {
+    /// The network subtracts a mean from its input: byte 0 would not stand for 0.
+    Mean {
+        /// The channel.
+        channel: usize,
+        /// Its mean.
+        mean: f32,
+    },
+    /// The channels of the input have different scales, or one that is not above 0.
+    InputScale(Vec<f32>),
+    /// A layer sums more inputs than a 32-bit accumulator holds.
+    TooWide {
+        /// The layer.
+        layer: String,
+        /// Its inputs; pixels × channels after a global average.
+        inputs: usize,
+        /// As many as it may have.
+        most: usize,
+    },
+    /// A weight that is infinite or not a number.
+    NotFinite {
+        /// The layer.
+        layer: String,
+    },
+    /// There is no image to calibrate with.
+    NoImages,
+    /// The images do not fit the network.
+    Images(String),
+    /// The float network or the quantised one cannot be run.
+    Run(String),
+}
+
+impl fmt::Display for QuantizeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Mean { channel, mean } => write!(
+                f,
+                "an 8-bit network reads an image's bytes as they are, but this one subtracts {mean} from channel \
+                 {channel}; train it with a mean of 0"
+            ),
+            Self::InputScale(scales) => write!(
+                f,
+                "an 8-bit network needs one scale above 0 for all channels of its input, but this one has {scales:?}"
+            ),
+            Self::TooWide { layer, inputs, most } => write!(
+                f,
+                "{layer} sums {inputs} inputs, but a 32-bit accumulator holds {most} products of 8-bit numbers; put a \
+                 pool before it"
+            ),
+            Self::NotFinite { layer } => {
+                write!(f, "{layer} has a weight that is infinite or not a number; train again with a lower rate")
+            }
+            Self::NoImages => f.write_str("there is no image to calibrate with"),
+            Self::Images(problem) | Self::Run(problem) => f.write_str(problem),
+        }
+    }
+}
+
+impl std::error::Error for QuantizeError {}
+
+impl From<ExportError> for QuantizeError {
+    fn from(error: ExportError) -> Self {
+        Self::Run(error.to_string())
+    }
+}

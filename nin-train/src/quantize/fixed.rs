@@ -1,0 +1,55 @@
+//! Real factors as integer multipliers and shifts.
+
+/// Multiplier and shift that stand for a factor: `real ≈ multiplier · 2^−(31 + shift)`, the multiplier in
+/// [2³⁰, 2³¹), the shift in 1…31. A factor below 2⁻³² is 0: no accumulator is large enough to make 1 of it.
+///
+/// `None` for a factor of ½ or more (also if it becomes ½ by rounding), a negative one, and NaN.
+pub fn multiplier(real: f64) -> Option<(i32, u32)> {
+    /// 2⁻³².
+    const LEAST: f64 = 1.0 / 4_294_967_296.0;
+    if !(0.0..0.5).contains(&real) {
+        return None;
+    }
+    if real < LEAST {
+        return Some((0, 1));
+    }
+    // Both numbers from the bits: `real` is not subnormal, so its mantissa has an implicit one.
+    let exponent = (real.to_bits() >> 52) as i32 - 1022;
+    let fraction = real * f64::powi(2.0, -exponent);
+    let (multiplier, exponent) = match (fraction * f64::from(1u32 << 31)).round() as i64 {
+        0x8000_0000 => (0x4000_0000, exponent + 1),
+        multiplier => (multiplier as i32, exponent),
+    };
+    let shift = u32::try_from(-exponent).ok().filter(|shift| (1..=31).contains(shift))?;
+    Some((multiplier, shift))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::multiplier;
+
+    #[test]
+    fn factors_come_back() {
+        let mut real = 0.499_999;
+        while real > 3e-10 {
+            let (multiplier, shift) = multiplier(real).unwrap();
+            assert!(multiplier >= 1 << 30, "{real}");
+            let back = f64::from(multiplier) * f64::powi(2.0, -31 - shift as i32);
+            assert!((back / real - 1.0).abs() < 1.0 / f64::from(1 << 30), "{real} came back as {back}");
+            real *= 0.83;
+        }
+    }
+
+    #[test]
+    fn the_ends_of_the_range() {
+        assert_eq!(multiplier(0.0), Some((0, 1)));
+        assert_eq!(multiplier(f64::powi(2.0, -32)), Some((1 << 30, 31)));
+        assert_eq!(multiplier(f64::powi(2.0, -32) * 0.999), Some((0, 1)));
+        assert_eq!(multiplier(f64::powi(2.0, -32) * 1.999_999_999_999), Some((1 << 30, 30)), "rounded up");
+        assert_eq!(multiplier(0.25), Some((1 << 30, 1)));
+        assert_eq!(multiplier(0.25 - 1e-15), Some((1 << 30, 1)), "rounded up");
+        for none in [0.5, 0.5 - 1e-15, 1.0, -1e-20, f64::INFINITY, f64::NAN] {
+            assert_eq!(multiplier(none), None, "{none}");
+        }
+    }
+}

@@ -1,0 +1,255 @@
+//! One layer's floats as integers.
+
+use super::QuantizeError;
+use super::fixed::multiplier;
+
+/// What doubles and is still an accumulator: sums stay below this.
+const ACCUMULATOR: i64 = 1 << 30;
+
+/// A layer of integers, as `docs/int8.md` computes with it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct QuantizedLayer {
+    /// `[out][fan_in]`, the fan-in ordered rows, columns, channels.
+    pub weights: Vec<i8>,
+    /// One for each output, in units of the input's scale (divided by the pixels of a global average before the
+    /// layer) times the output's weight scale.
+    pub bias: Vec<i32>,
+    /// What a step of the input stands for.
+    pub input_scale: f32,
+    /// What a step of each output's weights stands for.
+    pub weight_scales: Vec<f32>,
+    /// What becomes of the accumulators.
+    pub output: Output,
+}
+
+/// What becomes of a layer's accumulators.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Output {
+    /// The 8-bit input of the next layer.
+    Activations {
+        /// What a step stands for.
+        scale: f32,
+        /// One for each output.
+        multipliers: Vec<i32>,
+        /// One for each output, 1 to 31.
+        shifts: Vec<u32>,
+    },
+    /// Logits, in the last fully connected layer.
+    Logits {
+        /// What a step of each output's accumulator stands for.
+        scales: Vec<f32>,
+    },
+}
+
+/// What to make of a layer.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Recipe<'a> {
+    /// `[out][fan_in]`.
+    pub weights: &'a [f32],
+    /// One for each output.
+    pub biases: &'a [f32],
+    /// What a step of the input stands for.
+    pub input_scale: f32,
+    /// Over how many pixels the inputs are sums; 1 if they are activations.
+    pub pixels: usize,
+    /// The largest output to represent; `None` for logits.
+    pub clip: Option<f32>,
+    /// The largest weight: 127, or 7 in 4 bits.
+    pub levels: i8,
+}
+
+impl Recipe<'_> {
+    /// The layer. `name` is for errors.
+    pub fn quantize(&self, name: impl Fn() -> String) -> Result<QuantizedLayer, QuantizeError> {
+        if !self.weights.iter().chain(self.biases).all(|value| value.is_finite()) {
+            return Err(QuantizeError::NotFinite { layer: name() });
+        }
+        let fan_in = self.weights.len() / self.biases.len();
+        let most = (ACCUMULATOR - 1) / (255 * 127);
+        let inputs = fan_in.saturating_mul(self.pixels);
+        let room = ACCUMULATOR - 1 - i64::try_from(inputs).unwrap_or(i64::MAX).saturating_mul(255 * 127);
+        // A bias has to fit as well; a thousandth of the range is plenty.
+        if room < ACCUMULATOR / 1024 {
+            return Err(QuantizeError::TooWide { layer: name(), inputs, most: most as usize });
+        }
+        let rows = || self.weights.chunks_exact(fan_in);
+        let unit = f64::from(self.input_scale) / self.pixels as f64;
+        let natural: Vec<f32> = rows().map(|row| weight_scale(row, self.levels)).collect();
+
+        let scale = self.clip.map(|clip| self.output_scale(clip, unit, &natural));
+        let mut layer = QuantizedLayer {
+            weights: Vec::with_capacity(self.weights.len()),
+            bias: Vec::with_capacity(self.biases.len()),
+            input_scale: self.input_scale,
+            weight_scales: Vec::with_capacity(self.biases.len()),
+            output: match scale {
+                Some(scale) => Output::Activations { scale, multipliers: Vec::new(), shifts: Vec::new() },
+                None => Output::Logits { scales: Vec::new() },
+            },
+        };
+        for ((row, &bias), natural) in rows().zip(self.biases).zip(natural) {
+            let bias = f64::from(bias);
+            // Where weights are all but zero, the bias alone decides; a millionth of it is precise enough.
+            let fine = if natural > 0.0 { f64::from(natural) } else { bias.abs() / (unit * f64::from(1 << 20)) };
+            let mut weight_scale = fine.max(bias.abs() / (unit * room as f64));
+            if let Some(scale) = scale {
+                // A factor below one half. What that clips is the bias of an output that is always 0 or always 255.
+                weight_scale = weight_scale.min(widest(scale, unit));
+            }
+            let weight_scale = if weight_scale > 0.0 { weight_scale as f32 } else { f32::MIN_POSITIVE };
+            let step = f64::from(weight_scale);
+            layer.weights.extend(row.iter().map(|&weight| round(weight, step, self.levels)));
+            layer.bias.push((bias / (unit * step)).round().clamp(-(room as f64), room as f64) as i32);
+            layer.weight_scales.push(weight_scale);
+            match &mut layer.output {
+                Output::Activations { scale, multipliers, shifts } => {
+                    // `widest` keeps it below one half; a factor that is not would saturate anyway.
+                    let (multiplier, shift) = multiplier(unit * step / f64::from(*scale)).unwrap_or((i32::MAX, 1));
+                    multipliers.push(multiplier);
+                    shifts.push(shift);
+                }
+                Output::Logits { scales } => scales.push((unit * step) as f32),
+            }
+        }
+        Ok(layer)
+    }
+
+    /// The output's scale: 255 steps of it reach the clip, unless that makes an output's factor one half or more.
+    fn output_scale(&self, clip: f32, unit: f64, weight_scales: &[f32]) -> f32 {
+        let widest = weight_scales.iter().copied().fold(0.0, f32::max);
+        let least = 2.0 * unit * f64::from(widest) * (1.0 + MARGIN);
+        let scale = (f64::from(clip) / 255.0).max(least) as f32;
+        // An output that is always 0 has any scale.
+        if scale >= f32::MIN_POSITIVE { scale } else { self.input_scale }
+    }
+}
+
+/// By how much a factor stays clear of one half: more than the rounding of three f32.
+const MARGIN: f64 = 1e-6;
+
+/// The largest weight scale whose factor is below one half.
+fn widest(scale: f32, unit: f64) -> f64 {
+    0.5 * f64::from(scale) / unit * (1.0 - 0.25 * MARGIN)
+}
+
+fn round(weight: f32, step: f64, levels: i8) -> i8 {
+    (f64::from(weight) / step).round().clamp(-f64::from(levels), levels.into()) as i8
+}
+
+/// The scale of one output's weights with the least squared error; 0 if they are all but zero.
+fn weight_scale(weights: &[f32], levels: i8) -> f32 {
+    /// Thresholds that are tried: parts of the largest weight, in hundredths.
+    const PARTS: std::ops::RangeInclusive<u32> = 40..=100;
+    let most = weights.iter().fold(0.0f32, |most, weight| most.max(weight.abs()));
+    if most < f32::MIN_POSITIVE * 1024.0 {
+        return 0.0;
+    }
+    let error = |scale: f32| {
+        let step = f64::from(scale);
+        weights.iter().map(|&weight| (f64::from(weight) - f64::from(round(weight, step, levels)) * step).powi(2)).sum()
+    };
+    let mut best = (f64::INFINITY, 0.0);
+    for part in PARTS.rev() {
+        let scale = most / f32::from(levels) * (part as f32 / 100.0);
+        let error: f64 = error(scale);
+        if error < best.0 {
+            best = (error, scale);
+        }
+        // Clipping only grows from here: with 8 bits the first few decide.
+        if error > 4.0 * best.0 {
+            break;
+        }
+    }
+    best.1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn recipe<'a>(weights: &'a [f32], biases: &'a [f32]) -> Recipe<'a> {
+        Recipe { weights, biases, input_scale: 0.01, pixels: 1, clip: Some(2.0), levels: 127 }
+    }
+
+    fn quantized(recipe: Recipe<'_>) -> QuantizedLayer {
+        recipe.quantize(|| "the layer".to_owned()).unwrap()
+    }
+
+    fn factors(layer: &QuantizedLayer) -> Vec<(i32, u32)> {
+        let Output::Activations { multipliers, shifts, .. } = &layer.output else { panic!() };
+        multipliers.iter().copied().zip(shifts.iter().copied()).collect()
+    }
+
+    #[test]
+    fn weights_and_biases_come_back() {
+        let weights: Vec<f32> = (0..60).map(|i| ((i * 37 % 60) as f32 - 30.0) / 50.0).collect();
+        let biases = [0.1, -0.2, 3.0];
+        let layer = quantized(recipe(&weights, &biases));
+        for (output, &bias) in biases.iter().enumerate() {
+            let scale = layer.weight_scales[output];
+            for i in output * 20..(output + 1) * 20 {
+                assert!((f32::from(layer.weights[i]) * scale - weights[i]).abs() <= 0.51 * scale);
+            }
+            assert!((layer.bias[output] as f32 * scale * 0.01 - bias).abs() <= 0.51 * scale * 0.01);
+            let real = f64::from(0.01f32) * f64::from(scale) / f64::from(2.0f32 / 255.0);
+            assert_eq!(Some(factors(&layer)[output]), multiplier(real));
+        }
+    }
+
+    #[test]
+    fn few_levels_clip_an_outlier() {
+        let mut weights = vec![0.1; 100];
+        weights.iter_mut().step_by(2).for_each(|weight| *weight = -0.07);
+        weights[0] = 0.2;
+        let layer = quantized(Recipe { levels: 7, ..recipe(&weights, &[0.0]) });
+        assert_eq!(layer.weights[0], 7);
+        assert!(layer.weight_scales[0] < 0.2 / 7.0, "{}", layer.weight_scales[0]);
+        assert!(layer.weights.iter().all(|weight| weight.abs() <= 7));
+    }
+
+    #[test]
+    fn a_large_bias_widens_the_weights() {
+        // A weight of 1e-9 beside a bias of 1: at its natural scale the bias would not fit.
+        let layer = quantized(recipe(&[1e-9, 0.5], &[1.0, 0.0]));
+        let value = f64::from(layer.bias[0]) * f64::from(layer.weight_scales[0]) * f64::from(0.01f32);
+        assert!((value - 1.0).abs() < 1e-6, "{value}");
+        assert!(i64::from(layer.bias[0]) + 255 * 127 < ACCUMULATOR);
+        assert_eq!(layer.weight_scales[1], 0.5 / 127.0);
+    }
+
+    #[test]
+    fn outputs_without_weights() {
+        let layer = quantized(recipe(&[0.0; 6], &[0.5, 0.0, -0.5]));
+        assert!(layer.weights.iter().all(|&weight| weight == 0));
+        let units =
+            |output: usize| f64::from(layer.bias[output]) * f64::from(layer.weight_scales[output]) * f64::from(0.01f32);
+        assert!((units(0) - 0.5).abs() < 1e-5 && units(1) == 0.0 && (units(2) + 0.5).abs() < 1e-5);
+        assert!(layer.weight_scales.iter().all(|&scale| scale > 0.0 && scale.is_finite()));
+        // All is zero: any scale will do, but a usable one.
+        let layer = quantized(Recipe { clip: Some(0.0), ..recipe(&[0.0; 6], &[0.0; 3]) });
+        assert!(factors(&layer).iter().all(|&(_, shift)| (1..=31).contains(&shift)));
+    }
+
+    #[test]
+    fn a_factor_stays_below_one_half() {
+        // A range far too narrow for such weights, and a bias that nothing can balance.
+        for (clip, bias) in [(1e-3, 0.0), (1e-6, -1e12), (1e-3, 1e12), (0.0, 0.0)] {
+            let layer = quantized(Recipe { clip: Some(clip), ..recipe(&[100.0, -3.0], &[bias, bias]) });
+            for (multiplier, shift) in factors(&layer) {
+                assert!(multiplier < i32::MAX && (1..=31).contains(&shift), "{clip} {bias}: {multiplier} {shift}");
+            }
+            assert!(layer.bias.iter().all(|bias| i64::from(bias.abs()) + 255 * 127 < ACCUMULATOR));
+        }
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused() {
+        let error = |recipe: Recipe<'_>| recipe.quantize(|| "the layer".to_owned()).unwrap_err().to_string();
+        assert!(error(recipe(&[f32::NAN], &[0.0])).contains("the layer has a weight that is infinite"));
+        assert!(error(recipe(&[0.0], &[f32::INFINITY])).contains("infinite"));
+        let wide = vec![0.1; 33_200];
+        let text = error(recipe(&wide, &[0.0]));
+        assert!(text.contains("sums 33200 inputs") && text.contains("holds 33155"), "{text}");
+        assert!(error(Recipe { pixels: 40_000, ..recipe(&[0.1], &[0.0]) }).contains("40000"));
+    }
+}

@@ -1,0 +1,126 @@
+//! From floats to 8-bit integers: what `docs/int8.md` computes with.
+//!
+//! Activations become unsigned bytes with one scale a layer, weights signed bytes with one scale an output. The ranges
+//! of the activations are those that a sample of images shows ([`Histogram`]), clipped where that costs less than the
+//! finer steps win; then each output's bias takes up the mean error that rounding has brought about. [`post_training`]
+//! does all of it and reports what each layer lost; [`QuantizedModel::to_bytes`] is the model file.
+
+mod correct;
+mod error;
+mod fixed;
+mod histogram;
+mod layer;
+mod observe;
+mod report;
+
+use nin_core::plan::{Layer, LayerKind};
+use nin_core::{Plan, Spec, Stage};
+
+pub use correct::{Options, post_training};
+pub use error::QuantizeError;
+pub use fixed::multiplier;
+pub use histogram::{Histogram, Range};
+pub use layer::{Output, QuantizedLayer};
+pub use report::{LayerReport, Report};
+
+use crate::batch::Preprocessing;
+use crate::export::name;
+use crate::parameters::tensors;
+use crate::trained::Trained;
+use layer::Recipe;
+
+/// Steps of an activation's range.
+const STEPS: u32 = 255;
+
+/// A network of integers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct QuantizedModel {
+    /// The architecture.
+    pub spec: Spec,
+    /// Its layers with weights, in order.
+    pub layers: Vec<QuantizedLayer>,
+    /// What a step of an image's bytes stands for.
+    pub input_scale: f32,
+    /// The names of the classes by label; none, or one for each.
+    pub class_names: Vec<String>,
+}
+
+impl QuantizedModel {
+    /// Quantises a network's weights to the given ranges of activations: the largest value to represent for each layer
+    /// with weights, in order. The line's last fully connected layer makes logits and needs none; its entry is passed
+    /// over.
+    ///
+    /// # Errors
+    ///
+    /// [`QuantizeError`] if 8-bit arithmetic cannot compute such a network.
+    pub fn new(trained: &Trained, clips: &[f32]) -> Result<Self, QuantizeError> {
+        let plan = trained.plan();
+        let input_scale = input_scale(&trained.preprocessing)?;
+        let (mut scale, mut pixels) = (input_scale, 1);
+        let mut layers = Vec::new();
+        let tensors = tensors(&plan);
+        let mut places = tensors.iter().zip(clips);
+        for layer in plan.layers() {
+            if matches!(layer.kind, LayerKind::GlobalAverage) {
+                pixels = layer.input.pixels();
+            }
+            if !layer.has_weights() {
+                continue;
+            }
+            let Some((tensor, &clip)) = places.next() else { break };
+            let recipe = Recipe {
+                weights: &trained.parameters[tensor.weight.clone()],
+                biases: &trained.parameters[tensor.bias.clone()],
+                input_scale: scale,
+                pixels,
+                clip: layer.relu.then_some(clip),
+                levels: 127,
+            };
+            let quantized = recipe.quantize(|| name(&plan, tensor))?;
+            if let Output::Activations { scale: own, .. } = &quantized.output {
+                scale = *own;
+            }
+            layers.push(quantized);
+            pixels = 1;
+        }
+        let class_names = trained.class_names.clone();
+        Ok(Self { spec: trained.spec, layers, input_scale, class_names })
+    }
+
+    /// Shapes and sizes.
+    pub fn plan(&self) -> Plan {
+        Plan::new(self.spec)
+    }
+
+    /// Whether the line ends in a `gap`, so that its sums are the logits.
+    pub fn ends_in_average(&self) -> bool {
+        let mut stages = self.spec.stages().iter().rev();
+        matches!(stages.find(|stage| !matches!(stage, Stage::Dropout(_))), Some(Stage::GlobalAverage))
+    }
+
+    /// What a step of the last activations stands for: the unit of the sums of a `gap` that ends the line.
+    pub fn last_scale(&self) -> f32 {
+        let scales = self.layers.iter().rev().filter_map(|layer| match &layer.output {
+            Output::Activations { scale, .. } => Some(*scale),
+            Output::Logits { .. } => None,
+        });
+        scales.take(1).fold(self.input_scale, |_, scale| scale)
+    }
+}
+
+/// The one scale of all channels.
+fn input_scale(preprocessing: &Preprocessing) -> Result<f32, QuantizeError> {
+    if let Some((channel, &mean)) = preprocessing.mean.iter().enumerate().find(|&(_, &mean)| mean != 0.0) {
+        return Err(QuantizeError::Mean { channel, mean });
+    }
+    let scales = &preprocessing.scale;
+    match scales.first() {
+        Some(&first) if first.is_normal() && first > 0.0 && scales.iter().all(|&scale| scale == first) => Ok(first),
+        _ => Err(QuantizeError::InputScale(scales.clone())),
+    }
+}
+
+/// How many layers with weights make activations, rather than logits.
+fn activations(plan: &Plan) -> usize {
+    plan.layers().filter(|layer| Layer::has_weights(layer) && layer.relu).count()
+}

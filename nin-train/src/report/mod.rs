@@ -1,0 +1,15 @@
+//! Tables for people: what a network takes, and how well it does.
+
+mod compare;
+mod confusion;
+mod layers;
+mod resources;
+mod table;
+mod units;
+
+pub use compare::{Candidate, Comparison};
+pub use confusion::Confusion;
+pub use layers::LayerTable;
+pub use resources::{HostMemory, Resources};
+pub use table::{Align, Table};
+pub use units::{bytes, grouped, percent};

@@ -1,0 +1,81 @@
+//! Why a safetensors file cannot be read or written.
+
+use std::fmt;
+
+use ::safetensors::SafeTensorError;
+
+/// Why a safetensors file cannot be read or written.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum TensorError {
+    /// The slice of parameters is not as long as the architecture says.
+    Parameters {
+        /// Its length.
+        got: usize,
+        /// The length it should have.
+        expected: usize,
+    },
+    /// The file is not a sound safetensors file.
+    Broken(SafeTensorError),
+    /// A tensor of numbers that are not f32, f16 or bf16.
+    Dtype {
+        /// The tensor.
+        name: String,
+        /// The type of its numbers.
+        dtype: String,
+    },
+    /// The tensors are not those of the architecture.
+    Mismatch {
+        /// The first thing that does not fit.
+        problem: String,
+        /// Names and shapes of the tensors that the architecture has.
+        expected: Vec<(String, Vec<usize>)>,
+        /// Names and shapes of the tensors that the file has.
+        found: Vec<(String, Vec<usize>)>,
+    },
+}
+
+impl fmt::Display for TensorError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Parameters { got, expected } => {
+                write!(f, "the architecture has {expected} parameters, but {got} were given")
+            }
+            Self::Broken(error) => write!(f, "not a sound safetensors file: {error}"),
+            Self::Dtype { name, dtype } => {
+                write!(f, "the tensor {name} holds {dtype} numbers; only F32, F16 and BF16 can be read")
+            }
+            Self::Mismatch { problem, expected, found } => {
+                writeln!(f, "the file does not fit the architecture: {problem}")?;
+                list(f, "expected", expected)?;
+                f.write_str("\n")?;
+                list(f, "found", found)
+            }
+        }
+    }
+}
+
+/// Names and shapes, one tensor a line.
+fn list(f: &mut fmt::Formatter<'_>, title: &str, tensors: &[(String, Vec<usize>)]) -> fmt::Result {
+    write!(f, "{title}:")?;
+    let width = tensors.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
+    for (name, shape) in tensors {
+        write!(f, "\n  {name:width$}  {shape:?}")?;
+    }
+    if tensors.is_empty() { f.write_str(" no tensor") } else { Ok(()) }
+}
+
+impl std::error::Error for TensorError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Broken(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+impl From<SafeTensorError> for TensorError {
+    fn from(error: SafeTensorError) -> Self {
+        Self::Broken(error)
+    }
+}

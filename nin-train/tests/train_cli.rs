@@ -1,0 +1,168 @@
+//! `nin-train train` from outside: it learns, writes what it says, stops and goes on.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use nin_train::checkpoint::Checkpoint;
+use nin_train::dataset::{Dataset, idx, subset};
+use serde_json::Value;
+
+const LINE: &str = "1x28x28 nin5/2+2:8,8 max3/2 nin3+1:12,12 gap fc10";
+
+/// An empty folder of one test, with a small part of Fashion-MNIST in `images`.
+fn folder(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("train-{name}"));
+    let _ = fs::remove_dir_all(&folder);
+    let images = folder.join("images");
+    fs::create_dir_all(&images).unwrap();
+    let splits = subset::bundled().unwrap();
+    let every = |data: &Dataset, step: usize| data.select(&(0..data.len()).step_by(step).collect::<Vec<_>>());
+    for (name, data) in [("train", every(&splits.train, 10)), ("t10k", every(&splits.test, 5))] {
+        let create = |end: &str| File::create(images.join(format!("{name}-{end}"))).unwrap();
+        idx::write_images(&data, &mut create("images-idx3-ubyte")).unwrap();
+        idx::write_labels(&data, &mut create("labels-idx1-ubyte")).unwrap();
+    }
+    folder
+}
+
+fn command(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_nin-train"));
+    command.current_dir(folder).args(arguments);
+    command
+}
+
+fn run(folder: &Path, arguments: &[&str]) -> Output {
+    command(folder, arguments).output().expect("the program runs")
+}
+
+fn printed(folder: &Path, arguments: &[&str]) -> String {
+    let output = run(folder, arguments);
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "", "no progress bar in a file, and nothing to note");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn failure(folder: &Path, arguments: &[&str]) -> String {
+    let output = run(folder, arguments);
+    assert!(!output.status.success(), "{arguments:?} should fail");
+    String::from_utf8(output.stderr).unwrap()
+}
+
+/// The metrics, one JSON object a line.
+fn metrics(path: &Path) -> Vec<Value> {
+    fs::read_to_string(path).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[test]
+fn a_run_learns_and_writes_what_it_says() {
+    let folder = folder("learns");
+    let arguments = ["train", "--line", LINE, "--data", "images", "--epochs", "12", "--lr", "0.01", "--batch", "20"];
+    let text = printed(&folder, &arguments);
+    assert!(text.contains("600 training and 200 test images"), "{text}");
+    assert!(text.contains("Ankle boot") && text.contains("test accuracy"), "{text}");
+    // The next commands are those that work, word for word.
+    let next: Vec<_> = text.lines().filter_map(|line| line.strip_prefix("  nin-train ")).collect();
+    assert_eq!(next.len(), 3, "{text}");
+    for line in next {
+        printed(&folder, &line.split(' ').collect::<Vec<_>>());
+    }
+
+    let run = folder.join("runs/custom");
+    let metrics = metrics(&run.join("metrics.jsonl"));
+    assert_eq!(metrics.len(), 13);
+    assert_eq!((&metrics[0]["line"], &metrics[0]["training_images"]), (&LINE.into(), &600.into()));
+    let accuracy = metrics[12]["test_accuracy"].as_f64().unwrap();
+    assert!(accuracy > 0.5, "it has learnt nothing: {accuracy}");
+    let eval = printed(&folder, &["eval", "runs/custom/model.nin", "--data", "images", "--json"]);
+    let eval: Value = serde_json::from_str(&eval).unwrap();
+    // Another order of sums may decide a tie otherwise.
+    assert!((eval["accuracy"].as_f64().unwrap() - accuracy).abs() <= 0.011, "{eval} where training said {accuracy}");
+    assert_eq!(eval["images"], 200);
+
+    // A second run does not overwrite the first; the same seed gives the same network with another number of threads.
+    let quiet = printed(&folder, &[&arguments[..], &["--quiet", "--threads", "1"]].concat());
+    assert_eq!(quiet.lines().count(), 1, "{quiet}");
+    let model = |run: &str| fs::read(folder.join(run).join("model.nin")).unwrap();
+    assert!(model("runs/custom") == model("runs/custom-2"), "the same seed, the same bytes");
+    printed(&folder, &[&arguments[..], &["--seed", "2", "--out", "other"]].concat());
+    assert!(model("runs/custom") != model("other"), "another seed, other bytes");
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_writes_a_checkpoint_to_go_on_with() {
+    let folder = folder("stops");
+    let arguments = ["train", "--line", LINE, "--data", "images", "--epochs", "40", "--batch", "20", "--quiet"];
+    let mut child = command(&folder, &[&arguments[..], &["--out", "stopped"]].concat())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let first = folder.join("stopped/metrics.jsonl");
+    while fs::read_to_string(&first).map_or(0, |text| text.lines().count()) < 3 {
+        assert!(child.try_wait().unwrap().is_none(), "it ended by itself");
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130));
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("stopped/checkpoint"), "{text}");
+    let stopped = Checkpoint::load(&folder.join("stopped/checkpoint")).unwrap();
+    assert!((2..40).contains(&stopped.position.epoch), "{:?}", stopped.position);
+    assert!(!folder.join("stopped/model.nin").exists());
+
+    printed(&folder, &["train", "--resume", "stopped", "--data", "images", "--quiet"]);
+    printed(&folder, &[&arguments[..], &["--out", "whole"]].concat());
+    let model = |run: &str| fs::read(folder.join(run).join("model.nin")).unwrap();
+    assert!(model("stopped") == model("whole"), "stopping changes nothing");
+    assert_eq!(metrics(&first).len(), 41);
+
+    let error = failure(&folder, &["train", "--resume", "stopped/checkpoint", "--data", "images"]);
+    assert!(error.contains("this run has done its 40 epochs"), "{error}");
+    let error = failure(&folder, &["train", "--resume", "stopped", "--lr", "0.1"]);
+    assert!(error.contains("--lr cannot change"), "{error}");
+}
+
+#[test]
+fn ones_own_images_and_a_network_to_begin_with() {
+    let folder = folder("own");
+    for (class, light) in [("dark", 40u8), ("light", 200)] {
+        fs::create_dir_all(folder.join("photos").join(class)).unwrap();
+        for number in 0..20u8 {
+            let image = image::RgbImage::from_fn(20, 20, |x, y| {
+                let value = light + (x as u8 * 3 + y as u8 + number) % 40;
+                image::Rgb([value, value / 2, value])
+            });
+            image.save(folder.join(format!("photos/{class}/{number}.png"))).unwrap();
+        }
+    }
+    let line = "3x12x12 nin3+1:6 max2/2 gap fc2";
+    let text = printed(
+        &folder,
+        &["train", "--line", line, "--data", "photos", "--epochs", "60", "--lr", "0.02", "--batch", "8", "--out", "a"],
+    );
+    assert!(text.contains("test accuracy 100.00 %"), "{text}");
+    let more = ["train", "--from", "a/model.nin", "--data", "photos", "--epochs", "1", "--lr", "0", "--out", "b", "-q"];
+    printed(&folder, &more);
+    let model = |run: &str| fs::read(folder.join(run).join("model.nin")).unwrap();
+    assert!(model("a") == model("b"), "a learning rate of 0 changes nothing");
+    let text = printed(&folder, &["predict", "a/model.nin", "photos/light/3.png", "--quiet"]);
+    assert_eq!(text, "photos/light/3.png: light\n");
+
+    let error = failure(&folder, &["train", "--data", "photos", "--dataset", "folder", "--line", "1x8x8 nin3:1 gap"]);
+    assert!(error.contains("2 classes"), "{error}");
+    let error = failure(&folder, &["train", "--data", "images", "--line", "3x8x8 nin3:10 gap"]);
+    assert!(error.contains("use a line that begins with 1x8x8"), "{error}");
+    let error = failure(&folder, &["train", "--data", "images", "--line", "1x8x8 nin3:10 gup"]);
+    assert!(error.ends_with("  1x8x8 nin3:10 gup\n                ^\n"), "{error}");
+}
+
+#[test]
+fn a_run_that_cannot_learn_says_so() {
+    let folder = folder("diverges");
+    let error =
+        failure(&folder, &["train", "--line", LINE, "--data", "images", "--lr", "1e20", "--optimizer", "sgd", "-q"]);
+    assert!(error.contains("learning rate"), "{error}");
+    assert_eq!(error.lines().count(), 1, "{error}");
+}

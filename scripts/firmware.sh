@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# firmware.sh BOARD PROGRAM [build | run [WORDS]]: builds nin-embedded's PROGRAM for BOARD (nin-embedded/boards) and
+# says how large it is; `run` also runs it, as scripts/run.sh does.
+#
+#     scripts/firmware.sh mps2-an386 fashion run bits
+#     scripts/firmware.sh nrf52840-dk fashion build
+#
+# Status 77: something that is needed is not installed.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+board=$1 program=$2 action=${3:-build}
+shift $(($# < 3 ? $# : 3))
+
+map=nin-embedded/boards/$board.x
+if [ ! -f "$map" ]; then
+    echo "firmware.sh: there is no board $board; there are: $(cd nin-embedded/boards && echo *.x | sed 's/\.x//g')" >&2
+    exit 2
+fi
+target=$(sed -n 's/^ \* target: //p' "$map")
+export NIN_BOARD=$board
+
+# A directory of its own: the tests build firmware while cargo may hold the other one.
+scripts/cargo-for.sh "$target" build --quiet --profile firmware --package nin-embedded --bin "$program" \
+    --target-dir target/firmware >&2
+elf=target/firmware/$board/$program
+mkdir -p "target/firmware/$board"
+cp "target/firmware/$target/firmware/$program" "$elf.$$" && mv "$elf.$$" "$elf"
+
+readelf --sections --wide "$elf" | sed 's/^ *\[ *[0-9]*\]//' | awk -v "name=$program for $board" '
+    function hex(digits,   value, i) {
+        for (i = 1; i <= length(digits); i++) value = value * 16 + index("0123456789abcdef", substr(digits, i, 1)) - 1
+        return value
+    }
+    $1 ~ /^\.(vector_table|text|rodata|data)$/ { flash += hex($5) }
+    $1 ~ /^\.(data|bss|uninit)$/ { ram += hex($5) }
+    $1 == ".text" { code = hex($5) }
+    END { printf "%s: flash %d bytes (code %d), static RAM %d bytes\n", name, flash, code, ram }' >&2
+
+case $action in
+build) echo "$elf" ;;
+run) exec scripts/run.sh "$elf" "$@" ;;
+*) echo "firmware.sh: $action is neither build nor run" >&2 && exit 2 ;;
+esac

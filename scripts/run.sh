@@ -1,0 +1,37 @@
+#!/usr/bin/env bash
+# run.sh ELF [WORDS]: runs a firmware for $NIN_BOARD, on QEMU if it emulates the board, else on hardware by probe-rs.
+# The firmware gets the WORDS; `models=FILE` also puts FILE where the board keeps its models. With NIN_HARDWARE=1 the
+# firmware goes to hardware though the board could be emulated.
+# Status: the firmware's own, 0 or 1; 77: something that is needed is not installed; 124: it took too long.
+set -euo pipefail
+elf=$1 && shift
+map=$(dirname "$0")/../nin-embedded/boards/${NIN_BOARD:=mps2-an386}.x
+value() { sed -n "s/^ \* $1: //p" "$map"; }
+models=$(sed -n 's/^ *MODELS *: *ORIGIN = \(0x[0-9A-Fa-f]*\).*/\1/p' "$map")
+file=
+for word; do
+    case $word in models=*) file=${word#models=} ;; esac
+done
+if [ -n "$file" ] && [ -z "$models" ]; then
+    echo "run.sh: $NIN_BOARD has no partition for a model" >&2
+    exit 2
+fi
+
+machine=$(value qemu)
+if [ -n "$machine" ] && [ "${NIN_HARDWARE:-0}" != 1 ]; then
+    command -v qemu-system-arm >/dev/null || { echo "run.sh: qemu-system-arm is not installed" >&2 && exit 77; }
+    semihosting=enable=on,target=native,arg=emulator
+    for word; do
+        case $word in models=*) ;; *) semihosting+=,arg=$word ;; esac
+    done
+    # One virtual nanosecond per instruction: the same run counts the same, always.
+    exec timeout "${NIN_TIMEOUT:-600}" qemu-system-arm -M "$machine" -display none -monitor none -serial none -icount shift=0 \
+        -semihosting-config "$semihosting" -kernel "$elf" \
+        ${file:+-device "loader,file=$file,addr=$models,force-raw=on"} </dev/null
+fi
+
+chip=$(value chip)
+[ -n "$chip" ] || { echo "run.sh: $NIN_BOARD exists only on the emulator" >&2 && exit 2; }
+command -v probe-rs >/dev/null || { echo "run.sh: probe-rs is not installed: cargo install probe-rs-tools" >&2 && exit 77; }
+[ -z "$file" ] || probe-rs download --chip "$chip" --binary-format bin --base-address "$models" "$file"
+exec probe-rs run --chip "$chip" "$elf"

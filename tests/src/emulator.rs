@@ -1,0 +1,112 @@
+//! Firmware on the emulator, and the same network on this computer.
+
+use std::convert::Infallible;
+use std::io::{Write, stderr};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::{Mutex, PoisonError};
+
+use nin_core::{F16, F32, Int8, Model, Network, WeightType};
+use nin_embedded::Sight;
+
+/// Status of the scripts when something they need is not installed.
+const MISSING: i32 = 77;
+
+/// The repository.
+pub fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or_else(|| unreachable!("it is a workspace")).into()
+}
+
+/// Builds a firmware for a board and runs it, as the script of that name does; `environment` is added to the build's.
+///
+/// `None` if the emulator or a compiler for the board is missing, with the reason on the terminal; with
+/// `NIN_REQUIRE_EMULATOR=1` that is a failure.
+///
+/// # Panics
+///
+/// If something is missing that is required.
+pub fn firmware(board: &str, program: &str, words: &[&str], environment: &[(&str, &str)]) -> Option<Output> {
+    // One after the other: they share a folder, and the machine.
+    static ONE: Mutex<()> = Mutex::new(());
+    let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let output = Command::new(root().join("scripts/firmware.sh"))
+        .args([board, program, "run"])
+        .args(words)
+        .envs(environment.iter().copied())
+        .output()
+        .unwrap_or_else(|error| panic!("scripts/firmware.sh: {error}"));
+    if output.status.code() != Some(MISSING) {
+        return Some(output);
+    }
+    let reason = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(std::env::var("NIN_REQUIRE_EMULATOR").as_deref() != Ok("1"), "{reason}");
+    // Not `eprint!`: nobody would see it.
+    let _ = write!(stderr(), "not run on the emulator: {reason}");
+    None
+}
+
+/// What a firmware printed; it has to have succeeded.
+///
+/// # Panics
+///
+/// If it failed.
+pub fn printed(output: &Output) -> String {
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{}\n{text}{}", output.status, String::from_utf8_lossy(&output.stderr));
+    text
+}
+
+/// The bits of the logits that a firmware printed, one list for each image.
+///
+/// # Panics
+///
+/// If they are not hexadecimal digits.
+pub fn logits(printed: &str) -> Vec<Vec<u32>> {
+    let lines = printed.lines().filter_map(|line| line.trim().strip_prefix("logits "));
+    let bits = |word: &str| u32::from_str_radix(word, 16).unwrap_or_else(|error| panic!("{word}: {error}"));
+    lines.map(|line| line.split(' ').map(bits).collect()).collect()
+}
+
+/// The number that follows `name` and a colon in what a firmware printed.
+///
+/// # Panics
+///
+/// If it is not there.
+pub fn number(printed: &str, name: &str) -> usize {
+    let line = printed.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
+    let word = line.and_then(|line| line.split(' ').next());
+    word.and_then(|word| word.parse().ok()).unwrap_or_else(|| panic!("{name} is not in\n{printed}"))
+}
+
+/// The bits of the logits that this computer gets for `images` images; `level` has the levels, from 0 to 255, of
+/// pixel `(row, column)` in a channel of an image.
+///
+/// # Panics
+///
+/// If the file is not a model.
+pub fn host(file: &[u8], images: usize, level: impl Fn(usize, (usize, usize), usize) -> f32) -> Vec<Vec<u32>> {
+    // Aligned as in flash.
+    let mut words = vec![0u128; file.len().div_ceil(size_of::<u128>())];
+    bytemuck::cast_slice_mut(&mut words)[..file.len()].copy_from_slice(file);
+    let file = &bytemuck::cast_slice(&words)[..file.len()];
+    let model = Model::read(file).unwrap_or_else(|error| panic!("{error}"));
+    match model.weight_type() {
+        WeightType::F32 => run::<F32>(&model, images, level),
+        WeightType::F16 => run::<F16>(&model, images, level),
+        WeightType::Int8 => run::<Int8>(&model, images, level),
+        other => panic!("no engine for {}", other.name()),
+    }
+}
+
+fn run<F: Sight>(model: &Model, images: usize, level: impl Fn(usize, (usize, usize), usize) -> f32) -> Vec<Vec<u32>> {
+    let mut state = vec![0; model.plan().state_words(model.weight_type())];
+    let mut network = Network::<F>::new(model, &mut state).unwrap_or_else(|error| panic!("{error}"));
+    let infer = |image: usize| {
+        let Ok(logits) = network.infer(|y, row| {
+            F::see(model, row, |x, channel| level(image, (y, x), channel));
+            Ok::<(), Infallible>(())
+        });
+        logits.iter().map(|logit| logit.to_bits()).collect()
+    };
+    (0..images).map(infer).collect()
+}

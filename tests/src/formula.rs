@@ -1,0 +1,44 @@
+//! Whole models by formula: any architecture, any weight type, and no file.
+
+use nin_core::{Plan, Spec, WeightType};
+use nin_train::batch::Preprocessing;
+use nin_train::export::{Lanes, ModelFile};
+
+use crate::fixture::channels_last;
+use crate::mix;
+
+/// Parameters as the fixtures have them: layer by layer, weights in PyTorch's order scaled by their fan-in, then
+/// biases; here channels last.
+pub fn parameters(plan: &Plan) -> Vec<f32> {
+    let mut counter = 0;
+    let mut draw = |count: usize, bound: f64| {
+        let values = counter..counter + count as u64;
+        counter = values.end;
+        values.map(|n| (mix::signed(n) * bound) as f32).collect::<Vec<f32>>()
+    };
+    let mut parameters = Vec::with_capacity(plan.parameters());
+    for layer in plan.layers().filter(|layer| layer.has_weights()) {
+        let weights = draw(layer.weights(), (6.0 / layer.fan_in() as f64).sqrt());
+        parameters.extend(channels_last(&layer, &weights));
+        parameters.extend(draw(usize::from(layer.output.channels), 0.01));
+    }
+    parameters
+}
+
+/// A model file of the architecture with these parameters.
+///
+/// # Panics
+///
+/// If it cannot be written, which the formula rules out.
+pub fn model(spec: Spec, weight_type: WeightType, lanes: Lanes) -> Vec<u8> {
+    let plan = Plan::new(spec);
+    let file = ModelFile {
+        plan: &plan,
+        parameters: &parameters(&plan),
+        preprocessing: &Preprocessing::unit(usize::from(spec.input().channels)),
+        class_names: &[],
+        weight_type,
+        lanes,
+    };
+    file.to_bytes().unwrap_or_else(|error| panic!("{spec}: {error}"))
+}

@@ -1,0 +1,199 @@
+//! A second writer of model files, straight from `docs/model-file.md`: it can also write wrong ones.
+
+use half::f16;
+use nin_core::plan::{Layer, Plan};
+use nin_core::{Spec, WeightType};
+
+use crate::random::Case;
+
+/// How many outputs may lie side by side.
+pub const LANES: [usize; 3] = [1, 4, 16];
+
+/// The float weight types.
+pub const WEIGHT_TYPES: [WeightType; 2] = [WeightType::F32, WeightType::F16];
+
+/// Everything that a model file holds.
+#[derive(Clone, Debug)]
+pub struct ModelFile {
+    /// The architecture.
+    pub spec: Spec,
+    /// How the weights are stored.
+    pub weight_type: WeightType,
+    /// Outputs side by side.
+    pub lanes: usize,
+    /// One number for each channel of the input.
+    pub mean: Vec<f32>,
+    /// One number for each channel of the input.
+    pub scale: Vec<f32>,
+    /// The names of the classes, if they have any.
+    pub names: Vec<String>,
+    /// Layer by layer weights `[out][fan-in]`, then biases.
+    pub parameters: Vec<f32>,
+}
+
+impl ModelFile {
+    /// A file for a random network.
+    pub fn of(case: &Case, weight_type: WeightType, lanes: usize) -> ModelFile {
+        ModelFile::plain(case.spec, case.parameters(), weight_type, lanes)
+    }
+
+    /// A file without names, for images whose bytes are taken as they are.
+    pub fn plain(spec: Spec, parameters: Vec<f32>, weight_type: WeightType, lanes: usize) -> ModelFile {
+        let channels = usize::from(spec.input().channels);
+        let (mean, scale) = (vec![0.0; channels], vec![1.0; channels]);
+        ModelFile { spec, weight_type, lanes, mean, scale, names: Vec::new(), parameters }
+    }
+
+    /// The file.
+    pub fn write(&self) -> Vec<u8> {
+        self.write_with(&self.weights())
+    }
+
+    /// The file with any bytes for its weights.
+    pub fn write_with(&self, weights: &[u8]) -> Vec<u8> {
+        let code = match self.weight_type {
+            WeightType::F32 => 1,
+            WeightType::F16 => 2,
+            WeightType::Int8 => 3,
+            other => panic!("{other:?}"),
+        };
+        let ModelFile { spec, lanes, mean, scale, names, .. } = self;
+        assemble(*spec, code, *lanes, [mean, scale], names, weights)
+    }
+
+    /// The file where a model must stand.
+    pub fn aligned(&self) -> Aligned {
+        Aligned::new(&self.write())
+    }
+
+    /// Float weights as the document packs them.
+    fn weights(&self) -> Vec<u8> {
+        let plan = Plan::new(self.spec);
+        let mut bytes = Vec::new();
+        let mut rest = &self.parameters[..];
+        for layer in plan.layers().filter(Layer::has_weights) {
+            let (fan_in, outputs) = (layer.fan_in(), usize::from(layer.output.channels));
+            let (weights, others) = rest.split_at(outputs * fan_in);
+            let (biases, others) = others.split_at(outputs);
+            rest = others;
+            let slots = outputs.next_multiple_of(self.lanes);
+            for output in 0..slots {
+                bytes.extend(biases.get(output).unwrap_or(&0.0).to_le_bytes());
+            }
+            for group in 0..slots / self.lanes {
+                for input in 0..fan_in {
+                    for lane in 0..self.lanes {
+                        let output = group * self.lanes + lane;
+                        let weight = if output < outputs { weights[output * fan_in + input] } else { 0.0 };
+                        match self.weight_type {
+                            WeightType::F32 => bytes.extend(weight.to_le_bytes()),
+                            _ => bytes.extend(f16::from_f32(weight).to_le_bytes()),
+                        }
+                    }
+                }
+            }
+            while bytes.len() % 4 != 0 {
+                bytes.push(0);
+            }
+        }
+        assert!(rest.is_empty(), "{} parameters too many", rest.len());
+        bytes
+    }
+}
+
+/// A file around its packed weights.
+pub fn assemble(
+    spec: Spec,
+    code: u8,
+    lanes: usize,
+    [mean, scale]: [&[f32]; 2],
+    names: &[String],
+    weights: &[u8],
+) -> Vec<u8> {
+    let (line, names) = (spec.to_string(), names.join("\n"));
+    let text_end = 32 + 8 * mean.len() + line.len() + names.len();
+    let weights_at = text_end.next_multiple_of(16);
+    let mut file = Vec::new();
+    file.extend(b"NiNmodel");
+    file.extend(1u16.to_le_bytes());
+    file.extend([code, lanes as u8]);
+    file.extend((weights_at as u32 + weights.len() as u32 + 4).to_le_bytes());
+    file.extend((line.len() as u16).to_le_bytes());
+    file.extend((names.len() as u16).to_le_bytes());
+    file.extend((weights_at as u32).to_le_bytes());
+    file.extend((weights.len() as u32).to_le_bytes());
+    file.extend((mean.len() as u16).to_le_bytes());
+    file.extend(0u16.to_le_bytes());
+    file.extend(mean.iter().chain(scale).flat_map(|number| number.to_le_bytes()));
+    file.extend(line.bytes().chain(names.bytes()));
+    file.resize(weights_at, 0);
+    file.extend(weights);
+    file.extend(crc32(&file).to_le_bytes());
+    file
+}
+
+/// The parameters as a file of this type keeps them: f16 rounds weights, not biases.
+pub fn stored(spec: Spec, parameters: &[f32], weight_type: WeightType) -> Vec<f32> {
+    let mut stored = parameters.to_vec();
+    if weight_type == WeightType::F16 {
+        let mut rest = &mut stored[..];
+        for layer in Plan::new(spec).layers().filter(Layer::has_weights) {
+            let (weights, others) = rest.split_at_mut(layer.weights());
+            weights.iter_mut().for_each(|weight| *weight = f16::from_f32(*weight).to_f32());
+            rest = others.split_at_mut(layer.output.channels.into()).1;
+        }
+    }
+    stored
+}
+
+/// Rewrites the last four bytes of a file to be the checksum of those before.
+pub fn seal(file: &mut [u8]) {
+    let (body, checksum) = file.split_last_chunk_mut::<4>().expect("a file of at least four bytes");
+    *checksum = crc32(body).to_le_bytes();
+}
+
+/// CRC-32 as zip and Ethernet have it, bit by bit.
+pub fn crc32(bytes: &[u8]) -> u32 {
+    let mut crc = u32::MAX;
+    for &byte in bytes {
+        crc ^= u32::from(byte);
+        for _ in 0..8 {
+            crc = if crc & 1 == 1 { crc >> 1 ^ 0xEDB8_8320 } else { crc >> 1 };
+        }
+    }
+    !crc
+}
+
+/// Bytes at an address that is a multiple of 16.
+#[derive(Clone, Debug)]
+pub struct Aligned {
+    words: Vec<u128>,
+    len: usize,
+}
+
+impl Aligned {
+    /// A copy of `bytes`.
+    pub fn new(bytes: &[u8]) -> Aligned {
+        let mut words = vec![0u128; bytes.len().div_ceil(16)];
+        bytemuck::cast_slice_mut(&mut words)[..bytes.len()].copy_from_slice(bytes);
+        Aligned { words, len: bytes.len() }
+    }
+}
+
+impl std::ops::Deref for Aligned {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &bytemuck::cast_slice(&self.words)[..self.len]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::crc32;
+
+    #[test]
+    fn the_checksums_check_value() {
+        assert_eq!(crc32(b"123456789"), 0xCBF4_3926);
+    }
+}

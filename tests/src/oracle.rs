@@ -1,0 +1,417 @@
+//! The network computed slowly and obviously: whole maps, one loop for each thing.
+//!
+//! In f64 it is what everything else must come close to. In f32 it is more: its sums run in the order that the
+//! streaming engine documents (the bias, then rows, columns and channels of the window, each product rounded before
+//! it is added), so the engine must agree with it bit for bit.
+//!
+//! It takes nothing but the stages from nin-core: shapes, parameters and multiplications are its own count of what
+//! it does, so that the plan, too, can be held against it.
+
+use std::ops::{Add, Div, Mul};
+
+use nin_core::{Shape, Spec, Stage, Window};
+
+use crate::close::magnitude;
+
+/// f64 or f32.
+pub trait Number:
+    Copy + PartialOrd + Add<Output = Self> + Mul<Output = Self> + Div<Output = Self> + From<f32> + Into<f64>
+{
+}
+
+impl Number for f64 {}
+impl Number for f32 {}
+
+/// A whole feature map: rows × columns × channels.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Map<N = f64> {
+    /// Its shape.
+    pub shape: Shape,
+    /// Its values, channels last.
+    pub values: Vec<N>,
+}
+
+impl Map<f32> {
+    /// The same in f64.
+    pub fn widen(&self) -> Map {
+        Map { shape: self.shape, values: self.values.iter().map(|&value| value.into()).collect() }
+    }
+
+    /// The image's rows, as the engine asks for them.
+    pub fn rows(&self) -> impl Iterator<Item = &[f32]> {
+        self.values.chunks_exact(self.shape.row())
+    }
+}
+
+impl<N: Number> Map<N> {
+    /// A map filled with one value.
+    pub fn filled(value: N, channels: usize, rows: usize, columns: usize) -> Map<N> {
+        let side = |length: usize| u16::try_from(length).expect("a side of a map");
+        let shape = Shape { channels: side(channels), rows: side(rows), columns: side(columns) };
+        Map { shape, values: vec![value; channels * rows * columns] }
+    }
+
+    /// One pixel's channels.
+    pub fn pixel(&self, row: usize, column: usize) -> &[N] {
+        let channels = usize::from(self.shape.channels);
+        let at = (row * usize::from(self.shape.columns) + column) * channels;
+        &self.values[at..at + channels]
+    }
+
+    /// The same, to write.
+    pub fn pixel_mut(&mut self, row: usize, column: usize) -> &mut [N] {
+        let channels = usize::from(self.shape.channels);
+        let at = (row * usize::from(self.shape.columns) + column) * channels;
+        &mut self.values[at..at + channels]
+    }
+
+    fn sides(&self) -> (usize, usize, usize) {
+        (usize::from(self.shape.channels), usize::from(self.shape.rows), usize::from(self.shape.columns))
+    }
+
+    /// The pixel at a place of the padded map; `None` over the padding.
+    fn at(&self, row: isize, column: isize) -> Option<&[N]> {
+        let (_, rows, columns) = self.sides();
+        let row = usize::try_from(row).ok().filter(|&row| row < rows)?;
+        let column = usize::try_from(column).ok().filter(|&column| column < columns)?;
+        Some(self.pixel(row, column))
+    }
+}
+
+/// What a [`Step`] does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Op {
+    /// A convolution with its bias.
+    Convolution,
+    /// A fully connected layer with its bias.
+    Full,
+    /// `max(value, 0)`.
+    Relu,
+    /// Maximum pooling.
+    MaxPool,
+    /// Average pooling.
+    AvgPool,
+    /// Nothing.
+    Dropout,
+    /// Global average.
+    GlobalAverage,
+}
+
+/// One step of the computation and the map it makes.
+#[derive(Clone, Debug)]
+pub struct Step<N = f64> {
+    /// Which of the line's stages it belongs to.
+    pub stage: usize,
+    /// What it does.
+    pub op: Op,
+    /// What it makes.
+    pub map: Map<N>,
+    /// Parameters it read.
+    pub parameters: usize,
+    /// Multiply-accumulates it did, over padding too.
+    pub macs: u64,
+    /// The largest sum of magnitudes that went into one of its values: the scale of rounding errors, where terms
+    /// of opposite sign may cancel.
+    pub scale: f64,
+}
+
+/// Every step of the network on one image; the last one's map holds the logits.
+///
+/// `parameters` has, for each layer with weights, its weights `[out][fan-in]` and then its biases `[out]`.
+///
+/// # Panics
+///
+/// If there are too few parameters or too many.
+pub fn forward<N: Number>(spec: &Spec, parameters: &[f32], image: &Map<N>) -> Vec<Step<N>> {
+    assert_eq!(image.shape, spec.input(), "the image's shape");
+    let mut rest = parameters;
+    let mut steps: Vec<Step<N>> = Vec::new();
+    // After the last layer there is no ReLU if it is fully connected.
+    let last = spec.stages().iter().rposition(|stage| !matches!(stage, Stage::Dropout(_)));
+    for (index, stage) in spec.stages().iter().enumerate() {
+        let now = steps.last().map_or(image, |step| &step.map);
+        let plain =
+            |op, map: Map<N>| Step { stage: index, op, parameters: 0, macs: 0, scale: magnitude(&now.values), map };
+        let made = match stage {
+            Stage::Block(window, widths) => {
+                let mut made: Vec<Step<N>> = Vec::new();
+                for (i, &width) in widths.as_slice().iter().enumerate() {
+                    let window = if i == 0 { *window } else { Window { kernel: 1, stride: 1, padding: 0 } };
+                    let input = made.last().map_or(now, |step| &step.map);
+                    let step = convolution(index, window, width.into(), &mut rest, input);
+                    let activated = plain(Op::Relu, relu(&step.map));
+                    made.extend([step, activated]);
+                }
+                made
+            }
+            Stage::Full(widths) => {
+                let mut made: Vec<Step<N>> = Vec::new();
+                for &width in widths.as_slice() {
+                    let input = made.last().map_or(now, |step| &step.map);
+                    let step = full(index, width.into(), &mut rest, input);
+                    let activated = plain(Op::Relu, relu(&step.map));
+                    made.extend([step, activated]);
+                }
+                if Some(index) == last {
+                    made.pop();
+                }
+                made
+            }
+            Stage::MaxPool(window) => vec![plain(Op::MaxPool, max_pool(*window, now))],
+            Stage::AvgPool(window) => vec![plain(Op::AvgPool, avg_pool(*window, now))],
+            Stage::Dropout(_) => vec![plain(Op::Dropout, now.clone())],
+            Stage::GlobalAverage => vec![plain(Op::GlobalAverage, global_average(now))],
+        };
+        steps.extend(made);
+    }
+    assert!(rest.is_empty(), "{} parameters too many", rest.len());
+    steps
+}
+
+/// The layers as the plan lists them: a ReLU belongs to the layer before it.
+pub fn layers<N: Number>(steps: &[Step<N>]) -> Vec<Step<N>> {
+    let mut layers: Vec<Step<N>> = Vec::new();
+    for step in steps {
+        match layers.last_mut() {
+            Some(layer) if step.op == Op::Relu => layer.map = step.map.clone(),
+            _ => layers.push(step.clone()),
+        }
+    }
+    layers
+}
+
+/// The logits, and the scale of their rounding errors: the largest since the last layer with weights.
+pub fn logits<N: Number>(spec: &Spec, parameters: &[f32], image: &Map<N>) -> (Vec<N>, f64) {
+    let mut steps = forward(spec, parameters, image);
+    let last = steps.iter().rposition(|step| step.parameters > 0).unwrap_or(0);
+    let scale = steps[last..].iter().fold(0.0, |most, step| f64::max(most, step.scale));
+    (steps.pop().map_or(Vec::new(), |step| step.map.values), scale)
+}
+
+/// Splits off a layer's parameters: its weights, one row for each output, and its biases.
+fn take<'p>(rest: &mut &'p [f32], outputs: usize, fan_in: usize) -> (&'p [f32], &'p [f32]) {
+    assert!(rest.len() >= outputs * (fan_in + 1), "{} parameters too few", outputs * (fan_in + 1) - rest.len());
+    let (weights, others) = rest.split_at(outputs * fan_in);
+    let (biases, others) = others.split_at(outputs);
+    *rest = others;
+    (weights, biases)
+}
+
+/// Windows along a side, counted one by one.
+fn windows(window: Window, length: usize) -> usize {
+    let padded = length + 2 * usize::from(window.padding);
+    let mut count = 0;
+    while count * usize::from(window.stride) + usize::from(window.kernel) <= padded {
+        count += 1;
+    }
+    count
+}
+
+/// The place of a window's pixel on the map: negative, or past its end, over the padding.
+fn place(window: Window, index: usize, k: usize) -> isize {
+    (index * usize::from(window.stride) + k) as isize - isize::from(window.padding)
+}
+
+fn convolution<N: Number>(stage: usize, window: Window, outputs: usize, rest: &mut &[f32], input: &Map<N>) -> Step<N> {
+    let (channels, rows, columns) = input.sides();
+    let kernel = usize::from(window.kernel);
+    let fan_in = kernel * kernel * channels;
+    let (weights, biases) = take(rest, outputs, fan_in);
+    let (out_rows, out_columns) = (windows(window, rows), windows(window, columns));
+    let mut map = Map::filled(N::from(0.0), outputs, out_rows, out_columns);
+    let (mut macs, mut scale) = (0, 0.0);
+    for row in 0..out_rows {
+        for column in 0..out_columns {
+            for output in 0..outputs {
+                let mut sum = Sum::new(biases[output]);
+                for ky in 0..kernel {
+                    for kx in 0..kernel {
+                        macs += channels as u64;
+                        let Some(pixel) = input.at(place(window, row, ky), place(window, column, kx)) else { continue };
+                        let weights = &weights[output * fan_in + (ky * kernel + kx) * channels..][..channels];
+                        pixel.iter().zip(weights).for_each(|(&x, &weight)| sum.add(x, weight));
+                    }
+                }
+                map.pixel_mut(row, column)[output] = sum.value;
+                scale = f64::max(scale, sum.magnitudes);
+            }
+        }
+    }
+    Step { stage, op: Op::Convolution, map, parameters: weights.len() + biases.len(), macs, scale }
+}
+
+fn full<N: Number>(stage: usize, outputs: usize, rest: &mut &[f32], input: &Map<N>) -> Step<N> {
+    let fan_in = input.values.len();
+    let (weights, biases) = take(rest, outputs, fan_in);
+    let mut map = Map::filled(N::from(0.0), outputs, 1, 1);
+    let (mut macs, mut scale) = (0, 0.0);
+    for output in 0..outputs {
+        let mut sum = Sum::new(biases[output]);
+        for (&x, &weight) in input.values.iter().zip(&weights[output * fan_in..]) {
+            macs += 1;
+            sum.add(x, weight);
+        }
+        map.values[output] = sum.value;
+        scale = f64::max(scale, sum.magnitudes);
+    }
+    Step { stage, op: Op::Full, map, parameters: weights.len() + biases.len(), macs, scale }
+}
+
+/// A sum of products, and what it would be if no term were negative.
+struct Sum<N> {
+    value: N,
+    magnitudes: f64,
+}
+
+impl<N: Number> Sum<N> {
+    fn new(bias: f32) -> Self {
+        Sum { value: N::from(bias), magnitudes: f64::from(bias).abs() }
+    }
+
+    fn add(&mut self, x: N, weight: f32) {
+        let product = x * N::from(weight);
+        self.value = self.value + product;
+        self.magnitudes += product.into().abs();
+    }
+}
+
+fn relu<N: Number>(input: &Map<N>) -> Map<N> {
+    let zero = N::from(0.0);
+    let values = input.values.iter().map(|&value| if value > zero { value } else { zero });
+    Map { shape: input.shape, values: values.collect() }
+}
+
+fn max_pool<N: Number>(window: Window, input: &Map<N>) -> Map<N> {
+    pool(window, input, N::from(f32::NEG_INFINITY), |most, x| if x > most { x } else { most })
+}
+
+fn avg_pool<N: Number>(window: Window, input: &Map<N>) -> Map<N> {
+    let mut map = pool(window, input, N::from(0.0), |sum, x| sum + x);
+    let area = N::from(f32::from(window.kernel) * f32::from(window.kernel));
+    map.values.iter_mut().for_each(|value| *value = *value / area);
+    map
+}
+
+/// What `join` makes of each window's pixels, channel by channel; padding is passed over.
+fn pool<N: Number>(window: Window, input: &Map<N>, start: N, join: fn(N, N) -> N) -> Map<N> {
+    let (channels, rows, columns) = input.sides();
+    let kernel = usize::from(window.kernel);
+    let (out_rows, out_columns) = (windows(window, rows), windows(window, columns));
+    let mut map = Map::filled(start, channels, out_rows, out_columns);
+    for row in 0..out_rows {
+        for column in 0..out_columns {
+            for ky in 0..kernel {
+                for kx in 0..kernel {
+                    let Some(pixel) = input.at(place(window, row, ky), place(window, column, kx)) else { continue };
+                    for (out, &x) in map.pixel_mut(row, column).iter_mut().zip(pixel) {
+                        *out = join(*out, x);
+                    }
+                }
+            }
+        }
+    }
+    map
+}
+
+fn global_average<N: Number>(input: &Map<N>) -> Map<N> {
+    let (channels, rows, columns) = input.sides();
+    let mut map = Map::filled(N::from(0.0), channels, 1, 1);
+    for row in 0..rows {
+        for column in 0..columns {
+            for (sum, &x) in map.values.iter_mut().zip(input.pixel(row, column)) {
+                *sum = *sum + x;
+            }
+        }
+    }
+    let pixels = N::from((rows * columns) as f32);
+    map.values.iter_mut().for_each(|value| *value = *value / pixels);
+    map
+}
+
+/// What PyTorch's fixtures do not hold, worked out by hand.
+#[cfg(test)]
+mod tests {
+    use nin_core::Spec;
+
+    use super::{Map, forward, layers};
+
+    /// The values after each layer, for an image that counts 1, 2, 3, …
+    fn after_each(line: &str, parameters: &[f32]) -> Vec<Vec<f64>> {
+        let spec = Spec::new(line);
+        let values = (1..=spec.input().len()).map(|value| value as f64).collect();
+        let image = Map { shape: spec.input(), values };
+        layers(&forward(&spec, parameters, &image)).into_iter().map(|layer| layer.map.values).collect()
+    }
+
+    #[test]
+    fn an_average_counts_its_padding_as_zeros() {
+        // 1 2 3
+        // 4 5 6
+        let maps = after_each("1x2x3 avg2/2+1 gap", &[]);
+        assert_eq!(maps, [vec![0.25, 1.25, 1.0, 2.75], vec![1.3125]]);
+    }
+
+    #[test]
+    fn a_maximum_passes_its_padding_over() {
+        let spec = Spec::new("1x2x3 max2/2+1 gap");
+        let image = Map { shape: spec.input(), values: vec![-1.0, -2.0, -3.0, -4.0, -5.0, -6.0] };
+        let maps = layers(&forward(&spec, &[], &image));
+        assert_eq!(maps[0].map.values, [-1.0, -2.0, -4.0, -5.0]);
+    }
+
+    #[test]
+    fn windows_round_down_and_stride_past_pixels() {
+        // 1 2 3 4
+        // 5 6 7 8
+        // 9 10 11 12
+        assert_eq!(after_each("1x3x4 max2/2 gap", &[])[0], [6.0, 8.0]);
+        assert_eq!(after_each("1x3x4 max1/2 gap", &[])[0], [1.0, 3.0, 9.0, 11.0]);
+        assert_eq!(after_each("1x3x4 avg3/2 gap", &[])[0], [6.0]);
+    }
+
+    #[test]
+    fn channels_stand_side_by_side() {
+        // Pixels (1, 2), (3, 4), (5, 6): the weights pick the second channel of the left pixel of each pair, and the
+        // first of the right one negated and with a bias.
+        let weights = [0.0, 1.0, 0.0, 0.0, /* */ 0.0, 0.0, -1.0, 0.0, /* biases */ 0.5, 4.0];
+        let maps = after_each("2x2x3 nin2:2 gap", &[&[0.0; 4], &weights[..4], &[0.0; 4], &weights[4..]].concat());
+        // The lower row is (7, 8), (9, 10), (11, 12); the second output is 4 − 9 and 4 − 11, stopped by the ReLU.
+        assert_eq!(maps, [vec![8.5, 0.0, 10.5, 0.0], vec![9.5, 0.0]]);
+    }
+
+    #[test]
+    fn a_convolutions_padding_is_zeros() {
+        // 1 2
+        // 3 4
+        let maps = after_each("1x2x2 nin3/2+2:1 gap", &[&[1.0; 9][..], &[0.25]].concat());
+        assert_eq!(maps[0], [1.25, 3.25, 4.25, 10.25]);
+    }
+
+    #[test]
+    fn fully_connected_layers_read_rows_columns_channels() {
+        // The first layer picks one input and negates another; a ReLU; the second has none after it.
+        let mut first = [0.0; 16];
+        first[5] = 1.0;
+        first[8 + 2] = -1.0;
+        let second = [2.0, 1.0, -3.0, 1.0, 0.0, 0.5];
+        let maps = after_each("2x2x2 drop0.5 fc2,2", &[&first[..], &[0.0, 1.0], &second].concat());
+        assert_eq!(maps[1..], [vec![6.0, 0.0], vec![12.0, -17.5]]);
+        // As two stages with dropout between them it is the same; after an average there are two inputs.
+        let maps = after_each("2x2x2 fc2 drop0.5 fc2", &[&first[..], &[0.0, 1.0], &second].concat());
+        assert_eq!(maps.last(), Some(&vec![12.0, -17.5]));
+        let maps = after_each("2x2x2 gap fc2", &[1.0, 0.0, 0.0, -1.0, 0.5, 0.0]);
+        assert_eq!(maps, [vec![4.0, 5.0], vec![4.5, -5.0]]);
+    }
+
+    #[test]
+    #[should_panic(expected = "1 parameters too many")]
+    fn parameters_must_be_used_up() {
+        after_each("1x1x1 fc1", &[1.0, 2.0, 3.0]);
+    }
+
+    #[test]
+    #[should_panic(expected = "1 parameters too few")]
+    fn parameters_must_suffice() {
+        after_each("1x1x1 fc1", &[1.0]);
+    }
+}

@@ -1,0 +1,149 @@
+//! Board and host compute the same, bit for bit: the firmware on the emulator against the engine on this computer.
+//!
+//! Needs `qemu-system-arm` and a compiler for the boards; without them the tests say so and pass, unless
+//! `NIN_REQUIRE_EMULATOR=1`.
+
+use std::fs;
+
+use nin_core::{Spec, WeightType};
+use nin_embedded::{FASHION, formula_level};
+use nin_tests::emulator::{firmware, host, logits, number, printed, root};
+use nin_tests::formula;
+use nin_train::dataset::resize_bilinear;
+use nin_train::export::Lanes;
+
+/// A Cortex-M4F.
+const BOARD: &str = "mps2-an386";
+
+#[test]
+fn the_example_agrees() {
+    for program in ["fashion", "fashion-f16"] {
+        let Some(output) = firmware(BOARD, program, &["bits"], &[]) else { return };
+        let printed = printed(&output);
+        let file = fs::read(root().join("nin-embedded/models").join(program).with_extension("nin")).expect(program);
+        let images: Vec<_> = FASHION.iter().map(|(image, _)| image).collect();
+        let host = host(&file, images.len(), |image, (y, x), _| f32::from(images[image].row(y)[x]));
+        assert_eq!(logits(&printed), host, "{program}");
+
+        let statics = number(&printed, "static RAM (.data + .bss)");
+        let planned = number(&printed, "state planned");
+        assert!(planned <= statics && statics < planned + 256, "{printed}");
+        assert!(number(&printed, "stack at most") > 0, "{printed}");
+    }
+}
+
+/// Images for the `partition` firmware.
+enum Show {
+    /// Made up, from this counter on.
+    Formula(u64),
+    /// The ten test images, resized.
+    Fashion,
+}
+
+/// Runs a model from the partition on the emulator, and here; returns what the firmware printed.
+fn agree(line: &str, weight_type: WeightType, lanes: Lanes, images: usize, show: Show) -> Option<String> {
+    let spec: Spec = line.parse().unwrap_or_else(|error| panic!("{line}: {error}"));
+    let file = formula::model(spec, weight_type, lanes);
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("model.nin");
+    fs::write(&path, &file).expect("a temporary file");
+    let mut words = vec![format!("models={}", path.display()), format!("images={images}")];
+    if let Show::Formula(counter) = show {
+        words.push(format!("formula={counter}"));
+    }
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let output = firmware(BOARD, "partition", &words, &[])?;
+    let printed = printed(&output);
+
+    let input = spec.input();
+    let (channels, rows, columns) = (input.channels as usize, input.rows as usize, input.columns as usize);
+    let fashion: Vec<_> = FASHION.iter().map(|(image, _)| image).collect();
+    let host = host(&file, images, |image, (y, x), channel| match show {
+        Show::Formula(counter) => {
+            formula_level(counter + (((image * channels + channel) * rows + y) * columns + x) as u64)
+        }
+        Show::Fashion => fashion[image].resized((y, rows), (x, columns)),
+    });
+    assert_eq!(logits(&printed), host, "{line} in {} by {lanes}", weight_type.name());
+    Some(printed)
+}
+
+/// The book's network at its full size, in 16 bits: its state fits 164 KB. The images are resized as they stream.
+#[test]
+fn the_books_network_agrees() {
+    let line = Spec::preset("d2l").expect("a preset").to_string();
+    let Some(printed) = agree(&line, WeightType::F16, Lanes::Four, 1, Show::Fashion) else { return };
+    assert!(number(&printed, "state planned") <= 164 * 1024, "{printed}");
+}
+
+/// Resized on the board or in training: the same levels.
+#[test]
+fn images_are_resized_as_for_training() {
+    for (image, _) in FASHION.iter() {
+        let pixels: Vec<u8> = (0..28).flat_map(|y| image.row(y)).copied().collect();
+        for (rows, columns) in [(28, 28), (224, 224), (13, 40), (61, 9), (1, 1)] {
+            let mut training = vec![0.0; rows * columns];
+            resize_bilinear(&pixels, (28, 28), 1, &mut training, (rows, columns));
+            let board = |at: usize| image.resized((at / columns, rows), (at % columns, columns));
+            assert!((0..rows * columns).all(|at| board(at).to_bits() == training[at].to_bits()), "{rows}x{columns}");
+        }
+    }
+}
+
+/// Corners of the kernels: widths that are no multiple of the lanes, padding, strides, pools, every kind of head.
+#[test]
+fn small_networks_agree() {
+    for line in [
+        "1x28x28 nin5+2:32,32,32 max3/2 nin3+1:48,48,48 max3/2 nin3+1:64,64,64 nin3+1:10,10,10 gap",
+        "3x9x14 nin3+1:5,7 avg2/2 nin3/2+1:9 gap",
+        "2x17x11 nin4/3+2:6,4,3 max2/1 nin1:33,18 fc12,5",
+        "1x8x8 max3/2+1 nin3+2:16,17 gap fc4",
+        "5x1x1 nin1:3 gap",
+        "4x13x6 nin5/2+4:20 avg3/2+1 nin2:10,10 drop0.5 gap",
+    ] {
+        for (weight_type, lanes) in [
+            (WeightType::F32, Lanes::Four),
+            (WeightType::F16, Lanes::Four),
+            (WeightType::F32, Lanes::One),
+            (WeightType::F16, Lanes::Sixteen),
+        ] {
+            if agree(line, weight_type, lanes, 2, Show::Formula(1_000_000_000)).is_none() {
+                return;
+            }
+        }
+    }
+}
+
+/// An erased partition is an error in words and a status, on the board too.
+#[test]
+fn an_empty_partition_is_an_error() {
+    let Some(output) = firmware(BOARD, "partition", &[], &[]) else { return };
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(
+        String::from_utf8_lossy(&output.stdout),
+        "error: not a model file: it does not begin with \"NiNmodel\"\n"
+    );
+}
+
+/// A firmware over a budget is not built, and says which one.
+#[test]
+fn budgets_hold() {
+    for (name, bytes, sentence) in [
+        ("NIN_RAM_BUDGET", "1000", "the network's state does not fit the RAM budget"),
+        ("NIN_RAM_BUDGET", "18520", "static memory (.data + .bss) does not fit the firmware's RAM budget"),
+        ("NIN_FLASH_BUDGET", "200000", "code, constants and weights do not fit the firmware's flash budget"),
+    ] {
+        let Some(output) = firmware(BOARD, "fashion", &[], &[(name, bytes)]) else { return };
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success() && said.contains(sentence), "{name}={bytes}: {said}");
+    }
+}
+
+/// Static memory that fits is not enough: the stack counts too.
+#[test]
+fn the_stack_counts() {
+    let Some(output) = firmware(BOARD, "fashion", &[], &[("NIN_RAM_BUDGET", "18700")]) else { return };
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("more than the budget of 18700"), "{said}");
+}
