@@ -30,7 +30,8 @@ pub struct Piece {
 
 /// Sees what every layer computes, piece by piece: for comparing a board with its host layer by layer.
 ///
-/// `()` sees nothing and costs nothing.
+/// It does not see dropout, which is nothing on a device, nor a global average, which stays a sum, nor the last layer,
+/// whose output is the logits. `()` sees nothing and costs nothing.
 pub trait Observer<V> {
     /// `values` are pixels × channels outputs of one layer.
     fn piece(&mut self, piece: Piece, values: &[V]);
@@ -124,6 +125,7 @@ impl<'f, A: Arithmetic, O: Observer<A::Value>> Flow<'f, A, O> {
         let (lines, own) = self.lines(rest);
         let (_, layers, mut next) = self.own(own);
         let (first, end) = window.over(y, output.rows);
+        let second = plan.tiles(stage)[0];
         for row in first..end {
             let rows = window.covers(row, input.rows);
             if rows.1 != y + 1 {
@@ -132,7 +134,7 @@ impl<'f, A: Arithmetic, O: Observer<A::Value>> Flow<'f, A, O> {
             for column in (0..output.columns as usize).step_by(TILE) {
                 let pixels = TILE.min(output.columns as usize - column);
                 let scratch = core::mem::take(&mut self.scratch);
-                let (mut from, mut to) = scratch.split_at_mut(plan.tiles(stage)[0]);
+                let (mut from, mut to) = scratch.split_at_mut(second);
                 let patch = Patch {
                     lines: &*lines,
                     slots,
@@ -183,9 +185,7 @@ impl<'f, A: Arithmetic, O: Observer<A::Value>> Flow<'f, A, O> {
                     for (x, pixel) in (x..).zip(piece.chunks_exact(channels)) {
                         let (first, end) = window.over(x, output.columns);
                         for most in line[first * channels..end.max(first) * channels].chunks_exact_mut(channels) {
-                            for (most, &value) in most.iter_mut().zip(pixel) {
-                                *most = A::max(*most, value);
-                            }
+                            A::raise(most, pixel);
                         }
                     }
                 }

@@ -43,8 +43,8 @@ pub(crate) mod private {
         /// No value is below it: where a maximum starts.
         const LEAST: Self::Value;
 
-        /// The larger value.
-        fn max(a: Self::Value, b: Self::Value) -> Self::Value;
+        /// Raises each of `most` to the value beside it, where that is larger.
+        fn raise(most: &mut [Self::Value], values: &[Self::Value]);
         /// Adds a value to a sum; `Sum::zeroed()` is empty.
         fn add(sum: &mut Self::Sum, value: Self::Value);
         /// `sum / count`.
@@ -100,8 +100,10 @@ impl<W: Stored> Arithmetic for Float<W> {
     type Sum = f32;
     const LEAST: f32 = f32::NEG_INFINITY;
 
-    fn max(a: f32, b: f32) -> f32 {
-        if b > a { b } else { a }
+    fn raise(most: &mut [f32], values: &[f32]) {
+        for (most, &value) in most.iter_mut().zip(values) {
+            *most = if value > *most { value } else { *most };
+        }
     }
 
     fn add(sum: &mut f32, value: f32) {
@@ -162,12 +164,12 @@ impl Arithmetic for Int8 {
     type Sum = i32;
     const LEAST: u8 = 0;
 
-    fn max(a: u8, b: u8) -> u8 {
-        a.max(b)
+    fn raise(most: &mut [u8], values: &[u8]) {
+        int8::raise(most, values);
     }
 
     fn add(sum: &mut i32, value: u8) {
-        *sum += i32::from(value);
+        *sum = sum.wrapping_add(i32::from(value));
     }
 
     fn average(sum: i32, count: usize) -> u8 {
@@ -187,7 +189,7 @@ impl Arithmetic for Int8 {
     fn full_add(weights: &LayerWeights<'_>, first: usize, values: &[u8], sums: &mut [i32]) {
         for (output, sum) in sums.iter_mut().enumerate() {
             for (input, &value) in (first..).zip(values) {
-                *sum += i32::from(value) * i32::from(int8::weight(weights, output, input));
+                *sum = sum.wrapping_add(i32::from(value) * i32::from(int8::weight(weights, output, input)));
             }
         }
     }
@@ -196,7 +198,7 @@ impl Arithmetic for Int8 {
         // The count is part of the layer's scale.
         for (output, sum) in sums.iter_mut().enumerate() {
             for (input, &average) in averages.iter().enumerate() {
-                *sum += average * i32::from(int8::weight(weights, output, input));
+                *sum = sum.wrapping_add(average.wrapping_mul(int8::weight(weights, output, input).into()));
             }
         }
     }

@@ -190,6 +190,8 @@ impl Memory {
 pub struct Plan {
     spec: Spec,
     shapes: [Shape; MAX_STAGES + 1],
+    /// What [`ring`](Self::ring) answers: the engine asks for every tile.
+    rings: [u16; MAX_STAGES],
 }
 
 impl Plan {
@@ -204,7 +206,13 @@ impl Plan {
             };
             i += 1;
         }
-        Plan { spec, shapes }
+        let mut plan = Plan { spec, shapes, rings: [0; MAX_STAGES] };
+        let mut stage = 0;
+        while stage < spec.stages().len() {
+            plan.rings[stage] = plan.count_ring(stage) as u16;
+            stage += 1;
+        }
+        plan
     }
 
     /// The architecture.
@@ -436,6 +444,10 @@ impl Plan {
     /// ring: one less than the windows that overlap, since the newest finished row is one of them. Stages that
     /// need no lines of their own keep just those rows, or one row of the image if they are the first.
     pub const fn ring(&self, stage: usize) -> usize {
+        self.rings[stage] as usize
+    }
+
+    const fn count_ring(&self, stage: usize) -> usize {
         let gathered = match self.previous(stage) {
             Some(Stage::MaxPool(window)) => window.overlap(),
             Some(_) => 0,

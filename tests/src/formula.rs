@@ -1,7 +1,8 @@
 //! Whole models by formula: any architecture, any weight type, and no file.
 
 use nin_core::{Plan, Spec, WeightType};
-use nin_train::export::{Lanes, ModelFile, Preprocessing};
+use nin_train::batch::Preprocessing;
+use nin_train::export::{Lanes, ModelFile};
 
 use crate::fixture::channels_last;
 use crate::mix;

@@ -17,3 +17,13 @@ pub fn unit(counter: u64) -> f64 {
 pub fn signed(counter: u64) -> f64 {
     (mix(counter) >> 40) as f64 / f64::from(1 << 23) - 1.0
 }
+
+#[cfg(test)]
+mod tests {
+    /// The first numbers of splitmix64 from seed 0, as its authors' C code gives them.
+    #[test]
+    fn it_is_splitmix64() {
+        let want = [0xE220_A839_7B1D_CDAF, 0x6E78_9E6A_A1B9_65F4, 0x06C4_5D18_8009_454F];
+        assert_eq!([0, 1, 2].map(super::mix), want);
+    }
+}

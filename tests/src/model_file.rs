@@ -9,7 +9,7 @@ use crate::random::Case;
 /// How many outputs may lie side by side.
 pub const LANES: [usize; 3] = [1, 4, 16];
 
-/// All weight types.
+/// The float weight types.
 pub const WEIGHT_TYPES: [WeightType; 2] = [WeightType::F32, WeightType::F16];
 
 /// Everything that a model file holds.
@@ -46,13 +46,37 @@ impl ModelFile {
 
     /// The file.
     pub fn write(&self) -> Vec<u8> {
-        let code = match self.weight_type {
+        self.write_with(&self.weights())
+    }
+
+    /// The file with any bytes for its weights.
+    pub fn write_with(&self, weights: &[u8]) -> Vec<u8> {
+        let (line, names) = (self.spec.to_string(), self.names.join("\n"));
+        let text_end = 32 + 8 * self.mean.len() + line.len() + names.len();
+        let weights_at = text_end.next_multiple_of(16);
+        let mut file = Vec::new();
+        file.extend(b"NiNmodel");
+        file.extend(1u16.to_le_bytes());
+        file.push(match self.weight_type {
             WeightType::F32 => 1,
             WeightType::F16 => 2,
+            WeightType::Int8 => 3,
             other => panic!("{other:?}"),
-        };
-        let ModelFile { spec, lanes, mean, scale, names, .. } = self;
-        assemble(*spec, code, *lanes, [mean, scale], names, &self.weights())
+        });
+        file.push(self.lanes as u8);
+        file.extend((weights_at as u32 + weights.len() as u32 + 4).to_le_bytes());
+        file.extend((line.len() as u16).to_le_bytes());
+        file.extend((names.len() as u16).to_le_bytes());
+        file.extend((weights_at as u32).to_le_bytes());
+        file.extend((weights.len() as u32).to_le_bytes());
+        file.extend((self.mean.len() as u16).to_le_bytes());
+        file.extend(0u16.to_le_bytes());
+        file.extend(self.mean.iter().chain(&self.scale).flat_map(|number| number.to_le_bytes()));
+        file.extend(line.bytes().chain(names.bytes()));
+        file.resize(weights_at, 0);
+        file.extend(weights);
+        file.extend(crc32(&file).to_le_bytes());
+        file
     }
 
     /// The file where a model must stand.
@@ -60,6 +84,7 @@ impl ModelFile {
         Aligned::new(&self.write())
     }
 
+    /// Float weights as the document packs them.
     fn weights(&self) -> Vec<u8> {
         let plan = Plan::new(self.spec);
         let mut bytes = Vec::new();
@@ -92,37 +117,6 @@ impl ModelFile {
         assert!(rest.is_empty(), "{} parameters too many", rest.len());
         bytes
     }
-}
-
-/// A file around its packed weights.
-pub fn assemble(
-    spec: Spec,
-    code: u8,
-    lanes: usize,
-    [mean, scale]: [&[f32]; 2],
-    names: &[String],
-    weights: &[u8],
-) -> Vec<u8> {
-    let (line, names) = (spec.to_string(), names.join("\n"));
-    let text_end = 32 + 8 * mean.len() + line.len() + names.len();
-    let weights_at = text_end.next_multiple_of(16);
-    let mut file = Vec::new();
-    file.extend(b"NiNmodel");
-    file.extend(1u16.to_le_bytes());
-    file.extend([code, lanes as u8]);
-    file.extend((weights_at as u32 + weights.len() as u32 + 4).to_le_bytes());
-    file.extend((line.len() as u16).to_le_bytes());
-    file.extend((names.len() as u16).to_le_bytes());
-    file.extend((weights_at as u32).to_le_bytes());
-    file.extend((weights.len() as u32).to_le_bytes());
-    file.extend((mean.len() as u16).to_le_bytes());
-    file.extend(0u16.to_le_bytes());
-    file.extend(mean.iter().chain(scale).flat_map(|number| number.to_le_bytes()));
-    file.extend(line.bytes().chain(names.bytes()));
-    file.resize(weights_at, 0);
-    file.extend(weights);
-    file.extend(crc32(&file).to_le_bytes());
-    file
 }
 
 /// The parameters as a file of this type keeps them: f16 rounds weights, not biases.

@@ -1,7 +1,7 @@
 //! Model files: what is written is what is read, and whatever else comes is a typed error.
 
 use nin_core::model::{HEADER, MAGIC, VERSION};
-use nin_core::{F16, F32, Model, ModelError, Network, Plan, WeightType};
+use nin_core::{F16, F32, Int8, Model, ModelError, Network, Plan, WeightType};
 use nin_tests::close::assert_same_bits;
 use nin_tests::engine;
 use nin_tests::model_file::{Aligned, LANES, ModelFile, WEIGHT_TYPES, seal};
@@ -64,8 +64,12 @@ fn survive(bytes: &[u8]) -> Result<(), ModelError> {
             into.copy_from_slice(&row);
             Ok::<(), ()>(())
         })),
-        _ => drop(Network::<F16>::new(&model, &mut state).unwrap().infer(|_, into| {
+        WeightType::F16 => drop(Network::<F16>::new(&model, &mut state).unwrap().infer(|_, into| {
             into.copy_from_slice(&row);
+            Ok::<(), ()>(())
+        })),
+        _ => drop(Network::<Int8>::new(&model, &mut state).unwrap().infer(|y, into| {
+            into.iter_mut().enumerate().for_each(|(i, byte)| *byte = (i * 83 + y * 151) as u8);
             Ok::<(), ()>(())
         })),
     }
@@ -225,9 +229,11 @@ fn each_wrong_field_has_its_error() {
     assert_eq!(put(8, &[2, 0]), ModelError::Version(2));
     assert_eq!(put(8, &[0, 0]), ModelError::Version(0));
     assert_eq!(put(8, &[1, 1]), ModelError::Version(257));
-    for code in [0, 3, 4, 255] {
+    for code in [0, 4, 255] {
         assert_eq!(sealed(&|file| file[10] = code), ModelError::WeightType(code));
     }
+    // Four lanes are for floats only.
+    assert_eq!(put(10, &[3]), ModelError::Lanes(4));
     for lanes in [0, 2, 3, 5, 8, 15, 17, 64, 255] {
         assert_eq!(sealed(&|file| file[11] = lanes), ModelError::Lanes(lanes));
     }
@@ -405,6 +411,29 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(random::config(1_000))]
+
+    /// Weights that no exporter would write (8-bit ones with any bias, multiplier and shift) run without a panic.
+    #[test]
+    fn any_weights_run(
+        case in random::case(),
+        (weight_type, lanes) in prop::sample::select(vec![
+            (WeightType::F32, 4), (WeightType::F16, 4), (WeightType::F16, 16),
+            (WeightType::Int8, 1), (WeightType::Int8, 2), (WeightType::Int8, 16),
+        ]),
+        bytes in prop_oneof![
+            prop::collection::vec(any::<u8>(), 1..64),
+            prop::collection::vec(prop::sample::select(vec![0, 0x7F, 0x80, 0xFF]), 1..64),
+        ],
+    ) {
+        let file = ModelFile { weight_type, lanes, ..ModelFile::of(&case, WeightType::F32, 1) };
+        let length = Plan::new(case.spec).weight_bytes(weight_type, lanes);
+        let weights: Vec<u8> = bytes.iter().copied().cycle().take(length).collect();
+        prop_assert_eq!(survive(&file.write_with(&weights)), Ok(()));
+    }
+}
+
 #[test]
 fn errors_in_words() {
     let line = nin_core::Spec::parse("1x1x1 gup").unwrap_err();
@@ -418,7 +447,7 @@ fn errors_in_words() {
             "the model file is damaged: its checksum is 0000abcd, not 00001234",
         ),
         (ModelError::WeightType(9), "the model file has an unknown weight type, 9"),
-        (ModelError::Lanes(5), "the model file packs weights by 5; this program reads 1, 4 and 16"),
+        (ModelError::Lanes(5), "the model file packs its weights by 5, which is none of the packings of their type"),
         (ModelError::Layout, "the parts of the model file do not lie where its layout puts them"),
         (
             ModelError::Line(line),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 
 use nin_core::plan::Layer;
-use nin_core::{F16, F32, Format, Model, Network, NetworkError, Piece, Stage, WeightType};
+use nin_core::{F16, F32, Format, Model, Network, NetworkError, Piece, Spec, Stage, WeightType};
 use nin_tests::close::{assert_close_in_scale, assert_same_bits};
 use nin_tests::engine::{self, POISON, frame};
 use nin_tests::model_file::{Aligned, LANES, ModelFile, WEIGHT_TYPES, stored};
@@ -162,7 +162,10 @@ fn check_rows<F: Format<Value = f32>>(case: &Case, broken_at: usize) {
                 assert_same_bits("pushed after an early end", network.finish().unwrap(), &want[0]);
             } else {
                 assert_same_bits("asked after an early end", &frame(network, &first), &want[0]);
-                assert!(network.finish().is_err(), "an answer is given once");
+                second.rows().for_each(|row| network.push_row(row).unwrap());
+                assert_same_bits("pushed after being asked", network.finish().unwrap(), &want[1]);
+                let none = NetworkError::Rows { expected: rows, found: 0 };
+                assert_eq!(network.finish().map(<[f32]>::to_vec), Err(none), "an answer is given once");
             }
         }
     });
@@ -233,8 +236,8 @@ fn check_observer<F: Format<Value = f32>>(case: &Case) {
     let last_stage = case.spec.stages().iter().rposition(working).unwrap();
     let last = maps.keys().copied().filter(|&(stage, _)| stage == last_stage).max().unwrap();
     for (&place, (layer, seen)) in &maps {
-        // Dropout is nothing on a device, and the last layer's output is the answer.
-        if layer.op == Op::Dropout || place == last {
+        // Dropout is nothing on a device, a global average stays a sum, and the last layer's output is the answer.
+        if matches!(layer.op, Op::Dropout | Op::GlobalAverage) || place == last {
             assert!(seen.iter().all(Option::is_none), "{case:?}: {place:?} is not reported");
             continue;
         }
@@ -343,6 +346,26 @@ fn a_network_without_weights() {
     let case = Case::new("3x4x5 max2/2 drop0.5 gap", 7);
     assert_eq!(nin_core::Plan::new(case.spec).layers().filter(Layer::has_weights).count(), 0);
     check_every_layout(&case);
+}
+
+/// What a ReLU stops is +0, whatever the sign of the zero: otherwise two targets might differ in that bit.
+#[test]
+fn a_relu_makes_no_negative_zero() {
+    let spec = Spec::new("1x1x5 nin1:1,1 gap");
+    for lanes in LANES {
+        let file = ModelFile::plain(spec, vec![-1.0, -0.0, -1.0, -0.0], WeightType::F32, lanes).aligned();
+        let model = Model::read(&file).unwrap();
+        let mut state = engine::state(&model);
+        let mut network = Network::<F32>::new(&model, &mut state).unwrap();
+        let mut seen = Vec::new();
+        let zeros = |_, row: &mut [f32]| {
+            row.fill(0.0);
+            Ok::<(), Infallible>(())
+        };
+        let logits = network.infer_observed(zeros, &mut |_, values: &[f32]| seen.extend_from_slice(values));
+        assert_same_bits("logits", logits.unwrap(), &[0.0]);
+        assert_same_bits("all that was seen", &seen, &[0.0; 10]);
+    }
 }
 
 #[test]

@@ -5,6 +5,8 @@ mod cortex_m4f;
 pub(crate) mod float;
 pub(crate) mod int8;
 
+use crate::plan::TILE;
+
 /// Where the inputs of one layer lie for a tile of pixels: windows over a ring of rows.
 #[derive(Clone, Copy, Debug)]
 pub struct Patch<'a, V> {
@@ -33,13 +35,13 @@ pub struct Patch<'a, V> {
 impl<'a, V> Patch<'a, V> {
     /// The pixels of a tile themselves, as a 1×1 convolution reads them.
     pub(crate) fn pixels(tile: &'a [V], channels: usize) -> Self {
-        let columns = tile.len() / channels;
         Patch {
             lines: tile,
             slots: 1,
             row: tile.len(),
             channels,
-            columns,
+            // More than there are: every pixel of a tile lies on it.
+            columns: TILE,
             kernel: 1,
             stride: 1,
             rows: (0, 1),

@@ -1,4 +1,7 @@
 //! 8-bit layers. `docs/int8.md` in the repository has the arithmetic and the packings.
+//!
+//! The exporter sees to it that no sum overflows. A file may say anything, though: sums wrap around, so that whatever
+//! it holds is computed without a panic, in every build alike.
 
 #[cfg(nin_dsp)]
 mod dsp;
@@ -101,3 +104,14 @@ pub(crate) fn average(sum: i32, count: usize) -> u8 {
     let half = if signed > 0 { count / 2 } else { -(count / 2) };
     ((signed + half) / count + 128).clamp(0, 255) as u8
 }
+
+/// Raises each of `most` to the value beside it, where that is larger.
+#[cfg(not(nin_dsp))]
+pub(crate) fn raise(most: &mut [u8], values: &[u8]) {
+    for (most, &value) in most.iter_mut().zip(values) {
+        *most = value.max(*most);
+    }
+}
+
+#[cfg(nin_dsp)]
+pub(crate) use dsp::raise;

@@ -57,17 +57,17 @@ fn both(sums: &mut [[i32; 2]; 2], x: [&[u8]; 2], weights: [&[i8]; 2]) {
     let [[mut s00, mut s01], [mut s10, mut s11]] = *sums;
     for (((&x0, &x1), &w0), &w1) in x[0].iter().zip(x[1]).zip(weights[0]).zip(weights[1]) {
         let (x0, x1, w0, w1) = (i32::from(x0), i32::from(x1), i32::from(w0), i32::from(w1));
-        s00 += x0 * w0;
-        s01 += x0 * w1;
-        s10 += x1 * w0;
-        s11 += x1 * w1;
+        s00 = s00.wrapping_add(x0 * w0);
+        s01 = s01.wrapping_add(x0 * w1);
+        s10 = s10.wrapping_add(x1 * w0);
+        s11 = s11.wrapping_add(x1 * w1);
     }
     *sums = [[s00, s01], [s10, s11]];
 }
 
 fn one(sums: &mut [i32; 2], x: &[u8], weights: [&[i8]; 2]) {
     for ((&x, &w0), &w1) in x.iter().zip(weights[0]).zip(weights[1]) {
-        sums[0] += i32::from(x) * i32::from(w0);
-        sums[1] += i32::from(x) * i32::from(w1);
+        sums[0] = sums[0].wrapping_add(i32::from(x) * i32::from(w0));
+        sums[1] = sums[1].wrapping_add(i32::from(x) * i32::from(w1));
     }
 }

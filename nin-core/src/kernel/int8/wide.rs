@@ -54,7 +54,7 @@ fn by_sixteen(windows: &[u8], pixels: usize, weights: &LayerWeights<'_>, out: &m
             let mut sums = parameters.map(|output| output.bias);
             for (x, packed) in window.as_chunks::<4>().0.iter().zip(packed.as_chunks::<64>().0) {
                 for (sum, w) in sums.iter_mut().zip(packed.as_chunks::<4>().0) {
-                    *sum += (0..4).map(|k| i32::from(x[k]) * i32::from(w[k])).sum::<i32>();
+                    *sum = sum.wrapping_add((0..4).map(|k| i32::from(x[k]) * i32::from(w[k])).sum());
                 }
             }
             for (lane, out) in out[group..group + count].iter_mut().enumerate() {
@@ -73,7 +73,7 @@ fn one_by_one(windows: &[u8], pixels: usize, weights: &LayerWeights<'_>, out: &m
         for input in 0..weights.fan_in {
             let weight = i32::from(weight(weights, output, input));
             for (sum, window) in sums[..pixels].iter_mut().zip(windows.chunks_exact(fan_in)) {
-                *sum += i32::from(window[input]) * weight;
+                *sum = sum.wrapping_add(i32::from(window[input]) * weight);
             }
         }
         for (pixel, &sum) in sums[..pixels].iter().enumerate() {

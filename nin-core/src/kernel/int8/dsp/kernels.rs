@@ -9,7 +9,23 @@
 //! and adds half of the shift's unit; ASR shifts; USAT clamps: exactly the arithmetic of `docs/int8.md`.
 #![allow(unsafe_code)]
 
-use core::arch::global_asm;
+use core::arch::{asm, global_asm};
+
+/// The larger of each pair of bytes: what `b` has more than `a`, at least 0, added to `a`.
+#[inline(always)]
+pub fn larger(a: u32, b: u32) -> u32 {
+    let most;
+    // SAFETY: two instructions on registers.
+    unsafe {
+        asm!(
+            "uqsub8 {more}, {b}, {a}",
+            "uadd8 {most}, {a}, {more}",
+            a = in(reg) a, b = in(reg) b, more = out(reg) _, most = lateout(reg) most,
+            options(pure, nomem, nostack)
+        );
+    }
+    most
+}
 
 /// Where the sums begin.
 #[derive(Clone, Copy)]
@@ -44,11 +60,15 @@ pub struct Segment {
     pub skip: usize,
 }
 
+/// Bytes of `NIN_STEP4`: thirteen instructions of four.
+const STEP4: usize = 52;
+
 /// What the kernels find on their way in; the order is theirs.
 #[repr(C)]
 struct Frame {
-    /// Where the inputs end that are taken eight words of weights at a time.
-    unrolled: *const u32,
+    /// For four pixels: bytes of steps that the first round jumps over. For fewer: where the inputs end that are
+    /// taken eight words of weights at a time.
+    unrolled: usize,
     /// Where the inputs end.
     end: *const u32,
     /// Streams left.
@@ -104,13 +124,19 @@ pub fn multiply<const N: usize>(
     assert!(whole || sums_len >= count * 2 * N);
     let inputs = window.as_ptr();
     // The kernels for values leave the pointer behind the six parameters, those for sums behind the weights.
-    let behind = words + if part { 0 } else { 6 } + if whole { 2 } else { 0 };
+    let behind = words + if part { 0 } else { 6 };
     let frame = Frame {
-        unrolled: inputs.wrapping_add(words / 8 * 8 * N),
+        unrolled: if N == 4 {
+            let steps = if whole { 16 } else { 8 };
+            words.wrapping_neg() % steps * STEP4
+        } else {
+            inputs.wrapping_add(words / 8 * 8 * N).addr()
+        },
         end: inputs.wrapping_add(words * N),
         streams: count,
         outputs,
-        skip: 4 * (words + segment.skip - behind),
+        // The kernels that begin at the biases read all of a stream.
+        skip: if whole { 0 } else { 4 * (words + segment.skip - behind) },
         sums,
     };
     let kernel = match (N, part, whole) {
@@ -130,10 +156,10 @@ pub fn multiply<const N: usize>(
     unsafe { kernel(inputs, weights.as_ptr(), out, &raw const frame) }
 }
 
-/// One kernel: how it begins, its steps, how it ends. On the stack lie the `Frame`'s six words, then the first
-/// input and the place of the next value.
-macro_rules! kernel {
-    ($name:literal, $begin:literal, $step:literal, $unrolled:literal, $single:literal, $end:literal) => {
+/// What all kernels begin with. On the stack lie the `Frame`'s six words, then the first input and the place of the
+/// next value; `entry` may still change the first of them, in r4.
+macro_rules! enter {
+    ($name:literal, $entry:literal) => {
         concat!(
             ".global ",
             $name,
@@ -142,13 +168,51 @@ macro_rules! kernel {
             ", %function\n.thumb_func\n.balign 4\n",
             $name,
             ":\n",
-            "push {r4-r11, lr}\nsub sp, #36\nldm r3, {r4-r9}\nmov r10, r0\nmov r11, r2\nstm sp, {r4-r11}\n",
+            "push {r4-r11, lr}\nsub sp, #36\nldm r3, {r4-r9}\n",
+            $entry,
+            "mov r10, r0\nmov r11, r2\nstm sp, {r4-r11}\n",
+        )
+    };
+}
+
+/// What they end with: on to the next stream, after `skip`.
+macro_rules! leave {
+    ($skip:literal) => {
+        concat!(
+            $skip,
+            "ldr r12, [sp, #8]\nldr r0, [sp, #24]\nsubs r12, #1\nstr r12, [sp, #8]\nbne 2b\n",
+            "add sp, #36\npop {r4-r11, pc}\n",
+        )
+    };
+}
+
+/// A kernel for four pixels: how it begins with a stream, how many steps it takes before it looks whether they are
+/// enough, how it ends. It jumps into the middle of the steps, so that their number comes out even.
+macro_rules! four {
+    ($name:literal, $begin:literal, $steps:literal, $end:literal, $skip:literal) => {
+        concat!(
+            enter!($name, "adr.w r10, 3f\nadd r4, r10\norr r4, #1\n"),
+            "2:\n",
+            $begin,
+            "ldr pc, [sp]\n",
+            "3:\n.rept ",
+            $steps,
+            "\nNIN_STEP4\n.endr\nldr r12, [sp, #4]\ncmp r0, r12\nbne 3b\n",
+            $end,
+            leave!($skip),
+        )
+    };
+}
+
+/// A kernel for fewer: four steps of two words of weights each, then single words.
+macro_rules! fewer {
+    ($name:literal, $begin:literal, $step:literal, $single:literal, $end:literal, $skip:literal) => {
+        concat!(
+            enter!($name, ""),
             "2:\n",
             $begin,
             "ldr r12, [sp]\ncmp r0, r12\nbeq 4f\n",
-            "3:\n.rept ",
-            $unrolled,
-            "\n",
+            "3:\n.rept 4\n",
             $step,
             "\n.endr\nldr r12, [sp]\ncmp r0, r12\nbne 3b\n",
             "4:\nldr r12, [sp, #4]\ncmp r0, r12\nbeq 6f\n",
@@ -157,8 +221,7 @@ macro_rules! kernel {
             "\nldr r12, [sp, #4]\ncmp r0, r12\nbne 5b\n",
             "6:\n",
             $end,
-            "ldr r12, [sp, #16]\nldr r0, [sp, #24]\nadd r1, r12\nldr r12, [sp, #8]\nsubs r12, #1\nstr r12, [sp, #8]\n",
-            "bne 2b\nadd sp, #36\npop {r4-r11, pc}\n",
+            leave!($skip),
         )
     };
 }
@@ -290,6 +353,10 @@ global_asm!(
     strh   r2, [r10], #2
     str    r10, [sp, #28]
     .endm
+    .macro NIN_SKIP
+    ldr    r12, [sp, #16]
+    add    r1, r12
+    .endm
     .macro NIN_SUMS_IN last
     ldr    r12, [sp, #20]
     ldm    r12!, {r2-r\last}
@@ -305,28 +372,27 @@ global_asm!(
     str    r12, [sp, #20]
     .endm
     "#,
-    kernel!(
+    four!(
         "nin_int8_4_whole",
         "ldm r1!, {r2, r3}\nmov r4, r2\nmov r5, r3\nmov r6, r2\nmov r7, r3\nmov r8, r2\nmov r9, r3\n",
-        "NIN_STEP4",
-        "8",
-        "NIN_STEP4",
-        "NIN_VALUES4\n"
+        "16",
+        "NIN_VALUES4\n",
+        ""
     ),
-    kernel!("nin_int8_4_part", "NIN_SUMS_AGAIN 9\n", "NIN_STEP4", "8", "NIN_STEP4", "NIN_SUMS_OUT 9\n"),
-    kernel!("nin_int8_4_last", "NIN_SUMS_IN 9\n", "NIN_STEP4", "8", "NIN_STEP4", "NIN_VALUES4\n"),
-    kernel!(
+    four!("nin_int8_4_part", "NIN_SUMS_AGAIN 9\n", "8", "NIN_SUMS_OUT 9\n", "NIN_SKIP\n"),
+    four!("nin_int8_4_last", "NIN_SUMS_IN 9\n", "8", "NIN_VALUES4\n", "NIN_SKIP\n"),
+    fewer!(
         "nin_int8_2_whole",
         "ldm r1!, {r2, r3}\nmov r4, r2\nmov r5, r3\n",
         "NIN_STEP2",
-        "4",
         "NIN_SINGLE2",
-        "NIN_VALUES2\n"
+        "NIN_VALUES2\n",
+        ""
     ),
-    kernel!("nin_int8_2_part", "NIN_SUMS_AGAIN 5\n", "NIN_STEP2", "4", "NIN_SINGLE2", "NIN_SUMS_OUT 5\n"),
-    kernel!("nin_int8_2_last", "NIN_SUMS_IN 5\n", "NIN_STEP2", "4", "NIN_SINGLE2", "NIN_VALUES2\n"),
-    kernel!("nin_int8_1_whole", "ldm r1!, {r2, r3}\n", "NIN_STEP1", "4", "NIN_SINGLE1", "NIN_VALUES1\n"),
-    kernel!("nin_int8_1_part", "NIN_SUMS_AGAIN 3\n", "NIN_STEP1", "4", "NIN_SINGLE1", "NIN_SUMS_OUT 3\n"),
-    kernel!("nin_int8_1_last", "NIN_SUMS_IN 3\n", "NIN_STEP1", "4", "NIN_SINGLE1", "NIN_VALUES1\n"),
+    fewer!("nin_int8_2_part", "NIN_SUMS_AGAIN 5\n", "NIN_STEP2", "NIN_SINGLE2", "NIN_SUMS_OUT 5\n", "NIN_SKIP\n"),
+    fewer!("nin_int8_2_last", "NIN_SUMS_IN 5\n", "NIN_STEP2", "NIN_SINGLE2", "NIN_VALUES2\n", "NIN_SKIP\n"),
+    fewer!("nin_int8_1_whole", "ldm r1!, {r2, r3}\n", "NIN_STEP1", "NIN_SINGLE1", "NIN_VALUES1\n", ""),
+    fewer!("nin_int8_1_part", "NIN_SUMS_AGAIN 3\n", "NIN_STEP1", "NIN_SINGLE1", "NIN_SUMS_OUT 3\n", "NIN_SKIP\n"),
+    fewer!("nin_int8_1_last", "NIN_SUMS_IN 3\n", "NIN_STEP1", "NIN_SINGLE1", "NIN_VALUES1\n", "NIN_SKIP\n"),
     options(raw)
 );

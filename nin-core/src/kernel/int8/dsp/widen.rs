@@ -12,7 +12,7 @@ const DOUBLED: u32 = 0x01FE_01FE;
 /// Widens inputs `range` of the windows of N pixels; the packing pads their number, `fan_in`, with zeros.
 pub fn widen<const N: usize>(patch: &Patch<'_, u8>, fan_in: usize, range: (usize, usize), window: &mut [u32]) {
     if !patch.channels.is_multiple_of(4) {
-        return one_by_one::<N>(patch, fan_in, range, window);
+        return by_bytes::<N>(patch, fan_in, range, window);
     }
     let run = patch.kernel * patch.channels;
     let valid: [_; N] = core::array::from_fn(|pixel| patch.valid(pixel));
@@ -81,33 +81,90 @@ fn zeros<const N: usize>(pixel: usize, window: &mut [u32]) {
     }
 }
 
-/// Any number of channels, an input at a time.
+/// Bytes of a tile's windows that [`by_bytes`] has room for: 11×11 with stride 4 of one channel needs 253.
+const ROOM: usize = 256;
+
+/// Any number of channels: a byte at a time.
+#[inline(never)]
+fn by_bytes<const N: usize>(patch: &Patch<'_, u8>, fan_in: usize, range: (usize, usize), window: &mut [u32]) {
+    // What the windows of the tile cover of each row, padding and all: pixels beside one another share most of it.
+    let span = ((N - 1) * patch.stride + patch.kernel) * patch.channels;
+    if span * patch.kernel > ROOM {
+        return one_by_one::<N>(patch, fan_in, range, window);
+    }
+    let mut bytes = [0; ROOM];
+    let columns = (patch.columns * patch.channels) as isize;
+    let start = patch.left * patch.channels as isize;
+    let (left, right) = (start.clamp(0, columns), (start + span as isize).clamp(0, columns));
+    for (ky, bytes) in bytes.chunks_exact_mut(span).take(patch.kernel).enumerate() {
+        if let Line::There(line) = Line::of(patch, ky) {
+            let part = &line[left as usize..right as usize];
+            bytes[(left - start) as usize..][..part.len()].copy_from_slice(part);
+        }
+    }
+    let (run, step) = (patch.kernel * patch.channels, patch.stride * patch.channels);
+    // Places of the first pixel's inputs, one after the other; past the last one, of zeros.
+    let (mut at, mut in_row) = (range.0 / run * span + range.0 % run, range.0 % run);
+    let mut left = fan_in - range.0;
+    let mut next = || {
+        let place = if left == 0 { ROOM } else { at };
+        left = left.saturating_sub(1);
+        (at, in_row) = if in_row + 1 == run { (at + 1 + span - run, 0) } else { (at + 1, in_row + 1) };
+        place
+    };
+    let byte = |place: usize, pixel: usize| match place {
+        ROOM => 0,
+        // Always in range; the compiler sees that it is.
+        place => u32::from(bytes[(place + pixel * step) % ROOM]),
+    };
+    let (fours, rest) = window.split_at_mut(window.len() / (2 * N) * 2 * N);
+    for window in fours.chunks_exact_mut(2 * N) {
+        let [a, b, c, d] = [next(), next(), next(), next()];
+        for pixel in 0..N {
+            window[pixel] = (byte(a, pixel) | byte(c, pixel) << 16) << 1;
+            window[N + pixel] = (byte(b, pixel) | byte(d, pixel) << 16) << 1;
+        }
+    }
+    if !rest.is_empty() {
+        let [a, b] = [next(), next()];
+        for (pixel, word) in rest.iter_mut().enumerate() {
+            *word = (byte(a, pixel) | byte(b, pixel) << 16) << 1;
+        }
+    }
+}
+
+/// Any number of channels and any window: an input at a time, wherever it is.
 #[inline(never)]
 fn one_by_one<const N: usize>(patch: &Patch<'_, u8>, fan_in: usize, range: (usize, usize), window: &mut [u32]) {
-    let (from, to) = range;
+    let run = patch.kernel * patch.channels;
+    let last = if (range.1 - range.0) % 4 == 0 { range.1 } else { range.1 - 2 };
     window.fill(0);
     let halves: &mut [u16] = bytemuck::cast_slice_mut(window);
-    let run = patch.kernel * patch.channels;
-    // Where an input goes: pairs (0, 2) and (1, 3) of each four, and one pair of the two that may be left.
-    let last = if to - from & 3 == 0 { to } else { to - 2 };
-    let place = |input: usize| {
-        let (four, rest) = ((input - from) / 4 * 2, (input - from) % 4);
-        if input < last { ((four + rest % 2) * 2 * N, rest / 2) } else { (four * 2 * N, rest) }
-    };
-    for pixel in 0..N {
-        let (left, right) = patch.valid(pixel);
-        for y in patch.rows.0..patch.rows.1 {
-            let row = (y + patch.above - patch.rows.0) * run;
-            let (first, end) =
-                ((row + left * patch.channels).max(from), (row + right * patch.channels).min(to).min(fan_in));
-            if first >= end {
-                continue;
-            }
-            let x = inputs(patch, patch.line(y), pixel, first - row, end - row);
-            for (input, &x) in (first..end).zip(x) {
-                let (at, half) = place(input);
-                halves[at + 2 * pixel + half] = 2 * u16::from(x);
+    for input in range.0..range.1.min(fan_in) {
+        let Line::There(line) = Line::of(patch, input / run) else { continue };
+        let (four, rest) = ((input - range.0) / 4 * 2, (input - range.0) % 4);
+        let (pair, half) = if input < last { (four + rest % 2, rest / 2) } else { (four, rest) };
+        let kx = input % run / patch.channels;
+        for pixel in 0..N {
+            let (left, right) = patch.valid(pixel);
+            if left <= kx && kx < right {
+                let x = line[patch.at(pixel, kx) + input % patch.channels];
+                halves[2 * (pair * N + pixel) + half] = 2 * u16::from(x);
             }
         }
+    }
+}
+
+/// A row of the window: on the map or not.
+#[derive(Clone, Copy)]
+enum Line<'a> {
+    There(&'a [u8]),
+    Padding,
+}
+
+impl<'a> Line<'a> {
+    fn of(patch: &Patch<'a, u8>, ky: usize) -> Self {
+        let y = (patch.rows.0 + ky).wrapping_sub(patch.above);
+        if patch.above <= ky && y < patch.rows.1 { Line::There(patch.line(y)) } else { Line::Padding }
     }
 }
