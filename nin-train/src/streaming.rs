@@ -3,7 +3,7 @@
 use std::fmt;
 
 use bytemuck::cast_slice;
-use nin_core::{F16, F32, Format, Model, ModelError, Network, NetworkError, Shape, WeightType, argmax};
+use nin_core::{F16, F32, Format, Int8, Model, ModelError, Network, NetworkError, Shape, WeightType, argmax};
 use rayon::prelude::*;
 
 use crate::dataset::{Dataset, resize_bilinear};
@@ -67,16 +67,17 @@ impl<'m> Streaming<'m> {
     pub fn logits(&mut self, image: &[f32]) -> Result<Vec<f32>, NetworkError> {
         match self.model.weight_type() {
             WeightType::F16 => infer::<F16>(self.model, &mut self.state, image),
+            WeightType::Int8 => {
+                // Casts saturate.
+                let bytes: Vec<u8> = image.iter().map(|value| value.round() as u8).collect();
+                infer::<Int8>(self.model, &mut self.state, &bytes)
+            }
             _ => infer::<F32>(self.model, &mut self.state, image),
         }
     }
 }
 
-fn infer<F: Format<Value = f32>>(
-    model: &Model<'_>,
-    state: &mut [u32],
-    image: &[f32],
-) -> Result<Vec<f32>, NetworkError> {
+fn infer<F: Format>(model: &Model<'_>, state: &mut [u32], image: &[F::Value]) -> Result<Vec<f32>, NetworkError> {
     let input = model.plan().spec().input();
     let mut network = Network::<F>::new(model, state)?;
     for row in image.chunks(input.row()) {
@@ -86,7 +87,7 @@ fn infer<F: Format<Value = f32>>(
 }
 
 /// An image's bytes as the network reads them: resized to its input if they have another size, then
-/// `(byte - mean) * scale`. `None` if the image has other channels.
+/// `(byte - mean) * scale`, but for an 8-bit network, which reads the bytes. `None` if the image has other channels.
 pub fn input(model: &Model<'_>, image: &[u8], shape: Shape) -> Option<Vec<f32>> {
     let wanted = model.plan().spec().input();
     if shape.channels != wanted.channels || image.len() != shape.len() {
@@ -99,6 +100,9 @@ pub fn input(model: &Model<'_>, image: &[u8], shape: Shape) -> Option<Vec<f32>> 
         values.iter_mut().zip(image).for_each(|(value, &byte)| *value = f32::from(byte));
     } else {
         resize_bilinear(image, size(shape), channels, &mut values, size(wanted));
+    }
+    if model.weight_type() == WeightType::Int8 {
+        return Some(values);
     }
     for channel in 0..channels {
         let (mean, scale) = model.preprocessing(channel);

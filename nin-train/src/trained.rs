@@ -29,9 +29,12 @@ impl Trained {
     ///
     /// # Errors
     ///
-    /// [`ModelError`] if it is broken.
-    pub fn from_model(file: &[u8]) -> Result<Self, ModelError> {
+    /// [`TrainedProblem`] if it is broken, or has 8-bit weights: those do not say which floats they come from.
+    pub fn from_model(file: &[u8]) -> Result<Self, TrainedProblem> {
         let model = Model::read(file)?;
+        if model.weight_type() == WeightType::Int8 {
+            return Err(TrainedProblem::Quantized);
+        }
         let spec = *model.plan().spec();
         let (mean, scale) = (0..usize::from(spec.input().channels)).map(|channel| model.preprocessing(channel)).unzip();
         Ok(Self {
@@ -49,7 +52,7 @@ impl Trained {
     /// [`TrainedProblem`] if it is none, or broken.
     pub fn from_file(file: &[u8]) -> Result<Self, TrainedProblem> {
         match FileKind::of(file) {
-            FileKind::Model => Ok(Self::from_model(file)?),
+            FileKind::Model => Self::from_model(file),
             FileKind::Checkpoint => Ok(Self::from_checkpoint(&Checkpoint::from_bytes(file)?)?),
             FileKind::Safetensors => Self::from_safetensors(file, None),
             FileKind::Other => Err(TrainedProblem::Unknown),
@@ -169,6 +172,8 @@ pub enum TrainedProblem {
     Line(ArchitectureError),
     /// A safetensors file without an architecture.
     NoLine,
+    /// A model file with 8-bit weights.
+    Quantized,
     /// None of the kinds of files that hold a network.
     Unknown,
 }
@@ -181,6 +186,9 @@ impl fmt::Display for TrainedProblem {
             Self::Tensors(error) => error.fmt(f),
             Self::Line(error) => error.fmt(f),
             Self::NoLine => f.write_str("the file does not say its architecture; import it with --line LINE|PRESET"),
+            Self::Quantized => f.write_str(
+                "a model with 8-bit weights can be run, but not changed; use the network that it was made from",
+            ),
             Self::Unknown => f.write_str("this is no model, checkpoint or safetensors file"),
         }
     }

@@ -172,13 +172,13 @@ fn what_cannot_be_quantised_is_refused_in_words() {
     };
     let good = trained(&case);
     let images = images(&case, 2);
-    let of = |mean: [f32; 2], scale: [f32; 2]| Trained {
-        preprocessing: Preprocessing { mean: mean.into(), scale: scale.into() },
-        ..good.clone()
-    };
-    assert!(error(&of([0.0, 3.5], [1.0; 2]), &images).contains("subtracts 3.5 from channel 1"));
-    assert!(error(&of([0.0; 2], [1.0, 2.0]), &images).contains("one scale above 0 for all channels"));
-    assert!(error(&of([0.0; 2], [-1.0, -1.0]), &images).contains("one scale above 0"));
+    let odd = Preprocessing { mean: vec![0.0; 2], scale: vec![1.0, -1.0] };
+    assert!(error(&Trained { preprocessing: odd, ..good.clone() }, &images).contains("must be numbers above 0"));
+    let odd = Preprocessing { mean: vec![0.0, 3.5], scale: vec![1.0; 2] };
+    let blind = trained(&Case::new("2x6x6 max2/2 gap", 7));
+    assert!(
+        error(&Trained { preprocessing: odd, ..blind }, &images).contains("no weights that could take up its mean")
+    );
     assert_eq!(error(&good, &[]), "there is no image to calibrate with");
     assert!(error(&good, &[vec![0; 71]]).contains("an image of 71 bytes does not fit the network's 2x6x6"));
     let mut broken = good.clone();

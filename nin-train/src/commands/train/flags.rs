@@ -179,7 +179,7 @@ impl TrainArgs {
         if let Some(path) = &self.resume {
             return self.resumed(path.clone());
         }
-        let from = self.from.as_deref().map(networks::load).transpose()?.map(|loaded| loaded.trained);
+        let from = self.from.as_deref().map(networks::load).transpose()?;
         let architecture = match (&from, &self.line, &self.preset) {
             (Some(from), ..) => Architecture::of(from.spec),
             (_, Some(line), _) => Architecture::parse_line(line)?,
