@@ -3,9 +3,9 @@
 use core::convert::Infallible;
 use core::fmt;
 
-use nin_core::{Format, Model, Network, argmax, softmax, top_k};
+use nin_core::{Model, Network, argmax, softmax, top_k};
 
-use crate::{Board, Error, FASHION, say};
+use crate::{Board, Error, FASHION, Sight, say};
 
 /// Shows `network` the ten images and says what it takes them for, how long each took, and how much memory it all
 /// needed. The board's words choose more: `bits` prints the logits as the bits of floats, for comparing them with
@@ -14,11 +14,7 @@ use crate::{Board, Error, FASHION, say};
 /// # Errors
 ///
 /// If the network does not tell ten classes apart, or if static memory and stack came to more than `ram_budget`.
-pub fn fashion<F: Format<Value = f32>>(
-    board: &impl Board,
-    mut network: Network<'_, F>,
-    ram_budget: usize,
-) -> Result<(), Error> {
+pub fn fashion<F: Sight>(board: &impl Board, mut network: Network<'_, F>, ram_budget: usize) -> Result<(), Error> {
     const CLASSES: usize = 10;
     let model = network.model();
     let plan = model.plan();
@@ -32,7 +28,8 @@ pub fn fashion<F: Format<Value = f32>>(
     for (index, (image, label)) in FASHION.iter().enumerate() {
         let start = board.clock();
         let Ok(logits) = network.infer(|y, row| {
-            model.preprocess(image.row(y), row);
+            let bytes = image.row(y);
+            F::see(model, row, |x, _| f32::from(bytes[x]));
             Ok::<(), Infallible>(())
         });
         let took = board.clock() - start;

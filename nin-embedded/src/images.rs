@@ -1,4 +1,6 @@
-//! Ten test images, and how they reach a network of any size.
+//! Ten test images, and how they reach a network of any size and format.
+
+use nin_core::{F16, F32, Format, Int8, Model};
 
 /// Ten images of one channel with their labels, in IDX form: as MNIST's files have it.
 #[derive(Clone, Copy, Debug)]
@@ -35,7 +37,7 @@ impl Images {
     }
 
     /// The images with their labels.
-    pub fn iter(&self) -> impl Iterator<Item = (Image, usize)> + use<> {
+    pub fn iter(&self) -> impl Iterator<Item = (Image, usize)> + Clone + use<> {
         let (rows, columns) = (self.rows, self.columns);
         let images = self.images.chunks_exact(rows * columns).map(move |pixels| Image { pixels, rows, columns });
         images.zip(self.labels.iter().map(|&label| usize::from(label)))
@@ -61,42 +63,84 @@ impl Image {
         &self.pixels[y * self.columns..][..self.columns]
     }
 
-    /// Row `y` of the image made `rows` × `row.len()` large, bilinearly: pixels are squares, as in PyTorch and
-    /// OpenCV (`align_corners=False`). Nothing but the row is ever in memory, so that a network takes images from a
-    /// smaller camera than it was trained for.
-    pub fn resized_row(&self, y: usize, rows: usize, row: &mut [f32]) {
-        let (above, below, down) = between(y, rows, self.rows);
-        let (above, below) = (self.row(above), self.row(below));
-        let columns = row.len();
-        for (x, value) in row.iter_mut().enumerate() {
-            let (left, right, across) = between(x, columns, self.columns);
-            let upper = mix(above[left], above[right], across);
-            let lower = mix(below[left], below[right], across);
-            *value = upper + (lower - upper) * down;
+    /// The pixel in row `y` of `rows` and column `x` of `columns` of the image made that large, bilinearly: a level
+    /// from 0 to 255, just what the trainer makes of it. A larger image is never in memory, so that a network takes
+    /// images from a smaller camera than it was trained for.
+    pub fn resized(&self, (y, rows): (usize, usize), (x, columns): (usize, usize)) -> f32 {
+        let (down, across) = (Tap::new(y, self.rows, rows), Tap::new(x, self.columns, columns));
+        let level = |line: &[u8]| mix(across.weight, f32::from(line[across.first]), f32::from(line[across.second]));
+        mix(down.weight, level(self.row(down.first)), level(self.row(down.second)))
+    }
+}
+
+/// Between which two source positions an output position lies, and how far towards the second (0 to 1).
+struct Tap {
+    first: usize,
+    second: usize,
+    weight: f32,
+}
+
+impl Tap {
+    /// Pixels are squares that touch, edges are repeated: PyTorch's `align_corners=False`, in f32 and in its order.
+    fn new(position: usize, from: usize, to: usize) -> Tap {
+        let centre = (from as f32 / to as f32) * (position as f32 + 0.5) - 0.5;
+        let centre = if centre < 0.0 { 0.0 } else { centre };
+        let first = (centre as usize).min(from - 1);
+        let beyond = centre - first as f32;
+        let weight = if beyond > 1.0 { 1.0 } else { beyond };
+        Tap { first, second: (first + 1).min(from - 1), weight }
+    }
+}
+
+fn mix(weight: f32, first: f32, second: f32) -> f32 {
+    (1.0 - weight) * first + weight * second
+}
+
+/// A [`Format`] that a network can be shown images in.
+pub trait Sight: Format {
+    /// Puts a row of one image into what the network reads: `level(x, channel)` is from 0 to 255.
+    fn see(model: &Model<'_>, row: &mut [Self::Value], level: impl FnMut(usize, usize) -> f32);
+}
+
+impl Sight for F32 {
+    fn see(model: &Model<'_>, row: &mut [f32], level: impl FnMut(usize, usize) -> f32) {
+        scale(model, row, level);
+    }
+}
+
+impl Sight for F16 {
+    fn see(model: &Model<'_>, row: &mut [f32], level: impl FnMut(usize, usize) -> f32) {
+        scale(model, row, level);
+    }
+}
+
+/// As [`Model::preprocess`], for levels between those of a byte too.
+fn scale(model: &Model<'_>, row: &mut [f32], mut level: impl FnMut(usize, usize) -> f32) {
+    let channels = model.plan().spec().input().channels as usize;
+    for channel in 0..channels {
+        let (mean, scale) = model.preprocessing(channel);
+        for (x, value) in row.iter_mut().skip(channel).step_by(channels).enumerate() {
+            *value = (level(x, channel) - mean) * scale;
         }
     }
 }
 
-/// The two of `from` pixels that pixel `index` of `to` lies between, and how far towards the second.
-fn between(index: usize, to: usize, from: usize) -> (usize, usize, f32) {
-    // The centre of the pixel in halves of a `to`-th of a source pixel, so that the integer part is exact.
-    let centre = ((2 * index + 1) * from).saturating_sub(to);
-    let (first, rest) = (centre / (2 * to), centre % (2 * to));
-    (first.min(from - 1), (first + 1).min(from - 1), rest as f32 / (2 * to) as f32)
+/// An 8-bit network reads the levels themselves.
+impl Sight for Int8 {
+    fn see(model: &Model<'_>, row: &mut [u8], mut level: impl FnMut(usize, usize) -> f32) {
+        let channels = model.plan().spec().input().channels as usize;
+        for (index, value) in row.iter_mut().enumerate() {
+            *value = (level(index / channels, index % channels) + 0.5) as u8;
+        }
+    }
 }
 
-fn mix(a: u8, b: u8, part: f32) -> f32 {
-    let (a, b) = (f32::from(a), f32::from(b));
-    a + (b - a) * part
-}
-
-/// Pixel `index` of the images that a formula gives, in 0..1: the same everywhere, and no file is needed.
-///
-/// It is SplitMix64's output function on a counter, whose upper 24 bits are the pixel.
-pub fn formula_pixel(index: u64) -> f32 {
+/// Pixel `index` of the images that a formula gives, as a level from 0 to 255: the same everywhere, and no file is
+/// needed. It is SplitMix64's output function on a counter, whose upper 24 bits are the pixel.
+pub fn formula_level(index: u64) -> f32 {
     let mut z = index.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
     z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
     z ^= z >> 31;
-    (z >> 40) as f32 / 16_777_216.0
+    (z >> 40) as f32 / 16_777_216.0 * 255.0
 }

@@ -40,5 +40,5 @@ mod partition;
 pub use board::{Board, Usage};
 pub use error::Error;
 pub use firmware::budget;
-pub use images::{FASHION, Image, Images, formula_pixel};
+pub use images::{FASHION, Image, Images, Sight, formula_level};
 pub use partition::model_in;

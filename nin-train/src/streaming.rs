@@ -58,57 +58,100 @@ impl<'m> Streaming<'m> {
         Self { model, state: vec![0; model.plan().state_words(model.weight_type())] }
     }
 
-    /// The logits of one image: rows × columns × channels values in the network's shape, already preprocessed
-    /// ([`input`]).
+    /// The logits of an image of any size: rows × columns × channels bytes, brought to the network's input by
+    /// [`resized`], then preprocessed as the model file says.
+    ///
+    /// # Errors
+    ///
+    /// [`StreamingError`] if the image has other channels than the network's input, or this build cannot run the model.
+    pub fn classify(&mut self, image: &[u8], shape: Shape) -> Result<Vec<f32>, StreamingError> {
+        let input = self.model.plan().spec().input();
+        let values = resized(image, shape, input).ok_or(StreamingError::Image { shape, input })?;
+        match self.model.weight_type() {
+            WeightType::Int8 => {
+                let bytes: Vec<u8> = values.iter().map(|value| value.round() as u8).collect();
+                Ok(infer::<Int8, _>(self.model, &mut self.state, &bytes)?)
+            }
+            _ => Ok(self.logits(&preprocessed(self.model, values))?),
+        }
+    }
+
+    /// The logits of one image in the network's shape, already preprocessed; not for 8-bit models.
     ///
     /// # Errors
     ///
     /// [`NetworkError`] if the image is not as large as the network's input.
     pub fn logits(&mut self, image: &[f32]) -> Result<Vec<f32>, NetworkError> {
         match self.model.weight_type() {
-            WeightType::F16 => infer::<F16>(self.model, &mut self.state, image),
-            WeightType::Int8 => {
-                // Casts saturate.
-                let bytes: Vec<u8> = image.iter().map(|value| value.round() as u8).collect();
-                infer::<Int8>(self.model, &mut self.state, &bytes)
-            }
-            _ => infer::<F32>(self.model, &mut self.state, image),
+            WeightType::F16 => infer::<F16, _>(self.model, &mut self.state, image),
+            _ => infer::<F32, _>(self.model, &mut self.state, image),
         }
     }
 }
 
-fn infer<F: Format>(model: &Model<'_>, state: &mut [u32], image: &[F::Value]) -> Result<Vec<f32>, NetworkError> {
-    let input = model.plan().spec().input();
+fn infer<F: Format<Value = V>, V>(model: &Model<'_>, state: &mut [u32], image: &[V]) -> Result<Vec<f32>, NetworkError> {
     let mut network = Network::<F>::new(model, state)?;
-    for row in image.chunks(input.row()) {
+    for row in image.chunks(model.plan().spec().input().row()) {
         network.push_row(row)?;
     }
     Ok(network.finish()?.to_vec())
 }
 
-/// An image's bytes as the network reads them: resized to its input if they have another size, then
-/// `(byte - mean) * scale`, but for an 8-bit network, which reads the bytes. `None` if the image has other channels.
-pub fn input(model: &Model<'_>, image: &[u8], shape: Shape) -> Option<Vec<f32>> {
-    let wanted = model.plan().spec().input();
-    if shape.channels != wanted.channels || image.len() != shape.len() {
+/// Why an image cannot be classified.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum StreamingError {
+    /// The image has other channels than the network's input, or is not as large as its shape says.
+    Image {
+        /// The image's shape.
+        shape: Shape,
+        /// The network's input.
+        input: Shape,
+    },
+    /// The engine refused.
+    Network(NetworkError),
+}
+
+impl fmt::Display for StreamingError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Image { shape, input } => write!(f, "an image of {shape} does not fit the network's {input}"),
+            Self::Network(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for StreamingError {}
+
+impl From<NetworkError> for StreamingError {
+    fn from(error: NetworkError) -> Self {
+        Self::Network(error)
+    }
+}
+
+/// An image's bytes as floats of the same range, bilinearly resized to `input` if they have another size. `None` if the
+/// image has other channels or is not as large as `shape` says.
+pub fn resized(image: &[u8], shape: Shape, input: Shape) -> Option<Vec<f32>> {
+    if shape.channels != input.channels || image.len() != shape.len() || shape.is_empty() {
         return None;
     }
-    let channels = usize::from(wanted.channels);
+    if shape == input {
+        return Some(image.iter().map(|&byte| f32::from(byte)).collect());
+    }
     let size = |shape: Shape| (usize::from(shape.rows), usize::from(shape.columns));
-    let mut values = vec![0.0; wanted.len()];
-    if size(shape) == size(wanted) {
-        values.iter_mut().zip(image).for_each(|(value, &byte)| *value = f32::from(byte));
-    } else {
-        resize_bilinear(image, size(shape), channels, &mut values, size(wanted));
-    }
-    if model.weight_type() == WeightType::Int8 {
-        return Some(values);
-    }
+    let mut values = vec![0.0; input.len()];
+    resize_bilinear(image, size(shape), usize::from(shape.channels), &mut values, size(input));
+    Some(values)
+}
+
+/// `(byte - mean) * scale`, channel by channel.
+fn preprocessed(model: &Model<'_>, mut values: Vec<f32>) -> Vec<f32> {
+    let channels = usize::from(model.plan().spec().input().channels);
     for channel in 0..channels {
         let (mean, scale) = model.preprocessing(channel);
         values.iter_mut().skip(channel).step_by(channels).for_each(|value| *value = (*value - mean) * scale);
     }
-    Some(values)
+    values
 }
 
 /// How a network does on a data set.
@@ -125,28 +168,25 @@ pub struct Evaluation {
 ///
 /// # Errors
 ///
-/// A sentence, if the images do not fit the network.
-pub fn evaluate(model: &Model<'_>, dataset: &Dataset, done: impl Fn(usize) + Sync) -> Result<Evaluation, String> {
+/// [`StreamingError`] if the images do not fit the network, or this build cannot run the model.
+pub fn evaluate(
+    model: &Model<'_>,
+    dataset: &Dataset,
+    done: impl Fn(usize) + Sync,
+) -> Result<Evaluation, StreamingError> {
     /// Images that one task takes: enough to hide its overhead, few enough to share.
     const GROUP: usize = 16;
     let classes = model.plan().classes();
     let names: Vec<String> = model.class_names().map(str::to_owned).collect();
     let names = if names.is_empty() { dataset.class_names().to_vec() } else { names };
     let indices: Vec<usize> = (0..dataset.len()).collect();
-    let groups: Vec<Result<Vec<(usize, f64)>, String>> = indices
+    let groups: Vec<Result<Vec<(usize, f64)>, StreamingError>> = indices
         .par_chunks(GROUP)
         .map_init(
             || Streaming::new(model),
             |streaming, group| {
                 let results = group.iter().map(|&index| {
-                    let image = input(model, dataset.image(index), dataset.shape()).ok_or_else(|| {
-                        format!(
-                            "images of {} do not fit the network's {}",
-                            dataset.shape(),
-                            model.plan().spec().input()
-                        )
-                    })?;
-                    let logits = streaming.logits(&image).map_err(|error| error.to_string())?;
+                    let logits = streaming.classify(dataset.image(index), dataset.shape())?;
                     Ok((argmax(&logits).unwrap_or(0), cross_entropy(&logits, dataset.label(index))))
                 });
                 let results = results.collect();

@@ -29,11 +29,11 @@ impl Trained {
     ///
     /// # Errors
     ///
-    /// [`TrainedProblem`] if it is broken, or has 8-bit weights: those do not say which floats they come from.
+    /// [`TrainedProblem`] if it is broken, or its weights are 8-bit integers: those cannot be made floats again.
     pub fn from_model(file: &[u8]) -> Result<Self, TrainedProblem> {
         let model = Model::read(file)?;
-        if model.weight_type() == WeightType::Int8 {
-            return Err(TrainedProblem::Quantized);
+        if !matches!(model.weight_type(), WeightType::F32 | WeightType::F16) {
+            return Err(TrainedProblem::Rounded(model.weight_type()));
         }
         let spec = *model.plan().spec();
         let (mean, scale) = (0..usize::from(spec.input().channels)).map(|channel| model.preprocessing(channel)).unzip();
@@ -164,6 +164,8 @@ impl FileKind {
 pub enum TrainedProblem {
     /// A broken model file.
     Model(ModelError),
+    /// A model file whose weights are no floats any more.
+    Rounded(WeightType),
     /// A broken checkpoint.
     Checkpoint(Problem),
     /// A broken or unfitting safetensors file.
@@ -172,8 +174,6 @@ pub enum TrainedProblem {
     Line(ArchitectureError),
     /// A safetensors file without an architecture.
     NoLine,
-    /// A model file with 8-bit weights.
-    Quantized,
     /// None of the kinds of files that hold a network.
     Unknown,
 }
@@ -182,13 +182,15 @@ impl fmt::Display for TrainedProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Model(error) => error.fmt(f),
+            Self::Rounded(weight_type) => write!(
+                f,
+                "the model's weights are {}, rounded for good; use the checkpoint it was made from",
+                weight_type.name()
+            ),
             Self::Checkpoint(error) => error.fmt(f),
             Self::Tensors(error) => error.fmt(f),
             Self::Line(error) => error.fmt(f),
             Self::NoLine => f.write_str("the file does not say its architecture; import it with --line LINE|PRESET"),
-            Self::Quantized => f.write_str(
-                "a model with 8-bit weights can be run, but not changed; use the network that it was made from",
-            ),
             Self::Unknown => f.write_str("this is no model, checkpoint or safetensors file"),
         }
     }

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::{Mutex, PoisonError};
 
-use nin_core::{F16, F32, Format, Model, Network, WeightType};
+use nin_core::{F16, F32, Int8, Model, Network, WeightType};
+use nin_embedded::Sight;
 
 /// Status of the scripts when something they need is not installed.
 const MISSING: i32 = 77;
@@ -77,34 +78,32 @@ pub fn number(printed: &str, name: &str) -> usize {
     word.and_then(|word| word.parse().ok()).unwrap_or_else(|| panic!("{name} is not in\n{printed}"))
 }
 
-/// The bits of the logits that this computer gets for `images` images; `read_row` has each image's rows.
+/// The bits of the logits that this computer gets for `images` images; `level` has the levels, from 0 to 255, of
+/// pixel `(row, column)` in a channel of an image.
 ///
 /// # Panics
 ///
 /// If the file is not a model.
-pub fn host(file: &[u8], images: usize, read_row: impl Fn(&Model, usize, usize, &mut [f32])) -> Vec<Vec<u32>> {
+pub fn host(file: &[u8], images: usize, level: impl Fn(usize, (usize, usize), usize) -> f32) -> Vec<Vec<u32>> {
     // Aligned as in flash.
     let mut words = vec![0u128; file.len().div_ceil(size_of::<u128>())];
     bytemuck::cast_slice_mut(&mut words)[..file.len()].copy_from_slice(file);
     let file = &bytemuck::cast_slice(&words)[..file.len()];
     let model = Model::read(file).unwrap_or_else(|error| panic!("{error}"));
     match model.weight_type() {
-        WeightType::F32 => run::<F32>(&model, images, read_row),
-        WeightType::F16 => run::<F16>(&model, images, read_row),
+        WeightType::F32 => run::<F32>(&model, images, level),
+        WeightType::F16 => run::<F16>(&model, images, level),
+        WeightType::Int8 => run::<Int8>(&model, images, level),
         other => panic!("no engine for {}", other.name()),
     }
 }
 
-fn run<F: Format<Value = f32>>(
-    model: &Model,
-    images: usize,
-    read_row: impl Fn(&Model, usize, usize, &mut [f32]),
-) -> Vec<Vec<u32>> {
+fn run<F: Sight>(model: &Model, images: usize, level: impl Fn(usize, (usize, usize), usize) -> f32) -> Vec<Vec<u32>> {
     let mut state = vec![0; model.plan().state_words(model.weight_type())];
     let mut network = Network::<F>::new(model, &mut state).unwrap_or_else(|error| panic!("{error}"));
     let infer = |image: usize| {
         let Ok(logits) = network.infer(|y, row| {
-            read_row(model, image, y, row);
+            F::see(model, row, |x, channel| level(image, (y, x), channel));
             Ok::<(), Infallible>(())
         });
         logits.iter().map(|logit| logit.to_bits()).collect()

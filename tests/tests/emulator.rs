@@ -6,9 +6,10 @@
 use std::fs;
 
 use nin_core::{Spec, WeightType};
-use nin_embedded::{FASHION, formula_pixel};
+use nin_embedded::{FASHION, formula_level};
 use nin_tests::emulator::{firmware, host, logits, number, printed, root};
 use nin_tests::formula;
+use nin_train::dataset::resize_bilinear;
 use nin_train::export::Lanes;
 
 /// A Cortex-M4F.
@@ -21,7 +22,7 @@ fn the_example_agrees() {
         let printed = printed(&output);
         let file = fs::read(root().join("nin-embedded/models").join(program).with_extension("nin")).expect(program);
         let images: Vec<_> = FASHION.iter().map(|(image, _)| image).collect();
-        let host = host(&file, images.len(), |model, image, y, row| model.preprocess(images[image].row(y), row));
+        let host = host(&file, images.len(), |image, (y, x), _| f32::from(images[image].row(y)[x]));
         assert_eq!(logits(&printed), host, "{program}");
 
         let statics = number(&printed, "static RAM (.data + .bss)");
@@ -31,39 +32,62 @@ fn the_example_agrees() {
     }
 }
 
-/// The images that the `partition` firmware makes up.
-fn formula_row(spec: Spec, counter: u64, image: usize, y: usize, row: &mut [f32]) {
-    let input = spec.input();
-    let (channels, rows, columns) = (input.channels as usize, input.rows as usize, input.columns as usize);
-    for (index, value) in row.iter_mut().enumerate() {
-        let (x, channel) = (index / channels, index % channels);
-        let at = ((image * channels + channel) * rows + y) * columns + x;
-        *value = formula_pixel(counter + at as u64);
-    }
+/// Images for the `partition` firmware.
+enum Show {
+    /// Made up, from this counter on.
+    Formula(u64),
+    /// The ten test images, resized.
+    Fashion,
 }
 
 /// Runs a model from the partition on the emulator, and here; returns what the firmware printed.
-fn agree(line: &str, weight_type: WeightType, lanes: Lanes, images: usize) -> Option<String> {
+fn agree(line: &str, weight_type: WeightType, lanes: Lanes, images: usize, show: Show) -> Option<String> {
     let spec: Spec = line.parse().unwrap_or_else(|error| panic!("{line}: {error}"));
     let file = formula::model(spec, weight_type, lanes);
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("model.nin");
     fs::write(&path, &file).expect("a temporary file");
-    let counter = 1_000_000_000;
-    let words = [format!("models={}", path.display()), format!("formula={counter}"), format!("images={images}")];
-    let output = firmware(BOARD, "partition", &words.each_ref().map(String::as_str), &[])?;
+    let mut words = vec![format!("models={}", path.display()), format!("images={images}")];
+    if let Show::Formula(counter) = show {
+        words.push(format!("formula={counter}"));
+    }
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let output = firmware(BOARD, "partition", &words, &[])?;
     let printed = printed(&output);
-    let host = host(&file, images, |_, image, y, row| formula_row(spec, counter, image, y, row));
+
+    let input = spec.input();
+    let (channels, rows, columns) = (input.channels as usize, input.rows as usize, input.columns as usize);
+    let fashion: Vec<_> = FASHION.iter().map(|(image, _)| image).collect();
+    let host = host(&file, images, |image, (y, x), channel| match show {
+        Show::Formula(counter) => {
+            formula_level(counter + (((image * channels + channel) * rows + y) * columns + x) as u64)
+        }
+        Show::Fashion => fashion[image].resized((y, rows), (x, columns)),
+    });
     assert_eq!(logits(&printed), host, "{line} in {} by {lanes}", weight_type.name());
     Some(printed)
 }
 
-/// The book's network at its full size, in 16 bits: its state fits 164 KB.
+/// The book's network at its full size, in 16 bits: its state fits 164 KB. The images are resized as they stream.
 #[test]
 fn the_books_network_agrees() {
     let line = Spec::preset("d2l").expect("a preset").to_string();
-    let Some(printed) = agree(&line, WeightType::F16, Lanes::Four, 1) else { return };
+    let Some(printed) = agree(&line, WeightType::F16, Lanes::Four, 1, Show::Fashion) else { return };
     assert!(number(&printed, "state planned") <= 164 * 1024, "{printed}");
+}
+
+/// Resized on the board or in training: the same levels.
+#[test]
+fn images_are_resized_as_for_training() {
+    for (image, _) in FASHION.iter() {
+        let pixels: Vec<u8> = (0..28).flat_map(|y| image.row(y)).copied().collect();
+        for (rows, columns) in [(28, 28), (224, 224), (13, 40), (61, 9), (1, 1)] {
+            let mut training = vec![0.0; rows * columns];
+            resize_bilinear(&pixels, (28, 28), 1, &mut training, (rows, columns));
+            let board = |at: usize| image.resized((at / columns, rows), (at % columns, columns));
+            assert!((0..rows * columns).all(|at| board(at).to_bits() == training[at].to_bits()), "{rows}x{columns}");
+        }
+    }
 }
 
 /// Corners of the kernels: widths that are no multiple of the lanes, padding, strides, pools, every kind of head.
@@ -83,7 +107,7 @@ fn small_networks_agree() {
             (WeightType::F32, Lanes::One),
             (WeightType::F16, Lanes::Sixteen),
         ] {
-            if agree(line, weight_type, lanes, 2).is_none() {
+            if agree(line, weight_type, lanes, 2, Show::Formula(1_000_000_000)).is_none() {
                 return;
             }
         }

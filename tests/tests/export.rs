@@ -62,7 +62,7 @@ proptest! {
                 }
                 prop_assert_eq!(model.weights().len(), model.plan().weight_bytes(weight_type, lanes));
                 if file.names.is_empty() {
-                    prop_assert_eq!(file_len(model.plan(), weight_type, self::lanes(lanes)), bytes.len());
+                    prop_assert_eq!(file_len(model.plan(), weight_type, lanes), bytes.len());
                 }
                 assert_same_bits("an exported network", &engine::logits(&model, &image), &want);
             }

@@ -11,8 +11,8 @@ use core::fmt;
 
 use nin_core::plan::{Layer, LayerKind};
 use nin_core::spec::{MAX_STAGES, MAX_WIDTHS};
-use nin_core::{F16, F32, Format, Model, Network, Piece, WeightType};
-use nin_embedded::{Board, Error, budget, firmware, formula_pixel, model_in, say};
+use nin_core::{F16, F32, Int8, Model, Network, Piece, WeightType};
+use nin_embedded::{Board, Error, Sight, budget, firmware, formula_level, model_in, say};
 use static_cell::ConstStaticCell;
 
 /// Bytes of working memory for the model.
@@ -38,25 +38,25 @@ fn run(board: &impl Board) -> Result<(), Error> {
     match model.weight_type() {
         WeightType::F32 => bench::<F32>(board, &model, state),
         WeightType::F16 => bench::<F16>(board, &model, state),
+        WeightType::Int8 => bench::<Int8>(board, &model, state),
         other => Err(Error::WeightType(other)),
     }
 }
 
-fn bench<F: Format<Value = f32>>(board: &impl Board, model: &Model<'_>, state: &mut [u32]) -> Result<(), Error> {
+fn bench<F: Sight>(board: &impl Board, model: &Model<'_>, state: &mut [u32]) -> Result<(), Error> {
     let plan = model.plan();
     let planned = size_of::<u32>() * plan.state_words(model.weight_type());
+    let channels = plan.spec().input().channels as usize;
     let laps = LAPS.try_take().ok_or(Error::Taken)?;
     let mut network = Network::<F>::new(model, state)?;
 
     // Making up the image is none of the network's work: `image` says how long it took, and the clock of the layers
     // stands still.
     let (image, last) = (Cell::new(0), Cell::new(0));
-    let mut read_row = |y: usize, row: &mut [f32]| {
+    let mut read_row = |y: usize, row: &mut [F::Value]| {
         let start = board.clock();
-        let first = (y * row.len()) as u64;
-        for (value, pixel) in row.iter_mut().zip(first..) {
-            *value = formula_pixel(pixel);
-        }
+        let first = y * row.len();
+        F::see(model, row, |x, channel| formula_level((first + x * channels + channel) as u64));
         let took = board.clock() - start;
         image.set(image.get() + took);
         last.set(last.get() + took);
@@ -72,7 +72,7 @@ fn bench<F: Format<Value = f32>>(board: &impl Board, model: &Model<'_>, state: &
     // gathers between two tiles counts for the block that computes them.
     let start = board.clock();
     last.set(start);
-    let Ok(_) = network.infer_observed(&mut read_row, &mut |piece: Piece, _: &[f32]| {
+    let Ok(_) = network.infer_observed(&mut read_row, &mut |piece: Piece, _: &[F::Value]| {
         let now = board.clock();
         let lap = &mut laps[piece.stage][piece.step];
         lap.time += now - last.replace(now);

@@ -3,15 +3,15 @@
 //!
 //!     scripts/firmware.sh mps2-an386 partition run models=model.nin
 //!
-//! Without further words it shows the network the ten test images, resized to its input row by row as they stream.
-//! With `formula=COUNTER images=N` it shows it N images whose pixels a formula gives, from a counter on.
+//! It shows the network the ten test images, resized to its input row by row as they stream; with `formula=COUNTER`,
+//! images whose pixels a formula gives, from a counter on; with `images=N`, so many of either.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
 use core::convert::Infallible;
 
-use nin_core::{F16, F32, Format, Model, Network, WeightType, argmax};
+use nin_core::{F16, F32, Int8, Model, Network, WeightType, argmax};
 use nin_embedded::demo::{Bits, memory};
-use nin_embedded::{Board, Error, FASHION, budget, firmware, formula_pixel, model_in, say};
+use nin_embedded::{Board, Error, FASHION, Sight, budget, firmware, formula_level, model_in, say};
 use static_cell::ConstStaticCell;
 
 /// Bytes of working memory for the model; the book's network at 224×224 fits.
@@ -29,21 +29,33 @@ fn run(board: &impl Board) -> Result<(), Error> {
     match model.weight_type() {
         WeightType::F32 => stream::<F32>(board, &model, state),
         WeightType::F16 => stream::<F16>(board, &model, state),
+        WeightType::Int8 => stream::<Int8>(board, &model, state),
         other => Err(Error::WeightType(other)),
     }
 }
 
-fn stream<F: Format<Value = f32>>(board: &impl Board, model: &Model<'_>, state: &mut [u32]) -> Result<(), Error> {
+fn stream<F: Sight>(board: &impl Board, model: &Model<'_>, state: &mut [u32]) -> Result<(), Error> {
     let plan = model.plan();
     let input = plan.spec().input();
     let (channels, rows, columns) = (input.channels as usize, input.rows as usize, input.columns as usize);
     say!(board, "{} with {} weights on {}", plan.spec(), model.weight_type().name(), board.name());
+    let formula = board.number("formula");
+    if formula.is_none() && channels != 1 {
+        return Err(Error::Channels(channels));
+    }
 
     let mut network = Network::<F>::new(model, state)?;
-    let mut infer = |index: usize, read_row: &mut dyn FnMut(usize, &mut [f32])| {
+    let images = board.number("images").map_or(FASHION.len(), |images| images as usize);
+    for (index, (image, _)) in FASHION.iter().cycle().take(images).enumerate() {
         let start = board.clock();
         let Ok(logits) = network.infer(|y, row| {
-            read_row(y, row);
+            F::see(model, row, |x, channel| match formula {
+                Some(counter) => {
+                    let at = ((index * channels + channel) * rows + y) * columns + x;
+                    formula_level(counter + at as u64)
+                }
+                None => image.resized((y, rows), (x, columns)),
+            });
             Ok::<(), Infallible>(())
         });
         let took = board.clock() - start;
@@ -51,33 +63,6 @@ fn stream<F: Format<Value = f32>>(board: &impl Board, model: &Model<'_>, state: 
         say!(board, "    logits {}", Bits(logits));
         let hundredths = took * 100 / plan.macs();
         say!(board, "    {}.{:02} {} per MAC", hundredths / 100, hundredths % 100, board.unit());
-    };
-    match board.number("formula") {
-        Some(counter) => {
-            let images = board.number("images").unwrap_or(1) as usize;
-            for index in 0..images {
-                infer(index, &mut |y, row| {
-                    for (x, pixel) in row.chunks_exact_mut(channels).enumerate() {
-                        for (channel, value) in pixel.iter_mut().enumerate() {
-                            let at = ((index * channels + channel) * rows + y) * columns + x;
-                            *value = formula_pixel(counter + at as u64);
-                        }
-                    }
-                });
-            }
-        }
-        None if channels != 1 => return Err(Error::Channels(channels)),
-        None => {
-            let (mean, scale) = model.preprocessing(0);
-            for (index, (image, _)) in FASHION.iter().enumerate() {
-                infer(index, &mut |y, row| {
-                    image.resized_row(y, rows, row);
-                    for value in row {
-                        *value = (*value - mean) * scale;
-                    }
-                });
-            }
-        }
     }
     memory(board, size_of::<u32>() * plan.state_words(model.weight_type()), RAM_BUDGET)
 }

@@ -44,7 +44,7 @@ pub struct EvalArgs {
 /// Prints accuracy and confusion matrix.
 pub fn run(args: &EvalArgs, console: &Console) -> Outcome {
     let console = &Console { quiet: console.quiet || args.json };
-    let bytes = networks::runnable(&args.network)?;
+    let bytes = networks::load(&args.network)?.fast_model()?;
     let model = bytes.model()?;
     let input = model.plan().spec().input();
     let splits = args.images.load(input, console)?;

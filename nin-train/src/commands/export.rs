@@ -78,7 +78,7 @@ pub fn run(args: &ExportArgs, console: &Console) -> Outcome {
     if out.is_none() && args.safetensors.is_none() {
         return Err("nothing to write: say --out FILE, --rust FILE or --safetensors FILE".into());
     }
-    let trained = networks::load(&args.network)?;
+    let trained = networks::load(&args.network)?.trained()?;
     let weight_type = WeightType::from(args.weight_type);
     if let Some(out) = &out {
         let source = args.rust.as_deref().map(|rust| beside(out, rust).map(|name| (rust, name))).transpose()?;

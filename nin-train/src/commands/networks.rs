@@ -1,8 +1,8 @@
 //! Loading a network from any file that holds one.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use nin_core::WeightType;
+use nin_core::{Model, WeightType};
 use nin_train::export::Lanes;
 use nin_train::files::{self, FileError};
 use nin_train::streaming::ModelBytes;
@@ -10,25 +10,45 @@ use nin_train::trained::{FileKind, Trained};
 
 use super::Outcome;
 
-/// Reads a model file, checkpoint or safetensors file.
-pub fn load(path: &Path) -> Result<Trained, FileError> {
-    Trained::from_file(&files::read(path)?).map_err(FileError::at(path))
+/// A file that holds a network.
+#[derive(Debug)]
+pub struct Loaded {
+    path: PathBuf,
+    bytes: Vec<u8>,
 }
 
-/// Reads a network to run it: a model with 8-bit weights as it is, any other as the [`fast_model`].
-pub fn runnable(path: &Path) -> Outcome<ModelBytes> {
-    let bytes = files::read(path)?;
-    if FileKind::of(&bytes) == FileKind::Model {
-        let model = ModelBytes::new(&bytes);
-        if model.model().map_err(FileError::at(path))?.weight_type() == WeightType::Int8 {
-            return Ok(model);
+/// Reads a model file, checkpoint or safetensors file.
+pub fn load(path: &Path) -> Result<Loaded, FileError> {
+    Ok(Loaded { bytes: files::read(path)?, path: path.to_owned() })
+}
+
+impl Loaded {
+    /// The network.
+    pub fn trained(&self) -> Result<Trained, FileError> {
+        Trained::from_file(&self.bytes).map_err(FileError::at(&self.path))
+    }
+
+    /// The model file itself, or one made of the network with f32 weights; sound either way.
+    pub fn model(&self) -> Outcome<ModelBytes> {
+        match FileKind::of(&self.bytes) {
+            FileKind::Model => {
+                Model::read(&self.bytes).map_err(|error| FileError::at(&self.path)(error.to_string()))?;
+                Ok(ModelBytes::new(&self.bytes))
+            }
+            _ => self.widened(),
         }
     }
-    fast_model(&Trained::from_file(&bytes).map_err(FileError::at(path))?)
-}
 
-/// A model with the same logits, bit for bit, in the layout that this host runs fastest: a sum's order does not
-/// depend on lanes, and f16 weights are widened exactly.
-pub fn fast_model(trained: &Trained) -> Outcome<ModelBytes> {
-    Ok(ModelBytes::new(&trained.to_model(WeightType::F32, Lanes::Sixteen)?))
+    /// A model with the same logits, bit for bit, in the layout that this host runs fastest: a sum's order does not
+    /// depend on lanes, and f16 weights are widened exactly. An 8-bit model stays as it is.
+    pub fn fast_model(&self) -> Outcome<ModelBytes> {
+        match Model::read(&self.bytes) {
+            Ok(model) if model.weight_type() == WeightType::Int8 => Ok(ModelBytes::new(&self.bytes)),
+            _ => self.widened(),
+        }
+    }
+
+    fn widened(&self) -> Outcome<ModelBytes> {
+        Ok(ModelBytes::new(&self.trained()?.to_model(WeightType::F32, Lanes::Sixteen)?))
+    }
 }

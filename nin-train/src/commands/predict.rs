@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use nin_core::Model;
 use nin_train::dataset::load_image;
-use nin_train::streaming::{Streaming, input, softmax};
+use nin_train::streaming::{Streaming, softmax};
 use serde_json::json;
 
 use super::networks;
@@ -46,7 +46,7 @@ pub struct PredictArgs {
 
 /// Prints the likeliest classes of each picture. A picture that cannot be read does not keep the others waiting.
 pub fn run(args: &PredictArgs, console: &Console) -> Outcome {
-    let bytes = networks::runnable(&args.network)?;
+    let bytes = networks::load(&args.network)?.model()?;
     let model = bytes.model()?;
     let mut failed = 0;
     for path in &args.images {
@@ -68,8 +68,7 @@ pub fn run(args: &PredictArgs, console: &Console) -> Outcome {
 fn logits(model: &Model<'_>, path: &Path, invert: bool) -> Outcome<Vec<f32>> {
     let shape = model.plan().spec().input();
     let image = load_image(path, shape.channels, shape.rows, shape.columns, invert)?;
-    let values = input(model, &image, shape).ok_or("the picture does not have the network's shape")?;
-    Ok(Streaming::new(model).logits(&values)?)
+    Ok(Streaming::new(model).classify(&image, shape)?)
 }
 
 fn show(args: &PredictArgs, console: &Console, model: &Model<'_>, path: &Path, logits: &[f32]) {

@@ -70,7 +70,8 @@ pub fn run(args: &QuantizeArgs, console: &Console) -> Outcome {
     };
     let source = args.rust.as_deref().zip(out.as_deref());
     let source = source.map(|(rust, out)| beside(out, rust).map(|name| (rust, name))).transpose()?;
-    let trained = networks::load(&args.network)?;
+    let loaded = networks::load(&args.network)?;
+    let trained = loaded.trained()?;
     let plan = trained.plan();
     let splits = args.images.load(plan.spec().input(), console)?;
     images::check(plan.spec().input(), plan.classes(), &splits)?;
@@ -103,7 +104,7 @@ pub fn run(args: &QuantizeArgs, console: &Console) -> Outcome {
         ));
         Ok(evaluation)
     };
-    let before = accuracy("f32", &networks::fast_model(&trained)?)?;
+    let before = accuracy("f32", &loaded.fast_model()?)?;
     let after = accuracy("int8", &ModelBytes::new(&model.to_bytes(Lanes::Sixteen)?))?;
     console.result(format_args!("{}", difference(&before, &after, &splits.test)));
 

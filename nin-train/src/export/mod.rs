@@ -132,8 +132,8 @@ impl Parts<'_> {
 }
 
 /// Bytes of the model file of a network without class names: its flash.
-pub fn file_len(plan: &Plan, weight_type: WeightType, lanes: Lanes) -> usize {
+pub fn file_len(plan: &Plan, weight_type: WeightType, lanes: usize) -> usize {
     let line = plan.spec().to_string().len();
     let head = HEADER + 8 * usize::from(plan.spec().input().channels) + line;
-    head.next_multiple_of(16) + plan.weight_bytes(weight_type, lanes.count()) + 4
+    head.next_multiple_of(16) + plan.weight_bytes(weight_type, lanes) + 4
 }

@@ -116,7 +116,7 @@ fn write_source(text: &mut String, source: &RustSource<'_>) -> std::fmt::Result 
     writeln!(text, "///")?;
     writeln!(text, "/// # Errors")?;
     writeln!(text, "///")?;
-    writeln!(text, "/// None for this model and this state; the type is that of models loaded at run time.")?;
+    writeln!(text, "/// If this build of nin-core has no kernels for the packing of the weights.")?;
     writeln!(text, "pub fn network(state: &mut State) -> Result<Network<'_, {kind}>, NetworkError> {{")?;
     writeln!(text, "    Network::new(&MODEL, state)")?;
     writeln!(text, "}}")?;

@@ -73,6 +73,41 @@ fn with_avx2<R>(work: impl FnOnce() -> R) -> R {
     work()
 }
 
+/// Work written in vectors.
+pub(crate) trait Work {
+    /// Does it; inlined into code that is compiled for `S`.
+    ///
+    /// # Safety
+    ///
+    /// The processor must have the instruction set of `S`.
+    unsafe fn run<S: Simd>(self);
+}
+
+/// Does work with the best vectors of this processor.
+#[inline]
+pub(crate) fn run(work: impl Work) {
+    match isa() {
+        // SAFETY: `isa` found these features on this processor.
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx512 => unsafe {
+            with_avx512(
+                #[inline(always)]
+                || work.run::<Avx512>(),
+            )
+        },
+        // SAFETY: as above.
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx2 => unsafe {
+            with_avx2(
+                #[inline(always)]
+                || work.run::<Avx2>(),
+            )
+        },
+        // SAFETY: it needs no features.
+        Isa::Portable => unsafe { work.run::<Portable>() },
+    }
+}
+
 /// A vector of f32 and what the kernels do with it.
 ///
 /// # Safety
@@ -81,6 +116,7 @@ fn with_avx2<R>(work: impl FnOnce() -> R) -> R {
 /// [`Simd::LANES`] values at `at`, the `part` ones the first `lanes`, which must lie in one allocation.
 pub(crate) trait Simd: Copy {
     type Vector: Copy;
+    type Mask: Copy;
     const LANES: usize;
     unsafe fn splat(value: f32) -> Self::Vector;
     unsafe fn load(at: *const f32) -> Self::Vector;
@@ -93,6 +129,12 @@ pub(crate) trait Simd: Copy {
     unsafe fn fma(a: Self::Vector, b: Self::Vector, c: Self::Vector) -> Self::Vector;
     /// `value` where `gate` > 0, else 0.
     unsafe fn gate(value: Self::Vector, gate: Self::Vector) -> Self::Vector;
+    /// Where a > b, or a is not a number.
+    unsafe fn above(a: Self::Vector, b: Self::Vector) -> Self::Mask;
+    /// Where a = b.
+    unsafe fn equal(a: Self::Vector, b: Self::Vector) -> Self::Mask;
+    /// a where the mask is set, else b.
+    unsafe fn select(mask: Self::Mask, a: Self::Vector, b: Self::Vector) -> Self::Vector;
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -113,6 +155,7 @@ mod avx512 {
 
     impl Simd for Avx512 {
         type Vector = __m512;
+        type Mask = __mmask16;
         const LANES: usize = 16;
         #[inline(always)]
         unsafe fn splat(value: f32) -> __m512 {
@@ -151,6 +194,18 @@ mod avx512 {
         unsafe fn gate(value: __m512, gate: __m512) -> __m512 {
             unsafe { _mm512_maskz_mov_ps(_mm512_cmp_ps_mask::<_CMP_GT_OQ>(gate, _mm512_setzero_ps()), value) }
         }
+        #[inline(always)]
+        unsafe fn above(a: __m512, b: __m512) -> __mmask16 {
+            unsafe { _mm512_cmp_ps_mask::<_CMP_GT_OQ>(a, b) | _mm512_cmp_ps_mask::<_CMP_UNORD_Q>(a, a) }
+        }
+        #[inline(always)]
+        unsafe fn equal(a: __m512, b: __m512) -> __mmask16 {
+            unsafe { _mm512_cmp_ps_mask::<_CMP_EQ_OQ>(a, b) }
+        }
+        #[inline(always)]
+        unsafe fn select(mask: __mmask16, a: __m512, b: __m512) -> __m512 {
+            unsafe { _mm512_mask_blend_ps(mask, b, a) }
+        }
     }
 }
 
@@ -175,6 +230,7 @@ mod avx2 {
 
     impl Simd for Avx2 {
         type Vector = __m256;
+        type Mask = __m256;
         const LANES: usize = 8;
         #[inline(always)]
         unsafe fn splat(value: f32) -> __m256 {
@@ -212,6 +268,18 @@ mod avx2 {
         unsafe fn gate(value: __m256, gate: __m256) -> __m256 {
             unsafe { _mm256_and_ps(value, _mm256_cmp_ps::<_CMP_GT_OQ>(gate, _mm256_setzero_ps())) }
         }
+        #[inline(always)]
+        unsafe fn above(a: __m256, b: __m256) -> __m256 {
+            unsafe { _mm256_or_ps(_mm256_cmp_ps::<_CMP_GT_OQ>(a, b), _mm256_cmp_ps::<_CMP_UNORD_Q>(a, a)) }
+        }
+        #[inline(always)]
+        unsafe fn equal(a: __m256, b: __m256) -> __m256 {
+            unsafe { _mm256_cmp_ps::<_CMP_EQ_OQ>(a, b) }
+        }
+        #[inline(always)]
+        unsafe fn select(mask: __m256, a: __m256, b: __m256) -> __m256 {
+            unsafe { _mm256_blendv_ps(b, a, mask) }
+        }
     }
 }
 
@@ -220,6 +288,7 @@ pub(crate) struct Portable;
 
 impl Simd for Portable {
     type Vector = [f32; 8];
+    type Mask = [bool; 8];
     const LANES: usize = 8;
     #[inline(always)]
     unsafe fn splat(value: f32) -> [f32; 8] {
@@ -271,5 +340,17 @@ impl Simd for Portable {
     #[inline(always)]
     unsafe fn gate(value: [f32; 8], gate: [f32; 8]) -> [f32; 8] {
         std::array::from_fn(|i| if gate[i] > 0.0 { value[i] } else { 0.0 })
+    }
+    #[inline(always)]
+    unsafe fn above(a: [f32; 8], b: [f32; 8]) -> [bool; 8] {
+        std::array::from_fn(|i| a[i] > b[i] || a[i].is_nan())
+    }
+    #[inline(always)]
+    unsafe fn equal(a: [f32; 8], b: [f32; 8]) -> [bool; 8] {
+        std::array::from_fn(|i| a[i] == b[i])
+    }
+    #[inline(always)]
+    unsafe fn select(mask: [bool; 8], a: [f32; 8], b: [f32; 8]) -> [f32; 8] {
+        std::array::from_fn(|i| if mask[i] { a[i] } else { b[i] })
     }
 }

@@ -142,27 +142,80 @@ unsafe fn multiply_tile<S: Simd, const M: usize, const V: usize>(
                 }
             }
         }
+        let bias: [S::Vector; V] = std::array::from_fn(|v| S::load(job.panels.bias.as_ptr().add(first + v * S::LANES)));
+        let columns = job.panels.columns - first;
+        if count < M || columns < V * S::LANES {
+            // Sums that are reached by a variable index live in memory: only a copy of them, and only here.
+            let mut some = [[S::splat(0.0); V]; M];
+            for i in 0..M {
+                for v in 0..V {
+                    some[i][v] = sums[i][v];
+                }
+            }
+            return finish_some::<S, M, V>(job, &some, &bias, first, pixel, count, to);
+        }
+        let to: [*mut f32; M] = std::array::from_fn(|i| to.add(*job.to_at.get_unchecked(pixel + i) as usize + first));
+        match job.finish {
+            Finish::Store => {}
+            Finish::Bias => {
+                for i in 0..M {
+                    for v in 0..V {
+                        sums[i][v] = S::add(sums[i][v], bias[v]);
+                    }
+                }
+            }
+            Finish::BiasRelu => {
+                for i in 0..M {
+                    for v in 0..V {
+                        sums[i][v] = S::relu(S::add(sums[i][v], bias[v]));
+                    }
+                }
+            }
+            Finish::Gate(gate, gate_at) => {
+                for i in 0..M {
+                    let gate = gate.as_ptr().add(*gate_at.get_unchecked(pixel + i) as usize + first);
+                    for v in 0..V {
+                        sums[i][v] = S::gate(sums[i][v], S::load(gate.add(v * S::LANES)));
+                    }
+                }
+            }
+        }
+        for i in 0..M {
+            for v in 0..V {
+                S::store(to[i].add(v * S::LANES), sums[i][v]);
+            }
+        }
+    }
+}
+
+/// What [`multiply_tile`] does at the end, for a tile at the edge: the first `count` pixels, and no column too many.
+#[inline(always)]
+unsafe fn finish_some<S: Simd, const M: usize, const V: usize>(
+    job: &Multiply,
+    sums: &[[S::Vector; V]; M],
+    bias: &[S::Vector; V],
+    first: usize,
+    pixel: usize,
+    count: usize,
+    to: *mut f32,
+) {
+    // SAFETY: the caller's.
+    unsafe {
         let columns = job.panels.columns - first;
         for v in 0..V {
             let column = v * S::LANES;
             let lanes = (columns - column).min(S::LANES);
-            let bias = S::load(job.panels.bias.as_ptr().add(first + column));
-            for i in 0..M {
-                if i < count {
-                    let sum = match job.finish {
-                        Finish::Store => sums[i][v],
-                        Finish::Bias => S::add(sums[i][v], bias),
-                        Finish::BiasRelu => S::relu(S::add(sums[i][v], bias)),
-                        Finish::Gate(gate, gate_at) => {
-                            let at = *gate_at.get_unchecked(pixel + i) as usize + first + column;
-                            let gate = gate.as_ptr().add(at);
-                            let gate = if lanes == S::LANES { S::load(gate) } else { S::load_part(gate, lanes) };
-                            S::gate(sums[i][v], gate)
-                        }
-                    };
-                    let to = to.add(*job.to_at.get_unchecked(pixel + i) as usize + first + column);
-                    if lanes == S::LANES { S::store(to, sum) } else { S::store_part(to, sum, lanes) }
-                }
+            for i in 0..count {
+                let sum = match job.finish {
+                    Finish::Store => sums[i][v],
+                    Finish::Bias => S::add(sums[i][v], bias[v]),
+                    Finish::BiasRelu => S::relu(S::add(sums[i][v], bias[v])),
+                    Finish::Gate(gate, gate_at) => {
+                        let at = *gate_at.get_unchecked(pixel + i) as usize + first + column;
+                        S::gate(sums[i][v], S::load_part(gate.as_ptr().add(at), lanes))
+                    }
+                };
+                S::store_part(to.add(*job.to_at.get_unchecked(pixel + i) as usize + first + column), sum, lanes);
             }
         }
     }

@@ -47,7 +47,7 @@ pub(crate) struct Network {
 /// What is remembered of a layer's forward pass, beside its input and output.
 enum Memory {
     None,
-    Chosen(Vec<u16>),
+    Chosen(Buffer),
     Scale(Buffer),
 }
 
@@ -122,7 +122,7 @@ impl Network {
             Buffer::zeros(largest.unwrap_or(0))
         };
         let memory = |layer: &Layer| match layer {
-            Layer::MaxPool(pool) if training => Memory::Chosen(vec![0; images * pool.y.shape.len()]),
+            Layer::MaxPool(pool) if training => Memory::Chosen(Buffer::zeros(images * pool.y.shape.len())),
             Layer::Dropout(dropout) if training => Memory::Scale(Buffer::zeros(images * dropout.x.shape.len())),
             _ => Memory::None,
         };

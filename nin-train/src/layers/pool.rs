@@ -3,6 +3,7 @@
 use nin_core::spec::Window;
 
 use super::Map;
+use crate::kernel::simd::{self, Simd, Work};
 use crate::kernel::vectorized;
 
 /// Rows or columns of the input that window `index` covers, padding left out: start and end.
@@ -28,86 +29,143 @@ pub(crate) struct MaxPool {
     pub(crate) gated: bool,
 }
 
-/// Channels that a maximum is carried for at once.
-const LANES: usize = 32;
-
 impl MaxPool {
     /// `chosen` holds a place for each output, or is empty if no backward pass follows.
-    pub(crate) fn forward(&self, x: &[f32], y: &mut [f32], chosen: &mut [u16], images: usize) {
-        let (channels, padding) = (self.y.shape.channels as usize, self.window.padding as usize);
-        vectorized(
-            #[inline(always)]
-            || {
-                each_window(self.window, &self.x, &self.y, images, |image, pixel, rows, columns| {
-                    let (top, left) = self.corner(pixel);
-                    let to = &mut y[self.y.at(image, pixel.0, pixel.1)..][..channels];
-                    let mut first = 0;
-                    while first < channels {
-                        let lanes = LANES.min(channels - first);
-                        let (mut best, mut place) = ([f32::NEG_INFINITY; LANES], [0u32; LANES]);
-                        for row in rows.0..rows.1 {
-                            for column in columns.0..columns.1 {
-                                let (down, right) = (row + padding - top, column + padding - left);
-                                let tap = (down * self.window.kernel as usize + right) as u32;
-                                let x = &x[self.x.at(image, row, column) + first..][..lanes];
-                                if lanes == LANES {
-                                    larger(x, &mut best, &mut place, tap);
-                                } else {
-                                    larger(x, &mut best[..lanes], &mut place[..lanes], tap);
-                                }
-                            }
-                        }
-                        to[first..first + lanes].copy_from_slice(&best[..lanes]);
-                        if !chosen.is_empty() {
-                            let start = self.index(image, pixel) + first;
-                            let chosen = &mut chosen[start..start + lanes];
-                            chosen.iter_mut().zip(&place).for_each(|(chosen, place)| *chosen = *place as u16);
-                        }
-                        first += lanes;
-                    }
-                });
-            },
-        );
+    pub(crate) fn forward(&self, x: &[f32], y: &mut [f32], chosen: &mut [f32], images: usize) {
+        simd::run(Forward { pool: self, x, y, chosen, images });
     }
 
     /// `dx` must hold zeros.
-    pub(crate) fn backward(&self, y: &[f32], dy: &[f32], chosen: &[u16], dx: &mut [f32], images: usize) {
-        let (channels, kernel) = (self.y.shape.channels as usize, self.window.kernel as u16);
-        let padding = self.window.padding as usize;
-        each_window(self.window, &self.x, &self.y, images, |image, pixel, _, _| {
-            let y = &y[self.y.at(image, pixel.0, pixel.1)..][..channels];
-            let dy = &dy[self.dy.at(image, pixel.0, pixel.1)..][..channels];
-            let chosen = &chosen[self.index(image, pixel)..][..channels];
-            let (top, left) = self.corner(pixel);
-            for c in 0..channels {
-                if !self.gated || y[c] > 0.0 {
-                    let (row, column) = ((chosen[c] / kernel) as usize, (chosen[c] % kernel) as usize);
-                    dx[self.dx.at(image, top + row - padding, left + column - padding) + c] += dy[c];
-                }
-            }
-        });
+    pub(crate) fn backward(&self, y: &[f32], dy: &[f32], chosen: &[f32], dx: &mut [f32], images: usize) {
+        simd::run(Backward { pool: self, y, dy, chosen, dx, images });
     }
 
+    /// The place in a window of a pixel that it covers.
+    #[inline(always)]
+    fn place(&self, pixel: (usize, usize), row: usize, column: usize) -> f32 {
+        let (stride, padding) = (self.window.stride as usize, self.window.padding as usize);
+        let (down, right) = (row + padding - pixel.0 * stride, column + padding - pixel.1 * stride);
+        (down * self.window.kernel as usize + right) as f32
+    }
+
+    /// Where an output's place is noted.
     #[inline(always)]
     fn index(&self, image: usize, pixel: (usize, usize)) -> usize {
         let shape = self.y.shape;
         ((image * shape.rows as usize + pixel.0) * shape.columns as usize + pixel.1) * shape.channels as usize
     }
+}
 
-    /// Where a window begins, in pixels of the padded input.
+struct Forward<'a> {
+    pool: &'a MaxPool,
+    x: &'a [f32],
+    y: &'a mut [f32],
+    chosen: &'a mut [f32],
+    images: usize,
+}
+
+impl Work for Forward<'_> {
     #[inline(always)]
-    fn corner(&self, pixel: (usize, usize)) -> (usize, usize) {
-        (pixel.0 * self.window.stride as usize, pixel.1 * self.window.stride as usize)
+    unsafe fn run<S: Simd>(self) {
+        let Forward { pool, x, y, chosen, images } = self;
+        let channels = pool.y.shape.channels as usize;
+        each_window(
+            pool.window,
+            &pool.x,
+            &pool.y,
+            images,
+            #[inline(always)]
+            |image, pixel, rows, columns| {
+                let (to, note) = (pool.y.at(image, pixel.0, pixel.1), pool.index(image, pixel));
+                let mut first = 0;
+                while first < channels {
+                    let lanes = S::LANES.min(channels - first);
+                    // SAFETY: the processor is the caller's; every address is that of a checked slice of `lanes`.
+                    unsafe {
+                        let (mut best, mut place) = (S::splat(f32::NEG_INFINITY), S::splat(0.0));
+                        for row in rows.0..rows.1 {
+                            for column in columns.0..columns.1 {
+                                let x = read::<S>(&x[pool.x.at(image, row, column) + first..][..lanes]);
+                                let larger = S::above(x, best);
+                                best = S::select(larger, x, best);
+                                place = S::select(larger, S::splat(pool.place(pixel, row, column)), place);
+                            }
+                        }
+                        write::<S>(&mut y[to + first..][..lanes], best);
+                        if !chosen.is_empty() {
+                            write::<S>(&mut chosen[note + first..][..lanes], place);
+                        }
+                    }
+                    first += lanes;
+                }
+            },
+        );
     }
 }
 
+struct Backward<'a> {
+    pool: &'a MaxPool,
+    y: &'a [f32],
+    dy: &'a [f32],
+    chosen: &'a [f32],
+    dx: &'a mut [f32],
+    images: usize,
+}
+
+impl Work for Backward<'_> {
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self) {
+        let Backward { pool, y, dy, chosen, dx, images } = self;
+        let channels = pool.y.shape.channels as usize;
+        each_window(
+            pool.window,
+            &pool.x,
+            &pool.y,
+            images,
+            #[inline(always)]
+            |image, pixel, rows, columns| {
+                let (y_at, dy_at) = (pool.y.at(image, pixel.0, pixel.1), pool.dy.at(image, pixel.0, pixel.1));
+                let note = pool.index(image, pixel);
+                let mut first = 0;
+                while first < channels {
+                    let lanes = S::LANES.min(channels - first);
+                    // SAFETY: as in the forward pass.
+                    unsafe {
+                        let mut d = read::<S>(&dy[dy_at + first..][..lanes]);
+                        if pool.gated {
+                            d = S::gate(d, read::<S>(&y[y_at + first..][..lanes]));
+                        }
+                        let chosen = read::<S>(&chosen[note + first..][..lanes]);
+                        for row in rows.0..rows.1 {
+                            for column in columns.0..columns.1 {
+                                let here = S::equal(chosen, S::splat(pool.place(pixel, row, column)));
+                                let dx = &mut dx[pool.dx.at(image, row, column) + first..][..lanes];
+                                let sum = S::add(read::<S>(dx), S::select(here, d, S::splat(0.0)));
+                                write::<S>(dx, sum);
+                            }
+                        }
+                    }
+                    first += lanes;
+                }
+            },
+        );
+    }
+}
+
+/// A slice of at most a vector's length as a vector.
 #[inline(always)]
-fn larger(x: &[f32], best: &mut [f32], place: &mut [u32], tap: u32) {
-    for ((x, best), place) in x.iter().zip(best).zip(place) {
-        #[allow(clippy::eq_op)] // only a NaN differs from itself
-        let larger = *x > *best || x != x;
-        *best = if larger { *x } else { *best };
-        *place = if larger { tap } else { *place };
+unsafe fn read<S: Simd>(from: &[f32]) -> S::Vector {
+    // SAFETY: the caller makes sure of the processor; the slice is the address and its length.
+    unsafe { if from.len() == S::LANES { S::load(from.as_ptr()) } else { S::load_part(from.as_ptr(), from.len()) } }
+}
+
+/// The other way.
+#[inline(always)]
+unsafe fn write<S: Simd>(to: &mut [f32], value: S::Vector) {
+    let lanes = to.len();
+    // SAFETY: as in `read`.
+    unsafe {
+        if lanes == S::LANES { S::store(to.as_mut_ptr(), value) } else { S::store_part(to.as_mut_ptr(), value, lanes) }
     }
 }
 
@@ -154,17 +212,24 @@ impl AvgPool {
         vectorized(
             #[inline(always)]
             || {
-                each_window(self.window, &self.x, &self.y, images, |image, pixel, rows, columns| {
-                    let y = &mut y[self.y.at(image, pixel.0, pixel.1)..][..channels];
-                    y.fill(0.0);
-                    for row in rows.0..rows.1 {
-                        for column in columns.0..columns.1 {
-                            let x = &x[self.x.at(image, row, column)..][..channels];
-                            y.iter_mut().zip(x).for_each(|(y, x)| *y += x);
+                each_window(
+                    self.window,
+                    &self.x,
+                    &self.y,
+                    images,
+                    #[inline(always)]
+                    |image, pixel, rows, columns| {
+                        let y = &mut y[self.y.at(image, pixel.0, pixel.1)..][..channels];
+                        y.fill(0.0);
+                        for row in rows.0..rows.1 {
+                            for column in columns.0..columns.1 {
+                                let x = &x[self.x.at(image, row, column)..][..channels];
+                                y.iter_mut().zip(x).for_each(|(y, x)| *y += x);
+                            }
                         }
-                    }
-                    y.iter_mut().for_each(|y| *y *= share);
-                });
+                        y.iter_mut().for_each(|y| *y *= share);
+                    },
+                );
             },
         );
     }
@@ -175,18 +240,25 @@ impl AvgPool {
         vectorized(
             #[inline(always)]
             || {
-                each_window(self.window, &self.x, &self.y, images, |image, pixel, rows, columns| {
-                    let dy = &dy[self.dy.at(image, pixel.0, pixel.1)..][..channels];
-                    for row in rows.0..rows.1 {
-                        for column in columns.0..columns.1 {
-                            let x = &x[self.x.at(image, row, column)..][..channels];
-                            let dx = &mut dx[self.dx.at(image, row, column)..][..channels];
-                            for ((dx, dy), x) in dx.iter_mut().zip(dy).zip(x) {
-                                *dx += if !self.gated || *x > 0.0 { dy * share } else { 0.0 };
+                each_window(
+                    self.window,
+                    &self.x,
+                    &self.y,
+                    images,
+                    #[inline(always)]
+                    |image, pixel, rows, columns| {
+                        let dy = &dy[self.dy.at(image, pixel.0, pixel.1)..][..channels];
+                        for row in rows.0..rows.1 {
+                            for column in columns.0..columns.1 {
+                                let x = &x[self.x.at(image, row, column)..][..channels];
+                                let dx = &mut dx[self.dx.at(image, row, column)..][..channels];
+                                for ((dx, dy), x) in dx.iter_mut().zip(dy).zip(x) {
+                                    *dx += if !self.gated || *x > 0.0 { dy * share } else { 0.0 };
+                                }
                             }
                         }
-                    }
-                });
+                    },
+                );
             },
         );
     }

@@ -72,7 +72,7 @@ impl LayerTable<'_> {
             ]);
         }
         let sum = Resources::new(plan);
-        let tile = bytes(sum.memory.scratch as u64 * VALUE);
+        let tile = bytes(sum.memory.scratch as u64);
         table.row(["(all blocks)", "one tile of pixels", "", "", ""].map(str::to_owned).into_iter().chain([tile]));
         table.rule().row([
             "sum".into(),
@@ -93,15 +93,15 @@ impl fmt::Display for LayerTable<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let sum = Resources::new(self.plan);
         let host = HostMemory::new(self.plan, self.batch);
-        let value = |values: usize| bytes(values as u64 * VALUE);
         writeln!(f, "{}\n\n{}\n", self.plan.spec(), self.table())?;
         writeln!(
             f,
-            "RAM on the board   {}: lines {}, one tile of pixels {}, head {}; streaming row by row",
+            "RAM on the board   {}, streaming row by row: lines {}, one tile of pixels {}, head {}; {} in 8 bits",
             bytes(sum.streaming),
-            value(sum.memory.lines),
-            value(sum.memory.scratch),
-            value(sum.memory.head)
+            bytes(sum.memory.lines as u64),
+            bytes(sum.memory.scratch as u64),
+            bytes(sum.memory.head as u64),
+            bytes(sum.streaming_int8)
         )?;
         writeln!(
             f,
@@ -109,7 +109,13 @@ impl fmt::Display for LayerTable<'_> {
             bytes(sum.layer_by_layer),
             sum.layer_by_layer as f64 / sum.streaming as f64
         )?;
-        writeln!(f, "Flash              {} with f32 weights, {} with f16", bytes(sum.flash_f32), bytes(sum.flash_f16))?;
+        writeln!(
+            f,
+            "Flash              {} with f32 weights, {} with f16, {} in 8 bits",
+            bytes(sum.flash_f32),
+            bytes(sum.flash_f16),
+            bytes(sum.flash_int8)
+        )?;
         write!(
             f,
             "Memory on a host   training {}, prediction {}; {} images at a time, all their maps kept",

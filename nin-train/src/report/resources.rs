@@ -1,6 +1,6 @@
 //! What a network takes, on the board and on the host.
 
-use nin_core::plan::{LayerKind, Memory};
+use nin_core::plan::{Kernels, LayerKind, Memory};
 use nin_core::{Plan, WeightType};
 
 use crate::export::{Lanes, file_len};
@@ -43,32 +43,38 @@ pub struct Resources {
     pub macs: u64,
     /// Layers with weights (a number).
     pub weight_layers: usize,
-    /// Working memory of the streaming engine, in values.
+    /// Working memory of the streaming engine with float weights.
     pub memory: Memory,
-    /// Working memory of the streaming engine.
+    /// Its sum.
     pub streaming: u64,
+    /// The same with 8-bit weights and activations, on a Cortex-M with DSP instructions.
+    pub streaming_int8: u64,
     /// Working memory if each layer's whole output were made before the next: its two largest neighbouring maps.
     pub layer_by_layer: u64,
     /// The model file with f32 weights.
     pub flash_f32: u64,
     /// The model file with f16 weights.
     pub flash_f16: u64,
+    /// The model file with 8-bit weights, packed for a Cortex-M with DSP instructions.
+    pub flash_int8: u64,
 }
 
 impl Resources {
-    /// Of a network, with the model file's usual lanes.
+    /// Of a network, with the layouts made for a Cortex-M.
     pub fn new(plan: &Plan) -> Self {
-        let flash = |weight_type| file_len(plan, weight_type, Lanes::default()) as u64;
-        let memory = plan.memory();
+        let flash = |weight_type, lanes| file_len(plan, weight_type, lanes) as u64;
+        let memory = plan.bytes(WeightType::F32, Kernels::Plain);
         Self {
             parameters: plan.parameters() as u64,
             macs: plan.macs(),
             weight_layers: plan.layers().filter(|layer| layer.has_weights()).count(),
-            streaming: memory.total() as u64 * VALUE,
+            streaming: memory.total() as u64,
+            streaming_int8: plan.bytes(WeightType::Int8, Kernels::Dsp).total() as u64,
             memory,
             layer_by_layer: plan.layer_by_layer() as u64 * VALUE,
-            flash_f32: flash(WeightType::F32),
-            flash_f16: flash(WeightType::F16),
+            flash_f32: flash(WeightType::F32, Lanes::default().count()),
+            flash_f16: flash(WeightType::F16, Lanes::default().count()),
+            flash_int8: flash(WeightType::Int8, 2),
         }
     }
 }
@@ -116,7 +122,8 @@ mod tests {
         let resources = Resources::new(&Plan::new(Spec::preset("d2l").unwrap()));
         assert_eq!(resources.parameters, 1_992_166);
         assert_eq!(resources.weight_layers, 12);
-        assert_eq!(resources.memory.lines, 37_408);
+        assert_eq!(resources.memory.lines, 4 * 37_408);
+        assert!(resources.streaming_int8 < resources.streaming / 2);
         // Four lanes fill the last block's 10 outputs up to 12: two rows of 3,456 + 10 + 10 weights.
         let filling = 2 * (3_456 + 10 + 10);
         let close = |flash: u64, weights: u64| flash >= weights && flash < weights + 8_192;

@@ -57,7 +57,7 @@ pub static MODEL: Model<'static> = match Model::read(&FILE.0) {
 ///
 /// # Errors
 ///
-/// None for this model and this state; the type is that of models loaded at run time.
+/// If this build of nin-core has no kernels for the packing of the weights.
 pub fn network(state: &mut State) -> Result<Network<'_, F16>, NetworkError> {
     Network::new(&MODEL, state)
 }

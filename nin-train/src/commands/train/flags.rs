@@ -93,7 +93,7 @@ pub struct TrainArgs {
     #[arg(long, value_name = "PIXELS")]
     crop: Option<u8>,
 
-    /// What the network sees of a byte [default: standard; unit for the book's networks]
+    /// What the network sees of a byte [default: unit]
     #[arg(long, value_name = "NAME")]
     input: Option<Input>,
 
@@ -158,7 +158,7 @@ enum Weights {
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Input {
-    /// 0 to 1
+    /// 0 to 1; 8-bit models need this, for there a black pixel is 0
     Unit,
     /// Mean 0 and standard deviation 1 over the training images
     Standard,
@@ -179,14 +179,17 @@ impl TrainArgs {
         if let Some(path) = &self.resume {
             return self.resumed(path.clone());
         }
-        let from = self.from.as_deref().map(networks::load).transpose()?;
+        let from = match &self.from {
+            Some(path) => Some(networks::load(path)?.trained()?),
+            None => None,
+        };
         let architecture = match (&from, &self.line, &self.preset) {
             (Some(from), ..) => Architecture::of(from.spec),
-            (_, Some(line), _) => Architecture::parse_line(line)?,
+            (_, Some(line), _) => Architecture::parse(line)?,
             (_, _, preset) => Architecture::parse(preset.as_deref().unwrap_or("fashion"))?,
         };
         let book = BOOK.contains(&architecture.name.as_str());
-        let input = self.input.unwrap_or(if book { Input::Unit } else { Input::Standard });
+        let input = self.input.unwrap_or(Input::Unit);
         Ok(Start::Fresh(Box::new(Fresh { recipe: self.recipe(book), architecture, input, from })))
     }
 

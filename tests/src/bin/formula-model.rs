@@ -1,0 +1,26 @@
+//! Writes a model file with weights by formula, for boards and benchmarks that need a model but no training:
+//!
+//!     cargo run -p nin-tests --bin formula-model -- d2l f16 target/d2l-f16.nin
+
+use std::error::Error;
+use std::fs;
+
+use nin_core::{Spec, WeightType};
+use nin_tests::formula;
+use nin_train::export::Lanes;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [network, weights, path] = arguments.as_slice() else {
+        return Err("usage: formula-model LINE|PRESET f32|f16 FILE".into());
+    };
+    let spec = match Spec::preset(network) {
+        Some(spec) => spec,
+        None => network.parse()?,
+    };
+    let types = [WeightType::F32, WeightType::F16];
+    let weight_type = types.into_iter().find(|weight_type| weight_type.name() == weights);
+    let weight_type = weight_type.ok_or_else(|| format!("no weights of type {weights}: f32 or f16"))?;
+    fs::write(path, formula::model(spec, weight_type, Lanes::Four)).map_err(|error| format!("{path}: {error}"))?;
+    Ok(())
+}
