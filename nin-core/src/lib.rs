@@ -1,4 +1,19 @@
-//! Network in Network inference for microcontrollers.
+//! Network in Network inference for microcontrollers: no heap, no operating system, and of an image no more in memory
+//! than the rows that a kernel needs.
+//!
+//! ```
+//! use nin_core::{Plan, Spec, WeightType};
+//!
+//! // A network is one line of text ([`spec`]); from it comes what it takes ([`plan`]), at compile time.
+//! const PLAN: Plan = Plan::new(Spec::new("1x28x28 nin5+2:32,32,32 max3/2 nin3+1:10,10,10 gap"));
+//! static STATE: [u32; PLAN.state_words(WeightType::F32)] = [0; PLAN.state_words(WeightType::F32)];
+//! assert_eq!(4 * STATE.len(), 8_280);
+//! ```
+//!
+//! In the order in which data meets the code: [`Spec`] is the architecture line, [`Plan`] the shapes and sizes that
+//! follow from it, [`Model`] a checked model file in flash, [`Network`] a model at work in a buffer of the caller's;
+//! [`argmax`], [`top_k`] and [`softmax`] make an answer of its logits. A network computes in one of three [`Format`]s:
+//! [`F32`], [`F16`] (16-bit weights) and [`Int8`] (8-bit weights and activations).
 #![no_std]
 #![deny(unsafe_code)]
 

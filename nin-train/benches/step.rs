@@ -1,10 +1,11 @@
-//! Training steps, and their parts.
+//! Training steps, and their parts. For layers the throughput is in multiply-accumulates a second.
 //!
 //! `cargo bench -p nin-train --bench step -- fashion` for one network; `NIN_THREADS=1` for one thread.
 
 #![allow(missing_docs)] // what criterion's macros make
 
-use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use criterion::measurement::WallTime;
+use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
 use nin_core::{Plan, Spec};
 use nin_train::optim::Optimizer;
 use nin_train::parameters::{Init, initial};
@@ -44,32 +45,61 @@ fn threads() -> usize {
     std::env::var("NIN_THREADS").ok().and_then(|threads| threads.parse().ok()).unwrap_or(0)
 }
 
+/// Whole steps and forward passes of presets.
 fn step(c: &mut Criterion) {
-    for (name, batch) in [("fashion", 128), ("fashion-tiny", 128), ("d2l", 8)] {
-        let spec = Spec::preset(name).expect("a preset");
-        let plan = Plan::new(spec);
-        let images = Images::new(&plan, batch);
-        let mut engine = Engine::new(spec, batch, threads()).expect("threads");
-        let mut parameters = initial(&plan, Init::He, 1);
-        let mut gradient = vec![0.0; parameters.len()];
-        let optimizer = Optimizer::Sgd { momentum: 0.9, decay: 5e-4, nesterov: true };
-        let mut state = optimizer.start(parameters.len());
-        let mut group = c.benchmark_group("step");
+    for (name, batch) in [("fashion", 128), ("fashion-tiny", 128), ("d2l", 16)] {
+        let mut group = c.benchmark_group(name);
         group.sample_size(10).throughput(Throughput::Elements(batch as u64));
-        group.bench_function(BenchmarkId::new(name, batch), |b| {
-            b.iter(|| {
-                engine.load(&parameters);
-                engine.gradient(&images, Draw { seed: 1, step: state.steps }, &mut gradient);
-                // A rate of 0: the numbers stay those of a fresh network however long the measurement runs.
-                optimizer.step(0.0, &mut parameters, &gradient, &mut state);
-            });
-        });
-        group.bench_function(BenchmarkId::new(format!("{name}/forward"), batch), |b| {
-            b.iter(|| engine.forward(&images, |_, _, _| {}));
-        });
+        measure(&mut group, Spec::preset(name).expect("a preset"), batch);
         group.finish();
     }
 }
 
-criterion_group!(benches, step);
+/// The layers of those presets, each as a network of its own: a step computes the gradient of its weights, and behind
+/// the 1x1 convolution in front also that of its data.
+fn layers(c: &mut Criterion) {
+    let lines = [
+        "1x28x28 nin5+2:32 gap",
+        "32x28x28 nin1:32 nin1:32 gap",
+        "32x28x28 nin1:32 max3/2 gap",
+        "32x13x13 nin1:32 nin3+1:48 gap",
+        "64x6x6 nin1:64 nin3+1:64 gap",
+        "1x224x224 nin11/4:96 gap",
+        "96x54x54 nin1:96 nin1:96 gap",
+        "96x54x54 nin1:96 max3/2 gap",
+        "96x26x26 nin1:96 nin5+2:256 gap",
+        "256x12x12 nin1:256 nin3+1:384 gap",
+    ];
+    for line in lines {
+        let spec = Spec::parse(line).expect("a line");
+        let mut group = c.benchmark_group(line);
+        // Multiplications of a step: forward, and both gradients but for the first layer's data.
+        let plan = Plan::new(spec);
+        let first = plan.layers().next().map_or(0, |layer| layer.macs());
+        group.sample_size(10).throughput(Throughput::Elements(16 * (3 * plan.macs() - first)));
+        measure(&mut group, spec, 16);
+        group.finish();
+    }
+}
+
+fn measure(group: &mut BenchmarkGroup<'_, WallTime>, spec: Spec, batch: usize) {
+    let plan = Plan::new(spec);
+    let images = Images::new(&plan, batch);
+    let mut engine = Engine::new(spec, batch, threads()).expect("threads");
+    let mut parameters = initial(&plan, Init::He, 1);
+    let mut gradient = vec![0.0; parameters.len()];
+    let optimizer = Optimizer::Sgd { momentum: 0.9, decay: 0.0, nesterov: true };
+    let mut state = optimizer.start(parameters.len());
+    group.bench_function("step", |b| {
+        b.iter(|| {
+            engine.load(&parameters);
+            engine.gradient(&images, Draw { seed: 1, step: state.steps }, &mut gradient);
+            // A rate of 0: the numbers stay those of a fresh network however long the measurement runs.
+            engine.install(|| optimizer.step(0.0, &mut parameters, &gradient, &mut state));
+        });
+    });
+    group.bench_function("forward", |b| b.iter(|| engine.forward(&images, |_, _, _| {})));
+}
+
+criterion_group!(benches, step, layers);
 criterion_main!(benches);

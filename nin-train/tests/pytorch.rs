@@ -74,7 +74,9 @@ impl Fixture {
         self.check_logits();
         self.check_layers();
         self.check_gradients();
-        self.check_steps("loss_after_step", self.file["lr"].as_f64().expect("lr") as f32, 1e-4);
+        // The steep path: `d2l`'s first step at this rate doubles the loss and leaves units so near 0 that the last bit
+        // decides their ReLUs; depending on the order of sums, its third loss then is 1e-6 or 5e-4 off.
+        self.check_steps("loss_after_step", self.file["lr"].as_f64().expect("lr") as f32, 1e-3);
         self.check_steps("loss_after_step_lr0.005", 0.005, 1e-4);
     }
 

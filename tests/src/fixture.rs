@@ -1,6 +1,6 @@
 //! What PyTorch computes, in float64 and float32: the files in `fixtures/`.
 //!
-//! A file states its own line, shapes, counters and steps, and no weights: those come from [`mix`](crate::mix).
+//! A file states its own line, shapes, counters and steps, and no weights: those come from [`mix`].
 //! All tensors in it have PyTorch's shapes and order (channels first).
 
 use std::path::Path;

@@ -114,8 +114,8 @@ pub fn average(sum: i64, count: i64) -> u8 {
 /// What flows from one layer to the next.
 enum Flowing {
     Map(Bytes),
-    /// A global average before it is divided: the sums over so many pixels.
-    Sums(Vec<i64>, usize),
+    /// A global average before it is divided.
+    Sums(Vec<i64>),
 }
 
 /// Every layer of a network on one image.
@@ -147,7 +147,7 @@ pub fn forward(network: &Integers, image: &Bytes) -> Answer {
                 let sums = channel_sums(map);
                 let pixels = map.shape.pixels();
                 logits = sums.iter().map(|&sum| (sum as f32 / pixels as f32) * network.scale).collect();
-                now = Flowing::Sums(sums, pixels);
+                now = Flowing::Sums(sums);
                 continue;
             }
             (Stage::Full(widths), _) => {
@@ -156,7 +156,7 @@ pub fn forward(network: &Integers, image: &Bytes) -> Answer {
                         (Some(map), _) | (None, Flowing::Map(map)) => {
                             map.values.iter().map(|&value| value.into()).collect()
                         }
-                        (None, Flowing::Sums(sums, _)) => sums.clone(),
+                        (None, Flowing::Sums(sums)) => sums.clone(),
                     };
                     let layer = layers.next().expect("a layer for each number of the line");
                     let sums = full(width.into(), layer, &input);
@@ -198,7 +198,7 @@ fn convolution(window: Window, outputs: usize, layer: &Layer, input: &Bytes) -> 
     let mut values = Vec::with_capacity(shape.len());
     for row in 0..usize::from(shape.rows) {
         for column in 0..usize::from(shape.columns) {
-            for output in 0..outputs {
+            for (output, &factor) in factors.iter().enumerate() {
                 let mut accumulator = i64::from(layer.bias[output]);
                 for ky in 0..kernel {
                     for kx in 0..kernel {
@@ -209,7 +209,7 @@ fn convolution(window: Window, outputs: usize, layer: &Layer, input: &Bytes) -> 
                         }
                     }
                 }
-                values.push(requantise(checked(accumulator), factors[output]));
+                values.push(requantise(checked(accumulator), factor));
             }
         }
     }

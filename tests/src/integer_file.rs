@@ -1,10 +1,10 @@
 //! A second writer of 8-bit model files, straight from `docs/int8.md`.
 
 use nin_core::plan::{Layer as Planned, Plan};
-use nin_core::{Spec, Stage};
+use nin_core::{Spec, Stage, WeightType};
 
 use crate::integer::{Finish, Integers, Layer};
-use crate::model_file::{Aligned, assemble};
+use crate::model_file::{Aligned, ModelFile};
 
 /// The packings of 8-bit weights.
 pub const LANES: [usize; 3] = [1, 2, 16];
@@ -27,8 +27,16 @@ pub fn write(network: &Integers, lanes: usize, input_scale: f32, names: &[String
     if ends_in_average(&network.spec) {
         weights.extend(network.scale.to_le_bytes());
     }
-    let preprocessing: [&[f32]; 2] = [&vec![0.0; channels], &vec![input_scale; channels]];
-    assemble(network.spec, 3, lanes, preprocessing, names, &weights)
+    let file = ModelFile {
+        spec: network.spec,
+        weight_type: WeightType::Int8,
+        lanes,
+        mean: vec![0.0; channels],
+        scale: vec![input_scale; channels],
+        names: names.to_vec(),
+        parameters: Vec::new(),
+    };
+    file.write_with(&weights)
 }
 
 /// The file where a model must stand.

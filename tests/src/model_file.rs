@@ -101,37 +101,6 @@ impl ModelFile {
     }
 }
 
-/// A file around its packed weights.
-pub fn assemble(
-    spec: Spec,
-    code: u8,
-    lanes: usize,
-    [mean, scale]: [&[f32]; 2],
-    names: &[String],
-    weights: &[u8],
-) -> Vec<u8> {
-    let (line, names) = (spec.to_string(), names.join("\n"));
-    let text_end = 32 + 8 * mean.len() + line.len() + names.len();
-    let weights_at = text_end.next_multiple_of(16);
-    let mut file = Vec::new();
-    file.extend(b"NiNmodel");
-    file.extend(1u16.to_le_bytes());
-    file.extend([code, lanes as u8]);
-    file.extend((weights_at as u32 + weights.len() as u32 + 4).to_le_bytes());
-    file.extend((line.len() as u16).to_le_bytes());
-    file.extend((names.len() as u16).to_le_bytes());
-    file.extend((weights_at as u32).to_le_bytes());
-    file.extend((weights.len() as u32).to_le_bytes());
-    file.extend((mean.len() as u16).to_le_bytes());
-    file.extend(0u16.to_le_bytes());
-    file.extend(mean.iter().chain(scale).flat_map(|number| number.to_le_bytes()));
-    file.extend(line.bytes().chain(names.bytes()));
-    file.resize(weights_at, 0);
-    file.extend(weights);
-    file.extend(crc32(&file).to_le_bytes());
-    file
-}
-
 /// The parameters as a file of this type keeps them: f16 rounds weights, not biases.
 pub fn stored(spec: Spec, parameters: &[f32], weight_type: WeightType) -> Vec<f32> {
     let mut stored = parameters.to_vec();

@@ -6,7 +6,7 @@ use std::convert::Infallible;
 use nin_core::{Int8, Model, Network, Piece};
 use nin_tests::close::assert_same_bits;
 use nin_tests::engine;
-use nin_tests::integer::{self, Answer, Bytes, Integers};
+use nin_tests::integer::{self, Answer, Bytes, Integers, Step};
 use nin_tests::integer_file::{self, LANES};
 use nin_tests::integer_random::{self, Style};
 use nin_tests::random::{self, Case};
@@ -20,11 +20,8 @@ fn check(what: &str, network: &Integers, image: &Bytes, want: &Answer, lanes: us
     let model = Model::read(&file).unwrap_or_else(|error| panic!("{what}: {error}"));
     let mut state = engine::state(&model);
     let mut engine = Network::<Int8>::new(&model, &mut state).unwrap_or_else(|error| panic!("{what}: {error}"));
-    let mut maps: BTreeMap<(usize, usize), (&Bytes, Vec<Option<u8>>)> = want
-        .steps
-        .iter()
-        .map(|made| ((made.stage, made.step), (&made.map, vec![None; made.map.values.len()])))
-        .collect();
+    let unseen = |made: &Step| ((made.stage, made.step), (made.map.clone(), vec![None; made.map.values.len()]));
+    let mut maps: BTreeMap<_, _> = want.steps.iter().map(unseen).collect();
     let mut observer = |piece: Piece, values: &[u8]| {
         let Some((map, seen)) = maps.get_mut(&(piece.stage, piece.step)) else {
             panic!("{what}: {piece:?} is of no layer");

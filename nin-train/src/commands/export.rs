@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use nin_core::WeightType;
+use nin_core::{Kernels, WeightType};
 use nin_train::export::{Lanes, RustSource, rust_source};
 use nin_train::files;
 use nin_train::report::bytes;
@@ -92,6 +92,7 @@ pub fn run(args: &ExportArgs, console: &Console) -> Outcome {
             let text = rust_source(&RustSource {
                 plan: &plan,
                 weight_type,
+                kernels: Kernels::HERE,
                 class_names: &trained.class_names,
                 model_file: &name,
                 ram_budget: args.ram_budget.unwrap_or_else(|| state.next_multiple_of(1024)),
@@ -111,7 +112,7 @@ pub fn run(args: &ExportArgs, console: &Console) -> Outcome {
 }
 
 /// The model file's name, if it stands in the folder of the Rust file.
-fn beside(model: &Path, rust: &Path) -> Outcome<String> {
+pub(super) fn beside(model: &Path, rust: &Path) -> Outcome<String> {
     let folder = |path: &Path| path.parent().map(Path::to_owned).unwrap_or_default();
     if folder(model) != folder(rust) {
         let (model, rust) = (model.display(), rust.display());
@@ -122,7 +123,7 @@ fn beside(model: &Path, rust: &Path) -> Outcome<String> {
 }
 
 /// This command, to be written down: without the folder of the program.
-fn command() -> String {
+pub(super) fn command() -> String {
     let words = std::env::args().skip(1).map(|word| match word.contains(char::is_whitespace) {
         true => format!("{word:?}"),
         false => word,

@@ -9,6 +9,7 @@ mod import;
 mod networks;
 mod plan;
 mod predict;
+mod quantize;
 mod train;
 
 use std::error::Error;
@@ -54,6 +55,8 @@ enum Command {
     Predict(predict::PredictArgs),
     /// Show what a network takes: parameters, operations, RAM, flash
     Plan(plan::PlanArgs),
+    /// Turn a network into 8-bit integers for boards, and say what that costs
+    Quantize(quantize::QuantizeArgs),
     /// Write a network for boards (model file, Rust source) or for PyTorch (safetensors)
     Export(export::ExportArgs),
     /// Read a network that was trained in PyTorch (safetensors)
@@ -80,6 +83,7 @@ pub fn run() -> ExitCode {
         Command::Eval(args) => eval::run(args, &console).map(done),
         Command::Predict(args) => predict::run(args, &console).map(done),
         Command::Plan(args) => plan::run(args, &console).map(done),
+        Command::Quantize(args) => quantize::run(args, &console).map(done),
         Command::Export(args) => export::run(args, &console).map(done),
         Command::Import(args) => import::run(args, &console).map(done),
         Command::Data(args) => data::run(args, &console).map(done),

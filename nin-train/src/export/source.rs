@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use nin_core::{Plan, WeightType};
+use nin_core::{Kernels, Plan, WeightType};
 
 /// What [`rust_source`] writes down.
 #[derive(Clone, Debug)]
@@ -11,6 +11,8 @@ pub struct RustSource<'a> {
     pub plan: &'a Plan,
     /// How the model file stores its weights.
     pub weight_type: WeightType,
+    /// Which kernels the boards have that the model is for; they need different amounts of RAM for 8-bit weights.
+    pub kernels: Kernels,
     /// The names of the classes by label, if there are any.
     pub class_names: &'a [String],
     /// The model file as the Rust file refers to it: a path from the Rust file's folder.
@@ -36,6 +38,12 @@ fn write_source(text: &mut String, source: &RustSource<'_>) -> std::fmt::Result 
         WeightType::Int8 => ("Int8", "WeightType::Int8"),
         _ => ("F32", "WeightType::F32"),
     };
+    let taken = match (source.weight_type, source.kernels) {
+        // A host's kernels take more; what counts is the board.
+        (WeightType::Int8, Kernels::Dsp) => "PLAN.bytes(WeightType::Int8, Kernels::Dsp).total()",
+        (WeightType::Int8, Kernels::Plain) => "PLAN.bytes(WeightType::Int8, Kernels::Plain).total()",
+        _ => "size_of::<State>()",
+    };
     writeln!(text, "//! A Network in Network for {} classes, ready to compile into a firmware.", plan.classes())?;
     writeln!(text, "//!")?;
     writeln!(text, "//! Made by nin-train {} with", env!("CARGO_PKG_VERSION"))?;
@@ -54,7 +62,11 @@ fn write_source(text: &mut String, source: &RustSource<'_>) -> std::fmt::Result 
     writeln!(text)?;
     writeln!(text, "#![allow(dead_code)] // Not every firmware uses everything.")?;
     writeln!(text)?;
-    writeln!(text, "use nin_core::{{Aligned, {kind}, Model, Network, NetworkError, Plan, Spec, WeightType}};")?;
+    let kernels = if taken.contains("Kernels") { "Kernels, " } else { "" };
+    writeln!(
+        text,
+        "use nin_core::{{Aligned, {kind}, {kernels}Model, Network, NetworkError, Plan, Spec, WeightType}};"
+    )?;
     writeln!(text)?;
     writeln!(text, "/// The architecture.")?;
     writeln!(text, "#[rustfmt::skip]")?;
@@ -87,10 +99,7 @@ fn write_source(text: &mut String, source: &RustSource<'_>) -> std::fmt::Result 
     writeln!(text, "/// Fresh working memory.")?;
     writeln!(text, "pub const STATE: State = [0; PLAN.state_words({variant})];")?;
     writeln!(text)?;
-    writeln!(
-        text,
-        "const _: () = assert!(size_of::<State>() <= RAM_BUDGET, \"the model does not fit its RAM budget\");"
-    )?;
+    writeln!(text, "const _: () = assert!({taken} <= RAM_BUDGET, \"the model does not fit its RAM budget\");")?;
     writeln!(text)?;
     writeln!(text, "#[rustfmt::skip]")?;
     writeln!(text, "static FILE: &Aligned<[u8]> = &Aligned(*include_bytes!({:?}));", source.model_file)?;
@@ -121,7 +130,7 @@ fn one_line(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use nin_core::{Plan, Spec, WeightType};
+    use nin_core::{Kernels, Plan, Spec, WeightType};
 
     use super::{RustSource, rust_source};
 
@@ -132,6 +141,7 @@ mod tests {
         let text = rust_source(&RustSource {
             plan: &plan,
             weight_type: WeightType::F16,
+            kernels: Kernels::HERE,
             class_names: &names,
             model_file: "my \"model\".nin",
             ram_budget: 1024,

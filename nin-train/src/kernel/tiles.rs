@@ -276,7 +276,7 @@ struct Accumulate<'a> {
 
 impl Accumulate<'_> {
     /// Most pixels in a block.
-    const PIXELS: usize = 1024;
+    const PIXELS: usize = 144;
     /// Most columns of a panel, in values.
     const WIDE: usize = 32;
 }
@@ -303,17 +303,15 @@ unsafe fn accumulate_with<S: Simd, const L: usize, const M: usize, const N: usiz
     packed: &mut Buffer,
     pixels: usize,
 ) {
-    let wide = padded(job.columns);
-    // Sums that fit L1 want blocks that fit it too; others are read and written as seldom as possible.
-    let most = if job.windows.depth() * wide <= 16 * 1024 { 256 } else { Accumulate::PIXELS };
-    let blocks = pixels.div_ceil(most);
+    // Panel by panel, whose sums stay in L2; within it in blocks of pixels, whose gradients stay in L1.
+    let blocks = pixels.div_ceil(Accumulate::PIXELS);
     let block = pixels.div_ceil(blocks);
-    let mut start = 0;
-    while start < pixels {
-        let count = block.min(pixels - start);
-        let mut column = 0;
-        while column < job.columns {
-            let vectors = (job.columns - column).div_ceil(S::LANES).min(2);
+    let mut column = 0;
+    while column < job.columns {
+        let vectors = (job.columns - column).div_ceil(S::LANES).min(2);
+        let mut start = 0;
+        while start < pixels {
+            let count = block.min(pixels - start);
             // SAFETY: the caller's.
             unsafe {
                 if vectors == 2 {
@@ -322,9 +320,9 @@ unsafe fn accumulate_with<S: Simd, const L: usize, const M: usize, const N: usiz
                     accumulate_panel::<S, L, M, N, 1>(job, sums, packed, start, count, column);
                 }
             }
-            column += 2 * S::LANES;
+            start += count;
         }
-        start += count;
+        column += 2 * S::LANES;
     }
 }
 

@@ -2,6 +2,7 @@
 
 use nin_core::{Model, WeightType};
 
+use super::input::fold;
 use super::observe::{ChannelSums, Comparison, LayerSums, compare, histograms};
 use super::{LayerReport, QuantizeError, QuantizedModel, Range, Report, STEPS};
 use crate::export::Lanes;
@@ -95,6 +96,7 @@ pub fn post_training(
         agreement: comparison.agreed as f64 / comparison.images as f64,
         images: images.len(),
         corrected,
+        border: fold(trained)?.border,
     };
     Ok((model, report))
 }

@@ -8,14 +8,10 @@ use crate::export::ExportError;
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum QuantizeError {
-    /// The network subtracts a mean from its input: byte 0 would not stand for 0.
-    Mean {
-        /// The channel.
-        channel: usize,
-        /// Its mean.
-        mean: f32,
-    },
-    /// The channels of the input have different scales, or one that is not above 0.
+    /// The network subtracts a mean from its input, or has different scales for its channels, and no layer with weights
+    /// that could do so instead.
+    Input,
+    /// A channel of the input has a scale that is not above 0.
     InputScale(Vec<f32>),
     /// A layer sums more inputs than a 32-bit accumulator holds.
     TooWide {
@@ -42,15 +38,13 @@ pub enum QuantizeError {
 impl fmt::Display for QuantizeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Mean { channel, mean } => write!(
-                f,
-                "an 8-bit network reads an image's bytes as they are, but this one subtracts {mean} from channel \
-                 {channel}; train it with a mean of 0"
+            Self::Input => f.write_str(
+                "an 8-bit network reads an image's bytes as they are, and this one has no weights that could take up its \
+                 mean or scales",
             ),
-            Self::InputScale(scales) => write!(
-                f,
-                "an 8-bit network needs one scale above 0 for all channels of its input, but this one has {scales:?}"
-            ),
+            Self::InputScale(scales) => {
+                write!(f, "the scales of the input's channels must be numbers above 0, but they are {scales:?}")
+            }
             Self::TooWide { layer, inputs, most } => write!(
                 f,
                 "{layer} sums {inputs} inputs, but a 32-bit accumulator holds {most} products of 8-bit numbers; put a \

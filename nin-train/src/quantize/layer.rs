@@ -187,8 +187,8 @@ mod tests {
         let layer = quantized(recipe(&weights, &biases));
         for (output, &bias) in biases.iter().enumerate() {
             let scale = layer.weight_scales[output];
-            for i in output * 20..(output + 1) * 20 {
-                assert!((f32::from(layer.weights[i]) * scale - weights[i]).abs() <= 0.51 * scale);
+            for (integer, float) in layer.weights.iter().zip(&weights).skip(output * 20).take(20) {
+                assert!((f32::from(*integer) * scale - float).abs() <= 0.51 * scale);
             }
             assert!((layer.bias[output] as f32 * scale * 0.01 - bias).abs() <= 0.51 * scale * 0.01);
             let real = f64::from(0.01f32) * f64::from(scale) / f64::from(2.0f32 / 255.0);

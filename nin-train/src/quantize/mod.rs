@@ -9,9 +9,11 @@ mod correct;
 mod error;
 mod fixed;
 mod histogram;
+mod input;
 mod layer;
 mod observe;
 mod report;
+mod sample;
 
 use nin_core::plan::{Layer, LayerKind};
 use nin_core::{Plan, Spec, Stage};
@@ -22,11 +24,12 @@ pub use fixed::multiplier;
 pub use histogram::{Histogram, Range};
 pub use layer::{Output, QuantizedLayer};
 pub use report::{LayerReport, Report};
+pub use sample::sample;
 
-use crate::batch::Preprocessing;
 use crate::export::name;
 use crate::parameters::tensors;
 use crate::trained::Trained;
+use input::{Folded, fold};
 use layer::Recipe;
 
 /// Steps of an activation's range.
@@ -55,8 +58,8 @@ impl QuantizedModel {
     /// [`QuantizeError`] if 8-bit arithmetic cannot compute such a network.
     pub fn new(trained: &Trained, clips: &[f32]) -> Result<Self, QuantizeError> {
         let plan = trained.plan();
-        let input_scale = input_scale(&trained.preprocessing)?;
-        let (mut scale, mut pixels) = (input_scale, 1);
+        let Folded { trained, scale: input_scale, .. } = &fold(trained)?;
+        let (mut scale, mut pixels) = (*input_scale, 1);
         let mut layers = Vec::new();
         let tensors = tensors(&plan);
         let mut places = tensors.iter().zip(clips);
@@ -84,7 +87,7 @@ impl QuantizedModel {
             pixels = 1;
         }
         let class_names = trained.class_names.clone();
-        Ok(Self { spec: trained.spec, layers, input_scale, class_names })
+        Ok(Self { spec: trained.spec, layers, input_scale: *input_scale, class_names })
     }
 
     /// Shapes and sizes.
@@ -105,18 +108,6 @@ impl QuantizedModel {
             Output::Logits { .. } => None,
         });
         scales.take(1).fold(self.input_scale, |_, scale| scale)
-    }
-}
-
-/// The one scale of all channels.
-fn input_scale(preprocessing: &Preprocessing) -> Result<f32, QuantizeError> {
-    if let Some((channel, &mean)) = preprocessing.mean.iter().enumerate().find(|&(_, &mean)| mean != 0.0) {
-        return Err(QuantizeError::Mean { channel, mean });
-    }
-    let scales = &preprocessing.scale;
-    match scales.first() {
-        Some(&first) if first.is_normal() && first > 0.0 && scales.iter().all(|&scale| scale == first) => Ok(first),
-        _ => Err(QuantizeError::InputScale(scales.clone())),
     }
 }
 

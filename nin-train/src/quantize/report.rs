@@ -18,6 +18,8 @@ pub struct Report {
     pub images: usize,
     /// Whether biases take up mean errors.
     pub corrected: bool,
+    /// Whether the float network pads its input with its mean, where the 8-bit one has black.
+    pub border: bool,
 }
 
 /// What quantisation has cost one layer.
@@ -70,7 +72,15 @@ impl fmt::Display for Report {
             100.0 * self.agreement,
             self.images,
             if self.corrected { "biases take up mean errors" } else { "biases as they were" }
-        )
+        )?;
+        if self.border {
+            write!(
+                f,
+                "\nThe float network pads an image with its mean, the 8-bit one with black: trained with --input unit, \
+                 it would not lose by that."
+            )?;
+        }
+        Ok(())
     }
 }
 

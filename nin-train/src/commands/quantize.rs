@@ -1,0 +1,150 @@
+//! `nin-train quantize`: a trained network in 8-bit integers.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use nin_core::{Kernels, WeightType};
+use nin_train::dataset::Dataset;
+use nin_train::export::{Lanes, RustSource, rust_source};
+use nin_train::files;
+use nin_train::quantize::{self, Options, post_training};
+use nin_train::report::{bytes, percent};
+use nin_train::streaming::{Evaluation, ModelBytes, evaluate};
+
+use super::export::{beside, command};
+use super::images::{self, ImageArgs};
+use super::{Console, Outcome, networks};
+
+/// Flags of `quantize`.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  nin-train quantize runs/fashion/checkpoint                       what 8 bits cost, layer by layer
+  nin-train quantize runs/fashion/checkpoint --out fashion-int8.nin
+  nin-train quantize runs/fashion/checkpoint --rust src/fashion.rs --lanes 1
+
+Weights become signed bytes with a scale for each output, activations unsigned bytes with a range found on a sample of
+training images; docs/int8.md describes the arithmetic. Board and host compute the same, bit for bit.")]
+pub struct QuantizeArgs {
+    /// A checkpoint, model file or safetensors file, with float weights
+    #[arg(value_name = "NETWORK")]
+    network: PathBuf,
+
+    #[command(flatten)]
+    images: ImageArgs,
+
+    /// Training images that the ranges of activations are found on
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..))]
+    calibration: u64,
+
+    /// Leave biases as they are, rather than let them take up mean errors
+    #[arg(long)]
+    no_correction: bool,
+
+    /// The model file to write [default with --rust: beside that, with the ending .nin]
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+
+    /// Outputs side by side: 2 for Cortex-M4, M7 and M33, 1 for other boards, 16 for a host; results are the same
+    #[arg(long, value_name = "L", default_value_t = Lanes::Two)]
+    lanes: Lanes,
+
+    /// Write Rust source that compiles the model into a firmware
+    #[arg(long, value_name = "FILE")]
+    rust: Option<PathBuf>,
+
+    /// Bytes of RAM the network may take, which the Rust source asserts [default: what it takes, in whole KiB]
+    #[arg(long, value_name = "BYTES", requires = "rust")]
+    ram_budget: Option<usize>,
+
+    /// Threads [default: one for each processor]
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
+}
+
+/// Quantises, reports, and writes what was asked for.
+pub fn run(args: &QuantizeArgs, console: &Console) -> Outcome {
+    let out = match (&args.out, &args.rust) {
+        (None, Some(rust)) => Some(rust.with_extension("nin")),
+        (out, _) => out.clone(),
+    };
+    let source = args.rust.as_deref().zip(out.as_deref());
+    let source = source.map(|(rust, out)| beside(out, rust).map(|name| (rust, name))).transpose()?;
+    let loaded = networks::load(&args.network)?;
+    let trained = loaded.trained()?;
+    let plan = trained.plan();
+    let splits = args.images.load(plan.spec().input(), console)?;
+    images::check(plan.spec().input(), plan.classes(), &splits)?;
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(args.threads.unwrap_or(0)).build()?;
+
+    let sample = quantize::sample(&splits.train, plan.spec().input(), args.calibration as usize)?;
+    let options = Options { correct_biases: !args.no_correction, ..Options::default() };
+    let bar = console.bar(0, "calibrating {bar:40} pass {pos} of {len}");
+    let (model, report) = pool.install(|| {
+        post_training(&trained, &sample, options, |done, all| {
+            bar.set_length(all as u64);
+            bar.set_position(done as u64);
+        })
+    })?;
+    bar.finish_and_clear();
+    console.say(format_args!("\n{report}\n"));
+
+    let accuracy = |what: &str, model: &ModelBytes| -> Outcome<Evaluation> {
+        let model = model.model()?;
+        let bar = console.bar(splits.test.len() as u64, "{msg} {bar:40} {pos}/{len} images {eta}");
+        bar.set_message(what.to_owned());
+        let evaluation = pool.install(|| evaluate(&model, &splits.test, |images| bar.inc(images as u64)));
+        bar.finish_and_clear();
+        let evaluation = evaluation?;
+        let (correct, total) = (evaluation.confusion.correct(), evaluation.confusion.total());
+        let loss = evaluation.loss;
+        console.result(format_args!(
+            "{what:<5} accuracy {}: {correct} of {total} test images, loss {loss:.4}",
+            percent(correct, total)
+        ));
+        Ok(evaluation)
+    };
+    let before = accuracy("f32", &loaded.fast_model()?)?;
+    let after = accuracy("int8", &ModelBytes::new(&model.to_bytes(Lanes::Sixteen)?))?;
+    console.result(format_args!("{}", difference(&before, &after, &splits.test)));
+
+    let Some(out) = out else { return Ok(()) };
+    let file = model.to_bytes(args.lanes)?;
+    files::write(&out, &file)?;
+    let length = bytes(file.len() as u64);
+    console.result(format_args!("{}: int8 weights, {length} of flash", out.display()));
+    let Some((rust, name)) = source else { return Ok(()) };
+    let state = plan.bytes(WeightType::Int8, kernels(args.lanes)).total();
+    let text = rust_source(&RustSource {
+        plan: &plan,
+        weight_type: WeightType::Int8,
+        kernels: kernels(args.lanes),
+        class_names: &trained.class_names,
+        model_file: &name,
+        ram_budget: args.ram_budget.unwrap_or_else(|| state.next_multiple_of(1024)),
+        command: &command(),
+    });
+    files::write(rust, text.as_bytes())?;
+    console.result(format_args!("{}: Rust source, {} of RAM", rust.display(), bytes(state as u64)));
+    Ok(())
+}
+
+/// "0.12 points less" in words.
+fn difference(before: &Evaluation, after: &Evaluation, test: &Dataset) -> String {
+    let points = |evaluation: &Evaluation| 100.0 * evaluation.confusion.correct() as f64 / test.len().max(1) as f64;
+    let change = points(after) - points(before);
+    match change {
+        change if change < 0.0 => format!("8 bits cost {:.2} points", -change),
+        change if change > 0.0 => format!("8 bits cost nothing: {change:.2} points more"),
+        _ => "8 bits cost nothing: the same accuracy".to_owned(),
+    }
+}
+
+/// The kernels of the boards that a packing is made for.
+fn kernels(lanes: Lanes) -> Kernels {
+    match lanes {
+        Lanes::Two => Kernels::Dsp,
+        Lanes::Sixteen => Kernels::Wide,
+        Lanes::One | Lanes::Four => Kernels::Plain,
+    }
+}
