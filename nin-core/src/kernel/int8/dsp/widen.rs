@@ -141,7 +141,7 @@ fn by_bytes<const N: usize>(patch: &Patch<'_, u8>, fan_in: usize, range: (usize,
 #[inline(never)]
 fn one_by_one<const N: usize>(patch: &Patch<'_, u8>, fan_in: usize, range: (usize, usize), window: &mut [u32]) {
     let run = patch.kernel * patch.channels;
-    let last = if (range.1 - range.0) % 4 == 0 { range.1 } else { range.1 - 2 };
+    let last = if (range.1 - range.0).is_multiple_of(4) { range.1 } else { range.1 - 2 };
     window.fill(0);
     let halves: &mut [u16] = bytemuck::cast_slice_mut(window);
     for input in range.0..range.1.min(fan_in) {
