@@ -2,7 +2,7 @@
 //!
 //! Made by nin-train 0.1.0 with
 //!
-//!     nin-train quantize runs/fashion/checkpoint --lanes 1 --rust nin-embedded/models/fashion-int8-plain.rs --out nin-embedded/models/fashion-int8-plain.nin
+//!     nin-train quantize runs/fashion/checkpoint --lanes 1 --rust nin-embedded/models/fashion-int8-plain.rs --out nin-embedded/models/fashion-int8-plain.nin -q
 //!
 //! Run that again rather than edit this file. The model is read from "fashion-int8-plain.nin"
 //! while the firmware compiles: a broken file, or a network over its memory budget, fails the build.
@@ -46,7 +46,10 @@ pub type State = [u32; PLAN.state_words(WeightType::Int8)];
 /// Fresh working memory.
 pub const STATE: State = [0; PLAN.state_words(WeightType::Int8)];
 
-const _: () = assert!(PLAN.bytes(WeightType::Int8, Kernels::Plain).total() <= RAM_BUDGET, "the model does not fit its RAM budget");
+const _: () = assert!(
+    PLAN.bytes(WeightType::Int8, Kernels::Plain).total() <= RAM_BUDGET,
+    "the model does not fit its RAM budget"
+);
 
 #[rustfmt::skip]
 static FILE: &Aligned<[u8]> = &Aligned(*include_bytes!("fashion-int8-plain.nin"));
