@@ -10,9 +10,15 @@ fn main() -> Result<(), String> {
     println!("cargo:rerun-if-env-changed=NIN_BOARD");
     println!("cargo:rerun-if-changed=boards");
     println!("cargo:rerun-if-changed=firmware.x");
+    println!("cargo:rustc-check-cfg=cfg(nin_plain)");
     let variable = |name: &str| env::var(name).map_err(|error| format!("{name}: {error}"));
     if variable("CARGO_CFG_TARGET_OS")? != "none" || variable("CARGO_CFG_TARGET_ARCH")? != "arm" {
         return Ok(());
+    }
+
+    // Armv6-M and Armv7-M have no DSP instructions: 8-bit weights are packed plainly for them.
+    if variable("TARGET")?.starts_with("thumbv6m") || variable("TARGET")?.starts_with("thumbv7m") {
+        println!("cargo:rustc-cfg=nin_plain");
     }
 
     let board = env::var("NIN_BOARD").unwrap_or_else(|_| "mps2-an386".into());

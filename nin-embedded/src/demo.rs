@@ -59,7 +59,7 @@ pub fn fashion<F: Sight>(board: &impl Board, mut network: Network<'_, F>, ram_bu
 ///
 /// # Errors
 ///
-/// If that was more than `ram_budget`.
+/// If that was more than `ram_budget`, or if the stack has used all that there was.
 pub fn memory(board: &impl Board, planned: usize, ram_budget: usize) -> Result<(), Error> {
     say!(board, "state planned: {planned} bytes");
     let Some(usage) = board.usage() else { return Ok(()) };
@@ -67,6 +67,9 @@ pub fn memory(board: &impl Board, planned: usize, ram_budget: usize) -> Result<(
     say!(board, "stack at most: {} of {} bytes", usage.stack, usage.stack_limit);
     say!(board, "flash: {} bytes", usage.flash);
     let used = usage.statics + usage.stack;
+    if usage.stack >= usage.stack_limit {
+        return Err(Error::Stack(usage.stack_limit));
+    }
     if used > ram_budget {
         return Err(Error::Memory { used, budget: ram_budget });
     }

@@ -25,6 +25,8 @@ pub enum Error {
     Channels(usize),
     /// A buffer that there is only one of was asked for twice.
     Taken,
+    /// The stack has used all its bytes, and perhaps more.
+    Stack(usize),
     /// Static memory and stack together were more than the budget.
     Memory {
         /// Bytes used.
@@ -57,6 +59,7 @@ impl fmt::Display for Error {
             }
             Error::Channels(found) => write!(f, "the model takes images of {found} channels, there are only grey ones"),
             Error::Taken => f.write_str("the network's memory is already in use"),
+            Error::Stack(bytes) => write!(f, "the stack has used all of its {bytes} bytes: what ran may be wrong"),
             Error::Memory { used, budget } => {
                 write!(f, "static memory and stack took {used} bytes, more than the budget of {budget}")
             }

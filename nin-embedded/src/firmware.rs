@@ -14,14 +14,19 @@ pub const fn budget(given: Option<&str>, default: usize) -> usize {
 
 /// Makes a program of a function over a [`Board`](crate::Board).
 ///
-/// With budgets, static memory and flash are checked while the firmware is linked: one that does not fit is not
-/// built. The process ends, and the emulator with it, with a status other than 0 if the function fails.
+/// With budgets in bytes, the size of the network's state is checked while the firmware is compiled, static memory and
+/// flash while it is linked: one that does not fit is not built. The process ends, and the emulator with it, with a status other than 0 if the function fails.
 ///
 /// The file that uses it starts with `#![cfg_attr(target_os = "none", no_std, no_main)]`.
 #[macro_export]
 macro_rules! firmware {
-    ($run:path, ram: $ram:expr, flash: $flash:expr) => {
-        const _: () = assert!($ram > 0 && $flash > 0, "a firmware takes some memory");
+    ($run:path, state: $state:ty, ram: $ram:expr, flash: $flash:expr) => {
+        // A host's kernels may take more memory than a board's.
+        const _: () = assert!(
+            !cfg!(target_os = "none") || ::core::mem::size_of::<$state>() <= $ram,
+            "the network's state does not fit the RAM budget"
+        );
+        const _: usize = $flash;
 
         #[cfg(target_os = "none")]
         ::core::arch::global_asm!(

@@ -3,6 +3,8 @@
 use nin_core::{Plan, Spec, WeightType};
 use nin_train::batch::Preprocessing;
 use nin_train::export::{Lanes, ModelFile};
+use nin_train::quantize::QuantizedModel;
+use nin_train::trained::Trained;
 
 use crate::fixture::channels_last;
 use crate::mix;
@@ -25,17 +27,32 @@ pub fn parameters(plan: &Plan) -> Vec<f32> {
     parameters
 }
 
-/// A model file of the architecture with these parameters.
+/// The largest activation that an 8-bit model of these parameters represents: what it cuts off it cuts off alike
+/// everywhere.
+const CLIP: f32 = 2.0;
+
+/// A model file of the architecture with these parameters, for images whose bytes mean 0 to 1.
 ///
 /// # Panics
 ///
 /// If it cannot be written, which the formula rules out.
 pub fn model(spec: Spec, weight_type: WeightType, lanes: Lanes) -> Vec<u8> {
     let plan = Plan::new(spec);
+    let trained = Trained {
+        spec,
+        parameters: parameters(&plan),
+        preprocessing: Preprocessing::unit(usize::from(spec.input().channels)),
+        class_names: Vec::new(),
+    };
+    if weight_type == WeightType::Int8 {
+        let clips = vec![CLIP; plan.layers().filter(|layer| layer.has_weights()).count()];
+        let model = QuantizedModel::new(&trained, &clips).unwrap_or_else(|error| panic!("{spec}: {error}"));
+        return model.to_bytes(lanes).unwrap_or_else(|error| panic!("{spec}: {error}"));
+    }
     let file = ModelFile {
         plan: &plan,
-        parameters: &parameters(&plan),
-        preprocessing: &Preprocessing::unit(usize::from(spec.input().channels)),
+        parameters: &trained.parameters,
+        preprocessing: &trained.preprocessing,
         class_names: &[],
         weight_type,
         lanes,

@@ -17,7 +17,7 @@ const BOARD: &str = "mps2-an386";
 
 #[test]
 fn the_example_agrees() {
-    for program in ["fashion", "fashion-f16"] {
+    for program in ["fashion", "fashion-f16", "fashion-int8"] {
         let Some(output) = firmware(BOARD, program, &["bits"], &[]) else { return };
         let printed = printed(&output);
         let file = fs::read(root().join("nin-embedded/models").join(program).with_extension("nin")).expect(program);

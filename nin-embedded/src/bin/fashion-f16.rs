@@ -1,7 +1,7 @@
 //! The `fashion` example with 16-bit weights: half the flash.
 //!
-//! `cargo run -p nin-embedded --bin fashion-f16` runs it here, `scripts/firmware.sh mps2-an386 fashion-f16 run` on an emulated Cortex-M4F;
-//! the package's README says how to flash it.
+//! `cargo run -p nin-embedded --bin fashion-f16` runs it here, `scripts/firmware.sh mps2-an386 fashion-f16 run` on an
+//! emulated Cortex-M4F; the package's README says how to flash it.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
 use nin_embedded::{Board, Error, budget, demo, firmware};
@@ -15,11 +15,9 @@ const RAM_BUDGET: usize = budget(option_env!("NIN_RAM_BUDGET"), 32 * 1024);
 /// Bytes of flash that it may take, weights included.
 const FLASH_BUDGET: usize = budget(option_env!("NIN_FLASH_BUDGET"), 192 * 1024);
 
-const _: () = assert!(size_of::<model::State>() <= RAM_BUDGET, "the network's state does not fit the RAM budget");
-
 static STATE: ConstStaticCell<model::State> = ConstStaticCell::new([0; size_of::<model::State>() / 4]);
 
-firmware!(run, ram: RAM_BUDGET, flash: FLASH_BUDGET);
+firmware!(run, state: model::State, ram: RAM_BUDGET, flash: FLASH_BUDGET);
 
 fn run(board: &impl Board) -> Result<(), Error> {
     let state = STATE.try_take().ok_or(Error::Taken)?;

@@ -15,11 +15,9 @@ const RAM_BUDGET: usize = budget(option_env!("NIN_RAM_BUDGET"), 32 * 1024);
 /// Bytes of flash that it may take, weights included.
 const FLASH_BUDGET: usize = budget(option_env!("NIN_FLASH_BUDGET"), 320 * 1024);
 
-const _: () = assert!(size_of::<model::State>() <= RAM_BUDGET, "the network's state does not fit the RAM budget");
-
 static STATE: ConstStaticCell<model::State> = ConstStaticCell::new([0; size_of::<model::State>() / 4]);
 
-firmware!(run, ram: RAM_BUDGET, flash: FLASH_BUDGET);
+firmware!(run, state: model::State, ram: RAM_BUDGET, flash: FLASH_BUDGET);
 
 fn run(board: &impl Board) -> Result<(), Error> {
     let state = STATE.try_take().ok_or(Error::Taken)?;

@@ -1,26 +1,28 @@
 //! Writes a model file with weights by formula, for boards and benchmarks that need a model but no training:
 //!
 //!     cargo run -p nin-tests --bin formula-model -- d2l f16 target/d2l-f16.nin
+//!     cargo run -p nin-tests --bin formula-model -- d2l int8 2 target/d2l-int8.nin
 
 use std::error::Error;
 use std::fs;
 
 use nin_core::{Spec, WeightType};
 use nin_tests::formula;
-use nin_train::export::Lanes;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [network, weights, path] = arguments.as_slice() else {
-        return Err("usage: formula-model LINE|PRESET f32|f16 FILE".into());
+    let (network, weights, lanes, path) = match arguments.as_slice() {
+        [network, weights, path] => (network, weights, "4", path),
+        [network, weights, lanes, path] => (network, weights, lanes.as_str(), path),
+        _ => return Err("usage: formula-model LINE|PRESET f32|f16|int8 [LANES] FILE".into()),
     };
     let spec = match Spec::preset(network) {
         Some(spec) => spec,
         None => network.parse()?,
     };
-    let types = [WeightType::F32, WeightType::F16];
+    let types = [WeightType::F32, WeightType::F16, WeightType::Int8];
     let weight_type = types.into_iter().find(|weight_type| weight_type.name() == weights);
-    let weight_type = weight_type.ok_or_else(|| format!("no weights of type {weights}: f32 or f16"))?;
-    fs::write(path, formula::model(spec, weight_type, Lanes::Four)).map_err(|error| format!("{path}: {error}"))?;
+    let weight_type = weight_type.ok_or_else(|| format!("no weights of type {weights}: f32, f16 or int8"))?;
+    fs::write(path, formula::model(spec, weight_type, lanes.parse()?)).map_err(|error| format!("{path}: {error}"))?;
     Ok(())
 }

@@ -1,0 +1,71 @@
+//! A Network in Network for 10 classes, ready to compile into a firmware.
+//!
+//! Made by nin-train 0.1.0 with
+//!
+//!     nin-train quantize runs/fashion/checkpoint --rust nin-embedded/models/fashion-int8.rs --out nin-embedded/models/fashion-int8.nin -q
+//!
+//! Run that again rather than edit this file. The model is read from "fashion-int8.nin"
+//! while the firmware compiles: a broken file, or a network over its memory budget, fails the build.
+//!
+//! | parameters | multiply-accumulates | weights |
+//! | ---------: | -------------------: | ------: |
+//! | 63542 | 6852640 | int8 |
+
+#![allow(dead_code)] // Not every firmware uses everything.
+
+use nin_core::{Aligned, Int8, Kernels, Model, Network, NetworkError, Plan, Spec, WeightType};
+
+/// The architecture.
+#[rustfmt::skip]
+pub const LINE: &str = "1x28x28 nin5+2:32,32,32 max3/2 nin3+1:48,48,48 max3/2 nin3+1:64,64,64 nin3+1:10,10,10 gap";
+
+/// Its shapes and sizes.
+pub const PLAN: Plan = Plan::new(Spec::new(LINE));
+
+/// Bytes of RAM that the network may take.
+pub const RAM_BUDGET: usize = 8192;
+
+/// The names of the classes by label.
+#[rustfmt::skip]
+pub const CLASSES: [&str; 10] = [
+    "T-shirt/top",
+    "Trouser",
+    "Pullover",
+    "Dress",
+    "Coat",
+    "Sandal",
+    "Shirt",
+    "Sneaker",
+    "Bag",
+    "Ankle boot",
+];
+
+/// Working memory: rows on their way through the network. Put one into a `static` or on the stack.
+pub type State = [u32; PLAN.state_words(WeightType::Int8)];
+
+/// Fresh working memory.
+#[allow(clippy::large_const_arrays)] // It is copied once, into its place.
+pub const STATE: State = [0; PLAN.state_words(WeightType::Int8)];
+
+const _: () =
+    assert!(PLAN.bytes(WeightType::Int8, Kernels::Dsp).total() <= RAM_BUDGET, "the model does not fit its RAM budget");
+
+#[rustfmt::skip]
+static FILE: &Aligned<[u8]> = &Aligned(*include_bytes!("fashion-int8.nin"));
+
+/// The model, read in place.
+// Checking the file's CRC while compiling takes a while, and is meant to.
+#[allow(long_running_const_eval)]
+pub static MODEL: Model<'static> = match Model::read(&FILE.0) {
+    Ok(model) => model,
+    Err(_) => panic!("the model file is broken: export it again"),
+};
+
+/// The network, working in `state`.
+///
+/// # Errors
+///
+/// If this build of nin-core has no kernels for the packing of the weights.
+pub fn network(state: &mut State) -> Result<Network<'_, Int8>, NetworkError> {
+    Network::new(&MODEL, state)
+}
