@@ -10,7 +10,7 @@
 //!
 //! What becomes of it: [`trained`] is a network that has learnt, from whatever file; [`quantize`] makes 8-bit integers
 //! of it; [`export`] writes the model file that a device runs, [`streaming`] runs that file here as the device does,
-//! and [`safetensors`] exchanges networks with PyTorch. [`report`] prints what a network takes and how well it does,
+//! [`safetensors`] exchanges networks with PyTorch, and [`onnx`] writes them for other runtimes. [`report`] prints what a network takes and how well it does,
 //! [`pictures`] shows images.
 
 pub mod architecture;
@@ -23,6 +23,7 @@ pub mod files;
 mod kernel;
 mod layers;
 pub mod loss;
+pub mod onnx;
 pub mod optim;
 pub mod parameters;
 pub mod pictures;

@@ -69,6 +69,17 @@ fn integers(model: &QuantizedModel) -> Integers {
     Integers { spec: model.spec, layers, scale: model.last_scale() }
 }
 
+/// What the arithmetic needs, without the scales between layers.
+fn integers_alone(model: &QuantizedModel) -> Vec<(&[i8], &[i32], Vec<(i32, u32)>)> {
+    let factors = |output: &Output| match output {
+        Output::Activations { multipliers, shifts, .. } => {
+            multipliers.iter().copied().zip(shifts.iter().copied()).collect()
+        }
+        Output::Logits { scales } => scales.iter().map(|scale| (scale.to_bits() as i32, 0)).collect(),
+    };
+    model.layers.iter().map(|layer| (&layer.weights[..], &layer.bias[..], factors(&layer.output))).collect()
+}
+
 fn check(case: &Case) {
     let trained = trained(case);
     let images = images(case, 3);
@@ -79,6 +90,9 @@ fn check(case: &Case) {
         assert!(file == integer_file::write(&network, count, model.input_scale, &[]), "{case:?} in {count} lanes");
         let file = nin_tests::model_file::Aligned::new(&file);
         let read = Model::read(&file).unwrap();
+        let back = QuantizedModel::from_model(&read).unwrap();
+        assert_eq!(integers_alone(&back), integers_alone(&model), "{case:?} in {count} lanes");
+        assert!(back.to_bytes(lanes).unwrap()[..] == file[..], "{case:?} in {count} lanes");
         let mut state = engine::state(&read);
         let mut engine = Network::<Int8>::new(&read, &mut state).unwrap();
         let image = integer_random::image(case, Style::Lively, 0);

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use nin_core::{Kernels, WeightType};
 use nin_train::export::{Lanes, RustSource, rust_source};
-use nin_train::files;
 use nin_train::report::bytes;
+use nin_train::{files, onnx};
 
 use super::{Console, Outcome, networks};
 
@@ -18,6 +18,7 @@ Examples:
   nin-train export runs/fashion/checkpoint --out fashion.nin --type f16 half the flash
   nin-train export runs/fashion/checkpoint --rust src/fashion.rs        model file and Rust source beside it
   nin-train export runs/fashion/checkpoint --safetensors fashion.safetensors
+  nin-train export fashion-int8.nin --onnx fashion-int8.onnx            8-bit integers in QDQ form
 
 A model file can be compiled into a firmware (--rust) or written to its flash and replaced later.
 docs/model-file.md describes it byte by byte.")]
@@ -45,6 +46,10 @@ pub struct ExportArgs {
     /// Bytes of RAM the network may take, which the Rust source asserts [default: what it takes, in whole KiB]
     #[arg(long, value_name = "BYTES", requires = "rust")]
     ram_budget: Option<usize>,
+
+    /// Write an ONNX file, for onnxruntime, tract and others; it reads images as bytes
+    #[arg(long, value_name = "FILE")]
+    onnx: Option<PathBuf>,
 
     /// Write a safetensors file with PyTorch's shapes and the book's names
     #[arg(long, value_name = "FILE")]
@@ -75,10 +80,20 @@ pub fn run(args: &ExportArgs, console: &Console) -> Outcome {
         (None, Some(rust)) => Some(rust.with_extension("nin")),
         (None, None) => None,
     };
-    if out.is_none() && args.safetensors.is_none() {
-        return Err("nothing to write: say --out FILE, --rust FILE or --safetensors FILE".into());
+    if out.is_none() && args.safetensors.is_none() && args.onnx.is_none() {
+        return Err("nothing to write: say --out FILE, --rust FILE, --onnx FILE or --safetensors FILE".into());
     }
-    let trained = networks::load(&args.network)?.trained()?;
+    let loaded = networks::load(&args.network)?;
+    if let (Some(path), Some(model)) = (&args.onnx, loaded.integers()?) {
+        if out.is_some() || args.safetensors.is_some() {
+            return Err("a model with 8-bit weights can be written as ONNX, and as nothing else".into());
+        }
+        let file = onnx::integers(&model);
+        files::write(path, &file)?;
+        console.result(format_args!("{}: int8 weights, {}", path.display(), bytes(file.len() as u64)));
+        return Ok(());
+    }
+    let trained = loaded.trained()?;
     let weight_type = WeightType::from(args.weight_type);
     if let Some(out) = &out {
         let source = args.rust.as_deref().map(|rust| beside(out, rust).map(|name| (rust, name))).transpose()?;
@@ -102,6 +117,11 @@ pub fn run(args: &ExportArgs, console: &Console) -> Outcome {
             let ram = bytes(state as u64);
             console.result(format_args!("{}: Rust source, {ram} of RAM", rust.display()));
         }
+    }
+    if let Some(path) = &args.onnx {
+        let file = onnx::floats(&trained);
+        files::write(path, &file)?;
+        console.result(format_args!("{}: {}", path.display(), bytes(file.len() as u64)));
     }
     if let Some(path) = &args.safetensors {
         let file = trained.to_safetensors()?;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use nin_core::{Model, WeightType};
 use nin_train::export::Lanes;
 use nin_train::files::{self, FileError};
+use nin_train::quantize::QuantizedModel;
 use nin_train::streaming::ModelBytes;
 use nin_train::trained::{FileKind, Trained};
 
@@ -46,6 +47,15 @@ impl Loaded {
             Ok(model) if model.weight_type() == WeightType::Int8 => Ok(ModelBytes::new(&self.bytes)),
             _ => self.widened(),
         }
+    }
+
+    /// The network in a model file with 8-bit weights; `None` if it is any other file.
+    pub fn integers(&self) -> Result<Option<QuantizedModel>, FileError> {
+        if FileKind::of(&self.bytes) != FileKind::Model {
+            return Ok(None);
+        }
+        let model = Model::read(&self.bytes).map_err(|error| FileError::at(&self.path)(error.to_string()))?;
+        Ok(QuantizedModel::from_model(&model))
     }
 
     fn widened(&self) -> Outcome<ModelBytes> {

@@ -6,10 +6,10 @@ use clap::Args;
 use nin_core::{Kernels, WeightType};
 use nin_train::dataset::Dataset;
 use nin_train::export::{Lanes, RustSource, rust_source};
-use nin_train::files;
 use nin_train::quantize::{self, Options, post_training};
 use nin_train::report::{bytes, percent};
 use nin_train::streaming::{Evaluation, ModelBytes, evaluate};
+use nin_train::{files, onnx};
 
 use super::export::{beside, command};
 use super::images::{self, ImageArgs};
@@ -52,6 +52,10 @@ pub struct QuantizeArgs {
     /// Write Rust source that compiles the model into a firmware
     #[arg(long, value_name = "FILE")]
     rust: Option<PathBuf>,
+
+    /// Write an ONNX file in QDQ form, for onnxruntime, tract and others; it reads images as bytes
+    #[arg(long, value_name = "FILE")]
+    onnx: Option<PathBuf>,
 
     /// Bytes of RAM the network may take, which the Rust source asserts [default: what it takes, in whole KiB]
     #[arg(long, value_name = "BYTES", requires = "rust")]
@@ -108,6 +112,11 @@ pub fn run(args: &QuantizeArgs, console: &Console) -> Outcome {
     let after = accuracy("int8", &ModelBytes::new(&model.to_bytes(Lanes::Sixteen)?))?;
     console.result(format_args!("{}", difference(&before, &after, &splits.test)));
 
+    if let Some(path) = &args.onnx {
+        let file = onnx::integers(&model);
+        files::write(path, &file)?;
+        console.result(format_args!("{}: {}", path.display(), bytes(file.len() as u64)));
+    }
     let Some(out) = out else { return Ok(()) };
     let file = model.to_bytes(args.lanes)?;
     files::write(&out, &file)?;

@@ -7,6 +7,7 @@ mod error;
 mod int8;
 mod pack;
 mod source;
+mod unpack;
 
 use nin_core::model::{HEADER, MAGIC, VERSION};
 use nin_core::{Plan, WeightType};

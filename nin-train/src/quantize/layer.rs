@@ -16,10 +16,20 @@ pub struct QuantizedLayer {
     pub bias: Vec<i32>,
     /// What a step of the input stands for.
     pub input_scale: f32,
+    /// Over how many pixels each input is a sum: those of a global average before the layer; else 1.
+    pub pixels: usize,
     /// What a step of each output's weights stands for.
     pub weight_scales: Vec<f32>,
     /// What becomes of the accumulators.
     pub output: Output,
+}
+
+impl QuantizedLayer {
+    /// What a step of each output's accumulator stands for.
+    pub fn units(&self) -> impl Iterator<Item = f64> + '_ {
+        let unit = f64::from(self.input_scale) / self.pixels as f64;
+        self.weight_scales.iter().map(move |&scale| unit * f64::from(scale))
+    }
 }
 
 /// What becomes of a layer's accumulators.
@@ -81,6 +91,7 @@ impl Recipe<'_> {
             weights: Vec::with_capacity(self.weights.len()),
             bias: Vec::with_capacity(self.biases.len()),
             input_scale: self.input_scale,
+            pixels: self.pixels,
             weight_scales: Vec::with_capacity(self.biases.len()),
             output: match scale {
                 Some(scale) => Output::Activations { scale, multipliers: Vec::new(), shifts: Vec::new() },

@@ -1,0 +1,145 @@
+#!/usr/bin/env python3
+"""Exported ONNX files in onnxruntime, against this project's own engines: f32, and 8-bit in QDQ form.
+
+    scripts/check_onnx.py [--program target/release/nin-train] [FILE ...]
+
+FILEs are networks with one or three input channels (model files, checkpoints); without any, networks of several kinds
+with weights by formula are made. Packages it needs are installed into target/onnx-venv once.
+Fails if a logit of a float network is off by more than 1e-5 of the largest, or one of an 8-bit network by more than
+one step of the quantisation of the last activations (after fully connected layers: 1/127 of the largest logit).
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import struct
+import subprocess
+import sys
+import zlib
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+VENV = ROOT / "target" / "onnx-venv"
+WORK = ROOT / "target" / "onnx-check"
+
+NETWORKS = [
+    "fashion",
+    "1x30x23 nin3/2+1:12,16 avg3/2+1 nin3:16 max2/2+1 nin1:10 gap",
+    "3x20x17 nin3:12,12 avg2/2 nin3+1:16 gap fc12,5",
+    "3x15x18 nin3+1:8 max3/3 fc20 drop0.5 fc7",
+]
+
+
+def need_packages():
+    """Imports the packages, or goes on in a virtual environment that has them."""
+    try:
+        import numpy, onnx, onnxruntime  # noqa: F401
+    except ImportError:
+        python = VENV / "bin" / "python"
+        if pathlib.Path(sys.prefix) == VENV:
+            sys.exit("check_onnx.py: the packages in target/onnx-venv are broken: delete it")
+        if not python.exists():
+            subprocess.run([sys.executable, "-m", "venv", VENV], check=True)
+            pip = [python, "-m", "pip", "install", "--quiet", "numpy", "onnx", "onnxruntime"]
+            if subprocess.run(pip).returncode != 0:
+                print("check_onnx.py: onnxruntime cannot be installed", file=sys.stderr)
+                sys.exit(77)
+        os.execv(python, [python, *sys.argv])
+
+
+def png(path, image):
+    """Writes rows × columns × channels bytes as a picture."""
+    rows, columns, channels = image.shape
+    chunk = lambda kind, data: (
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+    )
+    lines = b"".join(b"\0" + row.tobytes() for row in image)
+    header = struct.pack(">IIBBBBB", columns, rows, 8, {1: 0, 3: 2}[channels], 0, 0, 0)
+    data = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(lines)) + chunk(b"IEND", b"")
+    path.write_bytes(data)
+
+
+def pictures(folder, shape, count):
+    """Random pictures with light and shade, as a data set of two classes; returns their paths and bytes."""
+    import numpy as np
+
+    channels, rows, columns = shape
+    random = np.random.default_rng(1)
+    paths, images = [], []
+    for n in range(count):
+        coarse = random.integers(0, 256, (rows // 4 + 1, columns // 4 + 1, channels))
+        smooth = coarse.repeat(4, 0).repeat(4, 1)[:rows, :columns]
+        image = (smooth // 2 + random.integers(0, 128, smooth.shape)).astype(np.uint8)
+        path = folder / "ab"[n % 2] / f"{n}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        png(path, image)
+        paths.append(path)
+        images.append(image.transpose(2, 0, 1))
+    return paths, np.stack(images)
+
+
+def check(program, network, folder):
+    """Checks one network; returns whether it is right."""
+    import numpy as np
+    import onnx
+    import onnxruntime
+
+    run = lambda *words: subprocess.run([program, *map(str, words)], check=True, stdout=subprocess.PIPE, text=True).stdout
+    folder.mkdir(parents=True, exist_ok=True)
+    floats, integers, model = folder / "f32.onnx", folder / "int8.onnx", folder / "int8.nin"
+    run("export", network, "--onnx", floats)
+    line = {entry.key: entry.value for entry in onnx.load(floats).metadata_props}["line"]
+    shape = tuple(map(int, line.split()[0].split("x")))
+    paths, images = pictures(folder / "pictures", shape, 40)
+    data = ["--data", folder / "pictures", "--dataset", "folder"]
+    run("quantize", network, *data, "--onnx", integers, "--out", model, "--lanes", 16)
+
+    right = True
+    print(line)
+    for what, file, ours in [("f32", floats, network), ("int8", integers, model)]:
+        proto = onnx.load(file)
+        onnx.checker.check_model(proto, full_check=True)
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 3
+        session = onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+        got = session.run(None, {"image": images})[0]
+        lines = run("predict", ours, *paths, "--logits").splitlines()
+        want = np.array([json.loads(line)["logits"] for line in lines])
+        error, most = np.abs(got - want).max(), np.abs(want).max()
+        if what == "f32":
+            bound, unit = 1e-5 * most, most
+        else:
+            scales = {tensor.name: tensor for tensor in proto.graph.initializer}
+            last = [node for node in proto.graph.node if node.op_type == "QuantizeLinear"][-1]
+            step = float(onnx.numpy_helper.to_array(scales[last.input[1]]))
+            bound = unit = step if line.endswith("gap") else most / 127
+        ok = most > 0 and error <= bound
+        same = (got.argmax(1) == want.argmax(1)).mean()
+        of = "of the largest logit" if what == "f32" else "steps"
+        print(f"  {what:5} {error / unit:.2e} {of}, the same class on {same:.0%} of {len(paths)} images", "" if ok else "WRONG")
+        right &= bool(ok)
+    return right
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--program", default=ROOT / "target" / "debug" / "nin-train", type=pathlib.Path)
+    parser.add_argument("files", nargs="*", type=pathlib.Path, metavar="FILE")
+    arguments = parser.parse_args()
+    need_packages()
+    if not arguments.program.exists():
+        subprocess.run(["cargo", "build", "-p", "nin-train"], cwd=ROOT, check=True)
+    networks = arguments.files
+    if not networks:
+        subprocess.run(["cargo", "build", "-p", "nin-tests", "--bin", "formula-model"], cwd=ROOT, check=True)
+        WORK.mkdir(parents=True, exist_ok=True)
+        for n, line in enumerate(NETWORKS):
+            networks.append(WORK / f"{n}.nin")
+            subprocess.run([ROOT / "target" / "debug" / "formula-model", line, "f32", networks[-1]], check=True)
+    results = [check(arguments.program.resolve(), file.resolve(), WORK / str(n)) for n, file in enumerate(networks)]
+    if not all(results):
+        sys.exit("check_onnx.py: logits differ")
+
+
+if __name__ == "__main__":
+    main()
