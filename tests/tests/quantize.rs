@@ -69,8 +69,11 @@ fn integers(model: &QuantizedModel) -> Integers {
     Integers { spec: model.spec, layers, scale: model.last_scale() }
 }
 
+/// Of each layer: weights, biases, multipliers with their shifts.
+type Integers<'m> = Vec<(&'m [i8], &'m [i32], Vec<(i32, u32)>)>;
+
 /// What the arithmetic needs, without the scales between layers.
-fn integers_alone(model: &QuantizedModel) -> Vec<(&[i8], &[i32], Vec<(i32, u32)>)> {
+fn integers_alone(model: &QuantizedModel) -> Integers<'_> {
     let factors = |output: &Output| match output {
         Output::Activations { multipliers, shifts, .. } => {
             multipliers.iter().copied().zip(shifts.iter().copied()).collect()
