@@ -70,10 +70,10 @@ fn integers(model: &QuantizedModel) -> Integers {
 }
 
 /// Of each layer: weights, biases, multipliers with their shifts.
-type Integers<'m> = Vec<(&'m [i8], &'m [i32], Vec<(i32, u32)>)>;
+type Parts<'m> = Vec<(&'m [i8], &'m [i32], Vec<(i32, u32)>)>;
 
 /// What the arithmetic needs, without the scales between layers.
-fn integers_alone(model: &QuantizedModel) -> Integers<'_> {
+fn integers_alone(model: &QuantizedModel) -> Parts<'_> {
     let factors = |output: &Output| match output {
         Output::Activations { multipliers, shifts, .. } => {
             multipliers.iter().copied().zip(shifts.iter().copied()).collect()
