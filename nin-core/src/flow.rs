@@ -158,6 +158,7 @@ impl<'f, A: Arithmetic, O: Observer<A::Value>> Flow<'f, A, O> {
                 rows,
                 above: rows.0 + window.padding as usize - row * window.stride as usize,
                 left: (column * window.stride as usize) as isize - window.padding as isize,
+                flat: false,
             };
             let mut channels = widths[0] as usize;
             A::layer(&patch, pixels, &layers[0], self.work, &mut from[..pixels * channels]);
@@ -195,8 +196,8 @@ impl<'f, A: Arithmetic, O: Observer<A::Value>> Flow<'f, A, O> {
                     }
                     for (x, pixel) in (x..).zip(piece.chunks_exact(channels)) {
                         let (first, end) = window.over(x, output.columns);
-                        for most in line[first * channels..end.max(first) * channels].chunks_exact_mut(channels) {
-                            A::raise(most, pixel);
+                        for column in first..end {
+                            A::raise(&mut line[column * channels..][..channels], pixel);
                         }
                     }
                 }

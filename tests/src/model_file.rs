@@ -51,14 +51,32 @@ impl ModelFile {
 
     /// The file with any bytes for its weights.
     pub fn write_with(&self, weights: &[u8]) -> Vec<u8> {
-        let code = match self.weight_type {
+        let (line, names) = (self.spec.to_string(), self.names.join("\n"));
+        let text_end = 32 + 8 * self.mean.len() + line.len() + names.len();
+        let weights_at = text_end.next_multiple_of(16);
+        let mut file = Vec::new();
+        file.extend(b"NiNmodel");
+        file.extend(1u16.to_le_bytes());
+        file.push(match self.weight_type {
             WeightType::F32 => 1,
             WeightType::F16 => 2,
             WeightType::Int8 => 3,
             other => panic!("{other:?}"),
-        };
-        let ModelFile { spec, lanes, mean, scale, names, .. } = self;
-        assemble(*spec, code, *lanes, [mean, scale], names, weights)
+        });
+        file.push(self.lanes as u8);
+        file.extend((weights_at as u32 + weights.len() as u32 + 4).to_le_bytes());
+        file.extend((line.len() as u16).to_le_bytes());
+        file.extend((names.len() as u16).to_le_bytes());
+        file.extend((weights_at as u32).to_le_bytes());
+        file.extend((weights.len() as u32).to_le_bytes());
+        file.extend((self.mean.len() as u16).to_le_bytes());
+        file.extend(0u16.to_le_bytes());
+        file.extend(self.mean.iter().chain(&self.scale).flat_map(|number| number.to_le_bytes()));
+        file.extend(line.bytes().chain(names.bytes()));
+        file.resize(weights_at, 0);
+        file.extend(weights);
+        file.extend(crc32(&file).to_le_bytes());
+        file
     }
 
     /// The file where a model must stand.

@@ -30,6 +30,8 @@ pub struct Patch<'a, V> {
     pub above: usize,
     /// Column of the first pixel's window; negative over padding.
     pub left: isize,
+    /// Whether the windows are just the pixels of a tile, side by side.
+    pub flat: bool,
 }
 
 impl<'a, V> Patch<'a, V> {
@@ -47,6 +49,7 @@ impl<'a, V> Patch<'a, V> {
             rows: (0, 1),
             above: 0,
             left: 0,
+            flat: true,
         }
     }
 

@@ -14,11 +14,15 @@ pub fn widen<const N: usize>(patch: &Patch<'_, u8>, fan_in: usize, range: (usize
     if !patch.channels.is_multiple_of(4) {
         return by_bytes::<N>(patch, fan_in, range, window);
     }
+    let (from, to) = range;
+    if patch.flat {
+        let pixel = |pixel: usize| patch.left.unsigned_abs() * patch.channels + pixel * patch.channels + from;
+        return together::<N>(core::array::from_fn(|at| &patch.lines[pixel(at)..][..to - from]), window);
+    }
     let run = patch.kernel * patch.channels;
     let valid: [_; N] = core::array::from_fn(|pixel| patch.valid(pixel));
     let inside = valid.iter().all(|&valid| valid == (0, patch.kernel));
     let rows = patch.above..patch.above + patch.rows.1 - patch.rows.0;
-    let (from, to) = range;
     for ky in from / run..to.div_ceil(run) {
         // The part of the window's row `ky` that the range has.
         let (first, end) = (from.max(ky * run) - ky * run, to.min((ky + 1) * run) - ky * run);
