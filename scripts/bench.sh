@@ -8,15 +8,19 @@ cd "$(dirname "$0")/.."
 action=${1:-print}
 record=docs/benchmark.md
 
-# network, weights, board
+# network, weights, lanes, board
 runs=(
-    'fashion f32 mps2-an386'
-    'fashion f16 mps2-an386'
-    'fashion-tiny f32 mps2-an386'
-    'fashion-tiny f16 mps2-an386'
-    'd2l f32 mps2-an386'
-    'd2l f16 mps2-an386'
-    'fashion f16 mps2-an385'
+    'fashion f32 4 mps2-an386'
+    'fashion f16 4 mps2-an386'
+    'fashion int8 2 mps2-an386'
+    'fashion int8 1 mps2-an385'
+    'fashion f16 4 mps2-an385'
+    'fashion-tiny f32 4 mps2-an386'
+    'fashion-tiny f16 4 mps2-an386'
+    'fashion-tiny int8 2 mps2-an386'
+    'd2l f32 4 mps2-an386'
+    'd2l f16 4 mps2-an386'
+    'd2l int8 2 mps2-an386'
 )
 
 folder=target/bench
@@ -24,9 +28,9 @@ mkdir -p "$folder"
 cargo build --quiet --package nin-tests --bin formula-model
 rows=() details=()
 for run in "${runs[@]}"; do
-    read -r network weights board <<<"$run"
-    model=$folder/$network-$weights.nin
-    cargo run --quiet --package nin-tests --bin formula-model -- "$network" "$weights" "$model"
+    read -r network weights lanes board <<<"$run"
+    model=$folder/$network-$weights-$lanes.nin
+    cargo run --quiet --package nin-tests --bin formula-model -- "$network" "$weights" "$lanes" "$model"
     # As a statement of its own: its status counts.
     output=$(scripts/firmware.sh "$board" bench run "models=$model" 2>"$folder/log") || {
         status=$?
