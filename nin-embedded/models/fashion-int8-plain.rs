@@ -44,6 +44,7 @@ pub const CLASSES: [&str; 10] = [
 pub type State = [u32; PLAN.state_words(WeightType::Int8)];
 
 /// Fresh working memory.
+#[allow(clippy::large_const_arrays)] // It is copied once, into its place.
 pub const STATE: State = [0; PLAN.state_words(WeightType::Int8)];
 
 const _: () = assert!(

@@ -97,6 +97,7 @@ fn write_source(text: &mut String, source: &RustSource<'_>) -> std::fmt::Result 
     writeln!(text, "pub type State = [u32; PLAN.state_words({variant})];")?;
     writeln!(text)?;
     writeln!(text, "/// Fresh working memory.")?;
+    writeln!(text, "#[allow(clippy::large_const_arrays)] // It is copied once, into its place.")?;
     writeln!(text, "pub const STATE: State = [0; PLAN.state_words({variant})];")?;
     writeln!(text)?;
     writeln!(text, "const _: () = assert!({taken} <= RAM_BUDGET, \"the model does not fit its RAM budget\");")?;
