@@ -8,19 +8,19 @@ cd "$(dirname "$0")/.."
 action=${1:-print}
 record=docs/benchmark.md
 
-# network, weights, their packing, board
+# network, weights, lanes, board
 runs=(
     'fashion f32 4 mps2-an386'
     'fashion f16 4 mps2-an386'
     'fashion int8 2 mps2-an386'
+    'fashion int8 1 mps2-an385'
+    'fashion f16 4 mps2-an385'
     'fashion-tiny f32 4 mps2-an386'
     'fashion-tiny f16 4 mps2-an386'
     'fashion-tiny int8 2 mps2-an386'
     'd2l f32 4 mps2-an386'
     'd2l f16 4 mps2-an386'
     'd2l int8 2 mps2-an386'
-    'fashion f16 4 mps2-an385'
-    'fashion int8 1 mps2-an385'
 )
 
 folder=target/bench

@@ -17,6 +17,8 @@ if [ ! -f "$map" ]; then
     exit 2
 fi
 target=$(sed -n 's/^ \* target: //p' "$map")
+optimise=$(sed -n 's/^ \* optimise: //p' "$map")
+[ -z "$optimise" ] || export CARGO_PROFILE_FIRMWARE_OPT_LEVEL=$optimise
 export NIN_BOARD=$board
 
 # A directory of its own: the tests build firmware while cargo may hold the other one.

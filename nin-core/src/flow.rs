@@ -75,13 +75,27 @@ impl<'m> Rest<'_, 'm> {
 
 impl<'f, A: Arithmetic, O: Observer<A::Value>> Flow<'f, A, O> {
     /// Row `y` of the stage's input stands in its lines: computes what that completes.
-    pub fn arrive(&mut self, rest: Rest<'_, '_>, y: usize) {
-        match self.stage(rest.stage) {
-            Stage::Dropout(_) => self.arrive(Rest { stage: rest.stage + 1, ..rest }, y),
-            Stage::Block(window, widths) => self.block(rest, *window, widths.as_slice(), y),
+    ///
+    /// This, [`close`](Self::close) and [`finish`](Self::finish) call one another down the stages, so they keep little
+    /// on the stack; what computes a row is done when the next stage goes on.
+    pub fn arrive(&mut self, mut rest: Rest<'_, '_>, y: usize) {
+        let (stage, plan) = (rest.stage, self.plan);
+        match self.stage(stage) {
+            Stage::Dropout(_) => self.arrive(Rest { stage: stage + 1, ..rest }, y),
+            Stage::Block(window, _) => {
+                let (first, end) = window.over(y, plan.shape(stage + 1).rows);
+                for row in first..end {
+                    if window.covers(row, plan.shape(stage).rows).1 == y + 1 {
+                        self.block_row(rest.again(), row);
+                        let own = self.lines(rest.again()).1;
+                        let next = self.past(own);
+                        self.close(next, row);
+                    }
+                }
+            }
             _ => {
-                let row = self.plan.shape(rest.stage).row();
-                let at = y % self.plan.ring(rest.stage) * row;
+                let row = plan.shape(stage).row();
+                let at = y % plan.ring(stage) * row;
                 let (lines, mut own) = self.lines(rest);
                 self.gather(own.again(), y, 0, &lines[at..at + row]);
                 self.finish(own, y);
@@ -117,55 +131,52 @@ impl<'f, A: Arithmetic, O: Observer<A::Value>> Flow<'f, A, O> {
         }
     }
 
-    /// The rows of output that a block can compute since row `y` of its input is there.
-    fn block(&mut self, rest: Rest<'_, '_>, window: crate::Window, widths: &[u16], y: usize) {
+    /// Computes a row of a block's output, whose input stands in its lines.
+    #[inline(never)]
+    fn block_row(&mut self, rest: Rest<'_, '_>, row: usize) {
         let (stage, plan) = (rest.stage, self.plan);
+        let Stage::Block(window, widths) = self.stage(stage) else { return };
+        let widths = widths.as_slice();
         let (input, output) = (plan.shape(stage), plan.shape(stage + 1));
         let slots = plan.ring(stage);
         let (lines, own) = self.lines(rest);
         let (_, layers, mut next) = self.own(own);
-        let (first, end) = window.over(y, output.rows);
         let second = plan.tiles(stage)[0];
-        for row in first..end {
-            let rows = window.covers(row, input.rows);
-            if rows.1 != y + 1 {
-                continue;
+        let rows = window.covers(row, input.rows);
+        for column in (0..output.columns as usize).step_by(TILE) {
+            let pixels = TILE.min(output.columns as usize - column);
+            let scratch = core::mem::take(&mut self.scratch);
+            let (mut from, mut to) = scratch.split_at_mut(second);
+            let patch = Patch {
+                lines: &*lines,
+                slots,
+                row: input.row(),
+                channels: input.channels as usize,
+                columns: input.columns as usize,
+                kernel: window.kernel as usize,
+                stride: window.stride as usize,
+                rows,
+                above: rows.0 + window.padding as usize - row * window.stride as usize,
+                left: (column * window.stride as usize) as isize - window.padding as isize,
+                flat: false,
+            };
+            let mut channels = widths[0] as usize;
+            A::layer(&patch, pixels, &layers[0], self.work, &mut from[..pixels * channels]);
+            self.observer.piece(Piece { stage, step: 0, row, column }, &from[..pixels * channels]);
+            for (step, (layer, &width)) in layers.iter().zip(widths).enumerate().skip(1) {
+                let patch = Patch::pixels(&from[..pixels * channels], channels);
+                channels = width as usize;
+                A::layer(&patch, pixels, layer, self.work, &mut to[..pixels * channels]);
+                self.observer.piece(Piece { stage, step, row, column }, &to[..pixels * channels]);
+                core::mem::swap(&mut from, &mut to);
             }
-            for column in (0..output.columns as usize).step_by(TILE) {
-                let pixels = TILE.min(output.columns as usize - column);
-                let scratch = core::mem::take(&mut self.scratch);
-                let (mut from, mut to) = scratch.split_at_mut(second);
-                let patch = Patch {
-                    lines: &*lines,
-                    slots,
-                    row: input.row(),
-                    channels: input.channels as usize,
-                    columns: input.columns as usize,
-                    kernel: window.kernel as usize,
-                    stride: window.stride as usize,
-                    rows,
-                    above: rows.0 + window.padding as usize - row * window.stride as usize,
-                    left: (column * window.stride as usize) as isize - window.padding as isize,
-                    flat: false,
-                };
-                let mut channels = widths[0] as usize;
-                A::layer(&patch, pixels, &layers[0], self.work, &mut from[..pixels * channels]);
-                self.observer.piece(Piece { stage, step: 0, row, column }, &from[..pixels * channels]);
-                for (step, (layer, &width)) in layers.iter().zip(widths).enumerate().skip(1) {
-                    let patch = Patch::pixels(&from[..pixels * channels], channels);
-                    channels = width as usize;
-                    A::layer(&patch, pixels, layer, self.work, &mut to[..pixels * channels]);
-                    self.observer.piece(Piece { stage, step, row, column }, &to[..pixels * channels]);
-                    core::mem::swap(&mut from, &mut to);
-                }
-                self.accept(next.again(), row, column, &from[..pixels * channels]);
-                self.scratch = scratch;
-            }
-            self.close(next.again(), row);
+            self.accept(next.again(), row, column, &from[..pixels * channels]);
+            self.scratch = scratch;
         }
     }
 
     /// Takes a piece of row `y` into a stage that keeps no lines of its input; `own` begins after them.
+    #[inline(never)]
     fn gather(&mut self, own: Rest<'_, '_>, y: usize, x: usize, piece: &[A::Value]) {
         let (stage, plan) = (own.stage, self.plan);
         let (input, output) = (plan.shape(stage), plan.shape(stage + 1));
@@ -235,7 +246,7 @@ impl<'f, A: Arithmetic, O: Observer<A::Value>> Flow<'f, A, O> {
     }
 
     /// Row `y` has been gathered whole: what that completes goes on.
-    fn finish(&mut self, own: Rest<'_, '_>, y: usize) {
+    fn finish(&mut self, mut own: Rest<'_, '_>, y: usize) {
         let (stage, plan) = (own.stage, self.plan);
         let (input, output) = (plan.shape(stage), plan.shape(stage + 1));
         match self.stage(stage) {
@@ -254,42 +265,61 @@ impl<'f, A: Arithmetic, O: Observer<A::Value>> Flow<'f, A, O> {
                 }
             }
             Stage::AvgPool(window) => {
-                let count = window.kernel as usize * window.kernel as usize;
-                let channels = output.channels as usize;
-                let (sums, _, mut next) = self.own(own);
-                let slots = sums.len() / output.row();
                 let (first, end) = window.over(y, output.rows);
                 for row in first..end {
-                    if window.covers(row, input.rows).1 != y + 1 {
-                        continue;
+                    if window.covers(row, input.rows).1 == y + 1 {
+                        self.average_row(own.again(), row);
+                        let next = self.past(own.again());
+                        self.close(next, row);
                     }
-                    let line = &sums[row % slots * output.row()..][..output.row()];
-                    for (column, sums) in line.chunks_exact(channels).enumerate() {
-                        let scratch = core::mem::take(&mut self.scratch);
-                        let pixel = &mut scratch[..channels];
-                        for (value, &sum) in pixel.iter_mut().zip(sums) {
-                            *value = A::average(sum, count);
-                        }
-                        self.observer.piece(Piece { stage, step: 0, row, column }, pixel);
-                        self.accept(next.again(), row, column, pixel);
-                        self.scratch = scratch;
-                    }
-                    self.close(next.again(), row);
                 }
             }
-            Stage::GlobalAverage if y + 1 == input.rows as usize => {
+            Stage::GlobalAverage | Stage::Full(_) if y + 1 == input.rows as usize => self.head(own),
+            _ => {}
+        }
+    }
+
+    /// Divides a row of an average pool's sums.
+    #[inline(never)]
+    fn average_row(&mut self, own: Rest<'_, '_>, row: usize) {
+        let (stage, plan) = (own.stage, self.plan);
+        let Stage::AvgPool(window) = self.stage(stage) else { return };
+        let count = window.kernel as usize * window.kernel as usize;
+        let output = plan.shape(stage + 1);
+        let channels = output.channels as usize;
+        let (sums, _, mut next) = self.own(own);
+        let slots = sums.len() / output.row();
+        let line = &sums[row % slots * output.row()..][..output.row()];
+        for (column, sums) in line.chunks_exact(channels).enumerate() {
+            let scratch = core::mem::take(&mut self.scratch);
+            let pixel = &mut scratch[..channels];
+            for (value, &sum) in pixel.iter_mut().zip(sums) {
+                *value = A::average(sum, count);
+            }
+            self.observer.piece(Piece { stage, step: 0, row, column }, pixel);
+            self.accept(next.again(), row, column, pixel);
+            self.scratch = scratch;
+        }
+    }
+
+    /// A global average or a fully connected layer has seen its whole map.
+    #[inline(never)]
+    fn head(&mut self, own: Rest<'_, '_>) {
+        let (stage, plan) = (own.stage, self.plan);
+        match self.stage(stage) {
+            Stage::GlobalAverage => {
                 let (averages, layers, next) = self.own(own);
                 let Some(after) = plan.next(stage) else {
-                    return A::average_logits(layers[0].bytes, averages, input.pixels());
+                    return A::average_logits(layers[0].bytes, averages, plan.shape(stage).pixels());
                 };
                 let mut next = self.lines(Rest { stage: after, ..next }).1;
                 let (sums, layers, _) = self.own(next.again());
                 let sums = &mut sums[..layers[0].outputs];
                 A::full_begin(&layers[0], sums);
-                A::full_add_averages(&layers[0], averages, input.pixels(), sums);
+                A::full_add_averages(&layers[0], averages, plan.shape(stage).pixels(), sums);
                 self.finish(next, 0);
             }
-            Stage::Full(widths) if y + 1 == input.rows as usize => {
+            Stage::Full(widths) => {
                 let (mut sums, layers, mut next) = self.own(own);
                 let widths = widths.as_slice();
                 let mut piece = Piece { stage, step: 0, row: 0, column: 0 };
@@ -329,6 +359,14 @@ impl<'f, A: Arithmetic, O: Observer<A::Value>> Flow<'f, A, O> {
         let values = self.plan.ring(rest.stage) * self.plan.shape(rest.stage).row();
         let (lines, state) = rest.state.split_at_mut(words::<A::Value>(values));
         (bytemuck::cast_slice_mut(lines), Rest { state, ..rest })
+    }
+
+    /// What follows what a stage has after its lines: the next stage.
+    #[inline(never)]
+    fn past<'s, 'm>(&self, own: Rest<'s, 'm>) -> Rest<'s, 'm> {
+        let sums = self.plan.sums(own.stage) + self.plan.head(own.stage);
+        let weights = self.plan.stage_weight_bytes(own.stage, A::WEIGHTS, self.lanes);
+        Rest { stage: own.stage + 1, state: &mut own.state[sums..], weights: &own.weights[weights..] }
     }
 
     /// Splits off what a stage has after its lines: its sums, and its weights layer by layer.

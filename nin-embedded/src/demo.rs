@@ -1,11 +1,11 @@
-//! The demonstration: ten images through a network, and what that took.
+//! What the examples share: images through a network, and what that took.
 
 use core::convert::Infallible;
 use core::fmt;
 
 use nin_core::{Model, Network, argmax, softmax, top_k};
 
-use crate::{Board, Error, FASHION, Sight, say};
+use crate::{Board, Error, FASHION, Sight, formula_level, say};
 
 /// Shows `network` the ten images and says what it takes them for, how long each took, and how much memory it all
 /// needed. The board's words choose more: `bits` prints the logits as the bits of floats, for comparing them with
@@ -53,6 +53,51 @@ pub fn fashion<F: Sight>(board: &impl Board, mut network: Network<'_, F>, ram_bu
     let hundredths = longest * 100 / plan.macs();
     say!(board, "at most {longest} {}, {}.{:02} per MAC", board.unit(), hundredths / 100, hundredths % 100);
     memory(board, planned, ram_budget)
+}
+
+/// Shows a network from a partition images and prints its logits as the bits of floats: the ten test images resized
+/// to its input row by row as they stream; with the word `formula=COUNTER`, images whose pixels a formula gives, from
+/// a counter on; with `images=N`, so many of either.
+///
+/// # Errors
+///
+/// If the network cannot be set up or takes coloured images, or if memory is short as [`memory`] says.
+pub fn partition<F: Sight>(
+    board: &impl Board,
+    model: &Model<'_>,
+    state: &mut [u32],
+    ram_budget: usize,
+) -> Result<(), Error> {
+    let plan = model.plan();
+    let input = plan.spec().input();
+    let (channels, rows, columns) = (input.channels as usize, input.rows as usize, input.columns as usize);
+    say!(board, "{} with {} weights on {}", plan.spec(), model.weight_type().name(), board.name());
+    let formula = board.number("formula");
+    if formula.is_none() && channels != 1 {
+        return Err(Error::Channels(channels));
+    }
+
+    let mut network = Network::<F>::new(model, state)?;
+    let images = board.number("images").map_or(FASHION.len(), |images| images as usize);
+    for (index, (image, _)) in FASHION.iter().cycle().take(images).enumerate() {
+        let start = board.clock();
+        let Ok(logits) = network.infer(|y, row| {
+            F::see(model, row, |x, channel| match formula {
+                Some(counter) => {
+                    let at = ((index * channels + channel) * rows + y) * columns + x;
+                    formula_level(counter + at as u64)
+                }
+                None => image.resized((y, rows), (x, columns)),
+            });
+            Ok::<(), Infallible>(())
+        });
+        let took = board.clock() - start;
+        say!(board, "image {index}: class {}, {took} {}", argmax(logits).unwrap_or(0), board.unit());
+        say!(board, "    logits {}", Bits(logits));
+        let hundredths = took * 100 / plan.macs();
+        say!(board, "    {}.{:02} {} per MAC", hundredths / 100, hundredths % 100, board.unit());
+    }
+    memory(board, size_of::<u32>() * plan.state_words(model.weight_type()), ram_budget)
 }
 
 /// Says how much memory the firmware has used, and checks it.

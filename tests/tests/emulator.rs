@@ -14,16 +14,25 @@ use nin_train::export::Lanes;
 
 /// A Cortex-M4F.
 const BOARD: &str = "mps2-an386";
+/// It runs any model.
+const PARTITION: (&str, &str) = (BOARD, "partition");
 
 #[test]
 fn the_example_agrees() {
-    for program in ["fashion", "fashion-f16", "fashion-int8"] {
-        let Some(output) = firmware(BOARD, program, &["bits"], &[]) else { return };
+    for (board, program) in [
+        (BOARD, "fashion"),
+        (BOARD, "fashion-f16"),
+        (BOARD, "fashion-int8"),
+        // A Cortex-M0 with 16 KB of RAM, and a Cortex-M3 with 8 KB.
+        ("microbit", "fashion-int8"),
+        ("stm32vldiscovery", "fashion-int8"),
+    ] {
+        let Some(output) = firmware(board, program, &["bits"], &[]) else { return };
         let printed = printed(&output);
         let file = fs::read(root().join("nin-embedded/models").join(program).with_extension("nin")).expect(program);
         let images: Vec<_> = FASHION.iter().map(|(image, _)| image).collect();
         let host = host(&file, images.len(), |image, (y, x), _| f32::from(images[image].row(y)[x]));
-        assert_eq!(logits(&printed), host, "{program}");
+        assert_eq!(logits(&printed), host, "{program} on {board}");
 
         let statics = number(&printed, "static RAM (.data + .bss)");
         let planned = number(&printed, "state planned");
@@ -41,7 +50,13 @@ enum Show {
 }
 
 /// Runs a model from the partition on the emulator, and here; returns what the firmware printed.
-fn agree(line: &str, weight_type: WeightType, lanes: Lanes, images: usize, show: Show) -> Option<String> {
+fn agree(
+    (board, program): (&str, &str),
+    line: &str,
+    (weight_type, lanes): (WeightType, Lanes),
+    images: usize,
+    show: Show,
+) -> Option<String> {
     let spec: Spec = line.parse().unwrap_or_else(|error| panic!("{line}: {error}"));
     let file = formula::model(spec, weight_type, lanes);
     let folder = tempfile::tempdir().expect("a temporary folder");
@@ -52,7 +67,7 @@ fn agree(line: &str, weight_type: WeightType, lanes: Lanes, images: usize, show:
         words.push(format!("formula={counter}"));
     }
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    let output = firmware(BOARD, "partition", &words, &[])?;
+    let output = firmware(board, program, &words, &[])?;
     let printed = printed(&output);
 
     let input = spec.input();
@@ -68,12 +83,18 @@ fn agree(line: &str, weight_type: WeightType, lanes: Lanes, images: usize, show:
     Some(printed)
 }
 
-/// The book's network at its full size, in 16 bits: its state fits 164 KB. The images are resized as they stream.
+/// The book's network at its full size: its state fits 164 KB with 16-bit weights, 48 KB with 8 bits. The images are
+/// resized as they stream.
 #[test]
 fn the_books_network_agrees() {
     let line = Spec::preset("d2l").expect("a preset").to_string();
-    let Some(printed) = agree(&line, WeightType::F16, Lanes::Four, 1, Show::Fashion) else { return };
+    let float = agree(PARTITION, &line, (WeightType::F16, Lanes::Four), 1, Show::Fashion);
+    let Some(printed) = float else { return };
     assert!(number(&printed, "state planned") <= 164 * 1024, "{printed}");
+    // Weights, code and RAM in what an STM32F429 has of them.
+    let small = ("mps2-f429", "partition-int8");
+    let Some(printed) = agree(small, &line, (WeightType::Int8, Lanes::Two), 1, Show::Fashion) else { return };
+    assert!(number(&printed, "state planned") <= 48 * 1024, "{printed}");
 }
 
 /// Resized on the board or in training: the same levels.
@@ -101,13 +122,15 @@ fn small_networks_agree() {
         "5x1x1 nin1:3 gap",
         "4x13x6 nin5/2+4:20 avg3/2+1 nin2:10,10 drop0.5 gap",
     ] {
-        for (weight_type, lanes) in [
+        for packing in [
             (WeightType::F32, Lanes::Four),
             (WeightType::F16, Lanes::Four),
             (WeightType::F32, Lanes::One),
             (WeightType::F16, Lanes::Sixteen),
+            (WeightType::Int8, Lanes::Two),
+            (WeightType::Int8, Lanes::One),
         ] {
-            if agree(line, weight_type, lanes, 2, Show::Formula(1_000_000_000)).is_none() {
+            if agree(PARTITION, line, packing, 2, Show::Formula(1_000_000_000)).is_none() {
                 return;
             }
         }

@@ -1,0 +1,28 @@
+//! The `partition` firmware for 8-bit networks only: so small that the book's network at 224×224 runs on a chip with
+//! 2 MB of flash, weights and code inside.
+//!
+//!     cargo run -p nin-tests --bin formula-model -- d2l int8 2 target/d2l-int8.nin
+//!     scripts/firmware.sh mps2-f429 partition-int8 run models=target/d2l-int8.nin
+#![cfg_attr(target_os = "none", no_std, no_main)]
+
+use nin_core::{Int8, WeightType};
+use nin_embedded::{Board, Error, budget, demo, firmware, model_in};
+use static_cell::ConstStaticCell;
+
+/// Bytes of working memory for the model.
+const STATE: usize = budget(option_env!("NIN_STATE"), 44 * 1024);
+/// Bytes of RAM that the firmware may take, stack included.
+const RAM_BUDGET: usize = STATE + 8 * 1024;
+
+static WORDS: ConstStaticCell<[u32; STATE / 4]> = ConstStaticCell::new([0; STATE / 4]);
+
+firmware!(run);
+
+fn run(board: &impl Board) -> Result<(), Error> {
+    let state = WORDS.try_take().ok_or(Error::Taken)?;
+    let model = model_in(board.models())?;
+    match model.weight_type() {
+        WeightType::Int8 => demo::partition::<Int8>(board, &model, state, RAM_BUDGET),
+        other => Err(Error::WeightType(other)),
+    }
+}
