@@ -86,7 +86,8 @@ def check(program, network, folder):
 
     run = lambda *words: subprocess.run([program, *map(str, words)], check=True, stdout=subprocess.PIPE, text=True).stdout
     folder.mkdir(parents=True, exist_ok=True)
-    floats, integers, model = folder / "f32.onnx", folder / "int8.onnx", folder / "int8.nin"
+    floats, integers, again = folder / "f32.onnx", folder / "int8.onnx", folder / "int8-again.onnx"
+    model = folder / "int8.nin"
     run("export", network, "--onnx", floats)
     line = {entry.key: entry.value for entry in onnx.load(floats).metadata_props}["line"]
     shape = tuple(map(int, line.split()[0].split("x")))
@@ -94,9 +95,11 @@ def check(program, network, folder):
     data = ["--data", folder / "pictures", "--dataset", "folder"]
     run("quantize", network, *data, "--onnx", integers, "--out", model, "--lanes", 16)
 
+    run("export", model, "--onnx", again)
+
     right = True
     print(line)
-    for what, file, ours in [("f32", floats, network), ("int8", integers, model)]:
+    for what, file, ours in [("f32", floats, network), ("int8", integers, model), ("again", again, model)]:
         proto = onnx.load(file)
         onnx.checker.check_model(proto, full_check=True)
         options = onnxruntime.SessionOptions()
