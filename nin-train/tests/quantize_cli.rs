@@ -120,8 +120,8 @@ fn what_goes_wrong_is_one_sentence() {
     assert!(failure(&folder, &with(&["--rust", "a/n.rs", "--out", "b/n.nin"])).contains("same folder"));
     printed(&folder, &with(&["--out", "n.nin"]));
     let text = failure(&folder, &["quantize", "n.nin", "--data", "images"]);
-    assert!(text.contains("use the network that it was made from"), "{text}");
-    assert!(failure(&folder, &["export", "n.nin", "--safetensors", "n.safetensors"]).contains("8-bit weights"));
+    assert!(text.contains("use the checkpoint it was made from"), "{text}");
+    assert!(failure(&folder, &["export", "n.nin", "--safetensors", "n.safetensors"]).contains("rounded for good"));
     assert!(
         failure(&folder, &["export", "network.safetensors", "--out", "m.nin", "--lanes", "2"]).contains("1, 4 or 16")
     );
