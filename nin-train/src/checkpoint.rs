@@ -8,11 +8,12 @@
 //! | 4 | version, 1 |
 //! | 4 | length of the header, n |
 //! | n | the header: JSON, see below |
-//! | 4 each | parameters, then the optimiser's first and second memory, f32, as many as the header says |
+//! | 4 each | parameters, their moving average, the optimiser's first and second memory: f32, as many as the header says |
 //! | 32 | SHA-256 of everything before |
 //!
 //! The header is an object with `line` (the architecture), `recipe`, `preprocessing`, `class_names`, `position`,
-//! `history` and `sizes` (parameters, first, second, and the optimiser's `steps`). There is no generator's state:
+//! `history` and `sizes` (parameters, average, first, second, and the optimiser's `steps`). With batch normalisation the
+//! parameters are those of [`crate::normalization`]. There is no generator's state:
 //! all chance is drawn from the recipe's seed and the position (see [`crate::random`]).
 
 use std::fs::{self, File};
@@ -25,6 +26,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::batch::Preprocessing;
+use crate::normalization;
 use crate::optim::State;
 use crate::train::{EpochReport, Position, Recipe};
 
@@ -49,8 +51,10 @@ pub struct Checkpoint {
     pub position: Position,
     /// The epochs done.
     pub history: Vec<EpochReport>,
-    /// The parameters, in the order of [`crate::parameters`].
+    /// The parameters, in the order of [`crate::parameters`], or with batch normalisation of [`crate::normalization`].
     pub parameters: Vec<f32>,
+    /// Their moving average; empty without.
+    pub average: Vec<f32>,
     /// What the optimiser remembers.
     pub state: State,
 }
@@ -69,6 +73,8 @@ struct Header {
 #[derive(Serialize, Deserialize)]
 struct Sizes {
     parameters: usize,
+    #[serde(default)]
+    average: usize,
     first: usize,
     second: usize,
     steps: u64,
@@ -135,10 +141,35 @@ impl fmt::Display for CheckpointError {
 impl std::error::Error for CheckpointError {}
 
 impl Checkpoint {
+    /// A run that has not begun, from weights and biases in the order of [`crate::parameters`].
+    pub fn begin(
+        spec: &Spec,
+        recipe: Recipe,
+        preprocessing: Preprocessing,
+        class_names: Vec<String>,
+        parameters: Vec<f32>,
+    ) -> Checkpoint {
+        let plan = Plan::new(*spec);
+        let parameters =
+            if recipe.batch_norm.is_some() { normalization::extend(&plan, parameters) } else { parameters };
+        Checkpoint {
+            line: spec.to_string(),
+            preprocessing,
+            class_names,
+            position: Position::default(),
+            history: Vec::new(),
+            average: if recipe.ema > 0.0 { parameters.clone() } else { Vec::new() },
+            state: recipe.optimizer.start(recipe.trainable(&plan)),
+            parameters,
+            recipe,
+        }
+    }
+
     /// The file's bytes.
     pub fn to_bytes(&self) -> Vec<u8> {
         let sizes = Sizes {
             parameters: self.parameters.len(),
+            average: self.average.len(),
             first: self.state.first.len(),
             second: self.state.second.len(),
             steps: self.state.steps,
@@ -154,7 +185,7 @@ impl Checkpoint {
         };
         // Plain structs with string keys: nothing here can fail to become JSON.
         let header = serde_json::to_vec(&header).unwrap_or_default();
-        let values = [&self.parameters, &self.state.first, &self.state.second];
+        let values = [&self.parameters, &self.average, &self.state.first, &self.state.second];
         let count: usize = values.iter().map(|values| values.len()).sum();
         let mut bytes = Vec::with_capacity(16 + header.len() + 4 * count + HASH);
         bytes.extend(MAGIC);
@@ -197,6 +228,7 @@ impl Checkpoint {
         let header = header.map_err(|error| Problem::Header(error.to_string()))?;
         header.check().map_err(Problem::Header)?;
         let parameters = floats(&mut rest, header.sizes.parameters)?;
+        let average = floats(&mut rest, header.sizes.average)?;
         let first = floats(&mut rest, header.sizes.first)?;
         let second = floats(&mut rest, header.sizes.second)?;
         Ok(Checkpoint {
@@ -207,6 +239,7 @@ impl Checkpoint {
             position: header.position,
             history: header.history,
             parameters,
+            average,
             state: State { steps: header.sizes.steps, first, second },
         })
     }
@@ -249,7 +282,7 @@ impl Checkpoint {
 impl Sizes {
     /// Bytes of the values and the checksum.
     fn bytes(&self) -> Option<usize> {
-        let values = self.parameters.checked_add(self.first)?.checked_add(self.second)?;
+        let values = self.parameters.checked_add(self.average)?.checked_add(self.first)?.checked_add(self.second)?;
         values.checked_mul(4)?.checked_add(HASH)
     }
 }
@@ -259,12 +292,15 @@ impl Header {
     fn check(&self) -> Result<(), String> {
         let spec = Spec::parse(&self.line).map_err(|error| format!("its line is wrong, {error}"))?;
         let plan = Plan::new(spec);
-        if self.sizes.parameters != plan.parameters() {
-            let found = self.sizes.parameters;
-            return Err(format!("it holds {found} parameters, but its line has {}", plan.parameters()));
+        let (found, wanted) = (self.sizes.parameters, self.recipe.parameters(&plan));
+        if found != wanted {
+            return Err(format!("it holds {found} parameters, but its line and recipe have {wanted}"));
         }
-        let memory = self.recipe.optimizer.memories();
-        if [self.sizes.first, self.sizes.second] != memory.map(|needed| if needed { plan.parameters() } else { 0 }) {
+        if self.sizes.average != if self.recipe.ema > 0.0 { wanted } else { 0 } {
+            return Err("its moving average is not of the right size".into());
+        }
+        let (memory, trained) = (self.recipe.optimizer.memories(), self.recipe.trainable(&plan));
+        if [self.sizes.first, self.sizes.second] != memory.map(|needed| if needed { trained } else { 0 }) {
             return Err("its optimiser's memory is not of the right size".into());
         }
         let channels = plan.shape(0).channels as usize;

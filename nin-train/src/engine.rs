@@ -13,6 +13,7 @@ use rayon::prelude::*;
 use crate::kernel::{Buffer, padded, vectorized};
 use crate::layers::{Linear, Mode, Network, Packed, Workspace};
 use crate::loss::{argmax, cross_entropy};
+use crate::normalization::{self, Normalized};
 
 /// Groups that a full batch is cut into: the most threads that can share a step.
 pub const GROUPS: usize = 16;
@@ -62,6 +63,9 @@ pub struct Engine {
     groups: Vec<Mutex<Group>>,
     /// Images in a group.
     group: usize,
+    normalized: Vec<Normalized>,
+    /// Means and variances of the last batch that was trained.
+    moments: Vec<f32>,
     pool: rayon::ThreadPool,
 }
 
@@ -76,6 +80,7 @@ struct Worker {
 
 struct Group {
     gradient: Buffer,
+    moments: Vec<f64>,
     outcome: Outcome,
 }
 
@@ -104,9 +109,30 @@ impl Engine {
     ///
     /// If the system gives no threads.
     pub fn new(spec: Spec, batch: usize, threads: usize) -> Result<Engine, NoThreads> {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().map_err(NoThreads)?;
         let plan = Plan::new(spec);
-        let network = Network::new(&plan);
+        Engine::build(plan, Network::new(&plan), batch, batch.div_ceil(GROUPS).max(1), threads)
+    }
+
+    /// An engine for training with batch normalisation, `images` of a batch normalised together (see
+    /// [`crate::normalization`]); its groups have that size, or a little less where a batch does not divide.
+    ///
+    /// # Errors
+    ///
+    /// If the system gives no threads.
+    pub fn normalizing(spec: Spec, batch: usize, images: usize, threads: usize) -> Result<Engine, NoThreads> {
+        let plan = Plan::new(spec);
+        let group = images.clamp(1, batch.max(1));
+        let mut engine = Engine::build(plan, Network::normalized(&plan, group), batch, group, threads)?;
+        engine.normalized = normalization::normalized(&plan);
+        engine.moments = vec![0.0; normalization::len(&plan) - normalization::trainable(&plan)];
+        for group in &engine.groups {
+            lock(group).moments = vec![0.0; engine.moments.len()];
+        }
+        Ok(engine)
+    }
+
+    fn build(plan: Plan, network: Network, batch: usize, group: usize, threads: usize) -> Result<Engine, NoThreads> {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().map_err(NoThreads)?;
         let training = batch > 0;
         let worker = |_| {
             let workspace = network.workspace(training);
@@ -114,14 +140,17 @@ impl Engine {
             let image = vec![0.0; network.input().len()];
             Mutex::new(Worker { workspace, image, targets, labels: vec![0; network.images] })
         };
-        let group = batch.div_ceil(GROUPS).max(1);
-        let gradient =
-            |_| Mutex::new(Group { gradient: Buffer::zeros(network.gradient_len()), outcome: Outcome::default() });
+        let gradient = |_| {
+            let gradient = Buffer::zeros(network.gradient_len());
+            Mutex::new(Group { gradient, moments: Vec::new(), outcome: Outcome::default() })
+        };
         Ok(Engine {
             packed: network.linears().map(|linear| linear.packed(training)).collect(),
             workers: (0..pool.current_num_threads()).map(worker).collect(),
             groups: (0..batch.div_ceil(group)).map(gradient).collect(),
             group,
+            normalized: Vec::new(),
+            moments: Vec::new(),
             pool,
             plan,
             network,
@@ -138,20 +167,34 @@ impl Engine {
         self.pool.install(work)
     }
 
-    /// Takes parameters for the batches that follow; as long as the plan says.
+    /// Takes parameters for the batches that follow: as many as the plan says, and to train with normalisation also
+    /// the gains behind them.
     pub fn load(&mut self, parameters: &[f32]) {
         let (network, packed) = (&self.network, &mut self.packed);
         let linears: Vec<&Linear> = network.linears().collect();
         self.pool.install(|| {
             packed.par_iter_mut().zip(linears).for_each(|(packed, linear)| linear.pack(parameters, packed));
         });
+        if parameters.len() > self.plan.parameters() {
+            let normalized = self.packed.iter_mut().zip(self.network.linears()).filter(|(_, l)| l.is_normalized());
+            for ((packed, _), Normalized { gain, .. }) in normalized.zip(&self.normalized) {
+                Linear::set_gain(&parameters[gain.clone()], packed);
+            }
+        }
     }
 
-    /// The mean loss's gradient over a batch, in the order of the parameters.
+    /// Of the last batch that was trained with normalisation: the means of all normalised layers, then their
+    /// variances, in the order of [`crate::normalization`].
+    pub fn moments(&self) -> &[f32] {
+        &self.moments
+    }
+
+    /// The mean loss's gradient over a batch, in the order of the parameters, with normalisation also that of the
+    /// gains.
     ///
     /// # Panics
     ///
-    /// If the batch is larger than the engine was made for, or `gradient` is not as long as the parameters.
+    /// If the batch is larger than the engine was made for, or `gradient` is not as long as what is trained.
     pub fn gradient(&mut self, source: &impl Source, draw: Draw, gradient: &mut [f32]) -> Outcome {
         let images = source.len();
         assert!(images <= self.groups.len() * self.group, "a batch larger than the engine's");
@@ -164,9 +207,10 @@ impl Engine {
                 let worker = &mut *lock(worker);
                 // Whoever is free takes the next group.
                 while let Some(group) = Some(next.fetch_add(1, Ordering::Relaxed)).filter(|group| *group < count) {
-                    let range = group * engine.group..images.min((group + 1) * engine.group);
+                    let range = group * images / count..(group + 1) * images / count;
                     let group = &mut *lock(&engine.groups[group]);
                     group.gradient.fill(0.0);
+                    group.moments.fill(0.0);
                     group.outcome = Outcome::default();
                     for first in range.clone().step_by(engine.network.images) {
                         let images = engine.network.images.min(range.end - first);
@@ -174,11 +218,16 @@ impl Engine {
                         let outcome = engine.chunk(worker, source, Chunk { first, images, mode, scale }, |_, _, _| {});
                         group.outcome = group.outcome.and(outcome);
                         engine.network.backward(&engine.packed, &mut worker.workspace, &mut group.gradient, images);
+                        engine.network.add_moments(&worker.workspace, images, &mut group.moments);
                     }
                 }
             });
             engine.reduce(count, gradient);
         });
+        for (i, moment) in self.moments.iter_mut().enumerate() {
+            let sum: f64 = self.groups[..count].iter().map(|group| lock(group).moments[i]).sum();
+            *moment = (sum / images as f64) as f32;
+        }
         let sum = |sum: Outcome, group: &Mutex<Group>| sum.and(lock(group).outcome);
         self.groups[..count].iter().fold(Outcome::default(), sum)
     }
@@ -243,7 +292,7 @@ impl Engine {
         let groups: Vec<MutexGuard<Group>> = self.groups[..count].iter().map(lock).collect();
         let groups: Vec<&[f32]> = groups.iter().map(|group| &*group.gradient).collect();
         let mut start = 0;
-        let mut rest = gradient;
+        let (mut rest, mut gains) = gradient.split_at_mut(self.plan.parameters());
         for linear in self.network.linears() {
             let tensor = linear.tensor();
             let (weight, after) = rest.split_at_mut(tensor.weight.len());
@@ -266,6 +315,14 @@ impl Engine {
             for (block, bias) in bias.chunks_mut(LINE).enumerate() {
                 let sum = sum_line(&groups, start + fan_in * wide + block * LINE);
                 bias.iter_mut().zip(sum).for_each(|(bias, sum)| *bias = sum);
+            }
+            if linear.is_normalized() {
+                let (gain, after) = gains.split_at_mut(outputs);
+                gains = after;
+                for (block, gain) in gain.chunks_mut(LINE).enumerate() {
+                    let sum = sum_line(&groups, start + (fan_in + 1) * wide + block * LINE);
+                    gain.iter_mut().zip(sum).for_each(|(gain, sum)| *gain = sum);
+                }
             }
             start += linear.gradient_len();
         }

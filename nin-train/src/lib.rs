@@ -23,6 +23,7 @@ pub mod files;
 mod kernel;
 mod layers;
 pub mod loss;
+pub mod normalization;
 pub mod onnx;
 pub mod optim;
 pub mod parameters;

@@ -19,6 +19,8 @@ pub enum Purpose {
     Dropout = 5,
     /// Splitting a validation set off; epoch and sample are 0.
     Split = 6,
+    /// Blending one sample with another in one epoch.
+    Mixup = 7,
 }
 
 /// A stream of random numbers; see the [module](self).

@@ -13,6 +13,7 @@ use crate::checkpoint::Checkpoint;
 use crate::dataset::Dataset;
 use crate::engine::{Draw, Engine, NoThreads, Outcome};
 use crate::loss::argmax;
+use crate::normalization;
 use crate::optim::{Optimizer, State};
 use crate::parameters::{Init, initial, tensors};
 use crate::schedule::{self, Schedule};
@@ -41,6 +42,14 @@ pub struct Recipe {
     pub smoothing: f32,
     /// Random changes of the images.
     pub augment: Augment,
+    /// Mixup's α (Zhang et al. 2018), above 0 and at most 1: each image is blended with another, its share drawn from
+    /// Beta(α, α). 0 is none.
+    pub mixup: f32,
+    /// Images that are normalised together (see [`crate::normalization`]); `None` is no batch normalisation.
+    pub batch_norm: Option<usize>,
+    /// Share that an exponential moving average of all parameters keeps of itself in each step; the average is what is
+    /// evaluated and exported. 0 is none.
+    pub ema: f32,
 }
 
 impl Default for Recipe {
@@ -49,13 +58,16 @@ impl Default for Recipe {
             seed: 1,
             epochs: 10,
             batch: 128,
-            lr: 0.05,
+            lr: 0.003,
             warmup: 0.0,
             schedule: Schedule::OneCycle { rise: 0.3 },
-            optimizer: Optimizer::Sgd { momentum: 0.9, decay: 5e-4, nesterov: true },
+            optimizer: Optimizer::AdamW { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, decay: 0.01 },
             init: Init::He,
             smoothing: 0.0,
             augment: Augment::default(),
+            mixup: 0.0,
+            batch_norm: None,
+            ema: 0.0,
         }
     }
 }
@@ -291,7 +303,10 @@ pub struct Trainer {
     recipe: Recipe,
     preprocessing: Preprocessing,
     class_names: Vec<String>,
+    /// With normalisation, as [`normalization`] orders them.
     parameters: Vec<f32>,
+    /// Their moving average, or nothing.
+    average: Vec<f32>,
     gradient: Vec<f32>,
     /// Parameters of the first layer.
     inputs: usize,
@@ -314,17 +329,7 @@ impl Trainer {
         threads: usize,
     ) -> Result<Trainer, TrainError> {
         let parameters = initial(&Plan::new(spec), recipe.init, recipe.seed);
-        let state = recipe.optimizer.start(parameters.len());
-        let checkpoint = Checkpoint {
-            line: spec.to_string(),
-            recipe,
-            preprocessing,
-            class_names,
-            position: Position::default(),
-            history: Vec::new(),
-            parameters,
-            state,
-        };
+        let checkpoint = Checkpoint::begin(&spec, recipe, preprocessing, class_names, parameters);
         Trainer::start(spec, checkpoint, threads)
     }
 
@@ -340,7 +345,8 @@ impl Trainer {
     }
 
     fn start(spec: Spec, checkpoint: Checkpoint, threads: usize) -> Result<Trainer, TrainError> {
-        let Checkpoint { recipe, preprocessing, class_names, position, history, parameters, state, .. } = checkpoint;
+        let Checkpoint { recipe, preprocessing, class_names, position, history, parameters, average, state, .. } =
+            checkpoint;
         if recipe.batch == 0 || recipe.batch > u32::MAX as usize {
             return Err(TrainError::Recipe("a batch has at least one image"));
         }
@@ -350,8 +356,18 @@ impl Trainer {
         if !(0.0..1.0).contains(&recipe.smoothing) {
             return Err(TrainError::Recipe("label smoothing must be at least 0 and below 1"));
         }
-        let engine = Engine::new(spec, recipe.batch, threads)?;
-        let gradient = vec![0.0; parameters.len()];
+        if !(0.0..=1.0).contains(&recipe.mixup) {
+            return Err(TrainError::Recipe("mixup's alpha must be from 0 to 1"));
+        }
+        if !(0.0..1.0).contains(&recipe.ema) {
+            return Err(TrainError::Recipe("the share of a moving average must be at least 0 and below 1"));
+        }
+        let engine = match recipe.batch_norm {
+            Some(0) => return Err(TrainError::Recipe("batch normalisation needs at least one image")),
+            Some(images) => Engine::normalizing(spec, recipe.batch, images, threads)?,
+            None => Engine::new(spec, recipe.batch, threads)?,
+        };
+        let gradient = vec![0.0; recipe.trainable(engine.plan())];
         let inputs = tensors(engine.plan()).first().map_or(0, |tensor| tensor.bias.end);
         Ok(Trainer {
             engine,
@@ -359,6 +375,7 @@ impl Trainer {
             preprocessing,
             class_names,
             parameters,
+            average,
             gradient,
             inputs,
             state,
@@ -394,7 +411,7 @@ impl Trainer {
                 indices: Some(indices),
                 input,
                 preprocessing: &self.preprocessing,
-                augment: Some((recipe.augment, recipe.seed, epoch.into())),
+                augment: Some((recipe.augment, recipe.mixup, recipe.seed, epoch.into())),
                 smoothing: recipe.smoothing,
             };
             self.engine.load(&self.parameters);
@@ -404,7 +421,10 @@ impl Trainer {
 
             lr = recipe.rate(step, steps);
             let (engine, gradient) = (&self.engine, &self.gradient);
-            engine.install(|| recipe.optimizer.step(lr, &mut self.parameters, gradient, &mut self.state));
+            let trained = &mut self.parameters[..gradient.len()];
+            engine.install(|| recipe.optimizer.step(lr, trained, gradient, &mut self.state));
+            normalization::follow(engine.plan(), &mut self.parameters, engine.moments());
+            recipe.average(&self.parameters, &mut self.average, self.state.steps);
 
             self.position.add(outcome);
             let elapsed = begun.elapsed().as_secs_f64();
@@ -448,7 +468,7 @@ impl Trainer {
     ///
     /// If the data does not fit the network.
     pub fn evaluate(&mut self, data: &Dataset) -> Result<Evaluation, TrainError> {
-        self.engine.load(&self.parameters);
+        self.engine.load(&self.parameters());
         evaluate(&mut self.engine, data, &self.preprocessing)
     }
 
@@ -477,6 +497,7 @@ impl Trainer {
             position: self.position.clone(),
             history: self.history.clone(),
             parameters: self.parameters.clone(),
+            average: self.average.clone(),
             state: self.state.clone(),
         }
     }
@@ -506,9 +527,10 @@ impl Trainer {
         &self.class_names
     }
 
-    /// The parameters as they stand, in the order of [`crate::parameters`].
-    pub fn parameters(&self) -> &[f32] {
-        &self.parameters
+    /// The network's parameters as they would be exported now, in the order of [`crate::parameters`]: the average, if
+    /// there is one, with normalisation folded in.
+    pub fn parameters(&self) -> Vec<f32> {
+        deployed(self.engine.plan(), &self.parameters, &self.average)
     }
 
     /// Where the run stands.
@@ -522,7 +544,29 @@ impl Trainer {
     }
 }
 
+/// The parameters that a device gets: of the average, if there is one, with normalisation folded in.
+pub(crate) fn deployed(plan: &Plan, parameters: &[f32], average: &[f32]) -> Vec<f32> {
+    normalization::fold(plan, if average.is_empty() { parameters } else { average })
+}
+
 impl Recipe {
+    /// Parameters that the optimiser changes.
+    pub fn trainable(&self, plan: &Plan) -> usize {
+        if self.batch_norm.is_some() { normalization::trainable(plan) } else { plan.parameters() }
+    }
+
+    /// Parameters in all.
+    pub fn parameters(&self, plan: &Plan) -> usize {
+        if self.batch_norm.is_some() { normalization::len(plan) } else { plan.parameters() }
+    }
+
+    /// Lets the moving average follow the parameters after `steps` steps; over the first ones it keeps less of itself,
+    /// so that what training began with is soon forgotten.
+    fn average(&self, parameters: &[f32], average: &mut [f32], steps: u64) {
+        let kept = self.ema.min((1 + steps) as f32 / (10 + steps) as f32);
+        average.iter_mut().zip(parameters).for_each(|(average, value)| *average += (1.0 - kept) * (value - *average));
+    }
+
     /// Learning rate of a step since the start of training, in epochs of `steps`.
     pub fn rate(&self, step: u64, steps: u64) -> f32 {
         let warmup = (f64::from(self.warmup) * steps as f64).round() as u64;

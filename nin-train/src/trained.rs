@@ -10,6 +10,7 @@ use crate::batch::Preprocessing;
 use crate::checkpoint::{self, Checkpoint, Problem};
 use crate::export::{ExportError, Lanes, ModelFile, unpacked};
 use crate::safetensors::{self, About, TensorError};
+use crate::train::deployed;
 
 /// Everything that makes a network work: its architecture, parameters, preprocessing and the names of its classes.
 #[derive(Clone, Debug, PartialEq)]
@@ -66,10 +67,11 @@ impl Trained {
     /// [`ArchitectureError`] if its line is wrong.
     pub fn from_checkpoint(checkpoint: &Checkpoint) -> Result<Self, ArchitectureError> {
         let spec = Architecture::parse_line(&checkpoint.line)?.spec;
+        let parameters = deployed(&Plan::new(spec), &checkpoint.parameters, &checkpoint.average);
         let names = &checkpoint.class_names;
         Ok(Self {
             spec,
-            parameters: checkpoint.parameters.clone(),
+            parameters,
             preprocessing: checkpoint.preprocessing.clone(),
             // A network may have more outputs than its images had classes: then none has a name.
             class_names: if names.len() == spec.classes() { names.clone() } else { Vec::new() },

@@ -2,10 +2,13 @@
 
 mod images;
 
+use std::ops::Range;
+
 use images::Images;
-use nin_core::plan::{LayerKind, Plan};
+use nin_core::plan::{Layer, LayerKind, Plan};
 use nin_core::spec::{Spec, Window};
-use nin_train::parameters::tensors;
+use nin_train::normalization;
+use nin_train::parameters::{Tensor, tensors};
 use nin_train::random::{Purpose, Stream};
 use nin_train::{Draw, Engine};
 
@@ -44,113 +47,187 @@ fn covered(window: Window, shape: nin_core::Shape, row: usize, column: usize) ->
     places
 }
 
-/// The mean loss over the images: naive, whole maps, f64.
-fn loss(plan: &Plan, parameters: &[f64], images: &Images) -> f64 {
-    let mut sum = 0.0;
-    for (index, label) in images.labels.iter().enumerate() {
-        let mut x: Vec<f64> = images.image(index).iter().map(|v| f64::from(*v)).collect();
-        let mut tensors = tensors(plan).into_iter();
-        for layer in plan.layers() {
-            let mut y = vec![0.0; layer.output.len()];
-            let (inputs, outputs) = (layer.input.channels as usize, layer.output.channels as usize);
-            for row in 0..layer.output.rows as usize {
-                for column in 0..layer.output.columns as usize {
-                    let y = &mut y[at(layer.output, row, column)..][..outputs];
-                    match layer.kind {
-                        LayerKind::MaxPool(window) => {
-                            let places = covered(window, layer.input, row, column);
-                            for (c, y) in y.iter_mut().enumerate() {
-                                *y = places.iter().map(|(_, at)| x[at + c]).fold(f64::NEG_INFINITY, f64::max);
-                            }
-                        }
-                        LayerKind::AvgPool(window) => {
-                            let places = covered(window, layer.input, row, column);
-                            for (c, y) in y.iter_mut().enumerate() {
-                                let sum: f64 = places.iter().map(|(_, at)| x[at + c]).sum();
-                                *y = sum / f64::from(window.kernel).powi(2);
-                            }
-                        }
-                        LayerKind::GlobalAverage => {
-                            for (c, y) in y.iter_mut().enumerate() {
-                                *y = x[c..].iter().step_by(inputs).sum::<f64>() / layer.input.pixels() as f64;
-                            }
-                        }
-                        LayerKind::Dropout => panic!("dropout has no derivative to compare"),
-                        LayerKind::Convolution(_) | LayerKind::Full => {}
-                    }
+/// One image through one layer, before normalisation and ReLU: naive, whole maps, f64.
+fn sums(layer: &Layer, tensor: Option<&Tensor>, parameters: &[f64], x: &[f64]) -> Vec<f64> {
+    let mut y = vec![0.0; layer.output.len()];
+    let (inputs, outputs) = (layer.input.channels as usize, layer.output.channels as usize);
+    for row in 0..layer.output.rows as usize {
+        for column in 0..layer.output.columns as usize {
+            let y = &mut y[at(layer.output, row, column)..][..outputs];
+            let places = match layer.kind {
+                LayerKind::MaxPool(window) | LayerKind::AvgPool(window) | LayerKind::Convolution(window) => {
+                    covered(window, layer.input, row, column)
                 }
-            }
-            if layer.has_weights() {
-                let tensor = tensors.next().expect("a tensor for each weight layer");
-                let (weight, bias) = (&parameters[tensor.weight], &parameters[tensor.bias]);
-                let fan_in = layer.fan_in();
-                for row in 0..layer.output.rows as usize {
-                    for column in 0..layer.output.columns as usize {
-                        let places = match layer.kind {
-                            LayerKind::Convolution(window) => covered(window, layer.input, row, column),
-                            _ => (0..layer.input.pixels()).map(|pixel| (pixel, pixel * inputs)).collect(),
-                        };
-                        for output in 0..outputs {
-                            let mut sum = bias[output];
-                            for (place, at) in &places {
-                                for c in 0..inputs {
-                                    sum += weight[output * fan_in + place * inputs + c] * x[at + c];
-                                }
-                            }
-                            y[at(layer.output, row, column) + output] = if layer.relu { sum.max(0.0) } else { sum };
-                        }
+                _ => (0..layer.input.pixels()).map(|pixel| (pixel, pixel * inputs)).collect(),
+            };
+            for (c, y) in y.iter_mut().enumerate() {
+                let over = |f: fn(f64, f64) -> f64, start: f64| places.iter().map(|(_, at)| x[at + c]).fold(start, f);
+                *y = match layer.kind {
+                    LayerKind::MaxPool(_) => over(f64::max, f64::NEG_INFINITY),
+                    LayerKind::AvgPool(window) => over(|a, b| a + b, 0.0) / f64::from(window.kernel).powi(2),
+                    LayerKind::GlobalAverage => over(|a, b| a + b, 0.0) / layer.input.pixels() as f64,
+                    LayerKind::Dropout => panic!("dropout has no derivative to compare"),
+                    LayerKind::Convolution(_) | LayerKind::Full => {
+                        let tensor = tensor.expect("a tensor for each weight layer");
+                        let weight = &parameters[tensor.weight.clone()][c * layer.fan_in()..][..layer.fan_in()];
+                        let products = places.iter().flat_map(|(place, at)| {
+                            (0..inputs).map(move |channel| weight[place * inputs + channel] * x[at + channel])
+                        });
+                        products.sum::<f64>()
                     }
-                }
+                };
             }
-            x = y;
         }
-        let largest = x.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        sum += x.iter().map(|v| (v - largest).exp()).sum::<f64>().ln() + largest - x[*label];
     }
-    sum / images.labels.len() as f64
+    y
+}
+
+/// Normalises each channel over all pixels of some images' maps.
+fn normalize(maps: &mut [Vec<f64>], channels: usize, gain: &[f64]) {
+    let n = (maps.len() * maps[0].len() / channels) as f64;
+    for (channel, gain) in gain.iter().enumerate() {
+        let values =
+            |maps: &[Vec<f64>]| maps.iter().flatten().skip(channel).step_by(channels).copied().collect::<Vec<_>>();
+        let values = values(maps);
+        let mean = values.iter().sum::<f64>() / n;
+        let variance = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / n;
+        for map in maps.iter_mut() {
+            for value in map.iter_mut().skip(channel).step_by(channels) {
+                *value = gain * (*value - mean) / (variance + f64::from(normalization::EPSILON)).sqrt();
+            }
+        }
+    }
+}
+
+/// The mean loss over the images; if `groups` says where groups of images begin and end, with batch normalisation.
+fn loss(plan: &Plan, parameters: &[f64], images: &Images, groups: &[Range<usize>]) -> f64 {
+    let normalized = if groups.is_empty() { Vec::new() } else { normalization::normalized(plan) };
+    let mut maps: Vec<Vec<f64>> =
+        (0..images.labels.len()).map(|index| images.image(index).iter().map(|v| f64::from(*v)).collect()).collect();
+    let tensors = tensors(plan);
+    for (index, layer) in plan.layers().enumerate() {
+        let tensor = tensors.iter().find(|tensor| tensor.index == index);
+        maps.iter_mut().for_each(|x| *x = sums(&layer, tensor, parameters, x));
+        let channels = layer.output.channels as usize;
+        if let Some(layer) = normalized.iter().find(|normalized| normalized.tensor.index == index) {
+            for group in groups {
+                normalize(&mut maps[group.clone()], channels, &parameters[layer.gain.clone()]);
+            }
+        }
+        let Some(tensor) = tensor else { continue };
+        for (i, value) in maps.iter_mut().flat_map(|map| map.iter_mut().enumerate()) {
+            *value += parameters[tensor.bias.clone()][i % channels];
+            *value = if layer.relu { value.max(0.0) } else { *value };
+        }
+    }
+    let losses = maps.iter().zip(&images.labels).map(|(x, label)| {
+        let largest = x.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        x.iter().map(|v| (v - largest).exp()).sum::<f64>().ln() + largest - x[*label]
+    });
+    losses.sum::<f64>() / images.labels.len() as f64
+}
+
+/// Compares the engine's gradient with differences of the loss; `together` images are normalised together.
+fn check(number: usize, line: &str, together: Option<usize>) {
+    let plan = Plan::new(Spec::parse(line).expect(line));
+    let mut stream = Stream::new(7, Purpose::Weights, number as u64, 0);
+    let mut parameters = vec![0.0f32; plan.parameters()];
+    for tensor in tensors(&plan) {
+        let bound = (6.0 / tensor.layer.fan_in() as f64).sqrt();
+        parameters[tensor.weight].iter_mut().for_each(|w| *w = stream.within(bound));
+        parameters[tensor.bias].iter_mut().for_each(|b| *b = stream.within(0.3));
+    }
+    // More images than a chunk, and not a whole number of chunks.
+    let labels: Vec<usize> = (0..11).map(|i| i % plan.classes()).collect();
+    let values = (0..labels.len() * plan.shape(0).len()).map(|_| stream.unit()).collect();
+    let images = Images::new(values, labels, plan.classes());
+    let (mut engine, groups) = match together {
+        Some(together) => {
+            parameters.truncate(plan.parameters());
+            parameters.extend((plan.parameters()..normalization::trainable(&plan)).map(|_| 1.0 + stream.within(0.5)));
+            let count = 11usize.div_ceil(together);
+            let groups = (0..count).map(|i| i * 11 / count..(i + 1) * 11 / count).collect();
+            (Engine::normalizing(*plan.spec(), 11, together, 2).expect("threads"), groups)
+        }
+        None => (Engine::new(*plan.spec(), 11, 2).expect("threads"), Vec::new()),
+    };
+    engine.load(&parameters);
+    let mut gradient = vec![0.0; parameters.len()];
+    let outcome = engine.gradient(&images, Draw { seed: 0, step: 0 }, &mut gradient);
+
+    let mut exact: Vec<f64> = parameters.iter().map(|p| f64::from(*p)).collect();
+    let want = loss(&plan, &exact, &images, &groups);
+    assert!(images::is_close(outcome.loss / 11.0, want, 1e-5), "{line}: loss {} {want}", outcome.loss / 11.0);
+    let scale = gradient.iter().map(|g| f64::from(*g).powi(2)).sum::<f64>() / gradient.len() as f64;
+    assert!(scale > 1e-12, "{line}: a gradient to compare");
+    // All biases and gains, and a share of the weights.
+    let step = (parameters.len() / 150).max(1);
+    let biases = tensors(&plan).into_iter().flat_map(|tensor| tensor.bias);
+    let mut worst = 0.0f64;
+    for i in (0..parameters.len()).step_by(step).chain(biases).chain(plan.parameters()..parameters.len()) {
+        let (kept, h) = (exact[i], 1e-6);
+        exact[i] = kept + h;
+        let above = loss(&plan, &exact, &images, &groups);
+        exact[i] = kept - h;
+        let below = loss(&plan, &exact, &images, &groups);
+        exact[i] = kept;
+        let (got, want) = (f64::from(gradient[i]), (above - below) / (2.0 * h));
+        let off = (got - want).abs() / want.abs().max(scale.sqrt());
+        worst = worst.max(off);
+        assert!(off <= 1e-4, "{line}: parameter {i}: {got}, by differences {want}");
+    }
+    println!("{line}: largest difference {worst:.1e}");
 }
 
 #[test]
 fn gradients_are_the_loss_differences() {
     for (number, line) in LINES.iter().enumerate() {
-        let plan = Plan::new(Spec::parse(line).expect(line));
-        let mut stream = Stream::new(7, Purpose::Weights, number as u64, 0);
-        let mut parameters = vec![0.0f32; plan.parameters()];
-        for tensor in tensors(&plan) {
-            let bound = (6.0 / tensor.layer.fan_in() as f64).sqrt();
-            parameters[tensor.weight].iter_mut().for_each(|w| *w = stream.within(bound));
-            parameters[tensor.bias].iter_mut().for_each(|b| *b = stream.within(0.3));
-        }
-        // More images than a chunk, and not a whole number of chunks.
-        let labels: Vec<usize> = (0..11).map(|i| i % plan.classes()).collect();
-        let values = (0..labels.len() * plan.shape(0).len()).map(|_| stream.unit()).collect();
-        let images = Images::new(values, labels, plan.classes());
-        let mut engine = Engine::new(*plan.spec(), 11, 2).expect("threads");
-        engine.load(&parameters);
-        let mut gradient = vec![0.0; parameters.len()];
-        let outcome = engine.gradient(&images, Draw { seed: 0, step: 0 }, &mut gradient);
+        check(number, line, None);
+    }
+}
 
-        let mut exact: Vec<f64> = parameters.iter().map(|p| f64::from(*p)).collect();
-        let want = loss(&plan, &exact, &images);
-        assert!(images::is_close(outcome.loss / 11.0, want, 1e-5), "{line}: loss {} {want}", outcome.loss / 11.0);
-        let scale = gradient.iter().map(|g| f64::from(*g).powi(2)).sum::<f64>() / gradient.len() as f64;
-        assert!(scale > 1e-12, "{line}: a gradient to compare");
-        // All biases and a share of the weights.
-        let step = (parameters.len() / 150).max(1);
-        let biases = tensors(&plan).into_iter().flat_map(|tensor| tensor.bias);
-        let mut worst = 0.0f64;
-        for i in (0..parameters.len()).step_by(step).chain(biases) {
-            let (kept, h) = (exact[i], 1e-6);
-            exact[i] = kept + h;
-            let above = loss(&plan, &exact, &images);
-            exact[i] = kept - h;
-            let below = loss(&plan, &exact, &images);
-            exact[i] = kept;
-            let (got, want) = (f64::from(gradient[i]), (above - below) / (2.0 * h));
-            let off = (got - want).abs() / want.abs().max(scale.sqrt());
-            worst = worst.max(off);
-            assert!(off <= 1e-4, "{line}: parameter {i}: {got}, by differences {want}");
+#[test]
+fn gradients_with_batch_normalisation_are_the_loss_differences() {
+    for (number, line) in LINES.iter().enumerate() {
+        for together in [4, 11] {
+            check(number, line, Some(together));
         }
-        println!("{line}: largest difference {worst:.1e}");
+    }
+}
+
+/// What is exported does with one image what the normalised network does with its running means and variances.
+#[test]
+fn folded_weights_do_what_normalisation_did() {
+    for (number, line) in LINES.iter().enumerate() {
+        let plan = Plan::new(Spec::parse(line).expect(line));
+        let mut stream = Stream::new(8, Purpose::Weights, number as u64, 0);
+        let parameters: Vec<f32> = (0..normalization::len(&plan)).map(|_| 0.75 + stream.within(0.5)).collect();
+        let image: Vec<f32> = (0..plan.shape(0).len()).map(|_| stream.unit()).collect();
+        let exact: Vec<f64> = parameters.iter().map(|p| f64::from(*p)).collect();
+        let tensors = tensors(&plan);
+        let normalized = normalization::normalized(&plan);
+        let mut x: Vec<f64> = image.iter().map(|v| f64::from(*v)).collect();
+        for (index, layer) in plan.layers().enumerate() {
+            let tensor = tensors.iter().find(|tensor| tensor.index == index);
+            x = sums(&layer, tensor, &exact, &x);
+            let Some(tensor) = tensor else { continue };
+            let normalized = normalized.iter().find(|normalized| normalized.tensor.index == index);
+            for (i, value) in x.iter_mut().enumerate() {
+                let channel = i % layer.output.channels as usize;
+                if let Some(layer) = normalized {
+                    let variance = exact[layer.variance.start + channel] + f64::from(normalization::EPSILON);
+                    *value = exact[layer.gain.start + channel] * (*value - exact[layer.mean.start + channel])
+                        / variance.sqrt();
+                }
+                *value += exact[tensor.bias.start + channel];
+                *value = if layer.relu { value.max(0.0) } else { *value };
+            }
+        }
+        let mut engine = Engine::new(*plan.spec(), 0, 1).expect("threads");
+        engine.load(&normalization::fold(&plan, &parameters));
+        let got = engine.activations(&image).pop().expect("logits");
+        for (got, want) in got.iter().zip(&x) {
+            assert!(images::is_close(f64::from(*got), *want, 1e-5), "{line}: {got} {want}");
+        }
     }
 }

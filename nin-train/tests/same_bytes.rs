@@ -37,7 +37,7 @@ fn recipe(optimizer: Optimizer) -> Recipe {
         lr: 0.02,
         optimizer,
         smoothing: 0.1,
-        augment: Augment { flip: false, crop: 1 },
+        augment: Augment { crop: 1, ..Augment::default() },
         ..Recipe::default()
     }
 }

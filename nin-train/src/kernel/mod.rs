@@ -88,6 +88,11 @@ impl Panels {
     pub(crate) fn set_bias(&mut self, bias: &[f32]) {
         self.bias[..bias.len()].copy_from_slice(bias);
     }
+
+    /// The biases, one for each column.
+    pub(crate) fn bias(&self) -> &[f32] {
+        &self.bias[..self.columns]
+    }
 }
 
 /// Cuts vectors of columns into panels: as few as possible, as even as possible.

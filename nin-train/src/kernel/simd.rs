@@ -137,6 +137,31 @@ pub(crate) trait Simd: Copy {
     unsafe fn select(mask: Self::Mask, a: Self::Vector, b: Self::Vector) -> Self::Vector;
 }
 
+/// A slice of at most a vector's length as a vector.
+///
+/// # Safety
+///
+/// The processor must have the instruction set of `S`.
+#[inline(always)]
+pub(crate) unsafe fn read<S: Simd>(from: &[f32]) -> S::Vector {
+    // SAFETY: the caller makes sure of the processor; the slice is the address and its length.
+    unsafe { if from.len() == S::LANES { S::load(from.as_ptr()) } else { S::load_part(from.as_ptr(), from.len()) } }
+}
+
+/// The other way.
+///
+/// # Safety
+///
+/// As for [`read`].
+#[inline(always)]
+pub(crate) unsafe fn write<S: Simd>(to: &mut [f32], value: S::Vector) {
+    let lanes = to.len();
+    // SAFETY: as in `read`.
+    unsafe {
+        if lanes == S::LANES { S::store(to.as_mut_ptr(), value) } else { S::store_part(to.as_mut_ptr(), value, lanes) }
+    }
+}
+
 #[cfg(target_arch = "x86_64")]
 #[derive(Clone, Copy)]
 pub(crate) struct Avx512;

@@ -4,6 +4,7 @@ use nin_core::plan::{Layer, LayerKind};
 use nin_core::spec::Window;
 
 use super::Map;
+use super::norm::{Kept, Norm};
 use crate::kernel::{Buffer, Finish, Panels, SCRATCH, Windows, accumulate, multiply, padded, vectorized};
 use crate::parameters::Tensor;
 
@@ -22,6 +23,7 @@ pub(crate) struct Linear {
     dy_at: Vec<u32>,
     dx: Option<Dx>,
     pixels: usize,
+    norm: Option<Norm>,
 }
 
 /// What the gradient of the data needs.
@@ -39,6 +41,8 @@ struct Dx {
 pub(crate) struct Packed {
     forward: Panels,
     backward: Option<Panels>,
+    /// Normalisation's gains; empty without.
+    gain: Vec<f32>,
 }
 
 impl Linear {
@@ -105,7 +109,19 @@ impl Linear {
             pixels: if Linear::window(layer).is_some() { layer.input.pixels() } else { 1 },
         });
         let pixels = layer.output.pixels();
-        Linear { windows, y_at: y.offsets(images), dy_at: dy.offsets(images), dx, pixels, tensor }
+        Linear { windows, y_at: y.offsets(images), dy_at: dy.offsets(images), dx, pixels, norm: None, tensor }
+    }
+
+    /// The same layer, normalised while it trains.
+    pub(crate) fn normalized(mut self, images: usize) -> Linear {
+        let output = self.tensor.layer.output;
+        self.norm = Some(Norm::new(output.channels.into(), images * output.pixels()));
+        self
+    }
+
+    /// Memory for what normalisation keeps of a forward pass.
+    pub(crate) fn kept(&self) -> Option<Kept> {
+        self.norm.as_ref().map(Norm::kept)
     }
 
     /// Room for the packed weights.
@@ -115,12 +131,18 @@ impl Linear {
         Packed {
             forward: Panels::new(self.windows.depth(), outputs),
             backward: backward.map(|dx| Panels::new(dx.windows.depth(), self.windows.depth() / self.taps())),
+            gain: vec![1.0; if self.norm.is_some() && training { outputs } else { 0 }],
         }
     }
 
     /// Positions of the kernel; 1 for a fully connected layer.
     fn taps(&self) -> usize {
         Linear::window(&self.tensor.layer).map_or(1, |window| window.kernel as usize * window.kernel as usize)
+    }
+
+    /// Takes a normalised layer's gains for a step.
+    pub(crate) fn set_gain(gain: &[f32], packed: &mut Packed) {
+        packed.gain.copy_from_slice(gain);
     }
 
     /// Packs the weights for a step.
@@ -143,6 +165,37 @@ impl Linear {
         multiply(x, &self.windows, &packed.forward, &finish, y, &self.y_at, images * self.pixels);
     }
 
+    /// The same while a normalised layer trains.
+    pub(crate) fn forward_normalized(
+        &self,
+        packed: &Packed,
+        x: &Buffer,
+        y: &mut [f32],
+        kept: &mut Kept,
+        images: usize,
+    ) {
+        let Some(norm) = &self.norm else { return self.forward(packed, x, y, images) };
+        let pixels = images * self.pixels;
+        multiply(x, &self.windows, &packed.forward, &Finish::Store, &mut kept.x, &norm.x_at, pixels);
+        norm.forward([&packed.gain, packed.forward.bias()], kept, y, &self.y_at[..pixels]);
+    }
+
+    /// Turns the gradient of a normalised layer's outputs into that of its sums; the gradients of bias and gain are
+    /// those of [`Linear::gradient_len`].
+    pub(crate) fn backward_norm(
+        &self,
+        packed: &Packed,
+        kept: &mut Kept,
+        dy: &mut [f32],
+        gradient: &mut [f32],
+        images: usize,
+    ) {
+        let Some(norm) = &self.norm else { return };
+        let wide = padded(self.tensor.layer.output.channels.into());
+        let (dbias, dgain) = gradient[self.windows.depth() * wide..].split_at_mut(wide);
+        norm.backward(&packed.gain, kept, dy, &self.dy_at[..images * self.pixels], [dbias, dgain]);
+    }
+
     /// Adds to the gradients of weight and bias.
     pub(crate) fn backward_weights(
         &self,
@@ -156,6 +209,10 @@ impl Linear {
         let (dw, db) = gradient.split_at_mut(self.windows.depth() * padded(outputs));
         let pixels = images * self.pixels;
         accumulate(x, &self.windows, dy, &self.dy_at, outputs, dw, scratch, pixels);
+        if self.norm.is_some() {
+            // Done by `backward_norm`: the sums have no bias.
+            return;
+        }
         vectorized(
             #[inline(always)]
             || {
@@ -197,10 +254,21 @@ impl Linear {
         SCRATCH.max(spread)
     }
 
-    /// Values of a gradient as [`Linear::backward_weights`] keeps it: `[fan-in][outputs]`, then the bias, both with
-    /// their outputs filled up to whole vectors.
+    /// Values of a gradient as [`Linear::backward_weights`] keeps it: `[fan-in][outputs]`, then the bias, then a
+    /// normalised layer's gain, all with their outputs filled up to whole vectors.
     pub(crate) fn gradient_len(&self) -> usize {
-        (self.windows.depth() + 1) * padded(self.tensor.layer.output.channels.into())
+        let rows = self.windows.depth() + 1 + usize::from(self.norm.is_some());
+        rows * padded(self.tensor.layer.output.channels.into())
+    }
+
+    /// Whether the layer is normalised while it trains.
+    pub(crate) fn is_normalized(&self) -> bool {
+        self.norm.is_some()
+    }
+
+    /// Pixels of an image's output.
+    pub(crate) fn pixels(&self) -> usize {
+        self.pixels
     }
 
     /// The layer's place in the parameters.

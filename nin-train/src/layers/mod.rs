@@ -8,6 +8,7 @@
 mod average;
 mod linear;
 mod map;
+mod norm;
 mod pool;
 
 use nin_core::plan::LayerKind;
@@ -20,8 +21,9 @@ pub(crate) use map::Map;
 pub(crate) use pool::{AvgPool, MaxPool};
 
 use crate::kernel::Buffer;
-use crate::parameters;
 use crate::random::{Purpose, Stream};
+use crate::{normalization, parameters};
+use norm::Kept;
 
 /// What one layer does.
 pub(crate) enum Layer {
@@ -49,6 +51,7 @@ enum Memory {
     None,
     Chosen(Buffer),
     Scale(Buffer),
+    Normalized(Kept),
 }
 
 /// The memory one thread works in; taken once.
@@ -71,10 +74,15 @@ impl Network {
     /// Lays out a network; the maps of a chunk of images should fit a share of a core's cache, if they can.
     pub(crate) fn new(plan: &Plan) -> Network {
         let values: usize = plan.layers().map(|layer| layer.output.len()).sum::<usize>() + plan.shape(0).len();
-        Network::with_images(plan, (300_000 / values).clamp(1, 8))
+        Network::with_images(plan, (300_000 / values).clamp(1, 8), false)
     }
 
-    fn with_images(plan: &Plan, images: usize) -> Network {
+    /// A network that trains with batch normalisation: a chunk is what is normalised together.
+    pub(crate) fn normalized(plan: &Plan, images: usize) -> Network {
+        Network::with_images(plan, images, true)
+    }
+
+    fn with_images(plan: &Plan, images: usize, normalized: bool) -> Network {
         let layers: Vec<_> = plan.layers().collect();
         let first = layers.iter().position(|layer| layer.has_weights()).unwrap_or(layers.len());
         let shape = |i: usize| if i == 0 { plan.shape(0) } else { layers[i - 1].output };
@@ -98,7 +106,11 @@ impl Network {
                 LayerKind::Convolution(_) | LayerKind::Full => {
                     let dx = needed[i].then_some(&dx);
                     // As many tensors as layers with weights.
-                    tensors.next().map(|tensor| Layer::Linear(Linear::new(tensor, [&x, &y, &dy], dx, gated, images)))
+                    tensors.next().map(|tensor| {
+                        let normalized = normalized && normalization::applies(&tensor);
+                        let linear = Linear::new(tensor, [&x, &y, &dy], dx, gated, images);
+                        Layer::Linear(if normalized { linear.normalized(images) } else { linear })
+                    })
                 }
                 LayerKind::MaxPool(window) => Some(Layer::MaxPool(MaxPool { window, x, y, dx, dy, gated })),
                 LayerKind::AvgPool(window) => Some(Layer::AvgPool(AvgPool { window, x, y, dx, dy, gated })),
@@ -124,6 +136,7 @@ impl Network {
         let memory = |layer: &Layer| match layer {
             Layer::MaxPool(pool) if training => Memory::Chosen(Buffer::zeros(images * pool.y.shape.len())),
             Layer::Dropout(dropout) if training => Memory::Scale(Buffer::zeros(images * dropout.x.shape.len())),
+            Layer::Linear(linear) if training => linear.kept().map_or(Memory::None, Memory::Normalized),
             _ => Memory::None,
         };
         let scratch = self.linears().map(|linear| linear.scratch(images)).max().unwrap_or(0);
@@ -162,7 +175,12 @@ impl Network {
             match layer {
                 Layer::Linear(linear) => {
                     if let Some(packed) = packed.next() {
-                        linear.forward(packed, x, y, images);
+                        match (memory, mode) {
+                            (Memory::Normalized(kept), Mode::Train { .. }) => {
+                                linear.forward_normalized(packed, x, y, kept, images);
+                            }
+                            _ => linear.forward(packed, x, y, images),
+                        }
                     }
                 }
                 Layer::MaxPool(pool) => match memory {
@@ -191,12 +209,12 @@ impl Network {
     pub(crate) fn backward(&self, packed: &[Packed], work: &mut Workspace, gradient: &mut [f32], images: usize) {
         let mut packed = packed.iter().rev();
         let mut end = gradient.len();
-        for (i, (layer, memory)) in self.layers.iter().zip(&work.memories).enumerate().rev() {
+        for (i, (layer, memory)) in self.layers.iter().zip(&mut work.memories).enumerate().rev() {
             if !self.needed[i + 1] {
                 break;
             }
             let [even, odd] = &mut work.gradients;
-            let (dx, dy) = if i % 2 == 0 { (even, &*odd) } else { (odd, &*even) };
+            let (dx, dy) = if i % 2 == 0 { (even, odd) } else { (odd, even) };
             let (x, y) = (&work.tensors[i], &work.tensors[i + 1]);
             let added = matches!(layer, Layer::MaxPool(_) | Layer::AvgPool(_));
             if self.needed[i] && (added || self.d_maps[i].has_room()) {
@@ -204,12 +222,15 @@ impl Network {
             }
             match layer {
                 Layer::Linear(linear) => {
+                    let Some(packed) = packed.next() else { break };
                     let start = end - linear.gradient_len();
-                    linear.backward_weights(x, dy, &mut gradient[start..end], &mut work.scratch, images);
-                    end = start;
-                    if let Some(packed) = packed.next() {
-                        linear.backward_data(packed, x, dy, dx, &mut work.scratch, images);
+                    let gradient = &mut gradient[start..end];
+                    if let Memory::Normalized(kept) = memory {
+                        linear.backward_norm(packed, kept, dy, gradient, images);
                     }
+                    linear.backward_weights(x, dy, gradient, &mut work.scratch, images);
+                    linear.backward_data(packed, x, dy, dx, &mut work.scratch, images);
+                    end = start;
                 }
                 Layer::MaxPool(pool) if self.needed[i] => {
                     if let Memory::Chosen(chosen) = memory {
@@ -225,6 +246,27 @@ impl Network {
                 }
                 _ => {}
             }
+        }
+    }
+
+    /// Adds the means of all normalised layers, then their variances, in the chunk of `images` that was trained last,
+    /// each times `images`.
+    pub(crate) fn add_moments(&self, work: &Workspace, images: usize, moments: &mut [f64]) {
+        let kept = self.layers.iter().zip(&work.memories).filter_map(|pair| match pair {
+            (Layer::Linear(linear), Memory::Normalized(kept)) => Some((linear.pixels() * images, kept)),
+            _ => None,
+        });
+        let (means, variances) = moments.split_at_mut(moments.len() / 2);
+        let mut at = 0;
+        for (pixels, kept) in kept {
+            // The estimate from a sample, as PyTorch keeps it.
+            let unbiased = pixels as f64 / (pixels.max(2) - 1) as f64;
+            let places = means[at..].iter_mut().zip(&mut variances[at..]);
+            for ((mean, variance), (kept_mean, kept_variance)) in places.zip(kept.mean.iter().zip(&kept.variance)) {
+                *mean += images as f64 * kept_mean;
+                *variance += images as f64 * kept_variance * unbiased;
+            }
+            at += kept.mean.len();
         }
     }
 

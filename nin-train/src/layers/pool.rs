@@ -3,7 +3,7 @@
 use nin_core::spec::Window;
 
 use super::Map;
-use crate::kernel::simd::{self, Simd, Work};
+use crate::kernel::simd::{self, Simd, Work, read, write};
 use crate::kernel::vectorized;
 
 /// Rows or columns of the input that window `index` covers, padding left out: start and end.
@@ -149,23 +149,6 @@ impl Work for Backward<'_> {
                 }
             },
         );
-    }
-}
-
-/// A slice of at most a vector's length as a vector.
-#[inline(always)]
-unsafe fn read<S: Simd>(from: &[f32]) -> S::Vector {
-    // SAFETY: the caller makes sure of the processor; the slice is the address and its length.
-    unsafe { if from.len() == S::LANES { S::load(from.as_ptr()) } else { S::load_part(from.as_ptr(), from.len()) } }
-}
-
-/// The other way.
-#[inline(always)]
-unsafe fn write<S: Simd>(to: &mut [f32], value: S::Vector) {
-    let lanes = to.len();
-    // SAFETY: as in `read`.
-    unsafe {
-        if lanes == S::LANES { S::store(to.as_mut_ptr(), value) } else { S::store_part(to.as_mut_ptr(), value, lanes) }
     }
 }
 

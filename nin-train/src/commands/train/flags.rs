@@ -11,7 +11,7 @@ use nin_train::dataset::Splits;
 use nin_train::optim::Optimizer;
 use nin_train::parameters::{Init, initial};
 use nin_train::schedule::Schedule;
-use nin_train::train::{Position, Recipe};
+use nin_train::train::Recipe;
 use nin_train::trained::Trained;
 
 use super::super::images::ImageArgs;
@@ -53,7 +53,8 @@ pub struct TrainArgs {
     #[arg(long, value_name = "N")]
     batch: Option<usize>,
 
-    /// Learning rate: the schedule's highest [default: 0.003 for adamw, 0.01 for sgd, 0.05 for the book's networks]
+    /// Learning rate: the schedule's highest [default: 0.003 for adamw; 0.01 for sgd, 0.1 with --batch-norm; 0.05
+    /// for the book's networks]
     #[arg(long, value_name = "RATE")]
     lr: Option<f32>,
 
@@ -92,6 +93,26 @@ pub struct TrainArgs {
     /// Shift images by up to this many pixels each way
     #[arg(long, value_name = "PIXELS")]
     crop: Option<u8>,
+
+    /// Turn images by up to this many degrees each way
+    #[arg(long, value_name = "DEGREES", value_parser = clap::value_parser!(u8).range(..=180))]
+    rotate: Option<u8>,
+
+    /// Blacken a random rectangle in this share of the images
+    #[arg(long, value_name = "SHARE")]
+    erase: Option<f32>,
+
+    /// Blend each image with another, by shares from Beta(ALPHA, ALPHA)
+    #[arg(long, value_name = "ALPHA")]
+    mixup: Option<f32>,
+
+    /// Batch normalisation, over this many images at a time; folded into the weights that are exported
+    #[arg(long, value_name = "IMAGES", num_args = 0..=1, default_missing_value = "32")]
+    batch_norm: Option<usize>,
+
+    /// Evaluate and export a moving average of the weights that keeps this share of itself in each step
+    #[arg(long, value_name = "SHARE", num_args = 0..=1, default_missing_value = "0.999")]
+    ema: Option<f32>,
 
     /// What the network sees of a byte [default: unit]
     #[arg(long, value_name = "NAME")]
@@ -188,6 +209,13 @@ impl TrainArgs {
             (_, Some(line), _) => Architecture::parse(line)?,
             (_, _, preset) => Architecture::parse(preset.as_deref().unwrap_or("fashion"))?,
         };
+        if from.is_some() && self.batch_norm.is_some() {
+            return Err(
+                "--batch-norm begins with a network of its own; leave it out to go on with --from, whose weights \
+                        hold their normalisation already"
+                    .into(),
+            );
+        }
         let book = BOOK.contains(&architecture.name.as_str());
         let input = self.input.unwrap_or(Input::Unit);
         Ok(Start::Fresh(Box::new(Fresh { recipe: self.recipe(book), architecture, input, from })))
@@ -208,6 +236,11 @@ impl TrainArgs {
             ("--smoothing", self.smoothing.is_some()),
             ("--flip", self.flip),
             ("--crop", self.crop.is_some()),
+            ("--rotate", self.rotate.is_some()),
+            ("--erase", self.erase.is_some()),
+            ("--mixup", self.mixup.is_some()),
+            ("--batch-norm", self.batch_norm.is_some()),
+            ("--ema", self.ema.is_some()),
             ("--input", self.input.is_some()),
             ("--seed", self.seed.is_some()),
         ];
@@ -226,15 +259,24 @@ impl TrainArgs {
         recipe.epochs = self.epochs.unwrap_or(EPOCHS);
         recipe.seed = self.seed.unwrap_or(recipe.seed);
         recipe.batch = self.batch.unwrap_or(recipe.batch);
+        recipe.batch_norm = self.batch_norm;
         recipe.lr = self.lr.unwrap_or(match recipe.optimizer {
             _ if book => 0.05,
             Optimizer::AdamW { .. } => 0.003,
             // Momentum multiplies steps; higher rates kill the ReLUs of a head like nin3+1:10,10,10 gap.
-            Optimizer::Sgd { .. } => 0.01,
+            Optimizer::Sgd { .. } if recipe.batch_norm.is_none() => 0.01,
+            Optimizer::Sgd { .. } => 0.1,
         });
         recipe.warmup = self.warmup.unwrap_or(recipe.warmup);
         recipe.smoothing = self.smoothing.unwrap_or(recipe.smoothing);
-        recipe.augment = Augment { flip: self.flip, crop: self.crop.unwrap_or(0) };
+        recipe.augment = Augment {
+            flip: self.flip,
+            crop: self.crop.unwrap_or(0),
+            rotate: self.rotate.unwrap_or(0),
+            erase: self.erase.unwrap_or(0.0),
+        };
+        recipe.mixup = self.mixup.unwrap_or(0.0);
+        recipe.ema = self.ema.unwrap_or(0.0);
         recipe.schedule = match self.schedule {
             None => recipe.schedule,
             Some(Shape::Constant) => Schedule::Constant,
@@ -318,16 +360,7 @@ impl Start {
                     Some(from) => from.parameters,
                     None => initial(&plan, recipe.init, recipe.seed),
                 };
-                Ok(Checkpoint {
-                    line: plan.spec().to_string(),
-                    preprocessing,
-                    class_names: names.to_vec(),
-                    position: Position::default(),
-                    history: Vec::new(),
-                    state: recipe.optimizer.start(parameters.len()),
-                    parameters,
-                    recipe,
-                })
+                Ok(Checkpoint::begin(plan.spec(), recipe, preprocessing, names.to_vec(), parameters))
             }
         }
     }
