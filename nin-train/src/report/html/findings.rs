@@ -121,9 +121,8 @@ mod tests {
         assert!(findings.mistakes[0].probability > 0.7);
         let samples: Vec<_> = findings.samples.iter().map(|(answer, _)| answer.index).collect();
         assert_eq!(samples, [0, 3], "the first that is right, or the first");
-        // The maps of the third image's class would be its channels; here of the first.
         let maps = findings.samples[0].1.as_ref().unwrap();
-        assert_eq!(maps.map(0), [200.0 / 255.0, 200.0 / 255.0]);
+        assert_eq!(maps.map(0), [200.0 * (1.0 / 255.0); 2], "a class's map is its channel");
         assert_eq!(maps.map(1), [0.0, 0.0]);
     }
 }
