@@ -97,7 +97,8 @@ pub fn single(image: &[u8], shape: Shape) -> Result<Vec<u8>, String> {
     png(image, usize::from(shape.rows), usize::from(shape.columns), usize::from(shape.channels))
 }
 
-fn png(pixels: &[u8], height: usize, width: usize, channels: usize) -> Result<Vec<u8>, String> {
+/// A PNG of pixels of 1 or 3 channels.
+pub(crate) fn png(pixels: &[u8], height: usize, width: usize, channels: usize) -> Result<Vec<u8>, String> {
     let colour = match channels {
         1 => ExtendedColorType::L8,
         3 => ExtendedColorType::Rgb8,

@@ -237,12 +237,27 @@ pub struct Evaluation {
 ///
 /// If the data does not fit the network.
 pub fn evaluate(engine: &mut Engine, data: &Dataset, preprocessing: &Preprocessing) -> Result<Evaluation, TrainError> {
+    evaluate_each(engine, data, preprocessing, |_, _, _| {})
+}
+
+/// [`evaluate`], where `each(index, label, logits)` sees every image, from any thread.
+///
+/// # Errors
+///
+/// If the data does not fit the network.
+pub fn evaluate_each(
+    engine: &mut Engine,
+    data: &Dataset,
+    preprocessing: &Preprocessing,
+    each: impl Fn(usize, usize, &[f32]) + Sync,
+) -> Result<Evaluation, TrainError> {
     check_data(engine.plan(), data, preprocessing)?;
     let (input, classes) = (engine.plan().shape(0), engine.plan().classes());
     let counts: Vec<AtomicU32> = (0..classes * classes).map(|_| AtomicU32::new(0)).collect();
     let start = Instant::now();
     let batch = Batch { data, indices: None, input, preprocessing, augment: None, smoothing: 0.0 };
-    let outcome = engine.forward(&batch, |_, label, logits| {
+    let outcome = engine.forward(&batch, |index, label, logits| {
+        each(index, label, logits);
         counts[label * classes + argmax(logits)].fetch_add(1, Ordering::Relaxed);
     });
     let rows = counts.chunks_exact(classes);

@@ -10,6 +10,7 @@ mod networks;
 mod plan;
 mod predict;
 mod quantize;
+mod report;
 mod train;
 
 use std::error::Error;
@@ -61,6 +62,8 @@ enum Command {
     Export(export::ExportArgs),
     /// Read a network that was trained in PyTorch (safetensors)
     Import(import::ImportArgs),
+    /// Write the page of a run again, or one of several runs side by side
+    Report(report::ReportArgs),
     /// Find images, count and show them
     Data(data::DataArgs),
 }
@@ -86,6 +89,7 @@ pub fn run() -> ExitCode {
         Command::Quantize(args) => quantize::run(args, &console).map(done),
         Command::Export(args) => export::run(args, &console).map(done),
         Command::Import(args) => import::run(args, &console).map(done),
+        Command::Report(args) => report::run(args, &console).map(done),
         Command::Data(args) => data::run(args, &console).map(done),
     };
     outcome.unwrap_or_else(|error| {

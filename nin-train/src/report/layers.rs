@@ -20,7 +20,7 @@ pub struct LayerTable<'a> {
 
 /// Bytes that the streaming engine keeps for this layer: lines before the first layer of a stage, sums of averages and
 /// of the head.
-fn ram(plan: &Plan, layer: &Layer, first: bool) -> u64 {
+pub(super) fn ram(plan: &Plan, layer: &Layer, first: bool) -> u64 {
     let lines = if first { plan.ring(layer.stage) * plan.shape(layer.stage).row() } else { 0 };
     let sums = match layer.kind {
         LayerKind::GlobalAverage | LayerKind::Full => usize::from(layer.output.channels),
@@ -31,7 +31,8 @@ fn ram(plan: &Plan, layer: &Layer, first: bool) -> u64 {
 }
 
 impl LayerTable<'_> {
-    fn table(&self) -> Table {
+    /// The table without the text below it.
+    pub(super) fn table(&self) -> Table {
         use Align::{Left, Right};
         let plan = self.plan;
         let mut table = Table::new([

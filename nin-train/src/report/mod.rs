@@ -1,7 +1,8 @@
-//! Tables for people: what a network takes, and how well it does.
+//! Tables and pages for people: what a network takes, and how well it does.
 
 mod compare;
 mod confusion;
+pub mod html;
 mod layers;
 mod resources;
 mod table;

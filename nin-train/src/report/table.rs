@@ -42,6 +42,19 @@ impl Table {
         self
     }
 
+    /// The columns' names, and to which side their texts stand.
+    pub(super) fn columns(&self) -> &[(String, Align)] {
+        &self.columns
+    }
+
+    /// The rows in order; `None` is a line across.
+    pub(super) fn rows(&self) -> impl Iterator<Item = Option<&[String]>> {
+        self.rows.iter().map(|row| match row {
+            Row::Cells(cells) => Some(cells.as_slice()),
+            Row::Rule => None,
+        })
+    }
+
     fn widths(&self) -> Vec<usize> {
         let mut widths: Vec<_> = self.columns.iter().map(|(name, _)| name.chars().count()).collect();
         for row in &self.rows {

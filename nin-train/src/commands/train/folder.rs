@@ -5,16 +5,22 @@ use std::path::{Path, PathBuf};
 
 use nin_core::WeightType;
 use nin_train::checkpoint::Checkpoint;
-use nin_train::dataset::Dataset;
+use nin_train::dataset::{Dataset, Splits};
 use nin_train::export::Lanes;
 use nin_train::files::{self, FileError};
 use nin_train::pictures;
+use nin_train::report::html::{Findings, Images, Run, page};
 use nin_train::trained::Trained;
 
+use super::super::report;
 use super::Outcome;
 
 /// The name of the checkpoint in a run's folder.
 pub const CHECKPOINT: &str = "checkpoint";
+/// The name of the metrics.
+pub const METRICS: &str = "metrics.jsonl";
+/// The name of the page.
+pub const REPORT: &str = "report.html";
 
 /// A run's folder.
 pub struct RunFolder {
@@ -42,7 +48,7 @@ impl RunFolder {
 
     /// One JSON object an epoch.
     pub fn metrics(&self) -> PathBuf {
-        self.path.join("metrics.jsonl")
+        self.path.join(METRICS)
     }
 
     /// Writes the checkpoint.
@@ -55,6 +61,17 @@ impl RunFolder {
         let trained = Trained::from_checkpoint(checkpoint)?;
         let model = trained.to_model(WeightType::F32, Lanes::default())?;
         Ok(files::write(&self.model(), &model)?)
+    }
+
+    /// Writes the page that shows the run.
+    pub fn report(&self, checkpoint: &Checkpoint, findings: &Findings, splits: &Splits) -> Outcome<PathBuf> {
+        let path = self.path.join(REPORT);
+        let trained = Trained::from_checkpoint(checkpoint)?;
+        let (training, test) = (splits.train.len(), splits.test.len());
+        let images = Images { source: splits.source.clone(), training, test };
+        let run = Run::new(report::name(&self.checkpoint()), checkpoint, Some(images))?;
+        files::write(&path, page(&run, &trained, findings, &splits.test).as_bytes())?;
+        Ok(path)
     }
 
     /// Writes the first test image, for a first prediction. That it cannot be written is no reason to fail.

@@ -1,7 +1,7 @@
 //! `nin-train train`: from images to a network.
 
 mod flags;
-mod folder;
+pub(super) mod folder;
 mod metrics;
 mod screen;
 
@@ -12,7 +12,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use nin_train::checkpoint::Checkpoint;
 use nin_train::dataset::Splits;
 use nin_train::report::LayerTable;
+use nin_train::report::html::Findings;
 use nin_train::train::{Ended, Trainer};
+use nin_train::trained::Trained;
 
 use super::{Console, Outcome, images, networks};
 pub use flags::TrainArgs;
@@ -64,11 +66,16 @@ pub fn run(args: &TrainArgs, console: &Console) -> Outcome<ExitCode> {
         return Ok(ExitCode::from(130));
     }
 
-    let evaluation = trainer.evaluate(&splits.test)?;
-    screen.result(&evaluation, trainer.class_names());
-    folder.export(&trainer.checkpoint())?;
+    let checkpoint = trainer.checkpoint();
+    let findings = Findings::new(&Trained::from_checkpoint(&checkpoint)?, &splits.test, args.threads)?;
+    screen.result(&findings.evaluation, trainer.class_names());
+    folder.export(&checkpoint)?;
+    let report = folder.report(&checkpoint, &findings, &splits);
+    if let Err(error) = &report {
+        console.warn(format_args!("the report could not be written, everything else was: {error}"));
+    }
     let sample = folder.sample(&splits.test);
-    screen.next(&folder, sample.as_deref(), &args.images.flags());
+    screen.next(&folder, report.ok().as_deref(), sample.as_deref(), &args.images.flags());
     Ok(ExitCode::SUCCESS)
 }
 

@@ -87,10 +87,13 @@ impl<'a> Screen<'a> {
     }
 
     /// What was written, and what to type next.
-    pub fn next(&self, folder: &RunFolder, sample: Option<&Path>, flags: &str) {
+    pub fn next(&self, folder: &RunFolder, report: Option<&Path>, sample: Option<&Path>, flags: &str) {
         let (checkpoint, model) = (folder.checkpoint(), folder.model());
         let (checkpoint, model) = (checkpoint.display(), model.display());
         self.console.say(format_args!("\nWritten:\n  {checkpoint}  to go on training\n  {model}  to run on a board"));
+        if let Some(report) = report {
+            self.console.say(format_args!("  {}  to look at in a browser", report.display()));
+        }
         self.console.say(format_args!("\nNext:"));
         if let Some(sample) = sample {
             self.console.say(format_args!("  nin-train predict {model} {}", sample.display()));

@@ -1,0 +1,112 @@
+//! `nin-train report`: the page of a run, or of several.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use nin_train::checkpoint::Checkpoint;
+use nin_train::files;
+use nin_train::report::html::{Findings, Images, Run, comparison, page};
+use nin_train::trained::Trained;
+use serde_json::Value;
+
+use super::images::{self, ImageArgs};
+use super::train::folder::{CHECKPOINT, METRICS, REPORT};
+use super::{Console, Outcome};
+
+/// Flags of `report`.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  nin-train report runs/fashion                  runs/fashion/report.html anew
+  nin-train report runs/photos --data photos     with the images that the run was trained on
+  nin-train report runs/a runs/b --out ab.html   two runs side by side
+
+A page is one HTML file that needs no network and no other file. The same run gives the same bytes.")]
+pub struct ReportArgs {
+    /// Runs: their folders or checkpoints
+    #[arg(value_name = "RUN", required = true)]
+    runs: Vec<PathBuf>,
+
+    /// The file to write [default: report.html in the run's folder; comparison.html for several runs]
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+
+    #[command(flatten)]
+    images: ImageArgs,
+
+    /// Threads; 0 is one for each processor
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    threads: usize,
+}
+
+/// Writes the page.
+pub fn run(args: &ReportArgs, console: &Console) -> Outcome {
+    let (out, html) = match args.runs.as_slice() {
+        [run] => single(args, &checkpoint_of(run), console)?,
+        runs => {
+            let run = |run: &PathBuf| {
+                let path = checkpoint_of(run);
+                let checkpoint = Checkpoint::load(&path)?;
+                Ok(Run::new(run.display().to_string(), &checkpoint, noted(&path))?)
+            };
+            let runs = runs.iter().map(run).collect::<Outcome<Vec<_>>>()?;
+            (PathBuf::from("comparison.html"), comparison(&runs))
+        }
+    };
+    let out = args.out.clone().unwrap_or(out);
+    files::write(&out, html.as_bytes())?;
+    console.result(format_args!("{}", out.display()));
+    Ok(())
+}
+
+fn checkpoint_of(run: &Path) -> PathBuf {
+    if run.is_dir() { run.join(CHECKPOINT) } else { run.to_owned() }
+}
+
+fn single(args: &ReportArgs, path: &Path, console: &Console) -> Outcome<(PathBuf, String)> {
+    let checkpoint = Checkpoint::load(path)?;
+    let trained = Trained::from_checkpoint(&checkpoint)?;
+    let splits = args.images.load(trained.spec.input(), &Console { quiet: true })?;
+    images::check(trained.spec.input(), trained.spec.classes(), &splits)?;
+    let names = splits.test.class_names();
+    if checkpoint.class_names != names {
+        return Err(format!(
+            "{}: the run was trained on other classes ({}) than these images have ({}); name its images with --dataset \
+             or --data",
+            path.display(),
+            checkpoint.class_names.join(", "),
+            names.join(", ")
+        )
+        .into());
+    }
+    let found = Images { source: splits.source.clone(), training: splits.train.len(), test: splits.test.len() };
+    if let Some(noted) = noted(path).filter(|noted| (noted.training, noted.test) != (found.training, found.test)) {
+        console.warn(format_args!(
+            "the run had {} training and {} test images, these are {} and {}; name its images with --dataset or --data",
+            noted.training, noted.test, found.training, found.test
+        ));
+    }
+    let findings = Findings::new(&trained, &splits.test, args.threads)?;
+    let run = Run::new(name(path), &checkpoint, Some(found))?;
+    Ok((path.with_file_name(REPORT), page(&run, &trained, &findings, &splits.test)))
+}
+
+/// The name of the folder that a run's file stands in, however it was typed.
+pub(super) fn name(file: &Path) -> String {
+    let whole = file.canonicalize().unwrap_or_else(|_| file.to_owned());
+    let folder = whole.parent().and_then(Path::file_name);
+    folder.map_or_else(|| "run".to_owned(), |name| name.to_string_lossy().into_owned())
+}
+
+/// The run's images, as the metrics beside its checkpoint say; if they do.
+fn noted(checkpoint: &Path) -> Option<Images> {
+    let metrics = files::read(&checkpoint.with_file_name(METRICS)).ok()?;
+    let first = metrics.split(|byte| *byte == b'\n').next()?;
+    let start: Value = serde_json::from_slice(first).ok()?;
+    let count = |name: &str| usize::try_from(start.get(name)?.as_u64()?).ok();
+    Some(Images {
+        source: start.get("images")?.as_str()?.to_owned(),
+        training: count("training_images")?,
+        test: count("test_images")?,
+    })
+}

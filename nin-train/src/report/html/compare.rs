@@ -1,0 +1,99 @@
+//! Several runs in one page.
+
+use super::write::Html;
+use super::{Run, STYLE, curves, memory, page, percent, recipe, tables};
+use crate::report::{Align, Resources, Table, bytes, grouped};
+
+/// A page of several runs side by side: figures, curves, how their recipes differ, and the memory of each network.
+pub fn comparison(runs: &[Run]) -> String {
+    let title = format!("{} runs side by side", runs.len());
+    Html::page(&title, STYLE, |html| {
+        html.leaf("h1", &[], &title);
+        tables::table(html, "Figures of the runs", &figures(runs));
+        for run in runs {
+            html.tag("p", &[], |html| {
+                html.leaf("strong", &[], &run.name);
+                html.leaf("code", &[("class", "line")], &run.line);
+                html.text(&recipe::words(&run.recipe));
+                if let Some(images) = &run.images {
+                    html.text(" ");
+                    html.text(&images.source);
+                }
+            });
+        }
+        page::section(html, "Training");
+        curves::write(html, runs);
+        page::section(html, "How the recipes differ");
+        differences(html, runs);
+        page::section(html, "Working memory for one image, with 32-bit floats");
+        let mut shown: Vec<&str> = Vec::new();
+        for run in runs {
+            if !shown.contains(&run.line.as_str()) {
+                shown.push(&run.line);
+                html.leaf("h3", &[], &run.name);
+                memory::write(html, &run.plan);
+            }
+        }
+        page::footer(html);
+    })
+}
+
+fn figures(runs: &[Run]) -> Table {
+    use Align::{Left, Right};
+    let mut table = Table::new([
+        ("run", Left),
+        ("test accuracy", Right),
+        ("best", Right),
+        ("test loss", Right),
+        ("epochs", Right),
+        ("parameters", Right),
+        ("MACs", Right),
+        ("RAM streaming", Right),
+        ("in 8 bits", Right),
+        ("layer by layer", Right),
+        ("flash f32", Right),
+    ]);
+    for run in runs {
+        let sum = Resources::new(&run.plan);
+        let last = run.history.last();
+        let best = run.history.iter().filter_map(|report| report.test_accuracy).max_by(f64::total_cmp);
+        let some = |share: Option<f64>| share.map_or_else(|| "–".to_owned(), percent);
+        table.row([
+            run.name.clone(),
+            some(last.and_then(|report| report.test_accuracy)),
+            some(best),
+            last.and_then(|report| report.test_loss).map_or_else(|| "–".to_owned(), |loss| format!("{loss:.4}")),
+            format!("{} of {}", run.history.len(), run.recipe.epochs),
+            grouped(sum.parameters),
+            grouped(sum.macs),
+            bytes(sum.streaming),
+            bytes(sum.streaming_int8),
+            bytes(sum.layer_by_layer),
+            bytes(sum.flash_f32),
+        ]);
+    }
+    table
+}
+
+fn differences(html: &mut Html, runs: &[Run]) {
+    let parts: Vec<_> = runs.iter().map(|run| recipe::parts(&run.recipe)).collect();
+    let mut names: Vec<&String> = Vec::new();
+    for (name, _) in parts.iter().flatten() {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    let of =
+        |run: usize, name: &str| parts[run].iter().find(|(part, _)| part == name).map_or("–", |(_, value)| value);
+    names.retain(|name| (1..runs.len()).any(|run| of(run, name) != of(0, name)));
+    if names.is_empty() {
+        return html.leaf("p", &[], "They do not.");
+    }
+    let columns = [("", Align::Left)].into_iter().chain(runs.iter().map(|run| (run.name.as_str(), Align::Right)));
+    let mut table = Table::new(columns);
+    for name in names {
+        let values = (0..runs.len()).map(|run| of(run, name).to_owned());
+        table.row([name.replace(['_', '.'], " ")].into_iter().chain(values));
+    }
+    tables::table(html, "How the recipes differ", &table);
+}

@@ -1,0 +1,81 @@
+//! How a training went: loss, accuracy and learning rate over the epochs.
+
+use super::Run;
+use super::chart::{Chart, Line, legend};
+use super::write::Html;
+use crate::train::EpochReport;
+
+/// Points of a learning rate's line.
+const POINTS: usize = 240;
+
+/// Writes the charts of runs, one colour a run; of a single run, one colour for training and one for the test.
+pub(super) fn write(html: &mut Html, runs: &[Run]) {
+    if runs.iter().all(|run| run.history.is_empty()) {
+        html.leaf("p", &[], "No epoch is done yet.");
+        return;
+    }
+    let alone = runs.len() == 1;
+    let line = |run: usize, test: bool, value: &dyn Fn(&EpochReport) -> Option<f64>| Line {
+        name: match (alone, test) {
+            (true, true) => "test".to_owned(),
+            (true, false) => "training".to_owned(),
+            (false, true) => format!("{}, test", runs[run].name),
+            (false, false) => format!("{}, training", runs[run].name),
+        },
+        colour: if alone { usize::from(!test) } else { run },
+        broken: !test,
+        points: runs[run].history.iter().filter_map(|r| Some((f64::from(r.epoch), value(r)?))).collect(),
+        dots: runs[run].history.len() <= 40,
+    };
+    let both = |training: &dyn Fn(&EpochReport) -> Option<f64>, test: &dyn Fn(&EpochReport) -> Option<f64>| {
+        (0..runs.len()).flat_map(|run| [line(run, false, training), line(run, true, test)]).collect::<Vec<_>>()
+    };
+    let rates = runs.iter().enumerate().map(|(number, run)| Line {
+        name: if alone { "learning rate".to_owned() } else { format!("{}, learning rate", run.name) },
+        colour: if alone { 2 } else { number },
+        broken: false,
+        points: rate(run),
+        dots: false,
+    });
+    if alone {
+        legend(html, [(0, false, "test images"), (1, true, "training images, while it learns")].into_iter());
+    } else {
+        legend(html, runs.iter().enumerate().map(|(number, run)| (number, false, run.name.as_str())));
+        html.leaf("p", &[("class", "soft")], "Test images in full lines, training images in broken ones.");
+    }
+    let percent = |share: f64| Some(100.0 * share);
+    let charts = [
+        Chart {
+            title: "Loss",
+            lines: both(&|report| Some(report.loss), &|report| report.test_loss),
+            from_zero: true,
+            words: |value| format!("{value:.4}"),
+        },
+        Chart {
+            title: "Accuracy in percent",
+            lines: both(&|report| percent(report.accuracy), &|report| report.test_accuracy.and_then(percent)),
+            from_zero: false,
+            words: |value| format!("{value:.2} %"),
+        },
+        Chart { title: "Learning rate", lines: rates.collect(), from_zero: true, words: |value| value.to_string() },
+    ];
+    html.tag("div", &[("class", "charts")], |html| charts.iter().for_each(|chart| chart.write(html)));
+}
+
+/// The learning rate: step by step as the recipe has it, if that is what the epochs had; else as each epoch ended.
+fn rate(run: &Run) -> Vec<(f64, f64)> {
+    let ends = || run.history.iter().map(|report| (f64::from(report.epoch), f64::from(report.lr)));
+    let steps = run.images.as_ref().map_or(0, |images| images.training.div_ceil(run.recipe.batch.max(1))) as u64;
+    let done = steps * run.history.len() as u64;
+    // A run that was given more epochs had another rate before.
+    let same = |report: &EpochReport| run.recipe.rate(u64::from(report.epoch) * steps - 1, steps) == report.lr;
+    if done < 2 || !run.history.iter().all(same) {
+        return ends().collect();
+    }
+    let count = POINTS.min(done as usize);
+    let point = |i: usize| {
+        let step = (i as u64 * (done - 1)) / (count as u64 - 1).max(1);
+        ((step + 1) as f64 / steps as f64, f64::from(run.recipe.rate(step, steps)))
+    };
+    (0..count).map(point).collect()
+}

@@ -1,0 +1,128 @@
+//! What a trained network does with the test images: measured once, for the screen and for the page.
+
+use std::sync::{Mutex, PoisonError};
+
+use crate::batch::Batch;
+use crate::dataset::Dataset;
+use crate::engine::{Engine, Source};
+use crate::loss::argmax;
+use crate::pictures::of_each_class;
+use crate::streaming::softmax;
+use crate::train::{Evaluation, TrainError, evaluate_each};
+use crate::trained::Trained;
+
+use super::maps::{ClassMaps, Head};
+
+/// Mistakes that are kept.
+const MISTAKES: usize = 24;
+/// Classes of which a sample is kept.
+const SAMPLES: usize = 20;
+
+/// What a network does with the test images.
+#[derive(Clone, Debug)]
+pub struct Findings {
+    /// Loss, accuracy and what was taken for what.
+    pub evaluation: Evaluation,
+    /// The mistakes of which the network is surest, the surest first.
+    pub(super) mistakes: Vec<Answer>,
+    /// An image of each class, and where the network sees what in it.
+    pub(super) samples: Vec<(Answer, Option<ClassMaps>)>,
+}
+
+/// What a network takes one image for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Answer {
+    /// Which of the test images.
+    pub(super) index: usize,
+    /// Its class.
+    pub(super) label: usize,
+    /// The class that it was taken for.
+    pub(super) prediction: usize,
+    /// The probability that the network gives it.
+    pub(super) probability: f64,
+}
+
+impl Findings {
+    /// Runs a network over the test images; `threads` 0 means one for each processor.
+    ///
+    /// # Errors
+    ///
+    /// If the images do not fit the network, or the system gives no threads.
+    pub fn new(trained: &Trained, test: &Dataset, threads: usize) -> Result<Self, TrainError> {
+        let mut engine = Engine::new(trained.spec, 0, threads)?;
+        engine.load(&trained.parameters);
+        let answers = Mutex::new(vec![None; test.len()]);
+        let evaluation = evaluate_each(&mut engine, test, &trained.preprocessing, |index, label, logits| {
+            let prediction = argmax(logits);
+            let probability = softmax(logits).get(prediction).copied().unwrap_or(0.0);
+            let mut answers = answers.lock().unwrap_or_else(PoisonError::into_inner);
+            answers[index] = Some(Answer { index, label, prediction, probability });
+        })?;
+        let answers = answers.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let answers: Vec<Answer> = answers.into_iter().flatten().collect();
+
+        let mut mistakes: Vec<_> = answers.iter().filter(|answer| answer.label != answer.prediction).copied().collect();
+        // The order of the images among equals: a sort that is stable.
+        mistakes.sort_by(|a, b| b.probability.total_cmp(&a.probability));
+        mistakes.truncate(MISTAKES);
+
+        let head = Head::of(engine.plan());
+        let first = of_each_class(test, 1).into_iter().take(SAMPLES);
+        let samples = first.filter_map(|first| {
+            let of_class = || answers.iter().filter(|answer| answer.label == test.label(first));
+            // One that the network knows, if there is one.
+            of_class().find(|answer| answer.label == answer.prediction).or_else(|| of_class().next()).copied()
+        });
+        let batch = Batch {
+            data: test,
+            indices: None,
+            input: engine.plan().shape(0),
+            preprocessing: &trained.preprocessing,
+            augment: None,
+            smoothing: 0.0,
+        };
+        let (mut image, mut target) = (vec![0.0; batch.input.len()], vec![0.0; trained.spec.classes()]);
+        let samples = samples
+            .map(|answer| {
+                batch.sample(answer.index, &mut image, &mut target);
+                let maps = head.as_ref().ok().and_then(|head| head.maps(trained, &engine.activations(&image)));
+                (answer, maps)
+            })
+            .collect();
+        Ok(Self { evaluation, mistakes, samples })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use nin_core::{Plan, Shape, Spec};
+
+    use super::Findings;
+    use crate::batch::Preprocessing;
+    use crate::dataset::Dataset;
+    use crate::trained::Trained;
+
+    /// The mean of each channel is its logit: the brighter of two channels is the answer.
+    #[test]
+    fn the_surest_mistakes_come_first() {
+        let spec = Spec::new("2x1x2 gap");
+        assert_eq!(Plan::new(spec).parameters(), 0);
+        let names = vec!["left".to_owned(), "right".to_owned()];
+        let trained =
+            Trained { spec, parameters: Vec::new(), preprocessing: Preprocessing::unit(2), class_names: names.clone() };
+        // Channels last: two pixels of two channels each.
+        let images = vec![200, 0, 200, 0, 0, 250, 0, 250, 0, 90, 10, 90, 10, 0, 10, 0];
+        let shape = Shape { channels: 2, rows: 1, columns: 2 };
+        let test = Dataset::new(images, shape, vec![0, 0, 0, 1], names).unwrap();
+        let findings = Findings::new(&trained, &test, 1).unwrap();
+        assert_eq!(findings.evaluation.confusion, [[1, 2], [1, 0]]);
+        let indices: Vec<_> = findings.mistakes.iter().map(|mistake| mistake.index).collect();
+        assert_eq!(indices, [1, 2, 3]);
+        assert!(findings.mistakes[0].probability > 0.7);
+        let samples: Vec<_> = findings.samples.iter().map(|(answer, _)| answer.index).collect();
+        assert_eq!(samples, [0, 3], "the first that is right, or the first");
+        let maps = findings.samples[0].1.as_ref().unwrap();
+        assert_eq!(maps.map(0), [200.0 * (1.0 / 255.0); 2], "a class's map is its channel");
+        assert_eq!(maps.map(1), [0.0, 0.0]);
+    }
+}

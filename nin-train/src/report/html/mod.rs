@@ -1,0 +1,78 @@
+//! The page of a run: one HTML file that needs nothing else, for a run or several side by side.
+//!
+//! The same run gives the same bytes: nothing of the clock is on it.
+
+mod chart;
+mod compare;
+mod curves;
+mod findings;
+mod maps;
+mod memory;
+mod page;
+mod pictures;
+mod recipe;
+mod tables;
+mod write;
+
+use nin_core::Plan;
+
+use crate::architecture::ArchitectureError;
+use crate::checkpoint::Checkpoint;
+use crate::train::{EpochReport, Recipe};
+use crate::trained::Trained;
+
+pub use compare::comparison;
+pub use findings::Findings;
+pub use page::page;
+
+/// What a page says of a run, whatever became of its images.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// How the page calls it.
+    pub name: String,
+    /// The architecture line.
+    line: String,
+    /// What the device runs.
+    plan: Plan,
+    recipe: Recipe,
+    history: Vec<EpochReport>,
+    /// Where its images came from, and how many there are to train and to test with; if that is known.
+    pub images: Option<Images>,
+}
+
+/// A run's images.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Images {
+    /// A sentence that says where they came from.
+    pub source: String,
+    /// How many to train with.
+    pub training: usize,
+    /// How many to test with.
+    pub test: usize,
+}
+
+impl Run {
+    /// The run that a checkpoint keeps.
+    ///
+    /// # Errors
+    ///
+    /// If its line is wrong.
+    pub fn new(name: String, checkpoint: &Checkpoint, images: Option<Images>) -> Result<Self, ArchitectureError> {
+        Ok(Self {
+            name,
+            line: checkpoint.line.clone(),
+            plan: Trained::from_checkpoint(checkpoint)?.plan(),
+            recipe: checkpoint.recipe.clone(),
+            history: checkpoint.history.clone(),
+            images,
+        })
+    }
+}
+
+/// A share in percent.
+fn percent(share: f64) -> String {
+    format!("{:.2} %", 100.0 * share)
+}
+
+/// The page's style.
+const STYLE: &str = include_str!("style.css");

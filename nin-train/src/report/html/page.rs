@@ -1,0 +1,255 @@
+//! The page of one run.
+
+use nin_core::plan::LayerKind;
+
+use super::findings::{Answer, Findings};
+use super::maps::{ClassMaps, Head};
+use super::pictures::{Picture, signed, warm};
+use super::tables::{self, scroll, upright};
+use super::write::Html;
+use super::{Run, STYLE, curves, memory, percent, recipe};
+use crate::dataset::Dataset;
+use crate::parameters::tensors;
+use crate::report::{LayerTable, Resources, bytes, grouped};
+use crate::trained::Trained;
+
+/// Most pixels of a picture's side: all of a page's pictures together stay well below 2 MB.
+const SIDE: usize = 64;
+/// Filters that are shown.
+const FILTERS: usize = 64;
+/// More classes than this and only the maps of a sample's own class are shown.
+const WIDEST: usize = 20;
+
+/// The page of a run: what it is, how it went, what it mistakes, where it looks, what it takes. `test` are the images
+/// that `findings` were made with.
+pub fn page(run: &Run, trained: &Trained, findings: &Findings, test: &Dataset) -> String {
+    let name = |class: usize| {
+        let names = if trained.class_names.is_empty() { test.class_names() } else { &trained.class_names };
+        names.get(class).cloned().unwrap_or_else(|| format!("class {class}"))
+    };
+    Html::page(&format!("{} – training report", run.name), STYLE, |html| {
+        html.leaf("h1", &[], &run.name);
+        header(html, run, findings);
+        section(html, "Training");
+        curves::write(html, std::slice::from_ref(run));
+        section(html, "What it takes for what");
+        tables::confusion(html, &findings.evaluation.confusion, &name);
+        section(html, "The surest mistakes");
+        mistakes(html, findings, test, &name);
+        section(html, "Where it sees what");
+        maps(html, run, findings, test, &name);
+        section(html, "Filters of the first layer");
+        filters(html, trained);
+        section(html, "What it takes");
+        tables::table(html, "Layers", &LayerTable { plan: &run.plan, batch: run.recipe.batch as u64 }.table());
+        html.leaf("h3", &[], "Working memory for one image, with 32-bit floats");
+        memory::write(html, &run.plan);
+        footer(html);
+    })
+}
+
+pub(super) fn section(html: &mut Html, title: &str) {
+    html.line();
+    html.leaf("h2", &[], title);
+}
+
+pub(super) fn footer(html: &mut Html) {
+    html.line();
+    html.leaf(
+        "footer",
+        &[],
+        concat!("Written by nin-train ", env!("CARGO_PKG_VERSION"), "; the same run gives the same page."),
+    );
+}
+
+fn header(html: &mut Html, run: &Run, findings: &Findings) {
+    let sum = Resources::new(&run.plan);
+    let evaluation = &findings.evaluation;
+    let right: u64 = evaluation.confusion.iter().enumerate().map(|(class, row)| u64::from(row[class])).sum();
+    html.leaf("code", &[("class", "line")], &run.line);
+    let figures = [
+        (
+            "test accuracy",
+            percent(evaluation.accuracy),
+            format!("{} of {} images", grouped(right), grouped(evaluation.images as u64)),
+        ),
+        ("test loss", format!("{:.4}", evaluation.loss), "mean cross-entropy".to_owned()),
+        ("parameters", grouped(sum.parameters), format!("in {} layers", sum.weight_layers)),
+        ("multiplications", grouped(sum.macs), "for one image".to_owned()),
+        ("RAM, streaming", bytes(sum.streaming), format!("{} in 8 bits", bytes(sum.streaming_int8))),
+        (
+            "flash, f32",
+            bytes(sum.flash_f32),
+            format!("{} in f16, {} in 8 bits", bytes(sum.flash_f16), bytes(sum.flash_int8)),
+        ),
+    ];
+    html.tag("dl", &[("class", "figures")], |html| {
+        for (number, (what, value, more)) in figures.iter().enumerate() {
+            html.tag("div", if number == 0 { &[("class", "first")] } else { &[] }, |html| {
+                html.leaf("dt", &[], what);
+                html.tag("dd", &[], |html| {
+                    html.text(value);
+                    html.leaf("small", &[], more);
+                });
+            });
+        }
+    });
+    html.tag("p", &[], |html| {
+        html.leaf("strong", &[], "Recipe. ");
+        html.text(&recipe::words(&run.recipe));
+        let (done, all) = (run.history.len(), run.recipe.epochs);
+        if done < all as usize {
+            html.text(&format!(" {done} of the {all} epochs are done."));
+        }
+    });
+    if let Some(images) = &run.images {
+        html.tag("p", &[], |html| {
+            html.leaf("strong", &[], "Images. ");
+            html.text(&images.source);
+        });
+    }
+}
+
+fn mistakes(html: &mut Html, findings: &Findings, test: &Dataset, name: &dyn Fn(usize) -> String) {
+    if findings.mistakes.is_empty() {
+        html.leaf("p", &[], "It makes none on the test images.");
+        return;
+    }
+    html.leaf(
+        "p",
+        &[("class", "soft")],
+        "Test images with their class; below it what the network takes them for, and how sure it is.",
+    );
+    html.tag("div", &[("class", "mistakes")], |html| {
+        for mistake in &findings.mistakes {
+            html.tag("figure", &[], |html| {
+                let Answer { index, label, prediction, probability } = *mistake;
+                let label = name(label);
+                picture(
+                    html,
+                    &Picture::of(test.image(index), test.shape(), SIDE),
+                    &format!("test image {index}: {label}"),
+                );
+                html.tag("figcaption", &[], |html| {
+                    html.text(&label);
+                    html.void("br", &[]);
+                    html.leaf("span", &[("class", "said")], &format!("{} {}", name(prediction), percent(probability)));
+                });
+            });
+        }
+    });
+}
+
+fn picture(html: &mut Html, picture: &Picture, what: &str) {
+    html.void("img", &[("src", &picture.address()), ("alt", what)]);
+}
+
+fn maps(html: &mut Html, run: &Run, findings: &Findings, test: &Dataset, name: &dyn Fn(usize) -> String) {
+    let head = match Head::of(&run.plan) {
+        Ok(head) => head,
+        Err(reason) => return html.leaf("p", &[], reason),
+    };
+    let how = match head.is_weighted() {
+        false => {
+            "The last layer makes one map a class, and the map’s mean is the class’s logit: the network says not only \
+             what it sees, but where."
+        }
+        true => {
+            "One fully connected layer follows the global average, so its weights add the last maps up to one a class, \
+             whose mean is, but for the bias, the class’s logit: the network says not only what it sees, but where."
+        }
+    };
+    let all = run.plan.classes() <= WIDEST;
+    let columns =
+        if all { " Then the maps of all classes, on one scale in each row; its own has a frame." } else { "" };
+    let text = format!("{how} In each row a test image, and over it the map of its own class.{columns}");
+    html.leaf("p", &[("class", "soft")], &text);
+    scroll(html, "Class maps", |html| {
+        html.tag("table", &[("class", "maps")], |html| {
+            html.tag("thead", &[], |html| {
+                html.tag("tr", &[], |html| {
+                    html.leaf("th", &[], "");
+                    upright(html, "image");
+                    upright(html, "its class");
+                    (0..if all { run.plan.classes() } else { 0 }).for_each(|class| upright(html, &name(class)));
+                });
+            });
+            html.tag("tbody", &[], |html| {
+                for (answer, maps) in &findings.samples {
+                    let Some(maps) = maps else { continue };
+                    html.tag("tr", &[], |html| sample(html, answer, maps, all, test, name));
+                    html.line();
+                }
+            });
+        });
+    });
+}
+
+fn sample(
+    html: &mut Html,
+    answer: &Answer,
+    maps: &ClassMaps,
+    all: bool,
+    test: &Dataset,
+    name: &dyn Fn(usize) -> String,
+) {
+    let own = name(answer.label);
+    html.leaf("th", &[("scope", "row"), ("title", &own)], &own);
+    let image = Picture::of(test.image(answer.index), test.shape(), SIDE);
+    let most = match maps.most() {
+        most if most > 0.0 => most,
+        _ => 1.0,
+    };
+    html.tag("td", &[], |html| picture(html, &image, &own));
+    html.tag("td", &[], |html| {
+        let heated = image.heated(|x, y| maps.at(answer.label, x, y) / most);
+        picture(html, &heated, &format!("where it sees {own}"));
+    });
+    for class in 0..if all { maps.count() } else { 0 } {
+        html.tag("td", if class == answer.label { &[("class", "own")] } else { &[] }, |html| {
+            let map = maps.map(class);
+            let small = Picture::paint(maps.columns, maps.rows, |x, y| warm(map[y * maps.columns + x] / most));
+            let most = map.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+            picture(html, &small.smaller(SIDE / 2), &format!("{}: at most {most:.2}", name(class)));
+        });
+    }
+}
+
+fn filters(html: &mut Html, trained: &Trained) {
+    let tensors = tensors(&trained.plan());
+    let Some(first) = tensors.first() else {
+        return html.leaf("p", &[], "This network has no weights.");
+    };
+    let (rows, columns) = first.kernel();
+    let channels = usize::from(first.layer.input.channels);
+    let count = usize::from(first.layer.output.channels);
+    let what = if matches!(first.layer.kind, LayerKind::Convolution(_)) { "filters" } else { "outputs" };
+    let colours = match channels {
+        1 => "blue is below zero, red above",
+        3 => "red, green and blue as the weights of those channels, grey is zero",
+        _ => "means over the channels; blue is below zero, red above",
+    };
+    let shown = count.min(FILTERS);
+    let some =
+        if shown < count { format!("The first {shown} of {count} {what}") } else { format!("All {count} {what}") };
+    let text = format!("{some}, {rows}×{columns}, each on a scale of its own: {colours}.");
+    html.leaf("p", &[("class", "soft")], &text);
+    html.tag("div", &[("class", "filters")], |html| {
+        for (number, filter) in
+            trained.parameters[first.weight.clone()].chunks_exact(first.layer.fan_in()).take(shown).enumerate()
+        {
+            let value = |x: usize, y: usize| &filter[(y * columns + x) * channels..][..channels];
+            let mean = |x: usize, y: usize| value(x, y).iter().sum::<f32>() / channels as f32;
+            let scale = match channels {
+                3 => filter.iter().fold(0.0, |most: f32, weight| most.max(weight.abs())),
+                _ => (0..rows * columns).fold(0.0, |most: f32, i| most.max(mean(i % columns, i / columns).abs())),
+            };
+            let scale = if scale > 0.0 { 1.0 / scale } else { 0.0 };
+            let paint = Picture::paint(columns, rows, |x, y| match value(x, y) {
+                [r, g, b] => [r, g, b].map(|weight| (127.5 + 127.5 * weight * scale).clamp(0.0, 255.0) as u8),
+                _ => signed(mean(x, y) * scale),
+            });
+            picture(html, &paint.smaller(SIDE / 2), &format!("filter {number}"));
+        }
+    });
+}

@@ -1,0 +1,127 @@
+//! Tables in the page: the report's own, and the confusion matrix as a heat map.
+
+use super::write::Html;
+use crate::report::{Align, Table, grouped, percent};
+
+/// More classes than this are too many for a matrix to read.
+const WIDEST: usize = 50;
+/// Mistakes that are listed.
+const LISTED: usize = 10;
+
+/// A box in which wide content scrolls, so that the page does not.
+pub(super) fn scroll(html: &mut Html, what: &str, inside: impl FnOnce(&mut Html)) {
+    let attributes = [("class", "scroll"), ("role", "region"), ("tabindex", "0"), ("aria-label", what)];
+    html.tag("div", &attributes, inside);
+    html.line();
+}
+
+/// One of the report's tables.
+pub(super) fn table(html: &mut Html, what: &str, table: &Table) {
+    let class = |align: Align| match align {
+        Align::Left => "left",
+        Align::Right => "right",
+    };
+    scroll(html, what, |html| {
+        html.tag("table", &[], |html| {
+            html.tag("thead", &[], |html| {
+                html.tag("tr", &[], |html| {
+                    for (name, align) in table.columns() {
+                        html.leaf("th", &[("class", class(*align))], name);
+                    }
+                });
+            });
+            html.tag("tbody", &[], |html| {
+                let mut ruled = false;
+                for row in table.rows() {
+                    let Some(cells) = row else {
+                        ruled = true;
+                        continue;
+                    };
+                    let attributes: &[_] = if ruled { &[("class", "sum")] } else { &[] };
+                    html.tag("tr", attributes, |html| {
+                        for (i, (_, align)) in table.columns().iter().enumerate() {
+                            html.leaf("td", &[("class", class(*align))], cells.get(i).map_or("", String::as_str));
+                        }
+                    });
+                }
+            });
+        });
+    });
+}
+
+/// A heading that stands upright, so that columns are narrow.
+pub(super) fn upright(html: &mut Html, text: &str) {
+    html.tag("th", &[("scope", "col"), ("title", text)], |html| html.leaf("span", &[("class", "up")], text));
+}
+
+/// What was taken for what, true classes in rows; below it the mistakes made most often.
+pub(super) fn confusion(html: &mut Html, confusion: &[Vec<u32>], name: &dyn Fn(usize) -> String) {
+    if confusion.len() <= WIDEST {
+        scroll(html, "Confusion matrix", |html| matrix(html, confusion, name));
+        html.leaf(
+            "p",
+            &[("class", "soft")],
+            "Rows are true classes, columns what the network took them for; a colour’s strength is the share of its row \
+             (that of mistakes drawn stronger than it is). The last column is the share of a class that was found.",
+        );
+    }
+    let mut mistakes: Vec<(u32, usize, usize)> = Vec::new();
+    for (label, row) in confusion.iter().enumerate() {
+        let wrong = row.iter().enumerate().filter(|(prediction, count)| *prediction != label && **count > 0);
+        mistakes.extend(wrong.map(|(prediction, count)| (*count, label, prediction)));
+    }
+    mistakes.sort_by_key(|(count, ..)| std::cmp::Reverse(*count));
+    mistakes.truncate(LISTED);
+    if mistakes.is_empty() {
+        return;
+    }
+    let mut often = Table::new([
+        ("most often", Align::Left),
+        ("taken for", Align::Left),
+        ("images", Align::Right),
+        ("", Align::Right),
+    ]);
+    for (count, label, prediction) in mistakes {
+        let of = confusion[label].iter().sum::<u32>() as usize;
+        often.row([name(label), name(prediction), grouped(count.into()), percent(count as usize, of)]);
+    }
+    table(html, "Mistakes made most often", &often);
+}
+
+fn matrix(html: &mut Html, confusion: &[Vec<u32>], name: &dyn Fn(usize) -> String) {
+    html.tag("table", &[("class", "heat")], |html| {
+        html.tag("thead", &[], |html| {
+            html.tag("tr", &[], |html| {
+                html.leaf("th", &[], "");
+                (0..confusion.len()).for_each(|class| upright(html, &name(class)));
+                upright(html, "found");
+            });
+        });
+        html.tag("tbody", &[], |html| {
+            for (label, row) in confusion.iter().enumerate() {
+                let sum: u32 = row.iter().sum();
+                html.tag("tr", &[], |html| {
+                    html.leaf("th", &[("scope", "row"), ("title", &name(label))], &name(label));
+                    for (prediction, &count) in row.iter().enumerate() {
+                        let share = f64::from(count) / f64::from(sum.max(1));
+                        // One mistake in a hundred should be seen.
+                        let (kind, strength) =
+                            if prediction == label { ("hit", share) } else { ("miss", share.sqrt()) };
+                        let strong = if strength > 0.55 { " strong" } else { "" };
+                        let style = format!("--a:{strength:.2}");
+                        let title = format!("{} taken for {}: {count}", name(label), name(prediction));
+                        match count {
+                            0 => html.leaf("td", &[], ""),
+                            _ => html.leaf(
+                                "td",
+                                &[("class", &format!("{kind}{strong}")), ("style", &style), ("title", &title)],
+                                &count.to_string(),
+                            ),
+                        }
+                    }
+                    html.leaf("td", &[], &percent(row[label] as usize, sum as usize));
+                });
+            }
+        });
+    });
+}

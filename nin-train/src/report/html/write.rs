@@ -1,0 +1,101 @@
+//! A small writer of HTML: tags are closed by construction, text is escaped by construction.
+
+use std::fmt::Write;
+
+/// HTML that grows; well-formed as XML too.
+#[derive(Default)]
+pub(super) struct Html {
+    text: String,
+}
+
+/// The attributes of a tag; values are escaped.
+pub(super) type Attributes<'a> = &'a [(&'a str, &'a str)];
+
+impl Html {
+    /// A tag with content.
+    pub(super) fn tag(&mut self, name: &str, attributes: Attributes<'_>, inside: impl FnOnce(&mut Html)) {
+        self.open(name, attributes);
+        self.text.push('>');
+        inside(self);
+        let _ = write!(self.text, "</{name}>");
+    }
+
+    /// A tag with text.
+    pub(super) fn leaf(&mut self, name: &str, attributes: Attributes<'_>, text: &str) {
+        self.tag(name, attributes, |html| html.text(text));
+    }
+
+    /// A tag that has no content.
+    pub(super) fn void(&mut self, name: &str, attributes: Attributes<'_>) {
+        self.open(name, attributes);
+        self.text.push_str(" />");
+    }
+
+    /// Text, whatever is in it.
+    pub(super) fn text(&mut self, text: &str) {
+        escape(text, &mut self.text);
+    }
+
+    /// A line break between tags, for who reads the source.
+    pub(super) fn line(&mut self) {
+        self.text.push('\n');
+    }
+
+    /// A whole page.
+    pub(super) fn page(title: &str, style: &str, body: impl FnOnce(&mut Html)) -> String {
+        let mut html = Html { text: "<!DOCTYPE html>\n".to_owned() };
+        html.tag("html", &[("lang", "en")], |html| {
+            html.tag("head", &[], |html| {
+                html.void("meta", &[("charset", "utf-8")]);
+                html.void("meta", &[("name", "viewport"), ("content", "width=device-width, initial-scale=1")]);
+                html.void("meta", &[("name", "color-scheme"), ("content", "light dark")]);
+                html.leaf("title", &[], title);
+                // Not escaped: a browser takes a style as it is, and this one is the program's own.
+                html.tag("style", &[], |html| html.text.push_str(style));
+            });
+            html.line();
+            html.tag("body", &[], body);
+        });
+        html.line();
+        html.text
+    }
+
+    fn open(&mut self, name: &str, attributes: Attributes<'_>) {
+        let _ = write!(self.text, "<{name}");
+        for (name, value) in attributes {
+            let _ = write!(self.text, " {name}=\"");
+            escape(value, &mut self.text);
+            self.text.push('"');
+        }
+    }
+}
+
+fn escape(text: &str, to: &mut String) {
+    for c in text.chars() {
+        match c {
+            '<' => to.push_str("&lt;"),
+            '>' => to.push_str("&gt;"),
+            '&' => to.push_str("&amp;"),
+            '"' => to.push_str("&quot;"),
+            '\'' => to.push_str("&#39;"),
+            '\t' | '\n' => to.push(c),
+            // No page may hold them, and a file's name may.
+            c if c.is_control() => to.push('\u{fffd}'),
+            c => to.push(c),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Html;
+
+    #[test]
+    fn text_and_attributes_cannot_become_tags() {
+        let mut html = Html::default();
+        html.tag("p", &[("title", "\"><script>")], |html| html.text("</p>&<b a='1'>\u{1b}"));
+        html.void("br", &[]);
+        let wanted = "<p title=\"&quot;&gt;&lt;script&gt;\">&lt;/p&gt;&amp;&lt;b a=&#39;1&#39;&gt;\u{fffd}</p><br />";
+        assert_eq!(html.text, wanted);
+    }
+}

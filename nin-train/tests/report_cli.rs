@@ -1,0 +1,129 @@
+//! `report.html` from outside: whole, self-contained, and the same every time.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+fn folder(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("report-{name}"));
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+fn run(folder: &Path, arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_nin-train"));
+    command.current_dir(folder).args(arguments).output().expect("the program runs")
+}
+
+fn succeeds(folder: &Path, arguments: &[&str]) -> Output {
+    let output = run(folder, arguments);
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    output
+}
+
+/// Two classes of pictures, `a` black and `b` white; one name must be escaped.
+const NAMES: [&str; 2] = ["<script>&\"it's\"", "plain"];
+
+fn photos(folder: &Path) {
+    for (class, light) in NAMES.iter().zip([20u8, 200]) {
+        fs::create_dir_all(folder.join("photos").join(class)).unwrap();
+        for number in 0..10u8 {
+            let image = image::RgbImage::from_fn(8, 8, |x, y| image::Rgb([light + (x * y) as u8, light, number]));
+            image.save(folder.join("photos").join(class).join(format!("{number}.png"))).unwrap();
+        }
+    }
+}
+
+/// Fails unless every tag is closed in its order and nothing comes from elsewhere.
+fn check(html: &str) {
+    assert!(html.len() < 2_000_000, "{} bytes", html.len());
+    assert!(!html.contains("http") && !html.contains("<script") && !html.contains("url("));
+    let addresses = html.match_indices("src=\"").map(|(at, found)| &html[at + found.len()..]);
+    assert!(addresses.into_iter().all(|address| address.starts_with("data:image/png;base64,iVBORw0KGgo")));
+    let mut open: Vec<&str> = Vec::new();
+    let mut rest = html.strip_prefix("<!DOCTYPE html>").expect("it begins as a page does");
+    while let Some(start) = rest.find('<') {
+        let end = start + rest[start..].find('>').expect("a tag ends");
+        let tag = &rest[start + 1..end];
+        assert!(!tag.contains('<'), "<{tag}>");
+        rest = &rest[end + 1..];
+        match (tag.strip_prefix('/'), tag.strip_suffix(" /")) {
+            (Some(name), _) => assert_eq!(open.pop(), Some(name), "closed in its order"),
+            (None, Some(_)) => {}
+            (None, None) => open.push(tag.split(' ').next().unwrap_or(tag)),
+        }
+    }
+    assert!(open.is_empty(), "not closed: {open:?}");
+}
+
+#[test]
+fn a_run_leaves_a_page_that_can_be_made_again() {
+    let folder = folder("page");
+    photos(&folder);
+    let line = "3x8x8 nin3+1:6 max2/2 nin1:2 gap";
+    let train = |out: &str| {
+        ["train", "--line", line, "--data", "photos", "--epochs", "3", "--seed", "4", "--out", out].map(str::to_owned)
+    };
+    let text = run(&folder, &train("run").each_ref().map(String::as_str));
+    assert!(text.status.success(), "{}", String::from_utf8_lossy(&text.stderr));
+    assert!(String::from_utf8_lossy(&text.stdout).contains("run/report.html"));
+    let path = folder.join("run/report.html");
+    let page = fs::read_to_string(&path).unwrap();
+    check(&page);
+    assert!(
+        page.contains(line) && page.contains("&lt;script&gt;&amp;&quot;it&#39;s&quot;") && page.contains(">plain<")
+    );
+    // The counts are those of an evaluation by the other engine.
+    let eval = succeeds(&folder, &["eval", "run/checkpoint", "--data", "photos", "--json"]);
+    let eval: serde_json::Value = serde_json::from_slice(&eval.stdout).unwrap();
+    assert!(page.contains(&format!("{} of {} images", eval["correct"], eval["images"])), "{eval}");
+    let cells = page.match_indices(" taken for ").map(|(at, _)| {
+        let (title, _) = page[at..].split_once('"').unwrap();
+        title.rsplit(' ').next().unwrap().parse::<u64>().unwrap()
+    });
+    assert_eq!(cells.sum::<u64>(), eval["images"].as_u64().unwrap());
+
+    fs::remove_file(&path).unwrap();
+    succeeds(&folder, &["report", "run", "--data", "photos"]);
+    assert!(fs::read_to_string(&path).unwrap() == page, "the same run, the same page");
+    succeeds(&folder, &["report", "run/checkpoint", "--data", "photos", "--threads", "1", "--out", "again.html"]);
+    assert!(fs::read_to_string(folder.join("again.html")).unwrap() == page, "whatever the threads");
+
+    let error = run(&folder, &["report", "run"]);
+    assert!(!error.status.success());
+    let error = String::from_utf8_lossy(&error.stderr).into_owned();
+    assert!(error.contains("3x8x8") || error.contains("channel") || error.contains("classes"), "{error}");
+}
+
+#[test]
+fn several_runs_stand_side_by_side() {
+    let folder = folder("several");
+    photos(&folder);
+    for (out, line, lr) in [("a", "3x8x8 nin3:2 gap", "0.01"), ("b", "3x8x8 nin3:4 fc2", "0.02")] {
+        succeeds(&folder, &["train", "--line", line, "--data", "photos", "--epochs", "2", "--lr", lr, "--out", out]);
+        check(&fs::read_to_string(folder.join(out).join("report.html")).unwrap());
+    }
+    assert!(fs::read_to_string(folder.join("b/report.html")).unwrap().contains("there are no class maps"));
+    succeeds(&folder, &["report", "a", "b", "--out", "ab.html"]);
+    let page = fs::read_to_string(folder.join("ab.html")).unwrap();
+    check(&page);
+    for text in ["2 runs side by side", "3x8x8 nin3:2 gap", "3x8x8 nin3:4 fc2", ">0.01<", ">0.02<"] {
+        assert!(page.contains(text), "{text}");
+    }
+}
+
+/// A folder in the page's place: the run itself must not fail.
+#[test]
+fn a_page_that_cannot_be_written_is_a_note() {
+    let folder = folder("note");
+    photos(&folder);
+    fs::create_dir_all(folder.join("run/report.html/full")).unwrap();
+    let output = succeeds(
+        &folder,
+        &["train", "--line", "3x8x8 nin3:2 gap", "--data", "photos", "--epochs", "1", "--out", "run"],
+    );
+    let note = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(note.contains("report could not be written") && note.lines().count() == 1, "{note}");
+    assert!(folder.join("run/model.nin").exists());
+}
