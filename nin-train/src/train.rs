@@ -47,6 +47,11 @@ pub struct Recipe {
     pub mixup: f32,
     /// Images that are normalised together (see [`crate::normalization`]); `None` is no batch normalisation.
     pub batch_norm: Option<usize>,
+    /// Share of the training images of each class that is split off by the seed and not trained with, to choose by: the
+    /// network of the epoch that does best on them is what is exported. 0 is none.
+    pub validation: f32,
+    /// Epochs in a row without a better accuracy on those images after which training ends; 0 is never.
+    pub patience: u32,
     /// Share that an exponential moving average of all parameters keeps of itself in each step; the average is what is
     /// evaluated and exported. 0 is none.
     pub ema: f32,
@@ -67,6 +72,8 @@ impl Default for Recipe {
             augment: Augment::default(),
             mixup: 0.0,
             batch_norm: None,
+            validation: 0.0,
+            patience: 0,
             ema: 0.0,
         }
     }
@@ -374,6 +381,12 @@ impl Trainer {
         if !(0.0..=1.0).contains(&recipe.mixup) {
             return Err(TrainError::Recipe("mixup's alpha must be from 0 to 1"));
         }
+        if !(0.0..1.0).contains(&recipe.validation) {
+            return Err(TrainError::Recipe("the share of validation images must be at least 0 and below 1"));
+        }
+        if recipe.patience > 0 && recipe.validation == 0.0 {
+            return Err(TrainError::Recipe("to stop early there must be validation images to stop by"));
+        }
         if !(0.0..1.0).contains(&recipe.ema) {
             return Err(TrainError::Recipe("the share of a moving average must be at least 0 and below 1"));
         }
@@ -517,9 +530,17 @@ impl Trainer {
         }
     }
 
-    /// Whether all of the recipe's epochs are done.
+    /// Whether all of the recipe's epochs are done, or its patience is.
     pub fn is_done(&self) -> bool {
-        self.position.epoch >= self.recipe.epochs
+        self.position.epoch >= self.recipe.epochs || self.has_stalled()
+    }
+
+    /// Whether the recipe's patience is done.
+    pub fn has_stalled(&self) -> bool {
+        let accuracies: Vec<f64> = self.history.iter().filter_map(|report| report.test_accuracy).collect();
+        let best = accuracies.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let since = accuracies.iter().position(|accuracy| *accuracy == best).map_or(0, |at| accuracies.len() - 1 - at);
+        self.recipe.patience > 0 && since >= self.recipe.patience as usize
     }
 
     /// The recipe.

@@ -42,16 +42,20 @@ fn recipe(optimizer: Optimizer) -> Recipe {
     }
 }
 
-fn trainer(optimizer: Optimizer, threads: usize) -> Trainer {
+fn trainer(recipe: Recipe, threads: usize) -> Trainer {
     let names = data(4).class_names().to_vec();
-    Trainer::new(Spec::new(LINE), recipe(optimizer), Preprocessing::unit(1), names, threads).expect("a good recipe")
+    Trainer::new(Spec::new(LINE), recipe, Preprocessing::unit(1), names, threads).expect("a good recipe")
 }
 
-fn optimizers() -> [Optimizer; 3] {
+/// One for each optimiser, and one with everything a recipe can ask for.
+fn recipes() -> [Recipe; 4] {
+    let nesterov = recipe(Optimizer::Sgd { momentum: 0.9, decay: 1e-3, nesterov: true });
+    let augment = Augment { flip: true, crop: 1, rotate: 10, erase: 0.5 };
     [
-        Optimizer::default(),
-        Optimizer::Sgd { momentum: 0.9, decay: 1e-3, nesterov: true },
-        Optimizer::AdamW { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, decay: 0.01 },
+        recipe(Optimizer::default()),
+        Recipe { augment, mixup: 0.4, batch_norm: Some(7), ema: 0.9, ..nesterov.clone() },
+        nesterov,
+        recipe(Optimizer::AdamW { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, decay: 0.01 }),
     ]
 }
 
@@ -65,8 +69,8 @@ fn bytes(trainer: &Trainer) -> Vec<u8> {
     checkpoint.to_bytes()
 }
 
-fn whole_run(optimizer: Optimizer, threads: usize, data: &Dataset) -> Trainer {
-    let mut trainer = trainer(optimizer, threads);
+fn whole_run(recipe: &Recipe, threads: usize, data: &Dataset) -> Trainer {
+    let mut trainer = trainer(recipe.clone(), threads);
     while !trainer.is_done() {
         trainer.epoch(data, |_| ControlFlow::Continue(())).expect("an epoch");
         let evaluation = trainer.evaluate(data).expect("an evaluation");
@@ -78,10 +82,10 @@ fn whole_run(optimizer: Optimizer, threads: usize, data: &Dataset) -> Trainer {
 #[test]
 fn any_number_of_threads() {
     let data = data(200);
-    for optimizer in optimizers() {
-        let one = bytes(&whole_run(optimizer, 1, &data));
+    for recipe in recipes() {
+        let one = bytes(&whole_run(&recipe, 1, &data));
         for threads in [2, 3, 4] {
-            assert!(bytes(&whole_run(optimizer, threads, &data)) == one, "{threads} threads, {optimizer:?}");
+            assert!(bytes(&whole_run(&recipe, threads, &data)) == one, "{threads} threads, {recipe:?}");
         }
     }
 }
@@ -89,10 +93,10 @@ fn any_number_of_threads() {
 #[test]
 fn stopped_and_resumed() {
     let data = data(200);
-    for optimizer in optimizers() {
-        let want = bytes(&whole_run(optimizer, 2, &data));
+    for recipe in recipes() {
+        let want = bytes(&whole_run(&recipe, 2, &data));
         // Stop after every single step, go through a file's bytes each time, with other threads.
-        let mut run = trainer(optimizer, 1);
+        let mut run = trainer(recipe.clone(), 1);
         let mut threads = 1;
         while !run.is_done() {
             let ended = run.epoch(&data, |_| ControlFlow::Break(())).expect("a step");
@@ -105,14 +109,14 @@ fn stopped_and_resumed() {
             threads = threads % 3 + 1;
             run = Trainer::resume(kept, threads).expect("a good checkpoint");
         }
-        assert!(bytes(&run) == want, "{optimizer:?}");
+        assert!(bytes(&run) == want, "{recipe:?}");
     }
 }
 
 #[test]
 fn it_learns() {
     let data = data(400);
-    let recipe = Recipe { epochs: 8, batch: 20, lr: 0.05, ..Recipe::default() };
+    let recipe = Recipe { epochs: 8, batch: 20, lr: 0.01, ..Recipe::default() };
     let names = data.class_names().to_vec();
     let line = Spec::new("1x12x12 nin3+1:8,8 max3/2 nin3+1:12,12 max3/2 gap fc4");
     let mut run = Trainer::new(line, recipe, Preprocessing::standard(&data), names, 0).expect("a recipe");
@@ -129,7 +133,7 @@ fn it_learns() {
 
 #[test]
 fn broken_checkpoints_are_refused() {
-    let bytes = trainer(optimizers()[1], 1).checkpoint().to_bytes();
+    let bytes = trainer(recipes()[1].clone(), 1).checkpoint().to_bytes();
     for len in 0..bytes.len() {
         let problem = Checkpoint::from_bytes(&bytes[..len]).expect_err("a truncated file");
         let said = matches!(problem, Problem::Truncated) || len == 0 && matches!(problem, Problem::NotACheckpoint);
@@ -157,7 +161,7 @@ fn saving_replaces_the_whole_file_or_nothing() {
     let folder = std::env::temp_dir().join(format!("nin-train-checkpoint-{}", std::process::id()));
     std::fs::create_dir_all(&folder).expect("a folder");
     let path = folder.join("run.ckpt");
-    let checkpoint = trainer(Optimizer::default(), 1).checkpoint();
+    let checkpoint = trainer(recipe(Optimizer::default()), 1).checkpoint();
     checkpoint.save(&path).expect("saved");
     checkpoint.save(&path).expect("saved again");
     assert_eq!(Checkpoint::load(&path).expect("loaded"), checkpoint);

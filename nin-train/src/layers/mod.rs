@@ -51,7 +51,7 @@ enum Memory {
     None,
     Chosen(Buffer),
     Scale(Buffer),
-    Normalized(Kept),
+    Normalized(Box<Kept>),
 }
 
 /// The memory one thread works in; taken once.
@@ -136,7 +136,9 @@ impl Network {
         let memory = |layer: &Layer| match layer {
             Layer::MaxPool(pool) if training => Memory::Chosen(Buffer::zeros(images * pool.y.shape.len())),
             Layer::Dropout(dropout) if training => Memory::Scale(Buffer::zeros(images * dropout.x.shape.len())),
-            Layer::Linear(linear) if training => linear.kept().map_or(Memory::None, Memory::Normalized),
+            Layer::Linear(linear) if training => {
+                linear.kept().map_or(Memory::None, |kept| Memory::Normalized(Box::new(kept)))
+            }
             _ => Memory::None,
         };
         let scratch = self.linears().map(|linear| linear.scratch(images)).max().unwrap_or(0);

@@ -28,6 +28,7 @@ const EPOCHS: u32 = 5;
 Examples:
   nin-train train                                          the same as nin-train alone
   nin-train train --epochs 20                              more accurate
+  nin-train train --epochs 30 --optimizer sgd --batch-norm --flip --crop 2 --erase 0.25 --validation 0.1
   nin-train train --preset d2l --lr 0.05 --epochs 10       the book's recipe, at 224x224; hours
   nin-train train --line \"1x28x28 nin5+2:16,16 max3/2 nin3+1:16,10 gap\"
   nin-train train --line \"3x32x32 nin5+2:32,32 max3/2 nin3+1:48,48 max3/2 nin3+1:32,2 gap\" --data photos
@@ -113,6 +114,15 @@ pub struct TrainArgs {
     /// Evaluate and export a moving average of the weights that keeps this share of itself in each step
     #[arg(long, value_name = "SHARE", num_args = 0..=1, default_missing_value = "0.999")]
     ema: Option<f32>,
+
+    /// Split this share off the training images, measure each epoch on it instead of on the test images, and export the
+    /// network of the best epoch
+    #[arg(long, value_name = "SHARE")]
+    validation: Option<f32>,
+
+    /// Stop when so many epochs in a row were not better on the validation images
+    #[arg(long, value_name = "EPOCHS", requires = "validation")]
+    patience: Option<u32>,
 
     /// What the network sees of a byte [default: unit]
     #[arg(long, value_name = "NAME")]
@@ -241,6 +251,8 @@ impl TrainArgs {
             ("--mixup", self.mixup.is_some()),
             ("--batch-norm", self.batch_norm.is_some()),
             ("--ema", self.ema.is_some()),
+            ("--validation", self.validation.is_some()),
+            ("--patience", self.patience.is_some()),
             ("--input", self.input.is_some()),
             ("--seed", self.seed.is_some()),
         ];
@@ -277,6 +289,8 @@ impl TrainArgs {
         };
         recipe.mixup = self.mixup.unwrap_or(0.0);
         recipe.ema = self.ema.unwrap_or(0.0);
+        recipe.validation = self.validation.unwrap_or(0.0);
+        recipe.patience = self.patience.unwrap_or(0);
         recipe.schedule = match self.schedule {
             None => recipe.schedule,
             Some(Shape::Constant) => Schedule::Constant,

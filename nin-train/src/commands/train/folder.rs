@@ -41,6 +41,11 @@ impl RunFolder {
         self.path.join(CHECKPOINT)
     }
 
+    /// The same after the epoch that did best on validation images.
+    pub fn best(&self) -> PathBuf {
+        self.path.join("best")
+    }
+
     /// What a board runs.
     pub fn model(&self) -> PathBuf {
         self.path.join("model.nin")

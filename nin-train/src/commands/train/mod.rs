@@ -10,10 +10,10 @@ use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use nin_train::checkpoint::Checkpoint;
-use nin_train::dataset::Splits;
+use nin_train::dataset::{Dataset, Splits};
 use nin_train::report::LayerTable;
 use nin_train::report::html::Findings;
-use nin_train::train::{Ended, Trainer};
+use nin_train::train::{Ended, Recipe, Trainer};
 use nin_train::trained::Trained;
 
 use super::{Console, Outcome, images, networks};
@@ -39,15 +39,19 @@ pub fn run(args: &TrainArgs, console: &Console) -> Outcome<ExitCode> {
     // What can be wrong with the flags comes before any waiting.
     let start = args.start()?;
     let plan = start.plan()?;
-    let splits = args.images.load(plan.spec().input(), console)?;
+    let mut splits = args.images.load(plan.spec().input(), console)?;
     images::check(plan.spec().input(), plan.classes(), &splits)?;
     let checkpoint = start.checkpoint(&splits)?;
+    let validation = split_off(&checkpoint.recipe, &mut splits)?;
     let fresh = checkpoint.history.is_empty() && checkpoint.position.step == 0;
     let folder = RunFolder::new(args.folder(&plan))?;
     let mut trainer = Trainer::resume(checkpoint, args.threads)?;
     let mut metrics = Metrics::open(args.metrics.clone().unwrap_or_else(|| folder.metrics()), fresh)?;
     if fresh {
         metrics.start(trainer.plan(), trainer.recipe(), &splits)?;
+    }
+    if trainer.has_stalled() {
+        return Err("this run has ended early, by its patience; begin another with --from".into());
     }
     if trainer.is_done() {
         let epochs = trainer.recipe().epochs;
@@ -58,7 +62,8 @@ pub fn run(args: &TrainArgs, console: &Console) -> Outcome<ExitCode> {
     console.say(format_args!("\n{}\n", LayerTable { plan: &plan, batch: trainer.recipe().batch as u64 }));
     let mut screen = Screen::new(console, trainer.recipe(), splits.train.len());
     screen.heading(trainer.history());
-    let stopped = epochs(&mut trainer, &splits, &folder, &mut metrics, &mut screen)?;
+    let measured = validation.as_ref().unwrap_or(&splits.test);
+    let stopped = epochs(&mut trainer, [&splits.train, measured], &folder, &mut metrics, &mut screen)?;
     if stopped {
         console.result(format_args!("\nStopped; everything up to here is in {}.", folder.checkpoint().display()));
         let (resume, flags) = (folder.checkpoint(), args.images.flags());
@@ -66,7 +71,11 @@ pub fn run(args: &TrainArgs, console: &Console) -> Outcome<ExitCode> {
         return Ok(ExitCode::from(130));
     }
 
-    let checkpoint = trainer.checkpoint();
+    // Chosen by validation images or not at all: a network that was chosen by test images has nothing left to prove it.
+    let checkpoint = match validation {
+        Some(_) => Checkpoint::load(&folder.best())?,
+        None => trainer.checkpoint(),
+    };
     let findings = Findings::new(&Trained::from_checkpoint(&checkpoint)?, &splits.test, args.threads)?;
     screen.result(&findings.evaluation, trainer.class_names());
     folder.export(&checkpoint)?;
@@ -79,18 +88,31 @@ pub fn run(args: &TrainArgs, console: &Console) -> Outcome<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Trains to the end of the last epoch; true if the user stopped it. The checkpoint is written after each epoch and
-/// when stopped.
+/// Takes the recipe's share of validation images out of the training images.
+fn split_off(recipe: &Recipe, splits: &mut Splits) -> Outcome<Option<Dataset>> {
+    if recipe.validation == 0.0 {
+        return Ok(None);
+    }
+    // As a person typed it: 0.1, not the f32 next to it.
+    let fraction = recipe.validation.to_string().parse().unwrap_or_else(|_| f64::from(recipe.validation));
+    let (train, validation) = splits.train.split(fraction, recipe.seed)?;
+    splits.train = train;
+    Ok(Some(validation))
+}
+
+/// Trains to the end of the last epoch; true if the user stopped it. After each epoch the network is measured on images
+/// that it is not trained with; the checkpoint is written then and when stopped, and if the recipe has validation
+/// images, that of the best epoch too.
 fn epochs(
     trainer: &mut Trainer,
-    splits: &Splits,
+    [train, measured]: [&Dataset; 2],
     folder: &RunFolder,
     metrics: &mut Metrics,
     screen: &mut Screen<'_>,
 ) -> Outcome<bool> {
     while !trainer.is_done() {
         screen.begin(trainer.position());
-        let ended = trainer.epoch(&splits.train, |progress| {
+        let ended = trainer.epoch(train, |progress| {
             screen.step(progress);
             if STOP.load(Ordering::SeqCst) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         })?;
@@ -99,10 +121,14 @@ fn epochs(
             folder.save(&trainer.checkpoint())?;
             return Ok(true);
         }
-        let evaluation = trainer.evaluate(&splits.test)?;
-        trainer.record(&evaluation);
+        let evaluation = trainer.evaluate(measured)?;
+        let best = trainer.record(&evaluation);
         screen.end();
-        folder.save(&trainer.checkpoint())?;
+        let checkpoint = trainer.checkpoint();
+        if best && trainer.recipe().validation > 0.0 {
+            checkpoint.save(&folder.best())?;
+        }
+        folder.save(&checkpoint)?;
         if let Some(report) = trainer.history().last() {
             screen.epoch(report);
             metrics.epoch(report)?;

@@ -14,18 +14,24 @@ pub struct Screen<'a> {
     console: &'a Console,
     epochs: u32,
     images: usize,
+    /// What the network is measured on after each epoch.
+    measured: &'static str,
     bar: ProgressBar,
 }
 
 impl<'a> Screen<'a> {
     /// For a run of this recipe on so many images.
     pub fn new(console: &'a Console, recipe: &Recipe, images: usize) -> Self {
-        Self { console, epochs: recipe.epochs, images, bar: ProgressBar::hidden() }
+        let measured = if recipe.validation > 0.0 { "val." } else { "test" };
+        Self { console, epochs: recipe.epochs, images, measured, bar: ProgressBar::hidden() }
     }
 
     /// The head of the table of epochs, and the epochs that are done already.
     pub fn heading(&self, history: &[EpochReport]) {
-        self.console.say(format_args!("epoch       lr    loss  accuracy  test loss  test accuracy  images/s  seconds"));
+        let measured = self.measured;
+        self.console.say(format_args!(
+            "epoch       lr    loss  accuracy  {measured} loss  {measured} accuracy  images/s  seconds"
+        ));
         history.iter().for_each(|report| self.epoch(report));
     }
 

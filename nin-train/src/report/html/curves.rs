@@ -15,11 +15,13 @@ pub(super) fn write(html: &mut Html, runs: &[Run]) {
         return;
     }
     let alone = runs.len() == 1;
+    let validated = |run: &Run| run.recipe.validation > 0.0;
+    let measured = |run: &Run| if validated(run) { "validation" } else { "test" };
     let line = |run: usize, test: bool, value: &dyn Fn(&EpochReport) -> Option<f64>| Line {
         name: match (alone, test) {
-            (true, true) => "test".to_owned(),
+            (true, true) => measured(&runs[run]).to_owned(),
             (true, false) => "training".to_owned(),
-            (false, true) => format!("{}, test", runs[run].name),
+            (false, true) => format!("{}, {}", runs[run].name, measured(&runs[run])),
             (false, false) => format!("{}, training", runs[run].name),
         },
         colour: if alone { usize::from(!test) } else { run },
@@ -38,10 +40,15 @@ pub(super) fn write(html: &mut Html, runs: &[Run]) {
         dots: false,
     });
     if alone {
-        legend(html, [(0, false, "test images"), (1, true, "training images, while it learns")].into_iter());
+        let name = if runs.iter().all(validated) { "validation images" } else { "test images" };
+        legend(html, [(0, false, name), (1, true, "training images, while it learns")].into_iter());
     } else {
         legend(html, runs.iter().enumerate().map(|(number, run)| (number, false, run.name.as_str())));
-        html.leaf("p", &[("class", "soft")], "Test images in full lines, training images in broken ones.");
+        html.leaf(
+            "p",
+            &[("class", "soft")],
+            "Test or validation images in full lines, training images in broken ones.",
+        );
     }
     let percent = |share: f64| Some(100.0 * share);
     let charts = [
