@@ -108,8 +108,10 @@ pub(crate) fn inverse(variance: f64) -> f64 {
     1.0 / (variance + f64::from(EPSILON)).sqrt()
 }
 
-/// Lets the running means and variances follow a step's, given in the same order.
-pub fn follow(plan: &Plan, parameters: &mut [f32], moments: &[f32]) {
-    let running = &mut parameters[trainable(plan)..];
-    running.iter_mut().zip(moments).for_each(|(running, step)| *running += MOMENTUM * (step - *running));
+/// Lets the running means and variances follow a step's, given in the same order; of a network that is not normalised
+/// there are none.
+pub fn follow(parameters: &mut [f32], moments: &[f32]) {
+    let start = parameters.len() - moments.len();
+    let running = parameters[start..].iter_mut();
+    running.zip(moments).for_each(|(running, step)| *running += MOMENTUM * (step - *running));
 }

@@ -451,7 +451,7 @@ impl Trainer {
             let (engine, gradient) = (&self.engine, &self.gradient);
             let trained = &mut self.parameters[..gradient.len()];
             engine.install(|| recipe.optimizer.step(lr, trained, gradient, &mut self.state));
-            normalization::follow(engine.plan(), &mut self.parameters, engine.moments());
+            normalization::follow(&mut self.parameters, engine.moments());
             recipe.average(&self.parameters, &mut self.average, self.state.steps);
 
             self.position.add(outcome);
