@@ -1,7 +1,8 @@
-//! The `fashion` example with 8-bit weights and activations: it fits a Cortex-M0 with 16 KB of RAM.
+//! Ten images of clothes through the trained network in 8 bits, under a budget: the example to start from. It fits a
+//! Cortex-M0 with 16 KB of RAM.
 //!
-//! `cargo run -p nin-embedded --bin fashion-int8` runs it here, `scripts/firmware.sh microbit fashion-int8 run` on an
-//! emulated micro:bit; the package's README says how to flash it.
+//! `cargo run -p nin-embedded` runs it here, `scripts/firmware.sh mps2-an386 fashion-int8 run` on an emulated
+//! Cortex-M4F, with `microbit` on an emulated micro:bit; the package's README says how to flash it.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
 use nin_embedded::{Board, Error, budget, demo, firmware};

@@ -1,7 +1,7 @@
-//! Ten images of clothes through the trained network, under a budget: the example to start from.
+//! The `fashion` example with f32 weights and values.
 //!
-//! `cargo run -p nin-embedded` runs it here, `scripts/firmware.sh mps2-an386 fashion run` on an emulated Cortex-M4F;
-//! the package's README says how to flash it.
+//! `cargo run -p nin-embedded --bin fashion` runs it here, `scripts/firmware.sh mps2-an386 fashion run` on an emulated
+//! Cortex-M4F; the package's README says how to flash it.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
 use nin_embedded::{Board, Error, budget, demo, firmware};
