@@ -6,6 +6,7 @@ use std::process::{Command, Output};
 
 use nin_train::checkpoint::Checkpoint;
 use nin_train::dataset::{Dataset, idx, subset};
+use nin_train::trained::Trained;
 use serde_json::Value;
 
 const LINE: &str = "1x28x28 nin5/2+2:8,8 max3/2 nin3+1:12,12 gap fc10";
@@ -165,4 +166,61 @@ fn a_run_that_cannot_learn_says_so() {
         failure(&folder, &["train", "--line", LINE, "--data", "images", "--lr", "1e20", "--optimizer", "sgd", "-q"]);
     assert!(error.contains("learning rate"), "{error}");
     assert_eq!(error.lines().count(), 1, "{error}");
+}
+
+#[test]
+fn validation_images_choose_the_network_and_end_the_run() {
+    let folder = folder("validation");
+    let arguments = [
+        "train",
+        "--line",
+        LINE,
+        "--data",
+        "images",
+        "--epochs",
+        "60",
+        "--batch",
+        "20",
+        "--optimizer",
+        "sgd",
+        "--batch-norm",
+        "10",
+        "--ema",
+        "0.9",
+        "--mixup",
+        "0.2",
+        "--rotate",
+        "5",
+        "--erase",
+        "0.1",
+        "--validation",
+        "0.1",
+        "--patience",
+        "2",
+        "--out",
+        "run",
+    ];
+    let text = printed(&folder, &arguments);
+    assert!(text.contains("val. accuracy") && text.contains("test accuracy"), "{text}");
+    let best = Checkpoint::load(&folder.join("run/best")).unwrap();
+    let last = Checkpoint::load(&folder.join("run/checkpoint")).unwrap();
+    let accuracies: Vec<f64> = last.history.iter().filter_map(|report| report.test_accuracy).collect();
+    assert!(accuracies.len() < 60, "it ends early");
+    // A tenth of each class, 58 of the 600 training images; the first of the best epochs, and two more.
+    let largest = accuracies.iter().copied().fold(0.0, f64::max);
+    assert!((largest * 58.0 - (largest * 58.0).round()).abs() < 1e-9, "{largest}");
+    let at = accuracies.iter().position(|accuracy| *accuracy == largest).unwrap();
+    assert_eq!((best.history.len(), accuracies.len()), (at + 1, at + 3));
+    // The model is the best epoch's: its average, with normalisation folded in.
+    let trained = Trained::from_checkpoint(&best).unwrap();
+    let model = fs::read(folder.join("run/model.nin")).unwrap();
+    assert_eq!(Trained::from_model(&model).unwrap().parameters, trained.parameters);
+    assert_eq!(trained.parameters.len(), trained.plan().parameters());
+
+    let said = failure(&folder, &["train", "--resume", "run", "--data", "images"]);
+    assert!(said.contains("ended early"), "{said}");
+    let said = failure(&folder, &["train", "--data", "images", "--patience", "2"]);
+    assert!(said.contains("--validation"), "{said}");
+    let said = failure(&folder, &["train", "--data", "images", "--from", "run/model.nin", "--batch-norm"]);
+    assert!(said.contains("--from"), "{said}");
 }
