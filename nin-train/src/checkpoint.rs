@@ -16,16 +16,15 @@
 //! parameters are those of [`crate::normalization`]. There is no generator's state:
 //! all chance is drawn from the recipe's seed and the position (see [`crate::random`]).
 
-use std::fs::{self, File};
-use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::{fmt, process};
+use std::{fmt, fs, io};
 
 use nin_core::{Plan, Spec};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::batch::Preprocessing;
+use crate::files;
 use crate::normalization;
 use crate::optim::State;
 use crate::train::{EpochReport, Position, Recipe};
@@ -251,7 +250,7 @@ impl Checkpoint {
     /// If the system refuses; an older file is then as it was.
     pub fn save(&self, path: &Path) -> Result<(), CheckpointError> {
         let fail = |error| CheckpointError { path: path.to_owned(), problem: Problem::Io(error) };
-        write_atomically(path, &self.to_bytes()).map_err(fail)
+        files::whole(path, &self.to_bytes()).map_err(fail)
     }
 
     /// Reads a file.
@@ -329,25 +328,4 @@ fn number(rest: &mut &[u8]) -> Result<u32, Problem> {
 fn floats(rest: &mut &[u8], count: usize) -> Result<Vec<f32>, Problem> {
     let bytes = take(rest, count.checked_mul(4).ok_or(Problem::Truncated)?)?;
     Ok(bytes.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect())
-}
-
-/// Writes beside the file, makes sure it is on disk, then puts it in the file's place.
-fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let name = path.file_name().ok_or(io::ErrorKind::InvalidFilename)?;
-    let temporary = folder.join(format!(".{}.{}.partial", name.to_string_lossy(), process::id()));
-    let write = || -> io::Result<()> {
-        let mut file = File::create(&temporary)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&temporary, path)
-    };
-    write().inspect_err(|_| {
-        // Whether this works or not, the first error is the one to tell.
-        let _ = fs::remove_file(&temporary);
-    })?;
-    // The rename itself reaches the disk with its folder; where folders cannot be opened, it does so later.
-    #[cfg(unix)]
-    File::open(folder)?.sync_all()?;
-    Ok(())
 }

@@ -1,10 +1,11 @@
 //! Reading and writing whole files, with errors that name them.
 
 use std::error::Error;
+use std::ffi::OsString;
+use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::{fmt, process};
 
 /// Why a file cannot be read or written, or is not what it should be.
 #[derive(Debug)]
@@ -49,14 +50,18 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
     whole(path, bytes).map_err(FileError::at(path))
 }
 
-fn whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+/// Writes beside the file, makes sure that it is on disk, then puts it in the file's place.
+pub(crate) fn whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let name = path.file_name().ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "this names no file"))?;
-    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    if let Some(folder) = folder {
         fs::create_dir_all(folder)?;
     }
-    // In the same folder, so that the renaming is one step.
-    let mut temporary = name.to_owned();
-    temporary.push(format!(".{}.tmp", process::id()));
+    // In the same folder, so that the renaming is one step. Always the same name: what a program that was killed has
+    // left is overwritten.
+    let mut temporary = OsString::from(".");
+    temporary.push(name);
+    temporary.push(".partial");
     let temporary = path.with_file_name(temporary);
     let written = File::create(&temporary).and_then(|mut file| {
         file.write_all(bytes)?;
@@ -65,5 +70,9 @@ fn whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     written.and_then(|()| fs::rename(&temporary, path)).inspect_err(|_| {
         // It is of no use to anybody; and what went wrong is told already.
         let _ = fs::remove_file(&temporary);
-    })
+    })?;
+    // The renaming itself reaches the disk with its folder; where folders cannot be opened, it does so later.
+    #[cfg(unix)]
+    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()?;
+    Ok(())
 }

@@ -166,8 +166,8 @@ fn saving_replaces_the_whole_file_or_nothing() {
     checkpoint.save(&path).expect("saved again");
     assert_eq!(Checkpoint::load(&path).expect("loaded"), checkpoint);
     assert_eq!(std::fs::read_dir(&folder).expect("the folder").count(), 1, "nothing is left beside it");
-    let nowhere = folder.join("missing").join("run.ckpt");
-    let error = checkpoint.save(&nowhere).expect_err("no such folder").to_string();
+    let nowhere = path.join("run.ckpt");
+    let error = checkpoint.save(&nowhere).expect_err("a file is no folder").to_string();
     assert!(error.contains("run.ckpt") && !error.contains('\n'), "{error}");
     std::fs::remove_dir_all(&folder).expect("removed");
 }

@@ -1,6 +1,6 @@
 //! Metrics for programs: one JSON object a line.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::Write;
 use std::path::PathBuf;
 
@@ -27,14 +27,13 @@ struct Start<'a> {
 }
 
 impl Metrics {
-    /// Begins the file anew, or goes on with it.
-    pub fn open(path: PathBuf, fresh: bool) -> Result<Self, FileError> {
+    /// Begins the file anew. A run that goes on writes what it has done once more: a checkpoint may be older than the
+    /// file's last line, or newer, if the program was killed between the two.
+    pub fn create(path: PathBuf) -> Result<Self, FileError> {
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             fs::create_dir_all(folder).map_err(FileError::at(folder))?;
         }
-        let mut options = OpenOptions::new();
-        options.create(true).write(true).append(!fresh).truncate(fresh);
-        let file = options.open(&path).map_err(FileError::at(&path))?;
+        let file = File::create(&path).map_err(FileError::at(&path))?;
         Ok(Self { path, file })
     }
 

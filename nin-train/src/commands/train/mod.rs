@@ -43,20 +43,19 @@ pub fn run(args: &TrainArgs, console: &Console) -> Outcome<ExitCode> {
     images::check(plan.spec().input(), plan.classes(), &splits)?;
     let checkpoint = start.checkpoint(&splits)?;
     let validation = split_off(&checkpoint.recipe, &mut splits)?;
-    let fresh = checkpoint.history.is_empty() && checkpoint.position.step == 0;
     let folder = RunFolder::new(args.folder(&plan))?;
     let mut trainer = Trainer::resume(checkpoint, args.threads)?;
-    let mut metrics = Metrics::open(args.metrics.clone().unwrap_or_else(|| folder.metrics()), fresh)?;
-    if fresh {
-        metrics.start(trainer.plan(), trainer.recipe(), &splits)?;
-    }
-    if trainer.has_stalled() {
-        return Err("this run has ended early, by its patience; begin another with --from".into());
-    }
-    if trainer.is_done() {
+    // A run that was killed after its last epoch still has its model to write.
+    if trainer.is_done() && folder.model().exists() {
         let epochs = trainer.recipe().epochs;
-        return Err(format!("this run has done its {epochs} epochs; give it more with --epochs").into());
+        return Err(match trainer.has_stalled() {
+            true => "this run has ended early, by its patience; begin another with --from".into(),
+            false => format!("this run has done its {epochs} epochs; give it more with --epochs").into(),
+        });
     }
+    let mut metrics = Metrics::create(args.metrics.clone().unwrap_or_else(|| folder.metrics()))?;
+    metrics.start(trainer.plan(), trainer.recipe(), &splits)?;
+    trainer.history().iter().try_for_each(|report| metrics.epoch(report))?;
     stop_on_interrupt()?;
 
     console.say(format_args!("\n{}\n", LayerTable { plan: &plan, batch: trainer.recipe().batch as u64 }));

@@ -1,0 +1,189 @@
+//! What a run loses when it is killed, or the system refuses: nothing.
+
+#![cfg(unix)]
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
+
+use nin_train::checkpoint::Checkpoint;
+use nin_train::dataset::{idx, subset};
+use nin_train::random::{Purpose, Stream};
+
+const RECIPE: [&str; 20] = [
+    "train",
+    "--line",
+    "1x28x28 nin5/2+2:6,6 max3/2 nin3+1:8,8 gap fc10",
+    "--data",
+    "images",
+    "--epochs",
+    "12",
+    "--batch",
+    "20",
+    "--batch-norm",
+    "10",
+    "--ema",
+    "0.9",
+    "--crop",
+    "1",
+    "--validation",
+    "0.1",
+    "--quiet",
+    "--threads",
+    "2",
+];
+
+/// An empty folder of one test, with a small part of Fashion-MNIST in `images`.
+fn folder(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("trust-{name}"));
+    let _ = fs::remove_dir_all(&folder);
+    let images = folder.join("images");
+    fs::create_dir_all(&images).unwrap();
+    let splits = subset::bundled().unwrap();
+    for (name, data) in [("train", splits.train), ("t10k", splits.test)] {
+        let data = data.select(&(0..data.len()).step_by(20).collect::<Vec<_>>());
+        idx::write_images(&data, &mut File::create(images.join(format!("{name}-images-idx3-ubyte"))).unwrap()).unwrap();
+        idx::write_labels(&data, &mut File::create(images.join(format!("{name}-labels-idx1-ubyte"))).unwrap()).unwrap();
+    }
+    folder
+}
+
+fn command(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_nin-train"));
+    command.current_dir(folder).args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+fn run(folder: &Path, arguments: &[&str]) -> Output {
+    command(folder, arguments).output().expect("the program runs")
+}
+
+/// What a command that has to fail says: one sentence.
+fn failure(folder: &Path, arguments: &[&str]) -> String {
+    let output = run(folder, arguments);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{arguments:?}: {said}");
+    assert_eq!(said.trim_end().lines().count(), 1, "{said}");
+    assert!(said.starts_with("error: ") && !said.contains("panicked"), "{said}");
+    said
+}
+
+/// Killed a dozen times at random moments, each time going on from what it left.
+#[test]
+fn killed_again_and_again() {
+    let folder = folder("killed");
+    let output = run(&folder, &[&RECIPE[..], &["--out", "whole"]].concat());
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let mut random = Stream::new(3, Purpose::Order, 0, 0);
+    let checkpoint = folder.join("killed/checkpoint");
+    let (mut kills, mut tries) = (0, 0);
+    loop {
+        tries += 1;
+        assert!(tries < 500, "it never comes to its end");
+        let resumed = ["train", "--resume", "killed", "--data", "images", "--quiet", "--threads", "1"];
+        let began = [&RECIPE[..], &["--out", "killed"]].concat();
+        let exists = checkpoint.exists();
+        let mut child = command(&folder, if exists { &resumed[..] } else { &began[..] }).spawn().unwrap();
+        // Longer and longer, so that in the end it has the time it needs whatever the machine.
+        std::thread::sleep(Duration::from_millis(random.below(40 + 4 * tries) as u64));
+        if kills < 12 {
+            kills += usize::from(child.try_wait().unwrap().is_none());
+            child.kill().unwrap();
+        }
+        let output = child.wait_with_output().unwrap();
+        if output.status.success() {
+            break;
+        }
+        assert_eq!(output.status.code(), None, "{}", String::from_utf8_lossy(&output.stderr));
+        if checkpoint.exists() {
+            Checkpoint::load(&checkpoint).expect("a whole checkpoint");
+        }
+    }
+    let file = |run: &str, name: &str| fs::read(folder.join(run).join(name)).unwrap();
+    assert!(file("killed", "model.nin") == file("whole", "model.nin"), "being killed changes nothing");
+    let metrics = String::from_utf8(file("killed", "metrics.jsonl")).unwrap();
+    let epochs: Vec<usize> = (1..=12).filter(|epoch| metrics.contains(&format!("{{\"epoch\":{epoch},"))).collect();
+    assert_eq!((epochs.len(), metrics.lines().count()), (12, 13), "each epoch once: {metrics}");
+    let left = fs::read_dir(folder.join("killed")).unwrap().map(|entry| entry.unwrap().file_name());
+    let left: Vec<_> = left.filter(|name| name.to_string_lossy().contains("partial")).collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+#[test]
+fn refusals_are_one_sentence_and_lose_nothing() {
+    let folder = folder("refused");
+    let short: Vec<&str> = RECIPE.iter().map(|word| if *word == "12" { "1" } else { word }).collect();
+    let output = run(&folder, &[&short[..], &["--out", "run"]].concat());
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let path = folder.join("run/checkpoint");
+    let kept = fs::read(&path).unwrap();
+
+    // A folder that cannot be one.
+    fs::write(folder.join("file"), "").unwrap();
+    let said = failure(&folder, &[&short[..], &["--out", "file/run"]].concat());
+    assert!(said.contains("file/run"), "{said}");
+
+    // Cut off, changed, something else, another architecture.
+    fs::write(folder.join("cut"), &kept[..kept.len() / 2]).unwrap();
+    let mut changed = kept.clone();
+    changed[kept.len() / 2] ^= 1;
+    fs::write(folder.join("changed"), changed).unwrap();
+    for (name, word) in [("cut", "cut off"), ("changed", "damaged"), ("run/model.nin", "no checkpoint"), ("no", "no")] {
+        let said = failure(&folder, &["train", "--resume", name, "--data", "images", "--epochs", "3"]);
+        assert!(said.contains(name) && said.contains(word), "{said}");
+    }
+    let said = failure(&folder, &["train", "--resume", "run", "--preset", "fashion", "--data", "images"]);
+    assert!(said.contains("--preset"), "{said}");
+
+    // Losses that are no numbers any more: the checkpoint before stays.
+    let said = failure(
+        &folder,
+        &[
+            "train",
+            "--from",
+            "run/model.nin",
+            "--lr",
+            "1e30",
+            "--optimizer",
+            "sgd",
+            "--data",
+            "images",
+            "--out",
+            "run",
+            "--quiet",
+        ],
+    );
+    assert!(said.contains("learning rate"), "{said}");
+    assert!(fs::read(&path).unwrap() == kept, "the older checkpoint is untouched");
+}
+
+/// On a file system of 256 KiB; skipped where one may not be mounted.
+#[test]
+fn a_full_disk_is_one_sentence_and_loses_nothing() {
+    let folder = folder("full");
+    let disk = folder.join("disk");
+    fs::create_dir_all(&disk).unwrap();
+    let mount = Command::new("mount").args(["-t", "tmpfs", "-o", "size=256k", "tmpfs"]).arg(&disk).output();
+    if !mount.is_ok_and(|output| output.status.success()) {
+        println!("skipped: this user may not mount a small disk");
+        return;
+    }
+    let short: Vec<&str> = RECIPE.iter().map(|word| if *word == "12" { "1" } else { word }).collect();
+    let first = run(&folder, &[&short[..], &["--out", "disk/run"]].concat());
+    let kept = fs::read(disk.join("run/checkpoint"));
+    // Leaves less than a checkpoint needs.
+    let filled = fs::write(disk.join("filler"), vec![1; 1 << 20]);
+    let second = run(&folder, &["train", "--resume", "disk/run", "--data", "images", "--epochs", "3", "--quiet"]);
+    let after = fs::read(disk.join("run/checkpoint"));
+    let unmounted = Command::new("umount").arg(&disk).status();
+    assert!(unmounted.is_ok_and(|status| status.success()));
+
+    assert!(first.status.success(), "{}", String::from_utf8_lossy(&first.stderr));
+    assert!(filled.is_err(), "the disk is full");
+    let said = String::from_utf8(second.stderr).unwrap();
+    assert_eq!(second.status.code(), Some(1), "{said}");
+    assert!(said.contains("disk/run") && said.contains("space"), "{said}");
+    assert_eq!(said.lines().count(), 1, "{said}");
+    assert!(kept.unwrap() == after.unwrap(), "the older checkpoint is untouched");
+}
