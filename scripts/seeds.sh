@@ -1,0 +1,38 @@
+#!/usr/bin/env bash
+# seeds.sh [SEEDS [FLAGS OF TRAIN...]]: trains the same network from seeds 1 to SEEDS (20), for one epoch unless the
+# flags say otherwise, and prints each seed's test accuracy, how many runs died or diverged, mean and spread.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+seeds=${1:-20}
+[ $# -gt 0 ] && shift
+flags=("$@")
+[ ${#flags[@]} -gt 0 ] || flags=(--epochs 1)
+
+cargo build --quiet --package nin-train
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+printf 'nin-train train %s\n\nseed  test accuracy\n' "${flags[*]}"
+for seed in $(seq "$seeds"); do
+    if target/debug/nin-train train "${flags[@]}" --seed "$seed" --out "$folder/$seed" --quiet >"$folder/log" 2>&1; then
+        accuracy=$(sed -n 's/^test accuracy \([0-9.]*\) %.*/\1/p' "$folder/log")
+        printf '%4d  %.2f %%\n' "$seed" "$accuracy"
+        echo "$accuracy" >>"$folder/accuracies"
+    elif grep -q 'the network died\|training diverged' "$folder/log"; then
+        printf '%4d  %s\n' "$seed" "$(head -n 1 "$folder/log")"
+    else
+        cat "$folder/log" >&2
+        exit 1
+    fi
+done
+touch "$folder/accuracies"
+sort -n "$folder/accuracies" | awk -v seeds="$seeds" '
+    { sum += $1; squares += $1 * $1; values[NR] = $1 }
+    END {
+        printf "\n%d of %d runs lived", NR, seeds
+        if (NR > 1) {
+            mean = sum / NR
+            spread = sqrt((squares - NR * mean * mean) / (NR - 1))
+            printf ": %.2f %% ± %.2f (mean and standard deviation), from %.2f to %.2f", mean, spread, values[1], values[NR]
+        }
+        print ""
+    }'
