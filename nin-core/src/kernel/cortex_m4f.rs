@@ -21,6 +21,66 @@ pub trait Quad: Sized {
     fn tile(sums: &mut [f32; 4 * TILE], x: [&[f32]; TILE], weights: &[Self]);
     /// Adds to the sums of one pixel.
     fn one(sums: &mut [f32; 4], x: &[f32], weights: &[Self]);
+    /// Writes all groups of four outputs of a whole tile, biases, ReLU and all; `weights` begins with the first row's.
+    fn groups(task: Groups<'_>, weights: &[Self], out: &mut [f32]);
+}
+
+/// What [`Quad::groups`] works on.
+pub struct Groups<'a> {
+    /// The map's rows that the windows cover, at most [`ROWS`].
+    pub rows: &'a [&'a [f32]],
+    /// Where each pixel's window begins in a row.
+    pub starts: [usize; TILE],
+    /// Values of a window in a row.
+    pub run: usize,
+    /// Four for each group.
+    pub biases: &'a [f32],
+    /// Inputs of a window, rows off the map among them.
+    pub fan_in: usize,
+    /// Values from one pixel's outputs to the next.
+    pub outputs: usize,
+}
+
+/// [`Groups`] for the assembler; it counts in it.
+#[repr(C)]
+struct Task {
+    bias: *const f32,
+    rows: *const [*const f32; TILE],
+    end: *const [*const f32; TILE],
+    run: usize,
+    /// Bytes from one pixel's outputs to the next.
+    outputs: usize,
+    /// Bytes from a group's last weight to the next group's first.
+    skip: usize,
+    groups: usize,
+}
+
+/// Rows of a window that [`Quad::groups`] takes.
+pub const ROWS: usize = 5;
+
+/// Four sums of a pixel, their ReLU on the bits, to its outputs.
+macro_rules! put {
+    ($s0:literal, $s1:literal, $s2:literal, $s3:literal) => {
+        concat!(
+            "vmov {x0}, {x1}, ",
+            $s0,
+            ", ",
+            $s1,
+            "\n",
+            "vmov {x2}, {x3}, ",
+            $s2,
+            ", ",
+            $s3,
+            "\n",
+            "bic {x0}, {x0}, {x0}, asr #31\n",
+            "bic {x1}, {x1}, {x1}, asr #31\n",
+            "bic {x2}, {x2}, {x2}, asr #31\n",
+            "bic {x3}, {x3}, {x3}, asr #31\n",
+            "strd {x0}, {x1}, [{out}]\n",
+            "strd {x2}, {x3}, [{out}, #8]\n",
+            "add {out}, {out}, {t}\n",
+        )
+    };
 }
 
 /// One input of four pixels in the registers given, times the weights of four outputs in s24–s27.
@@ -121,6 +181,94 @@ macro_rules! quad {
                         x3 = inout(reg) x[3].as_ptr() => _,
                         w = inout(reg) weights.as_ptr() => _,
                         run = inout(reg) run => _,
+                        out("d0") _, out("d1") _, out("d2") _, out("d3") _, out("d4") _, out("d5") _, out("d6") _,
+                        out("d7") _, out("d8") _, out("d9") _, out("d10") _, out("d11") _, out("d12") _,
+                        out("d13") _, out("d14") _, out("d15") _,
+                        options(nostack),
+                    );
+                }
+            }
+
+            #[inline(always)]
+            fn groups(task: Groups<'_>, weights: &[$type], out: &mut [f32]) {
+                let Groups { rows, starts, run, biases, fan_in, outputs } = task;
+                let groups = biases.len() / 4;
+                let mut table = [[core::ptr::null(); TILE]; ROWS];
+                for (to, row) in table.iter_mut().zip(rows) {
+                    *to = starts.map(|start| row[start..start + run].as_ptr());
+                }
+                let read = 4 * rows.len() * run;
+                assert!((1..=ROWS).contains(&rows.len()) && read <= 4 * fan_in && groups > 0, "a window's rows");
+                assert!(weights.len() >= (groups - 1) * 4 * fan_in + read, "weights for each group");
+                assert!(outputs >= 4 * groups && out.len() >= TILE * outputs, "room for each pixel's outputs");
+                let mut task = Task {
+                    bias: biases.as_ptr(),
+                    rows: table.as_ptr(),
+                    end: table[rows.len()..].as_ptr(),
+                    run,
+                    outputs: 4 * outputs,
+                    skip: size_of::<$type>() * (4 * fan_in - read),
+                    groups,
+                };
+                // SAFETY: for each of the groups the loops read four biases, `run` values behind each of the pointers
+                // in the table's rows and four times as many weights, which the slices hold, and write four outputs of
+                // each of four pixels, for which there is room. They count in the task, which is ours. All s registers
+                // are given up; nothing else is touched.
+                unsafe {
+                    asm!(
+                        "6:",
+                        "ldr {t}, [{task}]",
+                        "vldmia {t}, {{s4-s7}}",
+                        "vldmia {t}, {{s8-s11}}",
+                        "vldmia {t}, {{s12-s15}}",
+                        "vldmia {t}!, {{s0-s3}}",
+                        "str {t}, [{task}]",
+                        "ldr {t}, [{task}, #4]",
+                        "7:",
+                        "ldrd {x0}, {x1}, [{t}], #8",
+                        "ldrd {x2}, {x3}, [{t}], #8",
+                        "ldr {run}, [{task}, #12]",
+                        "b 3f",
+                        "2:",
+                        pair!($weights),
+                        pair!($weights),
+                        "3:",
+                        "subs {run}, {run}, #4",
+                        "bhs 2b",
+                        "tst {run}, #2",
+                        "beq 4f",
+                        pair!($weights),
+                        "4:",
+                        "tst {run}, #1",
+                        "beq 5f",
+                        "vldr s16, [{x0}]",
+                        "vldr s18, [{x1}]",
+                        "vldr s20, [{x2}]",
+                        "vldr s22, [{x3}]",
+                        $weights,
+                        products!("s16", "s18", "s20", "s22"),
+                        "5:",
+                        "ldr {run}, [{task}, #8]",
+                        "cmp {t}, {run}",
+                        "bne 7b",
+                        "ldr {t}, [{task}, #16]",
+                        put!("s0", "s1", "s2", "s3"),
+                        put!("s4", "s5", "s6", "s7"),
+                        put!("s8", "s9", "s10", "s11"),
+                        put!("s12", "s13", "s14", "s15"),
+                        "sub {out}, {out}, {t}, lsl #2",
+                        "add {out}, {out}, #16",
+                        "ldr {t}, [{task}, #20]",
+                        "add {w}, {w}, {t}",
+                        "ldr {t}, [{task}, #24]",
+                        "subs {t}, {t}, #1",
+                        "str {t}, [{task}, #24]",
+                        "bne 6b",
+                        task = in(reg) &raw mut task,
+                        w = inout(reg) weights.as_ptr() => _,
+                        out = inout(reg) out.as_mut_ptr() => _,
+                        x0 = out(reg) _, x1 = out(reg) _, x2 = out(reg) _, x3 = out(reg) _,
+                        run = out(reg) _, t = out(reg) _,
                         out("d0") _, out("d1") _, out("d2") _, out("d3") _, out("d4") _, out("d5") _, out("d6") _,
                         out("d7") _, out("d8") _, out("d9") _, out("d10") _, out("d11") _, out("d12") _,
                         out("d13") _, out("d14") _, out("d15") _,

@@ -81,7 +81,8 @@ fn layer_by<W: Stored, const L: usize>(
     let run = patch.kernel * patch.channels;
     let starts: [usize; TILE] = core::array::from_fn(|p| if inside { patch.at(p, 0) } else { 0 });
 
-    for (group, packed) in packed.chunks_exact(weights.fan_in * L).enumerate() {
+    let done = if inside && L == 4 { sums::groups::<W>(patch, starts, weights, out) } else { 0 };
+    for (group, packed) in packed.chunks_exact(weights.fan_in * L).enumerate().skip(done) {
         let mut bias = [0.0; L];
         bias.copy_from_slice(&biases[group * L..][..L]);
         let mut sums = [bias; TILE];
@@ -147,10 +148,39 @@ fn edge<W: Stored, const L: usize>(
 
 /// A float type's sums of products, for any number of outputs side by side.
 ///
-/// `one` adds to the sums of one pixel, `tile` to those of a whole tile of pixels, whose inputs `x` are all as long;
+/// `groups` writes what outputs of a tile it can, four at a time, and says how many groups it was; `one` adds to the sums of one pixel, `tile` to those of a whole tile of pixels, whose inputs `x` are all as long;
 /// `weights` holds L outputs for each input.
 mod sums {
-    use super::{Stored, TILE};
+    use super::{LayerWeights, Patch, Stored, TILE};
+
+    #[cfg(all(target_arch = "arm", target_os = "none", target_abi = "eabihf"))]
+    #[inline(always)]
+    pub fn groups<W: Stored>(
+        patch: &Patch<'_, f32>,
+        starts: [usize; TILE],
+        weights: &LayerWeights<'_>,
+        out: &mut [f32],
+    ) -> usize {
+        use super::super::cortex_m4f::{Groups, ROWS};
+        let (biases, packed) = super::split::<W>(weights);
+        let (count, run) = (patch.rows.1 - patch.rows.0, patch.kernel * patch.channels);
+        let groups = weights.outputs / 4;
+        if count == 0 || count > ROWS || groups == 0 {
+            return 0;
+        }
+        let mut rows = [&[][..]; ROWS];
+        rows.iter_mut().zip(patch.rows.0..patch.rows.1).for_each(|(row, y)| *row = patch.line(y));
+        let (rows, biases) = (&rows[..count], &biases[..4 * groups]);
+        let task = Groups { rows, starts, run, biases, fan_in: weights.fan_in, outputs: weights.outputs };
+        W::groups(task, &packed[4 * patch.above * run..], out);
+        groups
+    }
+
+    #[cfg(not(all(target_arch = "arm", target_os = "none", target_abi = "eabihf")))]
+    #[inline(always)]
+    pub fn groups<W: Stored>(_: &Patch<'_, f32>, _: [usize; TILE], _: &LayerWeights<'_>, _: &mut [f32]) -> usize {
+        0
+    }
 
     #[inline(always)]
     pub fn one<W: Stored, const L: usize>(sums: &mut [f32; L], x: &[f32], weights: &[W]) {
