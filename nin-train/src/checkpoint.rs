@@ -27,7 +27,8 @@ use crate::batch::Preprocessing;
 use crate::files;
 use crate::normalization;
 use crate::optim::State;
-use crate::train::{EpochReport, Position, Recipe};
+use crate::recipe::Recipe;
+use crate::train::{EpochReport, Position};
 
 /// The first bytes of every checkpoint.
 pub const MAGIC: [u8; 8] = *b"NINTRAIN";

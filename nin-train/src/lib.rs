@@ -5,7 +5,7 @@
 //!
 //! The story of a training run, in order: [`dataset`] loads images as bytes; [`batch`] makes of them what the network
 //! reads; [`engine`] takes a batch through the network and back, in parallel, on [`parameters`] that are one flat
-//! slice; [`loss`], [`optim`] and [`schedule`] say how they change; [`train`] is the loop; [`checkpoint`] keeps a run
+//! slice; [`loss`], [`optim`] and [`schedule`] say how they change, a [`recipe`] which of it; [`train`] is the loop; [`checkpoint`] keeps a run
 //! so that it can go on where it stopped. [`random`] is where all chance comes from.
 //!
 //! What becomes of it: [`trained`] is a network that has learnt, from whatever file; [`quantize`] makes 8-bit integers
@@ -30,6 +30,7 @@ pub mod parameters;
 pub mod pictures;
 pub mod quantize;
 pub mod random;
+pub mod recipe;
 pub mod report;
 pub mod safetensors;
 pub mod schedule;
@@ -38,4 +39,5 @@ pub mod train;
 pub mod trained;
 
 pub use engine::{Draw, Engine, Outcome, Source};
-pub use train::{Recipe, Trainer};
+pub use recipe::Recipe;
+pub use train::Trainer;

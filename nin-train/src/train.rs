@@ -8,89 +8,15 @@ use std::time::Instant;
 use nin_core::{Plan, Shape, Spec};
 use serde::{Deserialize, Serialize};
 
-use crate::batch::{Augment, Batch, Preprocessing, order};
+use crate::batch::{Batch, Preprocessing, order};
 use crate::checkpoint::Checkpoint;
 use crate::dataset::Dataset;
 use crate::engine::{Draw, Engine, NoThreads, Outcome};
 use crate::loss::argmax;
 use crate::normalization;
-use crate::optim::{Optimizer, State};
-use crate::parameters::{Init, initial, tensors};
-use crate::schedule::{self, Schedule};
-
-/// Everything that decides what a network becomes, but for its architecture and its data.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Recipe {
-    /// Where all chance comes from.
-    pub seed: u64,
-    /// Passes over the training images.
-    pub epochs: u32,
-    /// Images in a step.
-    pub batch: usize,
-    /// The schedule's highest learning rate.
-    pub lr: f32,
-    /// Epochs over which the learning rate rises from 0 before its schedule begins.
-    pub warmup: f32,
-    /// How the learning rate runs.
-    pub schedule: Schedule,
-    /// How gradients change parameters.
-    pub optimizer: Optimizer,
-    /// How parameters start.
-    pub init: Init,
-    /// Label smoothing, 0 to 1.
-    pub smoothing: f32,
-    /// Random changes of the images.
-    pub augment: Augment,
-    /// Mixup's α (Zhang et al. 2018), above 0 and at most 1: each image is blended with another, its share drawn from
-    /// Beta(α, α). 0 is none.
-    pub mixup: f32,
-    /// Images that are normalised together (see [`crate::normalization`]); `None` is no batch normalisation.
-    pub batch_norm: Option<usize>,
-    /// Share of the training images of each class that is split off by the seed and not trained with, to choose by: the
-    /// network of the epoch that does best on them is what is exported. 0 is none.
-    pub validation: f32,
-    /// Epochs in a row without a better accuracy on those images after which training ends; 0 is never.
-    pub patience: u32,
-    /// Share that an exponential moving average of all parameters keeps of itself in each step; the average is what is
-    /// evaluated and exported. 0 is none.
-    pub ema: f32,
-}
-
-impl Default for Recipe {
-    fn default() -> Recipe {
-        Recipe {
-            seed: 1,
-            epochs: 10,
-            batch: 128,
-            lr: 0.003,
-            warmup: 0.0,
-            schedule: Schedule::OneCycle { rise: 0.3 },
-            optimizer: Optimizer::AdamW { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, decay: 0.01 },
-            init: Init::He,
-            smoothing: 0.0,
-            augment: Augment::default(),
-            mixup: 0.0,
-            batch_norm: None,
-            validation: 0.0,
-            patience: 0,
-            ema: 0.0,
-        }
-    }
-}
-
-impl Recipe {
-    /// The book's recipe: plain SGD at a constant rate, Xavier-uniform weights.
-    pub fn book(lr: f32) -> Recipe {
-        Recipe {
-            lr,
-            schedule: Schedule::Constant,
-            optimizer: Optimizer::default(),
-            init: Init::XavierBook,
-            ..Recipe::default()
-        }
-    }
-}
+use crate::optim::State;
+use crate::parameters::{initial, tensors};
+use crate::recipe::Recipe;
 
 /// Why training cannot begin or go on. The text is one sentence.
 #[derive(Debug)]
@@ -369,29 +295,8 @@ impl Trainer {
     fn start(spec: Spec, checkpoint: Checkpoint, threads: usize) -> Result<Trainer, TrainError> {
         let Checkpoint { recipe, preprocessing, class_names, position, history, parameters, average, state, .. } =
             checkpoint;
-        if recipe.batch == 0 || recipe.batch > u32::MAX as usize {
-            return Err(TrainError::Recipe("a batch has at least one image"));
-        }
-        if !recipe.lr.is_finite() || recipe.lr < 0.0 {
-            return Err(TrainError::Recipe("the learning rate must be a number, and not below 0"));
-        }
-        if !(0.0..1.0).contains(&recipe.smoothing) {
-            return Err(TrainError::Recipe("label smoothing must be at least 0 and below 1"));
-        }
-        if !(0.0..=1.0).contains(&recipe.mixup) {
-            return Err(TrainError::Recipe("mixup's alpha must be from 0 to 1"));
-        }
-        if !(0.0..1.0).contains(&recipe.validation) {
-            return Err(TrainError::Recipe("the share of validation images must be at least 0 and below 1"));
-        }
-        if recipe.patience > 0 && recipe.validation == 0.0 {
-            return Err(TrainError::Recipe("to stop early there must be validation images to stop by"));
-        }
-        if !(0.0..1.0).contains(&recipe.ema) {
-            return Err(TrainError::Recipe("the share of a moving average must be at least 0 and below 1"));
-        }
+        recipe.check().map_err(TrainError::Recipe)?;
         let engine = match recipe.batch_norm {
-            Some(0) => return Err(TrainError::Recipe("batch normalisation needs at least one image")),
             Some(images) => Engine::normalizing(spec, recipe.batch, images, threads)?,
             None => Engine::new(spec, recipe.batch, threads)?,
         };
@@ -583,31 +488,6 @@ impl Trainer {
 /// The parameters that a device gets: of the average, if there is one, with normalisation folded in.
 pub(crate) fn deployed(plan: &Plan, parameters: &[f32], average: &[f32]) -> Vec<f32> {
     normalization::fold(plan, if average.is_empty() { parameters } else { average })
-}
-
-impl Recipe {
-    /// Parameters that the optimiser changes.
-    pub fn trainable(&self, plan: &Plan) -> usize {
-        if self.batch_norm.is_some() { normalization::trainable(plan) } else { plan.parameters() }
-    }
-
-    /// Parameters in all.
-    pub fn parameters(&self, plan: &Plan) -> usize {
-        if self.batch_norm.is_some() { normalization::len(plan) } else { plan.parameters() }
-    }
-
-    /// Lets the moving average follow the parameters after `steps` steps; over the first ones it keeps less of itself,
-    /// so that what training began with is soon forgotten.
-    fn average(&self, parameters: &[f32], average: &mut [f32], steps: u64) {
-        let kept = self.ema.min((1 + steps) as f32 / (10 + steps) as f32);
-        average.iter_mut().zip(parameters).for_each(|(average, value)| *average += (1.0 - kept) * (value - *average));
-    }
-
-    /// Learning rate of a step since the start of training, in epochs of `steps`.
-    pub fn rate(&self, step: u64, steps: u64) -> f32 {
-        let warmup = (f64::from(self.warmup) * steps as f64).round() as u64;
-        schedule::rate(self.schedule, self.lr, warmup, step, u64::from(self.epochs) * steps, steps)
-    }
 }
 
 impl Position {

@@ -217,6 +217,11 @@ fn validation_images_choose_the_network_and_end_the_run() {
     assert_eq!(Trained::from_model(&model).unwrap().parameters, trained.parameters);
     assert_eq!(trained.parameters.len(), trained.plan().parameters());
 
+    // Its page shows the whole run and that network, and comes out the same again.
+    let page = fs::read(folder.join("run/report.html")).unwrap();
+    printed(&folder, &["report", "run", "--data", "images", "--out", "again.html"]);
+    assert!(fs::read(folder.join("again.html")).unwrap() == page, "another page");
+
     let said = failure(&folder, &["train", "--resume", "run", "--data", "images"]);
     assert!(said.contains("ended early"), "{said}");
     let said = failure(&folder, &["train", "--data", "images", "--patience", "2"]);

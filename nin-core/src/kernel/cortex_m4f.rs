@@ -126,6 +126,34 @@ macro_rules! pair {
     };
 }
 
+/// `run` inputs of four pixels.
+macro_rules! row {
+    ($weights:literal) => {
+        concat!(
+            "b 3f\n",
+            "2:\n",
+            pair!($weights),
+            pair!($weights),
+            "3:\n",
+            "subs {run}, {run}, #4\n",
+            "bhs 2b\n",
+            "tst {run}, #2\n",
+            "beq 4f\n",
+            pair!($weights),
+            "4:\n",
+            "tst {run}, #1\n",
+            "beq 5f\n",
+            "vldr s16, [{x0}]\n",
+            "vldr s18, [{x1}]\n",
+            "vldr s20, [{x2}]\n",
+            "vldr s22, [{x3}]\n",
+            $weights,
+            products!("s16", "s18", "s20", "s22"),
+            "5:\n",
+        )
+    };
+}
+
 /// Four inputs of one pixel: sums in s0–s3, inputs in s4–s7, weights in s8–s23.
 macro_rules! four {
     ($weights:literal) => {
@@ -153,26 +181,7 @@ macro_rules! quad {
                 unsafe {
                     asm!(
                         "vldmia {sums}, {{s0-s15}}",
-                        "b 3f",
-                        "2:",
-                        pair!($weights),
-                        pair!($weights),
-                        "3:",
-                        "subs {run}, {run}, #4",
-                        "bhs 2b",
-                        "tst {run}, #2",
-                        "beq 4f",
-                        pair!($weights),
-                        "4:",
-                        "tst {run}, #1",
-                        "beq 5f",
-                        "vldr s16, [{x0}]",
-                        "vldr s18, [{x1}]",
-                        "vldr s20, [{x2}]",
-                        "vldr s22, [{x3}]",
-                        $weights,
-                        products!("s16", "s18", "s20", "s22"),
-                        "5:",
+                        row!($weights),
                         "vstmia {sums}, {{s0-s15}}",
                         sums = in(reg) sums.as_mut_ptr(),
                         x0 = inout(reg) x[0].as_ptr() => _,
@@ -228,26 +237,7 @@ macro_rules! quad {
                         "ldrd {x0}, {x1}, [{t}], #8",
                         "ldrd {x2}, {x3}, [{t}], #8",
                         "ldr {run}, [{task}, #12]",
-                        "b 3f",
-                        "2:",
-                        pair!($weights),
-                        pair!($weights),
-                        "3:",
-                        "subs {run}, {run}, #4",
-                        "bhs 2b",
-                        "tst {run}, #2",
-                        "beq 4f",
-                        pair!($weights),
-                        "4:",
-                        "tst {run}, #1",
-                        "beq 5f",
-                        "vldr s16, [{x0}]",
-                        "vldr s18, [{x1}]",
-                        "vldr s20, [{x2}]",
-                        "vldr s22, [{x3}]",
-                        $weights,
-                        products!("s16", "s18", "s20", "s22"),
-                        "5:",
+                        row!($weights),
                         "ldr {run}, [{task}, #8]",
                         "cmp {t}, {run}",
                         "bne 7b",

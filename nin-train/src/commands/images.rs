@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use clap::Args;
 use indicatif::ProgressBar;
 use nin_core::Shape;
-use nin_train::dataset::{self, DatasetKind, FolderOptions, LoadOptions, Splits};
+use nin_train::Recipe;
+use nin_train::dataset::{self, Dataset, DatasetKind, FolderOptions, LoadOptions, Splits};
 
 use super::{Console, Outcome};
 
@@ -107,4 +108,16 @@ pub fn check(input: Shape, classes: usize, splits: &Splits) -> Outcome {
         .into());
     }
     Ok(())
+}
+
+/// Takes the recipe's share of validation images, if it has one, out of the training images.
+pub fn split_off(recipe: &Recipe, splits: &mut Splits) -> Outcome<Option<Dataset>> {
+    if recipe.validation == 0.0 {
+        return Ok(None);
+    }
+    // As a person typed it: 0.1, not the f32 next to it.
+    let fraction = recipe.validation.to_string().parse().unwrap_or_else(|_| f64::from(recipe.validation));
+    let (train, validation) = splits.train.split(fraction, recipe.seed)?;
+    splits.train = train;
+    Ok(Some(validation))
 }

@@ -10,7 +10,7 @@ use nin_train::trained::Trained;
 use serde_json::Value;
 
 use super::images::{self, ImageArgs};
-use super::train::folder::{CHECKPOINT, METRICS, REPORT};
+use super::train::folder::{BEST, CHECKPOINT, METRICS, REPORT};
 use super::{Console, Outcome};
 
 /// Flags of `report`.
@@ -65,8 +65,13 @@ fn checkpoint_of(run: &Path) -> PathBuf {
 
 fn single(args: &ReportArgs, path: &Path, console: &Console) -> Outcome<(PathBuf, String)> {
     let checkpoint = Checkpoint::load(path)?;
-    let trained = Trained::from_checkpoint(&checkpoint)?;
-    let splits = args.images.load(trained.spec.input(), &Console { quiet: true })?;
+    // What the run exported: with validation images, the best epoch's network.
+    let trained = match path.with_file_name(BEST) {
+        best if checkpoint.recipe.validation > 0.0 && best.exists() => Checkpoint::load(&best)?,
+        _ => checkpoint.clone(),
+    };
+    let trained = Trained::from_checkpoint(&trained)?;
+    let mut splits = args.images.load(trained.spec.input(), &Console { quiet: true })?;
     images::check(trained.spec.input(), trained.spec.classes(), &splits)?;
     let names = splits.test.class_names();
     if checkpoint.class_names != names {
@@ -79,6 +84,7 @@ fn single(args: &ReportArgs, path: &Path, console: &Console) -> Outcome<(PathBuf
         )
         .into());
     }
+    images::split_off(&checkpoint.recipe, &mut splits)?;
     let found = Images { source: splits.source.clone(), training: splits.train.len(), test: splits.test.len() };
     if let Some(noted) = noted(path).filter(|noted| (noted.training, noted.test) != (found.training, found.test)) {
         console.warn(format_args!(

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use nin_core::{Plan, Spec};
+use nin_train::Recipe;
 use nin_train::architecture::Architecture;
 use nin_train::batch::{Augment, Preprocessing};
 use nin_train::checkpoint::Checkpoint;
@@ -11,7 +12,6 @@ use nin_train::dataset::Splits;
 use nin_train::optim::Optimizer;
 use nin_train::parameters::{Init, initial};
 use nin_train::schedule::Schedule;
-use nin_train::train::Recipe;
 use nin_train::trained::Trained;
 
 use super::super::images::ImageArgs;

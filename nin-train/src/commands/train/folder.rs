@@ -17,6 +17,8 @@ use super::Outcome;
 
 /// The name of the checkpoint in a run's folder.
 pub const CHECKPOINT: &str = "checkpoint";
+/// The name of the best epoch's.
+pub const BEST: &str = "best";
 /// The name of the metrics.
 pub const METRICS: &str = "metrics.jsonl";
 /// The name of the page.
@@ -43,7 +45,7 @@ impl RunFolder {
 
     /// The same after the epoch that did best on validation images.
     pub fn best(&self) -> PathBuf {
-        self.path.join("best")
+        self.path.join(BEST)
     }
 
     /// What a board runs.
@@ -62,20 +64,24 @@ impl RunFolder {
     }
 
     /// Writes the model file.
-    pub fn export(&self, checkpoint: &Checkpoint) -> Outcome {
-        let trained = Trained::from_checkpoint(checkpoint)?;
+    pub fn export(&self, trained: &Trained) -> Outcome {
         let model = trained.to_model(WeightType::F32, Lanes::default())?;
         Ok(files::write(&self.model(), &model)?)
     }
 
-    /// Writes the page that shows the run.
-    pub fn report(&self, checkpoint: &Checkpoint, findings: &Findings, splits: &Splits) -> Outcome<PathBuf> {
+    /// Writes the page that shows the run up to its last checkpoint, and the network that it exported.
+    pub fn report(
+        &self,
+        checkpoint: &Checkpoint,
+        trained: &Trained,
+        findings: &Findings,
+        splits: &Splits,
+    ) -> Outcome<PathBuf> {
         let path = self.path.join(REPORT);
-        let trained = Trained::from_checkpoint(checkpoint)?;
         let (training, test) = (splits.train.len(), splits.test.len());
         let images = Images { source: splits.source.clone(), training, test };
         let run = Run::new(report::name(&self.checkpoint()), checkpoint, Some(images))?;
-        files::write(&path, page(&run, &trained, findings, &splits.test).as_bytes())?;
+        files::write(&path, page(&run, trained, findings, &splits.test).as_bytes())?;
         Ok(path)
     }
 

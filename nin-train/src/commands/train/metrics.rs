@@ -5,9 +5,10 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use nin_core::Plan;
+use nin_train::Recipe;
 use nin_train::dataset::Splits;
 use nin_train::files::FileError;
-use nin_train::train::{EpochReport, Recipe};
+use nin_train::train::EpochReport;
 use serde::Serialize;
 
 /// A file of metrics, written line by line.

@@ -10,10 +10,10 @@ use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use nin_train::checkpoint::Checkpoint;
-use nin_train::dataset::{Dataset, Splits};
+use nin_train::dataset::Dataset;
 use nin_train::report::LayerTable;
 use nin_train::report::html::Findings;
-use nin_train::train::{Ended, Recipe, Trainer};
+use nin_train::train::{Ended, Trainer};
 use nin_train::trained::Trained;
 
 use super::{Console, Outcome, images, networks};
@@ -42,7 +42,7 @@ pub fn run(args: &TrainArgs, console: &Console) -> Outcome<ExitCode> {
     let mut splits = args.images.load(plan.spec().input(), console)?;
     images::check(plan.spec().input(), plan.classes(), &splits)?;
     let checkpoint = start.checkpoint(&splits)?;
-    let validation = split_off(&checkpoint.recipe, &mut splits)?;
+    let validation = images::split_off(&checkpoint.recipe, &mut splits)?;
     let folder = RunFolder::new(args.folder(&plan))?;
     let mut trainer = Trainer::resume(checkpoint, args.threads)?;
     // A run that was killed after its last epoch still has its model to write.
@@ -71,32 +71,22 @@ pub fn run(args: &TrainArgs, console: &Console) -> Outcome<ExitCode> {
     }
 
     // Chosen by validation images or not at all: a network that was chosen by test images has nothing left to prove it.
-    let checkpoint = match validation {
-        Some(_) => Checkpoint::load(&folder.best())?,
-        None => trainer.checkpoint(),
+    let last = trainer.checkpoint();
+    let trained = match validation {
+        Some(_) => Trained::from_checkpoint(&Checkpoint::load(&folder.best())?)?,
+        None => Trained::from_checkpoint(&last)?,
     };
-    let findings = Findings::new(&Trained::from_checkpoint(&checkpoint)?, &splits.test, args.threads)?;
+    let findings = Findings::new(&trained, &splits.test, args.threads)?;
     screen.result(&findings.evaluation, trainer.class_names());
-    folder.export(&checkpoint)?;
-    let report = folder.report(&checkpoint, &findings, &splits);
+    let report = folder.report(&last, &trained, &findings, &splits);
     if let Err(error) = &report {
         console.warn(format_args!("the report could not be written, everything else was: {error}"));
     }
     let sample = folder.sample(&splits.test);
+    // Last: a model says that its run has nothing left to do.
+    folder.export(&trained)?;
     screen.next(&folder, report.ok().as_deref(), sample.as_deref(), &args.images.flags());
     Ok(ExitCode::SUCCESS)
-}
-
-/// Takes the recipe's share of validation images out of the training images.
-fn split_off(recipe: &Recipe, splits: &mut Splits) -> Outcome<Option<Dataset>> {
-    if recipe.validation == 0.0 {
-        return Ok(None);
-    }
-    // As a person typed it: 0.1, not the f32 next to it.
-    let fraction = recipe.validation.to_string().parse().unwrap_or_else(|_| f64::from(recipe.validation));
-    let (train, validation) = splits.train.split(fraction, recipe.seed)?;
-    splits.train = train;
-    Ok(Some(validation))
 }
 
 /// Trains to the end of the last epoch; true if the user stopped it. After each epoch the network is measured on images

@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use indicatif::ProgressBar;
+use nin_train::Recipe;
 use nin_train::report::{Confusion, grouped, percent};
-use nin_train::train::{EpochReport, Evaluation, Position, Progress, Recipe};
+use nin_train::train::{EpochReport, Evaluation, Position, Progress};
 
 use super::super::Console;
 use super::folder::RunFolder;

@@ -42,9 +42,9 @@ fn figures(runs: &[Run]) -> Table {
     use Align::{Left, Right};
     let mut table = Table::new([
         ("run", Left),
-        ("test accuracy", Right),
-        ("best", Right),
-        ("test loss", Right),
+        ("measured on", Left),
+        ("accuracy", Right),
+        ("loss", Right),
         ("epochs", Right),
         ("parameters", Right),
         ("MACs", Right),
@@ -56,12 +56,11 @@ fn figures(runs: &[Run]) -> Table {
     for run in runs {
         let sum = Resources::new(&run.plan);
         let last = run.history.last();
-        let best = run.history.iter().filter_map(|report| report.test_accuracy).max_by(f64::total_cmp);
         let some = |share: Option<f64>| share.map_or_else(|| "–".to_owned(), percent);
         table.row([
             run.name.clone(),
+            if run.recipe.validation > 0.0 { "validation images" } else { "test images" }.to_owned(),
             some(last.and_then(|report| report.test_accuracy)),
-            some(best),
             last.and_then(|report| report.test_loss).map_or_else(|| "–".to_owned(), |loss| format!("{loss:.4}")),
             format!("{} of {}", run.history.len(), run.recipe.epochs),
             grouped(sum.parameters),

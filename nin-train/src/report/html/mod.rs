@@ -18,7 +18,8 @@ use nin_core::Plan;
 
 use crate::architecture::ArchitectureError;
 use crate::checkpoint::Checkpoint;
-use crate::train::{EpochReport, Recipe};
+use crate::recipe::Recipe;
+use crate::train::EpochReport;
 use crate::trained::Trained;
 
 pub use compare::comparison;

@@ -4,8 +4,8 @@ use serde_json::Value;
 
 use crate::optim::Optimizer;
 use crate::parameters::Init;
+use crate::recipe::Recipe;
 use crate::schedule::Schedule;
-use crate::train::Recipe;
 
 /// The recipe as one sentence.
 pub(super) fn words(recipe: &Recipe) -> String {
@@ -114,7 +114,7 @@ fn flatten(name: &str, value: &Value, flat: &mut Vec<(String, String)>) {
 #[cfg(test)]
 mod tests {
     use super::{parts, words};
-    use crate::train::Recipe;
+    use crate::recipe::Recipe;
 
     #[test]
     fn recipes_read_like_sentences() {
