@@ -11,6 +11,7 @@ use crate::engine::Source;
 use crate::kernel::vectorized;
 use crate::loss;
 use crate::random::{Purpose, Stream};
+use crate::train::TrainError;
 
 /// How a byte becomes the network's input: `(byte - mean[c]) * scale[c]` for each channel c.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -46,6 +47,20 @@ impl Preprocessing {
         });
         let (mean, scale) = moments.unzip();
         Preprocessing { mean, scale }
+    }
+
+    /// The scale, if it is all there is: what quantisation-aware training needs, and makes for itself.
+    pub(crate) fn steps(&self) -> Result<f32, TrainError> {
+        match &self.scale[..] {
+            [first, rest @ ..]
+                if *first > 0.0
+                    && rest.iter().all(|scale| scale == first)
+                    && self.mean.iter().all(|mean| *mean == 0.0) =>
+            {
+                Ok(*first)
+            }
+            _ => Err(TrainError::Recipe("quantisation-aware training needs images whose preprocessing is one scale")),
+        }
     }
 
     /// Scales bytes, or values resized from bytes.

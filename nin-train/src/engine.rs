@@ -14,6 +14,8 @@ use crate::kernel::{Buffer, padded, vectorized};
 use crate::layers::{Linear, Mode, Network, Packed, Workspace};
 use crate::loss::{argmax, cross_entropy};
 use crate::normalization::{self, Normalized};
+use crate::quantize::Weights;
+use crate::quantize::aware::Rounding;
 
 /// Groups that a full batch is cut into: the most threads that can share a step.
 pub const GROUPS: usize = 16;
@@ -66,6 +68,7 @@ pub struct Engine {
     normalized: Vec<Normalized>,
     /// Means and variances of the last batch that was trained.
     moments: Vec<f32>,
+    rounding: Option<Rounding>,
     pool: rayon::ThreadPool,
 }
 
@@ -131,6 +134,26 @@ impl Engine {
         Ok(engine)
     }
 
+    /// An engine for quantisation-aware training (see [`crate::quantize::aware`]), or with `batch` 0 to evaluate what
+    /// came of it; the network sees an image's bytes times `input_scale`.
+    ///
+    /// # Errors
+    ///
+    /// If the system gives no threads.
+    pub fn rounding(
+        spec: Spec,
+        batch: usize,
+        input_scale: f32,
+        weights: &Weights,
+        threads: usize,
+    ) -> Result<Engine, NoThreads> {
+        let plan = Plan::new(spec);
+        let network = Network::new(&plan).rounding(input_scale);
+        let mut engine = Engine::build(plan, network, batch, batch.div_ceil(GROUPS).max(1), threads)?;
+        engine.rounding = Some(Rounding::new(plan, input_scale, weights.clone()));
+        Ok(engine)
+    }
+
     fn build(plan: Plan, network: Network, batch: usize, group: usize, threads: usize) -> Result<Engine, NoThreads> {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().map_err(NoThreads)?;
         let training = batch > 0;
@@ -151,6 +174,7 @@ impl Engine {
             group,
             normalized: Vec::new(),
             moments: Vec::new(),
+            rounding: None,
             pool,
             plan,
             network,
@@ -168,9 +192,17 @@ impl Engine {
     }
 
     /// Takes parameters for the batches that follow: as many as the plan says, and to train with normalisation also
-    /// the gains behind them.
+    /// the gains behind them, with rounding the ranges.
     pub fn load(&mut self, parameters: &[f32]) {
         let (network, packed) = (&self.network, &mut self.packed);
+        let parameters = match &mut self.rounding {
+            Some(rounding) => {
+                rounding.load(parameters);
+                packed.iter_mut().zip(rounding.steps()).for_each(|(packed, step)| packed.step = *step);
+                rounding.values()
+            }
+            None => parameters,
+        };
         let linears: Vec<&Linear> = network.linears().collect();
         self.pool.install(|| {
             packed.par_iter_mut().zip(linears).for_each(|(packed, linear)| linear.pack(parameters, packed));
@@ -190,7 +222,7 @@ impl Engine {
     }
 
     /// The mean loss's gradient over a batch, in the order of the parameters, with normalisation also that of the
-    /// gains.
+    /// gains, with rounding that of the ranges.
     ///
     /// # Panics
     ///
@@ -224,6 +256,9 @@ impl Engine {
             });
             engine.reduce(count, gradient);
         });
+        if let Some(rounding) = &self.rounding {
+            rounding.finish(gradient);
+        }
         for (i, moment) in self.moments.iter_mut().enumerate() {
             let sum: f64 = self.groups[..count].iter().map(|group| lock(group).moments[i]).sum();
             *moment = (sum / images as f64) as f32;
@@ -323,6 +358,14 @@ impl Engine {
                     let sum = sum_line(&groups, start + (fan_in + 1) * wide + block * LINE);
                     gain.iter_mut().zip(sum).for_each(|(gain, sum)| *gain = sum);
                 }
+            }
+            if linear.is_rounded()
+                && let Some((range, after)) = std::mem::take(&mut gains).split_first_mut()
+            {
+                gains = after;
+                let blocks =
+                    (0..wide).step_by(LINE).map(|block| sum_line(&groups, start + (fan_in + 1) * wide + block));
+                *range = blocks.map(|line| line.iter().map(|&sum| f64::from(sum)).sum::<f64>()).sum::<f64>() as f32;
             }
             start += linear.gradient_len();
         }

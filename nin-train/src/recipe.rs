@@ -7,6 +7,7 @@ use crate::batch::Augment;
 use crate::normalization;
 use crate::optim::Optimizer;
 use crate::parameters::Init;
+use crate::quantize::{Weights, aware};
 use crate::schedule::{self, Schedule};
 
 /// Everything that decides what a network becomes, but for its architecture and its data.
@@ -38,6 +39,8 @@ pub struct Recipe {
     pub mixup: f32,
     /// Images that are normalised together (see [`crate::normalization`]); `None` is no batch normalisation.
     pub batch_norm: Option<usize>,
+    /// Bits of the weights in quantisation-aware training (see [`crate::quantize::aware`]); `None` trains floats.
+    pub quantize: Option<Weights>,
     /// Share of the training images of each class that is split off by the seed and not trained with, to choose by: the
     /// network of the epoch that does best on them is what is exported. 0 is none.
     pub validation: f32,
@@ -63,6 +66,7 @@ impl Default for Recipe {
             augment: Augment::default(),
             mixup: 0.0,
             batch_norm: None,
+            quantize: None,
             validation: 0.0,
             patience: 0,
             ema: 0.0,
@@ -95,18 +99,26 @@ impl Recipe {
             (self.patience > 0 && self.validation == 0.0, "to stop early there must be validation images to stop by"),
             (!share.contains(&self.ema), "the share of a moving average must be at least 0 and below 1"),
             (self.batch_norm == Some(0), "batch normalisation needs at least one image"),
+            (
+                self.batch_norm.is_some() && self.quantize.is_some(),
+                "quantisation-aware training begins when batch normalisation is folded: train with it first",
+            ),
         ];
         wrong.into_iter().find(|(wrong, _)| *wrong).map_or(Ok(()), |(_, problem)| Err(problem))
     }
 
     /// Parameters that the optimiser changes.
     pub fn trainable(&self, plan: &Plan) -> usize {
-        if self.batch_norm.is_some() { normalization::trainable(plan) } else { plan.parameters() }
+        match (self.batch_norm, &self.quantize) {
+            (Some(_), _) => normalization::trainable(plan),
+            (None, Some(_)) => plan.parameters() + aware::ranges(plan),
+            (None, None) => plan.parameters(),
+        }
     }
 
     /// Parameters in all.
     pub fn parameters(&self, plan: &Plan) -> usize {
-        if self.batch_norm.is_some() { normalization::len(plan) } else { plan.parameters() }
+        if self.batch_norm.is_some() { normalization::len(plan) } else { self.trainable(plan) }
     }
 
     /// Lets the moving average follow the parameters after `steps` steps; over the first ones it keeps less of itself,

@@ -16,6 +16,7 @@ use crate::loss::argmax;
 use crate::normalization;
 use crate::optim::State;
 use crate::parameters::{initial, tensors};
+use crate::quantize::aware;
 use crate::recipe::Recipe;
 
 /// Why training cannot begin or go on. The text is one sentence.
@@ -164,6 +165,31 @@ pub struct Evaluation {
     pub images_per_second: f64,
 }
 
+/// An engine with the network that a checkpoint's run would export, to evaluate it; `threads` 0 means one for each
+/// processor.
+///
+/// # Errors
+///
+/// If the checkpoint's line is wrong, or the system gives no threads.
+pub fn evaluator(checkpoint: &Checkpoint, threads: usize) -> Result<Engine, TrainError> {
+    let Checkpoint { line, recipe, preprocessing, parameters, average, .. } = checkpoint;
+    let spec = Spec::parse(line).map_err(|_| TrainError::Recipe("the checkpoint's line is wrong"))?;
+    let mut engine = match &recipe.quantize {
+        Some(weights) => Engine::rounding(spec, 0, preprocessing.steps()?, weights, threads)?,
+        None => Engine::new(spec, 0, threads)?,
+    };
+    load(&mut engine, recipe, parameters, average);
+    Ok(engine)
+}
+
+/// Loads what is evaluated: the average, if there is one; with normalisation folded in, or with the ranges.
+fn load(engine: &mut Engine, recipe: &Recipe, parameters: &[f32], average: &[f32]) {
+    match recipe.quantize {
+        Some(_) => engine.load(if average.is_empty() { parameters } else { average }),
+        None => engine.load(&deployed(&Plan::new(*engine.plan().spec()), parameters, average)),
+    }
+}
+
 /// Evaluates the parameters loaded in an engine on a data set.
 ///
 /// # Errors
@@ -296,9 +322,10 @@ impl Trainer {
         let Checkpoint { recipe, preprocessing, class_names, position, history, parameters, average, state, .. } =
             checkpoint;
         recipe.check().map_err(TrainError::Recipe)?;
-        let engine = match recipe.batch_norm {
-            Some(images) => Engine::normalizing(spec, recipe.batch, images, threads)?,
-            None => Engine::new(spec, recipe.batch, threads)?,
+        let engine = match (recipe.batch_norm, &recipe.quantize) {
+            (Some(images), _) => Engine::normalizing(spec, recipe.batch, images, threads)?,
+            (None, Some(weights)) => Engine::rounding(spec, recipe.batch, preprocessing.steps()?, weights, threads)?,
+            (None, None) => Engine::new(spec, recipe.batch, threads)?,
         };
         let gradient = vec![0.0; recipe.trainable(engine.plan())];
         let inputs = tensors(engine.plan()).first().map_or(0, |tensor| tensor.bias.end);
@@ -357,6 +384,9 @@ impl Trainer {
             let trained = &mut self.parameters[..gradient.len()];
             engine.install(|| recipe.optimizer.step(lr, trained, gradient, &mut self.state));
             normalization::follow(&mut self.parameters, engine.moments());
+            if recipe.quantize.is_some() {
+                aware::bound(&mut self.parameters[engine.plan().parameters()..]);
+            }
             recipe.average(&self.parameters, &mut self.average, self.state.steps);
 
             self.position.add(outcome);
@@ -401,7 +431,7 @@ impl Trainer {
     ///
     /// If the data does not fit the network.
     pub fn evaluate(&mut self, data: &Dataset) -> Result<Evaluation, TrainError> {
-        self.engine.load(&self.parameters());
+        load(&mut self.engine, &self.recipe, &self.parameters, &self.average);
         evaluate(&mut self.engine, data, &self.preprocessing)
     }
 

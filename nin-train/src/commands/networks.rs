@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use nin_core::{Model, WeightType};
+use nin_train::checkpoint::Checkpoint;
 use nin_train::export::Lanes;
 use nin_train::files::{self, FileError};
-use nin_train::quantize::QuantizedModel;
+use nin_train::quantize::{QuantizedModel, aware};
 use nin_train::streaming::ModelBytes;
 use nin_train::trained::{FileKind, Trained};
 
@@ -29,7 +30,8 @@ impl Loaded {
         Trained::from_file(&self.bytes).map_err(FileError::at(&self.path))
     }
 
-    /// The model file itself, or one made of the network with f32 weights; sound either way.
+    /// The model file itself, or one made of the network: with f32 weights, or the integers that it was trained to be.
+    /// Sound either way.
     pub fn model(&self) -> Outcome<ModelBytes> {
         match FileKind::of(&self.bytes) {
             FileKind::Model => {
@@ -49,8 +51,14 @@ impl Loaded {
         }
     }
 
-    /// The network in a model file with 8-bit weights; `None` if it is any other file.
+    /// The network in a model file with 8-bit weights, or that of a run with quantisation-aware training; `None` if it is
+    /// any other file.
     pub fn integers(&self) -> Result<Option<QuantizedModel>, FileError> {
+        if FileKind::of(&self.bytes) == FileKind::Checkpoint {
+            let checkpoint = Checkpoint::from_bytes(&self.bytes)
+                .map_err(|problem| FileError::at(&self.path)(problem.to_string()))?;
+            return aware::quantized(&checkpoint).transpose().map_err(FileError::at(&self.path));
+        }
         if FileKind::of(&self.bytes) != FileKind::Model {
             return Ok(None);
         }
@@ -59,6 +67,9 @@ impl Loaded {
     }
 
     fn widened(&self) -> Outcome<ModelBytes> {
+        if let Some(integers) = self.integers()? {
+            return Ok(ModelBytes::new(&integers.to_bytes(Lanes::Sixteen)?));
+        }
         Ok(ModelBytes::new(&self.trained()?.to_model(WeightType::F32, Lanes::Sixteen)?))
     }
 }

@@ -6,9 +6,10 @@ use clap::Args;
 use nin_core::{Kernels, WeightType};
 use nin_train::dataset::Dataset;
 use nin_train::export::{Lanes, RustSource, rust_source};
-use nin_train::quantize::{self, Options, post_training};
+use nin_train::quantize::{self, Options, QuantizedModel, Weights, post_training};
 use nin_train::report::{bytes, percent};
 use nin_train::streaming::{Evaluation, ModelBytes, evaluate};
+use nin_train::trained::Trained;
 use nin_train::{files, onnx};
 
 use super::export::{beside, command};
@@ -36,6 +37,10 @@ pub struct QuantizeArgs {
     /// Training images that the ranges of activations are found on
     #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..))]
     calibration: u64,
+
+    /// Bits of the weights: 8bit, 4bit, or 4bit:3,5 for the third and fifth layer with weights
+    #[arg(long, value_name = "BITS", default_value_t = Weights::Eight)]
+    weights: Weights,
 
     /// Leave biases as they are, rather than let them take up mean errors
     #[arg(long)]
@@ -81,17 +86,17 @@ pub fn run(args: &QuantizeArgs, console: &Console) -> Outcome {
     images::check(plan.spec().input(), plan.classes(), &splits)?;
     let pool = rayon::ThreadPoolBuilder::new().num_threads(args.threads.unwrap_or(0)).build()?;
 
-    let sample = quantize::sample(&splits.train, plan.spec().input(), args.calibration as usize)?;
-    let options = Options { correct_biases: !args.no_correction, ..Options::default() };
-    let bar = console.bar(0, "calibrating {bar:40} pass {pos} of {len}");
-    let (model, report) = pool.install(|| {
-        post_training(&trained, &sample, options, |done, all| {
-            bar.set_length(all as u64);
-            bar.set_position(done as u64);
-        })
-    })?;
-    bar.finish_and_clear();
-    console.say(format_args!("\n{report}\n"));
+    let model = match loaded.integers()? {
+        // Trained to be these integers, with these ranges: there is nothing left to find.
+        Some(model) => {
+            console.say(format_args!("\nThe network was trained with the integers that it becomes.\n"));
+            model
+        }
+        None => {
+            let sample = quantize::sample(&splits.train, plan.spec().input(), args.calibration as usize)?;
+            pool.install(|| calibrated(args, &trained, &sample, console))?
+        }
+    };
 
     let accuracy = |what: &str, model: &ModelBytes| -> Outcome<Evaluation> {
         let model = model.model()?;
@@ -108,7 +113,7 @@ pub fn run(args: &QuantizeArgs, console: &Console) -> Outcome {
         ));
         Ok(evaluation)
     };
-    let before = accuracy("f32", &loaded.fast_model()?)?;
+    let before = accuracy("f32", &ModelBytes::new(&trained.to_model(WeightType::F32, Lanes::Sixteen)?))?;
     let after = accuracy("int8", &ModelBytes::new(&model.to_bytes(Lanes::Sixteen)?))?;
     console.result(format_args!("{}", difference(&before, &after, &splits.test)));
 
@@ -136,6 +141,24 @@ pub fn run(args: &QuantizeArgs, console: &Console) -> Outcome {
     files::write(rust, text.as_bytes())?;
     console.result(format_args!("{}: Rust source, {} of RAM", rust.display(), bytes(state as u64)));
     Ok(())
+}
+
+/// Quantises after a sample, and reports what that cost.
+fn calibrated(
+    args: &QuantizeArgs,
+    trained: &Trained,
+    sample: &[Vec<u8>],
+    console: &Console,
+) -> Outcome<QuantizedModel> {
+    let options = Options { weights: args.weights.clone(), correct_biases: !args.no_correction, ..Options::default() };
+    let bar = console.bar(0, "calibrating {bar:40} pass {pos} of {len}");
+    let (model, report) = post_training(trained, sample, &options, |done, all| {
+        bar.set_length(all as u64);
+        bar.set_position(done as u64);
+    })?;
+    bar.finish_and_clear();
+    console.say(format_args!("\n{report}\n"));
+    Ok(model)
 }
 
 /// "0.12 points less" in words.

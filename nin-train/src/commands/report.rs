@@ -6,6 +6,7 @@ use clap::Args;
 use nin_train::checkpoint::Checkpoint;
 use nin_train::files;
 use nin_train::report::html::{Findings, Images, Run, comparison, page};
+use nin_train::train::evaluator;
 use nin_train::trained::Trained;
 use serde_json::Value;
 
@@ -66,11 +67,11 @@ fn checkpoint_of(run: &Path) -> PathBuf {
 fn single(args: &ReportArgs, path: &Path, console: &Console) -> Outcome<(PathBuf, String)> {
     let checkpoint = Checkpoint::load(path)?;
     // What the run exported: with validation images, the best epoch's network.
-    let trained = match path.with_file_name(BEST) {
+    let exported = match path.with_file_name(BEST) {
         best if checkpoint.recipe.validation > 0.0 && best.exists() => Checkpoint::load(&best)?,
         _ => checkpoint.clone(),
     };
-    let trained = Trained::from_checkpoint(&trained)?;
+    let trained = Trained::from_checkpoint(&exported)?;
     let mut splits = args.images.load(trained.spec.input(), &Console { quiet: true })?;
     images::check(trained.spec.input(), trained.spec.classes(), &splits)?;
     let names = splits.test.class_names();
@@ -92,7 +93,7 @@ fn single(args: &ReportArgs, path: &Path, console: &Console) -> Outcome<(PathBuf
             noted.training, noted.test, found.training, found.test
         ));
     }
-    let findings = Findings::new(&trained, &splits.test, args.threads)?;
+    let findings = Findings::new(evaluator(&exported, args.threads)?, &trained, &splits.test)?;
     let run = Run::new(name(path), &checkpoint, Some(found))?;
     Ok((path.with_file_name(REPORT), page(&run, &trained, &findings, &splits.test)))
 }

@@ -63,6 +63,7 @@ impl Packed<'_> {
         };
         QuantizedLayer {
             weights: (0..self.outputs * self.fan_in).map(|i| self.weight(i / self.fan_in, i % self.fan_in)).collect(),
+            bits: 8,
             bias: outputs.iter().map(|output| output[0]).collect(),
             input_scale,
             pixels,

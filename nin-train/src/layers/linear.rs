@@ -5,6 +5,7 @@ use nin_core::spec::Window;
 
 use super::Map;
 use super::norm::{Kept, Norm};
+use super::round;
 use crate::kernel::{Buffer, Finish, Panels, SCRATCH, Windows, accumulate, multiply, padded, vectorized};
 use crate::parameters::Tensor;
 
@@ -24,6 +25,8 @@ pub(crate) struct Linear {
     dx: Option<Dx>,
     pixels: usize,
     norm: Option<Norm>,
+    /// Whether the gradient has a row for the step that activations are rounded to.
+    rounds: bool,
 }
 
 /// What the gradient of the data needs.
@@ -43,6 +46,8 @@ pub(crate) struct Packed {
     backward: Option<Panels>,
     /// Normalisation's gains; empty without.
     gain: Vec<f32>,
+    /// What a step of the activations stands for, if they are rounded.
+    pub(crate) step: Option<f32>,
 }
 
 impl Linear {
@@ -109,13 +114,28 @@ impl Linear {
             pixels: if Linear::window(layer).is_some() { layer.input.pixels() } else { 1 },
         });
         let pixels = layer.output.pixels();
-        Linear { windows, y_at: y.offsets(images), dy_at: dy.offsets(images), dx, pixels, norm: None, tensor }
+        Linear {
+            windows,
+            y_at: y.offsets(images),
+            dy_at: dy.offsets(images),
+            dx,
+            pixels,
+            norm: None,
+            rounds: false,
+            tensor,
+        }
     }
 
     /// The same layer, normalised while it trains.
     pub(crate) fn normalized(mut self, images: usize) -> Linear {
         let output = self.tensor.layer.output;
         self.norm = Some(Norm::new(output.channels.into(), images * output.pixels()));
+        self
+    }
+
+    /// The same layer, its activations rounded if it has a ReLU.
+    pub(crate) fn rounded(mut self) -> Linear {
+        self.rounds = self.tensor.layer.relu;
         self
     }
 
@@ -132,6 +152,7 @@ impl Linear {
             forward: Panels::new(self.windows.depth(), outputs),
             backward: backward.map(|dx| Panels::new(dx.windows.depth(), self.windows.depth() / self.taps())),
             gain: vec![1.0; if self.norm.is_some() && training { outputs } else { 0 }],
+            step: None,
         }
     }
 
@@ -178,6 +199,24 @@ impl Linear {
         let pixels = images * self.pixels;
         multiply(x, &self.windows, &packed.forward, &Finish::Store, &mut kept.x, &norm.x_at, pixels);
         norm.forward([&packed.gain, packed.forward.bias()], kept, y, &self.y_at[..pixels]);
+    }
+
+    /// Rounds what [`Linear::forward`] wrote, if the layer's activations are.
+    pub(crate) fn round(&self, packed: &Packed, y: &mut [f32], slopes: Option<&mut Buffer>, images: usize) {
+        let Some(step) = packed.step else { return };
+        let (at, channels) = (&self.y_at[..images * self.pixels], self.tensor.layer.output.channels as usize);
+        match slopes {
+            Some(slopes) => round::forward(y, at, channels, step, slopes),
+            None => at.iter().for_each(|&at| round::round(&mut y[at as usize..][..channels], step)),
+        }
+    }
+
+    /// Takes away the gradient of activations above their range, and adds to that of their step, the last row of
+    /// [`Linear::gradient_len`].
+    pub(crate) fn backward_round(&self, dy: &mut [f32], slopes: &[f32], gradient: &mut [f32], images: usize) {
+        let channels = self.tensor.layer.output.channels as usize;
+        let dstep = &mut gradient[(self.windows.depth() + 1) * padded(channels)..];
+        round::backward(dy, &self.dy_at[..images * self.pixels], channels, slopes, &mut dstep[..channels]);
     }
 
     /// Turns the gradient of a normalised layer's outputs into that of its sums; the gradients of bias and gain are
@@ -255,15 +294,20 @@ impl Linear {
     }
 
     /// Values of a gradient as [`Linear::backward_weights`] keeps it: `[fan-in][outputs]`, then the bias, then a
-    /// normalised layer's gain, all with their outputs filled up to whole vectors.
+    /// normalised layer's gain or a rounded one's step, all with their outputs filled up to whole vectors.
     pub(crate) fn gradient_len(&self) -> usize {
-        let rows = self.windows.depth() + 1 + usize::from(self.norm.is_some());
+        let rows = self.windows.depth() + 1 + usize::from(self.norm.is_some() || self.rounds);
         rows * padded(self.tensor.layer.output.channels.into())
     }
 
     /// Whether the layer is normalised while it trains.
     pub(crate) fn is_normalized(&self) -> bool {
         self.norm.is_some()
+    }
+
+    /// Whether the gradient has a row for the step that activations are rounded to.
+    pub(crate) fn is_rounded(&self) -> bool {
+        self.rounds
     }
 
     /// Pixels of an image's output.

@@ -10,6 +10,7 @@ mod linear;
 mod map;
 mod norm;
 mod pool;
+mod round;
 
 use nin_core::plan::LayerKind;
 use nin_core::spec::Stage;
@@ -44,6 +45,8 @@ pub(crate) struct Network {
     d_maps: Vec<Map>,
     /// Whether tensor i's gradient is needed.
     needed: Vec<bool>,
+    /// Of a network that rounds its activations, what a step of the image stands for.
+    rounded: Option<f32>,
 }
 
 /// What is remembered of a layer's forward pass, beside its input and output.
@@ -52,6 +55,7 @@ enum Memory {
     Chosen(Buffer),
     Scale(Buffer),
     Normalized(Box<Kept>),
+    Slopes(Buffer),
 }
 
 /// The memory one thread works in; taken once.
@@ -80,6 +84,17 @@ impl Network {
     /// A network that trains with batch normalisation: a chunk is what is normalised together.
     pub(crate) fn normalized(plan: &Plan, images: usize) -> Network {
         Network::with_images(plan, images, true)
+    }
+
+    /// The same network with its activations rounded; a step of the image stands for `input`.
+    pub(crate) fn rounding(mut self, input: f32) -> Network {
+        self.rounded = Some(input);
+        let rounded = |layer| match layer {
+            Layer::Linear(linear) => Layer::Linear(linear.rounded()),
+            other => other,
+        };
+        self.layers = self.layers.into_iter().map(rounded).collect();
+        self
     }
 
     fn with_images(plan: &Plan, images: usize, normalized: bool) -> Network {
@@ -122,7 +137,7 @@ impl Network {
             }
         };
         let layers = layers.iter().enumerate().filter_map(make).collect();
-        Network { images, layers, maps, d_maps, needed }
+        Network { images, layers, maps, d_maps, needed, rounded: None }
     }
 
     /// Memory for one thread; one that only evaluates takes less.
@@ -136,6 +151,9 @@ impl Network {
         let memory = |layer: &Layer| match layer {
             Layer::MaxPool(pool) if training => Memory::Chosen(Buffer::zeros(images * pool.y.shape.len())),
             Layer::Dropout(dropout) if training => Memory::Scale(Buffer::zeros(images * dropout.x.shape.len())),
+            Layer::Linear(linear) if training && linear.is_rounded() => {
+                Memory::Slopes(Buffer::zeros(images * linear.tensor().layer.output.len()))
+            }
             Layer::Linear(linear) if training => {
                 linear.kept().map_or(Memory::None, |kept| Memory::Normalized(Box::new(kept)))
             }
@@ -171,6 +189,7 @@ impl Network {
     /// Runs the first `images` images of a workspace through every layer.
     pub(crate) fn forward(&self, packed: &[Packed], work: &mut Workspace, mode: Mode, images: usize) {
         let mut packed = packed.iter();
+        let mut step = self.rounded;
         for (i, (layer, memory)) in self.layers.iter().zip(&mut work.memories).enumerate() {
             let (before, after) = work.tensors.split_at_mut(i + 1);
             let (x, y) = (&before[i], &mut after[0]);
@@ -181,7 +200,14 @@ impl Network {
                             (Memory::Normalized(kept), Mode::Train { .. }) => {
                                 linear.forward_normalized(packed, x, y, kept, images);
                             }
-                            _ => linear.forward(packed, x, y, images),
+                            (memory, _) => {
+                                linear.forward(packed, x, y, images);
+                                if self.rounded.is_some() {
+                                    step = packed.step;
+                                    let slopes = if let Memory::Slopes(slopes) = memory { Some(slopes) } else { None };
+                                    linear.round(packed, y, slopes, images);
+                                }
+                            }
                         }
                     }
                 }
@@ -189,7 +215,12 @@ impl Network {
                     Memory::Chosen(chosen) => pool.forward(x, y, chosen, images),
                     _ => pool.forward(x, y, &mut [], images),
                 },
-                Layer::AvgPool(pool) => pool.forward(x, y, images),
+                Layer::AvgPool(pool) => {
+                    pool.forward(x, y, images);
+                    if let Some(step) = step {
+                        pool.round(y, step, images);
+                    }
+                }
                 Layer::GlobalAverage(average) => average.forward(x, y, images),
                 Layer::Dropout(dropout) => match (memory, mode) {
                     (Memory::Scale(scale), Mode::Train { seed, step, first }) => {
@@ -229,6 +260,9 @@ impl Network {
                     let gradient = &mut gradient[start..end];
                     if let Memory::Normalized(kept) = memory {
                         linear.backward_norm(packed, kept, dy, gradient, images);
+                    }
+                    if let Memory::Slopes(slopes) = memory {
+                        linear.backward_round(dy, slopes, gradient, images);
                     }
                     linear.backward_weights(x, dy, gradient, &mut work.scratch, images);
                     linear.backward_data(packed, x, dy, dx, &mut work.scratch, images);
@@ -274,7 +308,13 @@ impl Network {
 
     /// Puts one image, channels last, into a workspace.
     pub(crate) fn put(&self, work: &mut Workspace, image: usize, from: &[f32]) {
-        self.maps[0].put(image, from, &mut work.tensors[0]);
+        let (map, tensor) = (&self.maps[0], &mut work.tensors[0]);
+        map.put(image, from, tensor);
+        if let Some(step) = self.rounded {
+            for row in 0..map.shape.rows.into() {
+                round::round(&mut tensor[map.at(image, row, 0)..][..map.shape.row()], step);
+            }
+        }
     }
 
     /// The values of tensor `index` (0 is the image) for one image of the chunk, channels last.

@@ -2,7 +2,7 @@
 
 use nin_core::spec::Window;
 
-use super::Map;
+use super::{Map, round};
 use crate::kernel::simd::{self, Simd, Work, read, write};
 use crate::kernel::vectorized;
 
@@ -215,6 +215,14 @@ impl AvgPool {
                 );
             },
         );
+    }
+
+    /// Rounds what [`AvgPool::forward`] wrote from activations that were rounded to `step`.
+    pub(crate) fn round(&self, y: &mut [f32], step: f32, images: usize) {
+        let (shape, kernel) = (self.y.shape, f32::from(self.window.kernel));
+        for (image, row) in (0..images).flat_map(|image| (0..shape.rows.into()).map(move |row| (image, row))) {
+            round::round_average(&mut y[self.y.at(image, row, 0)..][..shape.row()], step, kernel * kernel);
+        }
     }
 
     /// `dx` must hold zeros.

@@ -4,15 +4,17 @@ use nin_core::{Model, WeightType};
 
 use super::input::fold;
 use super::observe::{ChannelSums, Comparison, LayerSums, compare, histograms};
-use super::{LayerReport, QuantizeError, QuantizedModel, Range, Report, STEPS};
+use super::{LayerReport, QuantizeError, QuantizedModel, Range, Report, STEPS, Weights};
 use crate::export::Lanes;
 use crate::parameters::tensors;
 use crate::streaming::ModelBytes;
 use crate::trained::Trained;
 
 /// How to quantise.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
+    /// Bits of the weights.
+    pub weights: Weights,
     /// Whether biases take up the mean error of each output, where that brings the logits nearer to the float ones.
     pub correct_biases: bool,
     /// At most so many of the images serve for that: each layer takes a pass over them.
@@ -21,7 +23,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { correct_biases: true, correction_images: 256 }
+        Self { weights: Weights::Eight, correct_biases: true, correction_images: 256 }
     }
 }
 
@@ -34,23 +36,18 @@ impl Default for Options {
 pub fn post_training(
     trained: &Trained,
     images: &[Vec<u8>],
-    options: Options,
+    options: &Options,
     mut progress: impl FnMut(usize, usize),
 ) -> Result<(QuantizedModel, Report), QuantizeError> {
     let plan = trained.plan();
-    let input = trained.spec.input();
-    if let Some(image) = images.iter().find(|image| image.len() != input.len()) {
-        let text = format!("an image of {} bytes does not fit the network's {input}", image.len());
-        return Err(QuantizeError::Images(text));
-    }
-    if images.is_empty() {
-        return Err(QuantizeError::NoImages);
-    }
+    super::check_images(trained, images)?;
     let tensors = tensors(&plan);
     let passes = if options.correct_biases { tensors.len() + 3 } else { 2 };
 
     // What cannot be computed at all should not be found out after minutes.
-    QuantizedModel::new(trained, &vec![1.0; tensors.len()])?;
+    let quantize = |trained: &Trained, clips: &[f32]| QuantizedModel::with_weights(trained, clips, &options.weights);
+    options.weights.check(&plan).map_err(|error| QuantizeError::Run(error.to_string()))?;
+    quantize(trained, &vec![1.0; tensors.len()])?;
     let float = ModelBytes::new(&trained.to_model(WeightType::F32, Lanes::Sixteen)?);
     let float = float.model().map_err(|error| QuantizeError::Run(error.to_string()))?;
     let ranges: Vec<Range> = histograms(&float, images)?.iter().map(|histogram| histogram.range(STEPS)).collect();
@@ -59,20 +56,20 @@ pub fn post_training(
     let clips: Vec<f32> = ranges.iter().map(|range| range.clip).chain([0.0]).collect();
 
     let bench = Bench { float: &float, images, sample: &images[..images.len().min(options.correction_images.max(1))] };
-    let plain = QuantizedModel::new(trained, &clips)?;
+    let plain = quantize(trained, &clips)?;
     let before = bench.compare(&plain, images)?;
     progress(2, passes);
     let (mut model, mut comparison, mut corrected) = (plain, before, false);
     if options.correct_biases {
         let mut shifted = trained.clone();
         for (index, tensor) in tensors.iter().enumerate() {
-            let now = bench.compare(&QuantizedModel::new(&shifted, &clips)?, bench.sample)?;
+            let now = bench.compare(&quantize(&shifted, &clips)?, bench.sample)?;
             let sums = now.layers.get(index).unwrap_or(&now.logits);
             let biases = &mut shifted.parameters[tensor.bias.clone()];
             biases.iter_mut().zip(sums.corrections()).for_each(|(bias, correction)| *bias += correction);
             progress(3 + index, passes);
         }
-        let candidate = QuantizedModel::new(&shifted, &clips)?;
+        let candidate = quantize(&shifted, &clips)?;
         let after = bench.compare(&candidate, bench.images)?;
         progress(passes, passes);
         if after.logits.noise < comparison.logits.noise {

@@ -5,6 +5,7 @@
 //! finer steps win; then each output's bias takes up the mean error that rounding has brought about. [`post_training`]
 //! does all of it and reports what each layer lost; [`QuantizedModel::to_bytes`] is the model file.
 
+pub mod aware;
 mod correct;
 mod error;
 mod fixed;
@@ -14,6 +15,7 @@ mod layer;
 mod observe;
 mod report;
 mod sample;
+mod weights;
 
 use nin_core::plan::{Layer, LayerKind};
 use nin_core::{Plan, Spec, Stage};
@@ -22,9 +24,10 @@ pub use correct::{Options, post_training};
 pub use error::QuantizeError;
 pub use fixed::multiplier;
 pub use histogram::{Histogram, Range};
-pub use layer::{Output, QuantizedLayer};
+pub use layer::{GRAIN, Output, QuantizedLayer};
 pub use report::{LayerReport, Report};
 pub use sample::sample;
+pub use weights::{Weights, WeightsError};
 
 use crate::export::name;
 use crate::parameters::tensors;
@@ -49,43 +52,26 @@ pub struct QuantizedModel {
 }
 
 impl QuantizedModel {
-    /// Quantises a network's weights to the given ranges of activations: the largest value to represent for each layer
-    /// with weights, in order. The line's last fully connected layer makes logits and needs none; its entry is passed
-    /// over.
+    /// Quantises a network's weights to 8 bits and to the given ranges of activations: the largest value to represent
+    /// for each layer with weights, in order. The line's last fully connected layer makes logits and needs none; its
+    /// entry is passed over.
     ///
     /// # Errors
     ///
     /// [`QuantizeError`] if 8-bit arithmetic cannot compute such a network.
     pub fn new(trained: &Trained, clips: &[f32]) -> Result<Self, QuantizeError> {
+        Self::with_weights(trained, clips, &Weights::Eight)
+    }
+
+    /// The same with weights of 8 or 4 bits.
+    ///
+    /// # Errors
+    ///
+    /// As [`QuantizedModel::new`].
+    pub fn with_weights(trained: &Trained, clips: &[f32], weights: &Weights) -> Result<Self, QuantizeError> {
         let plan = trained.plan();
         let Folded { trained, scale: input_scale, .. } = &fold(trained)?;
-        let (mut scale, mut pixels) = (*input_scale, 1);
-        let mut layers = Vec::new();
-        let tensors = tensors(&plan);
-        let mut places = tensors.iter().zip(clips);
-        for layer in plan.layers() {
-            if matches!(layer.kind, LayerKind::GlobalAverage) {
-                pixels = layer.input.pixels();
-            }
-            if !layer.has_weights() {
-                continue;
-            }
-            let Some((tensor, &clip)) = places.next() else { break };
-            let recipe = Recipe {
-                weights: &trained.parameters[tensor.weight.clone()],
-                biases: &trained.parameters[tensor.bias.clone()],
-                input_scale: scale,
-                pixels,
-                clip: layer.relu.then_some(clip),
-                levels: 127,
-            };
-            let quantized = recipe.quantize(|| name(&plan, tensor))?;
-            if let Output::Activations { scale: own, .. } = &quantized.output {
-                scale = *own;
-            }
-            layers.push(quantized);
-            pixels = 1;
-        }
+        let layers = layers(&plan, &trained.parameters, *input_scale, clips, weights)?;
         let class_names = trained.class_names.clone();
         Ok(Self { spec: trained.spec, layers, input_scale: *input_scale, class_names })
     }
@@ -108,6 +94,57 @@ impl QuantizedModel {
             Output::Logits { .. } => None,
         });
         scales.take(1).fold(self.input_scale, |_, scale| scale)
+    }
+}
+
+/// The layers of a network that sees an image's bytes times `input_scale`.
+fn layers(
+    plan: &Plan,
+    parameters: &[f32],
+    input_scale: f32,
+    clips: &[f32],
+    weights: &Weights,
+) -> Result<Vec<QuantizedLayer>, QuantizeError> {
+    let (mut scale, mut pixels) = (input_scale, 1);
+    let mut layers = Vec::new();
+    let tensors = tensors(plan);
+    let mut places = tensors.iter().zip(clips);
+    for layer in plan.layers() {
+        if matches!(layer.kind, LayerKind::GlobalAverage) {
+            pixels = layer.input.pixels();
+        }
+        if !layer.has_weights() {
+            continue;
+        }
+        let Some((tensor, &clip)) = places.next() else { break };
+        let recipe = Recipe {
+            weights: &parameters[tensor.weight.clone()],
+            biases: &parameters[tensor.bias.clone()],
+            input_scale: scale,
+            pixels,
+            clip: layer.relu.then_some(clip),
+            bits: weights.bits(layers.len() + 1),
+        };
+        let quantized = recipe.quantize(|| name(plan, tensor))?;
+        if let Output::Activations { scale: own, .. } = &quantized.output {
+            scale = *own;
+        }
+        layers.push(quantized);
+        pixels = 1;
+    }
+    Ok(layers)
+}
+
+/// Refuses images that do not fit the network, and none at all.
+fn check_images(trained: &Trained, images: &[Vec<u8>]) -> Result<(), QuantizeError> {
+    let input = trained.spec.input();
+    match images.iter().find(|image| image.len() != input.len()) {
+        Some(image) => {
+            let text = format!("an image of {} bytes does not fit the network's {input}", image.len());
+            Err(QuantizeError::Images(text))
+        }
+        None if images.is_empty() => Err(QuantizeError::NoImages),
+        None => Ok(()),
     }
 }
 

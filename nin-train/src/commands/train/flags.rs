@@ -11,6 +11,7 @@ use nin_train::checkpoint::Checkpoint;
 use nin_train::dataset::Splits;
 use nin_train::optim::Optimizer;
 use nin_train::parameters::{Init, initial};
+use nin_train::quantize::{self, Weights, aware};
 use nin_train::schedule::Schedule;
 use nin_train::trained::Trained;
 
@@ -21,6 +22,11 @@ use super::{Outcome, Start, networks};
 const BOOK: [&str; 4] = ["d2l", "lenet", "alexnet", "vgg-11"];
 /// Epochs when nobody says how many: about three minutes for `fashion` on two cores.
 const EPOCHS: u32 = 5;
+/// Epochs of quantisation-aware training, and its learning rates for AdamW and SGD: a network that is trained already
+/// has only its rounding to learn.
+const QAT: (u32, f32, f32) = (3, 0.0003, 0.001);
+/// Training images that quantisation-aware training finds its first ranges on.
+const CALIBRATION: usize = 1000;
 
 /// Flags of `train`.
 #[derive(Args, Clone, Debug)]
@@ -34,6 +40,7 @@ Examples:
   nin-train train --line \"3x32x32 nin5+2:32,32 max3/2 nin3+1:48,48 max3/2 nin3+1:32,2 gap\" --data photos
   nin-train train --resume runs/fashion/checkpoint         go on after Ctrl-C
   nin-train train --from fashion.nin --lr 0.005 --data x   go on with other images
+  nin-train train --from runs/fashion/checkpoint --qat     learn to be 8-bit integers
 
 Ctrl-C stops after the current step and writes a checkpoint; a resumed run comes to the same bytes as one that was
 never stopped. The same seed gives the same network, whatever the number of threads.")]
@@ -46,7 +53,7 @@ pub struct TrainArgs {
     #[arg(long, value_name = "LINE", conflicts_with = "preset")]
     line: Option<String>,
 
-    /// Passes over the training images [default: 5]
+    /// Passes over the training images [default: 5; 3 with --qat]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     epochs: Option<u32>,
 
@@ -55,11 +62,11 @@ pub struct TrainArgs {
     batch: Option<usize>,
 
     /// Learning rate: the schedule's highest [default: 0.003 for adamw; 0.01 for sgd, 0.1 with --batch-norm; 0.05
-    /// for the book's networks]
+    /// for the book's networks; with --qat 0.0003 for adamw, 0.001 for sgd]
     #[arg(long, value_name = "RATE")]
     lr: Option<f32>,
 
-    /// How the learning rate runs [default: one-cycle; constant for the book's networks]
+    /// How the learning rate runs [default: one-cycle; constant for the book's networks; cosine with --qat]
     #[arg(long, value_name = "SHAPE")]
     schedule: Option<Shape>,
 
@@ -81,7 +88,7 @@ pub struct TrainArgs {
 
     /// How weights start [default: he; xavier-book for the book's networks]
     #[arg(long, value_name = "NAME")]
-    init: Option<Weights>,
+    init: Option<Initial>,
 
     /// Label smoothing
     #[arg(long, value_name = "SHARE")]
@@ -114,6 +121,16 @@ pub struct TrainArgs {
     /// Evaluate and export a moving average of the weights that keeps this share of itself in each step
     #[arg(long, value_name = "SHARE", num_args = 0..=1, default_missing_value = "0.999")]
     ema: Option<f32>,
+
+    /// Quantisation-aware training: goes on with the network named by --from as the 8-bit integers that it will be, and
+    /// exports those
+    #[arg(long, requires = "from", conflicts_with = "batch_norm")]
+    qat: bool,
+
+    /// Bits of the weights in quantisation-aware training: 8bit, 4bit, or 4bit:3,5 for the third and fifth layer with
+    /// weights [default: 8bit]
+    #[arg(long, value_name = "BITS", requires = "qat")]
+    weights: Option<Weights>,
 
     /// Split this share off the training images, measure each epoch on it instead of on the test images, and export the
     /// network of the best epoch
@@ -178,7 +195,7 @@ enum Method {
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum Weights {
+enum Initial {
     /// Xavier-uniform weights, biases 0
     Xavier,
     /// Xavier-uniform weights, PyTorch's default biases
@@ -226,7 +243,7 @@ impl TrainArgs {
                     .into(),
             );
         }
-        let book = BOOK.contains(&architecture.name.as_str());
+        let book = BOOK.contains(&architecture.name.as_str()) && !self.qat;
         let input = self.input.unwrap_or(Input::Unit);
         Ok(Start::Fresh(Box::new(Fresh { recipe: self.recipe(book), architecture, input, from })))
     }
@@ -251,6 +268,7 @@ impl TrainArgs {
             ("--mixup", self.mixup.is_some()),
             ("--batch-norm", self.batch_norm.is_some()),
             ("--ema", self.ema.is_some()),
+            ("--qat", self.qat),
             ("--validation", self.validation.is_some()),
             ("--patience", self.patience.is_some()),
             ("--input", self.input.is_some()),
@@ -268,12 +286,15 @@ impl TrainArgs {
     fn recipe(&self, book: bool) -> Recipe {
         let mut recipe = if book { Recipe::book(0.05) } else { Recipe::default() };
         recipe.optimizer = self.optimizer(book);
-        recipe.epochs = self.epochs.unwrap_or(EPOCHS);
+        recipe.epochs = self.epochs.unwrap_or(if self.qat { QAT.0 } else { EPOCHS });
+        recipe.quantize = self.qat.then(|| self.weights.clone().unwrap_or_default());
         recipe.seed = self.seed.unwrap_or(recipe.seed);
         recipe.batch = self.batch.unwrap_or(recipe.batch);
         recipe.batch_norm = self.batch_norm;
         recipe.lr = self.lr.unwrap_or(match recipe.optimizer {
             _ if book => 0.05,
+            Optimizer::AdamW { .. } if self.qat => QAT.1,
+            Optimizer::Sgd { .. } if self.qat => QAT.2,
             Optimizer::AdamW { .. } => 0.003,
             // Momentum multiplies steps; higher rates kill the ReLUs of a head like nin3+1:10,10,10 gap.
             Optimizer::Sgd { .. } if recipe.batch_norm.is_none() => 0.01,
@@ -292,6 +313,7 @@ impl TrainArgs {
         recipe.validation = self.validation.unwrap_or(0.0);
         recipe.patience = self.patience.unwrap_or(0);
         recipe.schedule = match self.schedule {
+            None if self.qat => Schedule::Cosine,
             None => recipe.schedule,
             Some(Shape::Constant) => Schedule::Constant,
             Some(Shape::Cosine) => Schedule::Cosine,
@@ -300,9 +322,9 @@ impl TrainArgs {
         };
         recipe.init = match self.init {
             None => recipe.init,
-            Some(Weights::Xavier) => Init::Xavier,
-            Some(Weights::XavierBook) => Init::XavierBook,
-            Some(Weights::He) => Init::He,
+            Some(Initial::Xavier) => Init::Xavier,
+            Some(Initial::XavierBook) => Init::XavierBook,
+            Some(Initial::He) => Init::He,
         };
         recipe
     }
@@ -363,8 +385,12 @@ impl Start {
             .into()),
             Start::Resume(checkpoint) => Ok(*checkpoint),
             Start::Fresh(fresh) => {
-                let Fresh { architecture, recipe, input, from } = *fresh;
+                let Fresh { architecture, recipe, input, mut from } = *fresh;
                 let plan = architecture.plan();
+                if let (Some(weights), Some(trained)) = (&recipe.quantize, &from) {
+                    let sample = quantize::sample(&splits.train, plan.spec().input(), CALIBRATION)?;
+                    from = Some(aware::begin(trained, &sample, weights)?);
+                }
                 let preprocessing = match (&from, input) {
                     (Some(from), _) => from.preprocessing.clone(),
                     (None, Input::Standard) => Preprocessing::standard(&splits.train),

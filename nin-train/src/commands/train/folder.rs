@@ -9,6 +9,7 @@ use nin_train::dataset::{Dataset, Splits};
 use nin_train::export::Lanes;
 use nin_train::files::{self, FileError};
 use nin_train::pictures;
+use nin_train::quantize::QuantizedModel;
 use nin_train::report::html::{Findings, Images, Run, page};
 use nin_train::trained::Trained;
 
@@ -63,9 +64,12 @@ impl RunFolder {
         Ok(checkpoint.save(&self.checkpoint())?)
     }
 
-    /// Writes the model file.
-    pub fn export(&self, trained: &Trained) -> Outcome {
-        let model = trained.to_model(WeightType::F32, Lanes::default())?;
+    /// Writes the model file: of the integers, if the network was trained with them.
+    pub fn export(&self, trained: &Trained, integers: Option<&QuantizedModel>) -> Outcome {
+        let model = match integers {
+            Some(integers) => integers.to_bytes(Lanes::Two)?,
+            None => trained.to_model(WeightType::F32, Lanes::default())?,
+        };
         Ok(files::write(&self.model(), &model)?)
     }
 

@@ -11,9 +11,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use nin_train::checkpoint::Checkpoint;
 use nin_train::dataset::Dataset;
+use nin_train::quantize::aware;
 use nin_train::report::LayerTable;
 use nin_train::report::html::Findings;
-use nin_train::train::{Ended, Trainer};
+use nin_train::train::{Ended, Trainer, evaluator};
 use nin_train::trained::Trained;
 
 use super::{Console, Outcome, images, networks};
@@ -72,11 +73,12 @@ pub fn run(args: &TrainArgs, console: &Console) -> Outcome<ExitCode> {
 
     // Chosen by validation images or not at all: a network that was chosen by test images has nothing left to prove it.
     let last = trainer.checkpoint();
-    let trained = match validation {
-        Some(_) => Trained::from_checkpoint(&Checkpoint::load(&folder.best())?)?,
-        None => Trained::from_checkpoint(&last)?,
+    let exported = match validation {
+        Some(_) => Checkpoint::load(&folder.best())?,
+        None => last.clone(),
     };
-    let findings = Findings::new(&trained, &splits.test, args.threads)?;
+    let trained = Trained::from_checkpoint(&exported)?;
+    let findings = Findings::new(evaluator(&exported, args.threads)?, &trained, &splits.test)?;
     screen.result(&findings.evaluation, trainer.class_names());
     let report = folder.report(&last, &trained, &findings, &splits);
     if let Err(error) = &report {
@@ -84,8 +86,9 @@ pub fn run(args: &TrainArgs, console: &Console) -> Outcome<ExitCode> {
     }
     let sample = folder.sample(&splits.test);
     // Last: a model says that its run has nothing left to do.
-    folder.export(&trained)?;
-    screen.next(&folder, report.ok().as_deref(), sample.as_deref(), &args.images.flags());
+    let integers = aware::quantized(&exported).transpose()?;
+    folder.export(&trained, integers.as_ref())?;
+    screen.next(&folder, report.ok().as_deref(), sample.as_deref(), &args.images.flags(), integers.is_some());
     Ok(ExitCode::SUCCESS)
 }
 

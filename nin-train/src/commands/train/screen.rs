@@ -94,7 +94,7 @@ impl<'a> Screen<'a> {
     }
 
     /// What was written, and what to type next.
-    pub fn next(&self, folder: &RunFolder, report: Option<&Path>, sample: Option<&Path>, flags: &str) {
+    pub fn next(&self, folder: &RunFolder, report: Option<&Path>, sample: Option<&Path>, flags: &str, integers: bool) {
         let (checkpoint, model) = (folder.checkpoint(), folder.model());
         let (checkpoint, model) = (checkpoint.display(), model.display());
         self.console.say(format_args!("\nWritten:\n  {checkpoint}  to go on training\n  {model}  to run on a board"));
@@ -106,8 +106,10 @@ impl<'a> Screen<'a> {
             self.console.say(format_args!("  nin-train predict {model} {}", sample.display()));
         }
         let path = folder.path().display();
-        self.console.say(format_args!(
-            "  nin-train eval {model}{flags}\n  nin-train export {checkpoint} --rust {path}/model_f16.rs --type f16"
-        ));
+        let export = match integers {
+            true => format!("quantize {checkpoint} --rust {path}/model_int8.rs"),
+            false => format!("export {checkpoint} --rust {path}/model_f16.rs --type f16"),
+        };
+        self.console.say(format_args!("  nin-train eval {model}{flags}\n  nin-train {export}"));
     }
 }

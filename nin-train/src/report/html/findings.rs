@@ -43,14 +43,12 @@ pub(super) struct Answer {
 }
 
 impl Findings {
-    /// Runs a network over the test images; `threads` 0 means one for each processor.
+    /// Runs a network over the test images, with an engine that has it loaded.
     ///
     /// # Errors
     ///
-    /// If the images do not fit the network, or the system gives no threads.
-    pub fn new(trained: &Trained, test: &Dataset, threads: usize) -> Result<Self, TrainError> {
-        let mut engine = Engine::new(trained.spec, 0, threads)?;
-        engine.load(&trained.parameters);
+    /// If the images do not fit the network.
+    pub fn new(mut engine: Engine, trained: &Trained, test: &Dataset) -> Result<Self, TrainError> {
         let answers = Mutex::new(vec![None; test.len()]);
         let evaluation = evaluate_each(&mut engine, test, &trained.preprocessing, |index, label, logits| {
             let prediction = argmax(logits);
@@ -114,7 +112,8 @@ mod tests {
         let images = vec![200, 0, 200, 0, 0, 250, 0, 250, 0, 90, 10, 90, 10, 0, 10, 0];
         let shape = Shape { channels: 2, rows: 1, columns: 2 };
         let test = Dataset::new(images, shape, vec![0, 0, 0, 1], names).unwrap();
-        let findings = Findings::new(&trained, &test, 1).unwrap();
+        let engine = Engine::new(spec, 0, 1).unwrap();
+        let findings = Findings::new(engine, &trained, &test).unwrap();
         assert_eq!(findings.evaluation.confusion, [[1, 2], [1, 0]]);
         let indices: Vec<_> = findings.mistakes.iter().map(|mistake| mistake.index).collect();
         assert_eq!(indices, [1, 2, 3]);

@@ -1,0 +1,166 @@
+//! Which layers' weights are stored in how many bits.
+
+use std::fmt;
+use std::str::FromStr;
+
+use nin_core::Plan;
+use serde::{Deserialize, Serialize};
+
+/// Which layers have weights of 4 bits in place of 8; on the command line, in recipes and in checkpoints `8bit`,
+/// `4bit`, or `4bit:3,5` for the third and the fifth layer with weights.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum Weights {
+    /// None.
+    #[default]
+    Eight,
+    /// All.
+    Four,
+    /// Those with these numbers, counted from 1 among the layers with weights; ascending.
+    FourIn(Vec<usize>),
+}
+
+impl Weights {
+    /// Bits of the weights of layer `number`, counted from 1 among the layers with weights.
+    pub fn bits(&self, number: usize) -> u8 {
+        match self {
+            Self::Eight => 8,
+            Self::Four => 4,
+            Self::FourIn(layers) => {
+                if layers.contains(&number) {
+                    4
+                } else {
+                    8
+                }
+            }
+        }
+    }
+
+    /// Refuses numbers of layers that the network does not have.
+    ///
+    /// # Errors
+    ///
+    /// [`WeightsError::Layer`] with the first of them.
+    pub fn check(&self, plan: &Plan) -> Result<(), WeightsError> {
+        let layers = plan.layers().filter(|layer| layer.has_weights()).count();
+        match self {
+            Self::FourIn(numbers) => match numbers.iter().find(|number| **number > layers) {
+                Some(&number) => Err(WeightsError::Layer { number, layers }),
+                None => Ok(()),
+            },
+            Self::Eight | Self::Four => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for Weights {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Eight => f.write_str("8bit"),
+            Self::Four => f.write_str("4bit"),
+            Self::FourIn(layers) => {
+                let layers: Vec<String> = layers.iter().map(usize::to_string).collect();
+                write!(f, "4bit:{}", layers.join(","))
+            }
+        }
+    }
+}
+
+impl FromStr for Weights {
+    type Err = WeightsError;
+
+    fn from_str(text: &str) -> Result<Self, WeightsError> {
+        match text {
+            "8bit" => Ok(Self::Eight),
+            "4bit" => Ok(Self::Four),
+            _ => {
+                let wrong = || WeightsError::Text(text.to_owned());
+                let layers = text.strip_prefix("4bit:").ok_or_else(wrong)?.split(',').map(str::parse);
+                let mut layers: Vec<usize> = layers.collect::<Result<_, _>>().map_err(|_| wrong())?;
+                layers.sort_unstable();
+                layers.dedup();
+                if layers.first() == Some(&0) { Err(wrong()) } else { Ok(Self::FourIn(layers)) }
+            }
+        }
+    }
+}
+
+impl TryFrom<String> for Weights {
+    type Error = WeightsError;
+
+    fn try_from(text: String) -> Result<Self, WeightsError> {
+        text.parse()
+    }
+}
+
+impl From<Weights> for String {
+    fn from(weights: Weights) -> Self {
+        weights.to_string()
+    }
+}
+
+/// Why bits of weights cannot be used. The text is one sentence for the user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WeightsError {
+    /// A text that says no such thing.
+    Text(String),
+    /// A layer that the network does not have.
+    Layer {
+        /// Its number.
+        number: usize,
+        /// How many layers with weights there are.
+        layers: usize,
+    },
+}
+
+impl fmt::Display for WeightsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(text) => {
+                write!(
+                    f,
+                    "'{text}' does not say how many bits weights have; write 8bit, 4bit, or 4bit:3,5 for some layers"
+                )
+            }
+            Self::Layer { number, layers } => {
+                write!(f, "there is no layer {number}: the network has {layers} layers with weights")
+            }
+        }
+    }
+}
+
+impl std::error::Error for WeightsError {}
+
+#[cfg(test)]
+mod tests {
+    use nin_core::Spec;
+
+    use super::*;
+
+    #[test]
+    fn texts_come_back() {
+        for text in ["8bit", "4bit", "4bit:3", "4bit:1,12"] {
+            let weights: Weights = text.parse().unwrap();
+            assert_eq!(weights.to_string(), text);
+            let json = serde_json::to_string(&weights).unwrap();
+            assert_eq!(json, format!("\"{text}\""));
+            assert_eq!(serde_json::from_str::<Weights>(&json).unwrap(), weights);
+        }
+        assert_eq!("4bit:5,3,5".parse(), Ok(Weights::FourIn(vec![3, 5])));
+        for wrong in ["", "4", "4bit:", "4bit:0", "4bit:a", "4bit:1,", "2bit", "8bit:1"] {
+            let error = wrong.parse::<Weights>().unwrap_err();
+            assert!(error.to_string().starts_with(&format!("'{wrong}' does not say")), "{error}");
+        }
+    }
+
+    #[test]
+    fn layers_are_counted_from_one() {
+        let plan = Plan::new(Spec::new("1x8x8 nin3:4,4 max2/2 drop0.5 fc5,3"));
+        let weights = Weights::FourIn(vec![2, 4]);
+        assert_eq!([1, 2, 3, 4].map(|number| weights.bits(number)), [8, 4, 8, 4]);
+        assert_eq!((Weights::Eight.bits(1), Weights::Four.bits(1)), (8, 4));
+        assert_eq!(weights.check(&plan), Ok(()));
+        let error = Weights::FourIn(vec![1, 5]).check(&plan).unwrap_err();
+        assert_eq!(error.to_string(), "there is no layer 5: the network has 4 layers with weights");
+    }
+}
