@@ -8,11 +8,12 @@
 //! | 4 | version, 1 |
 //! | 4 | length of the header, n |
 //! | n | the header: JSON, see below |
-//! | 4 each | parameters, their moving average, the optimiser's first and second memory: f32, as many as the header says |
+//! | 4 each | parameters, their moving average, the optimiser's first and second memory, the teacher's parameters: f32, as many as the header says |
 //! | 32 | SHA-256 of everything before |
 //!
 //! The header is an object with `line` (the architecture), `recipe`, `preprocessing`, `class_names`, `position`,
-//! `history` and `sizes` (parameters, average, first, second, and the optimiser's `steps`). With batch normalisation the
+//! `history`, `teacher` (its line, or null) and `sizes` (parameters, average, first, second, teacher, and the optimiser's
+//! `steps`). With batch normalisation the
 //! parameters are those of [`crate::normalization`]. There is no generator's state:
 //! all chance is drawn from the recipe's seed and the position (see [`crate::random`]).
 
@@ -24,6 +25,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::batch::Preprocessing;
+use crate::distill::{self, Teacher};
 use crate::files;
 use crate::normalization;
 use crate::optim::State;
@@ -57,6 +59,8 @@ pub struct Checkpoint {
     pub average: Vec<f32>,
     /// What the optimiser remembers.
     pub state: State,
+    /// Whom the network learns from, if the recipe has it learn from one.
+    pub teacher: Option<Teacher>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -67,6 +71,8 @@ struct Header {
     class_names: Vec<String>,
     position: Position,
     history: Vec<EpochReport>,
+    #[serde(default)]
+    teacher: Option<String>,
     sizes: Sizes,
 }
 
@@ -77,6 +83,8 @@ struct Sizes {
     average: usize,
     first: usize,
     second: usize,
+    #[serde(default)]
+    teacher: usize,
     steps: u64,
 }
 
@@ -162,6 +170,7 @@ impl Checkpoint {
             state: recipe.optimizer.start(recipe.trainable(&plan)),
             parameters,
             recipe,
+            teacher: None,
         }
     }
 
@@ -172,6 +181,7 @@ impl Checkpoint {
             average: self.average.len(),
             first: self.state.first.len(),
             second: self.state.second.len(),
+            teacher: self.teacher.as_ref().map_or(0, |teacher| teacher.parameters.len()),
             steps: self.state.steps,
         };
         let header = Header {
@@ -181,11 +191,13 @@ impl Checkpoint {
             class_names: self.class_names.clone(),
             position: self.position.clone(),
             history: self.history.clone(),
+            teacher: self.teacher.as_ref().map(|teacher| teacher.line.clone()),
             sizes,
         };
         // Plain structs with string keys: nothing here can fail to become JSON.
         let header = serde_json::to_vec(&header).unwrap_or_default();
-        let values = [&self.parameters, &self.average, &self.state.first, &self.state.second];
+        let taught = self.teacher.as_ref().map_or(&[][..], |teacher| &teacher.parameters);
+        let values: [&[f32]; 5] = [&self.parameters, &self.average, &self.state.first, &self.state.second, taught];
         let count: usize = values.iter().map(|values| values.len()).sum();
         let mut bytes = Vec::with_capacity(16 + header.len() + 4 * count + HASH);
         bytes.extend(MAGIC);
@@ -231,6 +243,7 @@ impl Checkpoint {
         let average = floats(&mut rest, header.sizes.average)?;
         let first = floats(&mut rest, header.sizes.first)?;
         let second = floats(&mut rest, header.sizes.second)?;
+        let taught = floats(&mut rest, header.sizes.teacher)?;
         Ok(Checkpoint {
             line: header.line,
             recipe: header.recipe,
@@ -241,6 +254,7 @@ impl Checkpoint {
             parameters,
             average,
             state: State { steps: header.sizes.steps, first, second },
+            teacher: header.teacher.map(|line| Teacher { line, parameters: taught }),
         })
     }
 
@@ -282,7 +296,8 @@ impl Checkpoint {
 impl Sizes {
     /// Bytes of the values and the checksum.
     fn bytes(&self) -> Option<usize> {
-        let values = self.parameters.checked_add(self.average)?.checked_add(self.first)?.checked_add(self.second)?;
+        let values = [self.average, self.first, self.second, self.teacher];
+        let values = values.into_iter().try_fold(self.parameters, usize::checked_add)?;
         values.checked_mul(4)?.checked_add(HASH)
     }
 }
@@ -302,6 +317,21 @@ impl Header {
         let (memory, trained) = (self.recipe.optimizer.memories(), self.recipe.trainable(&plan));
         if [self.sizes.first, self.sizes.second] != memory.map(|needed| if needed { trained } else { 0 }) {
             return Err("its optimiser's memory is not of the right size".into());
+        }
+        if self.recipe.distill.is_some() != self.teacher.is_some() {
+            return Err("its recipe and its teacher do not go together".into());
+        }
+        let taught = match &self.teacher {
+            Some(line) => {
+                let spec = Spec::parse(line).map_err(|error| format!("its teacher's line is wrong, {error}"))?;
+                let teacher = Plan::new(spec);
+                distill::check(&teacher, &plan).map_err(|problem| problem.to_string())?;
+                teacher.parameters()
+            }
+            None => 0,
+        };
+        if self.sizes.teacher != taught {
+            return Err("its teacher's parameters are not as many as its line has".into());
         }
         let channels = plan.shape(0).channels as usize;
         if self.preprocessing.mean.len() != channels || self.preprocessing.scale.len() != channels {

@@ -10,6 +10,7 @@ use std::sync::{Mutex, MutexGuard};
 use nin_core::{Plan, Spec};
 use rayon::prelude::*;
 
+use crate::distill::{Desk, Distill, Lessons};
 use crate::kernel::{Buffer, padded, vectorized};
 use crate::layers::{Linear, Mode, Network, Packed, Workspace};
 use crate::loss::{argmax, cross_entropy};
@@ -38,7 +39,7 @@ pub trait Source: Sync {
 /// What a batch came to.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Outcome {
-    /// Sum over the images of the cross-entropy.
+    /// Sum over the images of the cross-entropy, or with a teacher of what [`crate::distill`] says.
     pub loss: f64,
     /// Images whose largest logit is their label's.
     pub correct: usize,
@@ -69,6 +70,7 @@ pub struct Engine {
     /// Means and variances of the last batch that was trained.
     moments: Vec<f32>,
     rounding: Option<Rounding>,
+    lessons: Option<Lessons>,
     pool: rayon::ThreadPool,
 }
 
@@ -79,6 +81,7 @@ struct Worker {
     image: Vec<f32>,
     targets: Vec<f32>,
     labels: Vec<usize>,
+    desk: Option<Desk>,
 }
 
 struct Group {
@@ -161,7 +164,7 @@ impl Engine {
             let workspace = network.workspace(training);
             let targets = vec![0.0; network.images * plan.classes()];
             let image = vec![0.0; network.input().len()];
-            Mutex::new(Worker { workspace, image, targets, labels: vec![0; network.images] })
+            Mutex::new(Worker { workspace, image, targets, labels: vec![0; network.images], desk: None })
         };
         let gradient = |_| {
             let gradient = Buffer::zeros(network.gradient_len());
@@ -175,10 +178,26 @@ impl Engine {
             normalized: Vec::new(),
             moments: Vec::new(),
             rounding: None,
+            lessons: None,
             pool,
             plan,
             network,
         })
+    }
+
+    /// Lets a trained network teach in the steps that follow (see [`crate::distill`]).
+    ///
+    /// # Panics
+    ///
+    /// If the teacher reads other images, or answers in another number of classes.
+    pub fn teach(&mut self, teacher: Spec, parameters: &[f32], distill: Distill) {
+        let plan = Plan::new(teacher);
+        assert!(plan.shape(0) == self.plan.shape(0) && plan.classes() == self.plan.classes(), "an unfit teacher");
+        let lessons = Lessons::new(teacher, parameters, distill);
+        for worker in &self.workers {
+            lock(worker).desk = Some(lessons.desk(self.network.images, self.plan.classes()));
+        }
+        self.lessons = Some(lessons);
     }
 
     /// The network's plan.
@@ -303,19 +322,31 @@ impl Engine {
         mut each: impl FnMut(usize, usize, &[f32]),
     ) -> Outcome {
         let network = &self.network;
-        let Worker { workspace, image, targets, labels } = worker;
-        let targets = targets.chunks_exact_mut(self.plan.classes()).take(chunk.images);
-        let samples = targets.zip(labels.iter_mut());
+        let Worker { workspace, image, targets, labels, desk } = worker;
+        let mut lesson = match chunk.mode {
+            Mode::Train { .. } => self.lessons.as_ref().zip(desk.as_mut()),
+            Mode::Evaluate => None,
+        };
+        let samples = targets.chunks_exact_mut(self.plan.classes()).zip(labels.iter_mut()).take(chunk.images);
         for (i, (target, label)) in samples.enumerate() {
             *label = source.sample(chunk.first + i, image, target);
             network.put(workspace, i, image);
+            if let Some((lessons, desk)) = &mut lesson {
+                lessons.show(desk, i, image);
+            }
         }
         network.forward(&self.packed, workspace, chunk.mode, chunk.images);
+        let mut taught = lesson.map(|(lessons, desk)| (lessons.distill, lessons.logits(desk)));
+        let by_label = taught.as_ref().map_or(1.0, |(distill, _)| 1.0 - distill.share);
         let mut outcome = Outcome { images: chunk.images, ..Outcome::default() };
-        let targets = worker.targets.chunks_exact(self.plan.classes()).take(chunk.images);
-        for (i, (target, label)) in targets.zip(&worker.labels).enumerate() {
+        let samples = targets.chunks_exact(self.plan.classes()).zip(&*labels).take(chunk.images);
+        for (i, (target, label)) in samples.enumerate() {
             let (logits, d_logits) = network.head(workspace, i);
-            outcome.loss += cross_entropy(logits, target, chunk.scale, d_logits);
+            outcome.loss += f64::from(by_label) * cross_entropy(logits, target, by_label * chunk.scale, d_logits);
+            if let Some((distill, teacher)) = &mut taught {
+                let teacher = teacher.next().unwrap_or_default();
+                outcome.loss += distill.loss(logits, teacher, chunk.scale, d_logits);
+            }
             outcome.correct += usize::from(argmax(logits) == *label);
             each(chunk.first + i, *label, logits);
         }

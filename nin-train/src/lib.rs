@@ -17,6 +17,7 @@ pub mod architecture;
 pub mod batch;
 pub mod checkpoint;
 pub mod dataset;
+pub mod distill;
 pub mod engine;
 pub mod export;
 pub mod files;

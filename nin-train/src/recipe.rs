@@ -4,6 +4,7 @@ use nin_core::Plan;
 use serde::{Deserialize, Serialize};
 
 use crate::batch::Augment;
+use crate::distill::Distill;
 use crate::normalization;
 use crate::optim::Optimizer;
 use crate::parameters::Init;
@@ -41,6 +42,8 @@ pub struct Recipe {
     pub batch_norm: Option<usize>,
     /// Bits of the weights in quantisation-aware training (see [`crate::quantize::aware`]); `None` trains floats.
     pub quantize: Option<Weights>,
+    /// How a teacher takes part (see [`crate::distill`]); `None` is none.
+    pub distill: Option<Distill>,
     /// Share of the training images of each class that is split off by the seed and not trained with, to choose by: the
     /// network of the epoch that does best on them is what is exported. 0 is none.
     pub validation: f32,
@@ -67,6 +70,7 @@ impl Default for Recipe {
             mixup: 0.0,
             batch_norm: None,
             quantize: None,
+            distill: None,
             validation: 0.0,
             patience: 0,
             ema: 0.0,
@@ -98,6 +102,14 @@ impl Recipe {
             (!share.contains(&self.validation), "the share of validation images must be at least 0 and below 1"),
             (self.patience > 0 && self.validation == 0.0, "to stop early there must be validation images to stop by"),
             (!share.contains(&self.ema), "the share of a moving average must be at least 0 and below 1"),
+            (
+                self.distill.is_some_and(|distill| !(distill.share > 0.0 && distill.share <= 1.0)),
+                "the teacher's share of the loss must be above 0 and at most 1",
+            ),
+            (
+                self.distill.is_some_and(|distill| !(distill.temperature > 0.0 && distill.temperature <= 1000.0)),
+                "the temperature of distillation must be above 0 and at most 1000",
+            ),
             (self.batch_norm == Some(0), "batch normalisation needs at least one image"),
             (
                 self.batch_norm.is_some() && self.quantize.is_some(),

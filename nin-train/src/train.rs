@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::batch::{Batch, Preprocessing, order};
 use crate::checkpoint::Checkpoint;
 use crate::dataset::Dataset;
+use crate::distill::{self, Teacher};
 use crate::engine::{Draw, Engine, NoThreads, Outcome};
 use crate::loss::argmax;
 use crate::normalization;
@@ -287,6 +288,7 @@ pub struct Trainer {
     state: State,
     position: Position,
     history: Vec<EpochReport>,
+    teacher: Option<Teacher>,
 }
 
 impl Trainer {
@@ -319,14 +321,24 @@ impl Trainer {
     }
 
     fn start(spec: Spec, checkpoint: Checkpoint, threads: usize) -> Result<Trainer, TrainError> {
-        let Checkpoint { recipe, preprocessing, class_names, position, history, parameters, average, state, .. } =
-            checkpoint;
+        let Checkpoint { recipe, preprocessing, class_names, position, history, .. } = checkpoint;
+        let Checkpoint { parameters, average, state, teacher, .. } = checkpoint;
         recipe.check().map_err(TrainError::Recipe)?;
-        let engine = match (recipe.batch_norm, &recipe.quantize) {
+        let mut engine = match (recipe.batch_norm, &recipe.quantize) {
             (Some(images), _) => Engine::normalizing(spec, recipe.batch, images, threads)?,
             (None, Some(weights)) => Engine::rounding(spec, recipe.batch, preprocessing.steps()?, weights, threads)?,
             (None, None) => Engine::new(spec, recipe.batch, threads)?,
         };
+        match (recipe.distill, &teacher) {
+            (Some(distill), Some(teacher)) => {
+                let spec = Spec::parse(&teacher.line);
+                let fit = spec.ok().filter(|spec| distill::check(&Plan::new(*spec), engine.plan()).is_ok());
+                let spec = fit.ok_or(TrainError::Recipe("the teacher does not fit the network"))?;
+                engine.teach(spec, &teacher.parameters, distill);
+            }
+            (Some(_), None) => return Err(TrainError::Recipe("to distil there must be a teacher")),
+            (None, _) => {}
+        }
         let gradient = vec![0.0; recipe.trainable(engine.plan())];
         let inputs = tensors(engine.plan()).first().map_or(0, |tensor| tensor.bias.end);
         Ok(Trainer {
@@ -341,6 +353,7 @@ impl Trainer {
             state,
             position,
             history,
+            teacher,
         })
     }
 
@@ -462,6 +475,7 @@ impl Trainer {
             parameters: self.parameters.clone(),
             average: self.average.clone(),
             state: self.state.clone(),
+            teacher: self.teacher.clone(),
         }
     }
 

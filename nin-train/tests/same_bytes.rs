@@ -2,16 +2,20 @@
 
 use std::ops::ControlFlow;
 
-use nin_core::{Shape, Spec};
+use nin_core::{Plan, Shape, Spec};
 use nin_train::batch::{Augment, Preprocessing};
 use nin_train::checkpoint::{Checkpoint, Problem, VERSION};
 use nin_train::dataset::Dataset;
+use nin_train::distill::{Distill, Teacher};
 use nin_train::optim::Optimizer;
+use nin_train::parameters::{Init, initial};
 use nin_train::random::{Purpose, Stream};
 use nin_train::train::{Ended, TrainError};
 use nin_train::{Recipe, Trainer};
 
 const LINE: &str = "1x14x14 nin3+1:8,8 max3/2 drop0.3 nin3+1:12,4 gap fc4";
+/// Its teacher, where a recipe has one.
+const TEACHER: &str = "1x14x14 nin3+1:16,16 max3/2 nin3+1:24 gap fc4";
 
 /// Images whose class is where their brightest quarter is.
 fn data(images: usize) -> Dataset {
@@ -44,7 +48,15 @@ fn recipe(optimizer: Optimizer) -> Recipe {
 
 fn trainer(recipe: Recipe, threads: usize) -> Trainer {
     let names = data(4).class_names().to_vec();
-    Trainer::new(Spec::new(LINE), recipe, Preprocessing::unit(1), names, threads).expect("a good recipe")
+    let spec = Spec::new(LINE);
+    let parameters = initial(&Plan::new(spec), recipe.init, recipe.seed);
+    let taught = recipe.distill.is_some();
+    let mut begun = Checkpoint::begin(&spec, recipe, Preprocessing::unit(1), names, parameters);
+    if taught {
+        let parameters = initial(&Plan::new(Spec::new(TEACHER)), Init::He, 5);
+        begun.teacher = Some(Teacher { line: TEACHER.into(), parameters });
+    }
+    Trainer::resume(begun, threads).expect("a good recipe")
 }
 
 /// One for each optimiser, and one with everything a recipe can ask for.
@@ -53,7 +65,14 @@ fn recipes() -> [Recipe; 4] {
     let augment = Augment { flip: true, crop: 1, rotate: 10, erase: 0.5 };
     [
         recipe(Optimizer::default()),
-        Recipe { augment, mixup: 0.4, batch_norm: Some(7), ema: 0.9, ..nesterov.clone() },
+        Recipe {
+            augment,
+            mixup: 0.4,
+            batch_norm: Some(7),
+            ema: 0.9,
+            distill: Some(Distill { share: 0.6, temperature: 2.0 }),
+            ..nesterov.clone()
+        },
         nesterov,
         recipe(Optimizer::AdamW { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, decay: 0.01 }),
     ]

@@ -9,6 +9,7 @@ use nin_train::architecture::Architecture;
 use nin_train::batch::{Augment, Preprocessing};
 use nin_train::checkpoint::Checkpoint;
 use nin_train::dataset::Splits;
+use nin_train::distill::{Distill, Teacher};
 use nin_train::optim::Optimizer;
 use nin_train::parameters::{Init, initial};
 use nin_train::quantize::{self, Weights, aware};
@@ -41,6 +42,7 @@ Examples:
   nin-train train --resume runs/fashion/checkpoint         go on after Ctrl-C
   nin-train train --from fashion.nin --lr 0.005 --data x   go on with other images
   nin-train train --from runs/fashion/checkpoint --qat     learn to be 8-bit integers
+  nin-train train --preset fashion-tiny --teacher runs/fashion/checkpoint
 
 Ctrl-C stops after the current step and writes a checkpoint; a resumed run comes to the same bytes as one that was
 never stopped. The same seed gives the same network, whatever the number of threads.")]
@@ -132,6 +134,19 @@ pub struct TrainArgs {
     #[arg(long, value_name = "BITS", requires = "qat")]
     weights: Option<Weights>,
 
+    /// Distillation: learn also from a trained network that reads the same images (a model, checkpoint or safetensors
+    /// file)
+    #[arg(long, value_name = "NETWORK")]
+    teacher: Option<PathBuf>,
+
+    /// The teacher's share of the loss; the labels have the rest [default: 0.9]
+    #[arg(long, value_name = "SHARE", requires = "teacher")]
+    teacher_share: Option<f32>,
+
+    /// Temperature of both softmaxes in the teacher's part of the loss [default: 4]
+    #[arg(long, value_name = "T", requires = "teacher")]
+    temperature: Option<f32>,
+
     /// Split this share off the training images, measure each epoch on it instead of on the test images, and export the
     /// network of the best epoch
     #[arg(long, value_name = "SHARE")]
@@ -219,6 +234,8 @@ pub struct Fresh {
     input: Input,
     /// The network whose weights it begins with.
     from: Option<Trained>,
+    /// The network that it learns from, and its file.
+    teacher: Option<(PathBuf, Trained)>,
 }
 
 impl TrainArgs {
@@ -229,6 +246,10 @@ impl TrainArgs {
         }
         let from = match &self.from {
             Some(path) => Some(networks::load(path)?.trained()?),
+            None => None,
+        };
+        let teacher = match &self.teacher {
+            Some(path) => Some((path.clone(), networks::load(path)?.trained()?)),
             None => None,
         };
         let architecture = match (&from, &self.line, &self.preset) {
@@ -245,7 +266,7 @@ impl TrainArgs {
         }
         let book = BOOK.contains(&architecture.name.as_str()) && !self.qat;
         let input = self.input.unwrap_or(Input::Unit);
-        Ok(Start::Fresh(Box::new(Fresh { recipe: self.recipe(book), architecture, input, from })))
+        Ok(Start::Fresh(Box::new(Fresh { recipe: self.recipe(book), architecture, input, from, teacher })))
     }
 
     fn resumed(&self, path: PathBuf) -> Outcome<Start> {
@@ -269,6 +290,7 @@ impl TrainArgs {
             ("--batch-norm", self.batch_norm.is_some()),
             ("--ema", self.ema.is_some()),
             ("--qat", self.qat),
+            ("--teacher", self.teacher.is_some()),
             ("--validation", self.validation.is_some()),
             ("--patience", self.patience.is_some()),
             ("--input", self.input.is_some()),
@@ -288,6 +310,10 @@ impl TrainArgs {
         recipe.optimizer = self.optimizer(book);
         recipe.epochs = self.epochs.unwrap_or(if self.qat { QAT.0 } else { EPOCHS });
         recipe.quantize = self.qat.then(|| self.weights.clone().unwrap_or_default());
+        recipe.distill = self.teacher.as_ref().map(|_| Distill {
+            share: self.teacher_share.unwrap_or(Distill::default().share),
+            temperature: self.temperature.unwrap_or(Distill::default().temperature),
+        });
         recipe.seed = self.seed.unwrap_or(recipe.seed);
         recipe.batch = self.batch.unwrap_or(recipe.batch);
         recipe.batch_norm = self.batch_norm;
@@ -385,7 +411,7 @@ impl Start {
             .into()),
             Start::Resume(checkpoint) => Ok(*checkpoint),
             Start::Fresh(fresh) => {
-                let Fresh { architecture, recipe, input, mut from } = *fresh;
+                let Fresh { architecture, recipe, input, mut from, teacher } = *fresh;
                 let plan = architecture.plan();
                 if let (Some(weights), Some(trained)) = (&recipe.quantize, &from) {
                     let sample = quantize::sample(&splits.train, plan.spec().input(), CALIBRATION)?;
@@ -400,7 +426,15 @@ impl Start {
                     Some(from) => from.parameters,
                     None => initial(&plan, recipe.init, recipe.seed),
                 };
-                Ok(Checkpoint::begin(plan.spec(), recipe, preprocessing, names.to_vec(), parameters))
+                let teacher = match teacher {
+                    Some((path, trained)) => {
+                        let teacher = Teacher::new(&trained, &plan, &preprocessing, names);
+                        Some(teacher.map_err(|problem| format!("{}: {problem}", path.display()))?)
+                    }
+                    None => None,
+                };
+                let begun = Checkpoint::begin(plan.spec(), recipe, preprocessing, names.to_vec(), parameters);
+                Ok(Checkpoint { teacher, ..begun })
             }
         }
     }

@@ -39,6 +39,9 @@ pub(super) fn words(recipe: &Recipe) -> String {
     if let Some(images) = recipe.batch_norm {
         parts.push(format!("batch normalisation over {images} images"));
     }
+    if let Some(distill) = recipe.distill {
+        parts.push(format!("{} of the loss a teacher’s, at temperature {}", distill.share, distill.temperature));
+    }
     if recipe.ema > 0.0 {
         parts.push(format!("the weights averaged with a share of {} kept", recipe.ema));
     }
@@ -114,6 +117,7 @@ fn flatten(name: &str, value: &Value, flat: &mut Vec<(String, String)>) {
 #[cfg(test)]
 mod tests {
     use super::{parts, words};
+    use crate::distill::Distill;
     use crate::recipe::Recipe;
 
     #[test]
@@ -132,6 +136,7 @@ mod tests {
     fn every_option_has_words() {
         let mut recipe = Recipe { mixup: 0.2, batch_norm: Some(16), ema: 0.99, validation: 0.1, ..Recipe::default() };
         recipe.patience = 3;
+        recipe.distill = Some(Distill { share: 0.7, temperature: 3.0 });
         recipe.augment.rotate = 10;
         recipe.augment.erase = 0.25;
         let words = words(&recipe);
@@ -141,6 +146,7 @@ mod tests {
             "α 0.2",
             "over 16 images",
             "0.99 kept",
+            "0.7 of the loss a teacher’s, at temperature 3",
             "0.1 of the training images, ended early after 3 epochs",
         ] {
             assert!(words.contains(part), "{words}");

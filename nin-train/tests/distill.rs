@@ -1,0 +1,172 @@
+//! A teacher in the engine: what it adds to the gradient, and who may be one.
+
+mod images;
+mod naive;
+
+use images::{Images, is_close};
+use naive::sums;
+use nin_core::plan::Plan;
+use nin_core::spec::Spec;
+use nin_train::batch::Preprocessing;
+use nin_train::checkpoint::{Checkpoint, Problem};
+use nin_train::distill::{Distill, Teacher, TeacherProblem};
+use nin_train::parameters::{Init, initial, tensors};
+use nin_train::random::{Purpose, Stream};
+use nin_train::train::TrainError;
+use nin_train::trained::Trained;
+use nin_train::{Draw, Engine, Recipe, Source, Trainer};
+
+const STUDENT: &str = "2x9x8 nin3+1:5,4 max3/2+1 nin3+2:6,3 gap fc4";
+const TEACHER: &str = "2x9x8 nin3+1:16,16 max2/2 gap fc4";
+
+/// Images whose targets are a teacher's softmax mixed with the labels, by naive arithmetic in f64.
+struct Answered<'a> {
+    images: &'a Images,
+    targets: Vec<Vec<f64>>,
+}
+
+impl Source for Answered<'_> {
+    fn len(&self) -> usize {
+        self.images.len()
+    }
+
+    fn sample(&self, index: usize, image: &mut [f32], target: &mut [f32]) -> usize {
+        let label = self.images.sample(index, image, target);
+        target.iter_mut().zip(&self.targets[index]).for_each(|(to, value)| *to = *value as f32);
+        label
+    }
+}
+
+fn softmax_of(plan: &Plan, parameters: &[f32], image: &[f32]) -> Vec<f64> {
+    let exact: Vec<f64> = parameters.iter().map(|p| f64::from(*p)).collect();
+    let tensors = tensors(plan);
+    let mut x: Vec<f64> = image.iter().map(|v| f64::from(*v)).collect();
+    for (index, layer) in plan.layers().enumerate() {
+        let tensor = tensors.iter().find(|tensor| tensor.index == index);
+        x = sums(&layer, tensor, &exact, &x);
+        let Some(tensor) = tensor else { continue };
+        for (i, value) in x.iter_mut().enumerate() {
+            *value += exact[tensor.bias.start + i % layer.output.channels as usize];
+            *value = if layer.relu { value.max(0.0) } else { *value };
+        }
+    }
+    let sum: f64 = x.iter().map(|v| v.exp()).sum();
+    x.iter().map(|v| v.exp() / sum).collect()
+}
+
+/// At temperature 1 a teacher is nothing but other targets: the gradient must be that of the mixed targets, in whatever
+/// chunks teacher and student take the images.
+#[test]
+fn at_temperature_one_a_teacher_mixes_the_targets() {
+    let [student, teacher] = [STUDENT, TEACHER].map(|line| Plan::new(Spec::new(line)));
+    let mut stream = Stream::new(5, Purpose::Weights, 0, 0);
+    let mut taught: Vec<f32> = initial(&teacher, Init::He, 3);
+    taught.iter_mut().for_each(|value| *value *= 2.0);
+    let labels: Vec<usize> = (0..29).map(|i| i % 4).collect();
+    let values = (0..labels.len() * student.shape(0).len()).map(|_| stream.unit()).collect();
+    let images = Images::new(values, labels, 4);
+    for share in [0.3, 1.0] {
+        let targets = (0..images.len()).map(|index| {
+            let mut target = softmax_of(&teacher, &taught, images.image(index));
+            target.iter_mut().for_each(|value| *value *= f64::from(share));
+            target[images.labels[index]] += 1.0 - f64::from(share);
+            target
+        });
+        let answered = Answered { images: &images, targets: targets.collect() };
+        for together in [None, Some(13)] {
+            let mut parameters = initial(&student, Init::He, 1);
+            let engine = || match together {
+                Some(together) => Engine::normalizing(*student.spec(), 29, together, 2).unwrap(),
+                None => Engine::new(*student.spec(), 29, 2).unwrap(),
+            };
+            if together.is_some() {
+                parameters = nin_train::normalization::extend(&student, parameters);
+                parameters.truncate(nin_train::normalization::trainable(&student));
+            }
+            let gradient = |engine: &mut Engine, source: &dyn Fn(&mut Engine, &mut [f32])| {
+                engine.load(&parameters);
+                let mut gradient = vec![0.0; parameters.len()];
+                source(engine, &mut gradient);
+                gradient
+            };
+            let draw = Draw { seed: 0, step: 0 };
+            let mut plain = engine();
+            let want = gradient(&mut plain, &|engine, to| {
+                engine.gradient(&answered, draw, to);
+            });
+            let mut lessons = engine();
+            lessons.teach(*teacher.spec(), &taught, Distill { share, temperature: 1.0 });
+            let got = gradient(&mut lessons, &|engine, to| {
+                engine.gradient(&images, draw, to);
+            });
+            let size = want.iter().fold(0.0f32, |a, b| a.max(b.abs()));
+            assert!(size > 1e-3, "a gradient to compare");
+            for (got, want) in got.iter().zip(&want) {
+                assert!((got - want).abs() <= 1e-5 * size, "{share} {together:?}: {got} {want}");
+            }
+            // An evaluation knows no teacher.
+            let [a, b] = [&mut lessons, &mut plain].map(|engine| engine.forward(&images, |_, _, _| {}));
+            assert!(is_close(a.loss, b.loss, 1e-12));
+        }
+    }
+}
+
+fn trained(line: &str, names: &[&str]) -> Trained {
+    let spec = Spec::new(line);
+    let plan = Plan::new(spec);
+    Trained {
+        spec,
+        parameters: initial(&plan, Init::He, 1),
+        preprocessing: Preprocessing::unit(plan.shape(0).channels.into()),
+        class_names: names.iter().map(|name| (*name).to_owned()).collect(),
+    }
+}
+
+#[test]
+fn who_cannot_teach_is_told_why() {
+    let student = Plan::new(Spec::new(STUDENT));
+    let unit = Preprocessing::unit(2);
+    let names = ["a", "b", "c", "d"].map(String::from);
+    let teacher = |trained: &Trained| Teacher::new(trained, &student, &unit, &names);
+    let fit = teacher(&trained(TEACHER, &["a", "b", "c", "d"])).expect("a fit teacher");
+    assert_eq!(fit.line, TEACHER);
+    assert!(teacher(&trained(TEACHER, &[])).is_ok(), "one that names nothing");
+    let problem = teacher(&trained("2x9x9 gap fc4", &[])).unwrap_err();
+    assert!(matches!(problem, TeacherProblem::Input { .. }), "{problem}");
+    let problem = teacher(&trained("2x9x8 gap fc5", &[])).unwrap_err();
+    assert_eq!(problem, TeacherProblem::Classes { found: 5, wanted: 4 });
+    let problem = teacher(&trained(TEACHER, &["b", "a", "c", "d"])).unwrap_err();
+    assert!(matches!(problem, TeacherProblem::Names(_)), "{problem}");
+    let mut other = trained(TEACHER, &[]);
+    other.preprocessing.mean[1] = 3.0;
+    assert_eq!(teacher(&other).unwrap_err(), TeacherProblem::Preprocessing);
+}
+
+#[test]
+fn a_checkpoint_and_its_teacher_belong_together() {
+    let recipe = Recipe { distill: Some(Distill::default()), ..Recipe::default() };
+    let student = trained(STUDENT, &[]);
+    let begun =
+        Checkpoint::begin(&student.spec, recipe, student.preprocessing.clone(), Vec::new(), student.parameters.clone());
+    let error = Trainer::resume(begun.clone(), 1).err().expect("nobody teaches");
+    assert!(matches!(error, TrainError::Recipe(_)), "{error}");
+    let error = Checkpoint::from_bytes(&begun.to_bytes()).expect_err("nobody teaches");
+    assert!(matches!(error, Problem::Header(_)), "{error}");
+
+    let teacher = |line: &str, dropped: usize| {
+        let mut trained = trained(line, &[]);
+        trained.parameters.truncate(trained.parameters.len() - dropped);
+        Some(Teacher { line: line.to_owned(), parameters: trained.parameters })
+    };
+    let whole = Checkpoint { teacher: teacher(TEACHER, 0), ..begun.clone() };
+    assert_eq!(Checkpoint::from_bytes(&whole.to_bytes()).expect("a whole checkpoint"), whole);
+    for (line, dropped) in [(TEACHER, 1), ("2x9x9 gap fc4", 0), ("2x9x8 gap fc5", 0), ("2x9x8 fc0", 0)] {
+        let teacher = match Spec::parse(line) {
+            Ok(_) => teacher(line, dropped),
+            Err(_) => Some(Teacher { line: line.to_owned(), parameters: Vec::new() }),
+        };
+        let broken = Checkpoint { teacher, ..begun.clone() };
+        let error = Checkpoint::from_bytes(&broken.to_bytes()).expect_err(line);
+        assert!(matches!(error, Problem::Header(_)), "{line}: {error}");
+    }
+}
