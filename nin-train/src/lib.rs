@@ -5,13 +5,14 @@
 //!
 //! The story of a training run, in order: [`dataset`] loads images as bytes; [`batch`] makes of them what the network
 //! reads; [`engine`] takes a batch through the network and back, in parallel, on [`parameters`] that are one flat
-//! slice; [`loss`], [`optim`] and [`schedule`] say how they change, a [`recipe`] which of it; [`train`] is the loop; [`checkpoint`] keeps a run
+//! slice; [`loss`], [`optim`] and [`schedule`] say how they change, a [`recipe`] which of it; [`train`] is the loop; [`distill`] lets
+//! a trained network take part; [`checkpoint`] keeps a run
 //! so that it can go on where it stopped. [`random`] is where all chance comes from.
 //!
 //! What becomes of it: [`trained`] is a network that has learnt, from whatever file; [`quantize`] makes 8-bit integers
 //! of it; [`export`] writes the model file that a device runs, [`streaming`] runs that file here as the device does,
 //! [`safetensors`] exchanges networks with PyTorch, and [`onnx`] writes them for other runtimes. [`report`] prints what a network takes and how well it does,
-//! [`pictures`] shows images.
+//! [`pictures`] shows images. [`search`] draws lines that fill a board.
 
 pub mod architecture;
 pub mod batch;
@@ -35,6 +36,7 @@ pub mod recipe;
 pub mod report;
 pub mod safetensors;
 pub mod schedule;
+pub mod search;
 pub mod streaming;
 pub mod train;
 pub mod trained;

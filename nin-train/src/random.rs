@@ -21,6 +21,8 @@ pub enum Purpose {
     Split = 6,
     /// Blending one sample with another in one epoch.
     Mixup = 7,
+    /// Drawing the lines of a search; epoch and sample are 0.
+    Search = 8,
 }
 
 /// A stream of random numbers; see the [module](self).

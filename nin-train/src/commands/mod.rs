@@ -6,11 +6,13 @@ mod eval;
 mod export;
 mod images;
 mod import;
+mod interrupt;
 mod networks;
 mod plan;
 mod predict;
 mod quantize;
 mod report;
+mod search;
 mod train;
 
 use std::error::Error;
@@ -56,6 +58,8 @@ enum Command {
     Predict(predict::PredictArgs),
     /// Show what a network takes: parameters, operations, RAM, flash
     Plan(plan::PlanArgs),
+    /// Find the best network for a board's flash and RAM
+    Search(search::SearchArgs),
     /// Turn a network into 8-bit integers for boards, and say what that costs
     Quantize(quantize::QuantizeArgs),
     /// Write a network for boards (model file, Rust source) or for PyTorch (safetensors)
@@ -86,6 +90,7 @@ pub fn run() -> ExitCode {
         Command::Eval(args) => eval::run(args, &console).map(done),
         Command::Predict(args) => predict::run(args, &console).map(done),
         Command::Plan(args) => plan::run(args, &console).map(done),
+        Command::Search(args) => search::run(args, &console),
         Command::Quantize(args) => quantize::run(args, &console).map(done),
         Command::Export(args) => export::run(args, &console).map(done),
         Command::Import(args) => import::run(args, &console).map(done),

@@ -7,7 +7,6 @@ mod screen;
 
 use std::ops::ControlFlow;
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use nin_train::checkpoint::Checkpoint;
 use nin_train::dataset::Dataset;
@@ -17,23 +16,11 @@ use nin_train::report::html::Findings;
 use nin_train::train::{Ended, Trainer, evaluator};
 use nin_train::trained::Trained;
 
-use super::{Console, Outcome, images, networks};
+use super::{Console, Outcome, images, interrupt, networks};
 pub use flags::TrainArgs;
 use folder::RunFolder;
 use metrics::Metrics;
 use screen::Screen;
-
-/// Set by Ctrl-C; a second one ends the program at once.
-static STOP: AtomicBool = AtomicBool::new(false);
-
-fn stop_on_interrupt() -> Outcome {
-    ctrlc::set_handler(|| {
-        if STOP.swap(true, Ordering::SeqCst) {
-            std::process::exit(130);
-        }
-    })?;
-    Ok(())
-}
 
 /// Trains a network and writes what it has learnt.
 pub fn run(args: &TrainArgs, console: &Console) -> Outcome<ExitCode> {
@@ -57,7 +44,7 @@ pub fn run(args: &TrainArgs, console: &Console) -> Outcome<ExitCode> {
     let mut metrics = Metrics::create(args.metrics.clone().unwrap_or_else(|| folder.metrics()))?;
     metrics.start(trainer.plan(), trainer.recipe(), &splits)?;
     trainer.history().iter().try_for_each(|report| metrics.epoch(report))?;
-    stop_on_interrupt()?;
+    interrupt::listen()?;
 
     console.say(format_args!("\n{}\n", LayerTable { plan: &plan, batch: trainer.recipe().batch as u64 }));
     let mut screen = Screen::new(console, trainer.recipe(), splits.train.len());
@@ -106,7 +93,7 @@ fn epochs(
         screen.begin(trainer.position());
         let ended = trainer.epoch(train, |progress| {
             screen.step(progress);
-            if STOP.load(Ordering::SeqCst) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            if interrupt::asked() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         })?;
         if let Ended::Stopped = ended {
             screen.end();
@@ -125,7 +112,7 @@ fn epochs(
             screen.epoch(report);
             metrics.epoch(report)?;
         }
-        if STOP.load(Ordering::SeqCst) && !trainer.is_done() {
+        if interrupt::asked() && !trainer.is_done() {
             return Ok(true);
         }
     }

@@ -1,0 +1,261 @@
+//! `nin-train search`: the best line for a board.
+
+mod trials;
+
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use clap::Args;
+use nin_core::{Plan, Shape};
+use nin_train::Recipe;
+use nin_train::batch::Preprocessing;
+use nin_train::dataset::Dataset;
+use nin_train::optim::Optimizer;
+use nin_train::report::{Align, Resources, Table, bytes, grouped};
+use nin_train::search::{Budget, candidates, rungs};
+use nin_train::train::{Ended, TrainError, Trainer};
+
+use super::images::{self, ImageArgs};
+use super::{Console, Outcome, interrupt};
+use trials::{Trial, Trials};
+
+/// Flags of `search`.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  nin-train search --flash 64K --ram 16K                    for Fashion-MNIST
+  nin-train search --flash 64K --ram 16K --candidates 27    a longer search
+  nin-train search --flash 200K --ram 48K --data photos --input 3x48x48
+
+Draws lines at random, each as wide as the board allows, trains all of them shortly, the better third three times as
+long, and so on; they are compared on images split off the training images, and no test image is looked at. Ctrl-C
+stops; the same command goes on where it stopped.")]
+pub struct SearchArgs {
+    /// Flash for the model file, in 8 bits: bytes, or with K or M (64K is 65,536); the engine's code comes on top
+    #[arg(long, value_name = "BYTES", value_parser = size)]
+    flash: u64,
+
+    /// RAM for the engine's state: bytes, or with K or M
+    #[arg(long, value_name = "BYTES", value_parser = size)]
+    ram: u64,
+
+    /// Most multiply-accumulates for an image, K and M being 1,000 and 1,000,000 [default: no limit]
+    #[arg(long, value_name = "N", value_parser = count)]
+    macs: Option<u64>,
+
+    /// Lines to begin with
+    #[arg(long, value_name = "N", default_value_t = 9, value_parser = clap::value_parser!(u32).range(2..=10_000))]
+    candidates: u32,
+
+    /// Epochs of the first, shortest trainings
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    epochs: u32,
+
+    /// Shape that a network reads, CHANNELSxROWSxCOLUMNS [default: that of the images; one's own images need it]
+    #[arg(long, value_name = "SHAPE", value_parser = shape)]
+    input: Option<Shape>,
+
+    /// Where all chance comes from
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+
+    /// Threads; 0 is one for each processor
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    threads: usize,
+
+    /// Which images
+    #[command(flatten)]
+    images: ImageArgs,
+
+    /// Folder for what every training came to
+    #[arg(long, value_name = "DIR", default_value = "runs/search")]
+    out: PathBuf,
+}
+
+/// Searches, and prints each round's lines, the best first.
+pub fn run(args: &SearchArgs, console: &Console) -> Outcome<ExitCode> {
+    let wanted = match (args.input, args.images.kind()) {
+        (Some(shape), _) => shape,
+        (None, nin_train::dataset::DatasetKind::Folder) => {
+            return Err(
+                "one's own images come in many sizes: say in which a network reads them, like --input 3x48x48".into()
+            );
+        }
+        (None, _) => Shape { channels: 1, rows: 1, columns: 1 },
+    };
+    let mut splits = args.images.load(wanted, console)?;
+    let input = args.input.unwrap_or(splits.train.shape());
+    let classes = splits.train.class_names().len();
+    images::check(input, classes, &splits)?;
+    let validation = images::split_off(&recipe(args, args.epochs), &mut splits)?;
+    let measured = validation.as_ref().unwrap_or(&splits.test);
+
+    let budget = Budget { flash: args.flash, ram: args.ram, macs: args.macs.unwrap_or(u64::MAX) };
+    let mut plans = candidates(input, classes, &budget, args.candidates as usize, args.seed);
+    if plans.is_empty() {
+        return Err(format!(
+            "no network for {input} fits {} of flash and {} of RAM; give it more, or a smaller --input",
+            bytes(args.flash),
+            bytes(args.ram)
+        )
+        .into());
+    }
+    interrupt::listen()?;
+    let mut trials = Trials::open(args.out.join("trials.jsonl"))?;
+    for (count, epochs) in rungs(plans.len(), args.epochs) {
+        plans.truncate(count);
+        let mut round = Vec::new();
+        for plan in &plans {
+            let trial = Trial::new(plan, epochs, args.seed, &splits.source);
+            let done = match trials.find(&trial) {
+                Some(done) => done,
+                None => match train(plan, &recipe(args, epochs), &splits.train, measured, args.threads)? {
+                    Some((accuracy, seconds)) => trials.add(trial.done(accuracy, seconds))?,
+                    None => {
+                        let path = trials.path().display();
+                        console.result(format_args!("\nStopped; the same command goes on with what is in {path}."));
+                        return Ok(ExitCode::from(130));
+                    }
+                },
+            };
+            console.say(format_args!("{}  {:>3} epoch(s)  {}", done.percent(), epochs, done.line));
+            round.push((*plan, done));
+        }
+        // A stable order: of equals, the one drawn first.
+        round.sort_by(|(_, a), (_, b)| b.accuracy.unwrap_or(0.0).total_cmp(&a.accuracy.unwrap_or(0.0)));
+        plans = round.iter().map(|(plan, _)| *plan).collect();
+        console.result(format_args!("\n{}\n", table(&round, epochs)));
+    }
+    if let Some(best) = plans.first() {
+        let flags = args.images.flags();
+        console.say(format_args!(
+            "Train the best with:\n  nin-train train --optimizer sgd --batch-norm --epochs 30{flags} --line \"{}\"",
+            best.spec()
+        ));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Short trainings under batch normalisation, at the rate at which it trains from every seed.
+fn recipe(args: &SearchArgs, epochs: u32) -> Recipe {
+    Recipe {
+        seed: args.seed,
+        epochs,
+        lr: 0.05,
+        optimizer: Optimizer::Sgd { momentum: 0.9, decay: 5e-4, nesterov: true },
+        batch_norm: Some(32),
+        validation: 0.1,
+        ..Recipe::default()
+    }
+}
+
+/// The accuracy of a network trained by the recipe, 0 if it died, and the seconds it took; nothing if the user stopped.
+fn train(
+    plan: &Plan,
+    recipe: &Recipe,
+    images: &Dataset,
+    measured: &Dataset,
+    threads: usize,
+) -> Outcome<Option<(Option<f64>, f64)>> {
+    let begun = Instant::now();
+    let preprocessing = Preprocessing::unit(plan.shape(0).channels.into());
+    let names = images.class_names().to_vec();
+    let mut trainer = Trainer::new(*plan.spec(), recipe.clone(), preprocessing, names, threads)?;
+    while !trainer.is_done() {
+        let stop = |_| if interrupt::asked() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
+        match trainer.epoch(images, stop) {
+            Ok(Ended::Stopped) => return Ok(None),
+            Ok(Ended::Epoch(_)) if interrupt::asked() => return Ok(None),
+            Ok(Ended::Epoch(_)) => {}
+            Err(TrainError::Dead { .. } | TrainError::Diverged { .. }) => {
+                return Ok(Some((None, begun.elapsed().as_secs_f64())));
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    let evaluation = trainer.evaluate(measured)?;
+    Ok(Some((Some(evaluation.accuracy), begun.elapsed().as_secs_f64())))
+}
+
+fn table(round: &[(Plan, Trial)], epochs: u32) -> Table {
+    use Align::{Left, Right};
+    let head = format!("after {epochs}");
+    let columns = [
+        (head.as_str(), Right),
+        ("seconds", Right),
+        ("parameters", Right),
+        ("MACs", Right),
+        ("RAM int8", Right),
+        ("flash int8", Right),
+        ("line", Left),
+    ];
+    let mut table = Table::new(columns);
+    for (plan, trial) in round {
+        let needs = Resources::new(plan);
+        table.row([
+            trial.percent(),
+            format!("{:.0}", trial.seconds),
+            grouped(needs.parameters),
+            grouped(needs.macs),
+            bytes(needs.streaming_int8),
+            bytes(needs.flash_int8),
+            trial.line.clone(),
+        ]);
+    }
+    table
+}
+
+/// `64K`: 65,536 bytes.
+fn size(text: &str) -> Result<u64, String> {
+    scaled(text, 1024)
+}
+
+/// `20M`: 20,000,000.
+fn count(text: &str) -> Result<u64, String> {
+    scaled(text, 1000)
+}
+
+fn scaled(text: &str, thousand: u64) -> Result<u64, String> {
+    let (number, unit) = match text.strip_suffix(['k', 'K']) {
+        Some(number) => (number, thousand),
+        None => match text.strip_suffix('M') {
+            Some(number) => (number, thousand * thousand),
+            None => (text, 1),
+        },
+    };
+    let whole = number.parse::<u64>().ok().and_then(|number| number.checked_mul(unit));
+    whole.filter(|number| *number > 0).ok_or_else(|| "a whole number above 0, perhaps with K or M after it".to_owned())
+}
+
+/// `3x48x48`.
+fn shape(text: &str) -> Result<Shape, String> {
+    let sides: Vec<u16> = text.split('x').filter_map(|side| side.parse().ok().filter(|side| *side > 0)).collect();
+    match sides[..] {
+        [channels, rows, columns] if text.split('x').count() == 3 => Ok(Shape { channels, rows, columns }),
+        _ => Err("a shape is CHANNELSxROWSxCOLUMNS, like 3x48x48".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{count, shape, size};
+
+    #[test]
+    fn sizes_have_units() {
+        assert_eq!([size("64K"), size("1M"), size("777")], [Ok(65_536), Ok(1_048_576), Ok(777)]);
+        assert_eq!([count("20M"), count("5k")], [Ok(20_000_000), Ok(5_000)]);
+        for wrong in ["", "K", "0", "-1", "1.5K", "64KB", "99999999999999999999", "18446744073709551615K"] {
+            assert!(size(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn shapes_have_three_sides() {
+        assert_eq!(shape("3x48x64").map(|shape| (shape.channels, shape.rows, shape.columns)), Ok((3, 48, 64)));
+        for wrong in ["", "48x48", "3x48x48x1", "0x4x4", "3xax4", "1x70000x1"] {
+            assert!(shape(wrong).is_err(), "{wrong}");
+        }
+    }
+}
