@@ -62,7 +62,7 @@ pub(super) fn write(html: &mut Html, runs: &[Run]) {
             title: "Accuracy in percent",
             lines: both(&|report| percent(report.accuracy), &|report| report.test_accuracy.and_then(percent)),
             from_zero: false,
-            words: |value| format!("{value:.2} %"),
+            words: |value| format!("{value:.2}\u{a0}%"),
         },
         Chart { title: "Learning rate", lines: rates.collect(), from_zero: true, words: |value| value.to_string() },
     ];

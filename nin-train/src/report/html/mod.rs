@@ -70,9 +70,9 @@ impl Run {
     }
 }
 
-/// A share in percent.
+/// A share in percent, which no line break parts from its sign.
 fn percent(share: f64) -> String {
-    format!("{:.2} %", 100.0 * share)
+    format!("{:.2}\u{a0}%", 100.0 * share)
 }
 
 /// The page's style.
