@@ -4,15 +4,17 @@
 //! operand of the product is described by where each window begins ([`Windows`]), and read in place. Weights are
 //! packed once a step into [`Panels`] as wide as a few vectors. [`multiply`] sums over a window (the forward pass,
 //! and the gradient of the data); [`accumulate`] sums over pixels (the gradient of the weights). Both run on one
-//! thread; images run side by side.
+//! thread; images run side by side. [`Winograd`] does both with fewer multiplications, where that pays.
 
 mod buffer;
 pub(crate) mod simd;
 mod tiles;
+mod winograd;
 
 pub(crate) use buffer::Buffer;
 pub(crate) use simd::vectorized;
 pub(crate) use tiles::{SCRATCH, accumulate, multiply, padded};
+pub(crate) use winograd::{Kernels, Needs, Room, Winograd};
 
 /// Windows over maps: the left operand of a product, `pixels × depth`, read in place.
 ///

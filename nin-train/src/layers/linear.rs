@@ -1,12 +1,15 @@
 //! Convolutions and fully connected layers: a weight, a bias, a ReLU where the line has one.
 
+use nin_core::Shape;
 use nin_core::plan::{Layer, LayerKind};
 use nin_core::spec::Window;
 
 use super::Map;
 use super::norm::{Kept, Norm};
 use super::round;
-use crate::kernel::{Buffer, Finish, Panels, SCRATCH, Windows, accumulate, multiply, padded, vectorized};
+use crate::kernel::{
+    Buffer, Finish, Kernels, Needs, Panels, Room, SCRATCH, Windows, Winograd, accumulate, multiply, padded, vectorized,
+};
 use crate::parameters::Tensor;
 
 /// A layer with weights, for chunks of a fixed number of images.
@@ -20,6 +23,8 @@ use crate::parameters::Tensor;
 pub(crate) struct Linear {
     tensor: Tensor,
     windows: Windows,
+    /// The same by tiles, if that is faster.
+    tiles: Option<Box<Winograd>>,
     y_at: Vec<u32>,
     dy_at: Vec<u32>,
     dx: Option<Dx>,
@@ -32,6 +37,8 @@ pub(crate) struct Linear {
 /// What the gradient of the data needs.
 struct Dx {
     windows: Windows,
+    /// The same by tiles, if that is faster.
+    tiles: Option<Box<Winograd>>,
     dx_at: Vec<u32>,
     /// Where the input's pixels stand, if it came out of a ReLU.
     gate_at: Option<Vec<u32>>,
@@ -42,8 +49,11 @@ struct Dx {
 
 /// A layer's weights, packed for one step.
 pub(crate) struct Packed {
+    /// Of a layer that goes by tiles, only the bias.
     forward: Panels,
     backward: Option<Panels>,
+    tiles: Option<Kernels>,
+    backward_tiles: Option<Kernels>,
     /// Normalisation's gains; empty without.
     gain: Vec<f32>,
     /// What a step of the activations stands for, if they are rounded.
@@ -94,7 +104,13 @@ impl Linear {
             }
             None => whole(x, images),
         };
+        let tiles = |map: &Map, pixels: Shape, outputs: u16| {
+            let window = Linear::window(layer).filter(|window| window.stride == 1)?;
+            let pixels = [pixels.rows, pixels.columns].map(usize::from);
+            Winograd::new(map, pixels, window.kernel.into(), outputs.into(), images).map(Box::new)
+        };
         let dx = dx.map(|dx| Dx {
+            tiles: tiles(dy, layer.input, layer.input.channels),
             windows: match Linear::window(layer) {
                 Some(window) => {
                     let channels = layer.output.channels as usize;
@@ -115,6 +131,7 @@ impl Linear {
         });
         let pixels = layer.output.pixels();
         Linear {
+            tiles: tiles(x, layer.output, layer.output.channels),
             windows,
             y_at: y.offsets(images),
             dy_at: dy.offsets(images),
@@ -147,10 +164,14 @@ impl Linear {
     /// Room for the packed weights.
     pub(crate) fn packed(&self, training: bool) -> Packed {
         let outputs = self.tensor.layer.output.channels as usize;
+        let channels = self.windows.depth() / self.taps();
         let backward = self.dx.as_ref().filter(|_| training);
+        let plain = backward.filter(|dx| dx.tiles.is_none());
         Packed {
-            forward: Panels::new(self.windows.depth(), outputs),
-            backward: backward.map(|dx| Panels::new(dx.windows.depth(), self.windows.depth() / self.taps())),
+            forward: Panels::new(if self.tiles.is_some() { 0 } else { self.windows.depth() }, outputs),
+            backward: plain.map(|dx| Panels::new(dx.windows.depth(), channels)),
+            tiles: self.tiles.as_ref().map(|tiles| tiles.kernels(outputs)),
+            backward_tiles: backward.and_then(|dx| dx.tiles.as_ref()).map(|tiles| tiles.kernels(channels)),
             gain: vec![1.0; if self.norm.is_some() && training { outputs } else { 0 }],
             step: None,
         }
@@ -170,7 +191,10 @@ impl Linear {
     pub(crate) fn pack(&self, parameters: &[f32], packed: &mut Packed) {
         let weight = &parameters[self.tensor.weight.clone()];
         let fan_in = self.tensor.layer.fan_in();
-        packed.forward.pack(weight, |k| k, fan_in);
+        match (&self.tiles, &mut packed.tiles) {
+            (Some(tiles), Some(kernels)) => tiles.pack(weight, kernels),
+            _ => packed.forward.pack(weight, |k| k, fan_in),
+        }
         packed.forward.set_bias(&parameters[self.tensor.bias.clone()]);
         if let Some(backward) = &mut packed.backward {
             let outputs = self.tensor.layer.output.channels as usize;
@@ -179,11 +203,35 @@ impl Linear {
             let row = |k: usize| (k % outputs) * fan_in + (taps - 1 - k / outputs) * channels;
             backward.pack(weight, row, 1);
         }
+        let tiles = self.dx.as_ref().and_then(|dx| dx.tiles.as_ref());
+        if let (Some(tiles), Some(kernels)) = (tiles, &mut packed.backward_tiles) {
+            tiles.pack_turned(weight, kernels);
+        }
     }
 
-    pub(crate) fn forward(&self, packed: &Packed, x: &Buffer, y: &mut [f32], images: usize) {
+    pub(crate) fn forward(&self, packed: &Packed, x: &Buffer, y: &mut [f32], room: &mut Room, images: usize) {
         let finish = if self.tensor.layer.relu { Finish::BiasRelu } else { Finish::Bias };
-        multiply(x, &self.windows, &packed.forward, &finish, y, &self.y_at, images * self.pixels);
+        self.multiply(packed, x, &finish, y, &self.y_at, room, images);
+    }
+
+    /// The product of the forward pass.
+    #[allow(clippy::too_many_arguments)] // one product: its operands, where its results go, and its memory
+    fn multiply(
+        &self,
+        packed: &Packed,
+        x: &Buffer,
+        finish: &Finish,
+        y: &mut [f32],
+        y_at: &[u32],
+        room: &mut Room,
+        images: usize,
+    ) {
+        match (&self.tiles, &packed.tiles) {
+            (Some(tiles), Some(kernels)) => {
+                tiles.multiply(x, kernels, packed.forward.bias(), finish, y, y_at, room, images);
+            }
+            _ => multiply(x, &self.windows, &packed.forward, finish, y, y_at, images * self.pixels),
+        }
     }
 
     /// The same while a normalised layer trains.
@@ -193,11 +241,12 @@ impl Linear {
         x: &Buffer,
         y: &mut [f32],
         kept: &mut Kept,
+        room: &mut Room,
         images: usize,
     ) {
-        let Some(norm) = &self.norm else { return self.forward(packed, x, y, images) };
+        let Some(norm) = &self.norm else { return self.forward(packed, x, y, room, images) };
         let pixels = images * self.pixels;
-        multiply(x, &self.windows, &packed.forward, &Finish::Store, &mut kept.x, &norm.x_at, pixels);
+        self.multiply(packed, x, &Finish::Store, &mut kept.x, &norm.x_at, room, images);
         norm.forward([&packed.gain, packed.forward.bias()], kept, y, &self.y_at[..pixels]);
     }
 
@@ -242,12 +291,16 @@ impl Linear {
         dy: &Buffer,
         gradient: &mut [f32],
         scratch: &mut Buffer,
+        room: &mut Room,
         images: usize,
     ) {
         let outputs = self.tensor.layer.output.channels as usize;
         let (dw, db) = gradient.split_at_mut(self.windows.depth() * padded(outputs));
         let pixels = images * self.pixels;
-        accumulate(x, &self.windows, dy, &self.dy_at, outputs, dw, scratch, pixels);
+        match &self.tiles {
+            Some(tiles) => tiles.accumulate(x, dy, &self.dy_at, outputs, dw, room, images),
+            None => accumulate(x, &self.windows, dy, &self.dy_at, outputs, dw, scratch, pixels),
+        }
         if self.norm.is_some() {
             // Done by `backward_norm`: the sums have no bias.
             return;
@@ -264,6 +317,7 @@ impl Linear {
     }
 
     /// Writes the gradient of the input, gated by the ReLU that it came out of.
+    #[allow(clippy::too_many_arguments)] // one product: its operands, where its results go, and its memory
     pub(crate) fn backward_data(
         &self,
         packed: &Packed,
@@ -271,13 +325,18 @@ impl Linear {
         dy: &Buffer,
         dx: &mut [f32],
         scratch: &mut Buffer,
+        room: &mut Room,
         images: usize,
     ) {
-        let (Some(data), Some(panels)) = (&self.dx, &packed.backward) else { return };
+        let Some(data) = &self.dx else { return };
         let finish = match &data.gate_at {
             Some(at) => Finish::Gate(x, at),
             None => Finish::Store,
         };
+        if let (Some(tiles), Some(kernels)) = (&data.tiles, &packed.backward_tiles) {
+            return tiles.multiply(dy, kernels, &[], &finish, dx, &data.dx_at, room, images);
+        }
+        let Some(panels) = &packed.backward else { return };
         let Some(map) = &data.spread else {
             return multiply(dy, &data.windows, panels, &finish, dx, &data.dx_at, images * data.pixels);
         };
@@ -285,6 +344,16 @@ impl Linear {
         for (image, from) in scratch.chunks_exact(map.shape.len()).take(images).enumerate() {
             map.put(image, from, dx);
         }
+    }
+
+    /// Memory for tiles.
+    pub(crate) fn needs(&self, training: bool) -> Needs {
+        let forward = self.tiles.as_ref().map_or(Needs::default(), |tiles| match training {
+            true => tiles.training_needs(),
+            false => tiles.needs(),
+        });
+        let data = self.dx.as_ref().filter(|_| training).and_then(|dx| dx.tiles.as_ref());
+        data.map_or(forward, |tiles| forward.and(tiles.needs()))
     }
 
     /// Values of scratch memory that a backward pass over `images` needs.

@@ -21,7 +21,7 @@ pub(crate) use linear::{Linear, Packed};
 pub(crate) use map::Map;
 pub(crate) use pool::{AvgPool, MaxPool};
 
-use crate::kernel::Buffer;
+use crate::kernel::{Buffer, Needs, Room};
 use crate::random::{Purpose, Stream};
 use crate::{normalization, parameters};
 use norm::Kept;
@@ -65,6 +65,8 @@ pub(crate) struct Workspace {
     gradients: [Buffer; 2],
     memories: Vec<Memory>,
     scratch: Buffer,
+    /// For convolutions by tiles.
+    room: Room,
 }
 
 /// Whether a forward pass trains, and then where the dropout of its images comes from.
@@ -165,6 +167,7 @@ impl Network {
             gradients: [gradient(0), gradient(1)],
             memories: self.layers.iter().map(memory).collect(),
             scratch: Buffer::zeros(if training { scratch } else { 0 }),
+            room: self.linears().map(|linear| linear.needs(training)).fold(Needs::default(), Needs::and).room(),
         }
     }
 
@@ -198,10 +201,10 @@ impl Network {
                     if let Some(packed) = packed.next() {
                         match (memory, mode) {
                             (Memory::Normalized(kept), Mode::Train { .. }) => {
-                                linear.forward_normalized(packed, x, y, kept, images);
+                                linear.forward_normalized(packed, x, y, kept, &mut work.room, images);
                             }
                             (memory, _) => {
-                                linear.forward(packed, x, y, images);
+                                linear.forward(packed, x, y, &mut work.room, images);
                                 if self.rounded.is_some() {
                                     step = packed.step;
                                     let slopes = if let Memory::Slopes(slopes) = memory { Some(slopes) } else { None };
@@ -264,8 +267,8 @@ impl Network {
                     if let Memory::Slopes(slopes) = memory {
                         linear.backward_round(dy, slopes, gradient, images);
                     }
-                    linear.backward_weights(x, dy, gradient, &mut work.scratch, images);
-                    linear.backward_data(packed, x, dy, dx, &mut work.scratch, images);
+                    linear.backward_weights(x, dy, gradient, &mut work.scratch, &mut work.room, images);
+                    linear.backward_data(packed, x, dy, dx, &mut work.scratch, &mut work.room, images);
                     end = start;
                 }
                 Layer::MaxPool(pool) if self.needed[i] => {

@@ -1,0 +1,761 @@
+//! Convolutions with fewer multiplications: Winograd's minimal filtering (Lavin and Gray 2016) in tiles of 6×6.
+//!
+//! With R×R kernels a tile of 6×6 inputs gives M×M outputs, M = 7 − R, from 36 products a channel where the plain sum
+//! takes M²R²: 2.8 times as many for R = 5. For inputs d, kernel g and outputs y, each transform on rows and columns:
+//!
+//! ```text
+//! forward    y  = Aᵀ [ (G g Gᵀ) ⊙ (Bᵀ d B) ] A       summed over channels: 36 matrix products, tiles × channels × outputs
+//! weights    dg = Gᵀ [ (Bᵀ d B) ⊙ (A dy Aᵀ) ] G      summed over tiles
+//! ```
+//!
+//! The gradient of the data is a forward pass over dy with the kernel turned round. The points are 0, ±1, ±2 and ∞;
+//! rounding errors are a few times those of the plain sum, which the tests bound.
+
+#![allow(clippy::needless_range_loop)] // `for i in 0..M` over registers: unrolled
+
+use super::simd::{self, Simd, Work, read, write};
+use super::{Buffer, Finish, Panels, Windows, accumulate, multiply, padded};
+use crate::layers::Map;
+
+/// Side of a tile: the points of the transform.
+const SIDE: usize = 6;
+/// Products in a tile.
+const PLACES: usize = SIDE * SIDE;
+/// Columns of the products that are transformed back at once: as many as stay in cache.
+const BLOCK: usize = 48;
+/// The same for the gradient of the weights.
+const WEIGHT_BLOCK: usize = 64;
+
+/// What a kernel's values at the points 0, 1, −1, 2, −2 and ∞ are scaled by.
+const SCALES: [f32; SIDE] = [1.0 / 4.0, -1.0 / 6.0, -1.0 / 6.0, 1.0 / 24.0, 1.0 / 24.0, 1.0];
+
+/// A transform of one row or column of vectors.
+///
+/// # Safety
+///
+/// The processor must have the instruction set of `S`.
+trait Transform<S: Simd, const I: usize, const O: usize> {
+    unsafe fn apply(x: [S::Vector; I]) -> [S::Vector; O];
+}
+
+/// Bᵀ d: the coefficients of the polynomials that are 0 at all points but one.
+struct Input;
+
+impl<S: Simd> Transform<S, SIDE, SIDE> for Input {
+    #[inline(always)]
+    unsafe fn apply(d: [S::Vector; SIDE]) -> [S::Vector; SIDE] {
+        // SAFETY: the caller's.
+        unsafe {
+            let [minus, two, four, minus_four, minus_five] = [-1.0, 2.0, 4.0, -4.0, -5.0].map(|value| S::splat(value));
+            let (even, odd) = (S::fma(minus_four, d[2], d[4]), S::fma(minus_four, d[1], d[3]));
+            let (even2, half2) = (S::fma(minus, d[2], d[4]), S::fma(minus, d[1], d[3]));
+            [
+                S::fma(four, d[0], S::fma(minus_five, d[2], d[4])),
+                S::add(even, odd),
+                S::fma(minus, odd, even),
+                S::fma(two, half2, even2),
+                S::fma(S::splat(-2.0), half2, even2),
+                S::fma(four, d[1], S::fma(minus_five, d[3], d[5])),
+            ]
+        }
+    }
+}
+
+/// A dy: the values at the points of the polynomial with these coefficients, of ∞ the highest coefficient.
+struct Values;
+
+impl<S: Simd, const M: usize> Transform<S, M, SIDE> for Values {
+    #[inline(always)]
+    unsafe fn apply(dy: [S::Vector; M]) -> [S::Vector; SIDE] {
+        // SAFETY: the caller's.
+        unsafe {
+            let zero = S::splat(0.0);
+            let (mut even, mut odd, mut even2, mut odd2) = (dy[0], dy[1], dy[0], S::fma(S::splat(2.0), dy[1], zero));
+            for n in 2..M {
+                let scale = S::splat((1 << n) as f32);
+                if n % 2 == 0 {
+                    (even, even2) = (S::add(even, dy[n]), S::fma(scale, dy[n], even2));
+                } else {
+                    (odd, odd2) = (S::add(odd, dy[n]), S::fma(scale, dy[n], odd2));
+                }
+            }
+            let minus = S::splat(-1.0);
+            let [less, less2] = [S::fma(minus, odd, even), S::fma(minus, odd2, even2)];
+            [dy[0], S::add(even, odd), less, S::add(even2, odd2), less2, dy[M - 1]]
+        }
+    }
+}
+
+/// Aᵀ m: the sums over the points of each of their powers, of ∞ the highest.
+struct Powers;
+
+impl<S: Simd, const N: usize> Transform<S, SIDE, N> for Powers {
+    #[inline(always)]
+    unsafe fn apply(m: [S::Vector; SIDE]) -> [S::Vector; N] {
+        // SAFETY: the caller's.
+        unsafe {
+            let minus = S::splat(-1.0);
+            let (sum, sum2) = (S::add(m[1], m[2]), S::add(m[3], m[4]));
+            let (difference, difference2) = (S::fma(minus, m[2], m[1]), S::fma(minus, m[4], m[3]));
+            let mut powers = [S::add(m[0], S::add(sum, sum2)); N];
+            for n in 1..N {
+                let scale = S::splat((1 << n) as f32);
+                powers[n] = if n % 2 == 0 { S::fma(scale, sum2, sum) } else { S::fma(scale, difference2, difference) };
+            }
+            powers[N - 1] = S::add(powers[N - 1], m[5]);
+            powers
+        }
+    }
+}
+
+/// Gᵀ s.
+struct Gradient;
+
+impl<S: Simd, const R: usize> Transform<S, SIDE, R> for Gradient {
+    #[inline(always)]
+    unsafe fn apply(s: [S::Vector; SIDE]) -> [S::Vector; R] {
+        // SAFETY: the caller's.
+        unsafe { <Powers as Transform<S, SIDE, R>>::apply(scaled::<S>(s)) }
+    }
+}
+
+/// G g.
+struct Kernel;
+
+impl<S: Simd, const R: usize> Transform<S, R, SIDE> for Kernel {
+    #[inline(always)]
+    unsafe fn apply(g: [S::Vector; R]) -> [S::Vector; SIDE] {
+        // SAFETY: the caller's.
+        unsafe { scaled::<S>(<Values as Transform<S, R, SIDE>>::apply(g)) }
+    }
+}
+
+#[inline(always)]
+unsafe fn scaled<S: Simd>(mut values: [S::Vector; SIDE]) -> [S::Vector; SIDE] {
+    for point in 0..SIDE {
+        // SAFETY: the caller's.
+        values[point] = unsafe { S::fma(S::splat(SCALES[point]), values[point], S::splat(0.0)) };
+    }
+    values
+}
+
+/// A transform of rows, then of columns, of what `read(row, column)` gives; `write` sees the results place by place of a
+/// column.
+#[inline(always)]
+unsafe fn both<S: Simd, T: Transform<S, I, O>, const I: usize, const O: usize>(
+    read: impl Fn(usize, usize) -> S::Vector,
+    mut write: impl FnMut(usize, usize, S::Vector),
+) {
+    // SAFETY: the caller's.
+    unsafe {
+        let zero = S::splat(0.0);
+        let mut half = [[zero; O]; I];
+        for row in 0..I {
+            let mut x = [zero; I];
+            for column in 0..I {
+                x[column] = read(row, column);
+            }
+            half[row] = T::apply(x);
+        }
+        for column in 0..O {
+            let mut x = [zero; I];
+            for row in 0..I {
+                x[row] = half[row][column];
+            }
+            let y = T::apply(x);
+            for row in 0..O {
+                write(row, column, y[row]);
+            }
+        }
+    }
+}
+
+/// Where a tile begins in its image, and how much of it is inside.
+#[derive(Clone, Copy)]
+struct Tile {
+    /// Values before its first input.
+    from: usize,
+    /// Rows and columns of its inputs that are in memory; beyond are zeros.
+    inside: [usize; 2],
+    /// Its first output pixel of the chunk.
+    pixel: usize,
+    /// Rows and columns of its outputs that are real.
+    real: [usize; 2],
+}
+
+/// A convolution by tiles, for chunks of a fixed number of images.
+pub(crate) struct Winograd {
+    /// Rows of the kernel.
+    kernel: usize,
+    channels: usize,
+    /// Values from one row of the input's memory to the next.
+    line: usize,
+    tiles: Vec<Tile>,
+    /// Tiles of one image.
+    image: usize,
+    /// Pixels in a row of the output.
+    columns: usize,
+    /// The transformed tiles, place by place, as operands of a product.
+    windows: Vec<Windows>,
+    /// Where a place's rows of products begin: in the forward pass from the place, in that of the weights from the first.
+    product_at: Vec<u32>,
+    weight_at: Vec<u32>,
+}
+
+/// Memory for a chunk, shared by all layers of a network.
+pub(crate) struct Room {
+    inputs: Buffer,
+    products: Buffer,
+    sums: Buffer,
+    packed: Buffer,
+}
+
+/// How much of each kind a layer needs.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Needs {
+    inputs: usize,
+    products: usize,
+    sums: usize,
+}
+
+impl Needs {
+    /// The larger of each.
+    pub(crate) fn and(self, other: Needs) -> Needs {
+        Needs {
+            inputs: self.inputs.max(other.inputs),
+            products: self.products.max(other.products),
+            sums: self.sums.max(other.sums),
+        }
+    }
+
+    pub(crate) fn room(self) -> Room {
+        let packed = if self.sums > 0 { super::SCRATCH } else { 0 };
+        let [inputs, products, sums, packed] = [self.inputs, self.products, self.sums, packed].map(Buffer::zeros);
+        Room { inputs, products, sums, packed }
+    }
+}
+
+/// Transformed kernels, packed for a step.
+pub(crate) struct Kernels {
+    outputs: usize,
+    /// Block of columns by block of columns, the panels of each place.
+    blocks: Vec<Vec<Panels>>,
+    /// The transformed weights before packing: place by place, output by output.
+    values: Vec<f32>,
+}
+
+impl Winograd {
+    /// A convolution with stride 1 over a map with its border, if it is worth it: enough channels to make up for the
+    /// transforms, and enough tiles for the larger weights.
+    pub(crate) fn new(
+        map: &Map,
+        [rows, columns]: [usize; 2],
+        kernel: usize,
+        outputs: usize,
+        images: usize,
+    ) -> Option<Winograd> {
+        let side = SIDE + 1 - kernel.min(SIDE);
+        let channels = usize::from(map.shape.channels);
+        let image = rows.div_ceil(side) * columns.div_ceil(side);
+        let pays = matches!(kernel, 3 | 5) && channels.min(outputs) >= 32 && images * image >= 40;
+        pays.then(|| Winograd::over(map, [rows, columns], kernel, images))
+    }
+
+    fn over(map: &Map, [rows, columns]: [usize; 2], kernel: usize, images: usize) -> Winograd {
+        let side = SIDE + 1 - kernel;
+        let channels = usize::from(map.shape.channels);
+        let memory = [map.image / map.line, map.line / channels];
+        let mut tiles = Vec::new();
+        for image in 0..images {
+            for row in (0..rows).step_by(side) {
+                for column in (0..columns).step_by(side) {
+                    tiles.push(Tile {
+                        from: image * map.image + row * map.line + column * channels,
+                        inside: [(memory[0] - row).min(SIDE), (memory[1] - column).min(SIDE)],
+                        pixel: (image * rows + row) * columns + column,
+                        real: [(rows - row).min(side), (columns - column).min(side)],
+                    });
+                }
+            }
+        }
+        let place = |place: usize| Windows {
+            offsets: (0..tiles.len()).map(|tile| ((place * tiles.len() + tile) * channels) as u32).collect(),
+            rows: 1,
+            step: 0,
+            length: channels,
+        };
+        let windows = (0..PLACES).map(place).collect();
+        let count = tiles.len();
+        Winograd {
+            kernel,
+            channels,
+            line: map.line,
+            image: count / images.max(1),
+            tiles,
+            columns,
+            windows,
+            product_at: (0..count).map(|tile| (tile * BLOCK) as u32).collect(),
+            weight_at: (0..PLACES * count).map(|row| (row * WEIGHT_BLOCK) as u32).collect(),
+        }
+    }
+
+    /// Memory for a forward pass, or the gradient of the data.
+    pub(crate) fn needs(&self) -> Needs {
+        let tiles = PLACES * self.tiles.len();
+        Needs { inputs: tiles * self.channels, products: tiles * BLOCK, sums: 0 }
+    }
+
+    /// The same for the gradient of the weights too.
+    pub(crate) fn training_needs(&self) -> Needs {
+        let products = PLACES * self.tiles.len() * WEIGHT_BLOCK;
+        let sums = PLACES * self.channels * WEIGHT_BLOCK;
+        self.needs().and(Needs { inputs: 0, products, sums })
+    }
+
+    /// Room for the kernels to so many outputs.
+    pub(crate) fn kernels(&self, outputs: usize) -> Kernels {
+        let block =
+            |first: usize| (0..PLACES).map(|_| Panels::new(self.channels, BLOCK.min(outputs - first))).collect();
+        Kernels {
+            outputs,
+            blocks: (0..outputs).step_by(BLOCK).map(block).collect(),
+            values: vec![0.0; PLACES * outputs * self.channels],
+        }
+    }
+
+    /// Packs weights as the parameters have them, `[outputs][taps][channels]`.
+    pub(crate) fn pack(&self, weight: &[f32], kernels: &mut Kernels) {
+        let (channels, outputs) = (self.channels, kernels.outputs);
+        self.transform(weight, channels, outputs, false, &mut kernels.values);
+        for (number, block) in kernels.blocks.iter_mut().enumerate() {
+            for (place, panels) in block.iter_mut().enumerate() {
+                let from = &kernels.values[(place * outputs + number * BLOCK) * channels..];
+                panels.pack(from, |channel| channel, channels);
+            }
+        }
+    }
+
+    /// Packs the same weights turned round, for the gradient of the data: its channels are the weights' outputs.
+    pub(crate) fn pack_turned(&self, weight: &[f32], kernels: &mut Kernels) {
+        let (outputs, channels) = (self.channels, kernels.outputs);
+        self.transform(weight, channels, outputs, true, &mut kernels.values);
+        for (number, block) in kernels.blocks.iter_mut().enumerate() {
+            for (place, panels) in block.iter_mut().enumerate() {
+                let from = &kernels.values[place * outputs * channels..];
+                panels.pack(from, |output| output * channels + number * BLOCK, 1);
+            }
+        }
+    }
+
+    /// The weights at each place.
+    fn transform(&self, weight: &[f32], channels: usize, outputs: usize, turned: bool, to: &mut [f32]) {
+        match self.kernel {
+            5 => simd::run(Kernelled::<5> { weight, channels, outputs, turned, to }),
+            _ => simd::run(Kernelled::<3> { weight, channels, outputs, turned, to }),
+        }
+    }
+
+    /// What [`multiply`] does: each output pixel of the first `images` images, finished, to its place.
+    #[allow(clippy::too_many_arguments)] // one product: its operands, where its results go, and its memory
+    pub(crate) fn multiply(
+        &self,
+        from: &[f32],
+        kernels: &Kernels,
+        bias: &[f32],
+        finish: &Finish,
+        to: &mut [f32],
+        to_at: &[u32],
+        room: &mut Room,
+        images: usize,
+    ) {
+        let tiles = &self.tiles[..images * self.image];
+        self.inputs(from, tiles, &mut room.inputs);
+        let place_len = self.tiles.len() * BLOCK;
+        for (number, block) in kernels.blocks.iter().enumerate() {
+            let first = number * BLOCK;
+            for (place, panels) in block.iter().enumerate() {
+                let products = &mut room.products[place * place_len..][..place_len];
+                let windows = &self.windows[place];
+                multiply(&room.inputs, windows, panels, &Finish::Store, products, &self.product_at, tiles.len());
+            }
+            let output = Output {
+                products: &room.products,
+                place: place_len,
+                columns: self.columns,
+                bias,
+                finish,
+                to_at,
+                first,
+                count: BLOCK.min(kernels.outputs - first),
+            };
+            match self.kernel {
+                5 => simd::run(Outputs::<2> { block: output, tiles, to }),
+                _ => simd::run(Outputs::<4> { block: output, tiles, to }),
+            }
+        }
+    }
+
+    /// What [`accumulate`] does: adds the first `images` images' gradient to that of the weights,
+    /// `[taps][channels]` rows of [`padded`] outputs.
+    #[allow(clippy::too_many_arguments)] // one product: its operands, where its results go, and its memory
+    pub(crate) fn accumulate(
+        &self,
+        from: &[f32],
+        d: &[f32],
+        d_at: &[u32],
+        outputs: usize,
+        gradient: &mut [f32],
+        room: &mut Room,
+        images: usize,
+    ) {
+        let tiles = &self.tiles[..images * self.image];
+        self.inputs(from, tiles, &mut room.inputs);
+        let place_len = self.tiles.len() * WEIGHT_BLOCK;
+        let sums_len = self.channels * WEIGHT_BLOCK;
+        for first in (0..outputs).step_by(WEIGHT_BLOCK) {
+            let count = WEIGHT_BLOCK.min(outputs - first);
+            let block = Block { d, d_at, columns: self.columns, place: place_len, first, count };
+            match self.kernel {
+                5 => simd::run(Spread::<2> { block, tiles, to: &mut room.products }),
+                _ => simd::run(Spread::<4> { block, tiles, to: &mut room.products }),
+            }
+            let wide = padded(count);
+            room.sums.fill(0.0);
+            for place in 0..PLACES {
+                let (sums, windows) = (&mut room.sums[place * sums_len..][..sums_len], &self.windows[place]);
+                let at = &self.weight_at[place * self.tiles.len()..][..tiles.len()];
+                accumulate(&room.inputs, windows, &room.products, at, count, sums, &mut room.packed, tiles.len());
+            }
+            let (channels, sums) = (self.channels, &*room.sums);
+            let gradient = &mut *gradient;
+            let gradient_wide = padded(outputs);
+            match self.kernel {
+                5 => simd::run(Weights::<5> { sums, channels, wide, gradient, gradient_wide, first, count }),
+                _ => simd::run(Weights::<3> { sums, channels, wide, gradient, gradient_wide, first, count }),
+            }
+        }
+    }
+
+    /// Transforms tiles, place by place.
+    fn inputs(&self, from: &[f32], tiles: &[Tile], to: &mut [f32]) {
+        simd::run(Inputs { winograd: self, from, tiles, to });
+    }
+}
+
+struct Inputs<'a> {
+    winograd: &'a Winograd,
+    from: &'a [f32],
+    tiles: &'a [Tile],
+    to: &'a mut [f32],
+}
+
+impl Work for Inputs<'_> {
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self) {
+        let Inputs { winograd, from, tiles, to } = self;
+        let (channels, place_len) = (winograd.channels, winograd.tiles.len() * winograd.channels);
+        for (number, tile) in tiles.iter().enumerate() {
+            for channel in (0..channels).step_by(S::LANES) {
+                let count = S::LANES.min(channels - channel);
+                let at = number * channels + channel;
+                // SAFETY: the processor is the caller's.
+                unsafe {
+                    both::<S, Input, SIDE, SIDE>(
+                        #[inline(always)]
+                        |row, column| {
+                            if row >= tile.inside[0] || column >= tile.inside[1] {
+                                return S::splat(0.0);
+                            }
+                            let at = tile.from + row * winograd.line + column * channels + channel;
+                            read::<S>(&from[at..][..count])
+                        },
+                        #[inline(always)]
+                        |row, column, x| write::<S>(&mut to[(row * SIDE + column) * place_len + at..][..count], x),
+                    );
+                }
+            }
+        }
+    }
+}
+
+/// A block of columns of the products.
+struct Output<'a> {
+    products: &'a [f32],
+    /// Values from one place to the next.
+    place: usize,
+    /// Pixels in a row of the output.
+    columns: usize,
+    bias: &'a [f32],
+    finish: &'a Finish<'a>,
+    to_at: &'a [u32],
+    /// First column of the block, and how many.
+    first: usize,
+    count: usize,
+}
+
+/// From products to outputs.
+struct Outputs<'a, const M: usize> {
+    block: Output<'a>,
+    tiles: &'a [Tile],
+    to: &'a mut [f32],
+}
+
+impl<const M: usize> Work for Outputs<'_, M> {
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self) {
+        let Outputs { block, tiles, to } = self;
+        for (number, tile) in tiles.iter().enumerate() {
+            for lane in (0..block.count).step_by(S::LANES) {
+                let count = S::LANES.min(block.count - lane);
+                let (at, first) = (number * BLOCK + lane, block.first + lane);
+                // SAFETY: the processor is the caller's.
+                unsafe {
+                    both::<S, Powers, SIDE, M>(
+                        #[inline(always)]
+                        |row, column| read::<S>(&block.products[(row * SIDE + column) * block.place + at..][..count]),
+                        #[inline(always)]
+                        |row, column, sum| {
+                            if row >= tile.real[0] || column >= tile.real[1] {
+                                return;
+                            }
+                            let pixel = tile.pixel + row * block.columns + column;
+                            let y = match block.finish {
+                                Finish::Store => sum,
+                                Finish::Bias => S::add(sum, read::<S>(&block.bias[first..][..count])),
+                                Finish::BiasRelu => S::relu(S::add(sum, read::<S>(&block.bias[first..][..count]))),
+                                Finish::Gate(gate, at) => {
+                                    S::gate(sum, read::<S>(&gate[at[pixel] as usize + first..][..count]))
+                                }
+                            };
+                            write::<S>(&mut to[block.to_at[pixel] as usize + first..][..count], y);
+                        },
+                    );
+                }
+            }
+        }
+    }
+}
+
+/// A block of columns of the outputs' gradient.
+struct Block<'a> {
+    d: &'a [f32],
+    d_at: &'a [u32],
+    columns: usize,
+    place: usize,
+    first: usize,
+    count: usize,
+}
+
+/// From the gradient of the outputs to what the products are multiplied with.
+struct Spread<'a, const M: usize> {
+    block: Block<'a>,
+    tiles: &'a [Tile],
+    to: &'a mut [f32],
+}
+
+impl<const M: usize> Work for Spread<'_, M> {
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self) {
+        let Spread { block, tiles, to } = self;
+        for (number, tile) in tiles.iter().enumerate() {
+            for lane in (0..block.count).step_by(S::LANES) {
+                let count = S::LANES.min(block.count - lane);
+                let at = number * WEIGHT_BLOCK + lane;
+                // SAFETY: the processor is the caller's.
+                unsafe {
+                    both::<S, Values, M, SIDE>(
+                        #[inline(always)]
+                        |row, column| {
+                            if row >= tile.real[0] || column >= tile.real[1] {
+                                return S::splat(0.0);
+                            }
+                            let pixel = tile.pixel + row * block.columns + column;
+                            read::<S>(&block.d[block.d_at[pixel] as usize + block.first + lane..][..count])
+                        },
+                        #[inline(always)]
+                        |row, column, y| write::<S>(&mut to[(row * SIDE + column) * block.place + at..][..count], y),
+                    );
+                }
+            }
+        }
+    }
+}
+
+/// Turns the sums of a block of columns back into a kernel's, and adds them to its gradient.
+struct Weights<'a, const R: usize> {
+    sums: &'a [f32],
+    channels: usize,
+    /// Values in a row of sums, and of the gradient.
+    wide: usize,
+    gradient: &'a mut [f32],
+    gradient_wide: usize,
+    first: usize,
+    count: usize,
+}
+
+impl<const R: usize> Work for Weights<'_, R> {
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self) {
+        let Weights { sums, channels, wide, gradient, gradient_wide, first, count: columns } = self;
+        for channel in 0..channels {
+            for lane in (0..columns).step_by(S::LANES) {
+                let count = S::LANES.min(columns - lane);
+                let at = channel * wide + lane;
+                // SAFETY: the processor is the caller's.
+                unsafe {
+                    both::<S, Gradient, SIDE, R>(
+                        #[inline(always)]
+                        |row, column| read::<S>(&sums[(row * SIDE + column) * channels * WEIGHT_BLOCK + at..][..count]),
+                        #[inline(always)]
+                        |row, column, dw| {
+                            let at = ((row * R + column) * channels + channel) * gradient_wide + first + lane;
+                            let to = &mut gradient[at..][..count];
+                            write::<S>(to, S::add(read::<S>(to), dw));
+                        },
+                    );
+                }
+            }
+        }
+    }
+}
+
+/// `[outputs][taps][channels]` to `[places][outputs][channels]`, turned round or not.
+struct Kernelled<'a, const R: usize> {
+    weight: &'a [f32],
+    channels: usize,
+    outputs: usize,
+    turned: bool,
+    to: &'a mut [f32],
+}
+
+impl<const R: usize> Work for Kernelled<'_, R> {
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self) {
+        let Kernelled { weight, channels, outputs, turned, to } = self;
+        for output in 0..outputs {
+            for channel in (0..channels).step_by(S::LANES) {
+                let count = S::LANES.min(channels - channel);
+                // SAFETY: the processor is the caller's.
+                unsafe {
+                    both::<S, Kernel, R, SIDE>(
+                        #[inline(always)]
+                        |row, column| {
+                            let tap = row * R + column;
+                            let tap = if turned { R * R - 1 - tap } else { tap };
+                            read::<S>(&weight[(output * R * R + tap) * channels + channel..][..count])
+                        },
+                        #[inline(always)]
+                        |row, column, value| {
+                            let at = ((row * SIDE + column) * outputs + output) * channels + channel;
+                            write::<S>(&mut to[at..][..count], value);
+                        },
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use nin_core::Shape;
+
+    use super::Winograd;
+    use crate::kernel::{Buffer, Finish, Panels, SCRATCH, Windows, accumulate, multiply, padded};
+    use crate::layers::Map;
+    use crate::random::{Purpose, Stream};
+
+    fn random(len: usize, stream: &mut Stream) -> Buffer {
+        let mut buffer = Buffer::zeros(len);
+        buffer.iter_mut().for_each(|value| *value = stream.within(1.0));
+        buffer
+    }
+
+    fn close(got: &[f32], want: &[f32], bound: f32) {
+        let size = want.iter().fold(0.0f32, |a, b| a.max(b.abs()));
+        assert!(size > 0.1, "nothing to compare");
+        for (i, (got, want)) in got.iter().zip(want).enumerate() {
+            assert!((got - want).abs() <= bound * size, "{i}: {got} {want} of {size}");
+        }
+    }
+
+    /// Both products beside the plain sums, on maps that no tile divides.
+    #[test]
+    fn it_computes_what_the_plain_sums_do() {
+        let mut stream = Stream::new(2, Purpose::Weights, 0, 0);
+        for (kernel, rows, columns, channels, outputs) in
+            [(5, 7, 9, 17, 49), (5, 2, 2, 3, 5), (3, 13, 5, 20, 70), (5, 10, 11, 32, 130), (3, 4, 8, 16, 48)]
+        {
+            let images = 2;
+            let side = |length: usize| (length + kernel - 1) as u16;
+            let shape = Shape { channels: channels as u16, rows: side(rows), columns: side(columns) };
+            let map = Map::plain(shape);
+            let offsets = (0..images).flat_map(|image| {
+                (0..rows).flat_map(move |row| (0..columns).map(move |column| map.at(image, row, column) as u32))
+            });
+            let windows =
+                Windows { offsets: offsets.collect(), rows: kernel, step: map.line, length: kernel * channels };
+            let pixels = images * rows * columns;
+            let at: Vec<u32> = (0..pixels).map(|pixel| (pixel * outputs) as u32).collect();
+            let depth = windows.depth();
+            let x = random(map.len(images), &mut stream);
+            let weight = random(depth * outputs, &mut stream);
+            let bias = random(outputs, &mut stream);
+            let gate = random(pixels * outputs, &mut stream);
+            let dy = random(pixels * outputs, &mut stream);
+
+            let mut panels = Panels::new(depth, outputs);
+            panels.pack(&weight, |k| k, depth);
+            panels.set_bias(&bias);
+            let winograd = Winograd::over(&map, [rows, columns], kernel, images);
+            let mut kernels = winograd.kernels(outputs);
+            winograd.pack(&weight, &mut kernels);
+            let mut room = winograd.training_needs().room();
+            for finish in [Finish::Store, Finish::Bias, Finish::BiasRelu, Finish::Gate(&gate, &at)] {
+                // One image, and then both: what is left from the first must not show.
+                for images in [2, 1, 2] {
+                    let pixels = images * rows * columns;
+                    let (mut want, mut got) = (vec![0.0; pixels * outputs], vec![9.0; pixels * outputs]);
+                    multiply(&x, &windows, &panels, &finish, &mut want, &at, pixels);
+                    winograd.multiply(&x, &kernels, &bias, &finish, &mut got, &at, &mut room, images);
+                    close(&got, &want, 3e-5);
+                }
+            }
+
+            let wide = padded(outputs);
+            let (mut want, mut got) = (vec![0.5; depth * wide], vec![0.5; depth * wide]);
+            let mut scratch = Buffer::zeros(SCRATCH);
+            accumulate(&x, &windows, &dy, &at, outputs, &mut want, &mut scratch, pixels);
+            winograd.accumulate(&x, &dy, &at, outputs, &mut got, &mut room, images);
+            for (got, want) in got.chunks_exact(wide).zip(want.chunks_exact(wide)) {
+                close(&got[..outputs], &want[..outputs], 3e-5);
+            }
+        }
+    }
+
+    /// Turned round, the same weights take the gradient of the data.
+    #[test]
+    fn turned_kernels_are_those_of_the_gradient() {
+        let (kernel, channels, outputs, taps) = (5, 19, 33, 25);
+        let mut stream = Stream::new(4, Purpose::Weights, 0, 0);
+        let weight = random(outputs * taps * channels, &mut stream);
+        let map = Map::plain(Shape { channels: outputs as u16, rows: 12, columns: 10 });
+        let winograd = Winograd::over(&map, [8, 6], kernel, 1);
+        let mut kernels = winograd.kernels(channels);
+        winograd.pack_turned(&weight, &mut kernels);
+        let mut turned = vec![0.0; weight.len()];
+        for output in 0..outputs {
+            for tap in 0..taps {
+                for channel in 0..channels {
+                    turned[(channel * taps + taps - 1 - tap) * outputs + output] =
+                        weight[(output * taps + tap) * channels + channel];
+                }
+            }
+        }
+        let mut wanted = winograd.kernels(channels);
+        winograd.pack(&turned, &mut wanted);
+        for (got, want) in kernels.blocks.iter().flatten().zip(wanted.blocks.iter().flatten()) {
+            assert_eq!(&got.values[..], &want.values[..]);
+        }
+    }
+}
