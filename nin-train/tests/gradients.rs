@@ -26,7 +26,7 @@ const LINES: &[&str] = &[
     "2x8x8 nin3/3+2:9 nin2+1:10,3 gap",
     "1x12x5 nin1/2:7 nin3/2+1:49 max3/3+1 gap fc5",
     // By tiles, in the middle of a network.
-    "1x11x13 nin3+1:32 nin5+2:33,3 gap",
+    "1x4x5 nin3+1:32 nin5+2:33,3 gap",
 ];
 
 /// Normalises each channel over all pixels of some images' maps.
