@@ -72,7 +72,7 @@ fn training_computes_what_the_exported_integers_compute() {
             let model = aware::quantized(&checkpoint).expect("a run with integers").expect("integers");
             let narrow = |layer: usize| model.layers[layer].weights.iter().all(|weight| weight % GRAIN == 0);
             assert!((0..model.layers.len()).all(|layer| narrow(layer) == (weights.bits(layer + 1) == 4)), "{line}");
-            let file = ModelBytes::new(&wide(&model).to_bytes(Lanes::Sixteen).expect("a file"));
+            let file = ModelBytes::new(&model.clone().widened().to_bytes(Lanes::Sixteen).expect("a file"));
             let file = file.model().expect("a sound file");
             let mut state = vec![0; file.plan().state_words(file.weight_type())];
             let mut engine = evaluator(&checkpoint, 1).expect("threads");
@@ -93,13 +93,6 @@ fn training_computes_what_the_exported_integers_compute() {
             assert!(10 * same >= 9 * images.len(), "{line} {weights}: {same} of {} images", images.len());
         }
     }
-}
-
-/// The same integers, whatever the bits they are stored in.
-fn wide(model: &QuantizedModel) -> QuantizedModel {
-    let mut model = model.clone();
-    model.layers.iter_mut().for_each(|layer| layer.bits = 8);
-    model
 }
 
 /// What rounding did to one value where the derivative is taken: it stays so beside it.
