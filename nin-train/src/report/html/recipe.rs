@@ -39,6 +39,9 @@ pub(super) fn words(recipe: &Recipe) -> String {
     if let Some(images) = recipe.batch_norm {
         parts.push(format!("batch normalisation over {images} images"));
     }
+    if let Some(weights) = &recipe.quantize {
+        parts.push(format!("quantisation-aware with {weights} weights"));
+    }
     if recipe.ema > 0.0 {
         parts.push(format!("the weights averaged with a share of {} kept", recipe.ema));
     }
@@ -114,6 +117,7 @@ fn flatten(name: &str, value: &Value, flat: &mut Vec<(String, String)>) {
 #[cfg(test)]
 mod tests {
     use super::{parts, words};
+    use crate::quantize::Weights;
     use crate::recipe::Recipe;
 
     #[test]
@@ -132,6 +136,7 @@ mod tests {
     fn every_option_has_words() {
         let mut recipe = Recipe { mixup: 0.2, batch_norm: Some(16), ema: 0.99, validation: 0.1, ..Recipe::default() };
         recipe.patience = 3;
+        recipe.quantize = Some(Weights::FourIn(vec![3]));
         recipe.augment.rotate = 10;
         recipe.augment.erase = 0.25;
         let words = words(&recipe);
@@ -141,6 +146,7 @@ mod tests {
             "α 0.2",
             "over 16 images",
             "0.99 kept",
+            "quantisation-aware with 4bit:3 weights",
             "0.1 of the training images, ended early after 3 epochs",
         ] {
             assert!(words.contains(part), "{words}");
