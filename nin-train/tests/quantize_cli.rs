@@ -137,7 +137,7 @@ fn weights_of_four_bits_are_half_the_file_and_run() {
     let (eight, _) = with(&["--out", "n.nin"]);
     let (four, text) = with(&["--out", "n.nin", "--weights", "4bit"]);
     assert!(text.contains("int4  accuracy") && text.contains("4 bits cost") && text.contains("n.nin: int4 weights"));
-    assert!(four < eight - 350, "{four} of {eight} bytes");
+    assert!(four < eight - 300, "{four} of {eight} bytes");
     let model = fs::read(folder.join("n.nin")).unwrap();
     assert_eq!(Model::read(&model).unwrap().weight_type(), WeightType::Int4);
     let measured = printed(&folder, &["eval", "n.nin", "--data", "images"]);
