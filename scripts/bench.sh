@@ -15,7 +15,6 @@ runs=(
     'fashion int8 2 mps2-an386'
     'fashion int8 1 mps2-an385'
     'fashion int4 2 mps2-an386'
-    'fashion int4 1 mps2-an385'
     'fashion f16 4 mps2-an385'
     'fashion-tiny f32 4 mps2-an386'
     'fashion-tiny f16 4 mps2-an386'
