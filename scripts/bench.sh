@@ -14,6 +14,7 @@ runs=(
     'fashion f16 4 mps2-an386'
     'fashion int8 2 mps2-an386'
     'fashion int8 1 mps2-an385'
+    'fashion int4 2 mps2-an386'
     'fashion f16 4 mps2-an385'
     'fashion-tiny f32 4 mps2-an386'
     'fashion-tiny f16 4 mps2-an386'

@@ -365,7 +365,7 @@ impl<'f, A: Arithmetic, O: Observer<A::Value>> Flow<'f, A, O> {
     #[inline(never)]
     fn past<'s, 'm>(&self, own: Rest<'s, 'm>) -> Rest<'s, 'm> {
         let sums = self.plan.sums(own.stage) + self.plan.head(own.stage);
-        let weights = self.plan.stage_weight_bytes(own.stage, A::WEIGHTS, self.lanes);
+        let weights = A::stage_bytes(self.plan, own.stage, self.lanes, own.weights);
         Rest { stage: own.stage + 1, state: &mut own.state[sums..], weights: &own.weights[weights..] }
     }
 
@@ -376,7 +376,7 @@ impl<'f, A: Arithmetic, O: Observer<A::Value>> Flow<'f, A, O> {
         let mut layers = [LayerWeights::EMPTY; MAX_WIDTHS];
         for (step, layer_weights) in layers.iter_mut().enumerate() {
             let Some(layer) = self.plan.layer(stage, step) else { break };
-            let (bytes, rest) = weights.split_at(layer.weight_bytes(A::WEIGHTS, self.lanes));
+            let (bytes, rest) = weights.split_at(A::layer_bytes(&layer, self.lanes, weights));
             let outputs = layer.output.channels as usize;
             *layer_weights = LayerWeights { bytes, fan_in: layer.fan_in(), outputs, lanes: self.lanes };
             weights = rest;

@@ -4,6 +4,9 @@ use core::marker::PhantomData;
 
 use half::f16;
 
+mod int4;
+
+pub use self::int4::Int4;
 use self::private::{Arithmetic, LayerWeights};
 use crate::kernel::Patch;
 use crate::kernel::float::{self, Stored};
@@ -23,14 +26,14 @@ pub type F32 = Float<f32>;
 /// 16-bit float weights, widened exactly when used: half the flash, the same sums in the same order.
 pub type F16 = Float<f16>;
 
-/// How a [`Network`](crate::Network) computes: [`F32`], [`F16`] or [`Int8`].
+/// How a [`Network`](crate::Network) computes: [`F32`], [`F16`], [`Int8`] or [`Int4`].
 pub trait Format: private::Arithmetic {}
 
 impl<W: Stored> Format for Float<W> {}
 
 pub(crate) mod private {
     use crate::kernel::Patch;
-    use crate::plan::WeightType;
+    use crate::plan::{Layer, Plan, WeightType};
 
     /// What the engine asks of a format; kept from outside so that it may change.
     pub trait Arithmetic {
@@ -72,6 +75,14 @@ pub(crate) mod private {
         fn full_logits(weights: &LayerWeights<'_>, sums: &mut [Self::Sum]);
         /// Averages as logits, in place: `sums / count`; `weights` is what the head has of them.
         fn average_logits(weights: &[u8], sums: &mut [Self::Sum], count: usize);
+        /// Bytes of a layer's part of `weights`, which begin with it.
+        fn layer_bytes(layer: &Layer, lanes: usize, _weights: &[u8]) -> usize {
+            layer.weight_bytes(Self::WEIGHTS, lanes)
+        }
+        /// The same of all that a stage has of them.
+        fn stage_bytes(plan: &Plan, stage: usize, lanes: usize, _weights: &[u8]) -> usize {
+            plan.stage_weight_bytes(stage, Self::WEIGHTS, lanes)
+        }
         /// Whether it can compute with weights packed so in this build.
         fn runs(lanes: usize) -> bool;
     }
@@ -211,8 +222,7 @@ impl Arithmetic for Int8 {
 
     fn full_logits(weights: &LayerWeights<'_>, sums: &mut [i32]) {
         for (output, sum) in sums.iter_mut().enumerate() {
-            let scale = f32::from_bits(int8::Output::of(weights, output).multiplier as u32);
-            *sum = (*sum as f32 * scale).to_bits() as i32;
+            *sum = int8::Output::of(weights, output).logit(*sum);
         }
     }
 

@@ -12,8 +12,9 @@
 //!
 //! In the order in which data meets the code: [`Spec`] is the architecture line, [`Plan`] the shapes and sizes that
 //! follow from it, [`Model`] a checked model file in flash, [`Network`] a model at work in a buffer of the caller's;
-//! [`argmax`], [`top_k`] and [`softmax`] make an answer of its logits. A network computes in one of three [`Format`]s:
-//! [`F32`], [`F16`] (16-bit weights) and [`Int8`] (8-bit weights and activations).
+//! [`argmax`], [`top_k`] and [`softmax`] make an answer of its logits. A network computes in one of four [`Format`]s:
+//! [`F32`], [`F16`] (16-bit weights), [`Int8`] (8-bit weights and activations) and [`Int4`] (the same with weights of 4
+//! bits where the model has them).
 #![no_std]
 #![deny(unsafe_code)]
 
@@ -31,7 +32,7 @@ mod presets;
 pub mod spec;
 
 pub use flow::{Observer, Piece};
-pub use format::{F16, F32, Float, Format, Int8};
+pub use format::{F16, F32, Float, Format, Int4, Int8};
 pub use logits::{argmax, softmax, top_k};
 pub use model::{Aligned, Model, ModelError};
 pub use network::{Network, NetworkError};

@@ -73,12 +73,13 @@ impl<'m> Model<'m> {
             1 => WeightType::F32,
             2 => WeightType::F16,
             3 => WeightType::Int8,
+            4 => WeightType::Int4,
             other => return Err(ModelError::WeightType(other)),
         };
         let lanes = file[11];
         match weight_type {
             WeightType::F32 | WeightType::F16 if matches!(lanes, 1 | 4 | 16) => {}
-            WeightType::Int8 if matches!(lanes, 1 | 2 | 16) => {}
+            WeightType::Int8 | WeightType::Int4 if matches!(lanes, 1 | 2 | 16) => {}
             _ => return Err(ModelError::Lanes(lanes)),
         }
         Model::parts(body, weight_type, lanes)
@@ -116,7 +117,13 @@ impl<'m> Model<'m> {
         if !names.is_empty() && (found != plan.classes() || empty) {
             return Err(ModelError::ClassNames { expected: plan.classes(), found });
         }
-        let expected = plan.weight_bytes(weight_type, lanes as usize);
+        let expected = match weight_type {
+            WeightType::Int4 => match mixed_bytes(&plan, lanes as usize, weights) {
+                Ok(expected) => expected,
+                Err(bits) => return Err(ModelError::Bits(bits)),
+            },
+            _ => plan.weight_bytes(weight_type, lanes as usize),
+        };
         if weights.len() != expected {
             return Err(ModelError::Weights { expected, found: weights.len() });
         }
@@ -173,6 +180,31 @@ impl<'m> Model<'m> {
             }
         }
     }
+}
+
+/// Bytes of the weights of a model whose layers say for themselves how many bits they have; `Err` is a number of bits
+/// that no layer has. Where the weights end early, layers count as those with the fewest bits.
+const fn mixed_bytes(plan: &Plan, lanes: usize, weights: &[u8]) -> Result<usize, u32> {
+    let mut bytes = 0usize;
+    let mut stage = 0;
+    while stage < plan.spec().stages().len() {
+        let mut step = 0;
+        while let Some(layer) = plan.layer(stage, step) {
+            step += 1;
+            if !layer.has_weights() {
+                // A `gap` that ends the line has the scale of its logits.
+                bytes = bytes.saturating_add(plan.stage_weight_bytes(stage, WeightType::Int4, lanes));
+                continue;
+            }
+            let bits = if bytes <= weights.len() && weights.len() - bytes >= 4 { u32_at(weights, bytes) } else { 4 };
+            match layer.mixed_bytes(bits, lanes) {
+                Some(own) => bytes = bytes.saturating_add(own),
+                None => return Err(bits),
+            }
+        }
+        stage += 1;
+    }
+    Ok(bytes)
 }
 
 /// CRC-32 as zip and Ethernet have it, without a table: a model is checked once, and flash is dear.
@@ -252,6 +284,8 @@ pub enum ModelError {
     WeightType(u8),
     /// A packing of the weights that this crate does not know.
     Lanes(u8),
+    /// A layer says that its weights have a number of bits that this crate does not know.
+    Bits(u32),
     /// The parts do not lie where the layout puts them.
     Layout,
     /// The architecture line is wrong.
@@ -292,6 +326,7 @@ impl fmt::Display for ModelError {
             ModelError::Lanes(lanes) => {
                 write!(f, "the model file packs its weights by {lanes}, which is none of the packings of their type")
             }
+            ModelError::Bits(bits) => write!(f, "the model file has a layer with weights of {bits} bits, not 4 or 8"),
             ModelError::Layout => f.write_str("the parts of the model file do not lie where its layout puts them"),
             ModelError::Line(error) => write!(f, "the model file's architecture line is wrong: {error}"),
             ModelError::ClassNames { expected, found } => {

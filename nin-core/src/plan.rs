@@ -18,15 +18,18 @@ pub enum WeightType {
     F16,
     /// 8-bit integers with a scale for each output; activations are 8-bit too, and all arithmetic is integer.
     Int8,
+    /// The same with weights of 4 bits in some layers or all; they are widened exactly when used.
+    Int4,
 }
 
 impl WeightType {
-    /// Bytes of one stored weight.
-    pub const fn bytes(self) -> usize {
+    /// Bits of one stored weight, at least.
+    pub const fn bits(self) -> usize {
         match self {
-            WeightType::F32 => 4,
-            WeightType::F16 => 2,
-            WeightType::Int8 => 1,
+            WeightType::F32 => 32,
+            WeightType::F16 => 16,
+            WeightType::Int8 => 8,
+            WeightType::Int4 => 4,
         }
     }
 
@@ -34,16 +37,17 @@ impl WeightType {
     pub const fn value_bytes(self) -> usize {
         match self {
             WeightType::F32 | WeightType::F16 => 4,
-            WeightType::Int8 => 1,
+            WeightType::Int8 | WeightType::Int4 => 1,
         }
     }
 
-    /// The name on the command line and in reports: `f32`, `f16` or `int8`.
+    /// The name on the command line and in reports: `f32`, `f16`, `int8` or `int4`.
     pub const fn name(self) -> &'static str {
         match self {
             WeightType::F32 => "f32",
             WeightType::F16 => "f16",
             WeightType::Int8 => "int8",
+            WeightType::Int4 => "int4",
         }
     }
 }
@@ -138,8 +142,9 @@ impl Layer {
         }
     }
 
-    /// Bytes of the layer's packed weights and biases (and multipliers, if they are 8-bit): outputs are padded to a multiple of `lanes`, and each of
-    /// the two arrays to a multiple of four bytes.
+    /// Bytes of the layer's packed weights and biases (and multipliers, if they are integers): outputs are padded to a
+    /// multiple of `lanes`, and each of the two arrays to a multiple of four bytes. For [`WeightType::Int4`], of 4-bit
+    /// weights; a layer with 8-bit ones in such a model takes what it does in 8 bits, and one word.
     pub const fn weight_bytes(&self, weights: WeightType, lanes: usize) -> usize {
         if !self.has_weights() {
             return 0;
@@ -147,18 +152,34 @@ impl Layer {
         let outputs = (self.output.channels as usize).next_multiple_of(lanes);
         let fan_in = match (weights, lanes) {
             (WeightType::Int8, 2) => self.fan_in().next_multiple_of(2),
-            (WeightType::Int8, 16) => self.fan_in().next_multiple_of(4),
+            (WeightType::Int8, 16) | (WeightType::Int4, 2) => self.fan_in().next_multiple_of(4),
+            (WeightType::Int4, 16) => self.fan_in().next_multiple_of(8),
+            (WeightType::Int4, _) => self.fan_in().next_multiple_of(2),
             _ => self.fan_in(),
         };
-        // Bias and, in 8 bits, what requantising takes.
-        let parameters = match (weights, lanes) {
-            (WeightType::Int8, 2) => 16,
-            (WeightType::Int8, _) => 12,
-            _ => 4,
+        // Bias and, for integers, what requantising takes; in 4 bits, how many bits there are.
+        let (parameters, word) = match (weights, lanes) {
+            (WeightType::Int8, 2) => (16, 0),
+            (WeightType::Int8, _) => (12, 0),
+            (WeightType::Int4, 2) => (16, 4),
+            (WeightType::Int4, _) => (12, 4),
+            _ => (4, 0),
         };
-        let bytes = fan_in.saturating_mul(outputs).saturating_mul(weights.bytes());
+        let bytes = match weights.bits() {
+            4 => fan_in.saturating_mul(outputs) / 2,
+            bits => fan_in.saturating_mul(outputs).saturating_mul(bits / 8),
+        };
         // Where this saturates, a 32-bit device cannot hold the model anyway.
-        (parameters * outputs).saturating_add(bytes.saturating_add(3) / 4 * 4)
+        (word + parameters * outputs).saturating_add(bytes.saturating_add(3) / 4 * 4)
+    }
+
+    /// Bytes of the layer in a model whose layers say how many bits their weights have; `None` if none has so many.
+    pub(crate) const fn mixed_bytes(&self, bits: u32, lanes: usize) -> Option<usize> {
+        match bits {
+            4 => Some(self.weight_bytes(WeightType::Int4, lanes)),
+            8 => Some(self.weight_bytes(WeightType::Int8, lanes).saturating_add(4)),
+            _ => None,
+        }
     }
 
     /// Multiply-accumulates for one image (padding counted, as is the custom).
@@ -182,6 +203,15 @@ impl Memory {
     /// Everything together.
     pub const fn total(&self) -> usize {
         self.lines + self.scratch + self.head
+    }
+}
+
+/// Words of the 8-bit packing of as many outputs as lie side by side, two at least.
+pub(crate) const fn narrow_words(fan_in: usize, lanes: usize) -> usize {
+    match lanes {
+        16 => 16 * 3 + 16 * fan_in.div_ceil(4),
+        2 => 8 + fan_in.div_ceil(2),
+        _ => 2 * 3 + (2 * fan_in).div_ceil(4),
     }
 }
 
@@ -331,6 +361,7 @@ impl Plan {
             + match weights {
                 WeightType::F32 | WeightType::F16 => 0,
                 WeightType::Int8 => self.work_words(kernels),
+                WeightType::Int4 => self.work_words(kernels) + self.narrow_words(kernels),
             }
     }
 
@@ -370,7 +401,38 @@ impl Plan {
         }
     }
 
-    /// Bytes of packed weights and biases in a model file; see [`Model`](crate::Model) for their order.
+    /// Words that 4-bit weights are widened in: of some outputs of one layer at a time.
+    const fn narrow_words(&self, kernels: Kernels) -> usize {
+        let mut words = 0;
+        let mut stage = 0;
+        while stage < self.spec.stages().len() {
+            let mut step = 0;
+            while let Some(layer) = self.layer(stage, step) {
+                step += 1;
+                if !matches!(layer.kind, LayerKind::Convolution(_)) {
+                    continue;
+                }
+                let needed = match kernels {
+                    Kernels::Plain => narrow_words(layer.fan_in(), 1),
+                    Kernels::Dsp => {
+                        // Two outputs of a segment; or what plain rows take, which need no other memory.
+                        let segment = layer.fan_in().next_multiple_of(4);
+                        let segment = narrow_words(if segment < SEGMENT { segment } else { SEGMENT }, 2);
+                        let rows = narrow_words(layer.fan_in(), 1).saturating_sub(self.work_words(kernels));
+                        if rows > segment { rows } else { segment }
+                    }
+                    Kernels::Wide => narrow_words(layer.fan_in(), 16),
+                };
+                if needed > words {
+                    words = needed;
+                }
+            }
+            stage += 1;
+        }
+        words
+    }
+
+    /// Bytes of packed weights and biases in a model file; for [`WeightType::Int4`], if all layers have 4 bits. See [`Model`](crate::Model) for their order.
     pub const fn weight_bytes(&self, weights: WeightType, lanes: usize) -> usize {
         let mut bytes = 0;
         let mut stage = 0;
@@ -390,7 +452,7 @@ impl Plan {
         }
         // The scale of the logits, where no layer with weights is there to have it.
         let average = matches!(self.spec.stages()[stage], Stage::GlobalAverage);
-        if average && matches!(weights, WeightType::Int8) && self.next(stage).is_none() {
+        if average && matches!(weights, WeightType::Int8 | WeightType::Int4) && self.next(stage).is_none() {
             bytes += 4;
         }
         bytes

@@ -1,6 +1,6 @@
 //! Ten test images, and how they reach a network of any size and format.
 
-use nin_core::{F16, F32, Format, Int8, Model};
+use nin_core::{F16, F32, Format, Int4, Int8, Model};
 
 /// Ten images of one channel with their labels, in IDX form: as MNIST's files have it.
 #[derive(Clone, Copy, Debug)]
@@ -132,6 +132,12 @@ impl Sight for Int8 {
         for (index, value) in row.iter_mut().enumerate() {
             *value = (level(index / channels, index % channels) + 0.5) as u8;
         }
+    }
+}
+
+impl Sight for Int4 {
+    fn see(model: &Model<'_>, row: &mut [u8], level: impl FnMut(usize, usize) -> f32) {
+        Int8::see(model, row, level);
     }
 }
 

@@ -13,8 +13,8 @@
 //!
 //! The header is an object with `line` (the architecture), `recipe`, `preprocessing`, `class_names`, `position`,
 //! `history`, `teacher` (its line, or null) and `sizes` (parameters, average, first, second, teacher, and the optimiser's
-//! `steps`). With batch normalisation the
-//! parameters are those of [`crate::normalization`]. There is no generator's state:
+//! `steps`). With batch normalisation the parameters are those of [`crate::normalization`], in quantisation-aware training
+//! those of [`crate::quantize::aware`]. There is no generator's state:
 //! all chance is drawn from the recipe's seed and the position (see [`crate::random`]).
 
 use std::path::{Path, PathBuf};
@@ -53,7 +53,8 @@ pub struct Checkpoint {
     pub position: Position,
     /// The epochs done.
     pub history: Vec<EpochReport>,
-    /// The parameters, in the order of [`crate::parameters`], or with batch normalisation of [`crate::normalization`].
+    /// The parameters, in the order of [`crate::parameters`], with batch normalisation of [`crate::normalization`], in
+    /// quantisation-aware training of [`crate::quantize::aware`].
     pub parameters: Vec<f32>,
     /// Their moving average; empty without.
     pub average: Vec<f32>,
@@ -149,7 +150,8 @@ impl fmt::Display for CheckpointError {
 impl std::error::Error for CheckpointError {}
 
 impl Checkpoint {
-    /// A run that has not begun, from weights and biases in the order of [`crate::parameters`].
+    /// A run that has not begun, from weights and biases in the order of [`crate::parameters`]; for quantisation-aware
+    /// training with the ranges of [`crate::quantize::aware::begin`] behind them.
     pub fn begin(
         spec: &Spec,
         recipe: Recipe,
@@ -332,6 +334,9 @@ impl Header {
         };
         if self.sizes.teacher != taught {
             return Err("its teacher's parameters are not as many as its line has".into());
+        }
+        if let Some(weights) = &self.recipe.quantize {
+            weights.check(&plan).map_err(|error| error.to_string())?;
         }
         let channels = plan.shape(0).channels as usize;
         if self.preprocessing.mean.len() != channels || self.preprocessing.scale.len() != channels {

@@ -217,7 +217,7 @@ impl Engine {
         let parameters = match &mut self.rounding {
             Some(rounding) => {
                 rounding.load(parameters);
-                packed.iter_mut().zip(rounding.steps()).for_each(|(packed, step)| packed.step = *step);
+                packed.iter_mut().zip(rounding.grids()).for_each(|(packed, grid)| packed.grid.clone_from(grid));
                 rounding.values()
             }
             None => parameters,

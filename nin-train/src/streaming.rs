@@ -3,7 +3,7 @@
 use std::fmt;
 
 use bytemuck::cast_slice;
-use nin_core::{F16, F32, Format, Int8, Model, ModelError, Network, NetworkError, Shape, WeightType, argmax};
+use nin_core::{F16, F32, Format, Int4, Int8, Model, ModelError, Network, NetworkError, Shape, WeightType, argmax};
 use rayon::prelude::*;
 
 use crate::dataset::{Dataset, resize_bilinear};
@@ -68,15 +68,18 @@ impl<'m> Streaming<'m> {
         let input = self.model.plan().spec().input();
         let values = resized(image, shape, input).ok_or(StreamingError::Image { shape, input })?;
         match self.model.weight_type() {
-            WeightType::Int8 => {
+            weight_type @ (WeightType::Int8 | WeightType::Int4) => {
                 let bytes: Vec<u8> = values.iter().map(|value| value.round() as u8).collect();
-                Ok(infer::<Int8, _>(self.model, &mut self.state, &bytes)?)
+                match weight_type {
+                    WeightType::Int4 => Ok(infer::<Int4, _>(self.model, &mut self.state, &bytes)?),
+                    _ => Ok(infer::<Int8, _>(self.model, &mut self.state, &bytes)?),
+                }
             }
             _ => Ok(self.logits(&preprocessed(self.model, values))?),
         }
     }
 
-    /// The logits of one image in the network's shape, already preprocessed; not for 8-bit models.
+    /// The logits of one image in the network's shape, already preprocessed; not for models of integers.
     ///
     /// # Errors
     ///

@@ -60,7 +60,7 @@ impl Trained {
         }
     }
 
-    /// Takes a checkpoint's network.
+    /// Takes a checkpoint's network; in quantisation-aware training the floats behind its integers.
     ///
     /// # Errors
     ///

@@ -72,7 +72,7 @@ fn training_computes_what_the_exported_integers_compute() {
             let model = aware::quantized(&checkpoint).expect("a run with integers").expect("integers");
             let narrow = |layer: usize| model.layers[layer].weights.iter().all(|weight| weight % GRAIN == 0);
             assert!((0..model.layers.len()).all(|layer| narrow(layer) == (weights.bits(layer + 1) == 4)), "{line}");
-            let file = ModelBytes::new(&wide(&model).to_bytes(Lanes::Sixteen).expect("a file"));
+            let file = ModelBytes::new(&model.clone().widened().to_bytes(Lanes::Sixteen).expect("a file"));
             let file = file.model().expect("a sound file");
             let mut state = vec![0; file.plan().state_words(file.weight_type())];
             let mut engine = evaluator(&checkpoint, 1).expect("threads");
@@ -90,16 +90,9 @@ fn training_computes_what_the_exported_integers_compute() {
                 same += usize::from(off < 1e-5);
             }
             // A float sum that stands near a half may go the other way: one value of some thousands, by one step.
-            assert!(5 * same >= 4 * images.len(), "{line} {weights}: {same} of {} images", images.len());
+            assert!(10 * same >= 9 * images.len(), "{line} {weights}: {same} of {} images", images.len());
         }
     }
-}
-
-/// The same integers, whatever the bits they are stored in.
-fn wide(model: &QuantizedModel) -> QuantizedModel {
-    let mut model = model.clone();
-    model.layers.iter_mut().for_each(|layer| layer.bits = 8);
-    model
 }
 
 /// What rounding did to one value where the derivative is taken: it stays so beside it.
@@ -177,7 +170,8 @@ impl Around<'_> {
                 let mut rounded = Vec::new();
                 if let (Some(_), true) = (tensor, layer.relu) {
                     let at = ranges.next().expect("a range");
-                    let Some(Output::Activations { scale, .. }) = layers.next().map(|layer| &layer.output) else {
+                    let Some(Output::Activations { scale, shifts, .. }) = layers.next().map(|layer| &layer.output)
+                    else {
                         panic!("activations")
                     };
                     let scale = f64::from(*scale);
@@ -185,7 +179,8 @@ impl Around<'_> {
                     follows = if (scale * 255.0 / self.at[at] - 1.0).abs() < 1e-6 { 1.0 / 255.0 } else { 0.0 };
                     step = scale + follows * (parameters[at] - self.at[at]);
                     if first {
-                        rounded = y.iter().map(|y| around(y / step)).collect();
+                        let halves = shifts.iter().map(|&shift| 0.5 + 2f64.powi(-1 - shift as i32)).cycle();
+                        rounded = y.iter().zip(halves).map(|(y, half)| around(y / step, half)).collect();
                     }
                     let rounded = if first { &rounded } else { &self.rounded[number][index] };
                     for (y, rounded) in y.iter_mut().zip(rounded) {
@@ -229,8 +224,9 @@ impl Around<'_> {
     }
 }
 
-fn around(steps: f64) -> Rounded {
-    let nearest = (steps + 0.5).floor();
+/// The sum is rounded twice: what is just below a half by less than half a unit of the first rounding goes up.
+fn around(steps: f64, half: f64) -> Rounded {
+    let nearest = (steps + half).floor();
     match nearest {
         nearest if nearest <= 0.0 => Rounded::Zero,
         _ if steps > 255.0 => Rounded::Above,

@@ -126,3 +126,72 @@ fn what_goes_wrong_is_one_sentence() {
         failure(&folder, &["export", "network.safetensors", "--out", "m.nin", "--lanes", "2"]).contains("1, 4 or 16")
     );
 }
+
+#[test]
+fn weights_of_four_bits_are_half_the_file_and_run() {
+    let folder = folder("four");
+    let with = |more: &[&str]| {
+        let text = printed(&folder, &[&["quantize", "network.safetensors", "--data", "images"], more].concat());
+        (fs::read(folder.join("n.nin")).unwrap().len(), text)
+    };
+    let (eight, _) = with(&["--out", "n.nin"]);
+    let (four, text) = with(&["--out", "n.nin", "--weights", "4bit"]);
+    assert!(text.contains("int4  accuracy") && text.contains("4 bits cost") && text.contains("n.nin: int4 weights"));
+    assert!(four < eight - 300, "{four} of {eight} bytes");
+    let model = fs::read(folder.join("n.nin")).unwrap();
+    assert_eq!(Model::read(&model).unwrap().weight_type(), WeightType::Int4);
+    let measured = printed(&folder, &["eval", "n.nin", "--data", "images"]);
+    let right = correct(&text, "int4 ");
+    assert!(measured.contains(&format!(": {right} of 100 images")), "{right} in\n{measured}");
+    printed(&folder, &["export", "n.nin", "--onnx", "n.onnx"]);
+
+    // A budget between the two takes some layers; the words it prints give the same file.
+    let budget = ((eight + four) / 2).to_string();
+    let (length, text) = with(&["--out", "n.nin", "--flash", &budget, "--rust", "n.rs"]);
+    assert!(length <= (eight + four) / 2, "{length}");
+    let kept = fs::read(folder.join("n.nin")).unwrap();
+    let words = text.lines().find_map(|line| line.split_once("--weights ")).expect("what to say").1;
+    with(&["--out", "n.nin", "--weights", words]);
+    assert!(fs::read(folder.join("n.nin")).unwrap() == kept, "{words}");
+    let source = fs::read_to_string(folder.join("n.rs")).unwrap();
+    assert!(
+        source.contains("Network<'_, Int4>") && source.contains("bytes(WeightType::Int4, Kernels::Dsp)"),
+        "{source}"
+    );
+    let wrong =
+        |more: &[&str]| failure(&folder, &[&["quantize", "network.safetensors", "--data", "images"], more].concat());
+    assert!(wrong(&["--flash", "100"]).contains("a model file of 100 bytes is too small"));
+    assert!(wrong(&["--weights", "5bit"]).contains("'5bit' does not say"));
+    assert!(wrong(&["--weights", "4bit:9"]).contains("there is no layer 9"));
+}
+
+#[test]
+fn a_network_is_trained_with_its_integers() {
+    let folder = folder("aware");
+    let train = ["train", "--data", "images", "--from", "standard.safetensors", "--batch", "16", "--threads", "1"];
+    let flags = ["--qat", "--weights", "4bit:1,4", "--epochs", "2", "--out", "run"];
+    let text = printed(&folder, &[&train[..], &flags].concat());
+    let file = fs::read(folder.join("run/model.nin")).unwrap();
+    assert_eq!(Model::read(&file).unwrap().weight_type(), WeightType::Int4);
+    // What was trained is what runs, from the model file and from the checkpoint; and quantize writes it again.
+    let trained = text.lines().find_map(|line| line.strip_prefix("test accuracy ")).expect("an accuracy");
+    let trained: f64 = trained.split(' ').next().and_then(|share| share.parse().ok()).expect("a number");
+    let accuracy = |file: &str| {
+        let text = printed(&folder, &["eval", file, "--data", "images", "--json"]);
+        let at = text.find("\"accuracy\":").expect("an accuracy") + 11;
+        100.0 * text[at..].split([',', '}']).next().and_then(|share| share.parse::<f64>().ok()).expect("a number")
+    };
+    assert!((accuracy("run/model.nin") - trained).abs() <= 1.0, "{trained} in training");
+    assert_eq!(accuracy("run/model.nin"), accuracy("run/checkpoint"));
+    printed(&folder, &["quantize", "run/checkpoint", "--data", "images", "--out", "again.nin"]);
+    assert!(fs::read(folder.join("again.nin")).unwrap() == file);
+    printed(&folder, &["report", "run", "--data", "images"]);
+
+    let refused = |arguments: &[&str]| failure(&folder, arguments);
+    let text = refused(&["quantize", "run/checkpoint", "--data", "images", "--weights", "8bit"]);
+    assert!(text.contains("their bits cannot change"), "{text}");
+    assert!(refused(&["train", "--data", "images", "--qat"]).contains("--from"));
+    assert!(refused(&[&train[..], &["--weights", "4bit"]].concat()).contains("--qat"));
+    assert!(refused(&["train", "--data", "images", "--resume", "run", "--weights", "4bit"]).contains("--weights"));
+    assert!(refused(&[&train[..], &["--qat", "--batch-norm"]].concat()).contains("--batch-norm"));
+}

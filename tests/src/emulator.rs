@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::{Mutex, PoisonError};
 
-use nin_core::{F16, F32, Int8, Model, Network, WeightType};
+use nin_core::{F16, F32, Int4, Int8, Model, Network, WeightType};
 use nin_embedded::Sight;
 
 /// Status of the scripts when something they need is not installed.
@@ -94,6 +94,7 @@ pub fn host(file: &[u8], images: usize, level: impl Fn(usize, (usize, usize), us
         WeightType::F32 => run::<F32>(&model, images, level),
         WeightType::F16 => run::<F16>(&model, images, level),
         WeightType::Int8 => run::<Int8>(&model, images, level),
+        WeightType::Int4 => run::<Int4>(&model, images, level),
         other => panic!("no engine for {}", other.name()),
     }
 }

@@ -3,7 +3,7 @@
 use nin_core::{Plan, Spec, WeightType};
 use nin_train::batch::Preprocessing;
 use nin_train::export::{Lanes, ModelFile};
-use nin_train::quantize::QuantizedModel;
+use nin_train::quantize::{QuantizedModel, Weights};
 use nin_train::trained::Trained;
 
 use crate::fixture::channels_last;
@@ -44,9 +44,11 @@ pub fn model(spec: Spec, weight_type: WeightType, lanes: Lanes) -> Vec<u8> {
         preprocessing: Preprocessing::unit(usize::from(spec.input().channels)),
         class_names: Vec::new(),
     };
-    if weight_type == WeightType::Int8 {
+    if let WeightType::Int8 | WeightType::Int4 = weight_type {
+        let weights = if weight_type == WeightType::Int4 { Weights::Four } else { Weights::Eight };
         let clips = vec![CLIP; plan.layers().filter(|layer| layer.has_weights()).count()];
-        let model = QuantizedModel::new(&trained, &clips).unwrap_or_else(|error| panic!("{spec}: {error}"));
+        let model =
+            QuantizedModel::with_weights(&trained, &clips, &weights).unwrap_or_else(|error| panic!("{spec}: {error}"));
         return model.to_bytes(lanes).unwrap_or_else(|error| panic!("{spec}: {error}"));
     }
     let file = ModelFile {

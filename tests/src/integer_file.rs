@@ -11,15 +11,33 @@ pub const LANES: [usize; 3] = [1, 2, 16];
 
 /// The file of a network, for images whose bytes stand for `input_scale` each.
 pub fn write(network: &Integers, lanes: usize, input_scale: f32, names: &[String]) -> Vec<u8> {
+    whole(network, WeightType::Int8, lanes, input_scale, names, |layer, fan_in| packed(layer, fan_in, lanes))
+}
+
+/// The same with the weights of each layer in so many bits: 4, which takes multiples of 16 alone, or 8.
+pub fn write_in_bits(network: &Integers, bits: &[u8], lanes: usize, input_scale: f32, names: &[String]) -> Vec<u8> {
+    let mut bits = bits.iter();
+    whole(network, WeightType::Int4, lanes, input_scale, names, |layer, fan_in| {
+        let &bits = bits.next().expect("bits for each layer");
+        let mut bytes = u32::from(bits).to_le_bytes().to_vec();
+        bytes.extend(if bits == 4 { packed_in_halves(layer, fan_in, lanes) } else { packed(layer, fan_in, lanes) });
+        bytes
+    })
+}
+
+fn whole(
+    network: &Integers,
+    weight_type: WeightType,
+    lanes: usize,
+    input_scale: f32,
+    names: &[String],
+    mut pack: impl FnMut(&Layer, usize) -> Vec<u8>,
+) -> Vec<u8> {
     let plan = Plan::new(network.spec);
     let channels = usize::from(network.spec.input().channels);
     let mut weights = Vec::new();
     for (planned, layer) in plan.layers().filter(Planned::has_weights).zip(&network.layers) {
-        let packed = match lanes {
-            2 => streams_of_two(layer, planned.fan_in()),
-            _ => rows(layer, planned.fan_in(), lanes),
-        };
-        weights.extend(packed);
+        weights.extend(pack(layer, planned.fan_in()));
         while weights.len() % 4 != 0 {
             weights.push(0);
         }
@@ -29,7 +47,7 @@ pub fn write(network: &Integers, lanes: usize, input_scale: f32, names: &[String
     }
     let file = ModelFile {
         spec: network.spec,
-        weight_type: WeightType::Int8,
+        weight_type,
         lanes,
         mean: vec![0.0; channels],
         scale: vec![input_scale; channels],
@@ -37,6 +55,50 @@ pub fn write(network: &Integers, lanes: usize, input_scale: f32, names: &[String
         parameters: Vec::new(),
     };
     file.write_with(&weights)
+}
+
+fn packed(layer: &Layer, fan_in: usize, lanes: usize) -> Vec<u8> {
+    match lanes {
+        2 => streams_of_two(layer, fan_in),
+        _ => rows(layer, fan_in, lanes),
+    }
+}
+
+/// The 8-bit packing of a layer whose inputs are filled up with zeros, its weights two to a byte: of each two groups of
+/// bytes the first in the upper halves, the second in the lower ones.
+fn packed_in_halves(layer: &Layer, fan_in: usize, lanes: usize) -> Vec<u8> {
+    // A group: one input of a row, two inputs of a pair of outputs, four inputs of sixteen outputs.
+    let (group, filled) = match lanes {
+        1 => (1, fan_in.next_multiple_of(2)),
+        2 => (4, fan_in.next_multiple_of(4)),
+        _ => (64, fan_in.next_multiple_of(8)),
+    };
+    let mut wide = layer.clone();
+    wide.weights =
+        layer.weights.chunks(fan_in).flat_map(|row| (0..filled).map(|k| *row.get(k).unwrap_or(&0))).collect();
+    let halves = |bytes: &[u8]| {
+        let two = |two: &[u8]| (0..group).map(|k| two[k] | two[group + k] >> 4).collect::<Vec<u8>>();
+        bytes.chunks_exact(2 * group).flat_map(two).collect::<Vec<u8>>()
+    };
+    let bytes = packed(&wide, filled, lanes);
+    if lanes == 2 {
+        // Two inputs that are left are a pair of their own, and not those of a four.
+        let left = fan_in.next_multiple_of(2) % 4 == 2;
+        let streams = bytes.chunks_exact(8 + 2 * filled + 24);
+        return streams
+            .flat_map(|stream| {
+                let mut weights = stream[8..8 + 2 * filled].to_vec();
+                if left {
+                    let last = weights.len() - 8;
+                    let [a, b] = [0, 1].map(|output| [weights[last + output], weights[last + 4 + output]]);
+                    weights[last..].copy_from_slice(&[a[0], b[0], a[1], b[1], 0, 0, 0, 0]);
+                }
+                [&stream[..8], &halves(&weights), &stream[8 + 2 * filled..]].concat()
+            })
+            .collect();
+    }
+    let parameters = 12 * layer.bias.len().next_multiple_of(lanes);
+    [&bytes[..parameters], &halves(&bytes[parameters..])].concat()
 }
 
 /// The file where a model must stand.

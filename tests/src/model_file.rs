@@ -61,6 +61,7 @@ impl ModelFile {
             WeightType::F32 => 1,
             WeightType::F16 => 2,
             WeightType::Int8 => 3,
+            WeightType::Int4 => 4,
             other => panic!("{other:?}"),
         });
         file.push(self.lanes as u8);

@@ -129,6 +129,8 @@ fn small_networks_agree() {
             (WeightType::F16, Lanes::Sixteen),
             (WeightType::Int8, Lanes::Two),
             (WeightType::Int8, Lanes::One),
+            (WeightType::Int4, Lanes::Two),
+            (WeightType::Int4, Lanes::One),
         ] {
             if agree(PARTITION, line, packing, 2, Show::Formula(1_000_000_000)).is_none() {
                 return;

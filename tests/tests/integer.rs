@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 
-use nin_core::{Int8, Model, Network, Piece};
+use nin_core::{Format, Int4, Int8, Model, Network, Piece};
 use nin_tests::close::assert_same_bits;
 use nin_tests::engine;
 use nin_tests::integer::{self, Answer, Bytes, Integers, Step};
 use nin_tests::integer_file::{self, LANES};
 use nin_tests::integer_random::{self, Style};
+use nin_tests::model_file::Aligned;
 use nin_tests::random::{self, Case};
 use nin_tests::tflite::TfLite;
 use proptest::prelude::*;
@@ -16,10 +17,13 @@ use proptest::prelude::*;
 /// Runs the engine on poisoned memory and compares every layer's map, each value seen once, and the logits.
 fn check(what: &str, network: &Integers, image: &Bytes, want: &Answer, lanes: usize) {
     let what = format!("{what}, {lanes} lanes");
-    let file = integer_file::aligned(network, lanes);
-    let model = Model::read(&file).unwrap_or_else(|error| panic!("{what}: {error}"));
+    check_file::<Int8>(&what, &integer_file::aligned(network, lanes), image, want);
+}
+
+fn check_file<F: Format<Value = u8>>(what: &str, file: &Aligned, image: &Bytes, want: &Answer) {
+    let model = Model::read(file).unwrap_or_else(|error| panic!("{what}: {error}"));
     let mut state = engine::state(&model);
-    let mut engine = Network::<Int8>::new(&model, &mut state).unwrap_or_else(|error| panic!("{what}: {error}"));
+    let mut engine = Network::<F>::new(&model, &mut state).unwrap_or_else(|error| panic!("{what}: {error}"));
     let unseen = |made: &Step| ((made.stage, made.step), (made.map.clone(), vec![None; made.map.values.len()]));
     let mut maps: BTreeMap<_, _> = want.steps.iter().map(unseen).collect();
     let mut observer = |piece: Piece, values: &[u8]| {
@@ -39,14 +43,41 @@ fn check(what: &str, network: &Integers, image: &Bytes, want: &Answer, lanes: us
         Ok::<(), Infallible>(())
     };
     let logits = engine.infer_observed(read_row, &mut observer);
-    assert_same_bits(&what, logits.unwrap(), &want.logits);
+    assert_same_bits(what, logits.unwrap(), &want.logits);
     for (place, (_, seen)) in &maps {
         assert!(seen.iter().all(Option::is_some), "{what}: values of {place:?} are missing");
     }
     // Once more in the same memory, unobserved: what one image leaves behind does not show in the next.
     let rows = image.values.chunks_exact(image.shape.row());
     rows.for_each(|row| engine.push_row(row).unwrap());
-    assert_same_bits(&what, engine.finish().unwrap(), &want.logits);
+    assert_same_bits(what, engine.finish().unwrap(), &want.logits);
+}
+
+/// The network with the weights of some of its layers rounded to what 4 bits hold, and how many bits each layer has.
+fn narrowed(network: &Integers, narrow: impl Fn(usize) -> bool) -> (Integers, Vec<u8>) {
+    let mut network = network.clone();
+    let mut bits = Vec::new();
+    for (index, layer) in network.layers.iter_mut().enumerate() {
+        if narrow(index) {
+            layer.weights.iter_mut().for_each(|weight| *weight = *weight / 16 * 16);
+        }
+        bits.push(if narrow(index) { 4 } else { 8 });
+    }
+    (network, bits)
+}
+
+/// Weights of 4 bits, everywhere and in every second layer.
+fn check_in_bits(case: &Case, style: Style) {
+    let network = integer_random::network(case, style);
+    for every in [1, 2] {
+        let (network, bits) = narrowed(&network, |layer| (layer as u64 + case.seed) % every == 0);
+        let image = integer_random::image(case, style, 0);
+        let want = integer::forward(&network, &image);
+        for lanes in LANES {
+            let file = Aligned::new(&integer_file::write_in_bits(&network, &bits, lanes, 1.0 / 255.0, &[]));
+            check_file::<Int4>(&format!("{case:?}, {style:?}, bits {bits:?}, {lanes} lanes"), &file, &image, &want);
+        }
+    }
 }
 
 fn check_case(case: &Case, style: Style) {
@@ -69,6 +100,15 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(random::config(500))]
+
+    #[test]
+    fn the_engine_computes_the_same_with_weights_of_four_bits(case in random::case(), style in integer_random::style()) {
+        check_in_bits(&case, style);
+    }
+}
+
 /// What random networks are too small for: many tiles, windows wider than a kernel takes at once, many outputs.
 #[test]
 fn the_engine_computes_larger_networks() {
@@ -85,6 +125,7 @@ fn the_engine_computes_larger_networks() {
     {
         for style in [Style::Lively, Style::Extreme, Style::Wild] {
             check_case(&Case::new(line, seed as u64), style);
+            check_in_bits(&Case::new(line, seed as u64), style);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Model files: what is written is what is read, and whatever else comes is a typed error.
 
 use nin_core::model::{HEADER, MAGIC, VERSION};
-use nin_core::{F16, F32, Int8, Model, ModelError, Network, Plan, WeightType};
+use nin_core::{F16, F32, Int4, Int8, Model, ModelError, Network, Plan, WeightType};
 use nin_tests::close::assert_same_bits;
 use nin_tests::engine;
 use nin_tests::model_file::{Aligned, LANES, ModelFile, WEIGHT_TYPES, seal};
@@ -67,6 +67,10 @@ fn survive(bytes: &[u8]) -> Result<(), ModelError> {
         WeightType::F16 => drop(Network::<F16>::new(&model, &mut state).unwrap().infer(|_, into| {
             into.copy_from_slice(&row);
             Ok::<(), ()>(())
+        })),
+        WeightType::Int4 => drop(Network::<Int4>::new(&model, &mut state).unwrap().infer(|y, into| {
+            into.iter_mut().enumerate().for_each(|(x, value)| *value = (x * 37 + y) as u8);
+            Ok::<(), std::convert::Infallible>(())
         })),
         _ => drop(Network::<Int8>::new(&model, &mut state).unwrap().infer(|y, into| {
             into.iter_mut().enumerate().for_each(|(i, byte)| *byte = (i * 83 + y * 151) as u8);
@@ -229,11 +233,12 @@ fn each_wrong_field_has_its_error() {
     assert_eq!(put(8, &[2, 0]), ModelError::Version(2));
     assert_eq!(put(8, &[0, 0]), ModelError::Version(0));
     assert_eq!(put(8, &[1, 1]), ModelError::Version(257));
-    for code in [0, 4, 255] {
+    for code in [0, 5, 255] {
         assert_eq!(sealed(&|file| file[10] = code), ModelError::WeightType(code));
     }
     // Four lanes are for floats only.
     assert_eq!(put(10, &[3]), ModelError::Lanes(4));
+    assert_eq!(put(10, &[4]), ModelError::Lanes(4));
     for lanes in [0, 2, 3, 5, 8, 15, 17, 64, 255] {
         assert_eq!(sealed(&|file| file[11] = lanes), ModelError::Lanes(lanes));
     }
@@ -421,6 +426,7 @@ proptest! {
         (weight_type, lanes) in prop::sample::select(vec![
             (WeightType::F32, 4), (WeightType::F16, 4), (WeightType::F16, 16),
             (WeightType::Int8, 1), (WeightType::Int8, 2), (WeightType::Int8, 16),
+            (WeightType::Int4, 1), (WeightType::Int4, 2), (WeightType::Int4, 16),
         ]),
         bytes in prop_oneof![
             prop::collection::vec(any::<u8>(), 1..64),
@@ -428,8 +434,17 @@ proptest! {
         ],
     ) {
         let file = ModelFile { weight_type, lanes, ..ModelFile::of(&case, WeightType::F32, 1) };
-        let length = Plan::new(case.spec).weight_bytes(weight_type, lanes);
-        let weights: Vec<u8> = bytes.iter().copied().cycle().take(length).collect();
+        let plan = Plan::new(case.spec);
+        let length = plan.weight_bytes(weight_type, lanes);
+        let mut weights: Vec<u8> = bytes.iter().copied().cycle().take(length).collect();
+        if weight_type == WeightType::Int4 {
+            // Layers say how many bits they have; everything else may be anything.
+            let mut at = 0;
+            for layer in plan.layers().filter(|layer| layer.has_weights()) {
+                weights[at..at + 4].copy_from_slice(&4u32.to_le_bytes());
+                at += layer.weight_bytes(weight_type, lanes);
+            }
+        }
         prop_assert_eq!(survive(&file.write_with(&weights)), Ok(()));
     }
 }
@@ -447,6 +462,7 @@ fn errors_in_words() {
             "the model file is damaged: its checksum is 0000abcd, not 00001234",
         ),
         (ModelError::WeightType(9), "the model file has an unknown weight type, 9"),
+        (ModelError::Bits(5), "the model file has a layer with weights of 5 bits, not 4 or 8"),
         (ModelError::Lanes(5), "the model file packs its weights by 5, which is none of the packings of their type"),
         (ModelError::Layout, "the parts of the model file do not lie where its layout puts them"),
         (

@@ -75,7 +75,7 @@ fn networks_of_integers() {
         let channels = usize::from(case.spec.input().channels);
         let trained = Trained { preprocessing: Preprocessing::unit(channels), ..trained(&case, 0.0) };
         let images: Vec<Vec<u8>> = (0..16).map(|n| integer_random::image(&case, Style::Lively, n).values).collect();
-        let (model, _) = post_training(&trained, &images, Options::default(), |_, _| {}).unwrap();
+        let (model, _) = post_training(&trained, &images, &Options::default(), |_, _| {}).unwrap();
         let file = onnx::integers(&model);
         let bytes = ModelBytes::new(&model.to_bytes(Lanes::Sixteen).unwrap());
         let ours = bytes.model().unwrap();

@@ -10,7 +10,7 @@ use nin_tests::oracle::{self, Map};
 use nin_tests::random::{self, Case};
 use nin_train::batch::Preprocessing;
 use nin_train::export::Lanes;
-use nin_train::quantize::{Options, Output, QuantizedModel, Report, post_training};
+use nin_train::quantize::{Options, Output, QuantizedModel, Report, Weights, post_training};
 use nin_train::trained::Trained;
 use proptest::prelude::*;
 
@@ -25,7 +25,7 @@ fn images(case: &Case, count: u64) -> Vec<Vec<u8>> {
 
 fn quantized(trained: &Trained, images: &[Vec<u8>], correct_biases: bool) -> (QuantizedModel, Report) {
     let options = Options { correct_biases, ..Options::default() };
-    post_training(trained, images, options, |_, _| {}).unwrap_or_else(|error| panic!("{}: {error}", trained.spec))
+    post_training(trained, images, &options, |_, _| {}).unwrap_or_else(|error| panic!("{}: {error}", trained.spec))
 }
 
 /// The quantiser's network as the reference computes it, after checking what stands in it.
@@ -114,6 +114,67 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(random::config(100))]
+
+    /// Weights of 4 bits: the trainer's file is that of the second writer, comes back, and runs as the document says.
+    #[test]
+    fn any_network_quantises_to_four_bits(case in random::case(), every in 1usize..4) {
+        let trained = trained(&case);
+        let layers = trained.plan().layers().filter(|layer| layer.has_weights()).count();
+        let weights = Weights::FourIn((1..=layers).step_by(every).collect());
+        prop_assume!(layers > 0);
+        let options = Options { weights: weights.clone(), ..Options::default() };
+        let (model, _) = post_training(&trained, &images(&case, 3), &options, |_, _| {}).unwrap();
+        let network = integers(&model);
+        let bits: Vec<u8> = (1..=layers).map(|number| weights.bits(number)).collect();
+        for (layer, &bits) in network.layers.iter().zip(&bits) {
+            let narrow = layer.weights.iter().all(|weight| weight % 16 == 0 && weight.abs() <= 112);
+            prop_assert!(narrow || bits == 8);
+        }
+        for (lanes, count) in [(Lanes::One, 1), (Lanes::Two, 2), (Lanes::Sixteen, 16)] {
+            let file = model.to_bytes(lanes).unwrap();
+            let want = integer_file::write_in_bits(&network, &bits, count, model.input_scale, &[]);
+            prop_assert!(file == want, "{:?} in {} lanes", case, count);
+            let file = nin_tests::model_file::Aligned::new(&file);
+            let read = Model::read(&file).unwrap();
+            let back = QuantizedModel::from_model(&read).unwrap();
+            prop_assert_eq!(integers_alone(&back), integers_alone(&model), "{:?} in {} lanes", case, count);
+            prop_assert!(back.to_bytes(lanes).unwrap()[..] == file[..], "{:?} in {} lanes", case, count);
+        }
+    }
+}
+
+/// A budget of flash is kept with as few layers of 4 bits as it takes, and one that cannot be is refused.
+#[test]
+fn a_budget_of_flash_is_kept() {
+    let case = Case::new("1x16x16 nin3+1:16,16 max2/2 nin3+1:24,24 max2/2 nin3+1:32,10 gap", 5);
+    let trained = trained(&case);
+    let images = images(&case, 24);
+    let length = |weights: &Weights| {
+        let clips = vec![1.0; 6];
+        QuantizedModel::with_weights(&trained, &clips, weights).unwrap().to_bytes(Lanes::Two).unwrap().len()
+    };
+    let (most, least) = (length(&Weights::Eight), length(&Weights::Four));
+    assert!(least < most * 7 / 10, "{least} of {most}");
+    let within = |budget: usize| nin_train::quantize::within(&trained, &images, budget, Lanes::Two);
+    assert_eq!(within(most).unwrap(), Weights::Eight);
+    let mut before = 0;
+    for budget in [most - 1, (most + least) / 2, least] {
+        let weights = within(budget).unwrap();
+        assert!(length(&weights) <= budget, "{weights}");
+        let Weights::FourIn(layers) = &weights else { panic!("{weights}") };
+        assert!(layers.len() >= before, "{weights}: as many layers or more for less flash");
+        before = layers.len();
+    }
+    assert_eq!(before, 6, "the least takes all");
+    let error = within(least - 1).unwrap_err().to_string();
+    assert!(
+        error.contains(&format!("{} bytes is too small", least - 1)) && error.contains(&least.to_string()),
+        "{error}"
+    );
+}
+
 /// Whole networks in 8 bits are near their floats: the oracle in f64 on one side, the integers' reference on the other.
 #[test]
 fn eight_bits_come_near_the_floats() {
@@ -185,7 +246,7 @@ fn threads_do_not_change_the_result() {
 fn what_cannot_be_quantised_is_refused_in_words() {
     let case = Case::new("2x6x6 nin3:4 gap", 7);
     let error = |trained: &Trained, images: &[Vec<u8>]| {
-        post_training(trained, images, Options::default(), |_, _| {}).unwrap_err().to_string()
+        post_training(trained, images, &Options::default(), |_, _| {}).unwrap_err().to_string()
     };
     let good = trained(&case);
     let images = images(&case, 2);

@@ -11,7 +11,7 @@ use core::fmt;
 
 use nin_core::plan::{Layer, LayerKind};
 use nin_core::spec::{MAX_STAGES, MAX_WIDTHS};
-use nin_core::{F16, F32, Int8, Model, Network, Piece, WeightType};
+use nin_core::{F16, F32, Int4, Int8, Model, Network, Piece, WeightType};
 use nin_embedded::{Board, Error, Sight, budget, firmware, formula_level, model_in, say};
 use static_cell::ConstStaticCell;
 
@@ -39,6 +39,7 @@ fn run(board: &impl Board) -> Result<(), Error> {
         WeightType::F32 => bench::<F32>(board, &model, state),
         WeightType::F16 => bench::<F16>(board, &model, state),
         WeightType::Int8 => bench::<Int8>(board, &model, state),
+        WeightType::Int4 => bench::<Int4>(board, &model, state),
         other => Err(Error::WeightType(other)),
     }
 }

@@ -7,7 +7,7 @@
 //! images whose pixels a formula gives, from a counter on; with `images=N`, so many of either.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
-use nin_core::{F16, F32, Int8, WeightType};
+use nin_core::{F16, F32, Int4, Int8, WeightType};
 use nin_embedded::{Board, Error, budget, demo, firmware, model_in};
 use static_cell::ConstStaticCell;
 
@@ -27,6 +27,7 @@ fn run(board: &impl Board) -> Result<(), Error> {
         WeightType::F32 => demo::partition::<F32>(board, &model, state, RAM_BUDGET),
         WeightType::F16 => demo::partition::<F16>(board, &model, state, RAM_BUDGET),
         WeightType::Int8 => demo::partition::<Int8>(board, &model, state, RAM_BUDGET),
+        WeightType::Int4 => demo::partition::<Int4>(board, &model, state, RAM_BUDGET),
         other => Err(Error::WeightType(other)),
     }
 }

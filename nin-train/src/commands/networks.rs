@@ -43,10 +43,12 @@ impl Loaded {
     }
 
     /// A model with the same logits, bit for bit, in the layout that this host runs fastest: a sum's order does not
-    /// depend on lanes, and f16 weights are widened exactly. An 8-bit model stays as it is.
+    /// depend on lanes, and f16 weights are widened exactly. A model of integers stays as it is.
     pub fn fast_model(&self) -> Outcome<ModelBytes> {
         match Model::read(&self.bytes) {
-            Ok(model) if model.weight_type() == WeightType::Int8 => Ok(ModelBytes::new(&self.bytes)),
+            Ok(model) if matches!(model.weight_type(), WeightType::Int8 | WeightType::Int4) => {
+                Ok(ModelBytes::new(&self.bytes))
+            }
             _ => self.widened(),
         }
     }

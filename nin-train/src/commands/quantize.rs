@@ -6,7 +6,7 @@ use clap::Args;
 use nin_core::{Kernels, WeightType};
 use nin_train::dataset::Dataset;
 use nin_train::export::{Lanes, RustSource, rust_source};
-use nin_train::quantize::{self, Options, QuantizedModel, Weights, post_training};
+use nin_train::quantize::{self, Options, QuantizedModel, Weights, post_training, within};
 use nin_train::report::{bytes, percent};
 use nin_train::streaming::{Evaluation, ModelBytes, evaluate};
 use nin_train::trained::Trained;
@@ -23,9 +23,12 @@ Examples:
   nin-train quantize runs/fashion/checkpoint                       what 8 bits cost, layer by layer
   nin-train quantize runs/fashion/checkpoint --out fashion-int8.nin
   nin-train quantize runs/fashion/checkpoint --rust src/fashion.rs --lanes 1
+  nin-train quantize runs/fashion/checkpoint --weights 4bit        half the flash
+  nin-train quantize runs/fashion/checkpoint --flash 50000         4 bits in as many layers as it takes
 
 Weights become signed bytes with a scale for each output, activations unsigned bytes with a range found on a sample of
-training images; docs/int8.md describes the arithmetic. Board and host compute the same, bit for bit.")]
+training images; docs/int8.md describes the arithmetic. Board and host compute the same, bit for bit. A run with
+train --qat has its integers already: they are written as they are.")]
 pub struct QuantizeArgs {
     /// A checkpoint, model file or safetensors file, with float weights
     #[arg(value_name = "NETWORK")]
@@ -38,9 +41,14 @@ pub struct QuantizeArgs {
     #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..))]
     calibration: u64,
 
-    /// Bits of the weights: 8bit, 4bit, or 4bit:3,5 for the third and fifth layer with weights
-    #[arg(long, value_name = "BITS", default_value_t = Weights::Eight)]
-    weights: Weights,
+    /// Bits of the weights: 8bit, 4bit, or 4bit:3,5 for the third and fifth layer with weights [default: 8bit]
+    #[arg(long, value_name = "BITS")]
+    weights: Option<Weights>,
+
+    /// Largest model file: layers get 4-bit weights until it fits, those first whose rounding changes the logits least
+    /// for each byte that it saves
+    #[arg(long, value_name = "BYTES", conflicts_with = "weights")]
+    flash: Option<usize>,
 
     /// Leave biases as they are, rather than let them take up mean errors
     #[arg(long)]
@@ -88,6 +96,11 @@ pub fn run(args: &QuantizeArgs, console: &Console) -> Outcome {
 
     let model = match loaded.integers()? {
         // Trained to be these integers, with these ranges: there is nothing left to find.
+        Some(_) if args.weights.is_some() || args.flash.is_some() => {
+            return Err("the network was trained with the integers that it becomes: their bits cannot change; begin \
+                        another run with train --from"
+                .into());
+        }
         Some(model) => {
             console.say(format_args!("\nThe network was trained with the integers that it becomes.\n"));
             model
@@ -114,8 +127,9 @@ pub fn run(args: &QuantizeArgs, console: &Console) -> Outcome {
         Ok(evaluation)
     };
     let before = accuracy("f32", &ModelBytes::new(&trained.to_model(WeightType::F32, Lanes::Sixteen)?))?;
-    let after = accuracy("int8", &ModelBytes::new(&model.to_bytes(Lanes::Sixteen)?))?;
-    console.result(format_args!("{}", difference(&before, &after, &splits.test)));
+    let weight_type = model.weight_type();
+    let after = accuracy(weight_type.name(), &ModelBytes::new(&model.to_bytes(Lanes::Sixteen)?))?;
+    console.result(format_args!("{}", difference(weight_type, &before, &after, &splits.test)));
 
     if let Some(path) = &args.onnx {
         let file = onnx::integers(&model);
@@ -126,12 +140,12 @@ pub fn run(args: &QuantizeArgs, console: &Console) -> Outcome {
     let file = model.to_bytes(args.lanes)?;
     files::write(&out, &file)?;
     let length = bytes(file.len() as u64);
-    console.result(format_args!("{}: int8 weights, {length} of flash", out.display()));
+    console.result(format_args!("{}: {} weights, {length} of flash", out.display(), weight_type.name()));
     let Some((rust, name)) = source else { return Ok(()) };
-    let state = plan.bytes(WeightType::Int8, kernels(args.lanes)).total();
+    let state = plan.bytes(weight_type, kernels(args.lanes)).total();
     let text = rust_source(&RustSource {
         plan: &plan,
-        weight_type: WeightType::Int8,
+        weight_type,
         kernels: kernels(args.lanes),
         class_names: &trained.class_names,
         model_file: &name,
@@ -150,7 +164,15 @@ fn calibrated(
     sample: &[Vec<u8>],
     console: &Console,
 ) -> Outcome<QuantizedModel> {
-    let options = Options { weights: args.weights.clone(), correct_biases: !args.no_correction, ..Options::default() };
+    let weights = match args.flash {
+        Some(budget) => {
+            let weights = within(trained, sample, budget, args.lanes)?;
+            console.say(format_args!("\nTo fit {}: --weights {weights}", bytes(budget as u64)));
+            weights
+        }
+        None => args.weights.clone().unwrap_or_default(),
+    };
+    let options = Options { weights, correct_biases: !args.no_correction, ..Options::default() };
     let bar = console.bar(0, "calibrating {bar:40} pass {pos} of {len}");
     let (model, report) = post_training(trained, sample, &options, |done, all| {
         bar.set_length(all as u64);
@@ -162,13 +184,14 @@ fn calibrated(
 }
 
 /// "0.12 points less" in words.
-fn difference(before: &Evaluation, after: &Evaluation, test: &Dataset) -> String {
+fn difference(weight_type: WeightType, before: &Evaluation, after: &Evaluation, test: &Dataset) -> String {
+    let bits = weight_type.bits();
     let points = |evaluation: &Evaluation| 100.0 * evaluation.confusion.correct() as f64 / test.len().max(1) as f64;
     let change = points(after) - points(before);
     match change {
-        change if change < 0.0 => format!("8 bits cost {:.2} points", -change),
-        change if change > 0.0 => format!("8 bits cost nothing: {change:.2} points more"),
-        _ => "8 bits cost nothing: the same accuracy".to_owned(),
+        change if change < 0.0 => format!("{bits} bits cost {:.2} points", -change),
+        change if change > 0.0 => format!("{bits} bits cost nothing: {change:.2} points more"),
+        _ => format!("{bits} bits cost nothing: the same accuracy"),
     }
 }
 

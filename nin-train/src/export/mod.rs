@@ -25,6 +25,7 @@ const fn code(weight_type: WeightType) -> Option<u8> {
         WeightType::F32 => Some(1),
         WeightType::F16 => Some(2),
         WeightType::Int8 => Some(3),
+        WeightType::Int4 => Some(4),
         _ => None,
     }
 }
@@ -57,7 +58,7 @@ impl ModelFile<'_> {
         if got != expected {
             return Err(ExportError::Parameters { got, expected });
         }
-        if self.weight_type == WeightType::Int8 {
+        if matches!(self.weight_type, WeightType::Int8 | WeightType::Int4) {
             return Err(ExportError::NotQuantized);
         }
         if !Lanes::FLOAT.contains(&self.lanes) {

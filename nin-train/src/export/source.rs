@@ -36,13 +36,15 @@ fn write_source(text: &mut String, source: &RustSource<'_>) -> std::fmt::Result 
     let (kind, variant) = match source.weight_type {
         WeightType::F16 => ("F16", "WeightType::F16"),
         WeightType::Int8 => ("Int8", "WeightType::Int8"),
+        WeightType::Int4 => ("Int4", "WeightType::Int4"),
         _ => ("F32", "WeightType::F32"),
     };
     let taken = match (source.weight_type, source.kernels) {
         // A host's kernels take more; what counts is the board.
-        (WeightType::Int8, Kernels::Dsp) => "PLAN.bytes(WeightType::Int8, Kernels::Dsp).total()",
-        (WeightType::Int8, Kernels::Plain) => "PLAN.bytes(WeightType::Int8, Kernels::Plain).total()",
-        _ => "size_of::<State>()",
+        (WeightType::Int8 | WeightType::Int4, kernels @ (Kernels::Dsp | Kernels::Plain)) => {
+            format!("PLAN.bytes({variant}, Kernels::{kernels:?}).total()")
+        }
+        _ => "size_of::<State>()".to_owned(),
     };
     writeln!(text, "//! A Network in Network for {} classes, ready to compile into a firmware.", plan.classes())?;
     writeln!(text, "//!")?;

@@ -14,7 +14,7 @@ impl QuantizedModel {
     /// ReLU keeps ratios, the network computes what it does with the scales that it was quantised with.
     pub fn from_model(model: &Model<'_>) -> Option<Self> {
         let lanes = Lanes::INT8.into_iter().find(|lanes| lanes.count() == model.lanes())?;
-        if model.weight_type() != WeightType::Int8 {
+        if !matches!(model.weight_type(), WeightType::Int8 | WeightType::Int4) {
             return None;
         }
         let plan = model.plan();
@@ -35,9 +35,18 @@ impl QuantizedModel {
                 Some(&scale) if number + 1 == tensors.len() => f32::from_le_bytes(scale),
                 _ => input_scale,
             };
-            let (bytes, after) = rest.split_at_checked(layer.weight_bytes(WeightType::Int8, model.lanes()))?;
+            let mut stored = WeightType::Int8;
+            if model.weight_type() == WeightType::Int4 {
+                let (bits, after) = rest.split_first_chunk()?;
+                rest = after;
+                stored = if u32::from_le_bytes(*bits) == 4 { WeightType::Int4 } else { WeightType::Int8 };
+            }
+            // The word that was read counts for layers of 4 bits.
+            let word = if stored == WeightType::Int4 { 4 } else { 0 };
+            let (bytes, after) = rest.split_at_checked(layer.weight_bytes(stored, model.lanes()) - word)?;
             rest = after;
-            let packed = Packed { bytes, outputs: layer.output.channels.into(), fan_in: layer.fan_in(), lanes };
+            let bits = stored.bits() as u8;
+            let packed = Packed { bytes, bits, outputs: layer.output.channels.into(), fan_in: layer.fan_in(), lanes };
             network.layers.push(packed.layer(layer.relu.then_some(own_scale), input_scale, pixels));
         }
         Some(network)
@@ -47,6 +56,7 @@ impl QuantizedModel {
 /// One layer's part of a model file.
 struct Packed<'m> {
     bytes: &'m [u8],
+    bits: u8,
     outputs: usize,
     fan_in: usize,
     lanes: Lanes,
@@ -63,7 +73,7 @@ impl Packed<'_> {
         };
         QuantizedLayer {
             weights: (0..self.outputs * self.fan_in).map(|i| self.weight(i / self.fan_in, i % self.fan_in)).collect(),
-            bits: 8,
+            bits: self.bits,
             bias: outputs.iter().map(|output| output[0]).collect(),
             input_scale,
             pixels,
@@ -88,7 +98,7 @@ impl Packed<'_> {
 
     /// Words of a pair's stream in the packing by two.
     fn stream(&self) -> usize {
-        8 + self.fan_in.div_ceil(2)
+        8 + self.fan_in.div_ceil(if self.bits == 4 { 4 } else { 2 })
     }
 
     /// Bias, multiplier and shift of an output.
@@ -102,6 +112,9 @@ impl Packed<'_> {
     }
 
     fn weight(&self, output: usize, input: usize) -> i8 {
+        if self.bits == 4 {
+            return self.narrow_weight(output, input);
+        }
         let row = 12 * self.outputs.next_multiple_of(self.lanes.count());
         let at = match self.lanes {
             Lanes::Two => {
@@ -118,5 +131,25 @@ impl Packed<'_> {
             Lanes::One | Lanes::Four => row + output * self.fan_in + input,
         };
         self.bytes.get(at).map_or(0, |&byte| byte as i8)
+    }
+
+    /// The same in 4 bits: the upper half of a byte, or its lower half.
+    fn narrow_weight(&self, output: usize, input: usize) -> i8 {
+        let row = 12 * self.outputs.next_multiple_of(self.lanes.count());
+        let (at, lower) = match self.lanes {
+            Lanes::Two => {
+                let (four, rest) = (input / 4 * 4, input % 4);
+                let whole = self.fan_in.next_multiple_of(2) - four >= 4;
+                let (lower, second) = if whole { (rest % 2 == 1, rest / 2) } else { (false, rest) };
+                (4 * (output / 2 * self.stream() + 2) + four + 2 * second + output % 2, lower)
+            }
+            Lanes::Sixteen => {
+                let eight = output / 16 * self.fan_in.div_ceil(8) + input / 8;
+                (row + eight * 64 + output % 16 * 4 + input % 4, input % 8 >= 4)
+            }
+            Lanes::One | Lanes::Four => (row + output * self.fan_in.div_ceil(2) + input / 2, input % 2 == 1),
+        };
+        let byte = self.bytes.get(at).copied().unwrap_or(0);
+        (if lower { byte << 4 } else { byte & 0xF0 }) as i8
     }
 }

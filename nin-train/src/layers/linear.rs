@@ -56,8 +56,8 @@ pub(crate) struct Packed {
     backward_tiles: Option<Kernels>,
     /// Normalisation's gains; empty without.
     gain: Vec<f32>,
-    /// What a step of the activations stands for, if they are rounded.
-    pub(crate) step: Option<f32>,
+    /// How the activations are rounded, if they are.
+    pub(crate) grid: Option<round::Grid>,
 }
 
 impl Linear {
@@ -173,7 +173,7 @@ impl Linear {
             tiles: self.tiles.as_ref().map(|tiles| tiles.kernels(outputs)),
             backward_tiles: backward.and_then(|dx| dx.tiles.as_ref()).map(|tiles| tiles.kernels(channels)),
             gain: vec![1.0; if self.norm.is_some() && training { outputs } else { 0 }],
-            step: None,
+            grid: None,
         }
     }
 
@@ -252,11 +252,8 @@ impl Linear {
 
     /// Rounds what [`Linear::forward`] wrote, if the layer's activations are.
     pub(crate) fn round(&self, packed: &Packed, y: &mut [f32], slopes: Option<&mut Buffer>, images: usize) {
-        let Some(step) = packed.step else { return };
-        let (at, channels) = (&self.y_at[..images * self.pixels], self.tensor.layer.output.channels as usize);
-        match slopes {
-            Some(slopes) => round::forward(y, at, channels, step, slopes),
-            None => at.iter().for_each(|&at| round::round(&mut y[at as usize..][..channels], step)),
+        if let Some(grid) = &packed.grid {
+            round::forward(y, &self.y_at[..images * self.pixels], grid, slopes);
         }
     }
 
@@ -264,8 +261,8 @@ impl Linear {
     /// [`Linear::gradient_len`].
     pub(crate) fn backward_round(&self, dy: &mut [f32], slopes: &[f32], gradient: &mut [f32], images: usize) {
         let channels = self.tensor.layer.output.channels as usize;
-        let dstep = &mut gradient[(self.windows.depth() + 1) * padded(channels)..];
-        round::backward(dy, &self.dy_at[..images * self.pixels], channels, slopes, &mut dstep[..channels]);
+        let dstep = &mut gradient[(self.windows.depth() + 1) * padded(channels)..][..channels];
+        round::backward(dy, &self.dy_at[..images * self.pixels], slopes, dstep);
     }
 
     /// Turns the gradient of a normalised layer's outputs into that of its sums; the gradients of bias and gain are

@@ -20,6 +20,7 @@ pub(crate) use average::{Dropout, GlobalAverage};
 pub(crate) use linear::{Linear, Packed};
 pub(crate) use map::Map;
 pub(crate) use pool::{AvgPool, MaxPool};
+pub(crate) use round::Grid;
 
 use crate::kernel::{Buffer, Needs, Room};
 use crate::random::{Purpose, Stream};
@@ -206,7 +207,7 @@ impl Network {
                             (memory, _) => {
                                 linear.forward(packed, x, y, &mut work.room, images);
                                 if self.rounded.is_some() {
-                                    step = packed.step;
+                                    step = packed.grid.as_ref().map(|grid| grid.step);
                                     let slopes = if let Memory::Slopes(slopes) = memory { Some(slopes) } else { None };
                                     linear.round(packed, y, slopes, images);
                                 }

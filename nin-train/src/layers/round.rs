@@ -6,33 +6,52 @@ use crate::kernel::{Buffer, vectorized};
 /// Steps of the range.
 const STEPS: f32 = 255.0;
 
+/// How a layer's activations are rounded.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Grid {
+    /// What a step stands for.
+    pub(crate) step: f32,
+    /// For each channel what is added, in steps, before rounding down: a half, and half a unit of the accumulator's first
+    /// rounding, which comes before the last one (steps 2 and 3 of a convolution in `docs/int8.md`).
+    pub(crate) halves: Vec<f32>,
+}
+
+#[inline(always)]
+fn nearest(steps: f32, half: f32) -> f32 {
+    (steps + half).floor().clamp(0.0, STEPS)
+}
+
 /// Values to the nearest of 0, `step`, … 255 · `step`, halves up.
 pub(crate) fn round(values: &mut [f32], step: f32) {
     vectorized(
         #[inline(always)]
-        || values.iter_mut().for_each(|value| *value = nearest(*value / step) * step),
+        || values.iter_mut().for_each(|value| *value = nearest(*value / step, 0.5) * step),
     );
 }
 
-#[inline(always)]
-fn nearest(steps: f32) -> f32 {
-    (steps + 0.5).floor().clamp(0.0, STEPS)
-}
-
-/// Rounds `channels` activations at each place of `at`, and keeps how much each follows a change of the step.
+/// Rounds the activations at each place of `at`, and keeps, if asked to, how much each follows a change of the step.
 ///
 /// ```text
 /// forward   ŷ = step · clamp(round(y / step), 0, 255)      slope = dŷ / dstep: round(y / step) − y / step, or 255 above
 /// backward  dstep[c] += Σ dŷ · slope                        dy = dŷ, 0 where the slope is 255
 /// ```
-pub(crate) fn forward(y: &mut [f32], at: &[u32], channels: usize, step: f32, slopes: &mut Buffer) {
+pub(crate) fn forward(y: &mut [f32], at: &[u32], grid: &Grid, slopes: Option<&mut Buffer>) {
+    let (step, channels) = (grid.step, grid.halves.len());
     vectorized(
         #[inline(always)]
         || {
+            let Some(slopes) = slopes else {
+                for &at in at {
+                    let y = y[at as usize..][..channels].iter_mut().zip(&grid.halves);
+                    y.for_each(|(y, half)| *y = nearest(*y / step, *half) * step);
+                }
+                return;
+            };
             for (&at, slopes) in at.iter().zip(slopes.chunks_exact_mut(channels)) {
-                for (y, slope) in y[at as usize..][..channels].iter_mut().zip(slopes) {
+                let y = y[at as usize..][..channels].iter_mut().zip(&grid.halves);
+                for ((y, half), slope) in y.zip(slopes) {
                     let steps = *y / step;
-                    let nearest = nearest(steps);
+                    let nearest = nearest(steps, *half);
                     *slope = if steps > STEPS { STEPS } else { nearest - steps };
                     *y = nearest * step;
                 }
@@ -42,7 +61,8 @@ pub(crate) fn forward(y: &mut [f32], at: &[u32], channels: usize, step: f32, slo
 }
 
 /// Adds to the gradient of the step, channel by channel, and takes away that of values above the range.
-pub(crate) fn backward(dy: &mut [f32], at: &[u32], channels: usize, slopes: &[f32], dstep: &mut [f32]) {
+pub(crate) fn backward(dy: &mut [f32], at: &[u32], slopes: &[f32], dstep: &mut [f32]) {
+    let channels = dstep.len();
     vectorized(
         #[inline(always)]
         || {

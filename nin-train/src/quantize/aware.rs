@@ -21,6 +21,7 @@ use super::observe::histograms;
 use super::{Output, QuantizeError, QuantizedModel, STEPS, Weights, activations, fold, layers};
 use crate::checkpoint::Checkpoint;
 use crate::export::Lanes;
+use crate::layers::Grid;
 use crate::parameters::{Tensor, tensors};
 use crate::streaming::ModelBytes;
 use crate::trained::Trained;
@@ -84,8 +85,8 @@ pub(crate) struct Rounding {
     input: f32,
     /// What the integers stand for, in the order of the parameters.
     values: Vec<f32>,
-    /// What a step of each layer's activations stands for; nothing for logits.
-    steps: Vec<Option<f32>>,
+    /// How each layer's activations are rounded; nothing for logits.
+    grids: Vec<Option<Grid>>,
     /// How much of a change of its range each step follows.
     slopes: Vec<f32>,
     /// Weights that are beyond their outermost step.
@@ -97,7 +98,7 @@ impl Rounding {
     pub(crate) fn new(plan: Plan, input: f32, weights: Weights) -> Rounding {
         let tensors = tensors(&plan);
         let values = Vec::with_capacity(plan.parameters());
-        Rounding { plan, tensors, weights, input, values, steps: Vec::new(), slopes: Vec::new(), beyond: Vec::new() }
+        Rounding { plan, tensors, weights, input, values, grids: Vec::new(), slopes: Vec::new(), beyond: Vec::new() }
     }
 
     /// Takes parameters, with their ranges.
@@ -105,12 +106,13 @@ impl Rounding {
         let (parameters, ranges) = parameters.split_at(self.plan.parameters());
         self.values.clear();
         self.values.extend_from_slice(parameters);
-        self.steps.clear();
+        self.grids.clear();
         self.slopes.clear();
         self.beyond.clear();
         // Parameters that are no numbers stay as they are: the loss will be none either.
         let Ok(layers) = layers(&self.plan, parameters, self.input, &clips(ranges), &self.weights) else {
-            self.steps.extend(self.tensors.iter().map(|tensor| tensor.layer.relu.then_some(1.0)));
+            let grid = |tensor: &Tensor| Grid { step: 1.0, halves: vec![0.5; tensor.bias.len()] };
+            self.grids.extend(self.tensors.iter().map(|tensor| tensor.layer.relu.then(|| grid(tensor))));
             self.slopes.resize(ranges.len(), 0.0);
             return;
         };
@@ -130,13 +132,14 @@ impl Rounding {
             let biases = self.values[tensor.bias.clone()].iter_mut().zip(&layer.bias);
             biases.zip(layer.units()).for_each(|((value, &bias), unit)| *value = (f64::from(bias) * unit) as f32);
             match &layer.output {
-                Output::Activations { scale, .. } => {
+                Output::Activations { scale, shifts, .. } => {
                     // A range that is too narrow for its layer's factors does not decide the step.
                     let follows = *scale == ranges[self.slopes.len()] / STEPS as f32;
                     self.slopes.push(if follows { 1.0 / STEPS as f32 } else { 0.0 });
-                    self.steps.push(Some(*scale));
+                    let halves = shifts.iter().map(|&shift| 0.5 + 0.5 * f32::powi(2.0, -(shift as i32))).collect();
+                    self.grids.push(Some(Grid { step: *scale, halves }));
                 }
-                Output::Logits { .. } => self.steps.push(None),
+                Output::Logits { .. } => self.grids.push(None),
             }
         }
     }
@@ -146,9 +149,9 @@ impl Rounding {
         &self.values
     }
 
-    /// What a step of each layer's activations stands for; `None` for logits.
-    pub(crate) fn steps(&self) -> &[Option<f32>] {
-        &self.steps
+    /// How each layer's activations are rounded; `None` for logits.
+    pub(crate) fn grids(&self) -> &[Option<Grid>] {
+        &self.grids
     }
 
     /// From the gradient of the values and steps to that of parameters and ranges.

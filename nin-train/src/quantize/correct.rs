@@ -99,15 +99,16 @@ pub fn post_training(
 }
 
 /// The float network, and the images it is compared on.
-struct Bench<'a> {
-    float: &'a Model<'a>,
-    images: &'a [Vec<u8>],
-    sample: &'a [Vec<u8>],
+pub(super) struct Bench<'a> {
+    pub float: &'a Model<'a>,
+    pub images: &'a [Vec<u8>],
+    /// The first of them, where all would take too long.
+    pub sample: &'a [Vec<u8>],
 }
 
 impl Bench<'_> {
-    fn compare(&self, quantized: &QuantizedModel, images: &[Vec<u8>]) -> Result<Comparison, QuantizeError> {
-        let bytes = ModelBytes::new(&quantized.to_bytes(Lanes::Sixteen)?);
+    pub fn compare(&self, quantized: &QuantizedModel, images: &[Vec<u8>]) -> Result<Comparison, QuantizeError> {
+        let bytes = ModelBytes::new(&quantized.clone().widened().to_bytes(Lanes::Sixteen)?);
         let model = bytes.model().map_err(|error| QuantizeError::Run(error.to_string()))?;
         compare(self.float, quantized, &model, images)
     }

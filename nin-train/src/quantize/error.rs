@@ -27,6 +27,13 @@ pub enum QuantizeError {
         /// The layer.
         layer: String,
     },
+    /// Not even 4-bit weights make the model file small enough.
+    Budget {
+        /// Bytes that it may have.
+        budget: usize,
+        /// Bytes that it has with 4-bit weights in all layers.
+        least: usize,
+    },
     /// There is no image to calibrate with.
     NoImages,
     /// The images do not fit the network.
@@ -52,6 +59,9 @@ impl fmt::Display for QuantizeError {
             ),
             Self::NotFinite { layer } => {
                 write!(f, "{layer} has a weight that is infinite or not a number; train again with a lower rate")
+            }
+            Self::Budget { budget, least } => {
+                write!(f, "a model file of {budget} bytes is too small: with 4-bit weights everywhere it has {least}")
             }
             Self::NoImages => f.write_str("there is no image to calibrate with"),
             Self::Images(problem) | Self::Run(problem) => f.write_str(problem),

@@ -6,6 +6,7 @@
 //! does all of it and reports what each layer lost; [`QuantizedModel::to_bytes`] is the model file.
 
 pub mod aware;
+mod budget;
 mod correct;
 mod error;
 mod fixed;
@@ -20,6 +21,7 @@ mod weights;
 use nin_core::plan::{Layer, LayerKind};
 use nin_core::{Plan, Spec, Stage};
 
+pub use budget::within;
 pub use correct::{Options, post_training};
 pub use error::QuantizeError;
 pub use fixed::multiplier;
@@ -74,6 +76,12 @@ impl QuantizedModel {
         let layers = layers(&plan, &trained.parameters, *input_scale, clips, weights)?;
         let class_names = trained.class_names.clone();
         Ok(Self { spec: trained.spec, layers, input_scale: *input_scale, class_names })
+    }
+
+    /// The same integers, all weights stored in 8 bits.
+    pub fn widened(mut self) -> Self {
+        self.layers.iter_mut().for_each(|layer| layer.bits = 8);
+        self
     }
 
     /// Shapes and sizes.

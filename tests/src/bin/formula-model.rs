@@ -14,15 +14,15 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (network, weights, lanes, path) = match arguments.as_slice() {
         [network, weights, path] => (network, weights, "4", path),
         [network, weights, lanes, path] => (network, weights, lanes.as_str(), path),
-        _ => return Err("usage: formula-model LINE|PRESET f32|f16|int8 [LANES] FILE".into()),
+        _ => return Err("usage: formula-model LINE|PRESET f32|f16|int8|int4 [LANES] FILE".into()),
     };
     let spec = match Spec::preset(network) {
         Some(spec) => spec,
         None => network.parse()?,
     };
-    let types = [WeightType::F32, WeightType::F16, WeightType::Int8];
+    let types = [WeightType::F32, WeightType::F16, WeightType::Int8, WeightType::Int4];
     let weight_type = types.into_iter().find(|weight_type| weight_type.name() == weights);
-    let weight_type = weight_type.ok_or_else(|| format!("no weights of type {weights}: f32, f16 or int8"))?;
+    let weight_type = weight_type.ok_or_else(|| format!("no weights of type {weights}: f32, f16, int8 or int4"))?;
     fs::write(path, formula::model(spec, weight_type, lanes.parse()?)).map_err(|error| format!("{path}: {error}"))?;
     Ok(())
 }

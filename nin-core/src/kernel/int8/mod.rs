@@ -5,6 +5,7 @@
 
 #[cfg(nin_dsp)]
 mod dsp;
+pub(crate) mod narrow;
 mod plain;
 #[cfg(not(target_os = "none"))]
 mod wide;
@@ -52,14 +53,23 @@ impl Output {
         let words: &[i32] = bytemuck::cast_slice(weights.bytes);
         if weights.lanes == 2 {
             let stream = weights.fan_in.div_ceil(2) + 8;
-            let stream = &words[index / 2 * stream..][..stream];
-            let end = stream.len() - 6 + index % 2 * 3;
-            Output { bias: stream[index % 2] / 2, multiplier: stream[end], shift: stream[end + 2] as u32 }
+            Output::in_stream(&words[index / 2 * stream..][..stream], index)
         } else {
             let outputs = weights.outputs.next_multiple_of(weights.lanes);
             let (multiplier, shift) = (words[outputs + index], words[2 * outputs + index] as u32);
             Output { bias: words[index], multiplier, shift }
         }
+    }
+
+    /// Reads what output `index` of a layer has, from the stream of its pair.
+    pub fn in_stream(stream: &[i32], index: usize) -> Output {
+        let end = stream.len() - 6 + index % 2 * 3;
+        Output { bias: stream[index % 2] / 2, multiplier: stream[end], shift: stream[end + 2] as u32 }
+    }
+
+    /// A sum as a logit, in the bits of an f32: what stands for the multiplier is its scale.
+    pub fn logit(&self, sum: i32) -> i32 {
+        (sum as f32 * f32::from_bits(self.multiplier as u32)).to_bits() as i32
     }
 
     /// A sum as an activation: multiply, round, shift, round, clamp.

@@ -42,6 +42,9 @@ pub(super) fn words(recipe: &Recipe) -> String {
     if let Some(distill) = recipe.distill {
         parts.push(format!("{} of the loss a teacher’s, at temperature {}", distill.share, distill.temperature));
     }
+    if let Some(weights) = &recipe.quantize {
+        parts.push(format!("quantisation-aware with {weights} weights"));
+    }
     if recipe.ema > 0.0 {
         parts.push(format!("the weights averaged with a share of {} kept", recipe.ema));
     }
@@ -118,6 +121,7 @@ fn flatten(name: &str, value: &Value, flat: &mut Vec<(String, String)>) {
 mod tests {
     use super::{parts, words};
     use crate::distill::Distill;
+    use crate::quantize::Weights;
     use crate::recipe::Recipe;
 
     #[test]
@@ -137,6 +141,7 @@ mod tests {
         let mut recipe = Recipe { mixup: 0.2, batch_norm: Some(16), ema: 0.99, validation: 0.1, ..Recipe::default() };
         recipe.patience = 3;
         recipe.distill = Some(Distill { share: 0.7, temperature: 3.0 });
+        recipe.quantize = Some(Weights::FourIn(vec![3]));
         recipe.augment.rotate = 10;
         recipe.augment.erase = 0.25;
         let words = words(&recipe);
@@ -147,6 +152,7 @@ mod tests {
             "over 16 images",
             "0.99 kept",
             "0.7 of the loss a teacher’s, at temperature 3",
+            "quantisation-aware with 4bit:3 weights",
             "0.1 of the training images, ended early after 3 epochs",
         ] {
             assert!(words.contains(part), "{words}");

@@ -5,6 +5,7 @@
 //! sums of up to [`KEPT`] outputs wait beside it for the rest.
 
 mod kernels;
+pub(super) mod narrow;
 mod widen;
 
 use self::kernels::{End, Segment, Start, larger, multiply};

@@ -1,0 +1,105 @@
+//! 8-bit arithmetic with layers whose weights are stored in 4 bits.
+
+use super::private::{Arithmetic, LayerWeights};
+use super::{Format, Int8};
+use crate::kernel::Patch;
+use crate::kernel::int8;
+use crate::kernel::int8::narrow::{self, Bits};
+use crate::plan::{Layer, Plan, WeightType};
+
+/// What [`Int8`] computes, with the weights of some layers or all stored in 4 bits: each is a multiple of 16 between −112
+/// and 112, the upper half of a byte. Whatever the packing, results are those of [`Int8`] with these weights.
+#[derive(Clone, Copy, Debug)]
+pub enum Int4 {}
+
+impl Format for Int4 {}
+
+impl Arithmetic for Int4 {
+    const WEIGHTS: WeightType = WeightType::Int4;
+    type Value = u8;
+    type Sum = i32;
+    const LEAST: u8 = Int8::LEAST;
+
+    fn raise(most: &mut [u8], values: &[u8]) {
+        Int8::raise(most, values);
+    }
+
+    fn add(sum: &mut i32, value: u8) {
+        Int8::add(sum, value);
+    }
+
+    fn average(sum: i32, count: usize) -> u8 {
+        Int8::average(sum, count)
+    }
+
+    fn layer(patch: &Patch<'_, u8>, pixels: usize, weights: &LayerWeights<'_>, work: &mut [u32], out: &mut [u8]) {
+        match Bits::of(weights) {
+            Bits::Eight(weights) => int8::layer(patch, pixels, &weights, work, out),
+            Bits::Four(weights) => narrow::layer(patch, pixels, &weights, work, out),
+        }
+    }
+
+    fn full_begin(weights: &LayerWeights<'_>, sums: &mut [i32]) {
+        let weights = Bits::of(weights);
+        for (output, sum) in sums.iter_mut().enumerate() {
+            *sum = weights.output(output).bias;
+        }
+    }
+
+    fn full_add(weights: &LayerWeights<'_>, first: usize, values: &[u8], sums: &mut [i32]) {
+        let weights = Bits::of(weights);
+        for (output, sum) in sums.iter_mut().enumerate() {
+            for (input, &value) in (first..).zip(values) {
+                *sum = sum.wrapping_add(i32::from(value) * i32::from(weights.weight(output, input)));
+            }
+        }
+    }
+
+    fn full_add_averages(weights: &LayerWeights<'_>, averages: &[i32], _: usize, sums: &mut [i32]) {
+        // The count is part of the layer's scale.
+        let weights = Bits::of(weights);
+        for (output, sum) in sums.iter_mut().enumerate() {
+            for (input, &average) in averages.iter().enumerate() {
+                *sum = sum.wrapping_add(average.wrapping_mul(weights.weight(output, input).into()));
+            }
+        }
+    }
+
+    fn full_output(weights: &LayerWeights<'_>, sums: &[i32], out: &mut [u8]) {
+        let weights = Bits::of(weights);
+        for (output, (out, &sum)) in out.iter_mut().zip(sums).enumerate() {
+            *out = weights.output(output).requantise(sum);
+        }
+    }
+
+    fn full_logits(weights: &LayerWeights<'_>, sums: &mut [i32]) {
+        let weights = Bits::of(weights);
+        for (output, sum) in sums.iter_mut().enumerate() {
+            *sum = weights.output(output).logit(*sum);
+        }
+    }
+
+    fn average_logits(weights: &[u8], sums: &mut [i32], count: usize) {
+        Int8::average_logits(weights, sums, count);
+    }
+
+    fn layer_bytes(layer: &Layer, lanes: usize, weights: &[u8]) -> usize {
+        if layer.has_weights() { layer.mixed_bytes(narrow::bits(weights), lanes).unwrap_or(0) } else { 0 }
+    }
+
+    fn stage_bytes(plan: &Plan, stage: usize, lanes: usize, weights: &[u8]) -> usize {
+        let mut bytes = 0;
+        for layer in (0..).map_while(|step| plan.layer(stage, step)) {
+            match layer.has_weights() {
+                true => bytes += Self::layer_bytes(&layer, lanes, &weights[bytes..]),
+                // A `gap` that ends the line has the scale of its logits.
+                false => bytes += plan.stage_weight_bytes(stage, Self::WEIGHTS, lanes),
+            }
+        }
+        bytes
+    }
+
+    fn runs(lanes: usize) -> bool {
+        Int8::runs(lanes)
+    }
+}
