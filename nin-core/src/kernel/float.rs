@@ -3,6 +3,8 @@
 use half::f16;
 
 use super::Patch;
+#[cfg(not(target_os = "none"))]
+use super::isa::Isa;
 use crate::format::private::LayerWeights;
 use crate::plan::{TILE, WeightType};
 
@@ -58,9 +60,27 @@ pub(crate) fn relu(value: f32) -> f32 {
 pub(crate) fn layer<W: Stored>(patch: &Patch<'_, f32>, pixels: usize, weights: &LayerWeights<'_>, out: &mut [f32]) {
     match weights.lanes {
         4 => layer_by::<W, 4>(patch, pixels, weights, out),
+        #[cfg(not(target_os = "none"))]
+        16 => layer_on::<W>(Isa::here(), patch, pixels, weights, out),
+        #[cfg(target_os = "none")]
         16 => layer_by::<W, 16>(patch, pixels, weights, out),
         _ => layer_by::<W, 1>(patch, pixels, weights, out),
     }
+}
+
+/// A layer packed by sixteen, compiled for an instruction set.
+#[cfg(not(target_os = "none"))]
+pub(crate) fn layer_on<W: Stored>(
+    isa: Isa,
+    patch: &Patch<'_, f32>,
+    pixels: usize,
+    weights: &LayerWeights<'_>,
+    out: &mut [f32],
+) {
+    isa.run(
+        #[inline(always)]
+        || layer_by::<W, 16>(patch, pixels, weights, out),
+    );
 }
 
 #[inline(always)]

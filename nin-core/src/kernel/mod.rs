@@ -4,6 +4,10 @@
 mod cortex_m4f;
 pub(crate) mod float;
 pub(crate) mod int8;
+#[cfg(not(target_os = "none"))]
+mod isa;
+#[cfg(test)]
+mod tests;
 
 use crate::plan::TILE;
 

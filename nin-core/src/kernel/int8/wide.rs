@@ -1,21 +1,83 @@
 //! 8-bit layers for processors with wide vectors: the windows of a tile are gathered, then multiplied.
 
+use super::super::isa::Isa;
+#[cfg(target_arch = "x86_64")]
+use super::x86;
 use super::{Output, Patch, weight};
 use crate::format::private::LayerWeights;
 use crate::plan::TILE;
 
 /// One layer for a tile of pixels.
 pub fn layer(patch: &Patch<'_, u8>, pixels: usize, weights: &LayerWeights<'_>, work: &mut [u32], out: &mut [u8]) {
+    layer_on(Isa::here(), patch, pixels, weights, work, out);
+}
+
+/// The same on a certain instruction set.
+pub fn layer_on(
+    isa: Isa,
+    patch: &Patch<'_, u8>,
+    pixels: usize,
+    weights: &LayerWeights<'_>,
+    work: &mut [u32],
+    out: &mut [u8],
+) {
     let fan_in = weights.fan_in.next_multiple_of(4);
-    let work = &mut bytemuck::cast_slice_mut::<u32, u8>(work)[..TILE * fan_in];
-    for (pixel, window) in work.chunks_exact_mut(fan_in).take(pixels).enumerate() {
-        gather(patch, pixel, &mut window[..weights.fan_in]);
-        window[weights.fan_in..].fill(0);
-    }
-    if weights.lanes == 16 {
-        by_sixteen(work, pixels, weights, out);
+    let windows = if patch.flat && fan_in == weights.fan_in {
+        patch.lines
     } else {
-        one_by_one(work, pixels, weights, out);
+        let work = &mut bytemuck::cast_slice_mut::<u32, u8>(work)[..TILE * fan_in];
+        for (pixel, window) in work.chunks_exact_mut(fan_in).take(pixels).enumerate() {
+            gather(patch, pixel, &mut window[..weights.fan_in]);
+            window[weights.fan_in..].fill(0);
+        }
+        work
+    };
+    if weights.lanes != 16 {
+        return one_by_one(windows, pixels, weights, out);
+    }
+    let layer = Layer::new(weights);
+    #[cfg(target_arch = "x86_64")]
+    if x86::layer(isa, &layer, windows, pixels, out) {
+        return;
+    }
+    let _ = isa;
+    portable(&layer, windows, pixels, out);
+}
+
+/// A layer whose weights are packed by sixteen outputs and four inputs.
+#[derive(Clone, Copy)]
+pub struct Layer<'m> {
+    /// Inputs of an output, rounded up to fours.
+    pub fan_in: usize,
+    /// Outputs.
+    pub outputs: usize,
+    /// Biases, multipliers and shifts: a row of each, of whole groups.
+    parameters: &'m [[i32; 16]],
+    /// For each group of outputs, for each four inputs, four weights of each output.
+    weights: &'m [[i8; 64]],
+}
+
+impl<'m> Layer<'m> {
+    fn new(weights: &LayerWeights<'m>) -> Self {
+        let (outputs, fan_in) = (weights.outputs, weights.fan_in.next_multiple_of(4));
+        let (parameters, packed) = weights.bytes.split_at(12 * outputs.next_multiple_of(16));
+        // `Network::new` has checked the alignment.
+        let parameters: &[i32] = bytemuck::cast_slice(parameters);
+        let packed: &[i8] = bytemuck::cast_slice(packed);
+        Layer { fan_in, outputs, parameters: parameters.as_chunks().0, weights: packed.as_chunks().0 }
+    }
+
+    /// Row 0 has the biases, 1 the multipliers, 2 the shifts of group `group`.
+    #[inline(always)]
+    pub fn parameters(&self, row: usize, group: usize) -> &'m [i32; 16] {
+        &self.parameters[row * self.parameters.len() / 3 + group]
+    }
+
+    /// The weights of group `group`, four inputs after four.
+    #[inline(always)]
+    pub fn weights(&self, group: usize) -> &'m [[i8; 64]] {
+        let fours = self.fan_in / 4;
+        &self.weights[group * fours..][..fours]
     }
 }
 
@@ -38,27 +100,22 @@ fn gather(patch: &Patch<'_, u8>, pixel: usize, window: &mut [u8]) {
     }
 }
 
-/// Weights packed by sixteen outputs and four inputs.
-fn by_sixteen(windows: &[u8], pixels: usize, weights: &LayerWeights<'_>, out: &mut [u8]) {
-    let (outputs, fan_in) = (weights.outputs, weights.fan_in.next_multiple_of(4));
-    let packed: &[i8] = bytemuck::cast_slice(&weights.bytes[12 * outputs.next_multiple_of(16)..]);
-    for (group, packed) in packed.chunks_exact(16 * fan_in).enumerate() {
-        let group = 16 * group;
-        let count = 16.min(outputs - group);
-        let mut parameters = [Output { bias: 0, multiplier: 0, shift: 1 }; 16];
-        for (lane, parameters) in parameters[..count].iter_mut().enumerate() {
-            *parameters = Output::of(weights, group + lane);
-        }
-        let windows = windows.chunks_exact(fan_in).take(pixels);
-        for (window, out) in windows.zip(out.chunks_exact_mut(outputs)) {
-            let mut sums = parameters.map(|output| output.bias);
-            for (x, packed) in window.as_chunks::<4>().0.iter().zip(packed.as_chunks::<64>().0) {
-                for (sum, w) in sums.iter_mut().zip(packed.as_chunks::<4>().0) {
+/// For any processor: what the compiler makes of it.
+fn portable(layer: &Layer<'_>, windows: &[u8], pixels: usize, out: &mut [u8]) {
+    for group in 0..layer.outputs.div_ceil(16) {
+        let [biases, multipliers, shifts] = [0, 1, 2].map(|row| layer.parameters(row, group));
+        let count = 16.min(layer.outputs - 16 * group);
+        let windows = windows.chunks_exact(layer.fan_in).take(pixels);
+        for (window, out) in windows.zip(out.chunks_exact_mut(layer.outputs)) {
+            let mut sums = *biases;
+            for (x, weights) in window.as_chunks::<4>().0.iter().zip(layer.weights(group)) {
+                for (sum, w) in sums.iter_mut().zip(weights.as_chunks::<4>().0) {
                     *sum = sum.wrapping_add((0..4).map(|k| i32::from(x[k]) * i32::from(w[k])).sum());
                 }
             }
-            for (lane, out) in out[group..group + count].iter_mut().enumerate() {
-                *out = parameters[lane].requantise(sums[lane]);
+            for (lane, out) in out[16 * group..][..count].iter_mut().enumerate() {
+                let output = Output { bias: biases[lane], multiplier: multipliers[lane], shift: shifts[lane] as u32 };
+                *out = output.requantise(sums[lane]);
             }
         }
     }
