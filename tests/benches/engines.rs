@@ -38,7 +38,7 @@ fn engines(c: &mut Criterion) {
                 let network = tract::network(&file, spec.input()).expect("a file that tract reads");
                 let image = tract::planes(&image, spec.input());
                 group.bench_function("tract", |b| {
-                    b.iter(|| network.run(tract_onnx::prelude::tvec!(black_box(&image).clone().into())));
+                    b.iter(|| tract::run(&network, black_box(&image)).expect("an image that fits"));
                 });
             }
             group.finish();
@@ -72,6 +72,11 @@ mod tract {
         let fact = InferenceFact::dt_shape(u8::datum_type(), [1, channels, rows, columns]);
         let model = tract_onnx::onnx().model_for_read(&mut &*file)?.with_input_fact(0, fact)?;
         model.into_optimized()?.into_runnable()
+    }
+
+    /// Runs an image.
+    pub fn run(network: &TypedRunnableModel, image: &Tensor) -> TractResult<TVec<TValue>> {
+        network.run(tvec!(image.clone().into()))
     }
 
     /// An image as ONNX has it, channel after channel.

@@ -4,7 +4,7 @@ use half::f16;
 
 use super::Patch;
 #[cfg(not(target_os = "none"))]
-use super::isa::Isa;
+use super::isa::Vectors;
 use crate::format::private::LayerWeights;
 use crate::plan::{TILE, WeightType};
 
@@ -20,6 +20,10 @@ pub trait Stored: bytemuck::Pod + Kernels {
 
     /// The same number in 32 bits.
     fn widen(self) -> f32;
+
+    /// Sixteen of them in a vector of floats.
+    #[cfg(not(target_os = "none"))]
+    fn sixteen<V: Vectors>(vectors: V, weights: &[Self; 16]) -> V::Sixteen;
 }
 
 impl Stored for f32 {
@@ -29,6 +33,12 @@ impl Stored for f32 {
     fn widen(self) -> f32 {
         self
     }
+
+    #[cfg(not(target_os = "none"))]
+    #[inline(always)]
+    fn sixteen<V: Vectors>(vectors: V, weights: &[f32; 16]) -> V::Sixteen {
+        vectors.load(weights)
+    }
 }
 
 impl Stored for f16 {
@@ -37,6 +47,12 @@ impl Stored for f16 {
     #[inline(always)]
     fn widen(self) -> f32 {
         self.to_f32()
+    }
+
+    #[cfg(not(target_os = "none"))]
+    #[inline(always)]
+    fn sixteen<V: Vectors>(vectors: V, weights: &[f16; 16]) -> V::Sixteen {
+        vectors.widen(weights)
     }
 }
 
@@ -61,26 +77,11 @@ pub(crate) fn layer<W: Stored>(patch: &Patch<'_, f32>, pixels: usize, weights: &
     match weights.lanes {
         4 => layer_by::<W, 4>(patch, pixels, weights, out),
         #[cfg(not(target_os = "none"))]
-        16 => layer_on::<W>(Isa::here(), patch, pixels, weights, out),
+        16 => super::float_wide::layer::<W>(super::isa::Isa::here(), patch, pixels, weights, out),
         #[cfg(target_os = "none")]
         16 => layer_by::<W, 16>(patch, pixels, weights, out),
         _ => layer_by::<W, 1>(patch, pixels, weights, out),
     }
-}
-
-/// A layer packed by sixteen, compiled for an instruction set.
-#[cfg(not(target_os = "none"))]
-pub(crate) fn layer_on<W: Stored>(
-    isa: Isa,
-    patch: &Patch<'_, f32>,
-    pixels: usize,
-    weights: &LayerWeights<'_>,
-    out: &mut [f32],
-) {
-    isa.run(
-        #[inline(always)]
-        || layer_by::<W, 16>(patch, pixels, weights, out),
-    );
 }
 
 #[inline(always)]

@@ -5,6 +5,10 @@
 //! compute the same.
 #![allow(unsafe_code)]
 
+use half::f16;
+
+use super::float::relu;
+
 /// Instruction sets that kernels are compiled for, the best first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Isa {
@@ -36,7 +40,7 @@ impl Isa {
     pub fn all() -> impl Iterator<Item = Isa> {
         #[cfg(target_arch = "x86_64")]
         let all = {
-            let avx2 = has!("avx2", "fma");
+            let avx2 = has!("avx2", "fma", "f16c");
             let avx512 = has!("avx512f", "avx512bw", "avx512vl", "avx512dq");
             let vnni = has!("avx512vnni");
             [
@@ -83,29 +87,193 @@ impl Isa {
         }
     }
 
-    /// Does work compiled for these vectors; what it calls must be inlined into it.
+    /// Does work with these vectors.
     #[inline]
-    pub fn run<R>(self, work: impl FnOnce() -> R) -> R {
+    pub fn run(self, work: impl Work) {
         match self {
             // SAFETY: `all` found these features on this processor, and only it makes these values.
             #[cfg(target_arch = "x86_64")]
-            Isa::Vnni | Isa::Avx512 => unsafe { with_avx512(work) },
+            Isa::Vnni | Isa::Avx512 => unsafe { x86::with_avx512(work) },
             // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]
-            Isa::Avx2 => unsafe { with_avx2(work) },
-            Isa::Portable => work(),
+            Isa::Avx2 => unsafe { x86::with_avx2(work) },
+            Isa::Portable => work.run(Portable),
         }
     }
 }
 
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx2,fma")]
-fn with_avx512<R>(work: impl FnOnce() -> R) -> R {
-    work()
+/// Work written in vectors.
+pub trait Work {
+    /// Does it; to be inlined into code that is compiled for the vectors.
+    fn run<V: Vectors>(self, vectors: V);
+}
+
+/// Vectors of sixteen floats. Who has a value of this type runs on a processor that has them.
+pub trait Vectors: Copy {
+    /// Sixteen floats.
+    type Sixteen: Copy;
+    /// How many of them, for each pixel of a tile, the registers hold.
+    const GROUPS: usize;
+
+    /// From memory.
+    fn load(self, values: &[f32; 16]) -> Self::Sixteen;
+    /// From memory, widened exactly.
+    fn widen(self, values: &[f16; 16]) -> Self::Sixteen;
+    /// Into memory.
+    fn store(self, vector: Self::Sixteen, values: &mut [f32; 16]);
+    /// `sum + x · weights`: the product rounded, then the sum.
+    fn add(self, sum: Self::Sixteen, x: f32, weights: Self::Sixteen) -> Self::Sixteen;
+    /// [`relu`] of each.
+    fn relu(self, vector: Self::Sixteen) -> Self::Sixteen;
+}
+
+#[derive(Clone, Copy)]
+struct Portable;
+
+impl Vectors for Portable {
+    type Sixteen = [f32; 16];
+    const GROUPS: usize = 1;
+
+    #[inline(always)]
+    fn load(self, values: &[f32; 16]) -> [f32; 16] {
+        *values
+    }
+
+    #[inline(always)]
+    fn widen(self, values: &[f16; 16]) -> [f32; 16] {
+        values.map(f16::to_f32)
+    }
+
+    #[inline(always)]
+    fn store(self, vector: [f32; 16], values: &mut [f32; 16]) {
+        *values = vector;
+    }
+
+    #[inline(always)]
+    fn add(self, mut sum: [f32; 16], x: f32, weights: [f32; 16]) -> [f32; 16] {
+        for (sum, weight) in sum.iter_mut().zip(weights) {
+            *sum += x * weight;
+        }
+        sum
+    }
+
+    #[inline(always)]
+    fn relu(self, vector: [f32; 16]) -> [f32; 16] {
+        vector.map(relu)
+    }
 }
 
 #[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,fma")]
-fn with_avx2<R>(work: impl FnOnce() -> R) -> R {
-    work()
+mod x86 {
+    use core::arch::x86_64::*;
+
+    use half::f16;
+
+    use super::{Vectors, Work};
+
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx2,fma,f16c")]
+    pub fn with_avx512(work: impl Work) {
+        work.run(Avx512(()));
+    }
+
+    #[target_feature(enable = "avx2,fma,f16c")]
+    pub fn with_avx2(work: impl Work) {
+        work.run(Avx2(()));
+    }
+
+    /// Made in [`with_avx512`] alone.
+    #[derive(Clone, Copy)]
+    struct Avx512(());
+
+    // SAFETY of each body: the value vouches for the processor, and the arrays are as long as the vectors.
+    #[allow(clippy::undocumented_unsafe_blocks)]
+    impl Vectors for Avx512 {
+        type Sixteen = __m512;
+        const GROUPS: usize = 4;
+
+        #[inline(always)]
+        fn load(self, values: &[f32; 16]) -> __m512 {
+            unsafe { _mm512_loadu_ps(values.as_ptr()) }
+        }
+
+        #[inline(always)]
+        fn widen(self, values: &[f16; 16]) -> __m512 {
+            unsafe { _mm512_cvtph_ps(_mm256_loadu_si256(values.as_ptr().cast())) }
+        }
+
+        #[inline(always)]
+        fn store(self, vector: __m512, values: &mut [f32; 16]) {
+            unsafe { _mm512_storeu_ps(values.as_mut_ptr(), vector) }
+        }
+
+        #[inline(always)]
+        fn add(self, sum: __m512, x: f32, weights: __m512) -> __m512 {
+            unsafe { _mm512_add_ps(sum, _mm512_mul_ps(_mm512_set1_ps(x), weights)) }
+        }
+
+        #[inline(always)]
+        fn relu(self, vector: __m512) -> __m512 {
+            unsafe {
+                let bits = _mm512_castps_si512(vector);
+                _mm512_castsi512_ps(_mm512_andnot_si512(_mm512_srai_epi32::<31>(bits), bits))
+            }
+        }
+    }
+
+    /// Made in [`with_avx2`] alone.
+    #[derive(Clone, Copy)]
+    struct Avx2(());
+
+    // SAFETY of each body: as above.
+    #[allow(clippy::undocumented_unsafe_blocks)]
+    impl Vectors for Avx2 {
+        type Sixteen = [__m256; 2];
+        const GROUPS: usize = 1;
+
+        #[inline(always)]
+        fn load(self, values: &[f32; 16]) -> [__m256; 2] {
+            unsafe { [_mm256_loadu_ps(values.as_ptr()), _mm256_loadu_ps(values.as_ptr().add(8))] }
+        }
+
+        #[inline(always)]
+        fn widen(self, values: &[f16; 16]) -> [__m256; 2] {
+            let [low, high] = [&values[..8], &values[8..]];
+            unsafe {
+                [
+                    _mm256_cvtph_ps(_mm_loadu_si128(low.as_ptr().cast())),
+                    _mm256_cvtph_ps(_mm_loadu_si128(high.as_ptr().cast())),
+                ]
+            }
+        }
+
+        #[inline(always)]
+        fn store(self, vector: [__m256; 2], values: &mut [f32; 16]) {
+            unsafe {
+                _mm256_storeu_ps(values.as_mut_ptr(), vector[0]);
+                _mm256_storeu_ps(values.as_mut_ptr().add(8), vector[1]);
+            }
+        }
+
+        #[inline(always)]
+        fn add(self, sum: [__m256; 2], x: f32, weights: [__m256; 2]) -> [__m256; 2] {
+            unsafe {
+                let x = _mm256_set1_ps(x);
+                [
+                    _mm256_add_ps(sum[0], _mm256_mul_ps(x, weights[0])),
+                    _mm256_add_ps(sum[1], _mm256_mul_ps(x, weights[1])),
+                ]
+            }
+        }
+
+        #[inline(always)]
+        fn relu(self, vector: [__m256; 2]) -> [__m256; 2] {
+            unsafe {
+                let bits = [_mm256_castps_si256(vector[0]), _mm256_castps_si256(vector[1])];
+                [
+                    _mm256_castsi256_ps(_mm256_andnot_si256(_mm256_srai_epi32::<31>(bits[0]), bits[0])),
+                    _mm256_castsi256_ps(_mm256_andnot_si256(_mm256_srai_epi32::<31>(bits[1]), bits[1])),
+                ]
+            }
+        }
+    }
 }

@@ -196,7 +196,7 @@ fn floats_on_every_instruction_set() {
         alive += want.iter().filter(|&&bits| bits != 0).count();
         for isa in Isa::all() {
             let mut got = vec![f32::NAN; want.len()];
-            super::float::layer_on::<f32>(isa, &case.patch(&map), case.pixels, &layer, &mut got);
+            super::float_wide::layer::<f32>(isa, &case.patch(&map), case.pixels, &layer, &mut got);
             assert_eq!(got.iter().map(|value| value.to_bits()).collect::<Vec<_>>(), want, "{isa:?}");
         }
     }

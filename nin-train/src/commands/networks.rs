@@ -29,23 +29,15 @@ impl Loaded {
         Trained::from_file(&self.bytes).map_err(FileError::at(&self.path))
     }
 
-    /// The model file itself, or one made of the network with f32 weights; sound either way.
-    pub fn model(&self) -> Outcome<ModelBytes> {
-        match FileKind::of(&self.bytes) {
-            FileKind::Model => {
-                Model::read(&self.bytes).map_err(|error| FileError::at(&self.path)(error.to_string()))?;
-                Ok(ModelBytes::new(&self.bytes))
-            }
-            _ => self.widened(),
-        }
-    }
-
-    /// A model with the same logits, bit for bit, in the layout that this host runs fastest: a sum's order does not
-    /// depend on lanes, and f16 weights are widened exactly. An 8-bit model stays as it is.
+    /// A model with the same logits, bit for bit, in the layout that this host runs fastest: a float sum's order does
+    /// not depend on lanes, f16 weights are widened exactly, and sums of integers have no order.
     pub fn fast_model(&self) -> Outcome<ModelBytes> {
-        match Model::read(&self.bytes) {
-            Ok(model) if model.weight_type() == WeightType::Int8 => Ok(ModelBytes::new(&self.bytes)),
-            _ => self.widened(),
+        match self.integers()? {
+            // A file that no exporter wrote may hold what cannot be packed: it runs as it is.
+            Some(integers) => Ok(integers
+                .to_bytes(Lanes::Sixteen)
+                .map_or_else(|_| ModelBytes::new(&self.bytes), |file| ModelBytes::new(&file))),
+            None => self.widened(),
         }
     }
 

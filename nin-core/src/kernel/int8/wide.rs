@@ -26,10 +26,7 @@ pub fn layer_on(
         patch.lines
     } else {
         let work = &mut bytemuck::cast_slice_mut::<u32, u8>(work)[..TILE * fan_in];
-        for (pixel, window) in work.chunks_exact_mut(fan_in).take(pixels).enumerate() {
-            gather(patch, pixel, &mut window[..weights.fan_in]);
-            window[weights.fan_in..].fill(0);
-        }
+        gather(patch, pixels, work, fan_in);
         work
     };
     if weights.lanes != 16 {
@@ -51,8 +48,8 @@ pub struct Layer<'m> {
     pub fan_in: usize,
     /// Outputs.
     pub outputs: usize,
-    /// Biases, multipliers and shifts: a row of each, of whole groups.
-    parameters: &'m [[i32; 16]],
+    /// Biases, multipliers and shifts of each group.
+    parameters: [&'m [[i32; 16]]; 3],
     /// For each group of outputs, for each four inputs, four weights of each output.
     weights: &'m [[i8; 64]],
 }
@@ -64,13 +61,15 @@ impl<'m> Layer<'m> {
         // `Network::new` has checked the alignment.
         let parameters: &[i32] = bytemuck::cast_slice(parameters);
         let packed: &[i8] = bytemuck::cast_slice(packed);
-        Layer { fan_in, outputs, parameters: parameters.as_chunks().0, weights: packed.as_chunks().0 }
+        let (biases, rest) = parameters.as_chunks().0.split_at(outputs.div_ceil(16));
+        let (multipliers, shifts) = rest.split_at(biases.len());
+        Layer { fan_in, outputs, parameters: [biases, multipliers, shifts], weights: packed.as_chunks().0 }
     }
 
     /// Row 0 has the biases, 1 the multipliers, 2 the shifts of group `group`.
     #[inline(always)]
     pub fn parameters(&self, row: usize, group: usize) -> &'m [i32; 16] {
-        &self.parameters[row * self.parameters.len() / 3 + group]
+        &self.parameters[row][group]
     }
 
     /// The weights of group `group`, four inputs after four.
@@ -81,22 +80,48 @@ impl<'m> Layer<'m> {
     }
 }
 
-/// The window of one pixel, padding as zeros.
-fn gather(patch: &Patch<'_, u8>, pixel: usize, window: &mut [u8]) {
-    let channels = patch.channels;
-    let (first, end) = patch.valid(pixel);
-    let rows = patch.above..patch.above + patch.rows.1 - patch.rows.0;
-    for (ky, window) in window.chunks_exact_mut(patch.kernel * channels).enumerate() {
-        if rows.contains(&ky) && first < end {
-            let line = patch.line(patch.rows.0 + ky - patch.above);
-            let (before, rest) = window.split_at_mut(first * channels);
-            let (inside, after) = rest.split_at_mut((end - first) * channels);
-            before.fill(0);
-            inside.copy_from_slice(&line[patch.at(pixel, first)..][..inside.len()]);
-            after.fill(0);
-        } else {
-            window.fill(0);
+/// The windows of a tile, each `fan_in` bytes long, padding as zeros.
+fn gather(patch: &Patch<'_, u8>, pixels: usize, windows: &mut [u8], fan_in: usize) {
+    let (channels, kernel) = (patch.channels, patch.kernel);
+    let run = kernel * channels;
+    let whole_rows = patch.rows.1 - patch.rows.0 == kernel;
+    let mut valid = [(0, 0); TILE];
+    for (pixel, (valid, window)) in valid.iter_mut().zip(windows.chunks_exact_mut(fan_in)).enumerate().take(pixels) {
+        *valid = patch.valid(pixel);
+        let whole = whole_rows && *valid == (0, kernel);
+        window[if whole { kernel * run } else { 0 }..].fill(0);
+    }
+    for y in patch.rows.0..patch.rows.1 {
+        let line = patch.line(y);
+        let row = (y + patch.above - patch.rows.0) * run;
+        let windows = windows.chunks_exact_mut(fan_in).take(pixels);
+        for (pixel, (window, (first, end))) in windows.zip(valid).enumerate() {
+            if first < end {
+                let from = &line[patch.at(pixel, first)..][..(end - first) * channels];
+                copy(from, &mut window[row + first * channels..][..from.len()]);
+            }
         }
+    }
+}
+
+/// Copies bytes; a few of them without the call that many take. Both slices are as long.
+#[inline(always)]
+fn copy(from: &[u8], to: &mut [u8]) {
+    /// The first N bytes and the last N: that they overlap does no harm.
+    #[inline(always)]
+    fn ends<const N: usize>(from: &[u8], to: &mut [u8]) {
+        if let (Some(first), Some(last)) = (from.first_chunk::<N>(), from.last_chunk::<N>()) {
+            let at = to.len() - N;
+            to[..N].copy_from_slice(first);
+            to[at..].copy_from_slice(last);
+        }
+    }
+    match from.len() {
+        0..=3 => to.iter_mut().zip(from).for_each(|(to, from)| *to = *from),
+        4..=7 => ends::<4>(from, to),
+        8..=15 => ends::<8>(from, to),
+        16..=32 => ends::<16>(from, to),
+        _ => to.copy_from_slice(from),
     }
 }
 

@@ -28,7 +28,11 @@ pub fn layer(isa: Isa, layer: &Layer<'_>, windows: &[u8], pixels: usize, out: &m
 /// The windows of N pixels in words of four inputs.
 #[inline(always)]
 fn words<const N: usize>(windows: &[u8], fan_in: usize) -> [&[[u8; 4]]; N] {
-    core::array::from_fn(|pixel| windows[pixel * fan_in..][..fan_in].as_chunks().0)
+    let mut words = [&[][..]; N];
+    for (words, window) in words.iter_mut().zip(windows.chunks_exact(fan_in)) {
+        *words = window.as_chunks().0;
+    }
+    words.map(|words| &words[..fan_in / 4])
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
@@ -63,17 +67,19 @@ fn vnni_tile<const N: usize>(layer: &Layer<'_>, windows: &[u8], out: &mut [u8]) 
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
 fn vnni_groups<const N: usize, const G: usize>(layer: &Layer<'_>, first: usize, windows: &[u8], out: &mut [u8]) {
     let words: [_; N] = words(windows, layer.fan_in);
-    let weights: [_; G] = core::array::from_fn(|group| layer.weights(first + group));
+    let mut weights = [&[][..]; G];
+    for (group, weights) in (first..).zip(&mut weights) {
+        *weights = layer.weights(group);
+    }
     let mut sums = [[_mm512_setzero_si512(); N]; G];
     for (group, sums) in sums.iter_mut().enumerate() {
         *sums = [load512(layer.parameters(0, first + group)); N];
     }
     for k in 0..layer.fan_in / 4 {
-        let x = words.map(|words| i32::from_ne_bytes(words[k]));
         for (sums, weights) in sums.iter_mut().zip(weights) {
             let weights = load512(&weights[k]);
-            for (sum, x) in sums.iter_mut().zip(x) {
-                *sum = _mm512_dpbusd_epi32(*sum, _mm512_set1_epi32(x), weights);
+            for (sum, words) in sums.iter_mut().zip(words) {
+                *sum = _mm512_dpbusd_epi32(*sum, _mm512_set1_epi32(i32::from_ne_bytes(words[k])), weights);
             }
         }
     }
