@@ -8,14 +8,28 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use nin_core::{Plan, Spec, WeightType};
+use nin_core::{F32, Int8, Model, Network, Plan, Spec, WeightType};
 use nin_tests::formula;
 use nin_train::export::Lanes;
-use nin_train::streaming::{ModelBytes, Streaming};
+use nin_train::streaming::ModelBytes;
 
 /// An image's bytes: rows × columns × channels.
 fn image(plan: &Plan) -> Vec<u8> {
     (0..plan.spec().input().len()).map(|n| (n * 7919 % 256) as u8).collect()
+}
+
+/// Runs an image from its bytes to the logits, and says something of them.
+fn infer(model: &Model<'_>, image: &[u8], state: &mut [u32]) -> f32 {
+    let row = model.plan().spec().input().row();
+    let bytes = |y: usize| &image[y * row..][..row];
+    let logits = if model.weight_type() == WeightType::Int8 {
+        let mut network = Network::<Int8>::new(model, state).expect("a model for this host");
+        network.infer(|y, row| Ok::<(), ()>(row.copy_from_slice(bytes(y)))).map(|logits| logits[0])
+    } else {
+        let mut network = Network::<F32>::new(model, state).expect("a model for this host");
+        network.infer(|y, row| Ok::<(), ()>(model.preprocess(bytes(y), row))).map(|logits| logits[0])
+    };
+    logits.expect("rows that are there")
 }
 
 fn engines(c: &mut Criterion) {
@@ -28,10 +42,8 @@ fn engines(c: &mut Criterion) {
             group.sample_size(20).throughput(Throughput::Elements(plan.macs()));
             let bytes = ModelBytes::new(&formula::model(spec, weight_type, Lanes::Sixteen));
             let model = bytes.model().expect("a sound model");
-            let mut streaming = Streaming::new(&model);
-            group.bench_function("nin-core", |b| {
-                b.iter(|| streaming.classify(black_box(&image), spec.input()).expect("an image that fits"));
-            });
+            let mut state = vec![0; plan.state_words(weight_type)];
+            group.bench_function("nin-core", |b| b.iter(|| infer(&model, black_box(&image), &mut state)));
             #[cfg(feature = "tract")]
             {
                 let file = tract::onnx(bytes.bytes());
@@ -75,7 +87,7 @@ mod tract {
     }
 
     /// Runs an image.
-    pub fn run(network: &TypedRunnableModel, image: &Tensor) -> TractResult<TVec<TValue>> {
+    pub fn run(network: &Arc<TypedRunnableModel>, image: &Tensor) -> TractResult<TVec<TValue>> {
         network.run(tvec!(image.clone().into()))
     }
 

@@ -100,18 +100,19 @@ impl<W: Stored> Layer<'_, W> {
         x: [&[f32]; N],
         out: &mut [f32],
     ) {
+        // The fewer pixels, the more groups: an addition waits for the one before it.
+        let most = (V::SUMS / N).clamp(1, 4);
         let mut group = 0;
-        while V::GROUPS >= 4 && self.biases.len() - group >= 4 {
-            self.groups::<V, N, 4>(vectors, group, columns, x, out);
-            group += 4;
-        }
-        while V::GROUPS >= 2 && self.biases.len() - group >= 2 {
-            self.groups::<V, N, 2>(vectors, group, columns, x, out);
-            group += 2;
-        }
-        while self.biases.len() > group {
-            self.groups::<V, N, 1>(vectors, group, columns, x, out);
-            group += 1;
+        while group < self.biases.len() {
+            let groups = most.min(self.biases.len() - group);
+            match groups {
+                1 => self.groups::<V, N, 1>(vectors, group, columns, x, out),
+                2 if most >= 2 => self.groups::<V, N, 2>(vectors, group, columns, x, out),
+                3 if most >= 3 => self.groups::<V, N, 3>(vectors, group, columns, x, out),
+                _ if most >= 4 => self.groups::<V, N, 4>(vectors, group, columns, x, out),
+                _ => {}
+            }
+            group += groups;
         }
     }
 
@@ -171,11 +172,13 @@ impl<W: Stored> Layer<'_, W> {
         for y in patch.rows.0..patch.rows.1 {
             let line = patch.line(y);
             let ky = y + patch.above - patch.rows.0;
-            let weights = weights.map(|weights| &weights[ky * run..][..run]);
-            let of = |from: usize, to: usize| weights.map(|weights| &weights[from * channels..to * channels]);
-            let x = starts.map(|start| &line[start..start + common]);
+            let of = |from: usize, to: usize| part(weights, ky * run + from * channels, (to - from) * channels);
+            let mut x = [&[][..]; N];
+            for (x, start) in x.iter_mut().zip(starts) {
+                *x = &line[start..start + common];
+            }
             if inside {
-                products(vectors, sums, x, weights);
+                products(vectors, sums, x, of(0, patch.kernel));
                 continue;
             }
             for pixel in 0..N {
@@ -197,6 +200,16 @@ impl<W: Stored> Layer<'_, W> {
     }
 }
 
+/// The weights of `count` inputs from `first` on.
+#[inline(always)]
+fn part<W, const G: usize>(weights: [&[[W; 16]]; G], first: usize, count: usize) -> [&[[W; 16]]; G] {
+    let mut part = [&[][..]; G];
+    for (part, weights) in part.iter_mut().zip(weights) {
+        *part = &weights[first..][..count];
+    }
+    part
+}
+
 /// Adds products of inputs, of N pixels as many, and their weights of G groups of outputs.
 #[inline(always)]
 fn products<V: Vectors, W: Stored, const N: usize, const G: usize>(
@@ -205,9 +218,7 @@ fn products<V: Vectors, W: Stored, const N: usize, const G: usize>(
     x: [&[f32]; N],
     weights: [&[[W; 16]]; G],
 ) {
-    let inputs = x[0].len();
-    let x = x.map(|x| &x[..inputs]);
-    let weights = weights.map(|weights| &weights[..inputs]);
+    let inputs = x.iter().map(|x| x.len()).chain(weights.iter().map(|weights| weights.len())).min().unwrap_or(0);
     let mut local = *sums;
     for k in 0..inputs {
         for group in 0..G {

@@ -112,8 +112,8 @@ pub trait Work {
 pub trait Vectors: Copy {
     /// Sixteen floats.
     type Sixteen: Copy;
-    /// How many of them, for each pixel of a tile, the registers hold.
-    const GROUPS: usize;
+    /// How many of them the registers hold beside what is added to them.
+    const SUMS: usize;
 
     /// From memory.
     fn load(self, values: &[f32; 16]) -> Self::Sixteen;
@@ -132,7 +132,7 @@ struct Portable;
 
 impl Vectors for Portable {
     type Sixteen = [f32; 16];
-    const GROUPS: usize = 1;
+    const SUMS: usize = 4;
 
     #[inline(always)]
     fn load(self, values: &[f32; 16]) -> [f32; 16] {
@@ -189,7 +189,7 @@ mod x86 {
     #[allow(clippy::undocumented_unsafe_blocks)]
     impl Vectors for Avx512 {
         type Sixteen = __m512;
-        const GROUPS: usize = 4;
+        const SUMS: usize = 16;
 
         #[inline(always)]
         fn load(self, values: &[f32; 16]) -> __m512 {
@@ -228,7 +228,7 @@ mod x86 {
     #[allow(clippy::undocumented_unsafe_blocks)]
     impl Vectors for Avx2 {
         type Sixteen = [__m256; 2];
-        const GROUPS: usize = 1;
+        const SUMS: usize = 4;
 
         #[inline(always)]
         fn load(self, values: &[f32; 16]) -> [__m256; 2] {

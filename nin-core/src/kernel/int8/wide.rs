@@ -72,11 +72,11 @@ impl<'m> Layer<'m> {
         &self.parameters[row][group]
     }
 
-    /// The weights of group `group`, four inputs after four.
+    /// The weights of `groups` groups from `first` on, four inputs after four of each.
     #[inline(always)]
-    pub fn weights(&self, group: usize) -> &'m [[i8; 64]] {
+    pub fn weights(&self, first: usize, groups: usize) -> &'m [[i8; 64]] {
         let fours = self.fan_in / 4;
-        &self.weights[group * fours..][..fours]
+        &self.weights[first * fours..][..groups * fours]
     }
 }
 
@@ -133,7 +133,7 @@ fn portable(layer: &Layer<'_>, windows: &[u8], pixels: usize, out: &mut [u8]) {
         let windows = windows.chunks_exact(layer.fan_in).take(pixels);
         for (window, out) in windows.zip(out.chunks_exact_mut(layer.outputs)) {
             let mut sums = *biases;
-            for (x, weights) in window.as_chunks::<4>().0.iter().zip(layer.weights(group)) {
+            for (x, weights) in window.as_chunks::<4>().0.iter().zip(layer.weights(group, 1)) {
                 for (sum, w) in sums.iter_mut().zip(weights.as_chunks::<4>().0) {
                     *sum = sum.wrapping_add((0..4).map(|k| i32::from(x[k]) * i32::from(w[k])).sum());
                 }

@@ -25,14 +25,32 @@ pub fn layer(isa: Isa, layer: &Layer<'_>, windows: &[u8], pixels: usize, out: &m
     true
 }
 
-/// The windows of N pixels in words of four inputs.
-#[inline(always)]
-fn words<const N: usize>(windows: &[u8], fan_in: usize) -> [&[[u8; 4]]; N] {
-    let mut words = [&[][..]; N];
-    for (words, window) in words.iter_mut().zip(windows.chunks_exact(fan_in)) {
-        *words = window.as_chunks().0;
+/// Words of four inputs: N windows side by side.
+///
+/// Not slices: those the compiler would take apart with scatters, which cost more than short windows themselves.
+#[derive(Clone, Copy)]
+struct Words<'a, const N: usize> {
+    windows: &'a [u8],
+    fan_in: usize,
+}
+
+impl<'a, const N: usize> Words<'a, N> {
+    #[inline(always)]
+    fn new(windows: &'a [u8], fan_in: usize) -> Self {
+        Words { windows: &windows[..N * fan_in], fan_in }
     }
-    words.map(|words| &words[..fan_in / 4])
+
+    /// Word `k` of a window.
+    ///
+    /// # Safety
+    ///
+    /// `pixel` must be below N, and `4 * k + 3` below the fan-in.
+    #[inline(always)]
+    unsafe fn at(self, pixel: usize, k: usize) -> i32 {
+        debug_assert!(pixel < N && 4 * k + 3 < self.fan_in);
+        // SAFETY: the slice has N times the fan-in; the caller keeps inside of that.
+        unsafe { self.windows.as_ptr().add(pixel * self.fan_in + 4 * k).cast::<i32>().read_unaligned() }
+    }
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
@@ -49,37 +67,34 @@ fn vnni(layer: &Layer<'_>, windows: &[u8], pixels: usize, out: &mut [u8]) {
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
 fn vnni_tile<const N: usize>(layer: &Layer<'_>, windows: &[u8], out: &mut [u8]) {
     let groups = layer.outputs.div_ceil(16);
-    let mut group = 0;
-    while groups - group >= 4 {
-        vnni_groups::<N, 4>(layer, group, windows, out);
-        group += 4;
-    }
-    if groups - group >= 2 {
-        vnni_groups::<N, 2>(layer, group, windows, out);
-        group += 2;
-    }
-    if groups > group {
-        vnni_groups::<N, 1>(layer, group, windows, out);
+    for first in (0..groups).step_by(4) {
+        match groups - first {
+            1 => vnni_groups::<N, 1>(layer, first, windows, out),
+            2 => vnni_groups::<N, 2>(layer, first, windows, out),
+            3 => vnni_groups::<N, 3>(layer, first, windows, out),
+            _ => vnni_groups::<N, 4>(layer, first, windows, out),
+        }
     }
 }
 
 /// N pixels, G groups of outputs from `first` on.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
 fn vnni_groups<const N: usize, const G: usize>(layer: &Layer<'_>, first: usize, windows: &[u8], out: &mut [u8]) {
-    let words: [_; N] = words(windows, layer.fan_in);
-    let mut weights = [&[][..]; G];
-    for (group, weights) in (first..).zip(&mut weights) {
-        *weights = layer.weights(group);
-    }
+    let words = Words::<N>::new(windows, layer.fan_in);
+    let fours = layer.fan_in / 4;
+    let weights = layer.weights(first, G).as_ptr();
     let mut sums = [[_mm512_setzero_si512(); N]; G];
     for (group, sums) in sums.iter_mut().enumerate() {
         *sums = [load512(layer.parameters(0, first + group)); N];
     }
-    for k in 0..layer.fan_in / 4 {
-        for (sums, weights) in sums.iter_mut().zip(weights) {
-            let weights = load512(&weights[k]);
-            for (sum, words) in sums.iter_mut().zip(words) {
-                *sum = _mm512_dpbusd_epi32(*sum, _mm512_set1_epi32(i32::from_ne_bytes(words[k])), weights);
+    for k in 0..fours {
+        for (group, sums) in sums.iter_mut().enumerate() {
+            // SAFETY: the slice has G times as many.
+            let weights = load512(unsafe { &*weights.add(group * fours + k) });
+            for (pixel, sum) in sums.iter_mut().enumerate() {
+                // SAFETY: there are as many sums as windows, and as many words in a window.
+                let x = unsafe { words.at(pixel, k) };
+                *sum = _mm512_dpbusd_epi32(*sum, _mm512_set1_epi32(x), weights);
             }
         }
     }
@@ -155,19 +170,19 @@ fn avx2(layer: &Layer<'_>, windows: &[u8], pixels: usize, out: &mut [u8]) {
 /// N pixels, eight outputs at a time.
 #[target_feature(enable = "avx2")]
 fn avx2_tile<const N: usize>(layer: &Layer<'_>, windows: &[u8], out: &mut [u8]) {
-    let words: [_; N] = words(windows, layer.fan_in);
+    let words = Words::<N>::new(windows, layer.fan_in);
     for first in (0..layer.outputs).step_by(8) {
         let (group, half) = (first / 16, first / 8 % 2);
         let eight = |row| load256(&layer.parameters(row, group).as_chunks::<8>().0[half]);
-        let weights = layer.weights(group);
         let low = _mm256_set1_epi16(0xff);
         let mut sums = [eight(0); N];
-        for k in 0..layer.fan_in / 4 {
-            let weights = load256(&weights[k].as_chunks::<32>().0[half]);
+        for (k, weights) in layer.weights(group, 1).iter().enumerate() {
+            let weights = load256(&weights.as_chunks::<32>().0[half]);
             let even_weights = _mm256_srai_epi16::<8>(_mm256_slli_epi16::<8>(weights));
             let odd_weights = _mm256_srai_epi16::<8>(weights);
-            for (sum, words) in sums.iter_mut().zip(words) {
-                let x = _mm256_set1_epi32(i32::from_ne_bytes(words[k]));
+            for (pixel, sum) in sums.iter_mut().enumerate() {
+                // SAFETY: there are as many sums as windows, and as many words in a window.
+                let x = _mm256_set1_epi32(unsafe { words.at(pixel, k) });
                 let even = _mm256_madd_epi16(_mm256_and_si256(x, low), even_weights);
                 let odd = _mm256_madd_epi16(_mm256_srli_epi16::<8>(x), odd_weights);
                 *sum = _mm256_add_epi32(*sum, _mm256_add_epi32(even, odd));
