@@ -173,7 +173,7 @@ impl<'m> Model<'m> {
     }
 }
 
-/// CRC-32 as zip and Ethernet have it, half a byte at a time: bit by bit a board takes three times as long over its
+/// CRC-32 as zip and Ethernet have it, half a byte at a time: bit by bit a board takes nearly five times as long over its
 /// model, and a table of bytes takes a kilobyte of flash.
 const fn crc32(bytes: &[u8]) -> u32 {
     const NIBBLES: [u32; 16] = {

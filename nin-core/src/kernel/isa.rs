@@ -189,7 +189,7 @@ mod x86 {
     #[allow(clippy::undocumented_unsafe_blocks)]
     impl Vectors for Avx512 {
         type Sixteen = __m512;
-        const SUMS: usize = 16;
+        const SUMS: usize = 8;
 
         #[inline(always)]
         fn load(self, values: &[f32; 16]) -> __m512 {
