@@ -5,7 +5,7 @@
 
 FILEs are networks with one or three input channels (model files, checkpoints); without any, networks of several kinds
 with weights by formula are made. Packages it needs are installed into target/onnx-venv once.
-Fails if a logit of a float network is off by more than 1e-5 of the largest, or one of an 8-bit network by more than
+Status 77 if the packages cannot be installed. Fails if a logit of a float network is off by more than 1e-5 of the largest, or one of an 8-bit network by more than
 one step of the quantisation of the last activations (after fully connected layers: 1/127 of the largest logit).
 """
 
@@ -13,6 +13,7 @@ import argparse
 import json
 import os
 import pathlib
+import shutil
 import struct
 import subprocess
 import sys
@@ -39,9 +40,13 @@ def need_packages():
         if pathlib.Path(sys.prefix) == VENV:
             sys.exit("check_onnx.py: the packages in target/onnx-venv are broken: delete it")
         if not python.exists():
-            subprocess.run([sys.executable, "-m", "venv", VENV], check=True)
-            pip = [python, "-m", "pip", "install", "--quiet", "numpy", "onnx", "onnxruntime"]
-            if subprocess.run(pip).returncode != 0:
+            commands = [
+                [sys.executable, "-m", "venv", VENV],
+                [python, "-m", "pip", "install", "--quiet", "numpy", "onnx", "onnxruntime"],
+            ]
+            if any(subprocess.run(command).returncode != 0 for command in commands):
+                # So that the next run tries again.
+                shutil.rmtree(VENV, ignore_errors=True)
                 print("check_onnx.py: onnxruntime cannot be installed", file=sys.stderr)
                 sys.exit(77)
         os.execv(python, [python, *sys.argv])

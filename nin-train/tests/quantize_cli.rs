@@ -6,7 +6,8 @@ use std::process::{Command, Output};
 
 use nin_core::{Kernels, Model, Plan, Spec, WeightType};
 use nin_train::batch::Preprocessing;
-use nin_train::dataset::{Dataset, idx, subset};
+use nin_train::dataset::{Dataset, idx, load_image, subset};
+use nin_train::streaming::{ModelBytes, Streaming};
 use nin_train::trained::Trained;
 
 const LINE: &str = "1x28x28 nin5/2+2:6,6 max3/2 nin3+1:8,10 gap";
@@ -87,6 +88,8 @@ fn it_reports_and_writes_what_runs() {
 #[test]
 fn every_packing_is_the_same_network() {
     let folder = folder("lanes");
+    let picture = folder.join("picture.png");
+    image::GrayImage::from_fn(28, 28, |x, y| image::Luma([(x * 7 + y * y) as u8])).save(&picture).unwrap();
     let mut answers = Vec::new();
     for lanes in ["1", "2", "16"] {
         let text = printed(
@@ -96,6 +99,17 @@ fn every_packing_is_the_same_network() {
         assert_eq!(text.lines().count(), 4, "{text}");
         assert_eq!(Model::read(&fs::read(folder.join("n.nin")).unwrap()).unwrap().lanes().to_string(), lanes);
         answers.push(printed(&folder, &["eval", "n.nin", "--data", "images", "--json"]));
+
+        // The program packs a file again for the host; here the file runs as a board has it.
+        let file = ModelBytes::new(&fs::read(folder.join("n.nin")).unwrap());
+        let model = file.model().unwrap();
+        let (shape, bytes) = (model.plan().spec().input(), load_image(&picture, 1, 28, 28, false).unwrap());
+        let logits = Streaming::new(&model).classify(&bytes, shape).unwrap();
+        let shown: serde_json::Value =
+            serde_json::from_str(&printed(&folder, &["predict", "n.nin", "picture.png", "--logits"])).unwrap();
+        let shown: Vec<f32> = serde_json::from_value(shown["logits"].clone()).unwrap();
+        assert!(logits.iter().any(|&logit| logit > 0.0), "{logits:?}");
+        assert_eq!(shown, logits, "{lanes} lanes");
     }
     assert!(answers[0].contains("accuracy") && answers.iter().all(|answer| *answer == answers[0]), "{answers:?}");
 }

@@ -3,6 +3,8 @@
 use half::f16;
 
 use super::Patch;
+#[cfg(not(target_os = "none"))]
+use super::isa::Vectors;
 use crate::format::private::LayerWeights;
 use crate::plan::{TILE, WeightType};
 
@@ -18,6 +20,10 @@ pub trait Stored: bytemuck::Pod + Kernels {
 
     /// The same number in 32 bits.
     fn widen(self) -> f32;
+
+    /// Sixteen of them in a vector of floats.
+    #[cfg(not(target_os = "none"))]
+    fn sixteen<V: Vectors>(vectors: V, weights: &[Self; 16]) -> V::Sixteen;
 }
 
 impl Stored for f32 {
@@ -27,6 +33,12 @@ impl Stored for f32 {
     fn widen(self) -> f32 {
         self
     }
+
+    #[cfg(not(target_os = "none"))]
+    #[inline(always)]
+    fn sixteen<V: Vectors>(vectors: V, weights: &[f32; 16]) -> V::Sixteen {
+        vectors.load(weights)
+    }
 }
 
 impl Stored for f16 {
@@ -35,6 +47,12 @@ impl Stored for f16 {
     #[inline(always)]
     fn widen(self) -> f32 {
         self.to_f32()
+    }
+
+    #[cfg(not(target_os = "none"))]
+    #[inline(always)]
+    fn sixteen<V: Vectors>(vectors: V, weights: &[f16; 16]) -> V::Sixteen {
+        vectors.widen(weights)
     }
 }
 
@@ -58,6 +76,9 @@ pub(crate) fn relu(value: f32) -> f32 {
 pub(crate) fn layer<W: Stored>(patch: &Patch<'_, f32>, pixels: usize, weights: &LayerWeights<'_>, out: &mut [f32]) {
     match weights.lanes {
         4 => layer_by::<W, 4>(patch, pixels, weights, out),
+        #[cfg(not(target_os = "none"))]
+        16 => super::float_wide::layer::<W>(super::isa::Isa::here(), patch, pixels, weights, out),
+        #[cfg(target_os = "none")]
         16 => layer_by::<W, 16>(patch, pixels, weights, out),
         _ => layer_by::<W, 1>(patch, pixels, weights, out),
     }

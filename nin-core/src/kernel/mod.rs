@@ -3,7 +3,13 @@
 #[cfg(all(target_arch = "arm", target_os = "none", target_abi = "eabihf"))]
 mod cortex_m4f;
 pub(crate) mod float;
+#[cfg(not(target_os = "none"))]
+mod float_wide;
 pub(crate) mod int8;
+#[cfg(not(target_os = "none"))]
+mod isa;
+#[cfg(test)]
+mod tests;
 
 use crate::plan::TILE;
 

@@ -30,30 +30,21 @@ impl Loaded {
         Trained::from_file(&self.bytes).map_err(FileError::at(&self.path))
     }
 
-    /// The model file itself, or one made of the network: with f32 weights, or the integers that it was trained to be.
-    /// Sound either way.
-    pub fn model(&self) -> Outcome<ModelBytes> {
-        match FileKind::of(&self.bytes) {
-            FileKind::Model => {
-                Model::read(&self.bytes).map_err(|error| FileError::at(&self.path)(error.to_string()))?;
-                Ok(ModelBytes::new(&self.bytes))
-            }
-            _ => self.widened(),
-        }
-    }
-
-    /// A model with the same logits, bit for bit, in the layout that this host runs fastest: a sum's order does not
-    /// depend on lanes, and f16 weights are widened exactly. A model of integers stays as it is.
+    /// A model with the same logits, bit for bit, in the layout that this host runs fastest: a float sum's order does
+    /// not depend on lanes, f16 weights are widened exactly, and sums of integers have no order.
     pub fn fast_model(&self) -> Outcome<ModelBytes> {
-        match Model::read(&self.bytes) {
-            Ok(model) if matches!(model.weight_type(), WeightType::Int8 | WeightType::Int4) => {
-                Ok(ModelBytes::new(&self.bytes))
-            }
-            _ => self.widened(),
+        let Some(integers) = self.integers()? else {
+            return Ok(ModelBytes::new(&self.trained()?.to_model(WeightType::F32, Lanes::Sixteen)?));
+        };
+        match integers.to_bytes(Lanes::Sixteen) {
+            Ok(file) => Ok(ModelBytes::new(&file)),
+            // A file that no exporter wrote may hold what cannot be packed: it runs as it is.
+            Err(_) if FileKind::of(&self.bytes) == FileKind::Model => Ok(ModelBytes::new(&self.bytes)),
+            Err(error) => Err(error.into()),
         }
     }
 
-    /// The network in a model file with 8-bit weights, or that of a run with quantisation-aware training; `None` if it is
+    /// The network in a model file with weights of 8 or 4 bits, or that of a run with quantisation-aware training; `None` if it is
     /// any other file.
     pub fn integers(&self) -> Result<Option<QuantizedModel>, FileError> {
         if FileKind::of(&self.bytes) == FileKind::Checkpoint {
@@ -66,12 +57,5 @@ impl Loaded {
         }
         let model = Model::read(&self.bytes).map_err(|error| FileError::at(&self.path)(error.to_string()))?;
         Ok(QuantizedModel::from_model(&model))
-    }
-
-    fn widened(&self) -> Outcome<ModelBytes> {
-        if let Some(integers) = self.integers()? {
-            return Ok(ModelBytes::new(&integers.to_bytes(Lanes::Sixteen)?));
-        }
-        Ok(ModelBytes::new(&self.trained()?.to_model(WeightType::F32, Lanes::Sixteen)?))
     }
 }

@@ -46,7 +46,7 @@ pub struct PredictArgs {
 
 /// Prints the likeliest classes of each picture. A picture that cannot be read does not keep the others waiting.
 pub fn run(args: &PredictArgs, console: &Console) -> Outcome {
-    let bytes = networks::load(&args.network)?.model()?;
+    let bytes = networks::load(&args.network)?.fast_model()?;
     let model = bytes.model()?;
     let mut failed = 0;
     for path in &args.images {

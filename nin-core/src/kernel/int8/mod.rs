@@ -9,6 +9,8 @@ pub(crate) mod narrow;
 mod plain;
 #[cfg(not(target_os = "none"))]
 mod wide;
+#[cfg(all(target_arch = "x86_64", not(target_os = "none")))]
+mod x86;
 
 use super::Patch;
 use crate::format::private::LayerWeights;
@@ -38,6 +40,9 @@ pub(crate) fn layer(
         }
     }
 }
+
+#[cfg(test)]
+pub(crate) use wide::layer_on;
 
 /// What one output has beside its weights.
 #[derive(Clone, Copy, Debug)]

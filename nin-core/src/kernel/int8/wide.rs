@@ -1,64 +1,146 @@
 //! 8-bit layers for processors with wide vectors: the windows of a tile are gathered, then multiplied.
 
+use super::super::isa::Isa;
+#[cfg(target_arch = "x86_64")]
+use super::x86;
 use super::{Output, Patch, weight};
 use crate::format::private::LayerWeights;
 use crate::plan::TILE;
 
 /// One layer for a tile of pixels.
 pub fn layer(patch: &Patch<'_, u8>, pixels: usize, weights: &LayerWeights<'_>, work: &mut [u32], out: &mut [u8]) {
+    layer_on(Isa::here(), patch, pixels, weights, work, out);
+}
+
+/// The same on a certain instruction set.
+pub fn layer_on(
+    isa: Isa,
+    patch: &Patch<'_, u8>,
+    pixels: usize,
+    weights: &LayerWeights<'_>,
+    work: &mut [u32],
+    out: &mut [u8],
+) {
     let fan_in = weights.fan_in.next_multiple_of(4);
-    let work = &mut bytemuck::cast_slice_mut::<u32, u8>(work)[..TILE * fan_in];
-    for (pixel, window) in work.chunks_exact_mut(fan_in).take(pixels).enumerate() {
-        gather(patch, pixel, &mut window[..weights.fan_in]);
-        window[weights.fan_in..].fill(0);
-    }
-    if weights.lanes == 16 {
-        by_sixteen(work, pixels, weights, out);
+    let windows = if patch.flat && fan_in == weights.fan_in {
+        patch.lines
     } else {
-        one_by_one(work, pixels, weights, out);
+        let work = &mut bytemuck::cast_slice_mut::<u32, u8>(work)[..TILE * fan_in];
+        gather(patch, pixels, work, fan_in);
+        work
+    };
+    if weights.lanes != 16 {
+        return one_by_one(windows, pixels, weights, out);
+    }
+    let layer = Layer::new(weights);
+    #[cfg(target_arch = "x86_64")]
+    if x86::layer(isa, &layer, windows, pixels, out) {
+        return;
+    }
+    let _ = isa;
+    portable(&layer, windows, pixels, out);
+}
+
+/// A layer whose weights are packed by sixteen outputs and four inputs.
+#[derive(Clone, Copy)]
+pub struct Layer<'m> {
+    /// Inputs of an output, rounded up to fours.
+    pub fan_in: usize,
+    /// Outputs.
+    pub outputs: usize,
+    /// Biases, multipliers and shifts of each group.
+    parameters: [&'m [[i32; 16]]; 3],
+    /// For each group of outputs, for each four inputs, four weights of each output.
+    weights: &'m [[i8; 64]],
+}
+
+impl<'m> Layer<'m> {
+    fn new(weights: &LayerWeights<'m>) -> Self {
+        let (outputs, fan_in) = (weights.outputs, weights.fan_in.next_multiple_of(4));
+        let (parameters, packed) = weights.bytes.split_at(12 * outputs.next_multiple_of(16));
+        // `Network::new` has checked the alignment.
+        let parameters: &[i32] = bytemuck::cast_slice(parameters);
+        let packed: &[i8] = bytemuck::cast_slice(packed);
+        let (biases, rest) = parameters.as_chunks().0.split_at(outputs.div_ceil(16));
+        let (multipliers, shifts) = rest.split_at(biases.len());
+        Layer { fan_in, outputs, parameters: [biases, multipliers, shifts], weights: packed.as_chunks().0 }
+    }
+
+    /// Row 0 has the biases, 1 the multipliers, 2 the shifts of group `group`.
+    #[inline(always)]
+    pub fn parameters(&self, row: usize, group: usize) -> &'m [i32; 16] {
+        &self.parameters[row][group]
+    }
+
+    /// The weights of `groups` groups from `first` on, four inputs after four of each.
+    #[inline(always)]
+    pub fn weights(&self, first: usize, groups: usize) -> &'m [[i8; 64]] {
+        let fours = self.fan_in / 4;
+        &self.weights[first * fours..][..groups * fours]
     }
 }
 
-/// The window of one pixel, padding as zeros.
-fn gather(patch: &Patch<'_, u8>, pixel: usize, window: &mut [u8]) {
-    let channels = patch.channels;
-    let (first, end) = patch.valid(pixel);
-    let rows = patch.above..patch.above + patch.rows.1 - patch.rows.0;
-    for (ky, window) in window.chunks_exact_mut(patch.kernel * channels).enumerate() {
-        if rows.contains(&ky) && first < end {
-            let line = patch.line(patch.rows.0 + ky - patch.above);
-            let (before, rest) = window.split_at_mut(first * channels);
-            let (inside, after) = rest.split_at_mut((end - first) * channels);
-            before.fill(0);
-            inside.copy_from_slice(&line[patch.at(pixel, first)..][..inside.len()]);
-            after.fill(0);
-        } else {
-            window.fill(0);
+/// The windows of a tile, each `fan_in` bytes long, padding as zeros.
+fn gather(patch: &Patch<'_, u8>, pixels: usize, windows: &mut [u8], fan_in: usize) {
+    let (channels, kernel) = (patch.channels, patch.kernel);
+    let run = kernel * channels;
+    let whole_rows = patch.rows.1 - patch.rows.0 == kernel;
+    let mut valid = [(0, 0); TILE];
+    for (pixel, (valid, window)) in valid.iter_mut().zip(windows.chunks_exact_mut(fan_in)).enumerate().take(pixels) {
+        *valid = patch.valid(pixel);
+        let whole = whole_rows && *valid == (0, kernel);
+        window[if whole { kernel * run } else { 0 }..].fill(0);
+    }
+    for y in patch.rows.0..patch.rows.1 {
+        let line = patch.line(y);
+        let row = (y + patch.above - patch.rows.0) * run;
+        let windows = windows.chunks_exact_mut(fan_in).take(pixels);
+        for (pixel, (window, (first, end))) in windows.zip(valid).enumerate() {
+            if first < end {
+                let from = &line[patch.at(pixel, first)..][..(end - first) * channels];
+                copy(from, &mut window[row + first * channels..][..from.len()]);
+            }
         }
     }
 }
 
-/// Weights packed by sixteen outputs and four inputs.
-fn by_sixteen(windows: &[u8], pixels: usize, weights: &LayerWeights<'_>, out: &mut [u8]) {
-    let (outputs, fan_in) = (weights.outputs, weights.fan_in.next_multiple_of(4));
-    let packed: &[i8] = bytemuck::cast_slice(&weights.bytes[12 * outputs.next_multiple_of(16)..]);
-    for (group, packed) in packed.chunks_exact(16 * fan_in).enumerate() {
-        let group = 16 * group;
-        let count = 16.min(outputs - group);
-        let mut parameters = [Output { bias: 0, multiplier: 0, shift: 1 }; 16];
-        for (lane, parameters) in parameters[..count].iter_mut().enumerate() {
-            *parameters = Output::of(weights, group + lane);
+/// Copies bytes; a few of them without the call that many take. Both slices are as long.
+#[inline(always)]
+fn copy(from: &[u8], to: &mut [u8]) {
+    /// The first N bytes and the last N: that they overlap does no harm.
+    #[inline(always)]
+    fn ends<const N: usize>(from: &[u8], to: &mut [u8]) {
+        if let (Some(first), Some(last)) = (from.first_chunk::<N>(), from.last_chunk::<N>()) {
+            let at = to.len() - N;
+            to[..N].copy_from_slice(first);
+            to[at..].copy_from_slice(last);
         }
-        let windows = windows.chunks_exact(fan_in).take(pixels);
-        for (window, out) in windows.zip(out.chunks_exact_mut(outputs)) {
-            let mut sums = parameters.map(|output| output.bias);
-            for (x, packed) in window.as_chunks::<4>().0.iter().zip(packed.as_chunks::<64>().0) {
-                for (sum, w) in sums.iter_mut().zip(packed.as_chunks::<4>().0) {
+    }
+    match from.len() {
+        0..=3 => to.iter_mut().zip(from).for_each(|(to, from)| *to = *from),
+        4..=7 => ends::<4>(from, to),
+        8..=15 => ends::<8>(from, to),
+        16..=32 => ends::<16>(from, to),
+        _ => to.copy_from_slice(from),
+    }
+}
+
+/// For any processor: what the compiler makes of it.
+fn portable(layer: &Layer<'_>, windows: &[u8], pixels: usize, out: &mut [u8]) {
+    for group in 0..layer.outputs.div_ceil(16) {
+        let [biases, multipliers, shifts] = [0, 1, 2].map(|row| layer.parameters(row, group));
+        let count = 16.min(layer.outputs - 16 * group);
+        let windows = windows.chunks_exact(layer.fan_in).take(pixels);
+        for (window, out) in windows.zip(out.chunks_exact_mut(layer.outputs)) {
+            let mut sums = *biases;
+            for (x, weights) in window.as_chunks::<4>().0.iter().zip(layer.weights(group, 1)) {
+                for (sum, w) in sums.iter_mut().zip(weights.as_chunks::<4>().0) {
                     *sum = sum.wrapping_add((0..4).map(|k| i32::from(x[k]) * i32::from(w[k])).sum());
                 }
             }
-            for (lane, out) in out[group..group + count].iter_mut().enumerate() {
-                *out = parameters[lane].requantise(sums[lane]);
+            for (lane, out) in out[16 * group..][..count].iter_mut().enumerate() {
+                let output = Output { bias: biases[lane], multiplier: multipliers[lane], shift: shifts[lane] as u32 };
+                *out = output.requantise(sums[lane]);
             }
         }
     }

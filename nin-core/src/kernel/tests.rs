@@ -1,0 +1,204 @@
+//! Layers packed by sixteen, on every instruction set that this processor has, against plain arithmetic: each result
+//! equal bit for bit.
+
+use std::vec;
+use std::vec::Vec;
+
+use super::Patch;
+use super::isa::Isa;
+use crate::format::private::LayerWeights;
+use crate::plan::TILE;
+
+/// A linear congruential generator: numbers without a pattern that matters here.
+struct Random(u64);
+
+impl Random {
+    fn bits(&mut self) -> u32 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 32) as u32
+    }
+
+    fn below(&mut self, end: usize) -> usize {
+        self.bits() as usize % end
+    }
+
+    /// −1 to 1.
+    fn float(&mut self) -> f32 {
+        self.bits() as i32 as f32 / i32::MAX as f32
+    }
+}
+
+/// A layer on some tile of a map.
+struct Case {
+    rows: usize,
+    columns: usize,
+    channels: usize,
+    outputs: usize,
+    kernel: usize,
+    stride: usize,
+    padding: usize,
+    /// Row and first column of the tile, counted in outputs.
+    at: (usize, usize),
+    pixels: usize,
+}
+
+impl Case {
+    fn random(random: &mut Random) -> Self {
+        let kernel = [1, 1, 2, 3, 5][random.below(5)];
+        let (rows, columns) = (kernel + random.below(6), kernel + random.below(12));
+        let (stride, padding) = (1 + random.below(2), random.below(kernel));
+        let places = |size: usize| (size + 2 * padding - kernel) / stride + 1;
+        let column = random.below(places(columns).div_ceil(TILE)) * TILE;
+        Case {
+            rows,
+            columns,
+            channels: 1 + random.below(40),
+            outputs: 1 + random.below(150),
+            kernel,
+            stride,
+            padding,
+            at: (random.below(places(rows)), column),
+            pixels: TILE.min(places(columns) - column),
+        }
+    }
+
+    fn fan_in(&self) -> usize {
+        self.kernel * self.kernel * self.channels
+    }
+
+    fn patch<'a, V>(&self, map: &'a [V]) -> Patch<'a, V> {
+        let top = (self.at.0 * self.stride) as isize - self.padding as isize;
+        let first = top.max(0) as usize;
+        let end = (top + self.kernel as isize).min(self.rows as isize) as usize;
+        Patch {
+            lines: map,
+            slots: self.rows,
+            row: self.columns * self.channels,
+            channels: self.channels,
+            columns: self.columns,
+            kernel: self.kernel,
+            stride: self.stride,
+            rows: (first, end),
+            above: (first as isize - top) as usize,
+            left: (self.at.1 * self.stride) as isize - self.padding as isize,
+            flat: false,
+        }
+    }
+
+    /// The window of a pixel in the order of the weights; `None` where padding is.
+    fn window<V: Copy>(&self, map: &[V], pixel: usize) -> Vec<Option<V>> {
+        let mut window = Vec::new();
+        for ky in 0..self.kernel {
+            for kx in 0..self.kernel {
+                let y = (self.at.0 * self.stride + ky).checked_sub(self.padding).filter(|&y| y < self.rows);
+                let x = ((self.at.1 + pixel) * self.stride + kx).checked_sub(self.padding);
+                let place = y.zip(x.filter(|&x| x < self.columns));
+                for channel in 0..self.channels {
+                    window.push(place.map(|(y, x)| map[(y * self.columns + x) * self.channels + channel]));
+                }
+            }
+        }
+        window
+    }
+}
+
+/// `docs/int8.md`, step by step.
+fn activation(sum: i32, multiplier: i32, shift: u32) -> u8 {
+    let high = ((i64::from(sum) * i64::from(multiplier) + (1 << 30)) >> 31) as i32;
+    let half = if shift == 0 { 0 } else { 1i32.wrapping_shl(shift - 1) };
+    (high.wrapping_add(half) >> shift).clamp(0, 255) as u8
+}
+
+#[test]
+fn bytes_on_every_instruction_set() {
+    let mut random = Random(1);
+    let mut between = 0;
+    for _ in 0..300 {
+        let case = Case::random(&mut random);
+        let (fan_in, outputs) = (case.fan_in(), case.outputs);
+        let (padded, groups) = (fan_in.next_multiple_of(4), outputs.div_ceil(16));
+        let map: Vec<u8> = (0..case.rows * case.columns * case.channels).map(|_| random.bits() as u8).collect();
+        // The ends of the ranges too: the products of −128 and 255 are the ones that saturate where they may not.
+        let extreme = random.below(4) == 0;
+        let weights: Vec<i8> = (0..outputs * fan_in)
+            .map(|_| if extreme { [-128, 127][random.below(2)] } else { random.bits() as i8 })
+            .collect();
+        let map = if extreme { vec![255; map.len()] } else { map };
+        let outputs_of = |value: &mut dyn FnMut() -> i32| -> Vec<i32> {
+            (0..16 * groups).map(|output| if output < outputs { value() } else { 0 }).collect()
+        };
+        let biases = outputs_of(&mut || random.bits() as i32 >> [0, 12][usize::from(!extreme)]);
+        let multipliers = outputs_of(&mut || (random.bits() >> 1) as i32 | 1 << 30);
+        let shifts = outputs_of(&mut || (if extreme { random.below(32) } else { 6 + random.below(8) }) as i32);
+
+        let mut bytes: Vec<u32> =
+            [&biases, &multipliers, &shifts].into_iter().flatten().map(|&word| word as u32).collect();
+        for group in 0..groups {
+            for four in (0..padded).step_by(4) {
+                for output in 16 * group..16 * group + 16 {
+                    let weight =
+                        |input| if output < outputs && input < fan_in { weights[output * fan_in + input] } else { 0 };
+                    bytes.push(u32::from_ne_bytes([0, 1, 2, 3].map(|k| weight(four + k) as u8)));
+                }
+            }
+        }
+        let layer = LayerWeights { bytes: bytemuck::cast_slice(&bytes), fan_in, outputs, lanes: 16 };
+
+        let mut want = Vec::new();
+        for pixel in 0..case.pixels {
+            let window = case.window(&map, pixel);
+            for output in 0..outputs {
+                let products = window.iter().zip(&weights[output * fan_in..]);
+                let sum = products
+                    .fold(biases[output], |sum, (x, &w)| sum.wrapping_add(i32::from(x.unwrap_or(0)) * i32::from(w)));
+                want.push(activation(sum, multipliers[output], shifts[output] as u32));
+            }
+        }
+        between += want.iter().filter(|&&value| value > 0 && value < 255).count();
+        for isa in Isa::all() {
+            let mut work = vec![u32::MAX; TILE * padded / 4];
+            let mut got = vec![7; want.len()];
+            super::int8::layer_on(isa, &case.patch(&map), case.pixels, &layer, &mut work, &mut got);
+            assert_eq!(got, want, "{isa:?}");
+        }
+    }
+    assert!(between > 10_000, "{between} activations that no clamp made");
+}
+
+#[test]
+fn floats_on_every_instruction_set() {
+    let mut random = Random(2);
+    let mut alive = 0;
+    for _ in 0..300 {
+        let case = Case::random(&mut random);
+        let (fan_in, outputs) = (case.fan_in(), case.outputs);
+        let groups = outputs.div_ceil(16);
+        let map: Vec<f32> = (0..case.rows * case.columns * case.channels).map(|_| random.float()).collect();
+        let biases: Vec<f32> = (0..16 * groups).map(|_| random.float()).collect();
+        let packed: Vec<f32> = (0..16 * groups * fan_in).map(|_| random.float()).collect();
+        let mut bytes = biases.clone();
+        bytes.extend(&packed);
+        let layer = LayerWeights { bytes: bytemuck::cast_slice(&bytes), fan_in, outputs, lanes: 16 };
+
+        let mut want = Vec::new();
+        for pixel in 0..case.pixels {
+            let window = case.window(&map, pixel);
+            for output in 0..outputs {
+                let mut sum = biases[output];
+                for (input, x) in window.iter().enumerate() {
+                    if let Some(x) = x {
+                        sum += x * packed[(output / 16 * fan_in + input) * 16 + output % 16];
+                    }
+                }
+                want.push(if sum.is_sign_negative() { 0.0 } else { sum }.to_bits());
+            }
+        }
+        alive += want.iter().filter(|&&bits| bits != 0).count();
+        for isa in Isa::all() {
+            let mut got = vec![f32::NAN; want.len()];
+            super::float_wide::layer::<f32>(isa, &case.patch(&map), case.pixels, &layer, &mut got);
+            assert_eq!(got.iter().map(|value| value.to_bits()).collect::<Vec<_>>(), want, "{isa:?}");
+        }
+    }
+    assert!(alive > 10_000, "{alive} outputs above 0");
+}

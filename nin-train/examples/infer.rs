@@ -1,0 +1,67 @@
+//! Runs a model on one image for some seconds, on one thread, and prints as JSON what an image takes.
+//!
+//! `cargo run --release -p nin-train --example infer -- MODEL.nin [SECONDS]`
+//!
+//! `best` is the shortest time of an image in seconds, `mean` what all took on average; of both the processor's time
+//! is the better number on a busy machine: `mean_cpu`. `scripts/compare_onnxruntime.py` runs it.
+
+use std::error::Error;
+use std::time::Instant;
+
+use nin_core::{F32, Format, Int8, Model, Network, WeightType};
+use nin_train::streaming::ModelBytes;
+
+/// A number from Linux's books about this process; 0 elsewhere.
+fn processor_seconds() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+    let ticks = |field: usize| fields.get(field).and_then(|ticks| ticks.parse::<f64>().ok()).unwrap_or(0.0);
+    (ticks(11) + ticks(12)) / 100.0
+}
+
+/// Runs the image again and again; `read` takes a row of its bytes to what the network reads.
+fn measure<F: Format>(
+    model: &Model<'_>,
+    image: &[u8],
+    seconds: f64,
+    read: impl Fn(&[u8], &mut [F::Value]),
+) -> Result<serde_json::Value, Box<dyn Error>> {
+    let mut state = vec![0; model.plan().state_words(model.weight_type())];
+    let mut network = Network::<F>::new(model, &mut state)?;
+    let width = model.plan().spec().input().row();
+    let mut infer = || {
+        let start = Instant::now();
+        let read_row = |y: usize, row: &mut [F::Value]| {
+            Ok::<(), std::convert::Infallible>(read(&image[y * width..][..width], row))
+        };
+        let Ok(logits) = network.infer(read_row);
+        std::hint::black_box(logits);
+        start.elapsed().as_secs_f64()
+    };
+    infer();
+    let (begun, processor) = (Instant::now(), processor_seconds());
+    let (mut images, mut best) = (0, f64::INFINITY);
+    while begun.elapsed().as_secs_f64() < seconds {
+        best = best.min(infer());
+        images += 1;
+    }
+    let (elapsed, processor) = (begun.elapsed().as_secs_f64(), processor_seconds() - processor);
+    let each = |seconds: f64| seconds / f64::from(images);
+    Ok(serde_json::json!({ "best": best, "mean": each(elapsed), "mean_cpu": each(processor) }))
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let mut arguments = std::env::args().skip(1);
+    let path = arguments.next().ok_or("usage: infer MODEL.nin [SECONDS]")?;
+    let seconds = arguments.next().map_or(Ok(2.0), |seconds| seconds.parse())?;
+    let bytes = ModelBytes::new(&std::fs::read(&path).map_err(|error| format!("{path}: {error}"))?);
+    let model = bytes.model()?;
+    let image: Vec<u8> = (0..model.plan().spec().input().len()).map(|n| (n * 7919 % 256) as u8).collect();
+    let result = match model.weight_type() {
+        WeightType::Int8 => measure::<Int8>(&model, &image, seconds, |bytes, row| row.copy_from_slice(bytes)),
+        WeightType::F32 => measure::<F32>(&model, &image, seconds, |bytes, row| model.preprocess(bytes, row)),
+        other => Err(format!("{path} has {} weights; f32 or int8 are measured", other.name()).into()),
+    }?;
+    println!("{result}");
+    Ok(())
+}
