@@ -121,6 +121,8 @@ fn small_networks_agree() {
         "1x8x8 max3/2+1 nin3+2:16,17 gap fc4",
         "5x1x1 nin1:3 gap",
         "4x13x6 nin5/2+4:20 avg3/2+1 nin2:10,10 drop0.5 gap",
+        "30x5x7 nin4+2:6,5 max3/2+1 nin5/3+2:7 gap",
+        "8x6x9 nin7+3:4 nin3+1:12,1 gap fc3",
     ] {
         for packing in [
             (WeightType::F32, Lanes::Four),
