@@ -54,38 +54,6 @@ pub fn raise(most: &mut [u8], values: &[u8]) {
     }
 }
 
-/// Copies a few bytes: a call of `memcpy` takes longer than most of what is copied here.
-#[inline(always)]
-pub fn copy(to: &mut [u8], from: &[u8]) {
-    assert!(to.len() == from.len());
-    // SAFETY: reads and writes as many bytes as there are, words first; words need no alignment on these cores.
-    unsafe {
-        asm!(
-            "subs {left}, #4",
-            "blo 3f",
-            "2:",
-            "ldr {t}, [{from}], #4",
-            "str {t}, [{to}], #4",
-            "subs {left}, #4",
-            "bhs 2b",
-            "3:",
-            "adds {left}, #4",
-            "beq 5f",
-            "4:",
-            "ldrb {t}, [{from}], #1",
-            "strb {t}, [{to}], #1",
-            "subs {left}, #1",
-            "bne 4b",
-            "5:",
-            left = inout(reg) from.len() => _,
-            from = inout(reg) from.as_ptr() => _,
-            to = inout(reg) to.as_mut_ptr() => _,
-            t = out(reg) _,
-            options(nostack)
-        );
-    }
-}
-
 /// Copies `count` bytes for each of N pixels, which begin `step` apart, to byte `at` of the pixel's piece.
 #[inline(always)]
 pub fn spread<const N: usize, const W: usize>(

@@ -4,8 +4,9 @@
 //! packing by two: a word of four inputs falls into (0, 2) and (1, 3) by one AND each, with a shift that costs
 //! nothing. Inputs are doubled, so that sums are too, and the upper half of a product is the doubling high multiply.
 
+use super::super::copy::copy;
 use super::Patch;
-use super::kernels::{copy, spread, widen4};
+use super::kernels::{spread, widen4};
 use crate::plan::TILE;
 
 /// The even bytes of a word, doubled: nine bits in each half.
