@@ -101,9 +101,7 @@ impl<W: Stored> Arithmetic for Float<W> {
     const LEAST: f32 = f32::NEG_INFINITY;
 
     fn raise(most: &mut [f32], values: &[f32]) {
-        for (most, &value) in most.iter_mut().zip(values) {
-            *most = if value > *most { value } else { *most };
-        }
+        float::raise(most, values);
     }
 
     fn add(sum: &mut f32, value: f32) {
