@@ -117,6 +117,10 @@ impl List<'_> {
     /// Adds the rows of the windows of `pixels` pixels; whether there was room.
     fn windows(&mut self, patch: &Patch<'_, f32>, pixels: usize) -> bool {
         let channels = patch.channels;
+        if patch.flat && pixels == TILE {
+            let start = patch.left.unsigned_abs() * channels;
+            return self.push((0, 0), channels, 0, &patch.lines[start..]);
+        }
         let valid: [_; TILE] = core::array::from_fn(|pixel| patch.valid(pixel));
         // Columns on the map for all: the first pixel's window begins last on it, the last pixel's ends first. Those of
         // fewer pixels go alone.
@@ -231,6 +235,7 @@ macro_rules! put {
 }
 
 /// An input times the weights of four outputs, added to four sums.
+#[cfg(not(feature = "fma"))]
 macro_rules! quad {
     ($x:literal, $w0:literal, $w1:literal, $w2:literal, $w3:literal, $s0:literal, $s1:literal, $s2:literal, $s3:literal) => {
         concat!(
@@ -278,6 +283,43 @@ macro_rules! quad {
     };
 }
 
+/// The same with sums that are rounded once.
+#[cfg(feature = "fma")]
+macro_rules! quad {
+    ($x:literal, $w0:literal, $w1:literal, $w2:literal, $w3:literal, $s0:literal, $s1:literal, $s2:literal, $s3:literal) => {
+        concat!(
+            "vfma.f32 ",
+            $s0,
+            ", ",
+            $x,
+            ", ",
+            $w0,
+            "\n",
+            "vfma.f32 ",
+            $s1,
+            ", ",
+            $x,
+            ", ",
+            $w1,
+            "\n",
+            "vfma.f32 ",
+            $s2,
+            ", ",
+            $x,
+            ", ",
+            $w2,
+            "\n",
+            "vfma.f32 ",
+            $s3,
+            ", ",
+            $x,
+            ", ",
+            $w3,
+            "\n",
+        )
+    };
+}
+
 /// One input of four pixels in the registers given, times the weights of four outputs in s24–s27.
 macro_rules! products {
     ($a:literal, $b:literal, $c:literal, $d:literal) => {
@@ -291,14 +333,31 @@ macro_rules! products {
 }
 
 /// Two inputs of each of four pixels.
+#[cfg(not(feature = "fma"))]
 macro_rules! pair {
-    ($weights:literal) => {
+    ($weights:literal, $both:literal) => {
         concat!(
             "vldmia r3!, {s16-s17}\nvldmia r4!, {s18-s19}\nvldmia r5!, {s20-s21}\nvldmia r6!, {s22-s23}\n",
             $weights,
             products!("s16", "s18", "s20", "s22"),
             $weights,
             products!("s17", "s19", "s21", "s23"),
+        )
+    };
+}
+
+/// The same without products on their way: their registers hold the second input's weights.
+#[cfg(feature = "fma")]
+macro_rules! pair {
+    ($weights:literal, $both:literal) => {
+        concat!(
+            "vldmia r3!, {s16-s17}\nvldmia r4!, {s18-s19}\nvldmia r5!, {s20-s21}\nvldmia r6!, {s22-s23}\n",
+            $both,
+            products!("s16", "s18", "s20", "s22"),
+            quad!("s17", "s28", "s29", "s30", "s31", "s0", "s1", "s2", "s3"),
+            quad!("s19", "s28", "s29", "s30", "s31", "s4", "s5", "s6", "s7"),
+            quad!("s21", "s28", "s29", "s30", "s31", "s8", "s9", "s10", "s11"),
+            quad!("s23", "s28", "s29", "s30", "s31", "s12", "s13", "s14", "s15"),
         )
     };
 }
@@ -333,9 +392,9 @@ macro_rules! alone {
 /// A kernel: r0 the task, r1 weights, r2 inputs left, r3–r6 those of the pixels, r7 which pixel, r8 the next part, r9 the
 /// group's weights, r10 the end of the parts, r11 outputs, r12 bytes from pixel to pixel.
 ///
-/// `weights` loads an input's into s24–s27, `two` those of two inputs into s20–s27.
+/// `weights` loads an input's into s24–s27, `two` those of two inputs into s20–s27, `both` into s24–s31.
 macro_rules! kernel {
-    ($name:literal, $weights:literal, $two:literal) => {
+    ($name:literal, $weights:literal, $two:literal, $both:literal) => {
         concat!(
             ".global ",
             $name,
@@ -350,15 +409,15 @@ macro_rules! kernel {
             $name,
             "_part:\nldm r8!, {r1-r3, r7}\nadd r1, r9\ncmp r7, #0\nbne 6f\n",
             "ldr lr, [r0, #36]\nadd r4, r3, lr\nadd r5, r4, lr\nadd r6, r5, lr\nsubs r2, #8\nblo 3f\n2:\n",
-            pair!($weights),
-            pair!($weights),
-            pair!($weights),
-            pair!($weights),
+            pair!($weights, $both),
+            pair!($weights, $both),
+            pair!($weights, $both),
+            pair!($weights, $both),
             "subs r2, #8\nbhs 2b\n3:\ntst r2, #4\nbeq 3f\n",
-            pair!($weights),
-            pair!($weights),
+            pair!($weights, $both),
+            pair!($weights, $both),
             "3:\ntst r2, #2\nbeq 4f\n",
-            pair!($weights),
+            pair!($weights, $both),
             "4:\ntst r2, #1\nbeq .L",
             $name,
             "_next\nvldr s16, [r3]\nvldr s18, [r4]\nvldr s20, [r5]\nvldr s22, [r6]\n",
@@ -394,7 +453,7 @@ macro_rules! kernel {
 
 global_asm!(
     ".syntax unified\n.fpu fpv4-sp-d16\n.thumb\n.text\n",
-    kernel!("nin_f32_quads", "vldmia r1!, {s24-s27}\n", "vldmia r1!, {s20-s27}\n"),
+    kernel!("nin_f32_quads", "vldmia r1!, {s24-s27}\n", "vldmia r1!, {s20-s27}\n", "vldmia r1!, {s24-s31}\n"),
     kernel!(
         "nin_f16_quads",
         "vldmia r1!, {s26-s27}
@@ -413,10 +472,41 @@ global_asm!(
          vcvtt.f32.f16 s25, s26
          vcvtb.f32.f16 s26, s27
          vcvtt.f32.f16 s27, s27
+        ",
+        "vldmia r1!, {s28-s31}
+         vcvtb.f32.f16 s24, s28
+         vcvtt.f32.f16 s25, s28
+         vcvtb.f32.f16 s26, s29
+         vcvtt.f32.f16 s27, s29
+         vcvtb.f32.f16 s28, s30
+         vcvtt.f32.f16 s29, s30
+         vcvtb.f32.f16 s30, s31
+         vcvtt.f32.f16 s31, s31
         "
     ),
     options(raw)
 );
+
+/// `sum + x · weight`, rounded once.
+#[cfg(feature = "fma")]
+#[inline(always)]
+pub fn fused(x: f32, weight: f32, sum: f32) -> f32 {
+    let mut bits = sum.to_bits();
+    // SAFETY: works on registers only, which it gives up.
+    unsafe {
+        asm!(
+            "vmov s0, {x}",
+            "vmov s1, {weight}",
+            "vmov s2, {sum}",
+            "vfma.f32 s2, s0, s1",
+            "vmov {sum}, s2",
+            sum = inout(reg) bits, x = in(reg) x.to_bits(), weight = in(reg) weight.to_bits(),
+            out("d0") _, out("d1") _,
+            options(pure, nomem, nostack)
+        );
+    }
+    f32::from_bits(bits)
+}
 
 /// Raises each of `most` to the value beside it, if that is larger.
 pub fn raise(most: &mut [f32], values: &[f32]) {

@@ -54,6 +54,23 @@ pub(crate) fn relu(value: f32) -> f32 {
     f32::from_bits(bits & !((bits as i32 >> 31) as u32))
 }
 
+/// `sum + x · weight`, the product rounded before it is added; with the feature `fma` only their sum is.
+#[inline(always)]
+fn add_product(sum: &mut f32, x: f32, weight: f32) {
+    #[cfg(not(feature = "fma"))]
+    {
+        *sum += x * weight;
+    }
+    #[cfg(all(feature = "fma", target_arch = "arm", target_os = "none", target_abi = "eabihf"))]
+    {
+        *sum = super::cortex_m4f::fused(x, weight, *sum);
+    }
+    #[cfg(all(feature = "fma", not(all(target_arch = "arm", target_os = "none", target_abi = "eabihf"))))]
+    {
+        *sum = libm::fmaf(x, weight, *sum);
+    }
+}
+
 /// One layer for a tile of at most [`TILE`] pixels; `out` takes pixels × outputs values.
 pub(crate) fn layer<W: Stored>(patch: &Patch<'_, f32>, pixels: usize, weights: &LayerWeights<'_>, out: &mut [f32]) {
     match weights.lanes {
@@ -154,7 +171,7 @@ fn edge<W: Stored, const L: usize>(
 fn add_one<W: Stored, const L: usize>(sums: &mut [f32; L], x: &[f32], weights: &[W]) {
     for (&x, weights) in x.iter().zip(weights.chunks_exact(L)) {
         for (sum, weight) in sums.iter_mut().zip(weights) {
-            *sum += x * weight.widen();
+            add_product(sum, x, weight.widen());
         }
     }
 }
@@ -167,10 +184,10 @@ fn add_tile<W: Stored, const L: usize>(sums: &mut [[f32; L]; TILE], x: [&[f32]; 
     for ((((&x0, &x1), &x2), &x3), weights) in x.zip(weights.chunks_exact(L)) {
         for (lane, weight) in weights.iter().enumerate() {
             let weight = weight.widen();
-            sums[0][lane] += x0 * weight;
-            sums[1][lane] += x1 * weight;
-            sums[2][lane] += x2 * weight;
-            sums[3][lane] += x3 * weight;
+            add_product(&mut sums[0][lane], x0, weight);
+            add_product(&mut sums[1][lane], x1, weight);
+            add_product(&mut sums[2][lane], x2, weight);
+            add_product(&mut sums[3][lane], x3, weight);
         }
     }
 }
@@ -194,7 +211,7 @@ pub(crate) fn full_add<W: Stored>(weights: &LayerWeights<'_>, first: usize, valu
         let packed = &packed[first * lanes..][..values.len() * lanes];
         for (&value, packed) in values.iter().zip(packed.chunks_exact(lanes)) {
             for (sum, weight) in sums.iter_mut().zip(packed) {
-                *sum += value * weight.widen();
+                add_product(sum, value, weight.widen());
             }
         }
     }

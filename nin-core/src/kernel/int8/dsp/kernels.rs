@@ -289,6 +289,11 @@ macro_rules! four {
             "\nNIN_STEP4\n.endr\nldr r12, [sp, #4]\ncmp r0, r12\nbne 3b\n",
             $end,
             leave!($skip),
+            ".size ",
+            $name,
+            ", . - ",
+            $name,
+            "\n",
         )
     };
 }
@@ -311,6 +316,11 @@ macro_rules! fewer {
             "6:\n",
             $end,
             leave!($skip),
+            ".size ",
+            $name,
+            ", . - ",
+            $name,
+            "\n",
         )
     };
 }
@@ -345,6 +355,7 @@ global_asm!(
     cmp    r0, r3
     bne    1b
     pop    {r4-r11, pc}
+    .size  nin_int8_widen4, . - nin_int8_widen4
     "#,
     // Two inputs of four pixels, two outputs.
     r#"

@@ -127,6 +127,7 @@ global_asm!(
     bne    1b
     add    sp, #12
     pop    {r4-r11, pc}
+    .size  nin_int8_mla, . - nin_int8_mla
     "#,
     options(raw)
 );

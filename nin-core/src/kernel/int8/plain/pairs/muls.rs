@@ -134,6 +134,7 @@ global_asm!(
     mov    r10, r6
     mov    r11, r7
     pop    {r4-r7, pc}
+    .size  nin_int8_muls, . - nin_int8_muls
     "#,
     options(raw)
 );
