@@ -125,7 +125,8 @@ record)
         echo
         echo '## Code'
         echo
-        echo 'Bytes of the linked examples in flash. The engine is what computes; weights are the model file.'
+        echo 'Bytes of the linked examples in flash. The engine is what computes, the kernels for every packing that the core runs'
+        echo 'among it; ten test images of 784 bytes are among the constants; the weights are the model file.'
         echo
         echo "$sizes"
         echo

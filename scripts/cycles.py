@@ -105,9 +105,9 @@ def main():
             "linked firmware. They know neither wait states of the flash nor the cost of fetching and of branches that are\n"
             "taken: real figures are higher, and nobody has measured them on hardware yet.\n\n"
             + table + "\n\n"
-            "A Cortex-M4 issues one instruction at a time: what costs more than one cycle there are loads of several words\n"
-            "and, by its manual, nothing that these loops multiply with (SMLAD, VMUL and VADD take one cycle). A Cortex-M7\n"
-            "issues two at a time.\n")
+            "The loops are written for a core that issues one instruction at a time, as a Cortex-M4 does; SMLAD, MLA, VMUL and\n"
+            "VADD take one cycle there by its manual. On a Cortex-M3 MLA takes two, which its model does not say. A Cortex-M7\n"
+            "could issue two at a time, but instructions beside one another here often need each other's results.\n")
 
 
 main()
