@@ -2,11 +2,18 @@
 //!
 //! `nin_dsp`: the DSP extension of Armv7E-M and Armv8-M (SMLAD and the like). Every Cortex-M4 and M7 has it; of the
 //! Armv8-M cores those named with `-C target-cpu`.
+//! `nin_mla`: Thumb-2, as all Cortex-M have but the smallest. `nin_muls`: those, Armv6-M and Armv8-M Baseline.
 
 fn main() {
-    println!("cargo::rustc-check-cfg=cfg(nin_dsp)");
+    println!("cargo::rustc-check-cfg=cfg(nin_dsp, nin_mla, nin_muls)");
     println!("cargo::rerun-if-changed=build.rs");
     let target = std::env::var("TARGET").unwrap_or_default();
+    if ["thumbv7m", "thumbv7em", "thumbv8m.main"].iter().any(|name| target.starts_with(name)) {
+        println!("cargo::rustc-cfg=nin_mla");
+    }
+    if ["thumbv6m", "thumbv8m.base"].iter().any(|name| target.starts_with(name)) {
+        println!("cargo::rustc-cfg=nin_muls");
+    }
     let flags = std::env::var("CARGO_ENCODED_RUSTFLAGS").unwrap_or_default();
     let cores = ["cortex-m33", "cortex-m35p", "cortex-m55", "cortex-m85"];
     let named = cores.iter().any(|core| flags.contains(&format!("target-cpu={core}")));

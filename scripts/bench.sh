@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# bench.sh [record | check]: what each network takes on each core, by the emulator's exact count of instructions.
+# bench.sh [record | check | size]: what each network takes on each core, by the emulator's exact count of instructions.
 # `record` writes the result to docs/benchmark.md; `check` compares with what stands there and fails if a figure has
-# grown by more than 2 %. The counts depend on the compiler, so the record names it.
+# grown by more than 2 %. The counts depend on the compiler, so the record names it. `size` says how large the examples
+# are and what of it is the engine, as `record` also does.
 # Status 77: something that is needed is not installed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -15,6 +16,7 @@ runs=(
     'fashion int8 2 mps2-an386'
     'fashion int8 1 mps2-an385'
     'fashion int4 2 mps2-an386'
+    'fashion int8 1 microbit'
     'fashion f16 4 mps2-an385'
     'fashion-tiny f32 4 mps2-an386'
     'fashion-tiny f16 4 mps2-an386'
@@ -26,21 +28,69 @@ runs=(
 
 folder=target/bench
 mkdir -p "$folder"
+
+# core BOARD: the processor that it has.
+core() { sed -n '1,2s/.*\(Cortex-M[0-9]*F*\).*/\1/p' "nin-embedded/boards/$1.x" | head -1; }
+
+# sizes: a table of the examples, built for speed and for size. Symbols tell what is what: code that was inlined counts
+# for what it was inlined into.
+sizes() {
+    echo '| example | core | optimised for | engine | reading the file | arithmetic and copying | the rest, printing | constants | weights |'
+    echo '| --- | --- | --- | --: | --: | --: | --: | --: | --: |'
+    local example board level elf file
+    for example in 'fashion mps2-an386' 'fashion-f16 mps2-an386' 'fashion-int8 mps2-an386' \
+        'fashion-int8 stm32vldiscovery' 'fashion-int8 microbit'; do
+        read -r example board <<<"$example"
+        for level in 3 s; do
+            elf=$(CARGO_PROFILE_FIRMWARE_OPT_LEVEL=$level scripts/firmware.sh "$board" "$example" build 2>"$folder/log") || {
+                status=$?
+                cat "$folder/log" >&2
+                return $status
+            }
+            file=nin-embedded/models/$example.nin
+            case $board in stm32vldiscovery | microbit) file=nin-embedded/models/$example-plain.nin ;; esac
+            { readelf --sections --wide "$elf" | sed -n 's/^ *\[ *[0-9]*\] \.\(text\|rodata\) .*/section &/p' | sed 's/\[ *[0-9]*\]//'
+              nm --demangle --print-size "$elf"; } | awk -v "name=| \`$example\` | $(core "$board") | $([ $level = s ] && echo size || echo speed) |" \
+                -v "weights=$(stat -c %s "$file")" '
+                function hex(digits,   value, i) {
+                    for (i = 1; i <= length(digits); i++) value = value * 16 + index("0123456789abcdef", substr(digits, i, 1)) - 1
+                    return value
+                }
+                $1 == "section" { size[$2] = hex($6); next }
+                # Two names for one piece of code count once.
+                $3 !~ /^[tTwW]$/ || seen[$1]++ { next }
+                { text = $0; sub(/^[^ ]+ [^ ]+ . /, "", text) }
+                text ~ /fmt/ { next }
+                text ~ /^[<&]*nin_core::(flow|kernel|format|network)|^nin_(int8|f32|f16)_/ { engine += hex($2); next }
+                text ~ /^[<&]*nin_core::|^[<&]*crc::/ { reading += hex($2); next }
+                text ~ /compiler_builtins|^__aeabi|^mem(cpy|set|move|cmp)$/ { builtins += hex($2); next }
+                END {
+                    print name, engine, "|", reading, "|", builtins, "|", size[".text"] - engine - reading - builtins, "|", \
+                        size[".rodata"] - weights, "|", weights, "|"
+                }'
+        done
+    done
+}
+if [ "$action" = size ]; then
+    sizes
+    exit
+fi
 cargo build --quiet --package nin-tests --bin formula-model
 rows=() details=()
 for run in "${runs[@]}"; do
     read -r network weights lanes board <<<"$run"
     model=$folder/$network-$weights-$lanes.nin
     cargo run --quiet --package nin-tests --bin formula-model -- "$network" "$weights" "$lanes" "$model"
-    # As a statement of its own: its status counts.
-    output=$(scripts/firmware.sh "$board" bench run "models=$model" 2>"$folder/log") || {
+    # All the RAM that a micro:bit has would not do for what the others get. As a statement of its own: its status counts.
+    state=
+    [ "$board" != microbit ] || state=5120
+    output=$(env ${state:+NIN_STATE=$state} scripts/firmware.sh "$board" bench run "models=$model" 2>"$folder/log") || {
         status=$?
         cat "$folder/log" >&2
         echo "$output" >&2
         exit $status
     }
-    core=$(sed -n '1,2s/.*\(Cortex-M[0-9]*F*\).*/\1/p' "nin-embedded/boards/$board.x" | head -1)
-    rows+=("$(awk -v "name=| \`$network\` | $weights | $core |" '
+    rows+=("$(awk -v "name=| \`$network\` | $weights | $(core "$board") |" '
         $1 == "total" { macs = $2; instructions = $3; ratio = $4 }
         $1 == "state:" { state = $2 }
         $1 == "stack:" { stack = $2 }
@@ -53,6 +103,9 @@ header='| network | weights | core | MACs | instructions | per MAC | state, byte
 | --- | --- | --- | --: | --: | --: | --: | --: |'
 # The compiler that builds for the board.
 compiler=$(strings -n 8 target/firmware/mps2-an386/bench | grep -m1 -o 'rustc version [0-9.]*' || true)
+
+# As a statement of its own here too.
+[ "$action" != record ] || sizes=$(sizes)
 
 case $action in
 print)
@@ -70,6 +123,13 @@ record)
         echo
         echo "$header"
         printf '%s\n' "${rows[@]}"
+        echo
+        echo '## Code'
+        echo
+        echo 'Bytes of the linked examples in flash. The engine is what computes, the kernels for every packing that the core runs'
+        echo 'among it; ten test images of 784 bytes are among the constants; the weights are the model file.'
+        echo
+        echo "$sizes"
         echo
         echo '## Layer by layer'
         printf '\n```text\n%s\n```\n' "${details[@]}"
@@ -91,5 +151,5 @@ check)
         END { exit bad }' "$record" -
     echo "no figure has grown by more than 2 %"
     ;;
-*) echo "bench.sh: $action is neither record nor check" >&2 && exit 2 ;;
+*) echo "bench.sh: $action is neither record nor check nor size" >&2 && exit 2 ;;
 esac

@@ -5,6 +5,7 @@
 #     scripts/firmware.sh mps2-an386 fashion run bits
 #     scripts/firmware.sh nrf52840-dk fashion build
 #
+# NIN_FEATURES: features of nin-embedded to build with.
 # Status 77: something that is needed is not installed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -23,7 +24,7 @@ export NIN_BOARD=$board
 
 # A directory of its own: the tests build firmware while cargo may hold the other one.
 scripts/cargo-for.sh "$target" build --quiet --profile firmware --package nin-embedded --bin "$program" \
-    --target-dir target/firmware >&2
+    --features "${NIN_FEATURES:-}" --target-dir target/firmware >&2
 elf=target/firmware/$board/$program
 mkdir -p "target/firmware/$board"
 cp "target/firmware/$target/firmware/$program" "$elf.$$" && mv "$elf.$$" "$elf"

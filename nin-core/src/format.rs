@@ -17,6 +17,9 @@ use crate::plan::WeightType;
 ///
 /// Every sum starts with its bias and takes its products in the order rows, columns, channels of the window, each
 /// product rounded before it is added: so all builds for all targets agree bit for bit.
+///
+/// With the feature `fma` a product is not rounded before it is added: a contract of its own, which all builds with the
+/// feature keep bit for bit, on processors that do both in one instruction and on others, where it is slow.
 #[derive(Clone, Copy, Debug)]
 pub struct Float<W>(PhantomData<W>);
 
@@ -112,9 +115,7 @@ impl<W: Stored> Arithmetic for Float<W> {
     const LEAST: f32 = f32::NEG_INFINITY;
 
     fn raise(most: &mut [f32], values: &[f32]) {
-        for (most, &value) in most.iter_mut().zip(values) {
-            *most = if value > *most { value } else { *most };
-        }
+        float::raise(most, values);
     }
 
     fn add(sum: &mut f32, value: f32) {

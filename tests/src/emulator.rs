@@ -32,6 +32,7 @@ pub fn firmware(board: &str, program: &str, words: &[&str], environment: &[(&str
     let output = Command::new(root().join("scripts/firmware.sh"))
         .args([board, program, "run"])
         .args(words)
+        .env("NIN_FEATURES", if cfg!(feature = "fma") { "fma" } else { "" })
         .envs(environment.iter().copied())
         .output()
         .unwrap_or_else(|error| panic!("scripts/firmware.sh: {error}"));

@@ -2,7 +2,7 @@
 //!
 //! In f64 it is what everything else must come close to. In f32 it is more: its sums run in the order that the
 //! streaming engine documents (the bias, then rows, columns and channels of the window, each product rounded before
-//! it is added), so the engine must agree with it bit for bit.
+//! it is added, or with the feature `fma` only the sum), so the engine must agree with it bit for bit.
 //!
 //! It takes nothing but the stages from nin-core: shapes, parameters and multiplications are its own count of what
 //! it does, so that the plan, too, can be held against it.
@@ -17,10 +17,19 @@ use crate::close::magnitude;
 pub trait Number:
     Copy + PartialOrd + Add<Output = Self> + Mul<Output = Self> + Div<Output = Self> + From<f32> + Into<f64>
 {
+    /// `sum + self · weight` as the engine has it.
+    fn added_to(self, sum: Self, weight: Self) -> Self {
+        sum + self * weight
+    }
 }
 
 impl Number for f64 {}
-impl Number for f32 {}
+impl Number for f32 {
+    #[cfg(feature = "fma")]
+    fn added_to(self, sum: f32, weight: f32) -> f32 {
+        self.mul_add(weight, sum)
+    }
+}
 
 /// A whole feature map: rows × columns × channels.
 #[derive(Clone, Debug, PartialEq)]
@@ -269,9 +278,9 @@ impl<N: Number> Sum<N> {
     }
 
     fn add(&mut self, x: N, weight: f32) {
-        let product = x * N::from(weight);
-        self.value = self.value + product;
-        self.magnitudes += product.into().abs();
+        let weight = N::from(weight);
+        self.value = x.added_to(self.value, weight);
+        self.magnitudes += (x * weight).into().abs();
     }
 }
 

@@ -67,7 +67,9 @@ fn agree(
         words.push(format!("formula={counter}"));
     }
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    let output = firmware(board, program, &words, &[])?;
+    // A micro:bit has 16 KB of RAM.
+    let environment = if board == "microbit" { &[("NIN_STATE", "8192")][..] } else { &[] };
+    let output = firmware(board, program, &words, environment)?;
     let printed = printed(&output);
 
     let input = spec.input();
@@ -114,26 +116,36 @@ fn images_are_resized_as_for_training() {
 /// Corners of the kernels: widths that are no multiple of the lanes, padding, strides, pools, every kind of head.
 #[test]
 fn small_networks_agree() {
-    for line in [
-        "1x28x28 nin5+2:32,32,32 max3/2 nin3+1:48,48,48 max3/2 nin3+1:64,64,64 nin3+1:10,10,10 gap",
-        "3x9x14 nin3+1:5,7 avg2/2 nin3/2+1:9 gap",
-        "2x17x11 nin4/3+2:6,4,3 max2/1 nin1:33,18 fc12,5",
-        "1x8x8 max3/2+1 nin3+2:16,17 gap fc4",
-        "5x1x1 nin1:3 gap",
-        "4x13x6 nin5/2+4:20 avg3/2+1 nin2:10,10 drop0.5 gap",
-    ] {
-        for packing in [
-            (WeightType::F32, Lanes::Four),
-            (WeightType::F16, Lanes::Four),
-            (WeightType::F32, Lanes::One),
-            (WeightType::F16, Lanes::Sixteen),
-            (WeightType::Int8, Lanes::Two),
-            (WeightType::Int8, Lanes::One),
-            (WeightType::Int4, Lanes::Two),
-            (WeightType::Int4, Lanes::One),
+    let many = [
+        (WeightType::F32, Lanes::Four),
+        (WeightType::F16, Lanes::Four),
+        (WeightType::F32, Lanes::One),
+        (WeightType::F16, Lanes::Sixteen),
+        (WeightType::Int8, Lanes::Two),
+        (WeightType::Int8, Lanes::One),
+        (WeightType::Int4, Lanes::Two),
+        (WeightType::Int4, Lanes::One),
+    ];
+    let plain = [(WeightType::Int8, Lanes::One)];
+    // A Cortex-M4F, a Cortex-M3 and a Cortex-M0.
+    for (target, packings) in
+        [(PARTITION, &many[..]), (("mps2-an385", "partition-int8"), &plain), (("microbit", "partition-int8"), &plain)]
+    {
+        for line in [
+            "1x28x28 nin5+2:32,32,32 max3/2 nin3+1:48,48,48 max3/2 nin3+1:64,64,64 nin3+1:10,10,10 gap",
+            "3x9x14 nin3+1:5,7 avg2/2 nin3/2+1:9 gap",
+            "2x17x11 nin4/3+2:6,4,3 max2/1 nin1:33,18 fc12,5",
+            "1x8x8 max3/2+1 nin3+2:16,17 gap fc4",
+            "5x1x1 nin1:3 gap",
+            "4x13x6 nin5/2+4:20 avg3/2+1 nin2:10,10 drop0.5 gap",
+            "30x5x7 nin4+2:6,5 max3/2+1 nin5/3+2:7 gap",
+            "8x6x9 nin7+3:4 nin3+1:12,1 gap fc3",
+            "70x3x5 nin3+1:4,2 gap",
         ] {
-            if agree(PARTITION, line, packing, 2, Show::Formula(1_000_000_000)).is_none() {
-                return;
+            for &packing in packings {
+                if agree(target, line, packing, 2, Show::Formula(1_000_000_000)).is_none() {
+                    return;
+                }
             }
         }
     }

@@ -72,6 +72,23 @@ pub(crate) fn relu(value: f32) -> f32 {
     f32::from_bits(bits & !((bits as i32 >> 31) as u32))
 }
 
+/// `sum + x · weight`, the product rounded before it is added; with the feature `fma` only their sum is.
+#[inline(always)]
+fn add_product(sum: &mut f32, x: f32, weight: f32) {
+    #[cfg(not(feature = "fma"))]
+    {
+        *sum += x * weight;
+    }
+    #[cfg(all(feature = "fma", target_arch = "arm", target_os = "none", target_abi = "eabihf"))]
+    {
+        *sum = super::cortex_m4f::fused(x, weight, *sum);
+    }
+    #[cfg(all(feature = "fma", not(all(target_arch = "arm", target_os = "none", target_abi = "eabihf"))))]
+    {
+        *sum = libm::fmaf(x, weight, *sum);
+    }
+}
+
 /// One layer for a tile of at most [`TILE`] pixels; `out` takes pixels × outputs values.
 pub(crate) fn layer<W: Stored>(patch: &Patch<'_, f32>, pixels: usize, weights: &LayerWeights<'_>, out: &mut [f32]) {
     match weights.lanes {
@@ -91,6 +108,10 @@ fn layer_by<W: Stored, const L: usize>(
     weights: &LayerWeights<'_>,
     out: &mut [f32],
 ) {
+    #[cfg(all(target_arch = "arm", target_os = "none", target_abi = "eabihf"))]
+    if L == 4 && super::cortex_m4f::layer::<W>(patch, pixels, weights, out) {
+        return;
+    }
     let (biases, packed) = split::<W>(weights);
     let outputs = weights.outputs;
     let mut valid = [(0, 0); TILE];
@@ -102,8 +123,7 @@ fn layer_by<W: Stored, const L: usize>(
     let run = patch.kernel * patch.channels;
     let starts: [usize; TILE] = core::array::from_fn(|p| if inside { patch.at(p, 0) } else { 0 });
 
-    let done = if inside && L == 4 { sums::groups::<W>(patch, starts, weights, out) } else { 0 };
-    for (group, packed) in packed.chunks_exact(weights.fan_in * L).enumerate().skip(done) {
+    for (group, packed) in packed.chunks_exact(weights.fan_in * L).enumerate() {
         let mut bias = [0.0; L];
         bias.copy_from_slice(&biases[group * L..][..L]);
         let mut sums = [bias; TILE];
@@ -112,7 +132,7 @@ fn layer_by<W: Stored, const L: usize>(
             let ky = y + patch.above - patch.rows.0;
             let weights = &packed[ky * run * L..][..run * L];
             if inside {
-                sums::tile(&mut sums, starts.map(|start| &line[start..start + run]), weights);
+                add_tile(&mut sums, starts.map(|start| &line[start..start + run]), weights);
             } else {
                 edge(&mut sums, patch, line, valid, weights);
             }
@@ -150,91 +170,59 @@ fn edge<W: Stored, const L: usize>(
         let to = to.min(first);
         if from < to {
             let x = &line[patch.at(p, from)..][..(to - from) * channels];
-            sums::one(&mut sums[p], x, &weights[from * channels * L..to * channels * L]);
+            add_one(&mut sums[p], x, &weights[from * channels * L..to * channels * L]);
         }
     }
     if first < end {
         let run = (end - first) * channels;
         let x = core::array::from_fn(|p| &line[patch.at(p, first)..][..run]);
-        sums::tile(sums, x, &weights[first * channels * L..end * channels * L]);
+        add_tile(sums, x, &weights[first * channels * L..end * channels * L]);
     }
     for (p, &(from, to)) in valid.iter().enumerate() {
         let from = from.max(end);
         if from < to {
             let x = &line[patch.at(p, from)..][..(to - from) * channels];
-            sums::one(&mut sums[p], x, &weights[from * channels * L..to * channels * L]);
+            add_one(&mut sums[p], x, &weights[from * channels * L..to * channels * L]);
         }
     }
 }
 
-/// A float type's sums of products, for any number of outputs side by side.
-///
-/// `groups` writes what outputs of a tile it can, four at a time, and says how many groups it was; `one` adds to the sums of one pixel, `tile` to those of a whole tile of pixels, whose inputs `x` are all as long;
-/// `weights` holds L outputs for each input.
-mod sums {
-    use super::{LayerWeights, Patch, Stored, TILE};
-
-    #[cfg(all(target_arch = "arm", target_os = "none", target_abi = "eabihf"))]
-    #[inline(always)]
-    pub fn groups<W: Stored>(
-        patch: &Patch<'_, f32>,
-        starts: [usize; TILE],
-        weights: &LayerWeights<'_>,
-        out: &mut [f32],
-    ) -> usize {
-        use super::super::cortex_m4f::{Groups, ROWS};
-        let (biases, packed) = super::split::<W>(weights);
-        let (count, run) = (patch.rows.1 - patch.rows.0, patch.kernel * patch.channels);
-        let groups = weights.outputs / 4;
-        if count == 0 || count > ROWS || groups == 0 {
-            return 0;
-        }
-        let mut rows = [&[][..]; ROWS];
-        rows.iter_mut().zip(patch.rows.0..patch.rows.1).for_each(|(row, y)| *row = patch.line(y));
-        let (rows, biases) = (&rows[..count], &biases[..4 * groups]);
-        let task = Groups { rows, starts, run, biases, fan_in: weights.fan_in, outputs: weights.outputs };
-        W::groups(task, &packed[4 * patch.above * run..], out);
-        groups
-    }
-
-    #[cfg(not(all(target_arch = "arm", target_os = "none", target_abi = "eabihf")))]
-    #[inline(always)]
-    pub fn groups<W: Stored>(_: &Patch<'_, f32>, _: [usize; TILE], _: &LayerWeights<'_>, _: &mut [f32]) -> usize {
-        0
-    }
-
-    #[inline(always)]
-    pub fn one<W: Stored, const L: usize>(sums: &mut [f32; L], x: &[f32], weights: &[W]) {
-        #[cfg(all(target_arch = "arm", target_os = "none", target_abi = "eabihf"))]
-        if let Ok(sums) = sums.as_mut_slice().try_into() {
-            return W::one(sums, x, weights);
-        }
-        for (&x, weights) in x.iter().zip(weights.chunks_exact(L)) {
-            for (sum, weight) in sums.iter_mut().zip(weights) {
-                *sum += x * weight.widen();
-            }
-        }
-    }
-
-    #[inline(always)]
-    pub fn tile<W: Stored, const L: usize>(sums: &mut [[f32; L]; TILE], x: [&[f32]; TILE], weights: &[W]) {
-        #[cfg(all(target_arch = "arm", target_os = "none", target_abi = "eabihf"))]
-        if let Ok(sums) = sums.as_flattened_mut().try_into() {
-            return W::tile(sums, x, weights);
-        }
-        let [x0, x1, x2, x3] = x;
-        let x = x0.iter().zip(x1).zip(x2).zip(x3);
-        for ((((&x0, &x1), &x2), &x3), weights) in x.zip(weights.chunks_exact(L)) {
-            for (lane, weight) in weights.iter().enumerate() {
-                let weight = weight.widen();
-                sums[0][lane] += x0 * weight;
-                sums[1][lane] += x1 * weight;
-                sums[2][lane] += x2 * weight;
-                sums[3][lane] += x3 * weight;
-            }
+/// Adds to the sums of one pixel; `weights` holds L outputs for each input.
+#[inline(always)]
+fn add_one<W: Stored, const L: usize>(sums: &mut [f32; L], x: &[f32], weights: &[W]) {
+    for (&x, weights) in x.iter().zip(weights.chunks_exact(L)) {
+        for (sum, weight) in sums.iter_mut().zip(weights) {
+            add_product(sum, x, weight.widen());
         }
     }
 }
+
+/// Adds to the sums of a whole tile of pixels, whose inputs are all as long.
+#[inline(always)]
+fn add_tile<W: Stored, const L: usize>(sums: &mut [[f32; L]; TILE], x: [&[f32]; TILE], weights: &[W]) {
+    let [x0, x1, x2, x3] = x;
+    let x = x0.iter().zip(x1).zip(x2).zip(x3);
+    for ((((&x0, &x1), &x2), &x3), weights) in x.zip(weights.chunks_exact(L)) {
+        for (lane, weight) in weights.iter().enumerate() {
+            let weight = weight.widen();
+            add_product(&mut sums[0][lane], x0, weight);
+            add_product(&mut sums[1][lane], x1, weight);
+            add_product(&mut sums[2][lane], x2, weight);
+            add_product(&mut sums[3][lane], x3, weight);
+        }
+    }
+}
+
+/// Raises each of `most` to the value beside it, if that is larger.
+#[cfg(not(all(target_arch = "arm", target_os = "none", target_abi = "eabihf")))]
+pub(crate) fn raise(most: &mut [f32], values: &[f32]) {
+    for (most, &value) in most.iter_mut().zip(values) {
+        *most = if value > *most { value } else { *most };
+    }
+}
+
+#[cfg(all(target_arch = "arm", target_os = "none", target_abi = "eabihf"))]
+pub(crate) use super::cortex_m4f::raise;
 
 /// Adds inputs `first..first + values.len()` to the sums of a fully connected layer.
 pub(crate) fn full_add<W: Stored>(weights: &LayerWeights<'_>, first: usize, values: &[f32], sums: &mut [f32]) {
@@ -244,7 +232,7 @@ pub(crate) fn full_add<W: Stored>(weights: &LayerWeights<'_>, first: usize, valu
         let packed = &packed[first * lanes..][..values.len() * lanes];
         for (&value, packed) in values.iter().zip(packed.chunks_exact(lanes)) {
             for (sum, weight) in sums.iter_mut().zip(packed) {
-                *sum += value * weight.widen();
+                add_product(sum, value, weight.widen());
             }
         }
     }

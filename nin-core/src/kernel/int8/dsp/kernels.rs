@@ -11,20 +11,108 @@
 
 use core::arch::{asm, global_asm};
 
-/// The larger of each pair of bytes: what `b` has more than `a`, at least 0, added to `a`.
-#[inline(always)]
-pub fn larger(a: u32, b: u32) -> u32 {
-    let most;
-    // SAFETY: two instructions on registers.
+/// Raises each of `most` to the value beside it, where that is larger: four at a time by what `values` has more than
+/// `most`, at least 0.
+pub fn raise(most: &mut [u8], values: &[u8]) {
+    let count = most.len().min(values.len());
+    // SAFETY: reads as many bytes of both as both have, and writes as many; words need no alignment on these cores.
     unsafe {
         asm!(
-            "uqsub8 {more}, {b}, {a}",
-            "uadd8 {most}, {a}, {more}",
-            a = in(reg) a, b = in(reg) b, more = out(reg) _, most = lateout(reg) most,
-            options(pure, nomem, nostack)
+            "b 3f",
+            "2:",
+            "ldr {a}, [{most}]",
+            "ldr {b}, [{values}], #4",
+            "uqsub8 {b}, {b}, {a}",
+            "uadd8 {a}, {a}, {b}",
+            "str {a}, [{most}], #4",
+            "ldr {a}, [{most}]",
+            "ldr {b}, [{values}], #4",
+            "uqsub8 {b}, {b}, {a}",
+            "uadd8 {a}, {a}, {b}",
+            "str {a}, [{most}], #4",
+            "3:",
+            "subs {left}, #8",
+            "bhs 2b",
+            "adds {left}, #8",
+            "beq 5f",
+            "4:",
+            "ldrb {a}, [{most}]",
+            "ldrb {b}, [{values}], #1",
+            "uqsub8 {b}, {b}, {a}",
+            "uadd8 {a}, {a}, {b}",
+            "strb {a}, [{most}], #1",
+            "subs {left}, #1",
+            "bne 4b",
+            "5:",
+            left = inout(reg) count => _,
+            most = inout(reg) most.as_mut_ptr() => _,
+            values = inout(reg) values.as_ptr() => _,
+            a = out(reg) _,
+            b = out(reg) _,
+            options(nostack)
         );
     }
-    most
+}
+
+/// Copies `count` bytes for each of N pixels, which begin `step` apart, to byte `at` of the pixel's piece.
+#[inline(always)]
+pub fn spread<const N: usize, const W: usize>(
+    x: &[u8],
+    step: usize,
+    pieces: &mut [[u32; W]; N],
+    at: usize,
+    count: usize,
+) {
+    assert!(at + count <= 4 * W && x.len() >= (N - 1) * step + count);
+    let to = bytemuck::cast_slice_mut::<_, u8>(pieces.as_flattened_mut());
+    // SAFETY: for each of N pixels it reads `count` bytes, words first, and writes as many behind the first `at` of
+    // the pixel's piece: the checks above are for both. Words need no alignment on these cores.
+    unsafe {
+        asm!(
+            "1:",
+            "subs {left}, {count}, #4",
+            "blo 3f",
+            "2:",
+            "ldr {t}, [{x}], #4",
+            "str {t}, [{to}], #4",
+            "subs {left}, #4",
+            "bhs 2b",
+            "3:",
+            "adds {left}, #4",
+            "beq 5f",
+            "4:",
+            "ldrb {t}, [{x}], #1",
+            "strb {t}, [{to}], #1",
+            "subs {left}, #1",
+            "bne 4b",
+            "5:",
+            "add {x}, {back}",
+            "add {to}, {on}",
+            "subs {pixels}, #1",
+            "bne 1b",
+            left = out(reg) _,
+            count = in(reg) count,
+            x = inout(reg) x.as_ptr() => _,
+            back = in(reg) step.wrapping_sub(count),
+            to = inout(reg) to[at..].as_mut_ptr() => _,
+            on = in(reg) 4 * W - count,
+            pixels = inout(reg) N => _,
+            t = out(reg) _,
+            options(nostack)
+        );
+    }
+}
+
+/// Widens `length` bytes, fours of them, of each of four pixels, which begin `step` apart in `x`.
+pub fn widen4(x: &[u8], step: usize, length: usize, window: &mut [u32]) {
+    if length == 0 {
+        return;
+    }
+    assert!(length.is_multiple_of(4) && window.len() == 2 * length && x.len() >= 3 * step + length);
+    let x = x.as_ptr();
+    // SAFETY: reads words from four places behind `x` until the first is `length` bytes on, and for each of the fours
+    // writes eight words: both are checked above. It keeps to the procedure call standard.
+    unsafe { nin_int8_widen4(x, step, window.as_mut_ptr(), x.wrapping_add(length)) }
 }
 
 /// Where the sums begin.
@@ -82,6 +170,7 @@ struct Frame {
 }
 
 unsafe extern "C" {
+    fn nin_int8_widen4(x: *const u8, step: usize, window: *mut u32, end: *const u8);
     fn nin_int8_4_whole(x: *const u32, weights: *const u32, out: *mut u8, frame: *const Frame);
     fn nin_int8_4_part(x: *const u32, weights: *const u32, out: *mut u8, frame: *const Frame);
     fn nin_int8_4_last(x: *const u32, weights: *const u32, out: *mut u8, frame: *const Frame);
@@ -200,6 +289,11 @@ macro_rules! four {
             "\nNIN_STEP4\n.endr\nldr r12, [sp, #4]\ncmp r0, r12\nbne 3b\n",
             $end,
             leave!($skip),
+            ".size ",
+            $name,
+            ", . - ",
+            $name,
+            "\n",
         )
     };
 }
@@ -222,12 +316,47 @@ macro_rules! fewer {
             "6:\n",
             $end,
             leave!($skip),
+            ".size ",
+            $name,
+            ", . - ",
+            $name,
+            "\n",
         )
     };
 }
 
 global_asm!(
     ".syntax unified\n.thumb\n.text\n",
+    // Four bytes of each of four pixels: their even bytes doubled, then the odd ones.
+    r#"
+    .global nin_int8_widen4
+    .type nin_int8_widen4, %function
+    .thumb_func
+    .balign 4
+    nin_int8_widen4:
+    push   {r4-r11, lr}
+    add    lr, r1, r1, lsl #1
+    movw   r12, #0x01FE
+    movt   r12, #0x01FE
+    1:
+    ldr    r5, [r0, r1]
+    ldr    r6, [r0, r1, lsl #1]
+    ldr    r7, [r0, lr]
+    ldr    r4, [r0], #4
+    and    r8, r12, r4, lsr #7
+    and    r9, r12, r5, lsr #7
+    and    r10, r12, r6, lsr #7
+    and    r11, r12, r7, lsr #7
+    and    r4, r12, r4, lsl #1
+    and    r5, r12, r5, lsl #1
+    and    r6, r12, r6, lsl #1
+    and    r7, r12, r7, lsl #1
+    stm    r2!, {r4-r11}
+    cmp    r0, r3
+    bne    1b
+    pop    {r4-r11, pc}
+    .size  nin_int8_widen4, . - nin_int8_widen4
+    "#,
     // Two inputs of four pixels, two outputs.
     r#"
     .macro NIN_STEP4

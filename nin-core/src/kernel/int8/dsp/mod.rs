@@ -8,7 +8,8 @@ mod kernels;
 pub(super) mod narrow;
 mod widen;
 
-use self::kernels::{End, Segment, Start, larger, multiply};
+pub use self::kernels::raise;
+use self::kernels::{End, Segment, Start, multiply};
 use self::widen::widen;
 use super::Patch;
 use crate::format::private::LayerWeights;
@@ -111,17 +112,5 @@ fn values<const N: usize>(
         for (out, values) in out[2 * even..].chunks_mut(outputs).zip(values.chunks_exact(2)) {
             out[0] = values[0];
         }
-    }
-}
-
-/// Raises each of `most` to the value beside it, where that is larger: four at a time.
-pub fn raise(most: &mut [u8], values: &[u8]) {
-    let (fours, rest) = most.as_chunks_mut::<4>();
-    let (four_values, rest_values) = values.as_chunks::<4>();
-    for (most, values) in fours.iter_mut().zip(four_values) {
-        *most = larger(u32::from_le_bytes(*most), u32::from_le_bytes(*values)).to_le_bytes();
-    }
-    for (most, &value) in rest.iter_mut().zip(rest_values) {
-        *most = value.max(*most);
     }
 }

@@ -4,7 +4,10 @@
 //! packing by two: a word of four inputs falls into (0, 2) and (1, 3) by one AND each, with a shift that costs
 //! nothing. Inputs are doubled, so that sums are too, and the upper half of a product is the doubling high multiply.
 
+use super::super::copy::copy;
 use super::Patch;
+use super::kernels::{spread, widen4};
+use crate::plan::TILE;
 
 /// The even bytes of a word, doubled: nine bits in each half.
 const DOUBLED: u32 = 0x01FE_01FE;
@@ -15,13 +18,16 @@ pub fn widen<const N: usize>(patch: &Patch<'_, u8>, fan_in: usize, range: (usize
         return by_bytes::<N>(patch, fan_in, range, window);
     }
     let (from, to) = range;
+    let step = patch.stride * patch.channels;
     if patch.flat {
-        let pixel = |pixel: usize| patch.left.unsigned_abs() * patch.channels + pixel * patch.channels + from;
-        return together::<N>(core::array::from_fn(|at| &patch.lines[pixel(at)..][..to - from]), window);
+        let start = patch.left.unsigned_abs() * patch.channels + from;
+        return together::<N>(&patch.lines[start..], step, to - from, window);
     }
     let run = patch.kernel * patch.channels;
     let valid: [_; N] = core::array::from_fn(|pixel| patch.valid(pixel));
-    let inside = valid.iter().all(|&valid| valid == (0, patch.kernel));
+    // Columns that are on the map for every pixel.
+    let left = valid.iter().map(|&(left, _)| left).max().unwrap_or(0);
+    let right = valid.iter().map(|&(_, right)| right).min().unwrap_or(0).max(left);
     let rows = patch.above..patch.above + patch.rows.1 - patch.rows.0;
     for ky in from / run..to.div_ceil(run) {
         // The part of the window's row `ky` that the range has.
@@ -32,21 +38,40 @@ pub fn widen<const N: usize>(patch: &Patch<'_, u8>, fan_in: usize, range: (usize
             continue;
         }
         let line = patch.line(patch.rows.0 + ky - patch.above);
-        if inside {
-            let x: [&[u8]; N] = core::array::from_fn(|pixel| &line[patch.at(pixel, 0) + first..][..end - first]);
-            together(x, window);
-            continue;
+        let clamp = |column: usize| (column * patch.channels).clamp(first, end);
+        let (left, right) = (clamp(left), clamp(right));
+        let (before, window) = window.split_at_mut((left - first) / 2 * N);
+        let (both, after) = window.split_at_mut((right - left) / 2 * N);
+        if left < right {
+            let column = left / patch.channels;
+            let start = patch.at(0, column) + left % patch.channels;
+            together::<N>(&line[start..], step, right - left, both);
         }
-        for (pixel, &(left, right)) in valid.iter().enumerate() {
-            let clamp = |column: usize| (column * patch.channels).clamp(first, end);
-            let (left, right) = (clamp(left), clamp(right.max(left)));
-            let part = |from: usize, to: usize| (from - first) / 2 * N..(to - first) / 2 * N;
-            zeros::<N>(pixel, &mut window[part(first, left)]);
-            if left < right {
-                alone::<N>(pixel, inputs(patch, line, pixel, left, right), &mut window[part(left, right)]);
-            }
-            zeros::<N>(pixel, &mut window[part(right, end)]);
+        edge::<N>(patch, line, &valid, (first, left), before);
+        edge::<N>(patch, line, &valid, (right, end), after);
+    }
+}
+
+/// Inputs `first..end` of one row of the windows, some of them off the map for some of the pixels.
+fn edge<const N: usize>(
+    patch: &Patch<'_, u8>,
+    line: &[u8],
+    valid: &[(usize, usize); N],
+    (first, end): (usize, usize),
+    window: &mut [u32],
+) {
+    if first == end {
+        return;
+    }
+    for (pixel, &(left, right)) in valid.iter().enumerate() {
+        let clamp = |column: usize| (column * patch.channels).clamp(first, end);
+        let (left, right) = (clamp(left), clamp(right.max(left)));
+        let part = |from: usize, to: usize| (from - first) / 2 * N..(to - first) / 2 * N;
+        zeros::<N>(pixel, &mut window[part(first, left)]);
+        if left < right {
+            alone::<N>(pixel, inputs(patch, line, pixel, left, right), &mut window[part(left, right)]);
         }
+        zeros::<N>(pixel, &mut window[part(right, end)]);
     }
 }
 
@@ -56,16 +81,13 @@ fn inputs<'a>(patch: &Patch<'a, u8>, line: &'a [u8], pixel: usize, from: usize, 
     &line[patch.at(pixel, column) + from % patch.channels..][..to - from]
 }
 
-/// N pixels side by side.
-fn together<const N: usize>(x: [&[u8]; N], window: &mut [u32]) {
-    let fours = x.map(|x| x.as_chunks::<4>().0);
-    for (at, window) in window.chunks_exact_mut(2 * N).enumerate() {
-        let (even, odd) = window.split_at_mut(N);
-        for pixel in 0..N {
-            let four = u32::from_le_bytes(fours[pixel][at]);
-            even[pixel] = four << 1 & DOUBLED;
-            odd[pixel] = four >> 7 & DOUBLED;
-        }
+/// `length` inputs of each of N pixels, from the first of `x` on, `step` apart.
+fn together<const N: usize>(x: &[u8], step: usize, length: usize, window: &mut [u32]) {
+    if N == TILE {
+        return widen4(x, step, length, window);
+    }
+    for pixel in 0..N {
+        alone::<N>(pixel, &x[pixel * step..][..length], window);
     }
 }
 
@@ -85,90 +107,62 @@ fn zeros<const N: usize>(pixel: usize, window: &mut [u32]) {
     }
 }
 
-/// Bytes of a tile's windows that [`by_bytes`] has room for: 11×11 with stride 4 of one channel needs 253.
-const ROOM: usize = 256;
+/// Inputs of a window that [`by_bytes`] puts together at a time; a multiple of four.
+const PIECE: usize = 32;
 
-/// Any number of channels: a byte at a time.
+/// Any number of channels: inputs of each pixel's window are put side by side first, a piece at a time.
 #[inline(never)]
-fn by_bytes<const N: usize>(patch: &Patch<'_, u8>, fan_in: usize, range: (usize, usize), window: &mut [u32]) {
-    // What the windows of the tile cover of each row, padding and all: pixels beside one another share most of it.
-    let span = ((N - 1) * patch.stride + patch.kernel) * patch.channels;
-    if span * patch.kernel > ROOM {
-        return one_by_one::<N>(patch, fan_in, range, window);
-    }
-    let mut bytes = [0; ROOM];
-    let columns = (patch.columns * patch.channels) as isize;
-    let start = patch.left * patch.channels as isize;
-    let (left, right) = (start.clamp(0, columns), (start + span as isize).clamp(0, columns));
-    for (ky, bytes) in bytes.chunks_exact_mut(span).take(patch.kernel).enumerate() {
-        if let Line::There(line) = Line::of(patch, ky) {
-            let part = &line[left as usize..right as usize];
-            bytes[(left - start) as usize..][..part.len()].copy_from_slice(part);
-        }
-    }
-    let (run, step) = (patch.kernel * patch.channels, patch.stride * patch.channels);
-    // Places of the first pixel's inputs, one after the other; past the last one, of zeros.
-    let (mut at, mut in_row) = (range.0 / run * span + range.0 % run, range.0 % run);
-    let mut left = fan_in - range.0;
-    let mut next = || {
-        let place = if left == 0 { ROOM } else { at };
-        left = left.saturating_sub(1);
-        (at, in_row) = if in_row + 1 == run { (at + 1 + span - run, 0) } else { (at + 1, in_row + 1) };
-        place
-    };
-    let byte = |place: usize, pixel: usize| match place {
-        ROOM => 0,
-        // Always in range; the compiler sees that it is.
-        place => u32::from(bytes[(place + pixel * step) % ROOM]),
-    };
-    let (fours, rest) = window.split_at_mut(window.len() / (2 * N) * 2 * N);
-    for window in fours.chunks_exact_mut(2 * N) {
-        let [a, b, c, d] = [next(), next(), next(), next()];
-        for pixel in 0..N {
-            window[pixel] = (byte(a, pixel) | byte(c, pixel) << 16) << 1;
-            window[N + pixel] = (byte(b, pixel) | byte(d, pixel) << 16) << 1;
-        }
-    }
-    if !rest.is_empty() {
-        let [a, b] = [next(), next()];
-        for (pixel, word) in rest.iter_mut().enumerate() {
-            *word = (byte(a, pixel) | byte(b, pixel) << 16) << 1;
-        }
-    }
-}
-
-/// Any number of channels and any window: an input at a time, wherever it is.
-#[inline(never)]
-fn one_by_one<const N: usize>(patch: &Patch<'_, u8>, fan_in: usize, range: (usize, usize), window: &mut [u32]) {
+fn by_bytes<const N: usize>(patch: &Patch<'_, u8>, fan_in: usize, (from, to): (usize, usize), window: &mut [u32]) {
     let run = patch.kernel * patch.channels;
-    let last = if (range.1 - range.0).is_multiple_of(4) { range.1 } else { range.1 - 2 };
-    window.fill(0);
-    let halves: &mut [u16] = bytemuck::cast_slice_mut(window);
-    for input in range.0..range.1.min(fan_in) {
-        let Line::There(line) = Line::of(patch, input / run) else { continue };
-        let (four, rest) = ((input - range.0) / 4 * 2, (input - range.0) % 4);
-        let (pair, half) = if input < last { (four + rest % 2, rest / 2) } else { (four, rest) };
-        let kx = input % run / patch.channels;
-        for pixel in 0..N {
-            let (left, right) = patch.valid(pixel);
-            if left <= kx && kx < right {
-                let x = line[patch.at(pixel, kx) + input % patch.channels];
-                halves[2 * (pair * N + pixel) + half] = 2 * u16::from(x);
+    // Which bytes of a window's row are on the map, and what is to be added to find them in the line.
+    let rows: [_; N] = core::array::from_fn(|pixel| {
+        let (left, right) = patch.valid(pixel);
+        let start = (patch.left + (pixel * patch.stride) as isize) * patch.channels as isize;
+        (left * patch.channels, right * patch.channels, start as usize)
+    });
+    let step = patch.stride * patch.channels;
+    let inside = rows.iter().all(|&(left, right, _)| (left, right) == (0, run));
+    for (window, from) in window.chunks_mut(PIECE / 2 * N).zip((from..to).step_by(PIECE)) {
+        let mut pieces = [[0u32; PIECE / 4]; N];
+        let (mut ky, mut first, mut at) = (from / run, from % run, 0);
+        let end = PIECE.min(fan_in - from);
+        while at < end {
+            let last = run.min(first + end - at);
+            if let Some(line) = line(patch, ky) {
+                if inside {
+                    spread(&line[rows[0].2 + first..], step, &mut pieces, at, last - first);
+                    (ky, first, at) = (ky + 1, 0, at + last - first);
+                    continue;
+                }
+                for (piece, &(left, right, start)) in pieces.iter_mut().zip(&rows) {
+                    let (left, right) = (left.max(first), right.min(last));
+                    if left < right {
+                        let x = &line[start.wrapping_add(left)..][..right - left];
+                        copy(&mut bytemuck::cast_slice_mut(piece)[at + left - first..][..right - left], x);
+                    }
+                }
+            }
+            (ky, first, at) = (ky + 1, 0, at + last - first);
+        }
+        let (fours, two) = window.split_at_mut(window.len() / (2 * N) * 2 * N);
+        for (at, window) in fours.chunks_exact_mut(2 * N).enumerate() {
+            let (even, odd) = window.split_at_mut(N);
+            for pixel in 0..N {
+                let four = u32::from_le(pieces[pixel][at]);
+                even[pixel] = four << 1 & DOUBLED;
+                odd[pixel] = four >> 7 & DOUBLED;
             }
         }
+        // Two inputs are left at the end: one pair.
+        for (two, piece) in two.iter_mut().zip(&pieces) {
+            let four = u32::from_le(piece[fours.len() / (2 * N)]);
+            *two = (four & 0xFF | (four & 0xFF00) << 8) << 1;
+        }
     }
 }
 
-/// A row of the window: on the map or not.
-#[derive(Clone, Copy)]
-enum Line<'a> {
-    There(&'a [u8]),
-    Padding,
-}
-
-impl<'a> Line<'a> {
-    fn of(patch: &Patch<'a, u8>, ky: usize) -> Self {
-        let y = (patch.rows.0 + ky).wrapping_sub(patch.above);
-        if patch.above <= ky && y < patch.rows.1 { Line::There(patch.line(y)) } else { Line::Padding }
-    }
+/// Row `ky` of the windows, if it is on the map.
+fn line<'a>(patch: &Patch<'a, u8>, ky: usize) -> Option<&'a [u8]> {
+    let y = (patch.rows.0 + ky).wrapping_sub(patch.above);
+    (patch.above <= ky && y < patch.rows.1).then(|| patch.line(y))
 }

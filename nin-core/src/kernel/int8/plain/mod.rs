@@ -1,26 +1,44 @@
 //! 8-bit layers with weights as they are: straight from the lines, for processors without vectors.
 //!
-//! Two outputs of two pixels at a time: four sums, four pointers and the loop fit the registers of a Cortex-M3, each
-//! input is read once for two outputs and each weight once for two pixels.
+//! Two pixels at a time. A Cortex-M has [kernels](pairs) for them, three outputs at a time; elsewhere, and for what
+//! those do not take, it is two outputs: four sums, each input is read once for two outputs and each weight once for
+//! two pixels.
+
+#[cfg(any(nin_mla, nin_muls))]
+mod pairs;
+#[cfg(any(nin_muls, test))]
+mod split;
 
 use super::{Output, Patch};
 use crate::format::private::LayerWeights;
 
 /// One layer for a tile of pixels.
 pub fn layer(patch: &Patch<'_, u8>, pixels: usize, weights: &LayerWeights<'_>, out: &mut [u8]) {
+    for pixel in (0..pixels).step_by(2) {
+        // Without a second pixel the first stands in for it.
+        let pair = [pixel, (pixel + 1).min(pixels - 1)];
+        #[cfg(any(nin_mla, nin_muls))]
+        if pairs::layer(patch, pair, weights, out) {
+            continue;
+        }
+        by_two(patch, pair, weights, out);
+    }
+}
+
+/// One layer for two pixels.
+#[inline(never)]
+fn by_two(patch: &Patch<'_, u8>, pair: [usize; 2], weights: &LayerWeights<'_>, out: &mut [u8]) {
     let (outputs, fan_in) = (weights.outputs, weights.fan_in);
     let packed: &[i8] = bytemuck::cast_slice(&weights.bytes[12 * outputs..][..outputs * fan_in]);
-    for pixel in (0..pixels).step_by(2) {
-        let two = pixel + 1 < pixels;
-        for output in (0..outputs).step_by(2) {
-            // Without a second output or pixel the first stands in for it, and its result is dropped.
-            let other = (output + 1).min(outputs - 1);
-            let parameters = [output, other].map(|output| Output::of(weights, output));
-            let weights = [output, other].map(|output| &packed[output * fan_in..][..fan_in]);
-            let sums = sums(patch, [pixel, pixel + usize::from(two)], weights, parameters.map(|output| output.bias));
-            for (pixel, sums) in (pixel..pixels).zip(sums) {
-                out[pixel * outputs + output] = parameters[0].requantise(sums[0]);
-                out[pixel * outputs + other] = parameters[other - output].requantise(sums[other - output]);
+    for output in (0..outputs).step_by(2) {
+        // Without a second output the first stands in for it.
+        let two = [output, (output + 1).min(outputs - 1)];
+        let parameters = two.map(|output| Output::of(weights, output));
+        let weights = two.map(|output| &packed[output * fan_in..][..fan_in]);
+        let sums = sums(patch, pair, weights, parameters.map(|output| output.bias));
+        for (pixel, sums) in pair.into_iter().zip(sums) {
+            for ((output, parameters), sum) in two.into_iter().zip(&parameters).zip(sums) {
+                out[pixel * outputs + output] = parameters.requantise(sum);
             }
         }
     }
