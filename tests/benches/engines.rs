@@ -24,10 +24,18 @@ fn infer(model: &Model<'_>, image: &[u8], state: &mut [u32]) -> f32 {
     let bytes = |y: usize| &image[y * row..][..row];
     let logits = if model.weight_type() == WeightType::Int8 {
         let mut network = Network::<Int8>::new(model, state).expect("a model for this host");
-        network.infer(|y, row| Ok::<(), ()>(row.copy_from_slice(bytes(y)))).map(|logits| logits[0])
+        let read = |y: usize, row: &mut [u8]| {
+            row.copy_from_slice(bytes(y));
+            Ok::<(), ()>(())
+        };
+        network.infer(read).map(|logits| logits[0])
     } else {
         let mut network = Network::<F32>::new(model, state).expect("a model for this host");
-        network.infer(|y, row| Ok::<(), ()>(model.preprocess(bytes(y), row))).map(|logits| logits[0])
+        let read = |y: usize, row: &mut [f32]| {
+            model.preprocess(bytes(y), row);
+            Ok::<(), ()>(())
+        };
+        network.infer(read).map(|logits| logits[0])
     };
     logits.expect("rows that are there")
 }
