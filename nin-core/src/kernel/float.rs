@@ -74,7 +74,7 @@ pub(crate) fn relu(value: f32) -> f32 {
 
 /// `sum + x · weight`, the product rounded before it is added; with the feature `fma` only their sum is.
 #[inline(always)]
-fn add_product(sum: &mut f32, x: f32, weight: f32) {
+pub(crate) fn add_product(sum: &mut f32, x: f32, weight: f32) {
     #[cfg(not(feature = "fma"))]
     {
         *sum += x * weight;

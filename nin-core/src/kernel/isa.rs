@@ -152,7 +152,7 @@ impl Vectors for Portable {
     #[inline(always)]
     fn add(self, mut sum: [f32; 16], x: f32, weights: [f32; 16]) -> [f32; 16] {
         for (sum, weight) in sum.iter_mut().zip(weights) {
-            *sum += x * weight;
+            super::float::add_product(sum, x, weight);
         }
         sum
     }
@@ -208,7 +208,13 @@ mod x86 {
 
         #[inline(always)]
         fn add(self, sum: __m512, x: f32, weights: __m512) -> __m512 {
-            unsafe { _mm512_add_ps(sum, _mm512_mul_ps(_mm512_set1_ps(x), weights)) }
+            unsafe {
+                let x = _mm512_set1_ps(x);
+                match cfg!(feature = "fma") {
+                    true => _mm512_fmadd_ps(x, weights, sum),
+                    false => _mm512_add_ps(sum, _mm512_mul_ps(x, weights)),
+                }
+            }
         }
 
         #[inline(always)]
@@ -258,10 +264,13 @@ mod x86 {
         fn add(self, sum: [__m256; 2], x: f32, weights: [__m256; 2]) -> [__m256; 2] {
             unsafe {
                 let x = _mm256_set1_ps(x);
-                [
-                    _mm256_add_ps(sum[0], _mm256_mul_ps(x, weights[0])),
-                    _mm256_add_ps(sum[1], _mm256_mul_ps(x, weights[1])),
-                ]
+                match cfg!(feature = "fma") {
+                    true => [_mm256_fmadd_ps(x, weights[0], sum[0]), _mm256_fmadd_ps(x, weights[1], sum[1])],
+                    false => [
+                        _mm256_add_ps(sum[0], _mm256_mul_ps(x, weights[0])),
+                        _mm256_add_ps(sum[1], _mm256_mul_ps(x, weights[1])),
+                    ],
+                }
             }
         }
 

@@ -187,7 +187,11 @@ fn floats_on_every_instruction_set() {
                 let mut sum = biases[output];
                 for (input, x) in window.iter().enumerate() {
                     if let Some(x) = x {
-                        sum += x * packed[(output / 16 * fan_in + input) * 16 + output % 16];
+                        super::float::add_product(
+                            &mut sum,
+                            *x,
+                            packed[(output / 16 * fan_in + input) * 16 + output % 16],
+                        );
                     }
                 }
                 want.push(if sum.is_sign_negative() { 0.0 } else { sum }.to_bits());
