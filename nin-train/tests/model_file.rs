@@ -100,7 +100,7 @@ fn each_weight_stands_where_the_document_says() {
                         }
                     }
                 }
-                at += (outputs.next_multiple_of(l) * fan_in * weight_type.bytes()).next_multiple_of(4);
+                at += (outputs.next_multiple_of(l) * fan_in * weight_type.bits() / 8).next_multiple_of(4);
             }
             assert_eq!(at + 4, bytes.len());
             // And nin-core reads it so.

@@ -98,6 +98,7 @@ mod tests {
     use super::Findings;
     use crate::batch::Preprocessing;
     use crate::dataset::Dataset;
+    use crate::engine::Engine;
     use crate::trained::Trained;
 
     /// The mean of each channel is its logit: the brighter of two channels is the answer.
