@@ -70,7 +70,7 @@ fn narrowed(network: &Integers, narrow: impl Fn(usize) -> bool) -> (Integers, Ve
 fn check_in_bits(case: &Case, style: Style) {
     let network = integer_random::network(case, style);
     for every in [1, 2] {
-        let (network, bits) = narrowed(&network, |layer| (layer as u64 + case.seed) % every == 0);
+        let (network, bits) = narrowed(&network, |layer| (layer as u64 + case.seed).is_multiple_of(every));
         let image = integer_random::image(case, style, 0);
         let want = integer::forward(&network, &image);
         for lanes in LANES {
