@@ -396,7 +396,10 @@ macro_rules! alone {
 macro_rules! kernel {
     ($name:literal, $weights:literal, $two:literal, $both:literal) => {
         concat!(
-            ".global ",
+            // In a section of its own, so that who does not call it does not carry it.
+            ".section .text.",
+            $name,
+            ",\"ax\",%progbits\n.global ",
             $name,
             "\n.type ",
             $name,
@@ -452,7 +455,7 @@ macro_rules! kernel {
 }
 
 global_asm!(
-    ".syntax unified\n.fpu fpv4-sp-d16\n.thumb\n.text\n",
+    ".syntax unified\n.fpu fpv4-sp-d16\n.thumb\n",
     kernel!("nin_f32_quads", "vldmia r1!, {s24-s27}\n", "vldmia r1!, {s20-s27}\n", "vldmia r1!, {s24-s31}\n"),
     kernel!(
         "nin_f16_quads",

@@ -250,7 +250,10 @@ pub fn multiply<const N: usize>(
 macro_rules! enter {
     ($name:literal, $entry:literal) => {
         concat!(
-            ".global ",
+            // In a section of its own, so that who does not call it does not carry it.
+            ".section .text.",
+            $name,
+            ",\"ax\",%progbits\n.global ",
             $name,
             "\n.type ",
             $name,
@@ -326,9 +329,10 @@ macro_rules! fewer {
 }
 
 global_asm!(
-    ".syntax unified\n.thumb\n.text\n",
+    ".syntax unified\n.thumb\n",
     // Four bytes of each of four pixels: their even bytes doubled, then the odd ones.
     r#"
+    .section .text.nin_int8_widen4,"ax",%progbits
     .global nin_int8_widen4
     .type nin_int8_widen4, %function
     .thumb_func

@@ -31,7 +31,7 @@ global_asm!(
     r#"
     .syntax unified
     .thumb
-    .text
+    .section .text.nin_int8_mla,"ax",%progbits
     .macro NIN_MLA
     ldrb   r10, [r0], #1
     ldrb   r11, [r1], #1

@@ -60,7 +60,7 @@ global_asm!(
     r#"
     .syntax unified
     .thumb
-    .text
+    .section .text.nin_int8_muls,"ax",%progbits
     .macro NIN_MULS w a b
     ldrsb  r7, [\w, r5]
     adds   r7, #128
