@@ -11,9 +11,12 @@
 //! The gradient of the data is a forward pass over dy with the kernel turned round. The points are 0, ±1, ±2 and ∞;
 //! rounding errors are a few times those of the plain sum, which the tests bound.
 
-#![allow(clippy::needless_range_loop)] // `for i in 0..M` over registers: unrolled
+mod passes;
+mod transform;
 
-use super::simd::{self, Simd, Work, read, write};
+use passes::{GradientBlock, Inputs, KernelTransform, Outputs, ProductBlock, Spread, Weights};
+
+use super::simd;
 use super::{Buffer, Finish, Panels, Windows, accumulate, multiply, padded};
 use crate::layers::Map;
 
@@ -25,150 +28,6 @@ const PLACES: usize = SIDE * SIDE;
 const BLOCK: usize = 48;
 /// The same for the gradient of the weights.
 const WEIGHT_BLOCK: usize = 64;
-
-/// What a kernel's values at the points 0, 1, −1, 2, −2 and ∞ are scaled by.
-const SCALES: [f32; SIDE] = [1.0 / 4.0, -1.0 / 6.0, -1.0 / 6.0, 1.0 / 24.0, 1.0 / 24.0, 1.0];
-
-/// A transform of one row or column of vectors.
-///
-/// # Safety
-///
-/// The processor must have the instruction set of `S`.
-trait Transform<S: Simd, const I: usize, const O: usize> {
-    unsafe fn apply(x: [S::Vector; I]) -> [S::Vector; O];
-}
-
-/// Bᵀ d: the coefficients of the polynomials that are 0 at all points but one.
-struct Input;
-
-impl<S: Simd> Transform<S, SIDE, SIDE> for Input {
-    #[inline(always)]
-    unsafe fn apply(d: [S::Vector; SIDE]) -> [S::Vector; SIDE] {
-        // SAFETY: the caller's.
-        unsafe {
-            let [minus, two, four, minus_four, minus_five] = [-1.0, 2.0, 4.0, -4.0, -5.0].map(|value| S::splat(value));
-            let (even, odd) = (S::fma(minus_four, d[2], d[4]), S::fma(minus_four, d[1], d[3]));
-            let (even2, half2) = (S::fma(minus, d[2], d[4]), S::fma(minus, d[1], d[3]));
-            [
-                S::fma(four, d[0], S::fma(minus_five, d[2], d[4])),
-                S::add(even, odd),
-                S::fma(minus, odd, even),
-                S::fma(two, half2, even2),
-                S::fma(S::splat(-2.0), half2, even2),
-                S::fma(four, d[1], S::fma(minus_five, d[3], d[5])),
-            ]
-        }
-    }
-}
-
-/// A dy: the values at the points of the polynomial with these coefficients, of ∞ the highest coefficient.
-struct Values;
-
-impl<S: Simd, const M: usize> Transform<S, M, SIDE> for Values {
-    #[inline(always)]
-    unsafe fn apply(dy: [S::Vector; M]) -> [S::Vector; SIDE] {
-        // SAFETY: the caller's.
-        unsafe {
-            let zero = S::splat(0.0);
-            let (mut even, mut odd, mut even2, mut odd2) = (dy[0], dy[1], dy[0], S::fma(S::splat(2.0), dy[1], zero));
-            for n in 2..M {
-                let scale = S::splat((1 << n) as f32);
-                if n % 2 == 0 {
-                    (even, even2) = (S::add(even, dy[n]), S::fma(scale, dy[n], even2));
-                } else {
-                    (odd, odd2) = (S::add(odd, dy[n]), S::fma(scale, dy[n], odd2));
-                }
-            }
-            let minus = S::splat(-1.0);
-            let [less, less2] = [S::fma(minus, odd, even), S::fma(minus, odd2, even2)];
-            [dy[0], S::add(even, odd), less, S::add(even2, odd2), less2, dy[M - 1]]
-        }
-    }
-}
-
-/// Aᵀ m: the sums over the points of each of their powers, of ∞ the highest.
-struct Powers;
-
-impl<S: Simd, const N: usize> Transform<S, SIDE, N> for Powers {
-    #[inline(always)]
-    unsafe fn apply(m: [S::Vector; SIDE]) -> [S::Vector; N] {
-        // SAFETY: the caller's.
-        unsafe {
-            let minus = S::splat(-1.0);
-            let (sum, sum2) = (S::add(m[1], m[2]), S::add(m[3], m[4]));
-            let (difference, difference2) = (S::fma(minus, m[2], m[1]), S::fma(minus, m[4], m[3]));
-            let mut powers = [S::add(m[0], S::add(sum, sum2)); N];
-            for n in 1..N {
-                let scale = S::splat((1 << n) as f32);
-                powers[n] = if n % 2 == 0 { S::fma(scale, sum2, sum) } else { S::fma(scale, difference2, difference) };
-            }
-            powers[N - 1] = S::add(powers[N - 1], m[5]);
-            powers
-        }
-    }
-}
-
-/// Gᵀ s.
-struct Gradient;
-
-impl<S: Simd, const R: usize> Transform<S, SIDE, R> for Gradient {
-    #[inline(always)]
-    unsafe fn apply(s: [S::Vector; SIDE]) -> [S::Vector; R] {
-        // SAFETY: the caller's.
-        unsafe { <Powers as Transform<S, SIDE, R>>::apply(scaled::<S>(s)) }
-    }
-}
-
-/// G g.
-struct Kernel;
-
-impl<S: Simd, const R: usize> Transform<S, R, SIDE> for Kernel {
-    #[inline(always)]
-    unsafe fn apply(g: [S::Vector; R]) -> [S::Vector; SIDE] {
-        // SAFETY: the caller's.
-        unsafe { scaled::<S>(<Values as Transform<S, R, SIDE>>::apply(g)) }
-    }
-}
-
-#[inline(always)]
-unsafe fn scaled<S: Simd>(mut values: [S::Vector; SIDE]) -> [S::Vector; SIDE] {
-    for point in 0..SIDE {
-        // SAFETY: the caller's.
-        values[point] = unsafe { S::fma(S::splat(SCALES[point]), values[point], S::splat(0.0)) };
-    }
-    values
-}
-
-/// A transform of rows, then of columns, of what `read(row, column)` gives; `write` sees the results place by place of a
-/// column.
-#[inline(always)]
-unsafe fn both<S: Simd, T: Transform<S, I, O>, const I: usize, const O: usize>(
-    read: impl Fn(usize, usize) -> S::Vector,
-    mut write: impl FnMut(usize, usize, S::Vector),
-) {
-    // SAFETY: the caller's.
-    unsafe {
-        let zero = S::splat(0.0);
-        let mut half = [[zero; O]; I];
-        for row in 0..I {
-            let mut x = [zero; I];
-            for column in 0..I {
-                x[column] = read(row, column);
-            }
-            half[row] = T::apply(x);
-        }
-        for column in 0..O {
-            let mut x = [zero; I];
-            for row in 0..I {
-                x[row] = half[row][column];
-            }
-            let y = T::apply(x);
-            for row in 0..O {
-                write(row, column, y[row]);
-            }
-        }
-    }
-}
 
 /// Where a tile begins in its image, and how much of it is inside.
 #[derive(Clone, Copy)]
@@ -350,8 +209,8 @@ impl Winograd {
     /// The weights at each place.
     fn transform(&self, weight: &[f32], channels: usize, outputs: usize, turned: bool, to: &mut [f32]) {
         match self.kernel {
-            5 => simd::run(Kernelled::<5> { weight, channels, outputs, turned, to }),
-            _ => simd::run(Kernelled::<3> { weight, channels, outputs, turned, to }),
+            5 => simd::run(KernelTransform::<5> { weight, channels, outputs, turned, to }),
+            _ => simd::run(KernelTransform::<3> { weight, channels, outputs, turned, to }),
         }
     }
 
@@ -378,7 +237,7 @@ impl Winograd {
                 let windows = &self.windows[place];
                 multiply(&room.inputs, windows, panels, &Finish::Store, products, &self.product_at, tiles.len());
             }
-            let output = Output {
+            let output = ProductBlock {
                 products: &room.products,
                 place: place_len,
                 columns: self.columns,
@@ -414,7 +273,7 @@ impl Winograd {
         let sums_len = self.channels * WEIGHT_BLOCK;
         for first in (0..outputs).step_by(WEIGHT_BLOCK) {
             let count = WEIGHT_BLOCK.min(outputs - first);
-            let block = Block { d, d_at, columns: self.columns, place: place_len, first, count };
+            let block = GradientBlock { d, d_at, columns: self.columns, place: place_len, first, count };
             match self.kernel {
                 5 => simd::run(Spread::<2> { block, tiles, to: &mut room.products }),
                 _ => simd::run(Spread::<4> { block, tiles, to: &mut room.products }),
@@ -439,220 +298,6 @@ impl Winograd {
     /// Transforms tiles, place by place.
     fn inputs(&self, from: &[f32], tiles: &[Tile], to: &mut [f32]) {
         simd::run(Inputs { winograd: self, from, tiles, to });
-    }
-}
-
-struct Inputs<'a> {
-    winograd: &'a Winograd,
-    from: &'a [f32],
-    tiles: &'a [Tile],
-    to: &'a mut [f32],
-}
-
-impl Work for Inputs<'_> {
-    #[inline(always)]
-    unsafe fn run<S: Simd>(self) {
-        let Inputs { winograd, from, tiles, to } = self;
-        let (channels, place_len) = (winograd.channels, winograd.tiles.len() * winograd.channels);
-        for (number, tile) in tiles.iter().enumerate() {
-            for channel in (0..channels).step_by(S::LANES) {
-                let count = S::LANES.min(channels - channel);
-                let at = number * channels + channel;
-                // SAFETY: the processor is the caller's.
-                unsafe {
-                    both::<S, Input, SIDE, SIDE>(
-                        #[inline(always)]
-                        |row, column| {
-                            if row >= tile.inside[0] || column >= tile.inside[1] {
-                                return S::splat(0.0);
-                            }
-                            let at = tile.from + row * winograd.line + column * channels + channel;
-                            read::<S>(&from[at..][..count])
-                        },
-                        #[inline(always)]
-                        |row, column, x| write::<S>(&mut to[(row * SIDE + column) * place_len + at..][..count], x),
-                    );
-                }
-            }
-        }
-    }
-}
-
-/// A block of columns of the products.
-struct Output<'a> {
-    products: &'a [f32],
-    /// Values from one place to the next.
-    place: usize,
-    /// Pixels in a row of the output.
-    columns: usize,
-    bias: &'a [f32],
-    finish: &'a Finish<'a>,
-    to_at: &'a [u32],
-    /// First column of the block, and how many.
-    first: usize,
-    count: usize,
-}
-
-/// From products to outputs.
-struct Outputs<'a, const M: usize> {
-    block: Output<'a>,
-    tiles: &'a [Tile],
-    to: &'a mut [f32],
-}
-
-impl<const M: usize> Work for Outputs<'_, M> {
-    #[inline(always)]
-    unsafe fn run<S: Simd>(self) {
-        let Outputs { block, tiles, to } = self;
-        for (number, tile) in tiles.iter().enumerate() {
-            for lane in (0..block.count).step_by(S::LANES) {
-                let count = S::LANES.min(block.count - lane);
-                let (at, first) = (number * BLOCK + lane, block.first + lane);
-                // SAFETY: the processor is the caller's.
-                unsafe {
-                    both::<S, Powers, SIDE, M>(
-                        #[inline(always)]
-                        |row, column| read::<S>(&block.products[(row * SIDE + column) * block.place + at..][..count]),
-                        #[inline(always)]
-                        |row, column, sum| {
-                            if row >= tile.real[0] || column >= tile.real[1] {
-                                return;
-                            }
-                            let pixel = tile.pixel + row * block.columns + column;
-                            let y = match block.finish {
-                                Finish::Store => sum,
-                                Finish::Bias => S::add(sum, read::<S>(&block.bias[first..][..count])),
-                                Finish::BiasRelu => S::relu(S::add(sum, read::<S>(&block.bias[first..][..count]))),
-                                Finish::Gate(gate, at) => {
-                                    S::gate(sum, read::<S>(&gate[at[pixel] as usize + first..][..count]))
-                                }
-                            };
-                            write::<S>(&mut to[block.to_at[pixel] as usize + first..][..count], y);
-                        },
-                    );
-                }
-            }
-        }
-    }
-}
-
-/// A block of columns of the outputs' gradient.
-struct Block<'a> {
-    d: &'a [f32],
-    d_at: &'a [u32],
-    columns: usize,
-    place: usize,
-    first: usize,
-    count: usize,
-}
-
-/// From the gradient of the outputs to what the products are multiplied with.
-struct Spread<'a, const M: usize> {
-    block: Block<'a>,
-    tiles: &'a [Tile],
-    to: &'a mut [f32],
-}
-
-impl<const M: usize> Work for Spread<'_, M> {
-    #[inline(always)]
-    unsafe fn run<S: Simd>(self) {
-        let Spread { block, tiles, to } = self;
-        for (number, tile) in tiles.iter().enumerate() {
-            for lane in (0..block.count).step_by(S::LANES) {
-                let count = S::LANES.min(block.count - lane);
-                let at = number * WEIGHT_BLOCK + lane;
-                // SAFETY: the processor is the caller's.
-                unsafe {
-                    both::<S, Values, M, SIDE>(
-                        #[inline(always)]
-                        |row, column| {
-                            if row >= tile.real[0] || column >= tile.real[1] {
-                                return S::splat(0.0);
-                            }
-                            let pixel = tile.pixel + row * block.columns + column;
-                            read::<S>(&block.d[block.d_at[pixel] as usize + block.first + lane..][..count])
-                        },
-                        #[inline(always)]
-                        |row, column, y| write::<S>(&mut to[(row * SIDE + column) * block.place + at..][..count], y),
-                    );
-                }
-            }
-        }
-    }
-}
-
-/// Turns the sums of a block of columns back into a kernel's, and adds them to its gradient.
-struct Weights<'a, const R: usize> {
-    sums: &'a [f32],
-    channels: usize,
-    /// Values in a row of sums, and of the gradient.
-    wide: usize,
-    gradient: &'a mut [f32],
-    gradient_wide: usize,
-    first: usize,
-    count: usize,
-}
-
-impl<const R: usize> Work for Weights<'_, R> {
-    #[inline(always)]
-    unsafe fn run<S: Simd>(self) {
-        let Weights { sums, channels, wide, gradient, gradient_wide, first, count: columns } = self;
-        for channel in 0..channels {
-            for lane in (0..columns).step_by(S::LANES) {
-                let count = S::LANES.min(columns - lane);
-                let at = channel * wide + lane;
-                // SAFETY: the processor is the caller's.
-                unsafe {
-                    both::<S, Gradient, SIDE, R>(
-                        #[inline(always)]
-                        |row, column| read::<S>(&sums[(row * SIDE + column) * channels * WEIGHT_BLOCK + at..][..count]),
-                        #[inline(always)]
-                        |row, column, dw| {
-                            let at = ((row * R + column) * channels + channel) * gradient_wide + first + lane;
-                            let to = &mut gradient[at..][..count];
-                            write::<S>(to, S::add(read::<S>(to), dw));
-                        },
-                    );
-                }
-            }
-        }
-    }
-}
-
-/// `[outputs][taps][channels]` to `[places][outputs][channels]`, turned round or not.
-struct Kernelled<'a, const R: usize> {
-    weight: &'a [f32],
-    channels: usize,
-    outputs: usize,
-    turned: bool,
-    to: &'a mut [f32],
-}
-
-impl<const R: usize> Work for Kernelled<'_, R> {
-    #[inline(always)]
-    unsafe fn run<S: Simd>(self) {
-        let Kernelled { weight, channels, outputs, turned, to } = self;
-        for output in 0..outputs {
-            for channel in (0..channels).step_by(S::LANES) {
-                let count = S::LANES.min(channels - channel);
-                // SAFETY: the processor is the caller's.
-                unsafe {
-                    both::<S, Kernel, R, SIDE>(
-                        #[inline(always)]
-                        |row, column| {
-                            let tap = row * R + column;
-                            let tap = if turned { R * R - 1 - tap } else { tap };
-                            read::<S>(&weight[(output * R * R + tap) * channels + channel..][..count])
-                        },
-                        #[inline(always)]
-                        |row, column, value| {
-                            let at = ((row * SIDE + column) * outputs + output) * channels + channel;
-                            write::<S>(&mut to[at..][..count], value);
-                        },
-                    );
-                }
-            }
-        }
     }
 }
 
