@@ -3,6 +3,7 @@
 
 mod images;
 mod naive;
+mod timeless;
 
 use std::ops::ControlFlow;
 
@@ -22,6 +23,7 @@ use nin_train::streaming::ModelBytes;
 use nin_train::train::{Ended, evaluator};
 use nin_train::trained::Trained;
 use nin_train::{Draw, Engine, Recipe, Trainer};
+use timeless::bytes;
 
 /// Lines that are small, and not square, and together hold everything.
 const LINES: &[&str] = &[
@@ -318,16 +320,6 @@ fn run(data: &Dataset, optimizer: Optimizer, ema: f32, weights: Weights) -> Chec
         ..Recipe::default()
     };
     Checkpoint::begin(&spec, recipe, trained.preprocessing, names, trained.parameters)
-}
-
-/// The bytes of a run's end, without how long it took.
-fn bytes(trainer: &Trainer) -> Vec<u8> {
-    let mut checkpoint = trainer.checkpoint();
-    for report in &mut checkpoint.history {
-        (report.seconds, report.images_per_second) = (0.0, 0.0);
-    }
-    checkpoint.position.seconds = 0.0;
-    checkpoint.to_bytes()
 }
 
 #[test]

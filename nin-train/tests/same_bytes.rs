@@ -1,5 +1,7 @@
 //! The same seed gives the same bytes: with any number of threads, and when a run stops and goes on.
 
+mod timeless;
+
 use std::ops::ControlFlow;
 
 use nin_core::{Plan, Shape, Spec};
@@ -12,6 +14,7 @@ use nin_train::parameters::{Init, initial};
 use nin_train::random::{Purpose, Stream};
 use nin_train::train::{Ended, TrainError};
 use nin_train::{Recipe, Trainer};
+use timeless::bytes;
 
 const LINE: &str = "1x14x14 nin3+1:8,8 max3/2 drop0.3 nin3+1:12,4 gap fc4";
 /// Its teacher, where a recipe has one.
@@ -76,16 +79,6 @@ fn recipes() -> [Recipe; 4] {
         nesterov,
         recipe(Optimizer::AdamW { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, decay: 0.01 }),
     ]
-}
-
-/// The bytes of a run's end, without how long it took.
-fn bytes(trainer: &Trainer) -> Vec<u8> {
-    let mut checkpoint = trainer.checkpoint();
-    for report in &mut checkpoint.history {
-        (report.seconds, report.images_per_second) = (0.0, 0.0);
-    }
-    checkpoint.position.seconds = 0.0;
-    checkpoint.to_bytes()
 }
 
 fn whole_run(recipe: &Recipe, threads: usize, data: &Dataset) -> Trainer {
