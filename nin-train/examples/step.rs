@@ -1,6 +1,8 @@
 //! Repeats a training step for some seconds and prints, as JSON, how many images a second that makes.
 //!
-//! `cargo run --release -p nin-train --example step -- LINE|PRESET [BATCH [THREADS [SECONDS]]]`
+//! `cargo run --release -p nin-train --example step -- LINE|PRESET [BATCH [THREADS [SECONDS [NORMALISED]]]]`
+//!
+//! With NORMALISED, that many images are normalised together, as `nin-train train --batch-norm` does.
 //!
 //! `images_per_cpu_second` is the same over the processor time of all threads: on a busy machine the better number.
 
@@ -10,7 +12,7 @@ use nin_core::{Plan, Spec};
 use nin_train::optim::Optimizer;
 use nin_train::parameters::{Init, initial};
 use nin_train::random::{Purpose, Stream};
-use nin_train::{Draw, Engine, Source};
+use nin_train::{Draw, Engine, Source, normalization};
 
 /// A few random images, again and again.
 struct Images {
@@ -54,6 +56,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let name = arguments.next().unwrap_or_else(|| "fashion".into());
     let mut number = |default: f64| arguments.next().map_or(Ok(default), |number| number.parse());
     let (batch, threads, seconds) = (number(128.0)? as usize, number(0.0)? as usize, number(3.0)?);
+    let normalized = number(0.0)? as usize;
     let spec = match Spec::preset(&name) {
         Some(spec) => spec,
         None => Spec::parse(&name)?,
@@ -62,16 +65,21 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut stream = Stream::new(1, Purpose::Order, 0, 0);
     let values = (0..DISTINCT * plan.shape(0).len()).map(|_| stream.unit()).collect();
     let images = Images { values, count: batch, classes: plan.classes() };
-    let mut engine = Engine::new(spec, batch, threads)?;
     let mut parameters = initial(&plan, Init::He, 1);
-    let mut gradient = vec![0.0; parameters.len()];
+    let (mut engine, trained) = if normalized > 0 {
+        parameters = normalization::extend(&plan, parameters);
+        (Engine::normalizing(spec, batch, normalized, threads)?, normalization::trainable(&plan))
+    } else {
+        (Engine::new(spec, batch, threads)?, plan.parameters())
+    };
+    let mut gradient = vec![0.0; trained];
     let optimizer = Optimizer::default();
-    let mut state = optimizer.start(parameters.len());
+    let mut state = optimizer.start(trained);
 
     let mut step = |lr: f32| {
         engine.load(&parameters);
         engine.gradient(&images, Draw { seed: 1, step: 0 }, &mut gradient);
-        engine.install(|| optimizer.step(lr, &mut parameters, &gradient, &mut state));
+        engine.install(|| optimizer.step(lr, &mut parameters[..trained], &gradient, &mut state));
     };
     step(0.0);
     let (begun, processor) = (Instant::now(), processor_seconds());
