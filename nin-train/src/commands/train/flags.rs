@@ -217,6 +217,8 @@ enum Initial {
     XavierBook,
     /// He-uniform weights, biases 0
     He,
+    /// The smaller weights that PyTorch's layers begin with, biases 0
+    Pytorch,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -351,6 +353,7 @@ impl TrainArgs {
             Some(Initial::Xavier) => Init::Xavier,
             Some(Initial::XavierBook) => Init::XavierBook,
             Some(Initial::He) => Init::He,
+            Some(Initial::Pytorch) => Init::Pytorch,
         };
         recipe
     }

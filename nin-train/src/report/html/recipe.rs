@@ -59,6 +59,7 @@ pub(super) fn words(recipe: &Recipe) -> String {
         Init::Xavier => "Xavier-uniform weights at the start".to_owned(),
         Init::XavierBook => "the book's weights at the start".to_owned(),
         Init::He => "He-uniform weights at the start".to_owned(),
+        Init::Pytorch => "PyTorch's weights at the start".to_owned(),
     });
     format!("{}; seed {}.", parts.join(", "), recipe.seed)
 }
