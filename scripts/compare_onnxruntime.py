@@ -2,13 +2,13 @@
 """One image at a time on one thread: this engine beside onnxruntime, in alternation, in f32 and in 8 bits.
 
     pip install numpy onnxruntime
-    scripts/compare_onnxruntime.py [--networks fashion,d2l] [--seconds 2] [--rounds 5] [--isa vnni,avx2]
+    scripts/compare_onnxruntime.py [--networks fashion,d2l] [--seconds 2] [--rounds 5] [--isa vnni,avx2] [--fma]
 
 Both run the same network: weights by formula in a model file packed by sixteen, and the ONNX file that `nin-train
 export --onnx` makes of it (8 bits in QDQ form). Each round runs every engine once, in a process of its own, so that a
 machine that is busy or throttles hits all of them alike; the table gives what an image takes of the processor's time,
 as the mean of a round: the least of the rounds and their median, and the ratio of onnxruntime's to each. Above 1, ours
-is faster.
+is faster. With --fma a build of ours whose float sums are fused runs too.
 """
 
 import argparse
@@ -51,6 +51,7 @@ def main():
     parser.add_argument("--seconds", type=float, default=2, help="of each engine in each round")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--isa", default="", help="instruction sets of ours to compare too, as NIN_ISA names them")
+    parser.add_argument("--fma", action="store_true", help="also ours with nin-core's feature fma, in f32")
     parser.add_argument("--onnxruntime", metavar="FILE", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.onnxruntime:
@@ -63,6 +64,9 @@ def main():
     build = ["cargo", "build", "-q", "--release", "--locked"]
     subprocess.run([*build, "-p", "nin-train", "--bin", "nin-train", "--example", "infer"], cwd=ROOT, check=True)
     subprocess.run([*build, "-p", "nin-tests", "--bin", "formula-model"], cwd=ROOT, check=True)
+    if args.fma:
+        fused = ["-p", "nin-train", "--example", "infer", "--features", "nin-core/fma", "--target-dir", WORK / "fma"]
+        subprocess.run([*build, *fused], cwd=ROOT, check=True)
     WORK.mkdir(parents=True, exist_ok=True)
     networks = args.networks.split(";") if ";" in args.networks or ":" in args.networks else args.networks.split(",")
     for number, network in enumerate(networks):
@@ -75,6 +79,8 @@ def main():
             engines = {"ours": ([*ours, seconds], {})}
             for isa in filter(None, args.isa.split(",")):
                 engines[f"ours, {isa}"] = ([*ours, seconds], {"NIN_ISA": isa})
+            if args.fma and weights == "f32":
+                engines["ours, fma"] = ([WORK / "fma" / "release" / "examples" / "infer", model, seconds], {})
             engines["onnxruntime"] = ([sys.executable, __file__, "--seconds", seconds, "--onnxruntime", onnx], {})
             runs = {name: [] for name in engines}
             for _ in range(args.rounds):

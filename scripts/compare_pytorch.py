@@ -3,10 +3,12 @@
 
     pip install torch            # the default index's package runs on a CPU
     scripts/compare_pytorch.py [--networks fashion,d2l] [--batch 128] [--threads 2] [--seconds 6] [--rounds 3]
+    scripts/compare_pytorch.py --networks "1x28x28 nin3+1:32,16 max3/2 nin3+1:10 gap" --batch-norm 16
 
 Each round runs every variant once, in a process of its own, so that a machine that is busy or throttles hits all of
 them alike; the table gives each variant's median and the ratio of ours to it. Variants of PyTorch: as installed, with
-its allocator tuned, the same with channels_last, and the same compiled (left out if it does not compile here).
+its allocator tuned, the same with channels_last, and the same compiled (left out if it does not compile here). With
+--batch-norm both normalise before each ReLU, ours in groups of so many images, PyTorch over the batch.
 """
 
 import argparse
@@ -24,7 +26,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 TUNED = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "17179869184", "MALLOC_ARENA_MAX": "1"}
 
 
-def network(line):
+def network(line, normalised=False):
     """The torch module of an architecture line, and the shape of its input."""
     from torch import nn
 
@@ -35,7 +37,9 @@ def network(line):
         if m := re.fullmatch(r"nin(\d+)(?:/(\d+))?(?:\+(\d+))?:([\d,]+)", word):
             kernel, stride, padding = int(m[1]), int(m[2] or 1), int(m[3] or 0)
             for width in map(int, m[4].split(",")):
-                layers += [nn.Conv2d(channels, width, kernel, stride, padding), nn.ReLU()]
+                layers.append(nn.Conv2d(channels, width, kernel, stride, padding, bias=not normalised))
+                layers += [nn.BatchNorm2d(width)] if normalised else []
+                layers.append(nn.ReLU())
                 channels, kernel, stride, padding = width, 1, 1, 0
         elif m := re.fullmatch(r"(max|avg)(\d+)/(\d+)(?:\+(\d+))?", word):
             pool = nn.MaxPool2d if m[1] == "max" else nn.AvgPool2d
@@ -52,22 +56,22 @@ def network(line):
             for i, width in enumerate(map(int, widths)):
                 layers.append(nn.LazyLinear(width))
                 if i + 1 < len(widths) or any(later.startswith("fc") for later in words[n + 1 :]):
+                    layers += [nn.BatchNorm1d(width)] if normalised else []
                     layers.append(nn.ReLU())
         else:
             sys.exit(f"no torch module for `{word}`")
     return nn.Sequential(*layers), list(map(int, shape.split("x")))
 
 
-def torch_step(line, variant, batch, threads, seconds):
+def torch_step(line, variant, batch, threads, seconds, normalised):
     """Runs in a process of its own: PyTorch's step, as JSON on the output."""
     import torch
 
     torch.set_num_threads(threads)
     torch.manual_seed(1)
-    net, shape = network(line)
+    net, shape = network(line, normalised)
     x = torch.rand(batch, *shape)
-    net(x[:1])
-    y = torch.arange(batch) % net(x[:1]).shape[1]
+    y = torch.arange(batch) % net(x).shape[1]
     if variant in ("channels_last", "compiled"):
         net, x = net.to(memory_format=torch.channels_last), x.to(memory_format=torch.channels_last)
     optimizer = torch.optim.SGD(net.parameters(), lr=1e-6)
@@ -103,22 +107,24 @@ def presets():
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--networks", default="fashion,d2l", help="presets, comma-separated")
+    parser.add_argument("--networks", default="fashion,d2l", help="presets, comma-separated, or one line")
     parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seconds", type=float, default=6)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--batch-norm", type=int, default=0, metavar="IMAGES")
     parser.add_argument("--variants", default="as installed,tuned,channels_last,compiled")
     parser.add_argument("--torch", nargs=2, metavar=("LINE", "VARIANT"), help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.torch:
-        return torch_step(*args.torch, args.batch, args.threads, args.seconds)
+        return torch_step(*args.torch, args.batch, args.threads, args.seconds, args.batch_norm > 0)
 
     subprocess.run(["cargo", "build", "-q", "--release", "-p", "nin-train", "--example", "step"], cwd=ROOT, check=True)
-    sizes = [str(args.batch), str(args.threads), str(args.seconds)]
-    flags = ["--batch", sizes[0], "--threads", sizes[1], "--seconds", sizes[2]]
-    for name in args.networks.split(","):
-        line = presets()[name]
+    sizes = [str(args.batch), str(args.threads), str(args.seconds), str(args.batch_norm)]
+    flags = ["--batch", sizes[0], "--threads", sizes[1], "--seconds", sizes[2], "--batch-norm", sizes[3]]
+    lines = presets()
+    for name in [args.networks] if " " in args.networks else args.networks.split(","):
+        line = lines.get(name, name)
         results = {}
         for _ in range(args.rounds):
             for variant in ["ours", *args.variants.split(",")]:

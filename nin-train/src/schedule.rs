@@ -19,7 +19,7 @@ pub enum Schedule {
     /// Down to 0 along half a cosine (Loshchilov and Hutter 2017, without restarts).
     Cosine,
     /// Up from lr/25 along half a cosine over the first `rise` of all steps, down to lr/250,000 over the rest
-    /// (Smith and Topin 2018; PyTorch's `OneCycleLR` with its defaults).
+    /// (Smith and Topin 2018; PyTorch's `OneCycleLR` with its defaults, but for `cycle_momentum`: momentum stays).
     OneCycle {
         /// Share of all steps that rise, between 0 and 1; PyTorch's default is 0.3.
         rise: f32,
