@@ -17,6 +17,7 @@
 use std::ops::Range;
 
 use nin_core::Plan;
+use nin_core::plan::Layer;
 
 use crate::parameters::{Tensor, tensors};
 
@@ -39,19 +40,19 @@ pub struct Normalized {
 }
 
 /// Whether a layer is normalised.
-pub(crate) fn applies(tensor: &Tensor) -> bool {
-    tensor.layer.relu
+pub(crate) fn applies(layer: &Layer) -> bool {
+    layer.has_weights() && layer.relu
 }
 
 /// Output channels of all normalised layers.
 fn channels(plan: &Plan) -> usize {
-    tensors(plan).iter().filter(|tensor| applies(tensor)).map(|tensor| tensor.bias.len()).sum()
+    tensors(plan).iter().filter(|tensor| applies(&tensor.layer)).map(|tensor| tensor.bias.len()).sum()
 }
 
 /// The normalised layers, in order.
 pub fn normalized(plan: &Plan) -> Vec<Normalized> {
     let (mut start, all) = (plan.parameters(), channels(plan));
-    let layers = tensors(plan).into_iter().filter(applies);
+    let layers = tensors(plan).into_iter().filter(|tensor| applies(&tensor.layer));
     layers
         .map(|tensor| {
             let gain = start..start + tensor.bias.len();

@@ -18,14 +18,32 @@ impl Buffer {
         Buffer { values, start, len }
     }
 
-    /// Values, without the room behind them.
-    pub(crate) fn len(&self) -> usize {
-        self.len
+    /// All of it.
+    pub(crate) fn view(&self) -> View<'_> {
+        self.view_from(0)
     }
 
+    /// What stands from the value `first` on.
+    pub(crate) fn view_from(&self, first: usize) -> View<'_> {
+        View(&self.values[self.start + first..self.start + self.len + Self::SLACK])
+    }
+}
+
+/// The end of a [`Buffer`], with the room behind it.
+#[derive(Clone, Copy)]
+pub(crate) struct View<'a>(&'a [f32]);
+
+impl<'a> View<'a> {
     /// The values and the room behind them.
-    pub(crate) fn with_slack(&self) -> &[f32] {
-        &self.values[self.start..self.start + self.len + Self::SLACK]
+    pub(crate) fn with_slack(self) -> &'a [f32] {
+        self.0
+    }
+}
+
+impl std::ops::Deref for View<'_> {
+    type Target = [f32];
+    fn deref(&self) -> &[f32] {
+        &self.0[..self.0.len() - Buffer::SLACK]
     }
 }
 

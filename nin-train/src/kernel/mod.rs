@@ -11,7 +11,7 @@ pub(crate) mod simd;
 mod tiles;
 mod winograd;
 
-pub(crate) use buffer::Buffer;
+pub(crate) use buffer::{Buffer, View};
 pub(crate) use simd::vectorized;
 pub(crate) use tiles::{SCRATCH, accumulate, multiply, padded};
 pub(crate) use winograd::{Kernels, Needs, Room, Winograd};

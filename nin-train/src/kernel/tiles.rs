@@ -5,7 +5,7 @@
 #[cfg(target_arch = "x86_64")]
 use super::simd::{Avx2, Avx512};
 use super::simd::{Isa, Portable, Simd, isa};
-use super::{Buffer, Finish, Panels, Windows};
+use super::{Buffer, Finish, Panels, View, Windows};
 
 /// f32 lanes of the vectors in use.
 pub(super) fn lanes() -> usize {
@@ -26,7 +26,7 @@ pub(super) fn lanes() -> usize {
 ///
 /// If a window, a gate or a result would lie outside its map.
 pub(crate) fn multiply(
-    from: &Buffer,
+    from: View,
     windows: &Windows,
     panels: &Panels,
     finish: &Finish,
@@ -59,7 +59,7 @@ pub(crate) fn multiply(
 }
 
 struct Multiply<'a> {
-    from: &'a Buffer,
+    from: View<'a>,
     windows: &'a Windows,
     panels: &'a Panels,
     finish: &'a Finish<'a>,
@@ -234,9 +234,9 @@ pub(crate) fn padded(columns: usize) -> usize {
 /// If a window or a gradient would lie outside its map, or `sums` is too short.
 #[allow(clippy::too_many_arguments)] // one product: its operands, and where they stand
 pub(crate) fn accumulate(
-    from: &Buffer,
+    from: View,
     windows: &Windows,
-    d: &Buffer,
+    d: View,
     d_at: &[u32],
     columns: usize,
     sums: &mut [f32],
@@ -267,9 +267,9 @@ pub(crate) fn accumulate(
 pub(crate) const SCRATCH: usize = Accumulate::PIXELS * Accumulate::WIDE;
 
 struct Accumulate<'a> {
-    from: &'a Buffer,
+    from: View<'a>,
     windows: &'a Windows,
-    d: &'a Buffer,
+    d: View<'a>,
     d_at: &'a [u32],
     columns: usize,
 }

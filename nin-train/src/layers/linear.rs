@@ -4,11 +4,11 @@ use nin_core::Shape;
 use nin_core::plan::{Layer, LayerKind};
 use nin_core::spec::Window;
 
-use super::Map;
-use super::norm::{Kept, Norm};
-use super::round;
+use super::norm::Kept;
+use super::{Map, Span, round};
 use crate::kernel::{
-    Buffer, Finish, Kernels, Needs, Panels, Room, SCRATCH, Windows, Winograd, accumulate, multiply, padded, vectorized,
+    Buffer, Finish, Kernels, Needs, Panels, Room, SCRATCH, View, Windows, Winograd, accumulate, multiply, padded,
+    vectorized,
 };
 use crate::parameters::Tensor;
 
@@ -26,10 +26,12 @@ pub(crate) struct Linear {
     /// The same by tiles, if that is faster.
     tiles: Option<Box<Winograd>>,
     y_at: Vec<u32>,
+    dy: Map,
     dy_at: Vec<u32>,
-    dx: Option<Dx>,
+    dx: Option<Box<Dx>>,
     pixels: usize,
-    norm: Option<Norm>,
+    /// Where a normalised layer's sums stand.
+    norm: Option<Vec<u32>>,
     /// Whether the gradient has a row for the step that activations are rounded to.
     rounds: bool,
 }
@@ -109,7 +111,7 @@ impl Linear {
             let pixels = [pixels.rows, pixels.columns].map(usize::from);
             Winograd::new(map, pixels, window.kernel.into(), outputs.into(), images).map(Box::new)
         };
-        let dx = dx.map(|dx| Dx {
+        let data = |dx: &Map| Dx {
             tiles: tiles(dy, layer.input, layer.input.channels),
             windows: match Linear::window(layer) {
                 Some(window) => {
@@ -128,12 +130,14 @@ impl Linear {
             }),
             spread: (Linear::window(layer).is_none() && dx.has_room()).then_some(*dx),
             pixels: if Linear::window(layer).is_some() { layer.input.pixels() } else { 1 },
-        });
+        };
+        let dx = dx.map(data).map(Box::new);
         let pixels = layer.output.pixels();
         Linear {
             tiles: tiles(x, layer.output, layer.output.channels),
             windows,
             y_at: y.offsets(images),
+            dy: *dy,
             dy_at: dy.offsets(images),
             dx,
             pixels,
@@ -143,10 +147,10 @@ impl Linear {
         }
     }
 
-    /// The same layer, normalised while it trains.
-    pub(crate) fn normalized(mut self, images: usize) -> Linear {
-        let output = self.tensor.layer.output;
-        self.norm = Some(Norm::new(output.channels.into(), images * output.pixels()));
+    /// The same layer, normalised while it trains; the outputs are then read by chunks of `images`, `y` is their map.
+    pub(crate) fn normalized(mut self, y: &Map, images: usize) -> Linear {
+        self.norm = Some(Map::plain(y.shape).offsets(self.dy_at.len() / self.pixels));
+        self.y_at = y.offsets(images);
         self
     }
 
@@ -156,9 +160,10 @@ impl Linear {
         self
     }
 
-    /// Memory for what normalisation keeps of a forward pass.
-    pub(crate) fn kept(&self) -> Option<Kept> {
-        self.norm.as_ref().map(Norm::kept)
+    /// Memory for what normalisation keeps of `images`.
+    pub(crate) fn kept(&self, images: usize) -> Option<Kept> {
+        let channels = self.tensor.layer.output.channels.into();
+        self.norm.as_ref().map(|_| Kept::new(channels, images * self.pixels))
     }
 
     /// Room for the packed weights.
@@ -209,7 +214,7 @@ impl Linear {
         }
     }
 
-    pub(crate) fn forward(&self, packed: &Packed, x: &Buffer, y: &mut [f32], room: &mut Room, images: usize) {
+    pub(crate) fn forward(&self, packed: &Packed, x: View, y: &mut [f32], room: &mut Room, images: usize) {
         let finish = if self.tensor.layer.relu { Finish::BiasRelu } else { Finish::Bias };
         self.multiply(packed, x, &finish, y, &self.y_at, room, images);
     }
@@ -219,7 +224,7 @@ impl Linear {
     fn multiply(
         &self,
         packed: &Packed,
-        x: &Buffer,
+        x: View,
         finish: &Finish,
         y: &mut [f32],
         y_at: &[u32],
@@ -228,30 +233,33 @@ impl Linear {
     ) {
         match (&self.tiles, &packed.tiles) {
             (Some(tiles), Some(kernels)) => {
-                tiles.multiply(x, kernels, packed.forward.bias(), finish, y, y_at, room, images);
+                tiles.multiply(&x, kernels, packed.forward.bias(), finish, y, y_at, room, images);
             }
             _ => multiply(x, &self.windows, &packed.forward, finish, y, y_at, images * self.pixels),
         }
     }
 
-    /// The same while a normalised layer trains.
-    pub(crate) fn forward_normalized(
-        &self,
-        packed: &Packed,
-        x: &Buffer,
-        y: &mut [f32],
-        kept: &mut Kept,
-        room: &mut Room,
-        images: usize,
-    ) {
-        let Some(norm) = &self.norm else { return self.forward(packed, x, y, room, images) };
-        let pixels = images * self.pixels;
-        self.multiply(packed, x, &Finish::Store, &mut kept.x, &norm.x_at, room, images);
-        norm.forward([&packed.gain, packed.forward.bias()], kept, y, &self.y_at[..pixels]);
+    /// A normalised layer's sums of some images.
+    pub(crate) fn forward_sums(&self, packed: &Packed, x: View, kept: &mut Kept, room: &mut Room, span: Span) {
+        let Some(at) = &self.norm else { return };
+        let [first, pixels] = [span.first, span.images].map(|images| images * self.pixels);
+        let channels = usize::from(self.tensor.layer.output.channels);
+        self.multiply(packed, x, &Finish::Store, &mut kept.x[first * channels..], at, room, span.images);
+        kept.add(first, pixels);
+    }
+
+    /// After the sums of all `images`.
+    pub(crate) fn forward_end(&self, packed: &Packed, kept: &mut Kept, images: usize) {
+        kept.end(images * self.pixels, [&packed.gain, packed.forward.bias()]);
+    }
+
+    /// A normalised layer's outputs from its sums.
+    pub(crate) fn outputs(&self, kept: &Kept, y: &mut [f32], span: Span) {
+        kept.outputs(span.first * self.pixels, y, &self.y_at[..span.images * self.pixels]);
     }
 
     /// Rounds what [`Linear::forward`] wrote, if the layer's activations are.
-    pub(crate) fn round(&self, packed: &Packed, y: &mut [f32], slopes: Option<&mut Buffer>, images: usize) {
+    pub(crate) fn round(&self, packed: &Packed, y: &mut [f32], slopes: Option<&mut [f32]>, images: usize) {
         if let Some(grid) = &packed.grid {
             round::forward(y, &self.y_at[..images * self.pixels], grid, slopes);
         }
@@ -265,27 +273,29 @@ impl Linear {
         round::backward(dy, &self.dy_at[..images * self.pixels], slopes, dstep);
     }
 
-    /// Turns the gradient of a normalised layer's outputs into that of its sums; the gradients of bias and gain are
-    /// those of [`Linear::gradient_len`].
-    pub(crate) fn backward_norm(
-        &self,
-        packed: &Packed,
-        kept: &mut Kept,
-        dy: &mut [f32],
-        gradient: &mut [f32],
-        images: usize,
-    ) {
-        let Some(norm) = &self.norm else { return };
+    /// Sees the gradient of a normalised layer's outputs, of some images.
+    pub(crate) fn backward_sums(&self, kept: &mut Kept, dy: &[f32], span: Span) {
+        kept.add_gradient(span.first * self.pixels, &dy[..span.images * self.tensor.layer.output.len()]);
+    }
+
+    /// After those of all `images`: adds to the gradients of bias and gain, those of [`Linear::gradient_len`].
+    pub(crate) fn backward_end(&self, packed: &Packed, kept: &mut Kept, gradient: &mut [f32], images: usize) {
         let wide = padded(self.tensor.layer.output.channels.into());
         let (dbias, dgain) = gradient[self.windows.depth() * wide..].split_at_mut(wide);
-        norm.backward(&packed.gain, kept, dy, &self.dy_at[..images * self.pixels], [dbias, dgain]);
+        kept.end_gradient(images * self.pixels, &packed.gain, [dbias, dgain]);
+    }
+
+    /// Turns the gradient of a normalised layer's outputs, pixel after pixel, into that of its sums.
+    pub(crate) fn backward_norm(&self, kept: &Kept, from: &[f32], dy: &mut [f32], span: Span) {
+        self.dy.clear_room(span.images, dy);
+        kept.gradient(span.first * self.pixels, from, dy, &self.dy_at[..span.images * self.pixels]);
     }
 
     /// Adds to the gradients of weight and bias.
     pub(crate) fn backward_weights(
         &self,
-        x: &Buffer,
-        dy: &Buffer,
+        x: View,
+        dy: View,
         gradient: &mut [f32],
         scratch: &mut Buffer,
         room: &mut Room,
@@ -295,11 +305,11 @@ impl Linear {
         let (dw, db) = gradient.split_at_mut(self.windows.depth() * padded(outputs));
         let pixels = images * self.pixels;
         match &self.tiles {
-            Some(tiles) => tiles.accumulate(x, dy, &self.dy_at, outputs, dw, room, images),
+            Some(tiles) => tiles.accumulate(&x, &dy, &self.dy_at, outputs, dw, room, images),
             None => accumulate(x, &self.windows, dy, &self.dy_at, outputs, dw, scratch, pixels),
         }
         if self.norm.is_some() {
-            // Done by `backward_norm`: the sums have no bias.
+            // Done by `backward_end`: the sums have no bias.
             return;
         }
         vectorized(
@@ -319,7 +329,7 @@ impl Linear {
         &self,
         packed: &Packed,
         x: &[f32],
-        dy: &Buffer,
+        dy: View,
         dx: &mut [f32],
         scratch: &mut Buffer,
         room: &mut Room,
@@ -331,7 +341,7 @@ impl Linear {
             None => Finish::Store,
         };
         if let (Some(tiles), Some(kernels)) = (&data.tiles, &packed.backward_tiles) {
-            return tiles.multiply(dy, kernels, &[], &finish, dx, &data.dx_at, room, images);
+            return tiles.multiply(&dy, kernels, &[], &finish, dx, &data.dx_at, room, images);
         }
         let Some(panels) = &packed.backward else { return };
         let Some(map) = &data.spread else {
@@ -353,10 +363,16 @@ impl Linear {
         data.map_or(forward, |tiles| forward.and(tiles.needs()))
     }
 
-    /// Values of scratch memory that a backward pass over `images` needs.
-    pub(crate) fn scratch(&self, images: usize) -> usize {
+    /// Values of scratch memory that a backward pass needs.
+    pub(crate) fn scratch(&self) -> usize {
+        let images = self.dy_at.len() / self.pixels;
         let spread = self.dx.as_ref().and_then(|dx| dx.spread).map_or(0, |map| images * map.shape.len());
         SCRATCH.max(spread)
+    }
+
+    /// Values of the gradient of a normalised layer's sums.
+    pub(crate) fn sums_gradient_len(&self) -> usize {
+        if self.is_normalized() { self.dy.len(self.dy_at.len() / self.pixels) } else { 0 }
     }
 
     /// Values of a gradient as [`Linear::backward_weights`] keeps it: `[fan-in][outputs]`, then the bias, then a

@@ -73,6 +73,23 @@ impl Map {
         offsets
     }
 
+    /// Fills the memory that belongs to no pixel with zeros (that of gaps with all the rest).
+    pub(crate) fn clear_room(&self, images: usize, values: &mut [f32]) {
+        let wide = self.shape.row();
+        if self.column != self.shape.channels as usize {
+            return values[..self.len(images)].fill(0.0);
+        }
+        let mut end = 0;
+        for image in 0..images {
+            for row in 0..self.shape.rows.into() {
+                let start = self.at(image, row, 0);
+                values[end..start].fill(0.0);
+                end = start + wide;
+            }
+        }
+        values[end..self.len(images)].fill(0.0);
+    }
+
     /// Copies an image's pixels in from channels-last memory without room.
     pub(crate) fn put(&self, image: usize, from: &[f32], to: &mut [f32]) {
         let channels = self.shape.channels as usize;

@@ -1,149 +1,204 @@
 //! Batch normalisation of a layer's sums, before its ReLU; see [`crate::normalization`].
+//!
+//! Some images at a time of those that are normalised together: what is read here was written a moment ago, or is
+//! about to be read again, so that it is in cache once and not twice. Of all the images only the sums before
+//! normalisation are kept, pixel after pixel; the outputs are made again where they are needed.
+
+#![allow(clippy::needless_range_loop)] // `for v in 0..V` over registers: unrolled
+
+use std::ops::Range;
 
 use crate::kernel::simd::{self, Simd, Work, read, write};
 use crate::kernel::{Buffer, padded};
 use crate::normalization::inverse;
 
-/// Normalisation over the pixels of a chunk of images.
+/// What is kept of a normalised layer's forward pass.
 ///
 /// ```text
 /// forward   mean, variance of x      x̂ = (x − mean) · inverse      y = relu(gain · x̂ + bias)
 /// backward  dbias += Σ dy            dgain += Σ dy · x̂             dy: gated by the ReLU when it arrives here
 ///           dx = gain · inverse · (dy − (Σ dy) / n − x̂ · (Σ dy · x̂) / n)
 /// ```
-pub(crate) struct Norm {
-    channels: usize,
-    /// Where the sums stand: pixel after pixel.
-    pub(crate) x_at: Vec<u32>,
-}
-
-/// What is kept of a chunk's forward pass.
+///
+/// Each pass first sees all images' values, part by part, between `begin` and `end`.
 pub(crate) struct Kept {
-    /// The sums.
+    /// The sums, of all images.
     pub(crate) x: Buffer,
     pub(crate) mean: Vec<f64>,
     /// Divided by the number of pixels.
     pub(crate) variance: Vec<f64>,
-    /// Room for two sums of each channel.
+    /// Two sums of each channel.
     sums: [Vec<f64>; 2],
-    /// Room for three factors of each channel, filled up to whole vectors.
-    factors: [Buffer; 3],
+    /// Whether the forward pass has seen a pixel.
+    begun: bool,
+    /// From x to what is summed, in the backward pass to x̂.
+    centre: Factors,
+    /// From x to the outputs before their ReLU.
+    output: Factors,
+    /// From x to its part of its gradient, and what the outputs' gradient is multiplied with.
+    gradient: Factors,
+    outer: Buffer,
 }
 
-impl Norm {
-    /// For chunks of at most `pixels`, of all images together.
-    pub(crate) fn new(channels: usize, pixels: usize) -> Norm {
-        Norm { channels, x_at: (0..pixels).map(|pixel| (pixel * channels) as u32).collect() }
+/// `scale · x + shift`, channel by channel, filled up to whole vectors.
+struct Factors {
+    scale: Buffer,
+    shift: Buffer,
+}
+
+impl Factors {
+    fn zeros(channels: usize) -> Factors {
+        Factors { scale: Buffer::zeros(padded(channels)), shift: Buffer::zeros(padded(channels)) }
     }
 
-    /// Memory for a chunk.
-    pub(crate) fn kept(&self) -> Kept {
-        let zeros = || vec![0.0; self.channels];
+    fn set(&mut self, channel: usize, scale: f64, shift: f64) {
+        self.scale[channel] = scale as f32;
+        self.shift[channel] = shift as f32;
+    }
+}
+
+impl Kept {
+    /// Memory for so many pixels of all images.
+    pub(crate) fn new(channels: usize, pixels: usize) -> Kept {
+        let zeros = || vec![0.0; channels];
+        let factors = || Factors::zeros(channels);
         Kept {
-            x: Buffer::zeros(self.x_at.len() * self.channels),
+            x: Buffer::zeros(pixels * channels),
             mean: zeros(),
             variance: zeros(),
             sums: [zeros(), zeros()],
-            factors: [(); 3].map(|()| Buffer::zeros(padded(self.channels))),
+            begun: false,
+            centre: factors(),
+            output: factors(),
+            gradient: factors(),
+            outer: Buffer::zeros(padded(channels)),
         }
     }
 
-    /// From the sums in `kept` to the outputs, one at each place of `y_at`.
-    pub(crate) fn forward(&self, [gain, bias]: [&[f32]; 2], kept: &mut Kept, y: &mut [f32], y_at: &[u32]) {
-        let Kept { x, mean, variance, sums, factors: [scale, shift, _] } = kept;
-        let pixels = y_at.len();
-        let x_at = &self.x_at[..pixels];
-        // Around the first pixel's value: where the mean is far from 0, squares would leave nothing of the variance.
-        scale.fill(1.0);
-        shift.iter_mut().zip(&x[..self.channels]).for_each(|(shift, x)| *shift = -x);
-        simd::run(Sums { channels: self.channels, x, x_at, scale, shift, d: None, sums });
-        for channel in 0..self.channels {
-            let [first, second] = [sums[0][channel] / pixels as f64, sums[1][channel] / pixels as f64];
-            mean[channel] = first - f64::from(shift[channel]);
-            variance[channel] = (second - first * first).max(0.0);
-            let factor = f64::from(gain[channel]) * inverse(variance[channel]);
-            scale[channel] = factor as f32;
-            shift[channel] = (f64::from(bias[channel]) - factor * mean[channel]) as f32;
-        }
-        simd::run(Affine { channels: self.channels, x, x_at, scale, shift, to: y, to_at: y_at, factor: None });
+    fn channels(&self) -> usize {
+        self.mean.len()
     }
 
-    /// From the gradient of the outputs, one at each place of `dy_at`, to that of the sums, in its place; adds to the
-    /// gradients of bias and gain.
-    pub(crate) fn backward(
-        &self,
-        gain: &[f32],
-        kept: &mut Kept,
-        dy: &mut [f32],
-        dy_at: &[u32],
-        [dbias, dgain]: [&mut [f32]; 2],
-    ) {
-        let Kept { x, mean, variance, sums, factors: [scale, shift, factor] } = kept;
-        let pixels = dy_at.len();
-        let x_at = &self.x_at[..pixels];
-        for channel in 0..self.channels {
-            let inverse = inverse(variance[channel]);
-            scale[channel] = inverse as f32;
-            shift[channel] = (-mean[channel] * inverse) as f32;
+    /// Begins a forward pass.
+    pub(crate) fn begin(&mut self) {
+        self.sums.iter_mut().for_each(|sums| sums.fill(0.0));
+        self.begun = false;
+    }
+
+    /// Sees the sums of `pixels` from `first` on.
+    pub(crate) fn add(&mut self, first: usize, pixels: usize) {
+        let channels = self.channels();
+        let x = &self.x[first * channels..][..pixels * channels];
+        if !std::mem::replace(&mut self.begun, true) {
+            // Around one pixel's values: where the mean is far from 0, squares would leave nothing of the variance.
+            x.iter().take(channels).enumerate().for_each(|(channel, x)| self.centre.set(channel, 1.0, -f64::from(*x)));
         }
-        simd::run(Sums { channels: self.channels, x, x_at, scale, shift, d: Some((dy, dy_at)), sums });
-        for channel in 0..self.channels {
-            let [first, second] = [sums[0][channel], sums[1][channel]];
+        simd::run(Sums { channels, x, factors: &self.centre, d: None, sums: &mut self.sums });
+    }
+
+    /// Has seen all `pixels`.
+    pub(crate) fn end(&mut self, pixels: usize, [gain, bias]: [&[f32]; 2]) {
+        let n = pixels as f64;
+        for channel in 0..self.channels() {
+            let [first, second] = [self.sums[0][channel] / n, self.sums[1][channel] / n];
+            let mean = first - f64::from(self.centre.shift[channel]);
+            let variance = (second - first * first).max(0.0);
+            (self.mean[channel], self.variance[channel]) = (mean, variance);
+            let inverse = inverse(variance);
+            let factor = f64::from(gain[channel]) * inverse;
+            self.centre.set(channel, inverse, -mean * inverse);
+            self.output.set(channel, factor, f64::from(bias[channel]) - factor * mean);
+        }
+    }
+
+    /// The outputs of the pixels from `first` on, one at each place of `y_at`.
+    pub(crate) fn outputs(&self, first: usize, y: &mut [f32], y_at: &[u32]) {
+        let (channels, factors) = (self.channels(), &self.output);
+        let x = &self.x[first * channels..][..y_at.len() * channels];
+        simd::run(Affine { channels, x, factors, d: None, to: y, to_at: y_at });
+    }
+
+    /// Begins a backward pass.
+    pub(crate) fn begin_gradient(&mut self) {
+        self.sums.iter_mut().for_each(|sums| sums.fill(0.0));
+    }
+
+    /// Sees the outputs' gradient of the pixels from `first` on.
+    pub(crate) fn add_gradient(&mut self, first: usize, dy: &[f32]) {
+        let channels = self.channels();
+        let x = &self.x[first * channels..][..dy.len()];
+        simd::run(Sums { channels, x, factors: &self.centre, d: Some(dy), sums: &mut self.sums });
+    }
+
+    /// Has seen that of all `pixels`; adds to the gradients of bias and gain.
+    pub(crate) fn end_gradient(&mut self, pixels: usize, gain: &[f32], [dbias, dgain]: [&mut [f32]; 2]) {
+        let n = pixels as f64;
+        for channel in 0..self.channels() {
+            let [first, second] = [self.sums[0][channel], self.sums[1][channel]];
             dbias[channel] += first as f32;
             dgain[channel] += second as f32;
-            let inverse = inverse(variance[channel]);
-            let (outer, n) = (f64::from(gain[channel]) * inverse, pixels as f64);
-            factor[channel] = outer as f32;
-            scale[channel] = (-outer * second * inverse / n) as f32;
-            shift[channel] = (-outer * (first - second * mean[channel] * inverse) / n) as f32;
+            let inverse = inverse(self.variance[channel]);
+            let outer = f64::from(gain[channel]) * inverse;
+            self.outer[channel] = outer as f32;
+            let scale = -outer * second * inverse / n;
+            self.gradient.set(channel, scale, -outer * first / n - scale * self.mean[channel]);
         }
-        let factor = Some(&factor[..]);
-        simd::run(Affine { channels: self.channels, x, x_at, scale, shift, to: dy, to_at: dy_at, factor });
+    }
+
+    /// From the outputs' gradient of the pixels from `first` on to that of the sums, one at each place of `dx_at`.
+    pub(crate) fn gradient(&self, first: usize, dy: &[f32], dx: &mut [f32], dx_at: &[u32]) {
+        let (channels, factors) = (self.channels(), &self.gradient);
+        let len = dx_at.len() * channels;
+        let x = &self.x[first * channels..][..len];
+        simd::run(Affine { channels, x, factors, d: Some((&dy[..len], &self.outer)), to: dx, to_at: dx_at });
     }
 }
 
-/// Pixels that are read while they are in a first-level cache; also how many f32 are summed before they go into f64.
+/// How many f32 are summed before they go into f64.
 const RUN: usize = 64;
+/// Vectors of channels that are worked on at once: their factors stay in registers, and pixels are read line by line.
+const BLOCK: usize = 4;
+
+/// `V` vectors of a pixel's channels, at the edge some of their values.
+///
+/// # Safety
+///
+/// The processor must have the instruction set of `S`.
+#[inline(always)]
+unsafe fn read_all<S: Simd, const V: usize>(from: &[f32]) -> [S::Vector; V] {
+    // SAFETY: the caller makes sure of the processor; every address is that of a checked slice.
+    unsafe {
+        if from.len() == V * S::LANES {
+            std::array::from_fn(|v| S::load(from.as_ptr().add(v * S::LANES)))
+        } else {
+            std::array::from_fn(|v| read::<S>(&from[v * S::LANES..from.len().min((v + 1) * S::LANES)]))
+        }
+    }
+}
 
 /// For each channel, with `v = scale · x + shift`: the sums over the pixels of v and v², or of d and d · v.
 struct Sums<'a> {
     channels: usize,
     x: &'a [f32],
-    x_at: &'a [u32],
-    scale: &'a [f32],
-    shift: &'a [f32],
-    d: Option<(&'a [f32], &'a [u32])>,
+    factors: &'a Factors,
+    d: Option<&'a [f32]>,
     sums: &'a mut [Vec<f64>; 2],
 }
 
 impl Work for Sums<'_> {
     #[inline(always)]
-    unsafe fn run<S: Simd>(self) {
-        let Sums { channels, x, x_at, scale, shift, d, sums } = self;
-        sums.iter_mut().for_each(|sums| sums.fill(0.0));
-        for start in (0..x_at.len()).step_by(RUN) {
-            let pixels = start..x_at.len().min(start + RUN);
-            for first in (0..channels).step_by(S::LANES) {
-                let lanes = S::LANES.min(channels - first);
-                // SAFETY: the processor is the caller's; every address is that of a checked slice.
+    unsafe fn run<S: Simd>(mut self) {
+        let pixels = self.x.len() / self.channels;
+        for start in (0..pixels).step_by(RUN) {
+            let run = start..pixels.min(start + RUN);
+            for first in (0..self.channels).step_by(BLOCK * S::LANES) {
+                // SAFETY: the caller's.
                 unsafe {
-                    let (scale, shift) = (read::<S>(&scale[first..][..lanes]), read::<S>(&shift[first..][..lanes]));
-                    // Two of each, so that one addition need not wait for the one before.
-                    let mut ones = [S::splat(0.0); 2];
-                    let mut products = [S::splat(0.0); 2];
-                    for (i, pixel) in pixels.clone().enumerate() {
-                        let v = S::fma(read::<S>(&x[x_at[pixel] as usize + first..][..lanes]), scale, shift);
-                        let u = match d {
-                            Some((d, at)) => read::<S>(&d[at[pixel] as usize + first..][..lanes]),
-                            None => v,
-                        };
-                        ones[i % 2] = S::add(ones[i % 2], u);
-                        products[i % 2] = S::fma(u, v, products[i % 2]);
-                    }
-                    for (sums, [a, b]) in sums.iter_mut().zip([ones, products]) {
-                        let mut part = [0.0; 16];
-                        write::<S>(&mut part[..S::LANES], S::add(a, b));
-                        sums[first..][..lanes].iter_mut().zip(part).for_each(|(sum, part)| *sum += f64::from(part));
+                    match (self.channels - first).div_ceil(S::LANES) {
+                        1 => self.part::<S, 1>(run.clone(), first),
+                        2 => self.part::<S, 2>(run.clone(), first),
+                        3 => self.part::<S, 3>(run.clone(), first),
+                        _ => self.part::<S, BLOCK>(run.clone(), first),
                     }
                 }
             }
@@ -151,40 +206,93 @@ impl Work for Sums<'_> {
     }
 }
 
-/// For each channel and pixel: `relu(scale · x + shift)`, or `factor · to + scale · x + shift`.
+impl Sums<'_> {
+    #[inline(always)]
+    unsafe fn part<S: Simd, const V: usize>(&mut self, pixels: Range<usize>, first: usize) {
+        let wide = (V * S::LANES).min(self.channels - first);
+        // SAFETY: the caller's.
+        unsafe {
+            let scale = read_all::<S, V>(&self.factors.scale[first..][..wide]);
+            let shift = read_all::<S, V>(&self.factors.shift[first..][..wide]);
+            let mut ones = [S::splat(0.0); V];
+            let mut products = [S::splat(0.0); V];
+            for pixel in pixels {
+                let at = pixel * self.channels + first;
+                let x = read_all::<S, V>(&self.x[at..][..wide]);
+                let values: [S::Vector; V] = std::array::from_fn(|v| S::fma(x[v], scale[v], shift[v]));
+                let summed = match self.d {
+                    Some(d) => read_all::<S, V>(&d[at..][..wide]),
+                    None => values,
+                };
+                for v in 0..V {
+                    ones[v] = S::add(ones[v], summed[v]);
+                    products[v] = S::fma(summed[v], values[v], products[v]);
+                }
+            }
+            for (sums, parts) in self.sums.iter_mut().zip([ones, products]) {
+                for (sums, part) in sums[first..][..wide].chunks_mut(S::LANES).zip(parts) {
+                    let mut values = [0.0; 16];
+                    write::<S>(&mut values[..S::LANES], part);
+                    sums.iter_mut().zip(values).for_each(|(sum, part)| *sum += f64::from(part));
+                }
+            }
+        }
+    }
+}
+
+/// For each channel and pixel: `relu(scale · x + shift)`, or with gradients and their factors `factor · d + scale · x +
+/// shift`.
 struct Affine<'a> {
     channels: usize,
     x: &'a [f32],
-    x_at: &'a [u32],
-    scale: &'a [f32],
-    shift: &'a [f32],
+    factors: &'a Factors,
+    d: Option<(&'a [f32], &'a [f32])>,
     to: &'a mut [f32],
     to_at: &'a [u32],
-    factor: Option<&'a [f32]>,
 }
 
 impl Work for Affine<'_> {
     #[inline(always)]
-    unsafe fn run<S: Simd>(self) {
-        let Affine { channels, x, x_at, scale, shift, to, to_at, factor } = self;
-        for start in (0..x_at.len()).step_by(RUN) {
-            let pixels = start..x_at.len().min(start + RUN);
-            for first in (0..channels).step_by(S::LANES) {
-                let lanes = S::LANES.min(channels - first);
-                // SAFETY: as above.
+    unsafe fn run<S: Simd>(mut self) {
+        for start in (0..self.to_at.len()).step_by(RUN) {
+            let run = start..self.to_at.len().min(start + RUN);
+            for first in (0..self.channels).step_by(BLOCK * S::LANES) {
+                // SAFETY: the caller's.
                 unsafe {
-                    let (scale, shift) = (read::<S>(&scale[first..][..lanes]), read::<S>(&shift[first..][..lanes]));
-                    let factor = factor.map(|factor| read::<S>(&factor[first..][..lanes]));
-                    for pixel in pixels.clone() {
-                        let v = S::fma(read::<S>(&x[x_at[pixel] as usize + first..][..lanes]), scale, shift);
-                        let to = &mut to[to_at[pixel] as usize + first..][..lanes];
-                        let v = match factor {
-                            Some(factor) => S::fma(read::<S>(to), factor, v),
-                            None => S::relu(v),
-                        };
-                        write::<S>(to, v);
+                    match (self.channels - first).div_ceil(S::LANES) {
+                        1 => self.part::<S, 1>(run.clone(), first),
+                        2 => self.part::<S, 2>(run.clone(), first),
+                        3 => self.part::<S, 3>(run.clone(), first),
+                        _ => self.part::<S, BLOCK>(run.clone(), first),
                     }
                 }
+            }
+        }
+    }
+}
+
+impl Affine<'_> {
+    #[inline(always)]
+    unsafe fn part<S: Simd, const V: usize>(&mut self, pixels: Range<usize>, first: usize) {
+        let wide = (V * S::LANES).min(self.channels - first);
+        // SAFETY: the caller's.
+        unsafe {
+            let scale = read_all::<S, V>(&self.factors.scale[first..][..wide]);
+            let shift = read_all::<S, V>(&self.factors.shift[first..][..wide]);
+            let d = self.d.map(|(d, factor)| (d, read_all::<S, V>(&factor[first..][..wide])));
+            for pixel in pixels {
+                let at = pixel * self.channels + first;
+                let x = read_all::<S, V>(&self.x[at..][..wide]);
+                let mut values: [S::Vector; V] = std::array::from_fn(|v| S::fma(x[v], scale[v], shift[v]));
+                match d {
+                    Some((d, factor)) => {
+                        let d = read_all::<S, V>(&d[at..][..wide]);
+                        values = std::array::from_fn(|v| S::fma(d[v], factor[v], values[v]));
+                    }
+                    None => values = values.map(|value| S::relu(value)),
+                }
+                let to = &mut self.to[self.to_at[pixel] as usize + first..][..wide];
+                to.chunks_mut(S::LANES).zip(values).for_each(|(to, value)| write::<S>(to, value));
             }
         }
     }

@@ -1,7 +1,7 @@
 //! Activations rounded to 256 steps while a network trains with the integers it will be; see
 //! [`crate::quantize::aware`].
 
-use crate::kernel::{Buffer, vectorized};
+use crate::kernel::vectorized;
 
 /// Steps of the range.
 const STEPS: f32 = 255.0;
@@ -35,7 +35,7 @@ pub(crate) fn round(values: &mut [f32], step: f32) {
 /// forward   ŷ = step · clamp(round(y / step), 0, 255)      slope = dŷ / dstep: round(y / step) − y / step, or 255 above
 /// backward  dstep[c] += Σ dŷ · slope                        dy = dŷ, 0 where the slope is 255
 /// ```
-pub(crate) fn forward(y: &mut [f32], at: &[u32], grid: &Grid, slopes: Option<&mut Buffer>) {
+pub(crate) fn forward(y: &mut [f32], at: &[u32], grid: &Grid, slopes: Option<&mut [f32]>) {
     let (step, channels) = (grid.step, grid.halves.len());
     vectorized(
         #[inline(always)]

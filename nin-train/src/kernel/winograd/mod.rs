@@ -235,7 +235,7 @@ impl Winograd {
             for (place, panels) in block.iter().enumerate() {
                 let products = &mut room.products[place * place_len..][..place_len];
                 let windows = &self.windows[place];
-                multiply(&room.inputs, windows, panels, &Finish::Store, products, &self.product_at, tiles.len());
+                multiply(room.inputs.view(), windows, panels, &Finish::Store, products, &self.product_at, tiles.len());
             }
             let output = ProductBlock {
                 products: &room.products,
@@ -283,7 +283,16 @@ impl Winograd {
             for place in 0..PLACES {
                 let (sums, windows) = (&mut room.sums[place * sums_len..][..sums_len], &self.windows[place]);
                 let at = &self.weight_at[place * self.tiles.len()..][..tiles.len()];
-                accumulate(&room.inputs, windows, &room.products, at, count, sums, &mut room.packed, tiles.len());
+                accumulate(
+                    room.inputs.view(),
+                    windows,
+                    room.products.view(),
+                    at,
+                    count,
+                    sums,
+                    &mut room.packed,
+                    tiles.len(),
+                );
             }
             let (channels, sums) = (self.channels, &*room.sums);
             let gradient = &mut *gradient;
@@ -361,7 +370,7 @@ mod tests {
                 for images in [2, 1, 2] {
                     let pixels = images * rows * columns;
                     let (mut want, mut got) = (vec![0.0; pixels * outputs], vec![9.0; pixels * outputs]);
-                    multiply(&x, &windows, &panels, &finish, &mut want, &at, pixels);
+                    multiply(x.view(), &windows, &panels, &finish, &mut want, &at, pixels);
                     winograd.multiply(&x, &kernels, &bias, &finish, &mut got, &at, &mut room, images);
                     close(&got, &want, 3e-5);
                 }
@@ -370,7 +379,7 @@ mod tests {
             let wide = padded(outputs);
             let (mut want, mut got) = (vec![0.5; depth * wide], vec![0.5; depth * wide]);
             let mut scratch = Buffer::zeros(SCRATCH);
-            accumulate(&x, &windows, &dy, &at, outputs, &mut want, &mut scratch, pixels);
+            accumulate(x.view(), &windows, dy.view(), &at, outputs, &mut want, &mut scratch, pixels);
             winograd.accumulate(&x, &dy, &at, outputs, &mut got, &mut room, images);
             for (got, want) in got.chunks_exact(wide).zip(want.chunks_exact(wide)) {
                 close(&got[..outputs], &want[..outputs], 3e-5);

@@ -1,0 +1,154 @@
+//! A network laid out in memory.
+
+use nin_core::Plan;
+use nin_core::plan::{Layer as Planned, LayerKind};
+use nin_core::spec::Stage;
+
+use super::{
+    AvgPool, Dropout, GlobalAverage, Layer, Linear, Map, MaxPool, Memory, Network, Segment, Slot, Workspace, buffer,
+};
+use crate::kernel::{Buffer, Needs};
+use crate::{normalization, parameters};
+
+impl Network {
+    /// Lays out a network; the maps of a chunk of images should fit a share of a core's cache, if they can.
+    pub(crate) fn new(plan: &Plan) -> Network {
+        let values: usize = plan.layers().map(|layer| layer.output.len()).sum::<usize>() + plan.shape(0).len();
+        let images = (300_000 / values).clamp(1, 8);
+        Network::with_segments(plan, images, vec![Segment { layers: 0..plan.layers().count(), images }])
+    }
+
+    /// A network that trains with batch normalisation: a chunk is what is normalised together.
+    pub(crate) fn normalized(plan: &Plan, images: usize) -> Network {
+        Network::with_segments(plan, images, Segment::cut(plan, images))
+    }
+
+    /// The same network with its activations rounded; a step of the image stands for `input`.
+    pub(crate) fn rounding(mut self, input: f32) -> Network {
+        self.rounded = Some(input);
+        let rounded = |layer| match layer {
+            Layer::Linear(linear) => Layer::Linear(linear.rounded()),
+            other => other,
+        };
+        self.layers = self.layers.into_iter().map(rounded).collect();
+        self
+    }
+
+    /// For chunks of `images`.
+    fn with_segments(plan: &Plan, images: usize, segments: Vec<Segment>) -> Network {
+        let planned: Vec<Planned> = plan.layers().collect();
+        let slots = slots(plan, &planned, images, &segments);
+        let mut tensors = parameters::tensors(plan).into_iter();
+        let mut layers = Vec::new();
+        for segment in &segments {
+            for i in segment.layers.clone() {
+                let layer = &planned[i];
+                let [(x, dx), (y, dy)] = [i, i + 1].map(|i| (slots[i].map, slots[i].d_map));
+                let gated = i > 0 && planned[i - 1].relu;
+                layers.extend(match layer.kind {
+                    LayerKind::Convolution(_) | LayerKind::Full => {
+                        let (needed, dy) = (slots[i].needed, gradient_map(layer, slots[i].needed));
+                        // As many tensors as layers with weights.
+                        tensors.next().map(|tensor| {
+                            let dx = needed.then_some(&dx);
+                            let linear = Linear::new(tensor, [&x, &y, &dy], dx, gated, segment.images);
+                            let normalized = normalizes(&segments, i, layer);
+                            Layer::Linear(if normalized { linear.normalized(&y, slots[i + 1].most) } else { linear })
+                        })
+                    }
+                    LayerKind::MaxPool(window) => Some(Layer::MaxPool(MaxPool { window, x, y, dx, dy, gated })),
+                    LayerKind::AvgPool(window) => Some(Layer::AvgPool(AvgPool { window, x, y, dx, dy, gated })),
+                    LayerKind::GlobalAverage => Some(Layer::GlobalAverage(GlobalAverage { x, y, dx, dy, gated })),
+                    LayerKind::Dropout => match plan.spec().stages()[layer.stage] {
+                        Stage::Dropout(rate) => Some(Layer::Dropout(Dropout { rate, x, y, dx, dy, gated })),
+                        _ => None,
+                    },
+                });
+            }
+        }
+        Network { images, layers, segments, slots, rounded: None }
+    }
+
+    /// Memory for one thread; one that only evaluates takes less.
+    pub(crate) fn workspace(&self, training: bool) -> Workspace {
+        let images = self.images;
+        let mut gradients = [0; buffer::COUNT];
+        for (i, slot) in self.slots.iter().enumerate().filter(|(_, slot)| slot.needed && training) {
+            let len = &mut gradients[slot.d_buffer];
+            *len = (*len).max(slot.d_map.len(slot.d_images));
+            if let Some(Layer::Linear(linear)) = i.checked_sub(1).map(|made| &self.layers[made]) {
+                let len = &mut gradients[buffer::passing(i)];
+                *len = (*len).max(linear.sums_gradient_len());
+            }
+        }
+        let memory = |layer: &Layer| match layer {
+            Layer::MaxPool(pool) if training => Memory::Chosen(Buffer::zeros(images * pool.y.shape.len())),
+            Layer::Dropout(dropout) if training => Memory::Scale(Buffer::zeros(images * dropout.x.shape.len())),
+            Layer::Linear(linear) if training && linear.is_rounded() => {
+                Memory::Slopes(Buffer::zeros(images * linear.tensor().layer.output.len()))
+            }
+            Layer::Linear(linear) if training => {
+                linear.kept(images).map_or(Memory::None, |kept| Memory::Normalized(Box::new(kept)))
+            }
+            _ => Memory::None,
+        };
+        let scratch = self.linears().map(Linear::scratch).max().unwrap_or(0);
+        Workspace {
+            tensors: self.slots.iter().map(|slot| Buffer::zeros(slot.map.len(slot.images))).collect(),
+            gradients: gradients.map(Buffer::zeros),
+            memories: self.layers.iter().map(memory).collect(),
+            scratch: Buffer::zeros(if training { scratch } else { 0 }),
+            room: self.linears().map(|linear| linear.needs(training)).fold(Needs::default(), Needs::and).room(),
+        }
+    }
+}
+
+/// Whether layer `i` is normalised: then it ends a segment, and is not the end of the last one.
+fn normalizes(segments: &[Segment], i: usize, layer: &Planned) -> bool {
+    let (_, but_last) = segments.split_last().unzip();
+    let ends = but_last.unwrap_or(&[]).iter().any(|segment| segment.layers.end == i + 1);
+    ends && normalization::applies(layer)
+}
+
+/// How a layer with weights wants the gradient of its sums to stand in memory.
+fn gradient_map(layer: &Planned, needs_dx: bool) -> Map {
+    if layer.has_weights() { Linear::gradient_map(layer, needs_dx) } else { Map::plain(layer.output) }
+}
+
+/// How each tensor stands in memory.
+fn slots(plan: &Plan, planned: &[Planned], images: usize, segments: &[Segment]) -> Vec<Slot> {
+    let last = planned.len();
+    let first = planned.iter().position(Planned::has_weights).unwrap_or(last);
+    let slot = |i: usize| {
+        let shape = if i == 0 { plan.shape(0) } else { planned[i - 1].output };
+        let needed = i > first;
+        let map = match planned.get(i) {
+            Some(layer) if layer.has_weights() => Linear::input_map(layer),
+            _ => Map::plain(shape),
+        };
+        let normalized = i > 0 && normalizes(segments, i - 1, &planned[i - 1]);
+        let d_map = match i.checked_sub(1) {
+            Some(made) if !normalized => gradient_map(&planned[made], i - 1 > first),
+            _ => Map::plain(shape),
+        };
+        // Of the segments that end in the tensor, and those that begin with it.
+        let touching = segments.iter().filter(|segment| segment.layers.start <= i && i <= segment.layers.end);
+        let most = touching.clone().map(|segment| segment.images).max().unwrap_or(images);
+        let number = segments.iter().position(|segment| i <= segment.layers.end).unwrap_or(0);
+        // Outputs of a normalised layer are made again when they are needed, but for those that are the network's.
+        let kept = !normalized || i == last;
+        let d_kept = normalized || i == last;
+        Slot {
+            map,
+            images: if kept { images } else { most },
+            kept,
+            most,
+            d_map,
+            d_images: if d_kept { images } else { most },
+            d_buffer: if d_kept { buffer::crossing(number) } else { buffer::passing(i) },
+            d_kept,
+            needed,
+        }
+    };
+    (0..=last).map(slot).collect()
+}

@@ -1,0 +1,226 @@
+//! Forward and back through a network, segment by segment, in each some images at a time.
+
+use super::{Layer, Linear, Memory, Mode, Network, Packed, Segment, Span, Workspace, buffer};
+use crate::kernel::Buffer;
+use crate::random::{Purpose, Stream};
+
+/// A layer with weights among the others.
+struct Place<'a> {
+    linear: &'a Linear,
+    packed: &'a Packed,
+    /// Where its gradient begins.
+    start: usize,
+}
+
+impl Network {
+    /// Layer `i`, if it has weights.
+    fn place<'a>(&'a self, i: usize, packed: &'a [Packed]) -> Option<Place<'a>> {
+        let Some(Layer::Linear(linear)) = self.layers.get(i) else { return None };
+        let before = self.layers[..i].iter().filter_map(|layer| match layer {
+            Layer::Linear(linear) => Some(linear.gradient_len()),
+            _ => None,
+        });
+        let (number, start) = before.fold((0, 0), |(number, start), len| (number + 1, start + len));
+        packed.get(number).map(|packed| Place { linear, packed, start })
+    }
+
+    /// Runs the first `images` images of a workspace through every layer.
+    pub(crate) fn forward(&self, packed: &[Packed], work: &mut Workspace, mode: Mode, images: usize) {
+        if let Mode::Evaluate = mode {
+            // Nothing is normalised, so no image waits for another.
+            let images_at_once = self.segments.iter().map(|segment| segment.images).min().unwrap_or(1);
+            let all = Segment { layers: 0..self.layers.len(), images: images_at_once };
+            all.spans(images).for_each(|span| self.forward_span(&all, packed, work, mode, span));
+            return;
+        }
+        for segment in &self.segments {
+            let last = segment.layers.clone().next_back().unwrap_or(usize::MAX);
+            if let Some(Memory::Normalized(kept)) = work.memories.get_mut(last) {
+                kept.begin();
+            }
+            for span in segment.spans(images) {
+                self.outputs(segment.layers.start, work, span);
+                self.forward_span(segment, packed, work, mode, span);
+            }
+            if let Some(Memory::Normalized(kept)) = work.memories.get_mut(last)
+                && let Some(place) = self.place(last, packed)
+            {
+                place.linear.forward_end(place.packed, kept, images);
+            }
+        }
+    }
+
+    /// Runs some images through a segment.
+    fn forward_span(&self, segment: &Segment, packed: &[Packed], work: &mut Workspace, mode: Mode, span: Span) {
+        let Span { first: before_span, images } = span;
+        let mut step = self.rounded;
+        for i in segment.layers.clone() {
+            let (before, after) = work.tensors.split_at_mut(i + 1);
+            let x = before[i].view_from(self.slots[i].start(span));
+            let y = &mut after[0][self.slots[i + 1].start(span)..];
+            let memory = &mut work.memories[i];
+            match &self.layers[i] {
+                Layer::Linear(linear) => {
+                    let Some(Place { packed, .. }) = self.place(i, packed) else { continue };
+                    match (memory, mode) {
+                        (Memory::Normalized(kept), Mode::Train { .. }) => {
+                            linear.forward_sums(packed, x, kept, &mut work.room, span);
+                        }
+                        (memory, _) => {
+                            linear.forward(packed, x, y, &mut work.room, images);
+                            if self.rounded.is_some() {
+                                step = packed.grid.as_ref().map(|grid| grid.step);
+                                let slopes = match memory {
+                                    Memory::Slopes(slopes) => Some(part(slopes, y_len(linear), span)),
+                                    _ => None,
+                                };
+                                linear.round(packed, y, slopes, images);
+                            }
+                        }
+                    }
+                }
+                Layer::MaxPool(pool) => match memory {
+                    Memory::Chosen(chosen) => pool.forward(&x, y, part(chosen, pool.y.shape.len(), span), images),
+                    _ => pool.forward(&x, y, &mut [], images),
+                },
+                Layer::AvgPool(pool) => {
+                    pool.forward(&x, y, images);
+                    if let Some(step) = step {
+                        pool.round(y, step, images);
+                    }
+                }
+                Layer::GlobalAverage(average) => average.forward(&x, y, images),
+                Layer::Dropout(dropout) => match (memory, mode) {
+                    (Memory::Scale(scale), Mode::Train { seed, step, first }) => {
+                        let scale = part(scale, dropout.x.shape.len(), span);
+                        for image in 0..images {
+                            // Layers share no numbers: a network has at most 2¹⁶ layers, a batch fewer than 2⁴⁸ images.
+                            let sample = (first + before_span + image) as u64 | (i as u64) << 48;
+                            dropout.draw(scale, image, &mut Stream::new(seed, Purpose::Dropout, step, sample));
+                        }
+                        dropout.forward(&x, y, Some(&*scale), images);
+                    }
+                    _ => dropout.forward(&x, y, None, images),
+                },
+            }
+        }
+    }
+
+    /// Writes tensor `i` for some images, if a normalised layer makes it.
+    fn outputs(&self, i: usize, work: &mut Workspace, span: Span) {
+        let Some(made) = i.checked_sub(1) else { return };
+        if let (Layer::Linear(linear), Memory::Normalized(kept)) = (&self.layers[made], &work.memories[made]) {
+            linear.outputs(kept, &mut work.tensors[i][self.slots[i].start(span)..], span);
+        }
+    }
+
+    /// Runs back from the gradient of the logits, and adds to the gradients of all weights: layer by layer as
+    /// [`Linear::gradient_len`] says.
+    pub(crate) fn backward(&self, packed: &[Packed], work: &mut Workspace, gradient: &mut [f32], images: usize) {
+        for segment in self.segments.iter().rev() {
+            let last = segment.layers.clone().next_back().unwrap_or(usize::MAX);
+            if let Some(Memory::Normalized(kept)) = work.memories.get_mut(last)
+                && let Some(place) = self.place(last, packed)
+            {
+                place.linear.backward_end(place.packed, kept, &mut gradient[place.start..], images);
+            }
+            let start = segment.layers.start;
+            let below = start.wrapping_sub(1);
+            if let Some(Memory::Normalized(kept)) = work.memories.get_mut(below) {
+                kept.begin_gradient();
+            }
+            for span in segment.spans(images) {
+                if start < self.layers.len() {
+                    self.outputs(start, work, span);
+                }
+                self.backward_span(segment, packed, work, gradient, span);
+                if let (Some(Layer::Linear(linear)), Some(Memory::Normalized(kept))) =
+                    (self.layers.get(below), work.memories.get_mut(below))
+                {
+                    let slot = &self.slots[start];
+                    linear.backward_sums(kept, &work.gradients[slot.d_buffer][slot.d_start(span)..], span);
+                }
+            }
+        }
+    }
+
+    /// Runs back through a segment with some images.
+    fn backward_span(
+        &self,
+        segment: &Segment,
+        packed: &[Packed],
+        work: &mut Workspace,
+        gradient: &mut [f32],
+        span: Span,
+    ) {
+        let images = span.images;
+        for i in segment.layers.clone().rev() {
+            let (from, to) = (&self.slots[i], &self.slots[i + 1]);
+            if !to.needed {
+                break;
+            }
+            let memory = &mut work.memories[i];
+            let (mut d_buffer, mut d_start) = (to.d_buffer, to.d_start(span));
+            if let (Layer::Linear(linear), Memory::Normalized(kept)) = (&self.layers[i], &*memory) {
+                let passing = buffer::passing(i + 1);
+                let [d, d_sums] = two(&mut work.gradients, d_buffer, passing);
+                linear.backward_norm(kept, &d[d_start..], d_sums, span);
+                (d_buffer, d_start) = (passing, 0);
+            }
+            let [dx, dy] = two(&mut work.gradients, from.d_buffer, d_buffer);
+            let dx = &mut dx[if from.needed { from.d_start(span) } else { 0 }..];
+            let x = work.tensors[i].view_from(from.start(span));
+            if from.needed && matches!(self.layers[i], Layer::MaxPool(_) | Layer::AvgPool(_)) {
+                dx[..from.d_map.len(images)].fill(0.0);
+            } else if from.needed && from.d_map.has_room() {
+                from.d_map.clear_room(images, dx);
+            }
+            match &self.layers[i] {
+                Layer::Linear(linear) => {
+                    let Some(Place { packed, start, .. }) = self.place(i, packed) else { break };
+                    let gradient = &mut gradient[start..][..linear.gradient_len()];
+                    if let Memory::Slopes(slopes) = memory {
+                        let slopes = part(slopes, y_len(linear), span);
+                        linear.backward_round(&mut dy[d_start..], slopes, gradient, images);
+                    }
+                    let dy = dy.view_from(d_start);
+                    linear.backward_weights(x, dy, gradient, &mut work.scratch, &mut work.room, images);
+                    linear.backward_data(packed, &x, dy, dx, &mut work.scratch, &mut work.room, images);
+                }
+                Layer::MaxPool(pool) if from.needed => {
+                    if let Memory::Chosen(chosen) = memory {
+                        let y = &work.tensors[i + 1][to.start(span)..];
+                        pool.backward(y, &dy[d_start..], part(chosen, pool.y.shape.len(), span), dx, images);
+                    }
+                }
+                Layer::AvgPool(pool) if from.needed => pool.backward(&x, &dy[d_start..], dx, images),
+                Layer::GlobalAverage(average) if from.needed => average.backward(&x, &dy[d_start..], dx, images),
+                Layer::Dropout(dropout) if from.needed => {
+                    if let Memory::Scale(scale) = memory {
+                        let scale = part(scale, dropout.x.shape.len(), span);
+                        dropout.backward(&x, &dy[d_start..], scale, dx, images);
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+/// Values of an image's output.
+fn y_len(linear: &Linear) -> usize {
+    linear.tensor().layer.output.len()
+}
+
+/// Of `len` values an image, those of some images.
+fn part(values: &mut [f32], len: usize, span: Span) -> &mut [f32] {
+    &mut values[span.first * len..][..span.images * len]
+}
+
+/// Two buffers that are not the same.
+fn two(buffers: &mut [Buffer; buffer::COUNT], a: usize, b: usize) -> [&mut Buffer; 2] {
+    match buffers.get_disjoint_mut([a, b]) {
+        Ok(two) => two,
+        Err(_) => unreachable!("a layer's gradients stand in two buffers"),
+    }
+}

@@ -1,0 +1,62 @@
+//! How a network that normalises is cut, so that few values travel between cache and memory.
+//!
+//! A normalised layer's outputs need the sums of all images first, so each such layer ends a segment; but within a
+//! segment a few images at a time go through all layers, and what one layer writes is in cache when the next one reads
+//! it. Without normalisation the whole network is one segment.
+
+use std::ops::Range;
+
+use nin_core::plan::Layer;
+use nin_core::{Plan, Shape};
+
+use crate::normalization;
+
+/// Layers through which images go one after the other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Segment {
+    /// Only the last can be normalised.
+    pub(crate) layers: Range<usize>,
+    /// Images at a time.
+    pub(crate) images: usize,
+}
+
+/// Some of the images of a workspace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Span {
+    pub(crate) first: usize,
+    pub(crate) images: usize,
+}
+
+/// Values of a segment's maps, of all images that it takes at a time, that a core's cache should hold.
+const VALUES: usize = 100_000;
+
+impl Segment {
+    /// Cuts a network behind each normalised layer. Behind the last one there is always a segment, if an empty one.
+    pub(crate) fn cut(plan: &Plan, images: usize) -> Vec<Segment> {
+        let layers: Vec<_> = plan.layers().collect();
+        let mut segments = Vec::new();
+        let mut start = 0;
+        let ends = layers.iter().enumerate().filter(|(_, layer)| normalization::applies(layer)).map(|(i, _)| i + 1);
+        for end in ends.chain([layers.len()]) {
+            let read = if start == 0 { plan.shape(0) } else { layers[start - 1].output };
+            segments.push(Segment { layers: start..end, images: at_once(read, &layers[start..end]).min(images) });
+            start = end;
+        }
+        segments
+    }
+
+    /// The images of a workspace, as many at a time as the segment takes.
+    pub(crate) fn spans(&self, images: usize) -> impl Iterator<Item = Span> + use<> {
+        let most = self.images;
+        (0..images).step_by(most).map(move |first| Span { first, images: most.min(images - first) })
+    }
+}
+
+/// Images that should go through some layers at a time: as many as a cache holds, but enough that the layers' weights
+/// are not what is read most.
+fn at_once(read: Shape, layers: &[Layer]) -> usize {
+    let values = read.len() + layers.iter().map(|layer| layer.output.len()).sum::<usize>();
+    let weight = |layer: &Layer| layer.fan_in() * usize::from(layer.output.channels);
+    let weights: usize = layers.iter().filter(|layer| layer.has_weights()).map(weight).sum();
+    (weights.max(VALUES) / values).clamp(1, 8)
+}
