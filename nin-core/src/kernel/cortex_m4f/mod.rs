@@ -28,8 +28,8 @@ const INPUTS: usize = 48;
 /// Words of a program: a 5×5 window of one channel over the edge of a map takes 27.
 const WORDS: usize = 40;
 
-/// Words that a piece of the windows takes in a program at most, with the steps that go before it and the last one.
-const PIECE: usize = 16;
+/// Words that a piece of the windows takes in a program at most: 2 to leave inputs out, 2 for where it is, 5, and the end.
+const PIECE: usize = 10;
 
 /// A layer at work on a tile.
 struct Work<'w> {
