@@ -9,10 +9,12 @@ cd "$(dirname "$0")/.."
 action=${1:-print}
 record=docs/benchmark.md
 
-# network, weights, lanes, board
+# network, weights, lanes, board, features to build with
 runs=(
     'fashion f32 4 mps2-an386'
+    'fashion f32 4 mps2-an386 fma'
     'fashion f16 4 mps2-an386'
+    'fashion f16 4 mps2-an386 fma'
     'fashion int8 2 mps2-an386'
     'fashion int8 1 mps2-an385'
     'fashion int4 2 mps2-an386'
@@ -22,6 +24,7 @@ runs=(
     'fashion-tiny f16 4 mps2-an386'
     'fashion-tiny int8 2 mps2-an386'
     'd2l f32 4 mps2-an386'
+    'd2l f32 4 mps2-an386 fma'
     'd2l f16 4 mps2-an386'
     'd2l int8 2 mps2-an386'
 )
@@ -81,23 +84,25 @@ fi
 cargo build --quiet --package nin-tests --bin formula-model
 rows=() details=()
 for run in "${runs[@]}"; do
-    read -r network weights lanes board <<<"$run"
+    read -r network weights lanes board features <<<"$run"
     model=$folder/$network-$weights-$lanes.nin
     cargo run --quiet --package nin-tests --bin formula-model -- "$network" "$weights" "$lanes" "$model"
     # All the RAM that a micro:bit has would not do for what the others get. As a statement of its own: its status counts.
     state=
     [ "$board" != microbit ] || state=5120
-    output=$(env ${state:+NIN_STATE=$state} scripts/firmware.sh "$board" bench run "models=$model" 2>"$folder/log") || {
+    output=$(env ${state:+NIN_STATE=$state} NIN_FEATURES="$features" scripts/firmware.sh "$board" bench run "models=$model" 2>"$folder/log") || {
         status=$?
         cat "$folder/log" >&2
         echo "$output" >&2
         exit $status
     }
-    rows+=("$(awk -v "name=| \`$network\` | $weights | $(core "$board") |" '
+    rows+=("$(awk -v "name=| \`$network\` | $weights${features:+, $features} | $(core "$board") |" '
         $1 == "total" { macs = $2; instructions = $3; ratio = $4 }
         $1 == "state:" { state = $2 }
         $1 == "stack:" { stack = $2 }
         END { print name, macs, "|", instructions, "|", ratio, "|", state, "|", stack, "|" }' <<<"$output")")
+    # The first line says what the firmware cannot: how it was built.
+    [ -z "$features" ] || output=${output/$'\n'/", built with $features"$'\n'}
     details+=("$output")
     echo "${rows[-1]}" >&2
 done
@@ -123,6 +128,7 @@ record)
         echo 'Written by `scripts/bench.sh record`: one image through each network on the emulator, which counts'
         echo "instructions exactly${compiler:+; built by $compiler}. \`scripts/bench.sh check\` fails when a figure grows by more than"
         echo '2 %. State is all working memory of the network; the stack is the most there ever was, with the printing.'
+        echo '`fma` is the build that fuses the float engine'"'"'s products and sums: other last bits, the same ones everywhere.'
         echo
         echo "$header"
         printf '%s\n' "${rows[@]}"

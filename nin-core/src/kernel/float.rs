@@ -109,8 +109,8 @@ fn layer_by<W: Stored, const L: usize>(
     out: &mut [f32],
 ) {
     #[cfg(all(target_arch = "arm", target_os = "none", target_abi = "eabihf"))]
-    if L == 4 && super::cortex_m4f::layer::<W>(patch, pixels, weights, out) {
-        return;
+    if L == 4 {
+        return super::cortex_m4f::layer::<W>(patch, pixels, weights, out);
     }
     let (biases, packed) = split::<W>(weights);
     let outputs = weights.outputs;
