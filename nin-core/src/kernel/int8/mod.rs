@@ -33,7 +33,7 @@ pub(crate) fn layer(
 ) {
     match weights.lanes {
         #[cfg(nin_dsp)]
-        2 => dsp::layer(patch, pixels, weights, work, out),
+        2 => dsp::layer::<dsp::Eight>(patch, pixels, weights, work, out),
         #[cfg(not(target_os = "none"))]
         2 | 16 => wide::layer(patch, pixels, weights, work, out),
         _ => {

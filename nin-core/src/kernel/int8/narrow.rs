@@ -78,7 +78,7 @@ pub(crate) fn layer(
 ) {
     #[cfg(nin_dsp)]
     if weights.lanes == 2 {
-        return super::dsp::narrow::layer(patch, pixels, weights, work, out);
+        return super::dsp::layer::<super::dsp::narrow::Four>(patch, pixels, weights, work, out);
     }
     let LayerWeights { outputs, fan_in, lanes, .. } = *weights;
     let (wide, work) = work.split_at_mut(narrow_words(fan_in, lanes));

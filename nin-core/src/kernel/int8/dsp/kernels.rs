@@ -11,6 +11,9 @@
 
 use core::arch::{asm, global_asm};
 
+/// The even bytes of a word, doubled: nine bits in each half.
+const DOUBLED: u32 = 0x01FE_01FE;
+
 /// Raises each of `most` to the value beside it, where that is larger: four at a time by what `values` has more than
 /// `most`, at least 0.
 pub fn raise(most: &mut [u8], values: &[u8]) {
@@ -54,49 +57,70 @@ pub fn raise(most: &mut [u8], values: &[u8]) {
     }
 }
 
-/// Copies `count` bytes for each of N pixels, which begin `step` apart, to byte `at` of the pixel's piece.
-#[inline(always)]
-pub fn spread<const N: usize, const W: usize>(
-    x: &[u8],
-    step: usize,
-    pieces: &mut [[u32; W]; N],
-    at: usize,
-    count: usize,
-) {
-    assert!(at + count <= 4 * W && x.len() >= (N - 1) * step + count);
-    let to = bytemuck::cast_slice_mut::<_, u8>(pieces.as_flattened_mut());
-    // SAFETY: for each of N pixels it reads `count` bytes, words first, and writes as many behind the first `at` of
-    // the pixel's piece: the checks above are for both. Words need no alignment on these cores.
+/// Widens the bytes of `x`, inputs `at` and on of one pixel's window, in which words of a pixel are `pixels` apart;
+/// `window` begins with the pixel.
+#[inline(never)]
+pub fn widen(x: &[u8], window: &mut [u32], pixels: usize, at: usize) {
+    assert!(!x.is_empty() && ((at + x.len() - 1) / 4 * 2 + 1) * pixels < window.len());
+    // SAFETY: reads all of `x`, and writes into the two words of every four inputs that it has one of, of which the
+    // check above is for the last one. Words need no alignment on these cores.
     unsafe {
         asm!(
+            "lsls {t}, {at}, #31",
+            "bmi 6f",
+            "bcs 4f",
             "1:",
-            "subs {left}, {count}, #4",
+            "subs {left}, #4",
             "blo 3f",
             "2:",
             "ldr {t}, [{x}], #4",
-            "str {t}, [{to}], #4",
+            "and {even}, {doubled}, {t}, lsl #1",
+            "and {t}, {doubled}, {t}, lsr #7",
+            "str {even}, [{to}]",
+            "str {t}, [{to}, {next}]",
+            "add {to}, {to}, {next}, lsl #1",
             "subs {left}, #4",
             "bhs 2b",
             "3:",
             "adds {left}, #4",
-            "beq 5f",
+            "beq 8f",
+            "ldrb {t}, [{x}], #1",
+            "lsl {t}, {t}, #1",
+            "strh {t}, [{to}]",
+            "subs {left}, #1",
+            "beq 8f",
+            "7:",
+            "ldrb {t}, [{x}], #1",
+            "lsl {t}, {t}, #1",
+            "strh {t}, [{to}, {next}]",
+            "subs {left}, #1",
+            "beq 8f",
             "4:",
             "ldrb {t}, [{x}], #1",
-            "strb {t}, [{to}], #1",
+            "lsl {t}, {t}, #1",
+            "strh {t}, [{to}, #2]",
             "subs {left}, #1",
-            "bne 4b",
+            "beq 8f",
             "5:",
-            "add {x}, {back}",
-            "add {to}, {on}",
-            "subs {pixels}, #1",
+            "ldrb {t}, [{x}], #1",
+            "lsl {t}, {t}, #1",
+            "add {to}, {next}",
+            "strh {t}, [{to}, #2]",
+            "add {to}, {next}",
+            "subs {left}, #1",
             "bne 1b",
-            left = out(reg) _,
-            count = in(reg) count,
+            "b 8f",
+            "6:",
+            "bcc 7b",
+            "b 5b",
+            "8:",
+            at = in(reg) at,
+            left = inout(reg) x.len() => _,
             x = inout(reg) x.as_ptr() => _,
-            back = in(reg) step.wrapping_sub(count),
-            to = inout(reg) to[at..].as_mut_ptr() => _,
-            on = in(reg) 4 * W - count,
-            pixels = inout(reg) N => _,
+            to = inout(reg) window[at / 4 * 2 * pixels..].as_mut_ptr() => _,
+            next = in(reg) 4 * pixels,
+            doubled = in(reg) DOUBLED,
+            even = out(reg) _,
             t = out(reg) _,
             options(nostack)
         );
@@ -108,44 +132,38 @@ pub fn widen4(x: &[u8], step: usize, length: usize, window: &mut [u32]) {
     if length == 0 {
         return;
     }
-    assert!(length.is_multiple_of(4) && window.len() == 2 * length && x.len() >= 3 * step + length);
+    assert!(length.is_multiple_of(4) && window.len() >= 2 * length && x.len() >= 3 * step + length);
     let x = x.as_ptr();
     // SAFETY: reads words from four places behind `x` until the first is `length` bytes on, and for each of the fours
     // writes eight words: both are checked above. It keeps to the procedure call standard.
     unsafe { nin_int8_widen4(x, step, window.as_mut_ptr(), x.wrapping_add(length)) }
 }
 
-/// Where the sums begin.
-#[derive(Clone, Copy)]
-pub enum Start {
-    /// At the biases, the first two words of each stream.
-    Bias,
-    /// Where an earlier segment left them.
-    Sums,
-}
-
-/// Where the sums go.
-pub enum End<'a> {
-    /// Where the next segment finds them: `[stream][N pixels][2 outputs]`, doubled.
-    Sums(&'a mut [i32]),
-    /// Requantised, into the values of N pixels that are `outputs` bytes apart.
-    Values {
-        /// The first stream's first output of the first pixel, and on.
-        out: &'a mut [u8],
-        /// Bytes from pixel to pixel.
-        outputs: usize,
-        /// Where the sums begin, if not at the biases.
-        sums: &'a [i32],
-    },
-}
-
-/// A part of the streams: some of the inputs.
-#[derive(Clone, Copy)]
-pub struct Segment {
+/// Some streams, or a part of each, and what they are multiplied with.
+pub struct Product<'a> {
+    /// Pixels: 4, 2 or 1.
+    pub pixels: usize,
+    /// `[inputs / 2][pixels]`, widened.
+    pub window: &'a [u32],
     /// Inputs; an even number.
     pub inputs: usize,
-    /// Words of a stream that are none of their weights.
-    pub skip: usize,
+    /// The streams: where the sums begin, two biases and the weights; in the middle, just weights; where they end, weights
+    /// and six words for requantising.
+    pub streams: &'a [u32],
+    /// Words from one stream's part to the next one's.
+    pub stride: usize,
+    /// How many streams, at least one.
+    pub count: usize,
+    /// Whether the sums begin here, at the biases.
+    pub first: bool,
+    /// Whether they end here, in values.
+    pub last: bool,
+    /// Sums between their beginning and their end: `[stream][pixels][2 outputs]`, doubled.
+    pub sums: &'a mut [i32],
+    /// The first stream's first output of the first pixel, and on.
+    pub out: &'a mut [u8],
+    /// Bytes from pixel to pixel.
+    pub outputs: usize,
 }
 
 /// Bytes of `NIN_STEP4`: thirteen instructions of four.
@@ -157,175 +175,65 @@ struct Frame {
     /// For four pixels: bytes of steps that the first round jumps over. For fewer: where the inputs end that are
     /// taken eight words of weights at a time.
     unrolled: usize,
-    /// Where the inputs end.
-    end: *const u32,
+    /// Where the inputs end; one less where the sums go on.
+    end: usize,
+    /// Sums to begin with, if not the biases.
+    sums_in: *const i32,
+    /// Where sums go that go on.
+    sums_out: *mut i32,
+    /// Bytes to skip before a stream that begins with sums.
+    skip_in: usize,
+    /// Bytes to skip behind one that ends with them.
+    skip_out: usize,
     /// Streams left.
-    streams: usize,
+    count: usize,
+    /// The first input.
+    window: *const u32,
+    /// The place of the next value.
+    out: *mut u8,
     /// Bytes from pixel to pixel of the output.
     outputs: usize,
-    /// Bytes from the end of what is read of a stream to the beginning of that in the next.
-    skip: usize,
-    /// Sums of earlier segments.
-    sums: *mut i32,
 }
 
 unsafe extern "C" {
     fn nin_int8_widen4(x: *const u8, step: usize, window: *mut u32, end: *const u8);
-    fn nin_int8_4_whole(x: *const u32, weights: *const u32, out: *mut u8, frame: *const Frame);
-    fn nin_int8_4_part(x: *const u32, weights: *const u32, out: *mut u8, frame: *const Frame);
-    fn nin_int8_4_last(x: *const u32, weights: *const u32, out: *mut u8, frame: *const Frame);
-    fn nin_int8_2_whole(x: *const u32, weights: *const u32, out: *mut u8, frame: *const Frame);
-    fn nin_int8_2_part(x: *const u32, weights: *const u32, out: *mut u8, frame: *const Frame);
-    fn nin_int8_2_last(x: *const u32, weights: *const u32, out: *mut u8, frame: *const Frame);
-    fn nin_int8_1_whole(x: *const u32, weights: *const u32, out: *mut u8, frame: *const Frame);
-    fn nin_int8_1_part(x: *const u32, weights: *const u32, out: *mut u8, frame: *const Frame);
-    fn nin_int8_1_last(x: *const u32, weights: *const u32, out: *mut u8, frame: *const Frame);
+    fn nin_int8_4(window: *const u32, streams: *const u32, frame: *const Frame);
+    fn nin_int8_2(window: *const u32, streams: *const u32, frame: *const Frame);
+    fn nin_int8_1(window: *const u32, streams: *const u32, frame: *const Frame);
 }
-
-/// Multiplies a segment of `count` streams with the inputs in `window`, `[inputs / 2][N pixels]`. `weights` begins
-/// with the first stream's biases or, where sums go on, with its first weights of the segment.
-pub fn multiply<const N: usize>(
-    window: &[u32],
-    weights: &[u32],
-    segment: Segment,
-    count: usize,
-    start: Start,
-    end: End<'_>,
-) {
-    let words = segment.inputs / 2;
-    let read = match start {
-        Start::Bias => words + segment.skip,
-        Start::Sums => words,
+/// Does it.
+pub fn multiply(product: Product<'_>) {
+    let Product { pixels, window, inputs, streams, stride, count, first, last, sums, out, outputs } = product;
+    let words = inputs / 2;
+    let read = words + if first { 2 } else { 0 } + if last { 6 } else { 0 };
+    assert!(words > 0 && window.len() >= pixels * words);
+    assert!(count > 0 && stride >= read && streams.len() >= (count - 1) * stride + read);
+    assert!(first && last || sums.len() >= count * 2 * pixels);
+    assert!(!last || out.len() >= (pixels - 1) * outputs + 2 * count);
+    let window = window.as_ptr();
+    let (sums, skip) = (sums.as_mut_ptr(), 4 * (stride - read));
+    let (sums_in, skip_in) = if first { (core::ptr::null(), 0) } else { (sums.cast_const(), skip) };
+    let (kernel, unrolled): (unsafe extern "C" fn(_, _, _), _) = match pixels {
+        4 => (nin_int8_4, words.wrapping_neg() % 16 * STEP4),
+        2 => (nin_int8_2, window.wrapping_add(words / 8 * 8 * 2).addr()),
+        _ => (nin_int8_1, window.wrapping_add(words / 8 * 8).addr()),
     };
-    assert!(window.len() == N * words && words > 0 && count > 0);
-    assert!(weights.len() >= (count - 1) * (words + segment.skip) + read);
-    let whole = matches!(start, Start::Bias);
-    let (part, out, outputs, sums, sums_len) = match end {
-        End::Sums(sums) => (true, core::ptr::null_mut(), 0, sums.as_mut_ptr(), sums.len()),
-        End::Values { out, outputs, sums } => {
-            assert!(
-                out.len() >= (N - 1) * outputs + 2 * count
-                    && weights.len() >= (count - 1) * (words + segment.skip) + words + 6
-            );
-            (false, out.as_mut_ptr(), outputs, sums.as_ptr().cast_mut(), sums.len())
-        }
-    };
-    assert!(whole || sums_len >= count * 2 * N);
-    let inputs = window.as_ptr();
-    // The kernels for values leave the pointer behind the six parameters, those for sums behind the weights.
-    let behind = words + if part { 0 } else { 6 };
     let frame = Frame {
-        unrolled: if N == 4 {
-            let steps = if whole { 16 } else { 8 };
-            words.wrapping_neg() % steps * STEP4
-        } else {
-            inputs.wrapping_add(words / 8 * 8 * N).addr()
-        },
-        end: inputs.wrapping_add(words * N),
-        streams: count,
+        unrolled,
+        end: window.wrapping_add(words * pixels).addr() - usize::from(!last),
+        sums_in,
+        sums_out: sums,
+        skip_in,
+        skip_out: skip - skip_in,
+        count,
+        window,
+        out: out.as_mut_ptr(),
         outputs,
-        // The kernels that begin at the biases read all of a stream.
-        skip: if whole { 0 } else { 4 * (words + segment.skip - behind) },
-        sums,
     };
-    let kernel = match (N, part, whole) {
-        (4, _, true) => nin_int8_4_whole,
-        (4, true, _) => nin_int8_4_part,
-        (4, ..) => nin_int8_4_last,
-        (2, _, true) => nin_int8_2_whole,
-        (2, true, _) => nin_int8_2_part,
-        (2, ..) => nin_int8_2_last,
-        (_, _, true) => nin_int8_1_whole,
-        (_, true, _) => nin_int8_1_part,
-        _ => nin_int8_1_last,
-    };
-    // SAFETY: the kernels read the window, N words for each of its words of weights; of each stream the words whose
-    // number is checked above; and read or write 2·N sums or 2 bytes of each of N pixels for each stream, whose room
-    // is checked too. They keep to the procedure call standard.
-    unsafe { kernel(inputs, weights.as_ptr(), out, &raw const frame) }
-}
-
-/// What all kernels begin with. On the stack lie the `Frame`'s six words, then the first input and the place of the
-/// next value; `entry` may still change the first of them, in r4.
-macro_rules! enter {
-    ($name:literal, $entry:literal) => {
-        concat!(
-            // In a section of its own, so that who does not call it does not carry it.
-            ".section .text.",
-            $name,
-            ",\"ax\",%progbits\n.global ",
-            $name,
-            "\n.type ",
-            $name,
-            ", %function\n.thumb_func\n.balign 4\n",
-            $name,
-            ":\n",
-            "push {r4-r11, lr}\nsub sp, #36\nldm r3, {r4-r9}\n",
-            $entry,
-            "mov r10, r0\nmov r11, r2\nstm sp, {r4-r11}\n",
-        )
-    };
-}
-
-/// What they end with: on to the next stream, after `skip`.
-macro_rules! leave {
-    ($skip:literal) => {
-        concat!(
-            $skip,
-            "ldr r12, [sp, #8]\nldr r0, [sp, #24]\nsubs r12, #1\nstr r12, [sp, #8]\nbne 2b\n",
-            "add sp, #36\npop {r4-r11, pc}\n",
-        )
-    };
-}
-
-/// A kernel for four pixels: how it begins with a stream, how many steps it takes before it looks whether they are
-/// enough, how it ends. It jumps into the middle of the steps, so that their number comes out even.
-macro_rules! four {
-    ($name:literal, $begin:literal, $steps:literal, $end:literal, $skip:literal) => {
-        concat!(
-            enter!($name, "adr.w r10, 3f\nadd r4, r10\norr r4, #1\n"),
-            "2:\n",
-            $begin,
-            "ldr pc, [sp]\n",
-            "3:\n.rept ",
-            $steps,
-            "\nNIN_STEP4\n.endr\nldr r12, [sp, #4]\ncmp r0, r12\nbne 3b\n",
-            $end,
-            leave!($skip),
-            ".size ",
-            $name,
-            ", . - ",
-            $name,
-            "\n",
-        )
-    };
-}
-
-/// A kernel for fewer: four steps of two words of weights each, then single words.
-macro_rules! fewer {
-    ($name:literal, $begin:literal, $step:literal, $single:literal, $end:literal, $skip:literal) => {
-        concat!(
-            enter!($name, ""),
-            "2:\n",
-            $begin,
-            "ldr r12, [sp]\ncmp r0, r12\nbeq 4f\n",
-            "3:\n.rept 4\n",
-            $step,
-            "\n.endr\nldr r12, [sp]\ncmp r0, r12\nbne 3b\n",
-            "4:\nldr r12, [sp, #4]\ncmp r0, r12\nbeq 6f\n",
-            "5:\n",
-            $single,
-            "\nldr r12, [sp, #4]\ncmp r0, r12\nbne 5b\n",
-            "6:\n",
-            $end,
-            leave!($skip),
-            ".size ",
-            $name,
-            ", . - ",
-            $name,
-            "\n",
-        )
-    };
+    // SAFETY: the kernels read the window, `pixels` words for each of its words of weights; of each stream the words whose
+    // number is checked above; and read or write `2 * pixels` sums or 2 bytes of each of the pixels for each stream,
+    // whose room is checked too. They keep to the procedure call standard.
+    unsafe { kernel(window, streams.as_ptr().wrapping_byte_sub(skip_in), &raw const frame) }
 }
 
 global_asm!(
@@ -361,6 +269,60 @@ global_asm!(
     pop    {r4-r11, pc}
     .size  nin_int8_widen4, . - nin_int8_widen4
     "#,
+    // What all kernels begin with, in sections of their own, so that who does not call one does not carry it. On the
+    // stack lies the `Frame`, of which `entry` may still change the first word, in r3. A stream begins with the sums of
+    // earlier inputs, or else with its biases, which `copy` gives to the other pixels.
+    r#"
+    .macro NIN_BEGIN name, last, entry, copy
+    .section .text.\name,"ax",%progbits
+    .global \name
+    .type  \name, %function
+    .thumb_func
+    .balign 4
+    \name:
+    push   {r4-r11, lr}
+    sub    sp, #40
+    ldm    r2, {r3-r12}
+    \entry
+    stm    sp, {r3-r12}
+    2:
+    ldr    r2, [sp, #8]
+    cbz    r2, 7f
+    add    r12, r2, #(4 * \last - 4)
+    str    r12, [sp, #8]
+    ldr    r12, [sp, #16]
+    add    r1, r12
+    ldm    r2, {r2-r\last}
+    b      8f
+    7:
+    ldm    r1!, {r2, r3}
+    \copy
+    8:
+    .endm
+    "#,
+    // What they end with, after a comparison of the first input not read and the frame's `end`: `values`, or sums that go
+    // on; then the next stream.
+    r#"
+    .macro NIN_END name, last, values
+    bhi    9f
+    \values
+    1:
+    ldrd   r12, r0, [sp, #24]
+    subs   r12, #1
+    str    r12, [sp, #24]
+    bne    2b
+    add    sp, #40
+    pop    {r4-r11, pc}
+    9:
+    ldr    r12, [sp, #12]
+    stm    r12!, {r2-r\last}
+    str    r12, [sp, #12]
+    ldr    r12, [sp, #20]
+    add    r1, r12
+    b      1b
+    .size  \name, . - \name
+    .endm
+    "#,
     // Two inputs of four pixels, two outputs.
     r#"
     .macro NIN_STEP4
@@ -377,6 +339,19 @@ global_asm!(
     smlad  r7, lr, r10, r7
     smlad  r8, r12, r11, r8
     smlad  r9, lr, r11, r9
+    .endm
+    .macro NIN_ENTRY4
+    adr.w  r2, 3f
+    add    r3, r2
+    orr    r3, #1
+    .endm
+    .macro NIN_COPY4
+    mov    r4, r2
+    mov    r5, r3
+    mov    r6, r2
+    mov    r7, r3
+    mov    r8, r2
+    mov    r9, r3
     .endm
     "#,
     // Four inputs of two pixels, and two.
@@ -408,6 +383,10 @@ global_asm!(
     smlad  r4, r6, r11, r4
     smlad  r5, r7, r11, r5
     .endm
+    .macro NIN_COPY2
+    mov    r4, r2
+    mov    r5, r3
+    .endm
     "#,
     // Four inputs of one pixel, and two.
     r#"
@@ -431,6 +410,35 @@ global_asm!(
     smlad  r2, r6, r10, r2
     smlad  r3, r7, r10, r3
     .endm
+    "#,
+    // A kernel for fewer than four pixels: four steps of two words of weights each, then single words.
+    r#"
+    .macro NIN_FEWER pixels, last, copy
+    NIN_BEGIN nin_int8_\pixels, \last, , \copy
+    ldr    r12, [sp]
+    cmp    r0, r12
+    beq    4f
+    3:
+    .rept 4
+    NIN_STEP\pixels
+    .endr
+    ldr    r12, [sp]
+    cmp    r0, r12
+    bne    3b
+    4:
+    ldr    r12, [sp, #4]
+    cmp    r0, r12
+    bhs    6f
+    5:
+    NIN_SINGLE\pixels
+    ldr    r12, [sp, #4]
+    cmp    r0, r12
+    blo    5b
+    6:
+    NIN_END nin_int8_\pixels, \last, NIN_VALUES\pixels
+    .endm
+    "#,
+    r#"
     .macro NIN_REQUANTISE a
     smmlar \a, \a, r10, r11
     asr    \a, \a, r12
@@ -451,10 +459,9 @@ global_asm!(
     orr    r4, r4, r5, lsl #8
     orr    r6, r6, r7, lsl #8
     orr    r8, r8, r9, lsl #8
-    ldr    r10, [sp, #28]
-    ldr    r11, [sp, #12]
+    ldrd   r10, r11, [sp, #32]
     add    r12, r10, #2
-    str    r12, [sp, #28]
+    str    r12, [sp, #32]
     strh   r2, [r10]
     strh   r4, [r10, r11]
     add    r10, r10, r11, lsl #1
@@ -470,11 +477,10 @@ global_asm!(
     NIN_REQUANTISE r5
     orr    r2, r2, r3, lsl #8
     orr    r4, r4, r5, lsl #8
-    ldr    r10, [sp, #28]
-    ldr    r11, [sp, #12]
+    ldrd   r10, r11, [sp, #32]
     strh   r4, [r10, r11]
     strh   r2, [r10], #2
-    str    r10, [sp, #28]
+    str    r10, [sp, #32]
     .endm
     .macro NIN_VALUES1
     ldm    r1!, {r10, r11, r12}
@@ -482,50 +488,25 @@ global_asm!(
     ldm    r1!, {r10, r11, r12}
     NIN_REQUANTISE r3
     orr    r2, r2, r3, lsl #8
-    ldr    r10, [sp, #28]
+    ldr    r10, [sp, #32]
     strh   r2, [r10], #2
-    str    r10, [sp, #28]
-    .endm
-    .macro NIN_SKIP
-    ldr    r12, [sp, #16]
-    add    r1, r12
-    .endm
-    .macro NIN_SUMS_IN last
-    ldr    r12, [sp, #20]
-    ldm    r12!, {r2-r\last}
-    str    r12, [sp, #20]
-    .endm
-    .macro NIN_SUMS_AGAIN last
-    ldr    r12, [sp, #20]
-    ldm    r12, {r2-r\last}
-    .endm
-    .macro NIN_SUMS_OUT last
-    ldr    r12, [sp, #20]
-    stm    r12!, {r2-r\last}
-    str    r12, [sp, #20]
+    str    r10, [sp, #32]
     .endm
     "#,
-    four!(
-        "nin_int8_4_whole",
-        "ldm r1!, {r2, r3}\nmov r4, r2\nmov r5, r3\nmov r6, r2\nmov r7, r3\nmov r8, r2\nmov r9, r3\n",
-        "16",
-        "NIN_VALUES4\n",
-        ""
-    ),
-    four!("nin_int8_4_part", "NIN_SUMS_AGAIN 9\n", "8", "NIN_SUMS_OUT 9\n", "NIN_SKIP\n"),
-    four!("nin_int8_4_last", "NIN_SUMS_IN 9\n", "8", "NIN_VALUES4\n", "NIN_SKIP\n"),
-    fewer!(
-        "nin_int8_2_whole",
-        "ldm r1!, {r2, r3}\nmov r4, r2\nmov r5, r3\n",
-        "NIN_STEP2",
-        "NIN_SINGLE2",
-        "NIN_VALUES2\n",
-        ""
-    ),
-    fewer!("nin_int8_2_part", "NIN_SUMS_AGAIN 5\n", "NIN_STEP2", "NIN_SINGLE2", "NIN_SUMS_OUT 5\n", "NIN_SKIP\n"),
-    fewer!("nin_int8_2_last", "NIN_SUMS_IN 5\n", "NIN_STEP2", "NIN_SINGLE2", "NIN_VALUES2\n", "NIN_SKIP\n"),
-    fewer!("nin_int8_1_whole", "ldm r1!, {r2, r3}\n", "NIN_STEP1", "NIN_SINGLE1", "NIN_VALUES1\n", ""),
-    fewer!("nin_int8_1_part", "NIN_SUMS_AGAIN 3\n", "NIN_STEP1", "NIN_SINGLE1", "NIN_SUMS_OUT 3\n", "NIN_SKIP\n"),
-    fewer!("nin_int8_1_last", "NIN_SUMS_IN 3\n", "NIN_STEP1", "NIN_SINGLE1", "NIN_VALUES1\n", "NIN_SKIP\n"),
+    // Four pixels: it jumps into the middle of the steps, so that their number comes out even.
+    r#"
+    NIN_BEGIN nin_int8_4, 9, NIN_ENTRY4, NIN_COPY4
+    ldr    pc, [sp]
+    3:
+    .rept 16
+    NIN_STEP4
+    .endr
+    ldr    r12, [sp, #4]
+    cmp    r0, r12
+    blo    3b
+    NIN_END nin_int8_4, 9, NIN_VALUES4
+    NIN_FEWER 2, 5, NIN_COPY2
+    NIN_FEWER 1, 3
+    "#,
     options(raw)
 );
