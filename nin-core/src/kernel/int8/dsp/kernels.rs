@@ -11,9 +11,6 @@
 
 use core::arch::{asm, global_asm};
 
-/// The even bytes of a word, doubled: nine bits in each half.
-const DOUBLED: u32 = 0x01FE_01FE;
-
 /// Raises each of `most` to the value beside it, where that is larger: four at a time by what `values` has more than
 /// `most`, at least 0.
 pub fn raise(most: &mut [u8], values: &[u8]) {
@@ -57,74 +54,25 @@ pub fn raise(most: &mut [u8], values: &[u8]) {
     }
 }
 
-/// Widens the bytes of `x`, inputs `at` and on of one pixel's window, in which words of a pixel are `pixels` apart;
-/// `window` begins with the pixel.
-#[inline(never)]
-pub fn widen(x: &[u8], window: &mut [u32], pixels: usize, at: usize) {
-    assert!(!x.is_empty() && ((at + x.len() - 1) / 4 * 2 + 1) * pixels < window.len());
-    // SAFETY: reads all of `x`, and writes into the two words of every four inputs that it has one of, of which the
-    // check above is for the last one. Words need no alignment on these cores.
-    unsafe {
-        asm!(
-            "lsls {t}, {at}, #31",
-            "bmi 6f",
-            "bcs 4f",
-            "1:",
-            "subs {left}, #4",
-            "blo 3f",
-            "2:",
-            "ldr {t}, [{x}], #4",
-            "and {even}, {doubled}, {t}, lsl #1",
-            "and {t}, {doubled}, {t}, lsr #7",
-            "str {even}, [{to}]",
-            "str {t}, [{to}, {next}]",
-            "add {to}, {to}, {next}, lsl #1",
-            "subs {left}, #4",
-            "bhs 2b",
-            "3:",
-            "adds {left}, #4",
-            "beq 8f",
-            "ldrb {t}, [{x}], #1",
-            "lsl {t}, {t}, #1",
-            "strh {t}, [{to}]",
-            "subs {left}, #1",
-            "beq 8f",
-            "7:",
-            "ldrb {t}, [{x}], #1",
-            "lsl {t}, {t}, #1",
-            "strh {t}, [{to}, {next}]",
-            "subs {left}, #1",
-            "beq 8f",
-            "4:",
-            "ldrb {t}, [{x}], #1",
-            "lsl {t}, {t}, #1",
-            "strh {t}, [{to}, #2]",
-            "subs {left}, #1",
-            "beq 8f",
-            "5:",
-            "ldrb {t}, [{x}], #1",
-            "lsl {t}, {t}, #1",
-            "add {to}, {next}",
-            "strh {t}, [{to}, #2]",
-            "add {to}, {next}",
-            "subs {left}, #1",
-            "bne 1b",
-            "b 8f",
-            "6:",
-            "bcc 7b",
-            "b 5b",
-            "8:",
-            at = in(reg) at,
-            left = inout(reg) x.len() => _,
-            x = inout(reg) x.as_ptr() => _,
-            to = inout(reg) window[at / 4 * 2 * pixels..].as_mut_ptr() => _,
-            next = in(reg) 4 * pixels,
-            doubled = in(reg) DOUBLED,
-            even = out(reg) _,
-            t = out(reg) _,
-            options(nostack)
-        );
+/// Widens `length` bytes of each of `count` pixels, which begin `step` apart in `x`: inputs `at` and on. In `window`, which
+/// begins with the first of them, the words of a pixel are `pixels` apart.
+pub fn widen(
+    x: &[u8],
+    (step, count): (usize, usize),
+    length: usize,
+    at: usize,
+    window: &mut [u32],
+    pixels: usize,
+) {
+    if length == 0 {
+        return;
     }
+    assert!(count > 0 && count <= pixels && x.len() >= (count - 1) * step + length);
+    assert!(window.len() >= ((at + length - 1) / 4 * 2 + 1) * pixels + count);
+    let window = window[at / 4 * 2 * pixels..].as_mut_ptr();
+    // SAFETY: reads what is checked above, and writes into the two words of every four inputs that the pixels have one of,
+    // of which the check is for the last one. It keeps to the procedure call standard.
+    unsafe { nin_int8_widen(x.as_ptr(), length, window, 4 * pixels, at, step, count) }
 }
 
 /// Widens `length` bytes, fours of them, of each of four pixels, which begin `step` apart in `x`.
@@ -196,6 +144,15 @@ struct Frame {
 }
 
 unsafe extern "C" {
+    fn nin_int8_widen(
+        x: *const u8,
+        length: usize,
+        window: *mut u32,
+        next: usize,
+        at: usize,
+        step: usize,
+        count: usize,
+    );
     fn nin_int8_widen4(x: *const u8, step: usize, window: *mut u32, end: *const u8);
     fn nin_int8_4(window: *const u32, streams: *const u32, frame: *const Frame);
     fn nin_int8_2(window: *const u32, streams: *const u32, frame: *const Frame);
@@ -238,6 +195,78 @@ pub fn multiply(product: Product<'_>) {
 
 global_asm!(
     ".syntax unified\n.thumb\n",
+    // Bytes of some pixels: four at a time where they are one of the packing's fours, else one at a time. In r12, nine bits in
+    // each half: the even bytes of a word, doubled.
+    r#"
+    .section .text.nin_int8_widen,"ax",%progbits
+    .global nin_int8_widen
+    .type nin_int8_widen, %function
+    .thumb_func
+    .balign 4
+    nin_int8_widen:
+    push   {r4-r11, lr}
+    ldrd   r8, r9, [sp, #36]
+    ldr    r10, [sp, #44]
+    sub    r9, r1
+    movw   r12, #0x01FE
+    movt   r12, #0x01FE
+    1:
+    mov    r5, r1
+    mov    r6, r2
+    lsls   r4, r8, #31
+    bmi    7f
+    bcs    5f
+    2:
+    subs   r5, #4
+    blo    4f
+    3:
+    ldr    r4, [r0], #4
+    and    r7, r12, r4, lsl #1
+    and    r4, r12, r4, lsr #7
+    str    r7, [r6]
+    str    r4, [r6, r3]
+    add    r6, r6, r3, lsl #1
+    subs   r5, #4
+    bhs    3b
+    4:
+    adds   r5, #4
+    beq    9f
+    ldrb   r4, [r0], #1
+    lsls   r4, r4, #1
+    strh   r4, [r6]
+    subs   r5, #1
+    beq    9f
+    8:
+    ldrb   r4, [r0], #1
+    lsls   r4, r4, #1
+    strh   r4, [r6, r3]
+    subs   r5, #1
+    beq    9f
+    5:
+    ldrb   r4, [r0], #1
+    lsls   r4, r4, #1
+    strh   r4, [r6, #2]
+    subs   r5, #1
+    beq    9f
+    6:
+    ldrb   r4, [r0], #1
+    lsls   r4, r4, #1
+    adds   r6, r6, r3
+    strh   r4, [r6, #2]
+    adds   r6, r6, r3
+    subs   r5, #1
+    bne    2b
+    9:
+    add    r0, r9
+    adds   r2, #4
+    subs   r10, #1
+    bne    1b
+    pop    {r4-r11, pc}
+    7:
+    bcc    8b
+    b      6b
+    .size  nin_int8_widen, . - nin_int8_widen
+    "#,
     // Four bytes of each of four pixels: their even bytes doubled, then the odd ones.
     r#"
     .section .text.nin_int8_widen4,"ax",%progbits

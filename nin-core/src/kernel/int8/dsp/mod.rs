@@ -90,49 +90,54 @@ fn tile<S: Storage>(
 ) {
     let stored: &[u32] = bytemuck::cast_slice(weights.bytes);
     let (fan_in, outputs) = (weights.fan_in.next_multiple_of(2), weights.outputs);
-    // Segments are about as long as one another, in fours of inputs as the packing is.
-    let segments = fan_in.div_ceil(SEGMENT);
-    let segment = fan_in.div_ceil(segments).next_multiple_of(4);
     let pairs = outputs.div_ceil(2);
-    let (together, kept) = if segments == 1 { (pairs, 0) } else { (KEPT / 2, pairs.min(KEPT / 2)) };
+    let (segment, together, kept) = if fan_in <= SEGMENT {
+        (fan_in.next_multiple_of(4), pairs, 0)
+    } else {
+        // Segments are about as long as one another, in fours of inputs as the packing is.
+        (fan_in.div_ceil(fan_in.div_ceil(SEGMENT)).next_multiple_of(4), KEPT / 2, pairs.min(KEPT / 2))
+    };
     let (window, rest) = work.split_at_mut(pixels * segment / 2);
     let (sums, room) = rest.split_at_mut(2 * pixels * kept);
     let sums: &mut [i32] = bytemuck::cast_slice_mut(sums);
-    for pair in (0..pairs).step_by(together) {
-        let count = together.min(pairs - pair);
-        for from in (0..fan_in).step_by(segment) {
-            let to = fan_in.min(from + segment);
-            widen(patch, (first, pixels), (from, to), window);
-            let part = Part { pair, count, from, to, fan_in };
-            S::streams(stored, &part, room, |at, count, streams, stride| {
-                let mut product = |skip: usize, count, out: &mut [u8], outputs| {
+    let mut part = Part { pair: 0, count: 0, from: 0, to: 0, fan_in };
+    while part.pair < pairs {
+        part.count = together.min(pairs - part.pair);
+        part.from = 0;
+        while part.from < fan_in {
+            part.to = fan_in.min(part.from + segment);
+            widen(patch, (first, pixels), (part.from, part.to), window);
+            S::streams(stored, &part, room, |pair, count, streams, stride| {
+                // An odd number of outputs leaves the last stream with one: its values take a way round.
+                let mut values = [0; 2 * TILE];
+                let even = if part.last() { count.min(outputs / 2 - pair) } else { count };
+                for (skip, end) in [(0, even), (even, count)] {
+                    if skip == end {
+                        continue;
+                    }
+                    let (out, outputs) = if skip < even { (&mut out[2 * pair..], outputs) } else { (&mut values[..], 2) };
                     multiply(Product {
                         pixels,
                         window,
-                        inputs: to - from,
+                        inputs: part.to - part.from,
                         streams: &streams[skip * stride..],
                         stride,
-                        count,
+                        count: end - skip,
                         first: part.first(),
                         last: part.last(),
-                        sums: sums.get_mut(2 * pixels * (at - pair + skip)..).unwrap_or_default(),
+                        sums: sums.get_mut(2 * pixels * (pair - part.pair + skip)..).unwrap_or_default(),
                         out,
                         outputs,
                     });
-                };
-                // An odd number of outputs leaves the last stream with one: its values take a way round.
-                let even = if part.last() { count.min(outputs / 2 - at) } else { count };
-                if even > 0 {
-                    product(0, even, &mut out[2 * at..], outputs);
                 }
                 if even < count {
-                    let mut values = [0; 2 * TILE];
-                    product(even, 1, &mut values, 2);
-                    for (out, values) in out[outputs - 1..].iter_mut().step_by(outputs).zip(values.chunks_exact(2)).take(pixels) {
-                        *out = values[0];
+                    for (out, values) in out.chunks_mut(outputs).zip(values.chunks_exact(2)).take(pixels) {
+                        out[outputs - 1] = values[0];
                     }
                 }
             });
+            part.from = part.to;
         }
+        part.pair += part.count;
     }
 }

@@ -20,7 +20,10 @@ pub fn widen(
     let fours = patch.channels.is_multiple_of(4);
     if patch.flat && fours {
         let x = &patch.lines[first * step + from..];
-        return together(x, step, count, to - from, window);
+        return match count {
+            TILE => widen4(x, step, to - from, window),
+            _ => kernels::widen(x, (step, count), to - from, 0, window, count),
+        };
     }
     // Which bytes of a window's row are on the map for each pixel, and what is to be added to find them in the line; then
     // which are for all of them.
@@ -36,7 +39,6 @@ pub fn widen(
     }
     if !fours {
         // They share words: what is not on the map, or pads the packing, is 0 before the rest comes.
-        (left, right) = (0, 0);
         window.fill(0);
     }
     for ky in from / run..to.div_ceil(run) {
@@ -56,17 +58,25 @@ pub fn widen(
         let right = right.clamp(left, end);
         if left < right {
             let x = &line[spans[0].2.wrapping_add(left)..];
-            together(x, step, count, right - left, &mut window[place(left)..]);
+            let at = row + left - from;
+            if fours && count == TILE {
+                widen4(x, step, right - left, &mut window[at / 2 * TILE..]);
+            } else {
+                kernels::widen(x, (step, count), right - left, at, window, count);
+            }
         }
         for (begin, end) in [(begin, left), (right, end)] {
+            if begin == end {
+                continue;
+            }
             if fours {
                 window[place(begin)..place(end)].fill(0);
             }
             for (pixel, span) in spans.iter().enumerate() {
                 let (begin, end) = (begin.max(span.0), end.min(span.1));
                 if begin < end {
-                    let x = &line[span.2.wrapping_add(begin)..][..end - begin];
-                    kernels::widen(x, &mut window[pixel..], count, row + begin - from);
+                    let x = &line[span.2.wrapping_add(begin)..];
+                    kernels::widen(x, (0, 1), end - begin, row + begin - from, &mut window[pixel..], count);
                 }
             }
         }
@@ -75,15 +85,5 @@ pub fn widen(
         // Two inputs are left at the end: one pair.
         let (even, odd) = window[(to - from) / 4 * 2 * count..].split_at_mut(count);
         even.iter_mut().zip(odd).for_each(|(even, odd)| *even |= *odd << 16);
-    }
-}
-
-/// `length` inputs, fours of them, of each of some pixels that are `step` apart in `x`.
-fn together(x: &[u8], step: usize, pixels: usize, length: usize, window: &mut [u32]) {
-    if pixels == TILE {
-        return widen4(x, step, length, window);
-    }
-    for pixel in 0..pixels {
-        kernels::widen(&x[pixel * step..][..length], &mut window[pixel..], pixels, 0);
     }
 }
