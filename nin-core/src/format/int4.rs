@@ -18,18 +18,18 @@ impl Arithmetic for Int4 {
     const WEIGHTS: WeightType = WeightType::Int4;
     type Value = u8;
     type Sum = i32;
-    const LEAST: u8 = Int8::LEAST;
+    const LEAST: u8 = <Int8>::LEAST;
 
     fn raise(most: &mut [u8], values: &[u8]) {
-        Int8::raise(most, values);
+        <Int8>::raise(most, values);
     }
 
     fn add(sum: &mut i32, value: u8) {
-        Int8::add(sum, value);
+        <Int8>::add(sum, value);
     }
 
     fn average(sum: i32, count: usize) -> u8 {
-        Int8::average(sum, count)
+        <Int8>::average(sum, count)
     }
 
     fn layer(patch: &Patch<'_, u8>, pixels: usize, weights: &LayerWeights<'_>, work: &mut [u32], out: &mut [u8]) {
@@ -80,7 +80,7 @@ impl Arithmetic for Int4 {
     }
 
     fn average_logits(weights: &[u8], sums: &mut [i32], count: usize) {
-        Int8::average_logits(weights, sums, count);
+        <Int8>::average_logits(weights, sums, count);
     }
 
     fn layer_bytes(layer: &Layer, lanes: usize, weights: &[u8]) -> usize {
@@ -100,6 +100,6 @@ impl Arithmetic for Int4 {
     }
 
     fn runs(lanes: usize) -> bool {
-        Int8::runs(lanes)
+        <Int8>::runs(lanes)
     }
 }

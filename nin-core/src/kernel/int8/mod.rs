@@ -24,6 +24,9 @@ pub(crate) const fn runs(lanes: usize) -> bool {
 }
 
 /// One layer for a tile of at most [`TILE`](crate::plan::TILE) pixels; `out` takes pixels × outputs values.
+///
+/// Inlined, as what follows the packing is: where the compiler knows that, it leaves out the others.
+#[inline(always)]
 pub(crate) fn layer(
     patch: &Patch<'_, u8>,
     pixels: usize,
@@ -56,6 +59,7 @@ pub(crate) struct Output {
 
 impl Output {
     /// Reads what output `index` of a layer has.
+    #[inline(always)]
     pub fn of(weights: &LayerWeights<'_>, index: usize) -> Output {
         let words: &[i32] = bytemuck::cast_slice(weights.bytes);
         if weights.lanes == 2 {
@@ -91,6 +95,7 @@ impl Output {
 }
 
 /// The weight of `input` for `output`.
+#[inline(always)]
 pub(crate) fn weight(weights: &LayerWeights<'_>, output: usize, input: usize) -> i8 {
     let LayerWeights { bytes, fan_in, outputs, lanes } = *weights;
     let at = match lanes {
