@@ -54,37 +54,64 @@ pub fn raise(most: &mut [u8], values: &[u8]) {
     }
 }
 
-/// Widens `length` bytes of each of `count` pixels, which begin `step` apart in `x`: inputs `at` and on. In `window`, which
-/// begins with the first of them, the words of a pixel are `pixels` apart.
-pub fn widen(
-    x: &[u8],
-    (step, count): (usize, usize),
-    length: usize,
-    at: usize,
-    window: &mut [u32],
+/// Where inputs go as pairs: `[inputs / 2][pixels]` words, rounded up to fours of inputs.
+pub struct Window<'a> {
+    words: &'a mut [u32],
     pixels: usize,
-) {
-    if length == 0 {
-        return;
-    }
-    assert!(count > 0 && count <= pixels && x.len() >= (count - 1) * step + length);
-    assert!(window.len() >= ((at + length - 1) / 4 * 2 + 1) * pixels + count);
-    let window = window[at / 4 * 2 * pixels..].as_mut_ptr();
-    // SAFETY: reads what is checked above, and writes into the two words of every four inputs that the pixels have one of,
-    // of which the check is for the last one. It keeps to the procedure call standard.
-    unsafe { nin_int8_widen(x.as_ptr(), length, window, 4 * pixels, at, step, count) }
+    inputs: usize,
 }
 
-/// Widens `length` bytes, fours of them, of each of four pixels, which begin `step` apart in `x`.
-pub fn widen4(x: &[u8], step: usize, length: usize, window: &mut [u32]) {
-    if length == 0 {
-        return;
+impl<'a> Window<'a> {
+    /// The first words are for `inputs` inputs of some pixels.
+    pub fn new(words: &'a mut [u32], pixels: usize, inputs: usize) -> Self {
+        assert!(words.len() >= inputs.div_ceil(4) * 2 * pixels);
+        Window { words, pixels, inputs }
     }
-    assert!(length.is_multiple_of(4) && window.len() >= 2 * length && x.len() >= 3 * step + length);
-    let x = x.as_ptr();
-    // SAFETY: reads words from four places behind `x` until the first is `length` bytes on, and for each of the fours
-    // writes eight words: both are checked above. It keeps to the procedure call standard.
-    unsafe { nin_int8_widen4(x, step, window.as_mut_ptr(), x.wrapping_add(length)) }
+
+    /// Inputs `at..end`, from a multiple of four on, are 0, and those of the four that the last one is in.
+    pub fn clear(&mut self, at: usize, end: usize) {
+        assert!(at.is_multiple_of(4) && end <= self.inputs);
+        if at < end {
+            // SAFETY: writes two words of every pixel for each four of inputs, for which there is room.
+            unsafe {
+                asm!(
+                    "2:",
+                    "strd {zero}, {zero}, [{to}], #8",
+                    "subs {left}, #1",
+                    "bne 2b",
+                    left = inout(reg) (end - at).div_ceil(4) * self.pixels => _,
+                    to = inout(reg) self.words.as_mut_ptr().wrapping_add(at / 2 * self.pixels) => _,
+                    zero = in(reg) 0,
+                    options(nostack)
+                );
+            }
+        }
+    }
+
+    /// Inputs `at..end` of `count` pixels from `first` on: bytes of `x`, which begin `step` apart for each pixel.
+    pub fn put(&mut self, (first, count): (usize, usize), (at, end): (usize, usize), x: &[u8], step: usize) {
+        assert!(at < end && end <= self.inputs && count > 0 && first + count <= self.pixels);
+        let length = end - at;
+        assert!(x.len() >= (count - 1) * step + length);
+        let (x, to) = (x.as_ptr(), self.words.as_mut_ptr().wrapping_add(at / 4 * 2 * self.pixels + first));
+        // SAFETY: they read what is checked above, and write into the two words of every four inputs that the pixels have one
+        // of, for which there is room. They keep to the procedure call standard.
+        unsafe {
+            if count == 4 && (at | length).is_multiple_of(4) {
+                nin_int8_widen4(x, step, to, x.wrapping_add(length));
+            } else {
+                nin_int8_widen(x, length, to, 4 * self.pixels, at, step, count);
+            }
+        }
+    }
+
+    /// Two inputs left at the end are one pair.
+    pub fn close(&mut self) {
+        if !self.inputs.is_multiple_of(4) {
+            let (even, odd) = self.words[self.inputs / 4 * 2 * self.pixels..].split_at_mut(self.pixels);
+            even.iter_mut().zip(odd).for_each(|(even, odd)| *even |= *odd << 16);
+        }
+    }
 }
 
 /// Some streams, or a part of each, and what they are multiplied with.
@@ -133,8 +160,8 @@ struct Frame {
     skip_in: usize,
     /// Bytes to skip behind one that ends with them.
     skip_out: usize,
-    /// Streams left.
-    count: usize,
+    /// Where values or sums end.
+    to_end: usize,
     /// The first input.
     window: *const u32,
     /// The place of the next value.
@@ -159,17 +186,19 @@ unsafe extern "C" {
     fn nin_int8_1(window: *const u32, streams: *const u32, frame: *const Frame);
 }
 /// Does it.
-pub fn multiply(product: Product<'_>) {
-    let Product { pixels, window, inputs, streams, stride, count, first, last, sums, out, outputs } = product;
+#[inline(never)]
+pub fn multiply(product: &mut Product<'_>) {
+    let &mut Product { pixels, window, inputs, streams, stride, count, first, last, .. } = product;
     let words = inputs / 2;
     let read = words + if first { 2 } else { 0 } + if last { 6 } else { 0 };
     assert!(words > 0 && window.len() >= pixels * words);
     assert!(count > 0 && stride >= read && streams.len() >= (count - 1) * stride + read);
-    assert!(first && last || sums.len() >= count * 2 * pixels);
-    assert!(!last || out.len() >= (pixels - 1) * outputs + 2 * count);
-    let window = window.as_ptr();
-    let (sums, skip) = (sums.as_mut_ptr(), 4 * (stride - read));
+    assert!(first && last || product.sums.len() >= 2 * count * pixels);
+    assert!(!last || product.out.len() >= (pixels - 1) * product.outputs + 2 * count);
+    let (window, sums, out) = (window.as_ptr(), product.sums.as_mut_ptr(), product.out.as_mut_ptr());
+    let skip = 4 * (stride - read);
     let (sums_in, skip_in) = if first { (core::ptr::null(), 0) } else { (sums.cast_const(), skip) };
+    let to_end = if last { out.addr() + 2 * count } else { sums.wrapping_add(2 * count * pixels).addr() };
     let (kernel, unrolled): (unsafe extern "C" fn(_, _, _), _) = match pixels {
         4 => (nin_int8_4, words.wrapping_neg() % 16 * STEP4),
         2 => (nin_int8_2, window.wrapping_add(words / 8 * 8 * 2).addr()),
@@ -182,10 +211,10 @@ pub fn multiply(product: Product<'_>) {
         sums_out: sums,
         skip_in,
         skip_out: skip - skip_in,
-        count,
+        to_end,
         window,
-        out: out.as_mut_ptr(),
-        outputs,
+        out,
+        outputs: product.outputs,
     };
     // SAFETY: the kernels read the window, `pixels` words for each of its words of weights; of each stream the words whose
     // number is checked above; and read or write `2 * pixels` sums or 2 bytes of each of the pixels for each stream,
@@ -330,15 +359,14 @@ global_asm!(
     .endm
     "#,
     // What they end with, after a comparison of the first input not read and the frame's `end`: `values`, or sums that go
-    // on; then the next stream.
+    // on. Either leaves in r12 where the next ones go; then the next stream.
     r#"
     .macro NIN_END name, last, values
     bhi    9f
     \values
     1:
-    ldrd   r12, r0, [sp, #24]
-    subs   r12, #1
-    str    r12, [sp, #24]
+    ldrd   r11, r0, [sp, #24]
+    cmp    r12, r11
     bne    2b
     add    sp, #40
     pop    {r4-r11, pc}
@@ -346,8 +374,8 @@ global_asm!(
     ldr    r12, [sp, #12]
     stm    r12!, {r2-r\last}
     str    r12, [sp, #12]
-    ldr    r12, [sp, #20]
-    add    r1, r12
+    ldr    r11, [sp, #20]
+    add    r1, r11
     b      1b
     .size  \name, . - \name
     .endm
@@ -488,14 +516,13 @@ global_asm!(
     orr    r4, r4, r5, lsl #8
     orr    r6, r6, r7, lsl #8
     orr    r8, r8, r9, lsl #8
-    ldrd   r10, r11, [sp, #32]
-    add    r12, r10, #2
-    str    r12, [sp, #32]
-    strh   r2, [r10]
-    strh   r4, [r10, r11]
-    add    r10, r10, r11, lsl #1
+    ldrd   r12, r11, [sp, #32]
+    add    r10, r12, r11, lsl #1
     strh   r6, [r10]
     strh   r8, [r10, r11]
+    strh   r4, [r12, r11]
+    strh   r2, [r12], #2
+    str    r12, [sp, #32]
     .endm
     .macro NIN_VALUES2
     ldm    r1!, {r10, r11, r12}
@@ -506,10 +533,10 @@ global_asm!(
     NIN_REQUANTISE r5
     orr    r2, r2, r3, lsl #8
     orr    r4, r4, r5, lsl #8
-    ldrd   r10, r11, [sp, #32]
-    strh   r4, [r10, r11]
-    strh   r2, [r10], #2
-    str    r10, [sp, #32]
+    ldrd   r12, r11, [sp, #32]
+    strh   r4, [r12, r11]
+    strh   r2, [r12], #2
+    str    r12, [sp, #32]
     .endm
     .macro NIN_VALUES1
     ldm    r1!, {r10, r11, r12}
@@ -517,9 +544,9 @@ global_asm!(
     ldm    r1!, {r10, r11, r12}
     NIN_REQUANTISE r3
     orr    r2, r2, r3, lsl #8
-    ldr    r10, [sp, #32]
-    strh   r2, [r10], #2
-    str    r10, [sp, #32]
+    ldr    r12, [sp, #32]
+    strh   r2, [r12], #2
+    str    r12, [sp, #32]
     .endm
     "#,
     // Four pixels: it jumps into the middle of the steps, so that their number comes out even.

@@ -109,30 +109,22 @@ fn tile<S: Storage>(
             widen(patch, (first, pixels), (part.from, part.to), window);
             S::streams(stored, &part, room, |pair, count, streams, stride| {
                 // An odd number of outputs leaves the last stream with one: its values take a way round.
-                let mut values = [0; 2 * TILE];
                 let even = if part.last() { count.min(outputs / 2 - pair) } else { count };
-                for (skip, end) in [(0, even), (even, count)] {
-                    if skip == end {
-                        continue;
-                    }
-                    let (out, outputs) = if skip < even { (&mut out[2 * pair..], outputs) } else { (&mut values[..], 2) };
-                    multiply(Product {
-                        pixels,
-                        window,
-                        inputs: part.to - part.from,
-                        streams: &streams[skip * stride..],
-                        stride,
-                        count: end - skip,
-                        first: part.first(),
-                        last: part.last(),
-                        sums: sums.get_mut(2 * pixels * (pair - part.pair + skip)..).unwrap_or_default(),
-                        out,
-                        outputs,
-                    });
+                let sums = sums.get_mut(2 * pixels * (pair - part.pair)..).unwrap_or_default();
+                let (first, last, inputs) = (part.first(), part.last(), part.to - part.from);
+                let out = &mut out[2 * pair..];
+                let mut product =
+                    Product { pixels, window, inputs, streams, stride, count: even, first, last, sums, out, outputs };
+                if even > 0 {
+                    multiply(&mut product);
                 }
                 if even < count {
-                    for (out, values) in out.chunks_mut(outputs).zip(values.chunks_exact(2)).take(pixels) {
-                        out[outputs - 1] = values[0];
+                    let mut values = [0; 2 * TILE];
+                    let streams = &streams[even * stride..];
+                    let sums = product.sums.get_mut(2 * pixels * even..).unwrap_or_default();
+                    multiply(&mut Product { streams, count: 1, sums, out: &mut values, outputs: 2, ..product });
+                    for (out, values) in out[2 * even..].chunks_mut(outputs).zip(values.chunks_exact(2)).take(pixels) {
+                        out[0] = values[0];
                     }
                 }
             });
