@@ -73,73 +73,85 @@ impl<'m> Rest<'_, 'm> {
     }
 }
 
+/// Rows of a map, of which the newest are kept.
+struct Rows<'s, V> {
+    values: &'s mut [V],
+    slots: usize,
+    row: usize,
+}
+
+impl<V> Rows<'_, V> {
+    #[inline(never)]
+    fn at(&mut self, y: usize) -> &mut [V] {
+        &mut self.values[y % self.slots * self.row..][..self.row]
+    }
+}
+
 impl<'f, A: Arithmetic, O: Observer<A::Value>> Flow<'f, A, O> {
     /// Row `y` of the stage's input stands in its lines: computes what that completes.
     ///
-    /// This, [`close`](Self::close) and [`finish`](Self::finish) call one another down the stages, so they keep little
-    /// on the stack; what computes a row is done when the next stage goes on.
+    /// This, [`close`](Self::close) and [`head`](Self::head) call one another down the stages, so they keep little on the
+    /// stack; what computes a row is done when the next stage goes on.
     pub fn arrive(&mut self, mut rest: Rest<'_, '_>, y: usize) {
-        let (stage, plan) = (rest.stage, self.plan);
-        match self.stage(stage) {
-            Stage::Dropout(_) => self.arrive(Rest { stage: stage + 1, ..rest }, y),
-            Stage::Block(window, _) => {
-                let (first, end) = window.over(y, plan.shape(stage + 1).rows);
-                for row in first..end {
-                    if window.covers(row, plan.shape(stage).rows).1 == y + 1 {
-                        self.block_row(rest.again(), row);
-                        let own = self.lines(rest.again()).1;
-                        let next = self.past(own);
-                        self.close(next, row);
-                    }
-                }
-            }
-            _ => {
-                let row = plan.shape(stage).row();
-                let at = y % plan.ring(stage) * row;
-                let (lines, mut own) = self.lines(rest);
-                self.gather(own.again(), y, 0, &lines[at..at + row]);
-                self.finish(own, y);
-            }
+        if !matches!(self.stage(rest.stage), Stage::Block(..)) {
+            let (mut lines, own) = self.lines(rest.again());
+            self.gather(own, y, 0, lines.at(y));
         }
+        self.close(rest, y);
     }
 
     /// Takes a piece of row `y` of the stage's input, from column `x` on.
     fn accept(&mut self, rest: Rest<'_, '_>, y: usize, x: usize, piece: &[A::Value]) {
-        match self.stage(rest.stage) {
-            Stage::Dropout(_) => self.accept(Rest { stage: rest.stage + 1, ..rest }, y, x, piece),
-            Stage::Block(..) => {
-                let shape = self.plan.shape(rest.stage);
-                let at = y % self.plan.ring(rest.stage) * shape.row() + x * shape.channels as usize;
-                self.lines(rest).0[at..at + piece.len()].copy_from_slice(piece);
-            }
-            _ => {
-                let own = self.lines(rest).1;
-                self.gather(own, y, x, piece);
-            }
+        let (stage, channels) = (rest.stage, self.plan.shape(rest.stage).channels as usize);
+        let (mut lines, own) = self.lines(rest);
+        match self.stage(stage) {
+            Stage::Block(..) => lines.at(y)[x * channels..][..piece.len()].copy_from_slice(piece),
+            _ => self.gather(own, y, x, piece),
         }
     }
 
-    /// Row `y` of the stage's input has been accepted whole.
-    fn close(&mut self, rest: Rest<'_, '_>, y: usize) {
-        match self.stage(rest.stage) {
-            Stage::Dropout(_) => self.close(Rest { stage: rest.stage + 1, ..rest }, y),
-            Stage::Block(..) => self.arrive(rest, y),
-            _ => {
-                let own = self.lines(rest).1;
-                self.finish(own, y);
+    /// Row `y` of the stage's input has been accepted whole: what that completes goes on.
+    fn close(&mut self, mut rest: Rest<'_, '_>, y: usize) {
+        let (stage, plan) = (rest.stage, self.plan);
+        let (input, output) = (plan.shape(stage), plan.shape(stage + 1));
+        let (Stage::Block(window, _) | Stage::MaxPool(window) | Stage::AvgPool(window)) = self.stage(stage) else {
+            if y + 1 == input.rows as usize {
+                self.head(self.lines(rest).1);
+            }
+            return;
+        };
+        let (first, end) = window.over(y, output.rows);
+        for row in first..end {
+            if window.covers(row, input.rows).1 != y + 1 {
+                continue;
+            }
+            let (lines, own) = self.lines(rest.again());
+            match self.stage(stage) {
+                Stage::Block(..) => {
+                    let next = self.block_row(lines, own, row);
+                    self.close(next, row);
+                }
+                Stage::AvgPool(_) => {
+                    let next = self.average_row(own, row);
+                    self.close(next, row);
+                }
+                _ => {
+                    let mut next = Rest { stage: self.next(stage), ..own };
+                    let mut lines = self.lines(next.again()).0;
+                    self.observer.piece(Piece { stage, step: 0, row, column: 0 }, lines.at(row));
+                    self.arrive(next, row);
+                }
             }
         }
     }
 
     /// Computes a row of a block's output, whose input stands in its lines.
     #[inline(never)]
-    fn block_row(&mut self, rest: Rest<'_, '_>, row: usize) {
-        let (stage, plan) = (rest.stage, self.plan);
-        let Stage::Block(window, widths) = self.stage(stage) else { return };
+    fn block_row<'s, 'm>(&mut self, lines: Rows<'_, A::Value>, own: Rest<'s, 'm>, row: usize) -> Rest<'s, 'm> {
+        let (stage, plan) = (own.stage, self.plan);
+        let Stage::Block(window, widths) = self.stage(stage) else { return own };
         let widths = widths.as_slice();
         let (input, output) = (plan.shape(stage), plan.shape(stage + 1));
-        let slots = plan.ring(stage);
-        let (lines, own) = self.lines(rest);
         let (_, layers, mut next) = self.own(own);
         let second = plan.tiles(stage)[0];
         let rows = window.covers(row, input.rows);
@@ -148,9 +160,9 @@ impl<'f, A: Arithmetic, O: Observer<A::Value>> Flow<'f, A, O> {
             let scratch = core::mem::take(&mut self.scratch);
             let (mut from, mut to) = scratch.split_at_mut(second);
             let patch = Patch {
-                lines: &*lines,
-                slots,
-                row: input.row(),
+                lines: &*lines.values,
+                slots: lines.slots,
+                row: lines.row,
                 channels: input.channels as usize,
                 columns: input.columns as usize,
                 kernel: window.kernel as usize,
@@ -173,6 +185,7 @@ impl<'f, A: Arithmetic, O: Observer<A::Value>> Flow<'f, A, O> {
             self.accept(next.again(), row, column, &from[..pixels * channels]);
             self.scratch = scratch;
         }
+        next
     }
 
     /// Takes a piece of row `y` into a stage that keeps no lines of its input; `own` begins after them.
@@ -185,12 +198,10 @@ impl<'f, A: Arithmetic, O: Observer<A::Value>> Flow<'f, A, O> {
         match self.stage(stage) {
             Stage::MaxPool(window) => {
                 // Running maxima, written straight into the lines of the stage after.
-                let Some(after) = plan.next(stage) else { return };
-                let slots = plan.ring(after);
-                let lines = self.lines(Rest { stage: after, ..own }).0;
+                let mut lines = self.lines(Rest { stage: self.next(stage), ..own }).0;
                 let (first, end) = window.over(y, output.rows);
                 for row in first..end {
-                    let line = &mut lines[row % slots * output.row()..][..output.row()];
+                    let line = lines.at(row);
                     if x == 0 && window.covers(row, input.rows).0 == y {
                         line.fill(A::LEAST);
                     }
@@ -203,34 +214,27 @@ impl<'f, A: Arithmetic, O: Observer<A::Value>> Flow<'f, A, O> {
                 }
             }
             Stage::AvgPool(window) => {
-                let (sums, ..) = self.own(own);
-                let slots = sums.len() / output.row();
+                let mut sums = self.averages(stage, &mut own.state[..plan.sums(stage)]);
                 let (first, end) = window.over(y, output.rows);
                 for row in first..end {
-                    let line = &mut sums[row % slots * output.row()..][..output.row()];
+                    let line = sums.at(row);
                     if x == 0 && window.covers(row, input.rows).0 == y {
                         line.fill(A::Sum::zeroed());
                     }
                     for (x, pixel) in (x..).zip(piece.chunks_exact(channels)) {
                         let (first, end) = window.over(x, output.columns);
-                        for sums in line[first * channels..end.max(first) * channels].chunks_exact_mut(channels) {
-                            for (sum, &value) in sums.iter_mut().zip(pixel) {
-                                A::add(sum, value);
-                            }
+                        for column in first..end {
+                            add::<A>(&mut line[column * channels..][..channels], pixel);
                         }
                     }
                 }
             }
             Stage::GlobalAverage => {
-                let (sums, ..) = self.own(own);
+                let sums = self.own(own).0;
                 if begin {
                     sums.fill(A::Sum::zeroed());
                 }
-                for pixel in piece.chunks_exact(channels) {
-                    for (sum, &value) in sums.iter_mut().zip(pixel) {
-                        A::add(sum, value);
-                    }
-                }
+                piece.chunks_exact(channels).for_each(|pixel| add::<A>(sums, pixel));
             }
             Stage::Full(widths) => {
                 let width = widths.as_slice()[0] as usize;
@@ -245,61 +249,26 @@ impl<'f, A: Arithmetic, O: Observer<A::Value>> Flow<'f, A, O> {
         }
     }
 
-    /// Row `y` has been gathered whole: what that completes goes on.
-    fn finish(&mut self, mut own: Rest<'_, '_>, y: usize) {
-        let (stage, plan) = (own.stage, self.plan);
-        let (input, output) = (plan.shape(stage), plan.shape(stage + 1));
-        match self.stage(stage) {
-            Stage::MaxPool(window) => {
-                let Some(after) = plan.next(stage) else { return };
-                let slots = plan.ring(after);
-                let mut next = Rest { stage: after, ..own };
-                let (first, end) = window.over(y, output.rows);
-                for row in first..end {
-                    if window.covers(row, input.rows).1 == y + 1 {
-                        let at = row % slots * output.row();
-                        let line = &self.lines(next.again()).0[at..at + output.row()];
-                        self.observer.piece(Piece { stage, step: 0, row, column: 0 }, line);
-                        self.arrive(next.again(), row);
-                    }
-                }
-            }
-            Stage::AvgPool(window) => {
-                let (first, end) = window.over(y, output.rows);
-                for row in first..end {
-                    if window.covers(row, input.rows).1 == y + 1 {
-                        self.average_row(own.again(), row);
-                        let next = self.past(own.again());
-                        self.close(next, row);
-                    }
-                }
-            }
-            Stage::GlobalAverage | Stage::Full(_) if y + 1 == input.rows as usize => self.head(own),
-            _ => {}
-        }
-    }
-
     /// Divides a row of an average pool's sums.
     #[inline(never)]
-    fn average_row(&mut self, own: Rest<'_, '_>, row: usize) {
+    fn average_row<'s, 'm>(&mut self, mut own: Rest<'s, 'm>, row: usize) -> Rest<'s, 'm> {
         let (stage, plan) = (own.stage, self.plan);
-        let Stage::AvgPool(window) = self.stage(stage) else { return };
+        let Stage::AvgPool(window) = self.stage(stage) else { return own };
         let count = window.kernel as usize * window.kernel as usize;
-        let output = plan.shape(stage + 1);
-        let channels = output.channels as usize;
-        let (sums, _, mut next) = self.own(own);
-        let slots = sums.len() / output.row();
-        let line = &sums[row % slots * output.row()..][..output.row()];
-        for (column, sums) in line.chunks_exact(channels).enumerate() {
+        let channels = plan.shape(stage).channels as usize;
+        let (sums, state) = own.state.split_at_mut(plan.sums(stage));
+        own = Rest { stage: self.next(stage), state, ..own };
+        for (column, sums) in self.averages(stage, sums).at(row).chunks_exact(channels).enumerate() {
             let scratch = core::mem::take(&mut self.scratch);
             let pixel = &mut scratch[..channels];
             for (value, &sum) in pixel.iter_mut().zip(sums) {
                 *value = A::average(sum, count);
             }
             self.observer.piece(Piece { stage, step: 0, row, column }, pixel);
-            self.accept(next.again(), row, column, pixel);
+            self.accept(own.again(), row, column, pixel);
             self.scratch = scratch;
         }
+        own
     }
 
     /// A global average or a fully connected layer has seen its whole map.
@@ -308,16 +277,16 @@ impl<'f, A: Arithmetic, O: Observer<A::Value>> Flow<'f, A, O> {
         let (stage, plan) = (own.stage, self.plan);
         match self.stage(stage) {
             Stage::GlobalAverage => {
-                let (averages, layers, next) = self.own(own);
-                let Some(after) = plan.next(stage) else {
+                let (averages, layers, mut next) = self.own(own);
+                if plan.next(stage).is_none() {
                     return A::average_logits(layers[0].bytes, averages, plan.shape(stage).pixels());
-                };
-                let mut next = self.lines(Rest { stage: after, ..next }).1;
-                let (sums, layers, _) = self.own(next.again());
+                }
+                let own = self.lines(next.again()).1;
+                let (sums, layers, _) = self.own(own);
                 let sums = &mut sums[..layers[0].outputs];
                 A::full_begin(&layers[0], sums);
                 A::full_add_averages(&layers[0], averages, plan.shape(stage).pixels(), sums);
-                self.finish(next, 0);
+                self.close(next, 0);
             }
             Stage::Full(widths) => {
                 let (mut sums, layers, mut next) = self.own(own);
@@ -354,19 +323,22 @@ impl<'f, A: Arithmetic, O: Observer<A::Value>> Flow<'f, A, O> {
         &self.plan.spec().stages()[stage]
     }
 
-    /// Splits off a stage's lines.
-    fn lines<'s, 'm>(&self, rest: Rest<'s, 'm>) -> (&'s mut [A::Value], Rest<'s, 'm>) {
-        let values = self.plan.ring(rest.stage) * self.plan.shape(rest.stage).row();
-        let (lines, state) = rest.state.split_at_mut(words::<A::Value>(values));
-        (bytemuck::cast_slice_mut(lines), Rest { state, ..rest })
+    /// The stage after that does something.
+    fn next(&self, stage: usize) -> usize {
+        self.plan.next(stage).unwrap_or(stage + 1)
     }
 
-    /// What follows what a stage has after its lines: the next stage.
-    #[inline(never)]
-    fn past<'s, 'm>(&self, own: Rest<'s, 'm>) -> Rest<'s, 'm> {
-        let sums = self.plan.sums(own.stage) + self.plan.head(own.stage);
-        let weights = A::stage_bytes(self.plan, own.stage, self.lanes, own.weights);
-        Rest { stage: own.stage + 1, state: &mut own.state[sums..], weights: &own.weights[weights..] }
+    /// Splits off a stage's lines.
+    fn lines<'s, 'm>(&self, rest: Rest<'s, 'm>) -> (Rows<'s, A::Value>, Rest<'s, 'm>) {
+        let (slots, row) = (self.plan.ring(rest.stage), self.plan.shape(rest.stage).row());
+        let (lines, state) = rest.state.split_at_mut(words::<A::Value>(slots * row));
+        (Rows { values: bytemuck::cast_slice_mut(lines), slots, row }, Rest { state, ..rest })
+    }
+
+    /// An average pool's rows of sums.
+    fn averages<'s>(&self, stage: usize, sums: &'s mut [u32]) -> Rows<'s, A::Sum> {
+        let row = self.plan.shape(stage + 1).row();
+        Rows { slots: sums.len() / row, row, values: bytemuck::cast_slice_mut(sums) }
     }
 
     /// Splits off what a stage has after its lines: its sums, and its weights layer by layer.
@@ -385,7 +357,14 @@ impl<'f, A: Arithmetic, O: Observer<A::Value>> Flow<'f, A, O> {
             let scale = self.plan.stage_weight_bytes(stage, A::WEIGHTS, self.lanes);
             (layers[0].bytes, weights) = weights.split_at(scale);
         }
-        (bytemuck::cast_slice_mut(sums), layers, Rest { stage: stage + 1, state, weights })
+        (bytemuck::cast_slice_mut(sums), layers, Rest { stage: self.next(stage), state, weights })
+    }
+}
+
+/// Adds a pixel to sums.
+fn add<A: Arithmetic>(sums: &mut [A::Sum], pixel: &[A::Value]) {
+    for (sum, &value) in sums.iter_mut().zip(pixel) {
+        A::add(sum, value);
     }
 }
 

@@ -36,7 +36,7 @@ impl<W: Stored> Format for Float<W> {}
 
 pub(crate) mod private {
     use crate::kernel::Patch;
-    use crate::plan::{Layer, Plan, WeightType};
+    use crate::plan::{Layer, WeightType};
 
     /// What the engine asks of a format; kept from outside so that it may change.
     pub trait Arithmetic {
@@ -81,10 +81,6 @@ pub(crate) mod private {
         /// Bytes of a layer's part of `weights`, which begin with it.
         fn layer_bytes(layer: &Layer, lanes: usize, _weights: &[u8]) -> usize {
             layer.weight_bytes(Self::WEIGHTS, lanes)
-        }
-        /// The same of all that a stage has of them.
-        fn stage_bytes(plan: &Plan, stage: usize, lanes: usize, _weights: &[u8]) -> usize {
-            plan.stage_weight_bytes(stage, Self::WEIGHTS, lanes)
         }
         /// Whether it can compute with weights packed so in this build.
         fn runs(lanes: usize) -> bool;

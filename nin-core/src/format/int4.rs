@@ -5,7 +5,7 @@ use super::{Format, Int8};
 use crate::kernel::Patch;
 use crate::kernel::int8;
 use crate::kernel::int8::narrow::{self, Bits};
-use crate::plan::{Layer, Plan, WeightType};
+use crate::plan::{Layer, WeightType};
 
 /// What [`Int8`] computes, with the weights of some layers or all stored in 4 bits: each is a multiple of 16 between −112
 /// and 112, the upper half of a byte. Whatever the packing, results are those of [`Int8`] with these weights.
@@ -85,18 +85,6 @@ impl Arithmetic for Int4 {
 
     fn layer_bytes(layer: &Layer, lanes: usize, weights: &[u8]) -> usize {
         if layer.has_weights() { layer.mixed_bytes(narrow::bits(weights), lanes).unwrap_or(0) } else { 0 }
-    }
-
-    fn stage_bytes(plan: &Plan, stage: usize, lanes: usize, weights: &[u8]) -> usize {
-        let mut bytes = 0;
-        for layer in (0..).map_while(|step| plan.layer(stage, step)) {
-            match layer.has_weights() {
-                true => bytes += Self::layer_bytes(&layer, lanes, &weights[bytes..]),
-                // A `gap` that ends the line has the scale of its logits.
-                false => bytes += plan.stage_weight_bytes(stage, Self::WEIGHTS, lanes),
-            }
-        }
-        bytes
     }
 
     fn runs(lanes: usize) -> bool {

@@ -200,7 +200,11 @@ pub fn multiply(product: &mut Product<'_>) {
     let (sums_in, skip_in) = if first { (core::ptr::null(), 0) } else { (sums.cast_const(), skip) };
     let to_end = if last { out.addr() + 2 * count } else { sums.wrapping_add(2 * count * pixels).addr() };
     let (kernel, unrolled): (unsafe extern "C" fn(_, _, _), _) = match pixels {
-        4 => (nin_int8_4, words.wrapping_neg() % 16 * STEP4),
+        4 => {
+            // Biases come with the first step. To take none of the others is to jump over all.
+            let steps = words - usize::from(first);
+            (nin_int8_4, if steps == 0 { 16 } else { steps.wrapping_neg() % 16 } * STEP4)
+        }
         2 => (nin_int8_2, window.wrapping_add(words / 8 * 8 * 2).addr()),
         _ => (nin_int8_1, window.wrapping_add(words / 8 * 8).addr()),
     };
@@ -329,9 +333,9 @@ global_asm!(
     "#,
     // What all kernels begin with, in sections of their own, so that who does not call one does not carry it. On the
     // stack lies the `Frame`, of which `entry` may still change the first word, in r3. A stream begins with the sums of
-    // earlier inputs, or else with its biases, which `copy` gives to the other pixels.
+    // earlier inputs, or else with its biases, which `first` gives to the other pixels.
     r#"
-    .macro NIN_BEGIN name, last, entry, copy
+    .macro NIN_BEGIN name, last, entry, first
     .section .text.\name,"ax",%progbits
     .global \name
     .type  \name, %function
@@ -354,7 +358,7 @@ global_asm!(
     b      8f
     7:
     ldm    r1!, {r2, r3}
-    \copy
+    \first
     8:
     .endm
     "#,
@@ -380,7 +384,7 @@ global_asm!(
     .size  \name, . - \name
     .endm
     "#,
-    // Two inputs of four pixels, two outputs.
+    // Two inputs of four pixels, two outputs; and the first two, whose sums all begin with the biases.
     r#"
     .macro NIN_STEP4
     ldr    r12, [r1], #4
@@ -402,13 +406,20 @@ global_asm!(
     add    r3, r2
     orr    r3, #1
     .endm
-    .macro NIN_COPY4
-    mov    r4, r2
-    mov    r5, r3
-    mov    r6, r2
-    mov    r7, r3
-    mov    r8, r2
-    mov    r9, r3
+    .macro NIN_FIRST4
+    ldr    r12, [r1], #4
+    ldrd   r10, r11, [r0], #8
+    sxtb16 lr, r12, ror #8
+    sxtb16 r12, r12
+    smlad  r4, r12, r11, r2
+    smlad  r5, lr, r11, r3
+    ldrd   r9, r11, [r0], #8
+    smlad  r6, r12, r9, r2
+    smlad  r7, lr, r9, r3
+    smlad  r8, r12, r11, r2
+    smlad  r9, lr, r11, r3
+    smlad  r2, r12, r10, r2
+    smlad  r3, lr, r10, r3
     .endm
     "#,
     // Four inputs of two pixels, and two.
@@ -551,7 +562,7 @@ global_asm!(
     "#,
     // Four pixels: it jumps into the middle of the steps, so that their number comes out even.
     r#"
-    NIN_BEGIN nin_int8_4, 9, NIN_ENTRY4, NIN_COPY4
+    NIN_BEGIN nin_int8_4, 9, NIN_ENTRY4, NIN_FIRST4
     ldr    pc, [sp]
     3:
     .rept 16

@@ -24,15 +24,14 @@ pub fn widen(patch: &Patch<'_, u8>, (first, count): (usize, usize), (from, to): 
     }
     // Which bytes of a window's row are on the map for each pixel, and what is to be added to find them in the line; then
     // which are for all of them.
-    let (mut left, mut right) = (0, run);
-    let mut spans = [(0, 0, 0); TILE];
-    let spans = &mut spans[..count];
-    for (pixel, span) in (first..).zip(spans.iter_mut()) {
-        let (begin, end) = patch.valid(pixel);
-        let start = patch.left * patch.channels as isize + (pixel * step) as isize;
-        *span = (begin * patch.channels, end * patch.channels, start as usize);
-        (left, right) = (left.max(span.0), right.min(span.1));
-    }
+    let spans: [_; TILE] = core::array::from_fn(|pixel| {
+        let (begin, end) = patch.valid(first + pixel);
+        let start = patch.left * patch.channels as isize + ((first + pixel) * step) as isize;
+        (begin * patch.channels, end * patch.channels, start as usize)
+    });
+    let spans = &spans[..count];
+    let left = spans.iter().fold(0, |left, span| left.max(span.0));
+    let right = spans.iter().fold(run, |right, span| right.min(span.1));
     if !fours {
         window.clear(0, to - from);
     }
