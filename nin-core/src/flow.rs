@@ -147,19 +147,24 @@ impl<'f, A: Arithmetic, O: Observer<A::Value>> Flow<'f, A, O> {
 
     /// Computes a row of a block's output, whose input stands in its lines.
     #[inline(never)]
-    fn block_row<'s, 'm>(&mut self, lines: Rows<'_, A::Value>, own: Rest<'s, 'm>, row: usize) -> Rest<'s, 'm> {
+    fn block_row<'s, 'm>(&mut self, lines: Rows<'_, A::Value>, mut own: Rest<'s, 'm>, row: usize) -> Rest<'s, 'm> {
         let (stage, plan) = (own.stage, self.plan);
         let Stage::Block(window, widths) = self.stage(stage) else { return own };
         let widths = widths.as_slice();
         let (input, output) = (plan.shape(stage), plan.shape(stage + 1));
-        let (_, layers, mut next) = self.own(own);
+        let mut layers = [LayerWeights::EMPTY; MAX_WIDTHS];
+        let layers = &mut layers[..widths.len()];
+        for (step, layer) in layers.iter_mut().enumerate() {
+            *layer = self.layer(&mut own, step);
+        }
+        own.stage = self.next(stage);
         let second = plan.tiles(stage)[0];
         let rows = window.covers(row, input.rows);
         for column in (0..output.columns as usize).step_by(TILE) {
             let pixels = TILE.min(output.columns as usize - column);
             let scratch = core::mem::take(&mut self.scratch);
-            let (mut from, mut to) = scratch.split_at_mut(second);
-            let patch = Patch {
+            let (mut to, mut from) = scratch.split_at_mut(second);
+            let windows = Patch {
                 lines: &*lines.values,
                 slots: lines.slots,
                 row: lines.row,
@@ -172,25 +177,29 @@ impl<'f, A: Arithmetic, O: Observer<A::Value>> Flow<'f, A, O> {
                 left: (column * window.stride as usize) as isize - window.padding as isize,
                 flat: false,
             };
-            let mut channels = widths[0] as usize;
-            A::layer(&patch, pixels, &layers[0], self.work, &mut from[..pixels * channels]);
-            self.observer.piece(Piece { stage, step: 0, row, column }, &from[..pixels * channels]);
-            for (step, (layer, &width)) in layers.iter().zip(widths).enumerate().skip(1) {
-                let patch = Patch::pixels(&from[..pixels * channels], channels);
-                channels = width as usize;
-                A::layer(&patch, pixels, layer, self.work, &mut to[..pixels * channels]);
-                self.observer.piece(Piece { stage, step, row, column }, &to[..pixels * channels]);
-                core::mem::swap(&mut from, &mut to);
+            let mut values = 0;
+            for (step, layer) in layers.iter().enumerate() {
+                let tile;
+                let patch = if step == 0 {
+                    &windows
+                } else {
+                    core::mem::swap(&mut from, &mut to);
+                    tile = Patch::pixels(&from[..values], layer.fan_in);
+                    &tile
+                };
+                values = pixels * layer.outputs;
+                A::layer(patch, pixels, layer, self.work, &mut to[..values]);
+                self.observer.piece(Piece { stage, step, row, column }, &to[..values]);
             }
-            self.accept(next.again(), row, column, &from[..pixels * channels]);
+            self.accept(own.again(), row, column, &to[..values]);
             self.scratch = scratch;
         }
-        next
+        own
     }
 
     /// Takes a piece of row `y` into a stage that keeps no lines of its input; `own` begins after them.
     #[inline(never)]
-    fn gather(&mut self, own: Rest<'_, '_>, y: usize, x: usize, piece: &[A::Value]) {
+    fn gather(&mut self, mut own: Rest<'_, '_>, y: usize, x: usize, piece: &[A::Value]) {
         let (stage, plan) = (own.stage, self.plan);
         let (input, output) = (plan.shape(stage), plan.shape(stage + 1));
         let channels = input.channels as usize;
@@ -214,7 +223,7 @@ impl<'f, A: Arithmetic, O: Observer<A::Value>> Flow<'f, A, O> {
                 }
             }
             Stage::AvgPool(window) => {
-                let mut sums = self.averages(stage, &mut own.state[..plan.sums(stage)]);
+                let mut sums = self.averages(&mut own);
                 let (first, end) = window.over(y, output.rows);
                 for row in first..end {
                     let line = sums.at(row);
@@ -230,20 +239,20 @@ impl<'f, A: Arithmetic, O: Observer<A::Value>> Flow<'f, A, O> {
                 }
             }
             Stage::GlobalAverage => {
-                let sums = self.own(own).0;
+                let sums = self.sums(&mut own);
                 if begin {
                     sums.fill(A::Sum::zeroed());
                 }
                 piece.chunks_exact(channels).for_each(|pixel| add::<A>(sums, pixel));
             }
-            Stage::Full(widths) => {
-                let width = widths.as_slice()[0] as usize;
-                let (sums, layers, _) = self.own(own);
+            Stage::Full(_) => {
+                let sums = self.sums(&mut own);
+                let layer = self.layer(&mut own, 0);
+                let sums = &mut sums[..layer.outputs];
                 if begin {
-                    A::full_begin(&layers[0], &mut sums[..width]);
+                    A::full_begin(&layer, sums);
                 }
-                let first = (y * input.columns as usize + x) * channels;
-                A::full_add(&layers[0], first, piece, &mut sums[..width]);
+                A::full_add(&layer, (y * input.columns as usize + x) * channels, piece, sums);
             }
             Stage::Block(..) | Stage::Dropout(_) => {}
         }
@@ -256,9 +265,9 @@ impl<'f, A: Arithmetic, O: Observer<A::Value>> Flow<'f, A, O> {
         let Stage::AvgPool(window) = self.stage(stage) else { return own };
         let count = window.kernel as usize * window.kernel as usize;
         let channels = plan.shape(stage).channels as usize;
-        let (sums, state) = own.state.split_at_mut(plan.sums(stage));
-        own = Rest { stage: self.next(stage), state, ..own };
-        for (column, sums) in self.averages(stage, sums).at(row).chunks_exact(channels).enumerate() {
+        let mut sums = self.averages(&mut own);
+        own.stage = self.next(stage);
+        for (column, sums) in sums.at(row).chunks_exact(channels).enumerate() {
             let scratch = core::mem::take(&mut self.scratch);
             let pixel = &mut scratch[..channels];
             for (value, &sum) in pixel.iter_mut().zip(sums) {
@@ -273,47 +282,52 @@ impl<'f, A: Arithmetic, O: Observer<A::Value>> Flow<'f, A, O> {
 
     /// A global average or a fully connected layer has seen its whole map.
     #[inline(never)]
-    fn head(&mut self, own: Rest<'_, '_>) {
+    fn head(&mut self, mut own: Rest<'_, '_>) {
         let (stage, plan) = (own.stage, self.plan);
+        let mut sums = self.sums(&mut own);
+        let last = plan.next(stage).is_none();
         match self.stage(stage) {
             Stage::GlobalAverage => {
-                let (averages, layers, mut next) = self.own(own);
-                if plan.next(stage).is_none() {
-                    return A::average_logits(layers[0].bytes, averages, plan.shape(stage).pixels());
+                let pixels = plan.shape(stage).pixels();
+                if last {
+                    return A::average_logits(own.weights, sums, pixels);
                 }
-                let own = self.lines(next.again()).1;
-                let (sums, layers, _) = self.own(own);
-                let sums = &mut sums[..layers[0].outputs];
-                A::full_begin(&layers[0], sums);
-                A::full_add_averages(&layers[0], averages, plan.shape(stage).pixels(), sums);
-                self.close(next, 0);
+                own.stage = self.next(stage);
+                let mut next = self.lines(own.again()).1;
+                let averages = sums;
+                sums = self.sums(&mut next);
+                let layer = self.layer(&mut next, 0);
+                let sums = &mut sums[..layer.outputs];
+                A::full_begin(&layer, sums);
+                A::full_add_averages(&layer, averages, pixels, sums);
+                self.close(own, 0);
             }
             Stage::Full(widths) => {
-                let (mut sums, layers, mut next) = self.own(own);
-                let widths = widths.as_slice();
-                let mut piece = Piece { stage, step: 0, row: 0, column: 0 };
-                for (pair, layers) in widths.windows(2).zip(layers.windows(2)) {
-                    let (before, rest) = sums.split_at_mut(pair[0] as usize);
-                    let after = &mut rest[..pair[1] as usize];
-                    let values = &mut self.scratch[..before.len()];
-                    A::full_output(&layers[0], before, values);
-                    self.observer.piece(piece, values);
-                    piece.step += 1;
-                    A::full_begin(&layers[1], after);
-                    A::full_add(&layers[1], 0, values, after);
-                    sums = rest;
-                }
-                let last = &layers[widths.len() - 1];
-                if plan.next(stage).is_none() {
-                    return A::full_logits(last, sums);
-                }
                 let scratch = core::mem::take(&mut self.scratch);
-                let values = &mut scratch[..sums.len()];
-                A::full_output(last, sums, values);
-                self.observer.piece(piece, values);
-                self.accept(next.again(), 0, 0, values);
+                for step in 0..widths.as_slice().len() {
+                    let layer = self.layer(&mut own, step);
+                    let (own_sums, after) = sums.split_at_mut(layer.outputs);
+                    if step > 0 {
+                        A::full_begin(&layer, own_sums);
+                        A::full_add(&layer, 0, &scratch[..widths.as_slice()[step - 1] as usize], own_sums);
+                    }
+                    if last && after.is_empty() {
+                        A::full_logits(&layer, own_sums);
+                    } else {
+                        let values = &mut scratch[..layer.outputs];
+                        A::full_output(&layer, own_sums, values);
+                        self.observer.piece(Piece { stage, step, row: 0, column: 0 }, values);
+                    }
+                    sums = after;
+                }
+                if !last {
+                    own.stage = self.next(stage);
+                    self.accept(own.again(), 0, 0, &scratch[..plan.shape(stage + 1).len()]);
+                }
                 self.scratch = scratch;
-                self.close(next, 0);
+                if !last {
+                    self.close(own, 0);
+                }
             }
             _ => {}
         }
@@ -324,6 +338,7 @@ impl<'f, A: Arithmetic, O: Observer<A::Value>> Flow<'f, A, O> {
     }
 
     /// The stage after that does something.
+    #[inline(never)]
     fn next(&self, stage: usize) -> usize {
         self.plan.next(stage).unwrap_or(stage + 1)
     }
@@ -335,29 +350,29 @@ impl<'f, A: Arithmetic, O: Observer<A::Value>> Flow<'f, A, O> {
         (Rows { values: bytemuck::cast_slice_mut(lines), slots, row }, Rest { state, ..rest })
     }
 
-    /// An average pool's rows of sums.
-    fn averages<'s>(&self, stage: usize, sums: &'s mut [u32]) -> Rows<'s, A::Sum> {
-        let row = self.plan.shape(stage + 1).row();
-        Rows { slots: sums.len() / row, row, values: bytemuck::cast_slice_mut(sums) }
+    /// Splits off a stage's sums, which come after its lines.
+    fn sums<'s>(&self, own: &mut Rest<'s, '_>) -> &'s mut [A::Sum] {
+        let sums = self.plan.sums(own.stage) + self.plan.head(own.stage);
+        let (sums, state) = core::mem::take(&mut own.state).split_at_mut(sums);
+        own.state = state;
+        bytemuck::cast_slice_mut(sums)
     }
 
-    /// Splits off what a stage has after its lines: its sums, and its weights layer by layer.
-    fn own<'s, 'm>(&self, own: Rest<'s, 'm>) -> (&'s mut [A::Sum], [LayerWeights<'m>; MAX_WIDTHS], Rest<'s, 'm>) {
-        let Rest { stage, state, mut weights } = own;
-        let (sums, state) = state.split_at_mut(self.plan.sums(stage) + self.plan.head(stage));
-        let mut layers = [LayerWeights::EMPTY; MAX_WIDTHS];
-        for (step, layer_weights) in layers.iter_mut().enumerate() {
-            let Some(layer) = self.plan.layer(stage, step) else { break };
-            let (bytes, rest) = weights.split_at(A::layer_bytes(&layer, self.lanes, weights));
-            let outputs = layer.output.channels as usize;
-            *layer_weights = LayerWeights { bytes, fan_in: layer.fan_in(), outputs, lanes: self.lanes };
-            weights = rest;
-        }
-        if matches!(self.stage(stage), Stage::GlobalAverage) {
-            let scale = self.plan.stage_weight_bytes(stage, A::WEIGHTS, self.lanes);
-            (layers[0].bytes, weights) = weights.split_at(scale);
-        }
-        (bytemuck::cast_slice_mut(sums), layers, Rest { stage: self.next(stage), state, weights })
+    /// The same as an average pool's rows.
+    fn averages<'s>(&self, own: &mut Rest<'s, '_>) -> Rows<'s, A::Sum> {
+        let row = self.plan.shape(own.stage + 1).row();
+        let values = self.sums(own);
+        Rows { slots: values.len() / row, row, values }
+    }
+
+    /// Splits off the weights of a stage's layer, which come in order.
+    #[inline(never)]
+    fn layer<'m>(&self, own: &mut Rest<'_, 'm>, step: usize) -> LayerWeights<'m> {
+        let Some(layer) = self.plan.layer(own.stage, step) else { return LayerWeights::EMPTY };
+        let (bytes, weights) = own.weights.split_at(A::layer_bytes(&layer, self.lanes, own.weights));
+        own.weights = weights;
+        let outputs = layer.output.channels as usize;
+        LayerWeights { bytes, fan_in: layer.fan_in(), outputs, lanes: self.lanes }
     }
 }
 

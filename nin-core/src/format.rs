@@ -167,14 +167,6 @@ impl<W: Stored> Arithmetic for Float<W> {
 #[derive(Clone, Copy, Debug)]
 pub enum Int8<const LANES: usize = 0> {}
 
-impl<const LANES: usize> Int8<LANES> {
-    /// The same weights, packed as the compiler knows.
-    #[inline(always)]
-    fn packed<'m>(weights: &LayerWeights<'m>) -> LayerWeights<'m> {
-        LayerWeights { lanes: if LANES == 0 { weights.lanes } else { LANES }, ..*weights }
-    }
-}
-
 impl<const LANES: usize> Format for Int8<LANES> {}
 
 impl<const LANES: usize> Arithmetic for Int8<LANES> {
@@ -196,19 +188,19 @@ impl<const LANES: usize> Arithmetic for Int8<LANES> {
     }
 
     fn layer(patch: &Patch<'_, u8>, pixels: usize, weights: &LayerWeights<'_>, work: &mut [u32], out: &mut [u8]) {
-        int8::layer(patch, pixels, &Self::packed(weights), work, out);
+        int8::layer::<LANES>(patch, pixels, weights, work, out);
     }
 
     fn full_begin(weights: &LayerWeights<'_>, sums: &mut [i32]) {
         for (output, sum) in sums.iter_mut().enumerate() {
-            *sum = int8::Output::of(&Self::packed(weights), output).bias;
+            *sum = int8::Output::of::<LANES>(weights, output).bias;
         }
     }
 
     fn full_add(weights: &LayerWeights<'_>, first: usize, values: &[u8], sums: &mut [i32]) {
         for (output, sum) in sums.iter_mut().enumerate() {
             for (input, &value) in (first..).zip(values) {
-                *sum = sum.wrapping_add(i32::from(value) * i32::from(int8::weight(&Self::packed(weights), output, input)));
+                *sum = sum.wrapping_add(i32::from(value) * i32::from(int8::weight::<LANES>(weights, output, input)));
             }
         }
     }
@@ -217,20 +209,20 @@ impl<const LANES: usize> Arithmetic for Int8<LANES> {
         // The count is part of the layer's scale.
         for (output, sum) in sums.iter_mut().enumerate() {
             for (input, &average) in averages.iter().enumerate() {
-                *sum = sum.wrapping_add(average.wrapping_mul(int8::weight(&Self::packed(weights), output, input).into()));
+                *sum = sum.wrapping_add(average.wrapping_mul(int8::weight::<LANES>(weights, output, input).into()));
             }
         }
     }
 
     fn full_output(weights: &LayerWeights<'_>, sums: &[i32], out: &mut [u8]) {
         for (output, (out, &sum)) in out.iter_mut().zip(sums).enumerate() {
-            *out = int8::Output::of(&Self::packed(weights), output).requantise(sum);
+            *out = int8::Output::of::<LANES>(weights, output).requantise(sum);
         }
     }
 
     fn full_logits(weights: &LayerWeights<'_>, sums: &mut [i32]) {
         for (output, sum) in sums.iter_mut().enumerate() {
-            *sum = int8::Output::of(&Self::packed(weights), output).logit(*sum);
+            *sum = int8::Output::of::<LANES>(weights, output).logit(*sum);
         }
     }
 

@@ -34,7 +34,7 @@ impl Arithmetic for Int4 {
 
     fn layer(patch: &Patch<'_, u8>, pixels: usize, weights: &LayerWeights<'_>, work: &mut [u32], out: &mut [u8]) {
         match Bits::of(weights) {
-            Bits::Eight(weights) => int8::layer(patch, pixels, &weights, work, out),
+            Bits::Eight(weights) => int8::layer::<0>(patch, pixels, &weights, work, out),
             Bits::Four(weights) => narrow::layer(patch, pixels, &weights, work, out),
         }
     }

@@ -23,18 +23,22 @@ pub(crate) const fn runs(lanes: usize) -> bool {
     lanes == 1 || (lanes == 2 && (host || cfg!(nin_dsp))) || (lanes == 16 && host)
 }
 
-/// One layer for a tile of at most [`TILE`](crate::plan::TILE) pixels; `out` takes pixels × outputs values.
-///
-/// Inlined, as what follows the packing is: where the compiler knows that, it leaves out the others.
+/// How weights are packed, which the compiler knows if `LANES` are not 0: it leaves out what is for others.
 #[inline(always)]
-pub(crate) fn layer(
+fn packed<const LANES: usize>(weights: &LayerWeights<'_>) -> usize {
+    if LANES == 0 { weights.lanes } else { LANES }
+}
+
+/// One layer for a tile of at most [`TILE`](crate::plan::TILE) pixels; `out` takes pixels × outputs values.
+#[inline(always)]
+pub(crate) fn layer<const LANES: usize>(
     patch: &Patch<'_, u8>,
     pixels: usize,
     weights: &LayerWeights<'_>,
     work: &mut [u32],
     out: &mut [u8],
 ) {
-    match weights.lanes {
+    match packed::<LANES>(weights) {
         #[cfg(nin_dsp)]
         2 => dsp::layer::<dsp::Eight>(patch, pixels, weights, work, out),
         #[cfg(not(target_os = "none"))]
@@ -58,15 +62,14 @@ pub(crate) struct Output {
 }
 
 impl Output {
-    /// Reads what output `index` of a layer has.
-    #[inline(always)]
-    pub fn of(weights: &LayerWeights<'_>, index: usize) -> Output {
+    /// Reads what output `index` of a layer has, packed as the compiler knows, or by 0 as `weights` say.
+    pub fn of<const LANES: usize>(weights: &LayerWeights<'_>, index: usize) -> Output {
         let words: &[i32] = bytemuck::cast_slice(weights.bytes);
-        if weights.lanes == 2 {
+        if packed::<LANES>(weights) == 2 {
             let stream = weights.fan_in.div_ceil(2) + 8;
             Output::in_stream(&words[index / 2 * stream..][..stream], index)
         } else {
-            let outputs = weights.outputs.next_multiple_of(weights.lanes);
+            let outputs = weights.outputs.next_multiple_of(packed::<LANES>(weights));
             let (multiplier, shift) = (words[outputs + index], words[2 * outputs + index] as u32);
             Output { bias: words[index], multiplier, shift }
         }
@@ -94,11 +97,10 @@ impl Output {
     }
 }
 
-/// The weight of `input` for `output`.
-#[inline(always)]
-pub(crate) fn weight(weights: &LayerWeights<'_>, output: usize, input: usize) -> i8 {
-    let LayerWeights { bytes, fan_in, outputs, lanes } = *weights;
-    let at = match lanes {
+/// The weight of `input` for `output`, packed as [`Output::of`] says.
+pub(crate) fn weight<const LANES: usize>(weights: &LayerWeights<'_>, output: usize, input: usize) -> i8 {
+    let LayerWeights { bytes, fan_in, outputs, .. } = *weights;
+    let at = match packed::<LANES>(weights) {
         2 => {
             let fan_in = fan_in.next_multiple_of(2);
             let (pair, half) = place_of_two(input, fan_in);

@@ -41,14 +41,14 @@ impl<'m> Bits<'m> {
                 let stream = weights.fan_in.div_ceil(4) + 8;
                 Output::in_stream(&words[index / 2 * stream..][..stream], index)
             }
-            Bits::Four(weights) | Bits::Eight(weights) => Output::of(weights, index),
+            Bits::Four(weights) | Bits::Eight(weights) => Output::of::<0>(weights, index),
         }
     }
 
     /// The weight of `input` for `output`, as an 8-bit integer.
     pub(crate) fn weight(&self, output: usize, input: usize) -> i8 {
         let weights = match self {
-            Bits::Eight(weights) => return super::weight(weights, output, input),
+            Bits::Eight(weights) => return super::weight::<0>(weights, output, input),
             Bits::Four(weights) => weights,
         };
         let LayerWeights { bytes, fan_in, outputs, lanes } = *weights;
@@ -88,7 +88,7 @@ pub(crate) fn layer(
         let count = together.min(outputs - first);
         let values = &mut values[..pixels * count];
         let bytes = widen(weights, first, count, wide);
-        super::layer(patch, pixels, &LayerWeights { bytes, outputs: count, ..*weights }, work, values);
+        super::layer::<0>(patch, pixels, &LayerWeights { bytes, outputs: count, ..*weights }, work, values);
         for (out, values) in out.chunks_exact_mut(outputs).zip(values.chunks_exact(count)) {
             out[first..first + count].copy_from_slice(values);
         }

@@ -35,23 +35,22 @@ pub fn widen(patch: &Patch<'_, u8>, (first, count): (usize, usize), (from, to): 
     if !fours {
         window.clear(0, to - from);
     }
-    for ky in from / run..to.div_ceil(run) {
-        // The part of the window's row `ky` that the range has.
+    for ky in from / run.. {
         let row = ky * run;
-        let (begin, end) = (from.max(row) - row, to.min(row + run) - row);
-        // Where it is in the range.
-        let place = |x: usize| row + x - from;
-        let y = (patch.rows.0 + ky).wrapping_sub(patch.above);
-        if ky < patch.above || y >= patch.rows.1 {
-            if fours {
-                window.clear(place(begin), place(end));
-            }
-            continue;
+        if row >= to {
+            break;
         }
-        let line = patch.line(y);
-        let left = left.clamp(begin, end);
-        let right = right.clamp(left, end);
-        if left < right {
+        // The part of the window's row `ky` that the range has, and where it is there.
+        let (begin, end) = (from.max(row) - row, to.min(row + run) - row);
+        let place = |x: usize| row + x - from;
+        // What of it is on the map for all.
+        let y = (patch.rows.0 + ky).wrapping_sub(patch.above);
+        let line = (ky >= patch.above && y < patch.rows.1).then(|| patch.line(y));
+        let left = if line.is_some() { left.max(begin).min(end) } else { end };
+        let right = right.min(end).max(left);
+        if let Some(line) = line
+            && left < right
+        {
             let x = &line[spans[0].2.wrapping_add(left)..];
             window.put((0, count), (place(left), place(right)), x, step);
         }
@@ -64,7 +63,9 @@ pub fn widen(patch: &Patch<'_, u8>, (first, count): (usize, usize), (from, to): 
             }
             for (pixel, span) in spans.iter().enumerate() {
                 let (begin, end) = (begin.max(span.0), end.min(span.1));
-                if begin < end {
+                if let Some(line) = line
+                    && begin < end
+                {
                     let x = &line[span.2.wrapping_add(begin)..];
                     window.put((pixel, 1), (place(begin), place(end)), x, 0);
                 }

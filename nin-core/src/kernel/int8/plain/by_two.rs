@@ -10,7 +10,7 @@ pub fn layer(patch: &Patch<'_, u8>, pair: [usize; 2], weights: &LayerWeights<'_>
     for output in (0..outputs).step_by(2) {
         // Without a second output the first stands in for it.
         let two = [output, (output + 1).min(outputs - 1)];
-        let parameters = two.map(|output| Output::of(weights, output));
+        let parameters = two.map(|output| Output::of::<1>(weights, output));
         let weights = two.map(|output| &packed[output * fan_in..][..fan_in]);
         let sums = sums(patch, pair, weights, parameters.map(|output| output.bias));
         for (pixel, sums) in pair.into_iter().zip(sums) {

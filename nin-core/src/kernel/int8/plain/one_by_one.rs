@@ -11,7 +11,7 @@ pub fn layer(patch: &Patch<'_, u8>, pixels: [usize; 2], weights: &LayerWeights<'
         let (first, count) = (left * patch.channels, (right - left) * patch.channels);
         let rows = || (patch.rows.0..patch.rows.1).zip(patch.above..).take_while(|_| count > 0);
         for (output, value) in out[pixel * outputs..][..outputs].iter_mut().enumerate() {
-            let parameters = Output::of(weights, output);
+            let parameters = Output::of::<1>(weights, output);
             let packed = &weights.bytes[12 * outputs + output * fan_in + first..];
             let mut sum = parameters.bias;
             for (y, ky) in rows() {
