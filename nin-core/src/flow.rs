@@ -125,30 +125,27 @@ impl<'f, A: Arithmetic, O: Observer<A::Value>> Flow<'f, A, O> {
             if window.covers(row, input.rows).1 != y + 1 {
                 continue;
             }
-            let (lines, own) = self.lines(rest.again());
-            match self.stage(stage) {
-                Stage::Block(..) => {
-                    let next = self.block_row(lines, own, row);
-                    self.close(next, row);
-                }
-                Stage::AvgPool(_) => {
-                    let next = self.average_row(own, row);
-                    self.close(next, row);
-                }
+            let next = match self.stage(stage) {
+                Stage::Block(..) => self.block_row(rest.again(), row),
+                Stage::AvgPool(_) => self.average_row(rest.again(), row),
                 _ => {
+                    let own = self.lines(rest.again()).1;
                     let mut next = Rest { stage: self.next(stage), ..own };
                     let mut lines = self.lines(next.again()).0;
                     self.observer.piece(Piece { stage, step: 0, row, column: 0 }, lines.at(row));
                     self.arrive(next, row);
+                    continue;
                 }
-            }
+            };
+            self.close(next, row);
         }
     }
 
     /// Computes a row of a block's output, whose input stands in its lines.
     #[inline(never)]
-    fn block_row<'s, 'm>(&mut self, lines: Rows<'_, A::Value>, mut own: Rest<'s, 'm>, row: usize) -> Rest<'s, 'm> {
-        let (stage, plan) = (own.stage, self.plan);
+    fn block_row<'s, 'm>(&mut self, rest: Rest<'s, 'm>, row: usize) -> Rest<'s, 'm> {
+        let (stage, plan) = (rest.stage, self.plan);
+        let (lines, mut own) = self.lines(rest);
         let Stage::Block(window, widths) = self.stage(stage) else { return own };
         let widths = widths.as_slice();
         let (input, output) = (plan.shape(stage), plan.shape(stage + 1));
@@ -260,8 +257,9 @@ impl<'f, A: Arithmetic, O: Observer<A::Value>> Flow<'f, A, O> {
 
     /// Divides a row of an average pool's sums.
     #[inline(never)]
-    fn average_row<'s, 'm>(&mut self, mut own: Rest<'s, 'm>, row: usize) -> Rest<'s, 'm> {
-        let (stage, plan) = (own.stage, self.plan);
+    fn average_row<'s, 'm>(&mut self, rest: Rest<'s, 'm>, row: usize) -> Rest<'s, 'm> {
+        let (stage, plan) = (rest.stage, self.plan);
+        let mut own = self.lines(rest).1;
         let Stage::AvgPool(window) = self.stage(stage) else { return own };
         let count = window.kernel as usize * window.kernel as usize;
         let channels = plan.shape(stage).channels as usize;

@@ -66,8 +66,7 @@ impl Output {
     pub fn of<const LANES: usize>(weights: &LayerWeights<'_>, index: usize) -> Output {
         let words: &[i32] = bytemuck::cast_slice(weights.bytes);
         if packed::<LANES>(weights) == 2 {
-            let stream = weights.fan_in.div_ceil(2) + 8;
-            Output::in_stream(&words[index / 2 * stream..][..stream], index)
+            Output::in_stream(words, weights.fan_in.div_ceil(2) + 8, index)
         } else {
             let outputs = weights.outputs.next_multiple_of(packed::<LANES>(weights));
             let (multiplier, shift) = (words[outputs + index], words[2 * outputs + index] as u32);
@@ -75,10 +74,11 @@ impl Output {
         }
     }
 
-    /// Reads what output `index` of a layer has, from the stream of its pair.
-    pub fn in_stream(stream: &[i32], index: usize) -> Output {
-        let end = stream.len() - 6 + index % 2 * 3;
-        Output { bias: stream[index % 2] / 2, multiplier: stream[end], shift: stream[end + 2] as u32 }
+    /// Reads what output `index` of a layer has, of streams of so many words.
+    pub fn in_stream(words: &[i32], stream: usize, index: usize) -> Output {
+        let (begin, half) = (index / 2 * stream, index % 2);
+        let end = begin + stream - 6 + 3 * half;
+        Output { bias: words[begin + half] / 2, multiplier: words[end], shift: words[end + 2] as u32 }
     }
 
     /// A sum as a logit, in the bits of an f32: what stands for the multiplier is its scale.

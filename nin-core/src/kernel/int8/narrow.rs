@@ -38,8 +38,7 @@ impl<'m> Bits<'m> {
         match self {
             Bits::Four(weights) if weights.lanes == 2 => {
                 let words: &[i32] = bytemuck::cast_slice(weights.bytes);
-                let stream = weights.fan_in.div_ceil(4) + 8;
-                Output::in_stream(&words[index / 2 * stream..][..stream], index)
+                Output::in_stream(words, weights.fan_in.div_ceil(4) + 8, index)
             }
             Bits::Four(weights) | Bits::Eight(weights) => Output::of::<0>(weights, index),
         }

@@ -90,9 +90,14 @@ impl<'a> Window<'a> {
 
     /// Inputs `at..end` of `count` pixels from `first` on: bytes of `x`, which begin `step` apart for each pixel.
     pub fn put(&mut self, (first, count): (usize, usize), (at, end): (usize, usize), x: &[u8], step: usize) {
-        assert!(at < end && end <= self.inputs && count > 0 && first + count <= self.pixels);
-        let length = end - at;
-        assert!(x.len() >= (count - 1) * step + length);
+        let length = end.wrapping_sub(at);
+        assert!(
+            at < end
+                && end <= self.inputs
+                && count > 0
+                && first + count <= self.pixels
+                && x.len() >= (count - 1) * step + length
+        );
         let (x, to) = (x.as_ptr(), self.words.as_mut_ptr().wrapping_add(at / 4 * 2 * self.pixels + first));
         // SAFETY: they read what is checked above, and write into the two words of every four inputs that the pixels have one
         // of, for which there is room. They keep to the procedure call standard.
@@ -187,15 +192,20 @@ unsafe extern "C" {
 }
 /// Does it.
 #[inline(never)]
-pub fn multiply(product: &mut Product<'_>) {
-    let &mut Product { pixels, window, inputs, streams, stride, count, first, last, .. } = product;
+pub fn multiply(product: Product<'_>) {
+    let Product { pixels, window, inputs, streams, stride, count, first, last, sums, out, outputs } = product;
     let words = inputs / 2;
     let read = words + if first { 2 } else { 0 } + if last { 6 } else { 0 };
-    assert!(words > 0 && window.len() >= pixels * words);
-    assert!(count > 0 && stride >= read && streams.len() >= (count - 1) * stride + read);
-    assert!(first && last || product.sums.len() >= 2 * count * pixels);
-    assert!(!last || product.out.len() >= (pixels - 1) * product.outputs + 2 * count);
-    let (window, sums, out) = (window.as_ptr(), product.sums.as_mut_ptr(), product.out.as_mut_ptr());
+    assert!(
+        words > 0
+            && window.len() >= pixels * words
+            && count > 0
+            && stride >= read
+            && streams.len() >= (count - 1) * stride + read
+            && (first && last || sums.len() >= 2 * count * pixels)
+            && (!last || out.len() >= (pixels - 1) * outputs + 2 * count)
+    );
+    let (window, sums, out) = (window.as_ptr(), sums.as_mut_ptr(), out.as_mut_ptr());
     let skip = 4 * (stride - read);
     let (sums_in, skip_in) = if first { (core::ptr::null(), 0) } else { (sums.cast_const(), skip) };
     let to_end = if last { out.addr() + 2 * count } else { sums.wrapping_add(2 * count * pixels).addr() };
@@ -218,7 +228,7 @@ pub fn multiply(product: &mut Product<'_>) {
         to_end,
         window,
         out,
-        outputs: product.outputs,
+        outputs,
     };
     // SAFETY: the kernels read the window, `pixels` words for each of its words of weights; of each stream the words whose
     // number is checked above; and read or write `2 * pixels` sums or 2 bytes of each of the pixels for each stream,
