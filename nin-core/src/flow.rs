@@ -125,11 +125,12 @@ impl<'f, A: Arithmetic, O: Observer<A::Value>> Flow<'f, A, O> {
             if window.covers(row, input.rows).1 != y + 1 {
                 continue;
             }
+            let rest = rest.again();
             let next = match self.stage(stage) {
-                Stage::Block(..) => self.block_row(rest.again(), row),
-                Stage::AvgPool(_) => self.average_row(rest.again(), row),
+                Stage::Block(..) => self.block_row(rest, row),
+                Stage::AvgPool(_) => self.average_row(rest, row),
                 _ => {
-                    let own = self.lines(rest.again()).1;
+                    let own = self.lines(rest).1;
                     let mut next = Rest { stage: self.next(stage), ..own };
                     let mut lines = self.lines(next.again()).0;
                     self.observer.piece(Piece { stage, step: 0, row, column: 0 }, lines.at(row));
@@ -286,14 +287,13 @@ impl<'f, A: Arithmetic, O: Observer<A::Value>> Flow<'f, A, O> {
         let last = plan.next(stage).is_none();
         match self.stage(stage) {
             Stage::GlobalAverage => {
-                let pixels = plan.shape(stage).pixels();
+                let (averages, pixels) = (sums, plan.shape(stage).pixels());
                 if last {
-                    return A::average_logits(own.weights, sums, pixels);
+                    return A::average_logits(own.weights, averages, pixels);
                 }
                 own.stage = self.next(stage);
                 let mut next = self.lines(own.again()).1;
-                let averages = sums;
-                sums = self.sums(&mut next);
+                let sums = self.sums(&mut next);
                 let layer = self.layer(&mut next, 0);
                 let sums = &mut sums[..layer.outputs];
                 A::full_begin(&layer, sums);
@@ -302,25 +302,26 @@ impl<'f, A: Arithmetic, O: Observer<A::Value>> Flow<'f, A, O> {
             }
             Stage::Full(widths) => {
                 let scratch = core::mem::take(&mut self.scratch);
+                let mut inputs = 0;
                 for step in 0..widths.as_slice().len() {
                     let layer = self.layer(&mut own, step);
-                    let (own_sums, after) = sums.split_at_mut(layer.outputs);
+                    let (before, after) = sums.split_at_mut(layer.outputs);
                     if step > 0 {
-                        A::full_begin(&layer, own_sums);
-                        A::full_add(&layer, 0, &scratch[..widths.as_slice()[step - 1] as usize], own_sums);
+                        A::full_begin(&layer, before);
+                        A::full_add(&layer, 0, &scratch[..inputs], before);
                     }
                     if last && after.is_empty() {
-                        A::full_logits(&layer, own_sums);
+                        A::full_logits(&layer, before);
                     } else {
-                        let values = &mut scratch[..layer.outputs];
-                        A::full_output(&layer, own_sums, values);
-                        self.observer.piece(Piece { stage, step, row: 0, column: 0 }, values);
+                        inputs = layer.outputs;
+                        A::full_output(&layer, before, &mut scratch[..inputs]);
+                        self.observer.piece(Piece { stage, step, row: 0, column: 0 }, &scratch[..inputs]);
                     }
                     sums = after;
                 }
                 if !last {
                     own.stage = self.next(stage);
-                    self.accept(own.again(), 0, 0, &scratch[..plan.shape(stage + 1).len()]);
+                    self.accept(own.again(), 0, 0, &scratch[..inputs]);
                 }
                 self.scratch = scratch;
                 if !last {

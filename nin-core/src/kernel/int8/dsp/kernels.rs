@@ -176,15 +176,7 @@ struct Frame {
 }
 
 unsafe extern "C" {
-    fn nin_int8_widen(
-        x: *const u8,
-        length: usize,
-        window: *mut u32,
-        next: usize,
-        at: usize,
-        step: usize,
-        count: usize,
-    );
+    fn nin_int8_widen(x: *const u8, length: usize, window: *mut u32, next: usize, at: usize, step: usize, count: usize);
     fn nin_int8_widen4(x: *const u8, step: usize, window: *mut u32, end: *const u8);
     fn nin_int8_4(window: *const u32, streams: *const u32, frame: *const Frame);
     fn nin_int8_2(window: *const u32, streams: *const u32, frame: *const Frame);

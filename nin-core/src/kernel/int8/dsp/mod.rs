@@ -120,7 +120,19 @@ fn tile<S: Storage>(
                         if whole { (even, &mut out[2 * pair..], outputs) } else { (1, &mut values[..], 2) };
                     let streams = &streams[done * stride..];
                     let sums = sums.get_mut(2 * pixels * done..).unwrap_or_default();
-                    multiply(Product { pixels, window, inputs, streams, stride, count, first, last, sums, out, outputs });
+                    multiply(Product {
+                        pixels,
+                        window,
+                        inputs,
+                        streams,
+                        stride,
+                        count,
+                        first,
+                        last,
+                        sums,
+                        out,
+                        outputs,
+                    });
                     done += count;
                 }
                 if even < count {
