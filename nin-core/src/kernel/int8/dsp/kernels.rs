@@ -184,8 +184,9 @@ unsafe extern "C" {
 }
 /// Does it.
 #[inline(never)]
-pub fn multiply(product: Product<'_>) {
-    let Product { pixels, window, inputs, streams, stride, count, first, last, sums, out, outputs } = product;
+pub fn multiply(product: &mut Product<'_>) {
+    let &mut Product { pixels, window, inputs, streams, stride, count, first, last, outputs, .. } = product;
+    let (sums, out) = (&mut *product.sums, &mut *product.out);
     let words = inputs / 2;
     let read = words + if first { 2 } else { 0 } + if last { 6 } else { 0 };
     assert!(

@@ -111,33 +111,20 @@ fn tile<S: Storage>(
                 let (first, last, inputs) = (part.first(), part.last(), part.to - part.from);
                 let sums = sums.get_mut(2 * pixels * (pair - part.pair)..).unwrap_or_default();
                 // An odd number of outputs leaves the last stream with one: its values take a way round.
-                let mut values = [0; 2 * TILE];
                 let even = if last { count.min(outputs / 2 - pair) } else { count };
-                let mut done = 0;
-                while done < count {
-                    let whole = done < even;
-                    let (count, out, outputs) =
-                        if whole { (even, &mut out[2 * pair..], outputs) } else { (1, &mut values[..], 2) };
-                    let streams = &streams[done * stride..];
-                    let sums = sums.get_mut(2 * pixels * done..).unwrap_or_default();
-                    multiply(Product {
-                        pixels,
-                        window,
-                        inputs,
-                        streams,
-                        stride,
-                        count,
-                        first,
-                        last,
-                        sums,
-                        out,
-                        outputs,
-                    });
-                    done += count;
+                let out = &mut out[2 * pair..];
+                let mut product =
+                    Product { pixels, window, inputs, streams, stride, count: even, first, last, sums, out, outputs };
+                if even > 0 {
+                    multiply(&mut product);
                 }
                 if even < count {
+                    let mut values = [0; 2 * TILE];
+                    let streams = &streams[even * stride..];
+                    let sums = product.sums.get_mut(2 * pixels * even..).unwrap_or_default();
+                    multiply(&mut Product { streams, count: 1, sums, out: &mut values, outputs: 2, ..product });
                     for pixel in 0..pixels {
-                        out[pixel * outputs + outputs - 1] = values[2 * pixel];
+                        out[pixel * outputs + 2 * even] = values[2 * pixel];
                     }
                 }
             });
