@@ -156,25 +156,25 @@ impl<'f, A: Arithmetic, O: Observer<A::Value>> Flow<'f, A, O> {
             *layer = self.layer(&mut own, step);
         }
         own.stage = self.next(stage);
-        let second = plan.tiles(stage)[0];
         let rows = window.covers(row, input.rows);
+        let mut windows = Patch {
+            lines: &*lines.values,
+            slots: lines.slots,
+            row: lines.row,
+            channels: input.channels as usize,
+            columns: input.columns as usize,
+            kernel: window.kernel as usize,
+            stride: window.stride as usize,
+            rows,
+            above: rows.0 + window.padding as usize - row * window.stride as usize,
+            left: -(window.padding as isize),
+            flat: false,
+        };
+        let scratch = core::mem::take(&mut self.scratch);
+        let (first, second) = scratch.split_at_mut(plan.tiles(stage)[0]);
         for column in (0..output.columns as usize).step_by(TILE) {
             let pixels = TILE.min(output.columns as usize - column);
-            let scratch = core::mem::take(&mut self.scratch);
-            let (mut to, mut from) = scratch.split_at_mut(second);
-            let windows = Patch {
-                lines: &*lines.values,
-                slots: lines.slots,
-                row: lines.row,
-                channels: input.channels as usize,
-                columns: input.columns as usize,
-                kernel: window.kernel as usize,
-                stride: window.stride as usize,
-                rows,
-                above: rows.0 + window.padding as usize - row * window.stride as usize,
-                left: (column * window.stride as usize) as isize - window.padding as isize,
-                flat: false,
-            };
+            let (mut to, mut from) = (&mut *first, &mut *second);
             let mut values = 0;
             for (step, layer) in layers.iter().enumerate() {
                 let tile;
@@ -190,8 +190,9 @@ impl<'f, A: Arithmetic, O: Observer<A::Value>> Flow<'f, A, O> {
                 self.observer.piece(Piece { stage, step, row, column }, &to[..values]);
             }
             self.accept(own.again(), row, column, &to[..values]);
-            self.scratch = scratch;
+            windows.left += (TILE * windows.stride) as isize;
         }
+        self.scratch = scratch;
         own
     }
 
