@@ -78,6 +78,7 @@ struct Rows<'s, V> {
     values: &'s mut [V],
     slots: usize,
     row: usize,
+    channels: usize,
 }
 
 impl<V> Rows<'_, V> {
@@ -102,10 +103,12 @@ impl<'f, A: Arithmetic, O: Observer<A::Value>> Flow<'f, A, O> {
 
     /// Takes a piece of row `y` of the stage's input, from column `x` on.
     fn accept(&mut self, rest: Rest<'_, '_>, y: usize, x: usize, piece: &[A::Value]) {
-        let (stage, channels) = (rest.stage, self.plan.shape(rest.stage).channels as usize);
         let (mut lines, own) = self.lines(rest);
-        match self.stage(stage) {
-            Stage::Block(..) => lines.at(y)[x * channels..][..piece.len()].copy_from_slice(piece),
+        match self.stage(own.stage) {
+            Stage::Block(..) => {
+                let at = x * lines.channels;
+                lines.at(y)[at..][..piece.len()].copy_from_slice(piece);
+            }
             _ => self.gather(own, y, x, piece),
         }
     }
@@ -161,7 +164,7 @@ impl<'f, A: Arithmetic, O: Observer<A::Value>> Flow<'f, A, O> {
             lines: &*lines.values,
             slots: lines.slots,
             row: lines.row,
-            channels: input.channels as usize,
+            channels: lines.channels,
             columns: input.columns as usize,
             kernel: window.kernel as usize,
             stride: window.stride as usize,
@@ -345,9 +348,10 @@ impl<'f, A: Arithmetic, O: Observer<A::Value>> Flow<'f, A, O> {
 
     /// Splits off a stage's lines.
     fn lines<'s, 'm>(&self, rest: Rest<'s, 'm>) -> (Rows<'s, A::Value>, Rest<'s, 'm>) {
-        let (slots, row) = (self.plan.ring(rest.stage), self.plan.shape(rest.stage).row());
+        let (slots, shape) = (self.plan.ring(rest.stage), self.plan.shape(rest.stage));
+        let (row, channels) = (shape.row(), shape.channels as usize);
         let (lines, state) = rest.state.split_at_mut(words::<A::Value>(slots * row));
-        (Rows { values: bytemuck::cast_slice_mut(lines), slots, row }, Rest { state, ..rest })
+        (Rows { values: bytemuck::cast_slice_mut(lines), slots, row, channels }, Rest { state, ..rest })
     }
 
     /// Splits off a stage's sums, which come after its lines.
@@ -360,9 +364,9 @@ impl<'f, A: Arithmetic, O: Observer<A::Value>> Flow<'f, A, O> {
 
     /// The same as an average pool's rows.
     fn averages<'s>(&self, own: &mut Rest<'s, '_>) -> Rows<'s, A::Sum> {
-        let row = self.plan.shape(own.stage + 1).row();
+        let shape = self.plan.shape(own.stage + 1);
         let values = self.sums(own);
-        Rows { slots: values.len() / row, row, values }
+        Rows { slots: values.len() / shape.row(), row: shape.row(), channels: shape.channels as usize, values }
     }
 
     /// Splits off the weights of a stage's layer, which come in order.
