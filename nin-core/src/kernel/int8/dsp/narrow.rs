@@ -20,9 +20,18 @@ impl Storage for Four {
             let stored = stored[pair * stream..].chunks_exact(stream);
             for (wide, stored) in room.chunks_exact_mut(wide_stream).zip(stored).take(count) {
                 let weights = &stored[BIASES + part.from / 4..][..inputs.div_ceil(4)];
-                wide[..biases].copy_from_slice(&stored[..biases]);
                 widen_words(weights, &mut wide[biases..][..inputs / 2]);
-                wide[biases + inputs / 2..].copy_from_slice(&stored[stream - factors..]);
+                // As arrays: so few words take less time than a call to copy them.
+                if part.first()
+                    && let (Some(wide), Some(stored)) = (wide.first_chunk_mut::<BIASES>(), stored.first_chunk())
+                {
+                    *wide = *stored;
+                }
+                if part.last()
+                    && let (Some(wide), Some(stored)) = (wide.last_chunk_mut::<FACTORS>(), stored.last_chunk())
+                {
+                    *wide = *stored;
+                }
             }
             multiply(pair, count, &room[..count * wide_stream], wide_stream);
         }
