@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # bench.sh [record | check | size]: what each network takes on each core, by the emulator's exact count of instructions.
 # `record` writes the result to docs/benchmark.md; `check` compares with what stands there and fails if a figure has
-# grown by more than 2 %. The counts depend on the compiler, so the record names it. `size` says how large the examples
+# grown by more than 2 %, the size of the 8-bit engine among them. The counts depend on the compiler, so the record names it. `size` says how large the examples
 # are and what of it is the engine, as `record` also does.
 # Status 77: something that is needed is not installed.
 set -euo pipefail
@@ -35,8 +35,8 @@ mkdir -p "$folder"
 # core BOARD: the processor that it has.
 core() { sed -n '1,2s/.*\(Cortex-M[0-9]*F*\).*/\1/p' "nin-embedded/boards/$1.x" | head -1; }
 
-# sizes: a table of the examples, built for speed and for size. Symbols tell what is what: code that was inlined counts
-# for what it was inlined into.
+# sizes [EXAMPLE LEVEL]: a table of the examples, built for speed and for size, or of one of them at level 3 or s. Symbols
+# tell what is what: code that was inlined counts for what it was inlined into.
 sizes() {
     echo '| example | core | optimised for | engine | reading the file | arithmetic and copying | the rest, printing | constants | weights |'
     echo '| --- | --- | --- | --: | --: | --: | --: | --: | --: |'
@@ -48,6 +48,7 @@ sizes() {
         levels='3 s'
         case $board in stm32vldiscovery | microbit) levels=s ;; esac
         for level in $levels; do
+            [ $# = 0 ] || [ "$*" = "$example $level" ] || continue
             elf=$(CARGO_PROFILE_FIRMWARE_OPT_LEVEL=$level scripts/firmware.sh "$board" "$example" build 2>"$folder/log") || {
                 status=$?
                 cat "$folder/log" >&2
@@ -113,7 +114,10 @@ header='| network | weights | core | MACs | instructions | per MAC | state, byte
 compiler=$(strings -n 8 target/firmware/mps2-an386/bench | grep -m1 -o 'rustc version [0-9.]*' || true)
 
 # As a statement of its own here too.
-[ "$action" != record ] || sizes=$(sizes)
+case $action in
+record) sizes=$(sizes) ;;
+check) sizes=$(sizes fashion-int8 s) ;;
+esac
 
 case $action in
 print)
@@ -135,8 +139,8 @@ record)
         echo
         echo '## Code'
         echo
-        echo 'Bytes of the linked examples in flash. The engine is what computes, the kernels for every packing that the core runs'
-        echo 'among it; ten test images of 784 bytes are among the constants; the weights are the model file.'
+        echo 'Bytes of the linked examples in flash. The engine is what computes, the kernels for the packing of the weights among'
+        echo 'it; ten test images of 784 bytes are among the constants; the weights are the model file.'
         echo
         echo "$sizes"
         echo
@@ -158,6 +162,13 @@ check)
             }
         }
         END { exit bad }' "$record" -
+    awk -F ' *[|] *' '
+        { key = $2 " on " $3 " built for " $4 }
+        NF != 11 || $4 !~ /^(size|speed)$/ { next }
+        FNR == NR { was[key] = $5; next }
+        !(key in was) { print key ": not in the record"; bad = 1; next }
+        $5 > was[key] * 1.02 { print key ": " $5 " bytes of engine, the record has " was[key]; bad = 1 }
+        END { exit bad }' "$record" - <<<"$sizes"
     echo "no figure has grown by more than 2 %"
     ;;
 *) echo "bench.sh: $action is neither record nor check nor size" >&2 && exit 2 ;;

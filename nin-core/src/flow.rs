@@ -73,111 +73,135 @@ impl<'m> Rest<'_, 'm> {
     }
 }
 
+/// Rows of a map, of which the newest are kept.
+struct Rows<'s, V> {
+    values: &'s mut [V],
+    slots: usize,
+    row: usize,
+    channels: usize,
+}
+
+impl<V> Rows<'_, V> {
+    #[inline(never)]
+    fn at(&mut self, y: usize) -> &mut [V] {
+        &mut self.values[y % self.slots * self.row..][..self.row]
+    }
+}
+
 impl<'f, A: Arithmetic, O: Observer<A::Value>> Flow<'f, A, O> {
     /// Row `y` of the stage's input stands in its lines: computes what that completes.
     ///
-    /// This, [`close`](Self::close) and [`finish`](Self::finish) call one another down the stages, so they keep little
-    /// on the stack; what computes a row is done when the next stage goes on.
+    /// This, [`close`](Self::close) and [`head`](Self::head) call one another down the stages, so they keep little on the
+    /// stack; what computes a row is done when the next stage goes on.
     pub fn arrive(&mut self, mut rest: Rest<'_, '_>, y: usize) {
-        let (stage, plan) = (rest.stage, self.plan);
-        match self.stage(stage) {
-            Stage::Dropout(_) => self.arrive(Rest { stage: stage + 1, ..rest }, y),
-            Stage::Block(window, _) => {
-                let (first, end) = window.over(y, plan.shape(stage + 1).rows);
-                for row in first..end {
-                    if window.covers(row, plan.shape(stage).rows).1 == y + 1 {
-                        self.block_row(rest.again(), row);
-                        let own = self.lines(rest.again()).1;
-                        let next = self.past(own);
-                        self.close(next, row);
-                    }
-                }
-            }
-            _ => {
-                let row = plan.shape(stage).row();
-                let at = y % plan.ring(stage) * row;
-                let (lines, mut own) = self.lines(rest);
-                self.gather(own.again(), y, 0, &lines[at..at + row]);
-                self.finish(own, y);
-            }
+        if !matches!(self.stage(rest.stage), Stage::Block(..)) {
+            let (mut lines, own) = self.lines(rest.again());
+            self.gather(own, y, 0, lines.at(y));
         }
+        self.close(rest, y);
     }
 
     /// Takes a piece of row `y` of the stage's input, from column `x` on.
     fn accept(&mut self, rest: Rest<'_, '_>, y: usize, x: usize, piece: &[A::Value]) {
-        match self.stage(rest.stage) {
-            Stage::Dropout(_) => self.accept(Rest { stage: rest.stage + 1, ..rest }, y, x, piece),
+        let (mut lines, own) = self.lines(rest);
+        match self.stage(own.stage) {
             Stage::Block(..) => {
-                let shape = self.plan.shape(rest.stage);
-                let at = y % self.plan.ring(rest.stage) * shape.row() + x * shape.channels as usize;
-                self.lines(rest).0[at..at + piece.len()].copy_from_slice(piece);
+                let at = x * lines.channels;
+                lines.at(y)[at..][..piece.len()].copy_from_slice(piece);
             }
-            _ => {
-                let own = self.lines(rest).1;
-                self.gather(own, y, x, piece);
-            }
+            _ => self.gather(own, y, x, piece),
         }
     }
 
-    /// Row `y` of the stage's input has been accepted whole.
-    fn close(&mut self, rest: Rest<'_, '_>, y: usize) {
-        match self.stage(rest.stage) {
-            Stage::Dropout(_) => self.close(Rest { stage: rest.stage + 1, ..rest }, y),
-            Stage::Block(..) => self.arrive(rest, y),
-            _ => {
-                let own = self.lines(rest).1;
-                self.finish(own, y);
+    /// Row `y` of the stage's input has been accepted whole: what that completes goes on.
+    fn close(&mut self, mut rest: Rest<'_, '_>, y: usize) {
+        let (stage, plan) = (rest.stage, self.plan);
+        let (input, output) = (plan.shape(stage), plan.shape(stage + 1));
+        let (Stage::Block(window, _) | Stage::MaxPool(window) | Stage::AvgPool(window)) = self.stage(stage) else {
+            if y + 1 == input.rows as usize {
+                self.head(self.lines(rest).1);
             }
+            return;
+        };
+        let (first, end) = window.over(y, output.rows);
+        for row in first..end {
+            if window.covers(row, input.rows).1 != y + 1 {
+                continue;
+            }
+            let rest = rest.again();
+            let next = match self.stage(stage) {
+                Stage::Block(..) => self.block_row(rest, row),
+                Stage::AvgPool(_) => self.average_row(rest, row),
+                _ => {
+                    let own = self.lines(rest).1;
+                    let mut next = Rest { stage: self.next(stage), ..own };
+                    let mut lines = self.lines(next.again()).0;
+                    self.observer.piece(Piece { stage, step: 0, row, column: 0 }, lines.at(row));
+                    self.arrive(next, row);
+                    continue;
+                }
+            };
+            self.close(next, row);
         }
     }
 
     /// Computes a row of a block's output, whose input stands in its lines.
     #[inline(never)]
-    fn block_row(&mut self, rest: Rest<'_, '_>, row: usize) {
+    fn block_row<'s, 'm>(&mut self, rest: Rest<'s, 'm>, row: usize) -> Rest<'s, 'm> {
         let (stage, plan) = (rest.stage, self.plan);
-        let Stage::Block(window, widths) = self.stage(stage) else { return };
+        let (lines, mut own) = self.lines(rest);
+        let Stage::Block(window, widths) = self.stage(stage) else { return own };
         let widths = widths.as_slice();
         let (input, output) = (plan.shape(stage), plan.shape(stage + 1));
-        let slots = plan.ring(stage);
-        let (lines, own) = self.lines(rest);
-        let (_, layers, mut next) = self.own(own);
-        let second = plan.tiles(stage)[0];
+        let mut layers = [LayerWeights::EMPTY; MAX_WIDTHS];
+        let layers = &mut layers[..widths.len()];
+        for (step, layer) in layers.iter_mut().enumerate() {
+            *layer = self.layer(&mut own, step);
+        }
+        own.stage = self.next(stage);
         let rows = window.covers(row, input.rows);
+        let mut windows = Patch {
+            lines: &*lines.values,
+            slots: lines.slots,
+            row: lines.row,
+            channels: lines.channels,
+            columns: input.columns as usize,
+            kernel: window.kernel as usize,
+            stride: window.stride as usize,
+            rows,
+            above: rows.0 + window.padding as usize - row * window.stride as usize,
+            left: -(window.padding as isize),
+            flat: false,
+        };
+        let scratch = core::mem::take(&mut self.scratch);
+        let (first, second) = scratch.split_at_mut(plan.tiles(stage)[0]);
         for column in (0..output.columns as usize).step_by(TILE) {
             let pixels = TILE.min(output.columns as usize - column);
-            let scratch = core::mem::take(&mut self.scratch);
-            let (mut from, mut to) = scratch.split_at_mut(second);
-            let patch = Patch {
-                lines: &*lines,
-                slots,
-                row: input.row(),
-                channels: input.channels as usize,
-                columns: input.columns as usize,
-                kernel: window.kernel as usize,
-                stride: window.stride as usize,
-                rows,
-                above: rows.0 + window.padding as usize - row * window.stride as usize,
-                left: (column * window.stride as usize) as isize - window.padding as isize,
-                flat: false,
-            };
-            let mut channels = widths[0] as usize;
-            A::layer(&patch, pixels, &layers[0], self.work, &mut from[..pixels * channels]);
-            self.observer.piece(Piece { stage, step: 0, row, column }, &from[..pixels * channels]);
-            for (step, (layer, &width)) in layers.iter().zip(widths).enumerate().skip(1) {
-                let patch = Patch::pixels(&from[..pixels * channels], channels);
-                channels = width as usize;
-                A::layer(&patch, pixels, layer, self.work, &mut to[..pixels * channels]);
-                self.observer.piece(Piece { stage, step, row, column }, &to[..pixels * channels]);
-                core::mem::swap(&mut from, &mut to);
+            let (mut to, mut from) = (&mut *first, &mut *second);
+            let mut values = 0;
+            for (step, layer) in layers.iter().enumerate() {
+                let tile;
+                let patch = if step == 0 {
+                    &windows
+                } else {
+                    core::mem::swap(&mut from, &mut to);
+                    tile = Patch::pixels(&from[..values], layer.fan_in);
+                    &tile
+                };
+                values = pixels * layer.outputs;
+                A::layer(patch, pixels, layer, self.work, &mut to[..values]);
+                self.observer.piece(Piece { stage, step, row, column }, &to[..values]);
             }
-            self.accept(next.again(), row, column, &from[..pixels * channels]);
-            self.scratch = scratch;
+            self.accept(own.again(), row, column, &to[..values]);
+            windows.left += (TILE * windows.stride) as isize;
         }
+        self.scratch = scratch;
+        own
     }
 
     /// Takes a piece of row `y` into a stage that keeps no lines of its input; `own` begins after them.
     #[inline(never)]
-    fn gather(&mut self, own: Rest<'_, '_>, y: usize, x: usize, piece: &[A::Value]) {
+    fn gather(&mut self, mut own: Rest<'_, '_>, y: usize, x: usize, piece: &[A::Value]) {
         let (stage, plan) = (own.stage, self.plan);
         let (input, output) = (plan.shape(stage), plan.shape(stage + 1));
         let channels = input.channels as usize;
@@ -185,12 +209,10 @@ impl<'f, A: Arithmetic, O: Observer<A::Value>> Flow<'f, A, O> {
         match self.stage(stage) {
             Stage::MaxPool(window) => {
                 // Running maxima, written straight into the lines of the stage after.
-                let Some(after) = plan.next(stage) else { return };
-                let slots = plan.ring(after);
-                let lines = self.lines(Rest { stage: after, ..own }).0;
+                let mut lines = self.lines(Rest { stage: self.next(stage), ..own }).0;
                 let (first, end) = window.over(y, output.rows);
                 for row in first..end {
-                    let line = &mut lines[row % slots * output.row()..][..output.row()];
+                    let line = lines.at(row);
                     if x == 0 && window.covers(row, input.rows).0 == y {
                         line.fill(A::LEAST);
                     }
@@ -203,148 +225,112 @@ impl<'f, A: Arithmetic, O: Observer<A::Value>> Flow<'f, A, O> {
                 }
             }
             Stage::AvgPool(window) => {
-                let (sums, ..) = self.own(own);
-                let slots = sums.len() / output.row();
+                let mut sums = self.averages(&mut own);
                 let (first, end) = window.over(y, output.rows);
                 for row in first..end {
-                    let line = &mut sums[row % slots * output.row()..][..output.row()];
+                    let line = sums.at(row);
                     if x == 0 && window.covers(row, input.rows).0 == y {
                         line.fill(A::Sum::zeroed());
                     }
                     for (x, pixel) in (x..).zip(piece.chunks_exact(channels)) {
                         let (first, end) = window.over(x, output.columns);
-                        for sums in line[first * channels..end.max(first) * channels].chunks_exact_mut(channels) {
-                            for (sum, &value) in sums.iter_mut().zip(pixel) {
-                                A::add(sum, value);
-                            }
+                        for column in first..end {
+                            add::<A>(&mut line[column * channels..][..channels], pixel);
                         }
                     }
                 }
             }
             Stage::GlobalAverage => {
-                let (sums, ..) = self.own(own);
+                let sums = self.sums(&mut own);
                 if begin {
                     sums.fill(A::Sum::zeroed());
                 }
-                for pixel in piece.chunks_exact(channels) {
-                    for (sum, &value) in sums.iter_mut().zip(pixel) {
-                        A::add(sum, value);
-                    }
-                }
+                piece.chunks_exact(channels).for_each(|pixel| add::<A>(sums, pixel));
             }
-            Stage::Full(widths) => {
-                let width = widths.as_slice()[0] as usize;
-                let (sums, layers, _) = self.own(own);
+            Stage::Full(_) => {
+                let sums = self.sums(&mut own);
+                let layer = self.layer(&mut own, 0);
+                let sums = &mut sums[..layer.outputs];
                 if begin {
-                    A::full_begin(&layers[0], &mut sums[..width]);
+                    A::full_begin(&layer, sums);
                 }
-                let first = (y * input.columns as usize + x) * channels;
-                A::full_add(&layers[0], first, piece, &mut sums[..width]);
+                A::full_add(&layer, (y * input.columns as usize + x) * channels, piece, sums);
             }
             Stage::Block(..) | Stage::Dropout(_) => {}
         }
     }
 
-    /// Row `y` has been gathered whole: what that completes goes on.
-    fn finish(&mut self, mut own: Rest<'_, '_>, y: usize) {
-        let (stage, plan) = (own.stage, self.plan);
-        let (input, output) = (plan.shape(stage), plan.shape(stage + 1));
-        match self.stage(stage) {
-            Stage::MaxPool(window) => {
-                let Some(after) = plan.next(stage) else { return };
-                let slots = plan.ring(after);
-                let mut next = Rest { stage: after, ..own };
-                let (first, end) = window.over(y, output.rows);
-                for row in first..end {
-                    if window.covers(row, input.rows).1 == y + 1 {
-                        let at = row % slots * output.row();
-                        let line = &self.lines(next.again()).0[at..at + output.row()];
-                        self.observer.piece(Piece { stage, step: 0, row, column: 0 }, line);
-                        self.arrive(next.again(), row);
-                    }
-                }
-            }
-            Stage::AvgPool(window) => {
-                let (first, end) = window.over(y, output.rows);
-                for row in first..end {
-                    if window.covers(row, input.rows).1 == y + 1 {
-                        self.average_row(own.again(), row);
-                        let next = self.past(own.again());
-                        self.close(next, row);
-                    }
-                }
-            }
-            Stage::GlobalAverage | Stage::Full(_) if y + 1 == input.rows as usize => self.head(own),
-            _ => {}
-        }
-    }
-
     /// Divides a row of an average pool's sums.
     #[inline(never)]
-    fn average_row(&mut self, own: Rest<'_, '_>, row: usize) {
-        let (stage, plan) = (own.stage, self.plan);
-        let Stage::AvgPool(window) = self.stage(stage) else { return };
+    fn average_row<'s, 'm>(&mut self, rest: Rest<'s, 'm>, row: usize) -> Rest<'s, 'm> {
+        let (stage, plan) = (rest.stage, self.plan);
+        let mut own = self.lines(rest).1;
+        let Stage::AvgPool(window) = self.stage(stage) else { return own };
         let count = window.kernel as usize * window.kernel as usize;
-        let output = plan.shape(stage + 1);
-        let channels = output.channels as usize;
-        let (sums, _, mut next) = self.own(own);
-        let slots = sums.len() / output.row();
-        let line = &sums[row % slots * output.row()..][..output.row()];
-        for (column, sums) in line.chunks_exact(channels).enumerate() {
+        let channels = plan.shape(stage).channels as usize;
+        let mut sums = self.averages(&mut own);
+        own.stage = self.next(stage);
+        for (column, sums) in sums.at(row).chunks_exact(channels).enumerate() {
             let scratch = core::mem::take(&mut self.scratch);
             let pixel = &mut scratch[..channels];
             for (value, &sum) in pixel.iter_mut().zip(sums) {
                 *value = A::average(sum, count);
             }
             self.observer.piece(Piece { stage, step: 0, row, column }, pixel);
-            self.accept(next.again(), row, column, pixel);
+            self.accept(own.again(), row, column, pixel);
             self.scratch = scratch;
         }
+        own
     }
 
     /// A global average or a fully connected layer has seen its whole map.
     #[inline(never)]
-    fn head(&mut self, own: Rest<'_, '_>) {
+    fn head(&mut self, mut own: Rest<'_, '_>) {
         let (stage, plan) = (own.stage, self.plan);
+        let mut sums = self.sums(&mut own);
+        let last = plan.next(stage).is_none();
         match self.stage(stage) {
             Stage::GlobalAverage => {
-                let (averages, layers, next) = self.own(own);
-                let Some(after) = plan.next(stage) else {
-                    return A::average_logits(layers[0].bytes, averages, plan.shape(stage).pixels());
-                };
-                let mut next = self.lines(Rest { stage: after, ..next }).1;
-                let (sums, layers, _) = self.own(next.again());
-                let sums = &mut sums[..layers[0].outputs];
-                A::full_begin(&layers[0], sums);
-                A::full_add_averages(&layers[0], averages, plan.shape(stage).pixels(), sums);
-                self.finish(next, 0);
+                let (averages, pixels) = (sums, plan.shape(stage).pixels());
+                if last {
+                    return A::average_logits(own.weights, averages, pixels);
+                }
+                own.stage = self.next(stage);
+                let mut next = self.lines(own.again()).1;
+                let sums = self.sums(&mut next);
+                let layer = self.layer(&mut next, 0);
+                let sums = &mut sums[..layer.outputs];
+                A::full_begin(&layer, sums);
+                A::full_add_averages(&layer, averages, pixels, sums);
+                self.close(own, 0);
             }
             Stage::Full(widths) => {
-                let (mut sums, layers, mut next) = self.own(own);
-                let widths = widths.as_slice();
-                let mut piece = Piece { stage, step: 0, row: 0, column: 0 };
-                for (pair, layers) in widths.windows(2).zip(layers.windows(2)) {
-                    let (before, rest) = sums.split_at_mut(pair[0] as usize);
-                    let after = &mut rest[..pair[1] as usize];
-                    let values = &mut self.scratch[..before.len()];
-                    A::full_output(&layers[0], before, values);
-                    self.observer.piece(piece, values);
-                    piece.step += 1;
-                    A::full_begin(&layers[1], after);
-                    A::full_add(&layers[1], 0, values, after);
-                    sums = rest;
-                }
-                let last = &layers[widths.len() - 1];
-                if plan.next(stage).is_none() {
-                    return A::full_logits(last, sums);
-                }
                 let scratch = core::mem::take(&mut self.scratch);
-                let values = &mut scratch[..sums.len()];
-                A::full_output(last, sums, values);
-                self.observer.piece(piece, values);
-                self.accept(next.again(), 0, 0, values);
+                let mut inputs = 0;
+                for step in 0..widths.as_slice().len() {
+                    let layer = self.layer(&mut own, step);
+                    let (before, after) = sums.split_at_mut(layer.outputs);
+                    if step > 0 {
+                        A::full_begin(&layer, before);
+                        A::full_add(&layer, 0, &scratch[..inputs], before);
+                    }
+                    if last && after.is_empty() {
+                        A::full_logits(&layer, before);
+                    } else {
+                        inputs = layer.outputs;
+                        A::full_output(&layer, before, &mut scratch[..inputs]);
+                        self.observer.piece(Piece { stage, step, row: 0, column: 0 }, &scratch[..inputs]);
+                    }
+                    sums = after;
+                }
+                if !last {
+                    own.stage = self.next(stage);
+                    self.accept(own.again(), 0, 0, &scratch[..inputs]);
+                }
                 self.scratch = scratch;
-                self.close(next, 0);
+                if !last {
+                    self.close(own, 0);
+                }
             }
             _ => {}
         }
@@ -354,38 +340,50 @@ impl<'f, A: Arithmetic, O: Observer<A::Value>> Flow<'f, A, O> {
         &self.plan.spec().stages()[stage]
     }
 
-    /// Splits off a stage's lines.
-    fn lines<'s, 'm>(&self, rest: Rest<'s, 'm>) -> (&'s mut [A::Value], Rest<'s, 'm>) {
-        let values = self.plan.ring(rest.stage) * self.plan.shape(rest.stage).row();
-        let (lines, state) = rest.state.split_at_mut(words::<A::Value>(values));
-        (bytemuck::cast_slice_mut(lines), Rest { state, ..rest })
-    }
-
-    /// What follows what a stage has after its lines: the next stage.
+    /// The stage after that does something.
     #[inline(never)]
-    fn past<'s, 'm>(&self, own: Rest<'s, 'm>) -> Rest<'s, 'm> {
-        let sums = self.plan.sums(own.stage) + self.plan.head(own.stage);
-        let weights = A::stage_bytes(self.plan, own.stage, self.lanes, own.weights);
-        Rest { stage: own.stage + 1, state: &mut own.state[sums..], weights: &own.weights[weights..] }
+    fn next(&self, stage: usize) -> usize {
+        self.plan.next(stage).unwrap_or(stage + 1)
     }
 
-    /// Splits off what a stage has after its lines: its sums, and its weights layer by layer.
-    fn own<'s, 'm>(&self, own: Rest<'s, 'm>) -> (&'s mut [A::Sum], [LayerWeights<'m>; MAX_WIDTHS], Rest<'s, 'm>) {
-        let Rest { stage, state, mut weights } = own;
-        let (sums, state) = state.split_at_mut(self.plan.sums(stage) + self.plan.head(stage));
-        let mut layers = [LayerWeights::EMPTY; MAX_WIDTHS];
-        for (step, layer_weights) in layers.iter_mut().enumerate() {
-            let Some(layer) = self.plan.layer(stage, step) else { break };
-            let (bytes, rest) = weights.split_at(A::layer_bytes(&layer, self.lanes, weights));
-            let outputs = layer.output.channels as usize;
-            *layer_weights = LayerWeights { bytes, fan_in: layer.fan_in(), outputs, lanes: self.lanes };
-            weights = rest;
-        }
-        if matches!(self.stage(stage), Stage::GlobalAverage) {
-            let scale = self.plan.stage_weight_bytes(stage, A::WEIGHTS, self.lanes);
-            (layers[0].bytes, weights) = weights.split_at(scale);
-        }
-        (bytemuck::cast_slice_mut(sums), layers, Rest { stage: stage + 1, state, weights })
+    /// Splits off a stage's lines.
+    fn lines<'s, 'm>(&self, rest: Rest<'s, 'm>) -> (Rows<'s, A::Value>, Rest<'s, 'm>) {
+        let (slots, shape) = (self.plan.ring(rest.stage), self.plan.shape(rest.stage));
+        let (row, channels) = (shape.row(), shape.channels as usize);
+        let (lines, state) = rest.state.split_at_mut(words::<A::Value>(slots * row));
+        (Rows { values: bytemuck::cast_slice_mut(lines), slots, row, channels }, Rest { state, ..rest })
+    }
+
+    /// Splits off a stage's sums, which come after its lines.
+    fn sums<'s>(&self, own: &mut Rest<'s, '_>) -> &'s mut [A::Sum] {
+        let sums = self.plan.sums(own.stage) + self.plan.head(own.stage);
+        let (sums, state) = core::mem::take(&mut own.state).split_at_mut(sums);
+        own.state = state;
+        bytemuck::cast_slice_mut(sums)
+    }
+
+    /// The same as an average pool's rows.
+    fn averages<'s>(&self, own: &mut Rest<'s, '_>) -> Rows<'s, A::Sum> {
+        let shape = self.plan.shape(own.stage + 1);
+        let values = self.sums(own);
+        Rows { slots: values.len() / shape.row(), row: shape.row(), channels: shape.channels as usize, values }
+    }
+
+    /// Splits off the weights of a stage's layer, which come in order.
+    #[inline(never)]
+    fn layer<'m>(&self, own: &mut Rest<'_, 'm>, step: usize) -> LayerWeights<'m> {
+        let Some(layer) = self.plan.layer(own.stage, step) else { return LayerWeights::EMPTY };
+        let (bytes, weights) = own.weights.split_at(A::layer_bytes(&layer, self.lanes, own.weights));
+        own.weights = weights;
+        let outputs = layer.output.channels as usize;
+        LayerWeights { bytes, fan_in: layer.fan_in(), outputs, lanes: self.lanes }
+    }
+}
+
+/// Adds a pixel to sums.
+fn add<A: Arithmetic>(sums: &mut [A::Sum], pixel: &[A::Value]) {
+    for (sum, &value) in sums.iter_mut().zip(pixel) {
+        A::add(sum, value);
     }
 }
 

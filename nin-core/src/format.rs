@@ -36,7 +36,7 @@ impl<W: Stored> Format for Float<W> {}
 
 pub(crate) mod private {
     use crate::kernel::Patch;
-    use crate::plan::{Layer, Plan, WeightType};
+    use crate::plan::{Layer, WeightType};
 
     /// What the engine asks of a format; kept from outside so that it may change.
     pub trait Arithmetic {
@@ -81,10 +81,6 @@ pub(crate) mod private {
         /// Bytes of a layer's part of `weights`, which begin with it.
         fn layer_bytes(layer: &Layer, lanes: usize, _weights: &[u8]) -> usize {
             layer.weight_bytes(Self::WEIGHTS, lanes)
-        }
-        /// The same of all that a stage has of them.
-        fn stage_bytes(plan: &Plan, stage: usize, lanes: usize, _weights: &[u8]) -> usize {
-            plan.stage_weight_bytes(stage, Self::WEIGHTS, lanes)
         }
         /// Whether it can compute with weights packed so in this build.
         fn runs(lanes: usize) -> bool;
@@ -165,12 +161,15 @@ impl<W: Stored> Arithmetic for Float<W> {
 
 /// 8-bit integer weights and activations, after TensorFlow Lite's specification; `docs/int8.md` in the repository has
 /// the arithmetic. Rows of an image are its bytes as they are.
+///
+/// A firmware whose model is compiled in says how it is packed, by its [lanes](crate::Model::lanes), and carries the kernels
+/// for that packing alone; with 0 it reads all that the build computes with.
 #[derive(Clone, Copy, Debug)]
-pub enum Int8 {}
+pub enum Int8<const LANES: usize = 0> {}
 
-impl Format for Int8 {}
+impl<const LANES: usize> Format for Int8<LANES> {}
 
-impl Arithmetic for Int8 {
+impl<const LANES: usize> Arithmetic for Int8<LANES> {
     const WEIGHTS: WeightType = WeightType::Int8;
     type Value = u8;
     type Sum = i32;
@@ -189,19 +188,19 @@ impl Arithmetic for Int8 {
     }
 
     fn layer(patch: &Patch<'_, u8>, pixels: usize, weights: &LayerWeights<'_>, work: &mut [u32], out: &mut [u8]) {
-        int8::layer(patch, pixels, weights, work, out);
+        int8::layer::<LANES>(patch, pixels, weights, work, out);
     }
 
     fn full_begin(weights: &LayerWeights<'_>, sums: &mut [i32]) {
         for (output, sum) in sums.iter_mut().enumerate() {
-            *sum = int8::Output::of(weights, output).bias;
+            *sum = int8::Output::of::<LANES>(weights, output).bias;
         }
     }
 
     fn full_add(weights: &LayerWeights<'_>, first: usize, values: &[u8], sums: &mut [i32]) {
         for (output, sum) in sums.iter_mut().enumerate() {
             for (input, &value) in (first..).zip(values) {
-                *sum = sum.wrapping_add(i32::from(value) * i32::from(int8::weight(weights, output, input)));
+                *sum = sum.wrapping_add(i32::from(value) * i32::from(int8::weight::<LANES>(weights, output, input)));
             }
         }
     }
@@ -210,20 +209,20 @@ impl Arithmetic for Int8 {
         // The count is part of the layer's scale.
         for (output, sum) in sums.iter_mut().enumerate() {
             for (input, &average) in averages.iter().enumerate() {
-                *sum = sum.wrapping_add(average.wrapping_mul(int8::weight(weights, output, input).into()));
+                *sum = sum.wrapping_add(average.wrapping_mul(int8::weight::<LANES>(weights, output, input).into()));
             }
         }
     }
 
     fn full_output(weights: &LayerWeights<'_>, sums: &[i32], out: &mut [u8]) {
         for (output, (out, &sum)) in out.iter_mut().zip(sums).enumerate() {
-            *out = int8::Output::of(weights, output).requantise(sum);
+            *out = int8::Output::of::<LANES>(weights, output).requantise(sum);
         }
     }
 
     fn full_logits(weights: &LayerWeights<'_>, sums: &mut [i32]) {
         for (output, sum) in sums.iter_mut().enumerate() {
-            *sum = int8::Output::of(weights, output).logit(*sum);
+            *sum = int8::Output::of::<LANES>(weights, output).logit(*sum);
         }
     }
 
@@ -235,6 +234,6 @@ impl Arithmetic for Int8 {
     }
 
     fn runs(lanes: usize) -> bool {
-        int8::runs(lanes)
+        (LANES == 0 || lanes == LANES) && int8::runs(lanes)
     }
 }

@@ -6,7 +6,7 @@ use core::marker::PhantomData;
 use crate::flow::{Flow, Observer, Rest, words};
 use crate::format::Format;
 use crate::model::Model;
-use crate::plan::{Kernels, Plan, WeightType};
+use crate::plan::{Kernels, WeightType};
 
 /// A model and the memory it runs in: rows in, logits out.
 ///
@@ -26,6 +26,10 @@ use crate::plan::{Kernels, Plan, WeightType};
 pub struct Network<'a, F: Format> {
     model: &'a Model<'a>,
     state: &'a mut [u32],
+    /// The tiles of a block.
+    scratch: &'a mut [u32],
+    /// What the kernels need beside them.
+    work: &'a mut [u32],
     rows: usize,
     format: PhantomData<F>,
 }
@@ -51,7 +55,10 @@ impl<'a, F: Format> Network<'a, F> {
         let needed = model.plan().state_words(F::WEIGHTS);
         let found = state.len();
         let Some(state) = state.get_mut(..needed) else { return Err(NetworkError::State { needed, found }) };
-        Ok(Network { model, state, rows: 0, format: PhantomData })
+        let plan = model.plan();
+        let (state, scratch) = state.split_at_mut(needed - plan.scratch_words(F::WEIGHTS, Kernels::HERE));
+        let (scratch, work) = scratch.split_at_mut(plan.tile_words(F::WEIGHTS));
+        Ok(Network { model, state, scratch, work, rows: 0, format: PhantomData })
     }
 
     /// The model.
@@ -142,22 +149,14 @@ impl<'a, F: Format> Network<'a, F> {
 
     fn flow(&mut self, y: usize, observer: &mut impl Observer<F::Value>) {
         let (model, stage) = (self.model, self.first());
-        let (state, scratch) = self.state.split_at_mut(self.state.len() - scratch_words::<F>(model.plan()));
-        let (scratch, work) = scratch.split_at_mut(model.plan().tile_words(F::WEIGHTS));
-        let scratch = bytemuck::cast_slice_mut(scratch);
-        let mut flow = Flow::<F, _> { plan: model.plan(), lanes: model.lanes(), scratch, work, observer };
-        flow.arrive(Rest { stage, state, weights: model.weights() }, y);
+        let scratch = bytemuck::cast_slice_mut(self.scratch);
+        let mut flow = Flow::<F, _> { plan: model.plan(), lanes: model.lanes(), scratch, work: self.work, observer };
+        flow.arrive(Rest { stage, state: self.state, weights: model.weights() }, y);
     }
 
     fn logits(&self) -> &[f32] {
-        let plan = self.model.plan();
-        let end = self.state.len() - scratch_words::<F>(plan);
-        bytemuck::cast_slice(&self.state[end - plan.classes()..end])
+        bytemuck::cast_slice(&self.state[self.state.len() - self.model.plan().classes()..])
     }
-}
-
-const fn scratch_words<F: Format>(plan: &Plan) -> usize {
-    plan.scratch_words(F::WEIGHTS, Kernels::HERE)
 }
 
 /// Why a network cannot run, or cannot take a row.

@@ -251,6 +251,7 @@ impl Plan {
     }
 
     /// Shape of the input of stage `index`; at the number of stages, the shape of the logits.
+    #[inline(never)]
     pub const fn shape(&self, index: usize) -> Shape {
         self.shapes[index]
     }

@@ -66,6 +66,6 @@ pub static MODEL: Model<'static> = match Model::read(&FILE.0) {
 /// # Errors
 ///
 /// If this build of nin-core has no kernels for the packing of the weights.
-pub fn network(state: &mut State) -> Result<Network<'_, Int8>, NetworkError> {
+pub fn network(state: &mut State) -> Result<Network<'_, Int8<2>>, NetworkError> {
     Network::new(&MODEL, state)
 }

@@ -126,7 +126,7 @@ fn scale(model: &Model<'_>, row: &mut [f32], mut level: impl FnMut(usize, usize)
 }
 
 /// An 8-bit network reads the levels themselves.
-impl Sight for Int8 {
+impl<const LANES: usize> Sight for Int8<LANES> {
     fn see(model: &Model<'_>, row: &mut [u8], mut level: impl FnMut(usize, usize) -> f32) {
         let channels = model.plan().spec().input().channels as usize;
         for (index, value) in row.iter_mut().enumerate() {
@@ -137,7 +137,7 @@ impl Sight for Int8 {
 
 impl Sight for Int4 {
     fn see(model: &Model<'_>, row: &mut [u8], level: impl FnMut(usize, usize) -> f32) {
-        Int8::see(model, row, level);
+        <Int8>::see(model, row, level);
     }
 }
 

@@ -74,7 +74,7 @@ fn it_reports_and_writes_what_runs() {
     let source = fs::read_to_string(folder.join("net.rs")).unwrap();
     let state = model.plan().bytes(WeightType::Int8, Kernels::Dsp).total().next_multiple_of(1024);
     assert!(source.contains(&format!("RAM_BUDGET: usize = {state};")), "{source}");
-    assert!(source.contains("Network<'_, Int8>") && source.contains("Kernels::Dsp"), "{source}");
+    assert!(source.contains("Network<'_, Int8<2>>") && source.contains("Kernels::Dsp"), "{source}");
 
     // The file that a board gets has the accuracy that was reported, and can be asked about a picture.
     let measured = printed(&folder, &["eval", "net.nin", "--data", "images"]);

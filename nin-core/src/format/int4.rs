@@ -5,7 +5,7 @@ use super::{Format, Int8};
 use crate::kernel::Patch;
 use crate::kernel::int8;
 use crate::kernel::int8::narrow::{self, Bits};
-use crate::plan::{Layer, Plan, WeightType};
+use crate::plan::{Layer, WeightType};
 
 /// What [`Int8`] computes, with the weights of some layers or all stored in 4 bits: each is a multiple of 16 between −112
 /// and 112, the upper half of a byte. Whatever the packing, results are those of [`Int8`] with these weights.
@@ -18,23 +18,23 @@ impl Arithmetic for Int4 {
     const WEIGHTS: WeightType = WeightType::Int4;
     type Value = u8;
     type Sum = i32;
-    const LEAST: u8 = Int8::LEAST;
+    const LEAST: u8 = <Int8>::LEAST;
 
     fn raise(most: &mut [u8], values: &[u8]) {
-        Int8::raise(most, values);
+        <Int8>::raise(most, values);
     }
 
     fn add(sum: &mut i32, value: u8) {
-        Int8::add(sum, value);
+        <Int8>::add(sum, value);
     }
 
     fn average(sum: i32, count: usize) -> u8 {
-        Int8::average(sum, count)
+        <Int8>::average(sum, count)
     }
 
     fn layer(patch: &Patch<'_, u8>, pixels: usize, weights: &LayerWeights<'_>, work: &mut [u32], out: &mut [u8]) {
         match Bits::of(weights) {
-            Bits::Eight(weights) => int8::layer(patch, pixels, &weights, work, out),
+            Bits::Eight(weights) => int8::layer::<0>(patch, pixels, &weights, work, out),
             Bits::Four(weights) => narrow::layer(patch, pixels, &weights, work, out),
         }
     }
@@ -80,26 +80,14 @@ impl Arithmetic for Int4 {
     }
 
     fn average_logits(weights: &[u8], sums: &mut [i32], count: usize) {
-        Int8::average_logits(weights, sums, count);
+        <Int8>::average_logits(weights, sums, count);
     }
 
     fn layer_bytes(layer: &Layer, lanes: usize, weights: &[u8]) -> usize {
         if layer.has_weights() { layer.mixed_bytes(narrow::bits(weights), lanes).unwrap_or(0) } else { 0 }
     }
 
-    fn stage_bytes(plan: &Plan, stage: usize, lanes: usize, weights: &[u8]) -> usize {
-        let mut bytes = 0;
-        for layer in (0..).map_while(|step| plan.layer(stage, step)) {
-            match layer.has_weights() {
-                true => bytes += Self::layer_bytes(&layer, lanes, &weights[bytes..]),
-                // A `gap` that ends the line has the scale of its logits.
-                false => bytes += plan.stage_weight_bytes(stage, Self::WEIGHTS, lanes),
-            }
-        }
-        bytes
-    }
-
     fn runs(lanes: usize) -> bool {
-        Int8::runs(lanes)
+        <Int8>::runs(lanes)
     }
 }

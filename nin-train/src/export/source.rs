@@ -39,6 +39,12 @@ fn write_source(text: &mut String, source: &RustSource<'_>) -> std::fmt::Result 
         WeightType::Int4 => ("Int4", "WeightType::Int4"),
         _ => ("F32", "WeightType::F32"),
     };
+    // The firmware carries the kernels for the packing that the file has, and no others.
+    let format = match (source.weight_type, source.kernels) {
+        (WeightType::Int8, Kernels::Dsp) => "Int8<2>",
+        (WeightType::Int8, Kernels::Plain) => "Int8<1>",
+        _ => kind,
+    };
     let taken = match (source.weight_type, source.kernels) {
         // A host's kernels take more; what counts is the board.
         (WeightType::Int8 | WeightType::Int4, kernels @ (Kernels::Dsp | Kernels::Plain)) => {
@@ -120,7 +126,7 @@ fn write_source(text: &mut String, source: &RustSource<'_>) -> std::fmt::Result 
     writeln!(text, "/// # Errors")?;
     writeln!(text, "///")?;
     writeln!(text, "/// If this build of nin-core has no kernels for the packing of the weights.")?;
-    writeln!(text, "pub fn network(state: &mut State) -> Result<Network<'_, {kind}>, NetworkError> {{")?;
+    writeln!(text, "pub fn network(state: &mut State) -> Result<Network<'_, {format}>, NetworkError> {{")?;
     writeln!(text, "    Network::new(&MODEL, state)")?;
     writeln!(text, "}}")?;
     Ok(())

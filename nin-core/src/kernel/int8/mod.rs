@@ -23,17 +23,24 @@ pub(crate) const fn runs(lanes: usize) -> bool {
     lanes == 1 || (lanes == 2 && (host || cfg!(nin_dsp))) || (lanes == 16 && host)
 }
 
+/// How weights are packed, which the compiler knows if `LANES` are not 0: it leaves out what is for others.
+#[inline(always)]
+fn packed<const LANES: usize>(weights: &LayerWeights<'_>) -> usize {
+    if LANES == 0 { weights.lanes } else { LANES }
+}
+
 /// One layer for a tile of at most [`TILE`](crate::plan::TILE) pixels; `out` takes pixels × outputs values.
-pub(crate) fn layer(
+#[inline(always)]
+pub(crate) fn layer<const LANES: usize>(
     patch: &Patch<'_, u8>,
     pixels: usize,
     weights: &LayerWeights<'_>,
     work: &mut [u32],
     out: &mut [u8],
 ) {
-    match weights.lanes {
+    match packed::<LANES>(weights) {
         #[cfg(nin_dsp)]
-        2 => dsp::layer(patch, pixels, weights, work, out),
+        2 => dsp::layer::<dsp::Eight>(patch, pixels, weights, work, out),
         #[cfg(not(target_os = "none"))]
         2 | 16 => wide::layer(patch, pixels, weights, work, out),
         _ => {
@@ -55,23 +62,23 @@ pub(crate) struct Output {
 }
 
 impl Output {
-    /// Reads what output `index` of a layer has.
-    pub fn of(weights: &LayerWeights<'_>, index: usize) -> Output {
+    /// Reads what output `index` of a layer has, packed as the compiler knows, or by 0 as `weights` say.
+    pub fn of<const LANES: usize>(weights: &LayerWeights<'_>, index: usize) -> Output {
         let words: &[i32] = bytemuck::cast_slice(weights.bytes);
-        if weights.lanes == 2 {
-            let stream = weights.fan_in.div_ceil(2) + 8;
-            Output::in_stream(&words[index / 2 * stream..][..stream], index)
+        if packed::<LANES>(weights) == 2 {
+            Output::in_stream(words, weights.fan_in.div_ceil(2) + 8, index)
         } else {
-            let outputs = weights.outputs.next_multiple_of(weights.lanes);
+            let outputs = weights.outputs.next_multiple_of(packed::<LANES>(weights));
             let (multiplier, shift) = (words[outputs + index], words[2 * outputs + index] as u32);
             Output { bias: words[index], multiplier, shift }
         }
     }
 
-    /// Reads what output `index` of a layer has, from the stream of its pair.
-    pub fn in_stream(stream: &[i32], index: usize) -> Output {
-        let end = stream.len() - 6 + index % 2 * 3;
-        Output { bias: stream[index % 2] / 2, multiplier: stream[end], shift: stream[end + 2] as u32 }
+    /// Reads what output `index` of a layer has, of streams of so many words.
+    pub fn in_stream(words: &[i32], stream: usize, index: usize) -> Output {
+        let (begin, half) = (index / 2 * stream, index % 2);
+        let end = begin + stream - 6 + 3 * half;
+        Output { bias: words[begin + half] / 2, multiplier: words[end], shift: words[end + 2] as u32 }
     }
 
     /// A sum as a logit, in the bits of an f32: what stands for the multiplier is its scale.
@@ -90,10 +97,10 @@ impl Output {
     }
 }
 
-/// The weight of `input` for `output`.
-pub(crate) fn weight(weights: &LayerWeights<'_>, output: usize, input: usize) -> i8 {
-    let LayerWeights { bytes, fan_in, outputs, lanes } = *weights;
-    let at = match lanes {
+/// The weight of `input` for `output`, packed as [`Output::of`] says.
+pub(crate) fn weight<const LANES: usize>(weights: &LayerWeights<'_>, output: usize, input: usize) -> i8 {
+    let LayerWeights { bytes, fan_in, outputs, .. } = *weights;
+    let at = match packed::<LANES>(weights) {
         2 => {
             let fan_in = fan_in.next_multiple_of(2);
             let (pair, half) = place_of_two(input, fan_in);

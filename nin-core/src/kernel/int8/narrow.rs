@@ -38,17 +38,16 @@ impl<'m> Bits<'m> {
         match self {
             Bits::Four(weights) if weights.lanes == 2 => {
                 let words: &[i32] = bytemuck::cast_slice(weights.bytes);
-                let stream = weights.fan_in.div_ceil(4) + 8;
-                Output::in_stream(&words[index / 2 * stream..][..stream], index)
+                Output::in_stream(words, weights.fan_in.div_ceil(4) + 8, index)
             }
-            Bits::Four(weights) | Bits::Eight(weights) => Output::of(weights, index),
+            Bits::Four(weights) | Bits::Eight(weights) => Output::of::<0>(weights, index),
         }
     }
 
     /// The weight of `input` for `output`, as an 8-bit integer.
     pub(crate) fn weight(&self, output: usize, input: usize) -> i8 {
         let weights = match self {
-            Bits::Eight(weights) => return super::weight(weights, output, input),
+            Bits::Eight(weights) => return super::weight::<0>(weights, output, input),
             Bits::Four(weights) => weights,
         };
         let LayerWeights { bytes, fan_in, outputs, lanes } = *weights;
@@ -78,7 +77,7 @@ pub(crate) fn layer(
 ) {
     #[cfg(nin_dsp)]
     if weights.lanes == 2 {
-        return super::dsp::narrow::layer(patch, pixels, weights, work, out);
+        return super::dsp::layer::<super::dsp::narrow::Four>(patch, pixels, weights, work, out);
     }
     let LayerWeights { outputs, fan_in, lanes, .. } = *weights;
     let (wide, work) = work.split_at_mut(narrow_words(fan_in, lanes));
@@ -88,7 +87,7 @@ pub(crate) fn layer(
         let count = together.min(outputs - first);
         let values = &mut values[..pixels * count];
         let bytes = widen(weights, first, count, wide);
-        super::layer(patch, pixels, &LayerWeights { bytes, outputs: count, ..*weights }, work, values);
+        super::layer::<0>(patch, pixels, &LayerWeights { bytes, outputs: count, ..*weights }, work, values);
         for (out, values) in out.chunks_exact_mut(outputs).zip(values.chunks_exact(count)) {
             out[first..first + count].copy_from_slice(values);
         }

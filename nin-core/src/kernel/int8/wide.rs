@@ -150,10 +150,10 @@ fn portable(layer: &Layer<'_>, windows: &[u8], pixels: usize, out: &mut [u8]) {
 fn one_by_one(windows: &[u8], pixels: usize, weights: &LayerWeights<'_>, out: &mut [u8]) {
     let fan_in = weights.fan_in.next_multiple_of(4);
     for output in 0..weights.outputs {
-        let parameters = Output::of(weights, output);
+        let parameters = Output::of::<0>(weights, output);
         let mut sums = [parameters.bias; TILE];
         for input in 0..weights.fan_in {
-            let weight = i32::from(weight(weights, output, input));
+            let weight = i32::from(weight::<0>(weights, output, input));
             for (sum, window) in sums[..pixels].iter_mut().zip(windows.chunks_exact(fan_in)) {
                 *sum = sum.wrapping_add(i32::from(window[input]) * weight);
             }

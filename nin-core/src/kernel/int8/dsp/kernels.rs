@@ -54,98 +54,96 @@ pub fn raise(most: &mut [u8], values: &[u8]) {
     }
 }
 
-/// Copies `count` bytes for each of N pixels, which begin `step` apart, to byte `at` of the pixel's piece.
-#[inline(always)]
-pub fn spread<const N: usize, const W: usize>(
-    x: &[u8],
-    step: usize,
-    pieces: &mut [[u32; W]; N],
-    at: usize,
-    count: usize,
-) {
-    assert!(at + count <= 4 * W && x.len() >= (N - 1) * step + count);
-    let to = bytemuck::cast_slice_mut::<_, u8>(pieces.as_flattened_mut());
-    // SAFETY: for each of N pixels it reads `count` bytes, words first, and writes as many behind the first `at` of
-    // the pixel's piece: the checks above are for both. Words need no alignment on these cores.
-    unsafe {
-        asm!(
-            "1:",
-            "subs {left}, {count}, #4",
-            "blo 3f",
-            "2:",
-            "ldr {t}, [{x}], #4",
-            "str {t}, [{to}], #4",
-            "subs {left}, #4",
-            "bhs 2b",
-            "3:",
-            "adds {left}, #4",
-            "beq 5f",
-            "4:",
-            "ldrb {t}, [{x}], #1",
-            "strb {t}, [{to}], #1",
-            "subs {left}, #1",
-            "bne 4b",
-            "5:",
-            "add {x}, {back}",
-            "add {to}, {on}",
-            "subs {pixels}, #1",
-            "bne 1b",
-            left = out(reg) _,
-            count = in(reg) count,
-            x = inout(reg) x.as_ptr() => _,
-            back = in(reg) step.wrapping_sub(count),
-            to = inout(reg) to[at..].as_mut_ptr() => _,
-            on = in(reg) 4 * W - count,
-            pixels = inout(reg) N => _,
-            t = out(reg) _,
-            options(nostack)
+/// Where inputs go as pairs: `[inputs / 2][pixels]` words, rounded up to fours of inputs.
+pub struct Window<'a> {
+    words: &'a mut [u32],
+    pixels: usize,
+    inputs: usize,
+}
+
+impl<'a> Window<'a> {
+    /// The first words are for `inputs` inputs of some pixels.
+    pub fn new(words: &'a mut [u32], pixels: usize, inputs: usize) -> Self {
+        assert!(words.len() >= inputs.div_ceil(4) * 2 * pixels);
+        Window { words, pixels, inputs }
+    }
+
+    /// Inputs `at..end`, from a multiple of four on, are 0, and those of the four that the last one is in.
+    pub fn clear(&mut self, at: usize, end: usize) {
+        assert!(at.is_multiple_of(4) && end <= self.inputs);
+        if at < end {
+            // SAFETY: writes two words of every pixel for each four of inputs, for which there is room.
+            unsafe {
+                asm!(
+                    "2:",
+                    "strd {zero}, {zero}, [{to}], #8",
+                    "subs {left}, #1",
+                    "bne 2b",
+                    left = inout(reg) (end - at).div_ceil(4) * self.pixels => _,
+                    to = inout(reg) self.words.as_mut_ptr().wrapping_add(at / 2 * self.pixels) => _,
+                    zero = in(reg) 0,
+                    options(nostack)
+                );
+            }
+        }
+    }
+
+    /// Inputs `at..end` of `count` pixels from `first` on: bytes of `x`, which begin `step` apart for each pixel.
+    pub fn put(&mut self, (first, count): (usize, usize), (at, end): (usize, usize), x: &[u8], step: usize) {
+        let length = end.wrapping_sub(at);
+        assert!(
+            at < end
+                && end <= self.inputs
+                && count > 0
+                && first + count <= self.pixels
+                && x.len() >= (count - 1) * step + length
         );
+        let (x, to) = (x.as_ptr(), self.words.as_mut_ptr().wrapping_add(at / 4 * 2 * self.pixels + first));
+        // SAFETY: they read what is checked above, and write into the two words of every four inputs that the pixels have one
+        // of, for which there is room. They keep to the procedure call standard.
+        unsafe {
+            if count == 4 && (at | length).is_multiple_of(4) {
+                nin_int8_widen4(x, step, to, x.wrapping_add(length));
+            } else {
+                nin_int8_widen(x, length, to, 4 * self.pixels, at, step, count);
+            }
+        }
+    }
+
+    /// Two inputs left at the end are one pair.
+    pub fn close(&mut self) {
+        if !self.inputs.is_multiple_of(4) {
+            let (even, odd) = self.words[self.inputs / 4 * 2 * self.pixels..].split_at_mut(self.pixels);
+            even.iter_mut().zip(odd).for_each(|(even, odd)| *even |= *odd << 16);
+        }
     }
 }
 
-/// Widens `length` bytes, fours of them, of each of four pixels, which begin `step` apart in `x`.
-pub fn widen4(x: &[u8], step: usize, length: usize, window: &mut [u32]) {
-    if length == 0 {
-        return;
-    }
-    assert!(length.is_multiple_of(4) && window.len() == 2 * length && x.len() >= 3 * step + length);
-    let x = x.as_ptr();
-    // SAFETY: reads words from four places behind `x` until the first is `length` bytes on, and for each of the fours
-    // writes eight words: both are checked above. It keeps to the procedure call standard.
-    unsafe { nin_int8_widen4(x, step, window.as_mut_ptr(), x.wrapping_add(length)) }
-}
-
-/// Where the sums begin.
-#[derive(Clone, Copy)]
-pub enum Start {
-    /// At the biases, the first two words of each stream.
-    Bias,
-    /// Where an earlier segment left them.
-    Sums,
-}
-
-/// Where the sums go.
-pub enum End<'a> {
-    /// Where the next segment finds them: `[stream][N pixels][2 outputs]`, doubled.
-    Sums(&'a mut [i32]),
-    /// Requantised, into the values of N pixels that are `outputs` bytes apart.
-    Values {
-        /// The first stream's first output of the first pixel, and on.
-        out: &'a mut [u8],
-        /// Bytes from pixel to pixel.
-        outputs: usize,
-        /// Where the sums begin, if not at the biases.
-        sums: &'a [i32],
-    },
-}
-
-/// A part of the streams: some of the inputs.
-#[derive(Clone, Copy)]
-pub struct Segment {
+/// Some streams, or a part of each, and what they are multiplied with.
+pub struct Product<'a> {
+    /// Pixels: 4, 2 or 1.
+    pub pixels: usize,
+    /// `[inputs / 2][pixels]`, widened.
+    pub window: &'a [u32],
     /// Inputs; an even number.
     pub inputs: usize,
-    /// Words of a stream that are none of their weights.
-    pub skip: usize,
+    /// The streams: where the sums begin, two biases and the weights; in the middle, just weights; where they end, weights
+    /// and six words for requantising.
+    pub streams: &'a [u32],
+    /// Words from one stream's part to the next one's.
+    pub stride: usize,
+    /// How many streams, at least one.
+    pub count: usize,
+    /// Whether the sums begin here, at the biases.
+    pub first: bool,
+    /// Whether they end here, in values.
+    pub last: bool,
+    /// Sums between their beginning and their end: `[stream][pixels][2 outputs]`, doubled.
+    pub sums: &'a mut [i32],
+    /// The first stream's first output of the first pixel, and on.
+    pub out: &'a mut [u8],
+    /// Bytes from pixel to pixel.
+    pub outputs: usize,
 }
 
 /// Bytes of `NIN_STEP4`: thirteen instructions of four.
@@ -157,179 +155,154 @@ struct Frame {
     /// For four pixels: bytes of steps that the first round jumps over. For fewer: where the inputs end that are
     /// taken eight words of weights at a time.
     unrolled: usize,
-    /// Where the inputs end.
-    end: *const u32,
-    /// Streams left.
-    streams: usize,
+    /// Where the inputs end; one less where the sums go on.
+    end: usize,
+    /// Sums to begin with, if not the biases.
+    sums_in: *const i32,
+    /// Where sums go that go on.
+    sums_out: *mut i32,
+    /// Bytes to skip before a stream that begins with sums.
+    skip_in: usize,
+    /// Bytes to skip behind one that ends with them.
+    skip_out: usize,
+    /// Where values or sums end.
+    to_end: usize,
+    /// The first input.
+    window: *const u32,
+    /// The place of the next value.
+    out: *mut u8,
     /// Bytes from pixel to pixel of the output.
     outputs: usize,
-    /// Bytes from the end of what is read of a stream to the beginning of that in the next.
-    skip: usize,
-    /// Sums of earlier segments.
-    sums: *mut i32,
 }
 
 unsafe extern "C" {
+    fn nin_int8_widen(x: *const u8, length: usize, window: *mut u32, next: usize, at: usize, step: usize, count: usize);
     fn nin_int8_widen4(x: *const u8, step: usize, window: *mut u32, end: *const u8);
-    fn nin_int8_4_whole(x: *const u32, weights: *const u32, out: *mut u8, frame: *const Frame);
-    fn nin_int8_4_part(x: *const u32, weights: *const u32, out: *mut u8, frame: *const Frame);
-    fn nin_int8_4_last(x: *const u32, weights: *const u32, out: *mut u8, frame: *const Frame);
-    fn nin_int8_2_whole(x: *const u32, weights: *const u32, out: *mut u8, frame: *const Frame);
-    fn nin_int8_2_part(x: *const u32, weights: *const u32, out: *mut u8, frame: *const Frame);
-    fn nin_int8_2_last(x: *const u32, weights: *const u32, out: *mut u8, frame: *const Frame);
-    fn nin_int8_1_whole(x: *const u32, weights: *const u32, out: *mut u8, frame: *const Frame);
-    fn nin_int8_1_part(x: *const u32, weights: *const u32, out: *mut u8, frame: *const Frame);
-    fn nin_int8_1_last(x: *const u32, weights: *const u32, out: *mut u8, frame: *const Frame);
+    fn nin_int8_4(window: *const u32, streams: *const u32, frame: *const Frame);
+    fn nin_int8_2(window: *const u32, streams: *const u32, frame: *const Frame);
+    fn nin_int8_1(window: *const u32, streams: *const u32, frame: *const Frame);
 }
-
-/// Multiplies a segment of `count` streams with the inputs in `window`, `[inputs / 2][N pixels]`. `weights` begins
-/// with the first stream's biases or, where sums go on, with its first weights of the segment.
-pub fn multiply<const N: usize>(
-    window: &[u32],
-    weights: &[u32],
-    segment: Segment,
-    count: usize,
-    start: Start,
-    end: End<'_>,
-) {
-    let words = segment.inputs / 2;
-    let read = match start {
-        Start::Bias => words + segment.skip,
-        Start::Sums => words,
-    };
-    assert!(window.len() == N * words && words > 0 && count > 0);
-    assert!(weights.len() >= (count - 1) * (words + segment.skip) + read);
-    let whole = matches!(start, Start::Bias);
-    let (part, out, outputs, sums, sums_len) = match end {
-        End::Sums(sums) => (true, core::ptr::null_mut(), 0, sums.as_mut_ptr(), sums.len()),
-        End::Values { out, outputs, sums } => {
-            assert!(
-                out.len() >= (N - 1) * outputs + 2 * count
-                    && weights.len() >= (count - 1) * (words + segment.skip) + words + 6
-            );
-            (false, out.as_mut_ptr(), outputs, sums.as_ptr().cast_mut(), sums.len())
+/// Does it.
+#[inline(never)]
+pub fn multiply(product: &mut Product<'_>) {
+    let &mut Product { pixels, window, inputs, streams, stride, count, first, last, outputs, .. } = product;
+    let (sums, out) = (&mut *product.sums, &mut *product.out);
+    let words = inputs / 2;
+    let read = words + if first { 2 } else { 0 } + if last { 6 } else { 0 };
+    assert!(
+        words > 0
+            && window.len() >= pixels * words
+            && count > 0
+            && stride >= read
+            && streams.len() >= (count - 1) * stride + read
+            && (first && last || sums.len() >= 2 * count * pixels)
+            && (!last || out.len() >= (pixels - 1) * outputs + 2 * count)
+    );
+    let (window, sums, out) = (window.as_ptr(), sums.as_mut_ptr(), out.as_mut_ptr());
+    let skip = 4 * (stride - read);
+    let (sums_in, skip_in) = if first { (core::ptr::null(), 0) } else { (sums.cast_const(), skip) };
+    let to_end = if last { out.addr() + 2 * count } else { sums.wrapping_add(2 * count * pixels).addr() };
+    let (kernel, unrolled): (unsafe extern "C" fn(_, _, _), _) = match pixels {
+        4 => {
+            // Biases come with the first step. To take none of the others is to jump over all.
+            let steps = words - usize::from(first);
+            (nin_int8_4, if steps == 0 { 16 } else { steps.wrapping_neg() % 16 } * STEP4)
         }
+        2 => (nin_int8_2, window.wrapping_add(words / 8 * 8 * 2).addr()),
+        _ => (nin_int8_1, window.wrapping_add(words / 8 * 8).addr()),
     };
-    assert!(whole || sums_len >= count * 2 * N);
-    let inputs = window.as_ptr();
-    // The kernels for values leave the pointer behind the six parameters, those for sums behind the weights.
-    let behind = words + if part { 0 } else { 6 };
     let frame = Frame {
-        unrolled: if N == 4 {
-            let steps = if whole { 16 } else { 8 };
-            words.wrapping_neg() % steps * STEP4
-        } else {
-            inputs.wrapping_add(words / 8 * 8 * N).addr()
-        },
-        end: inputs.wrapping_add(words * N),
-        streams: count,
+        unrolled,
+        end: window.wrapping_add(words * pixels).addr() - usize::from(!last),
+        sums_in,
+        sums_out: sums,
+        skip_in,
+        skip_out: skip - skip_in,
+        to_end,
+        window,
+        out,
         outputs,
-        // The kernels that begin at the biases read all of a stream.
-        skip: if whole { 0 } else { 4 * (words + segment.skip - behind) },
-        sums,
     };
-    let kernel = match (N, part, whole) {
-        (4, _, true) => nin_int8_4_whole,
-        (4, true, _) => nin_int8_4_part,
-        (4, ..) => nin_int8_4_last,
-        (2, _, true) => nin_int8_2_whole,
-        (2, true, _) => nin_int8_2_part,
-        (2, ..) => nin_int8_2_last,
-        (_, _, true) => nin_int8_1_whole,
-        (_, true, _) => nin_int8_1_part,
-        _ => nin_int8_1_last,
-    };
-    // SAFETY: the kernels read the window, N words for each of its words of weights; of each stream the words whose
-    // number is checked above; and read or write 2·N sums or 2 bytes of each of N pixels for each stream, whose room
-    // is checked too. They keep to the procedure call standard.
-    unsafe { kernel(inputs, weights.as_ptr(), out, &raw const frame) }
-}
-
-/// What all kernels begin with. On the stack lie the `Frame`'s six words, then the first input and the place of the
-/// next value; `entry` may still change the first of them, in r4.
-macro_rules! enter {
-    ($name:literal, $entry:literal) => {
-        concat!(
-            // In a section of its own, so that who does not call it does not carry it.
-            ".section .text.",
-            $name,
-            ",\"ax\",%progbits\n.global ",
-            $name,
-            "\n.type ",
-            $name,
-            ", %function\n.thumb_func\n.balign 4\n",
-            $name,
-            ":\n",
-            "push {r4-r11, lr}\nsub sp, #36\nldm r3, {r4-r9}\n",
-            $entry,
-            "mov r10, r0\nmov r11, r2\nstm sp, {r4-r11}\n",
-        )
-    };
-}
-
-/// What they end with: on to the next stream, after `skip`.
-macro_rules! leave {
-    ($skip:literal) => {
-        concat!(
-            $skip,
-            "ldr r12, [sp, #8]\nldr r0, [sp, #24]\nsubs r12, #1\nstr r12, [sp, #8]\nbne 2b\n",
-            "add sp, #36\npop {r4-r11, pc}\n",
-        )
-    };
-}
-
-/// A kernel for four pixels: how it begins with a stream, how many steps it takes before it looks whether they are
-/// enough, how it ends. It jumps into the middle of the steps, so that their number comes out even.
-macro_rules! four {
-    ($name:literal, $begin:literal, $steps:literal, $end:literal, $skip:literal) => {
-        concat!(
-            enter!($name, "adr.w r10, 3f\nadd r4, r10\norr r4, #1\n"),
-            "2:\n",
-            $begin,
-            "ldr pc, [sp]\n",
-            "3:\n.rept ",
-            $steps,
-            "\nNIN_STEP4\n.endr\nldr r12, [sp, #4]\ncmp r0, r12\nbne 3b\n",
-            $end,
-            leave!($skip),
-            ".size ",
-            $name,
-            ", . - ",
-            $name,
-            "\n",
-        )
-    };
-}
-
-/// A kernel for fewer: four steps of two words of weights each, then single words.
-macro_rules! fewer {
-    ($name:literal, $begin:literal, $step:literal, $single:literal, $end:literal, $skip:literal) => {
-        concat!(
-            enter!($name, ""),
-            "2:\n",
-            $begin,
-            "ldr r12, [sp]\ncmp r0, r12\nbeq 4f\n",
-            "3:\n.rept 4\n",
-            $step,
-            "\n.endr\nldr r12, [sp]\ncmp r0, r12\nbne 3b\n",
-            "4:\nldr r12, [sp, #4]\ncmp r0, r12\nbeq 6f\n",
-            "5:\n",
-            $single,
-            "\nldr r12, [sp, #4]\ncmp r0, r12\nbne 5b\n",
-            "6:\n",
-            $end,
-            leave!($skip),
-            ".size ",
-            $name,
-            ", . - ",
-            $name,
-            "\n",
-        )
-    };
+    // SAFETY: the kernels read the window, `pixels` words for each of its words of weights; of each stream the words whose
+    // number is checked above; and read or write `2 * pixels` sums or 2 bytes of each of the pixels for each stream,
+    // whose room is checked too. They keep to the procedure call standard.
+    unsafe { kernel(window, streams.as_ptr().wrapping_byte_sub(skip_in), &raw const frame) }
 }
 
 global_asm!(
     ".syntax unified\n.thumb\n",
+    // Bytes of some pixels: four at a time where they are one of the packing's fours, else one at a time. In r12, nine bits in
+    // each half: the even bytes of a word, doubled.
+    r#"
+    .section .text.nin_int8_widen,"ax",%progbits
+    .global nin_int8_widen
+    .type nin_int8_widen, %function
+    .thumb_func
+    .balign 4
+    nin_int8_widen:
+    push   {r4-r11, lr}
+    ldrd   r8, r9, [sp, #36]
+    ldr    r10, [sp, #44]
+    sub    r9, r1
+    movw   r12, #0x01FE
+    movt   r12, #0x01FE
+    1:
+    mov    r5, r1
+    mov    r6, r2
+    lsls   r4, r8, #31
+    bmi    7f
+    bcs    5f
+    2:
+    subs   r5, #4
+    blo    4f
+    3:
+    ldr    r4, [r0], #4
+    and    r7, r12, r4, lsl #1
+    and    r4, r12, r4, lsr #7
+    str    r7, [r6]
+    str    r4, [r6, r3]
+    add    r6, r6, r3, lsl #1
+    subs   r5, #4
+    bhs    3b
+    4:
+    adds   r5, #4
+    beq    9f
+    ldrb   r4, [r0], #1
+    lsls   r4, r4, #1
+    strh   r4, [r6]
+    subs   r5, #1
+    beq    9f
+    8:
+    ldrb   r4, [r0], #1
+    lsls   r4, r4, #1
+    strh   r4, [r6, r3]
+    subs   r5, #1
+    beq    9f
+    5:
+    ldrb   r4, [r0], #1
+    lsls   r4, r4, #1
+    strh   r4, [r6, #2]
+    subs   r5, #1
+    beq    9f
+    6:
+    ldrb   r4, [r0], #1
+    lsls   r4, r4, #1
+    adds   r6, r6, r3
+    strh   r4, [r6, #2]
+    adds   r6, r6, r3
+    subs   r5, #1
+    bne    2b
+    9:
+    add    r0, r9
+    adds   r2, #4
+    subs   r10, #1
+    bne    1b
+    pop    {r4-r11, pc}
+    7:
+    bcc    8b
+    b      6b
+    .size  nin_int8_widen, . - nin_int8_widen
+    "#,
     // Four bytes of each of four pixels: their even bytes doubled, then the odd ones.
     r#"
     .section .text.nin_int8_widen4,"ax",%progbits
@@ -361,7 +334,60 @@ global_asm!(
     pop    {r4-r11, pc}
     .size  nin_int8_widen4, . - nin_int8_widen4
     "#,
-    // Two inputs of four pixels, two outputs.
+    // What all kernels begin with, in sections of their own, so that who does not call one does not carry it. On the
+    // stack lies the `Frame`, of which `entry` may still change the first word, in r3. A stream begins with the sums of
+    // earlier inputs, or else with its biases, which `first` gives to the other pixels.
+    r#"
+    .macro NIN_BEGIN name, last, entry, first
+    .section .text.\name,"ax",%progbits
+    .global \name
+    .type  \name, %function
+    .thumb_func
+    .balign 4
+    \name:
+    push   {r4-r11, lr}
+    sub    sp, #40
+    ldm    r2, {r3-r12}
+    \entry
+    stm    sp, {r3-r12}
+    2:
+    ldr    r2, [sp, #8]
+    cbz    r2, 7f
+    add    r12, r2, #(4 * \last - 4)
+    str    r12, [sp, #8]
+    ldr    r12, [sp, #16]
+    add    r1, r12
+    ldm    r2, {r2-r\last}
+    b      8f
+    7:
+    ldm    r1!, {r2, r3}
+    \first
+    8:
+    .endm
+    "#,
+    // What they end with, after a comparison of the first input not read and the frame's `end`: `values`, or sums that go
+    // on. Either leaves in r12 where the next ones go; then the next stream.
+    r#"
+    .macro NIN_END name, last, values
+    bhi    9f
+    \values
+    1:
+    ldrd   r11, r0, [sp, #24]
+    cmp    r12, r11
+    bne    2b
+    add    sp, #40
+    pop    {r4-r11, pc}
+    9:
+    ldr    r12, [sp, #12]
+    stm    r12!, {r2-r\last}
+    str    r12, [sp, #12]
+    ldr    r11, [sp, #20]
+    add    r1, r11
+    b      1b
+    .size  \name, . - \name
+    .endm
+    "#,
+    // Two inputs of four pixels, two outputs; and the first two, whose sums all begin with the biases.
     r#"
     .macro NIN_STEP4
     ldr    r12, [r1], #4
@@ -377,6 +403,26 @@ global_asm!(
     smlad  r7, lr, r10, r7
     smlad  r8, r12, r11, r8
     smlad  r9, lr, r11, r9
+    .endm
+    .macro NIN_ENTRY4
+    adr.w  r2, 3f
+    add    r3, r2
+    orr    r3, #1
+    .endm
+    .macro NIN_FIRST4
+    ldr    r12, [r1], #4
+    ldrd   r10, r11, [r0], #8
+    sxtb16 lr, r12, ror #8
+    sxtb16 r12, r12
+    smlad  r4, r12, r11, r2
+    smlad  r5, lr, r11, r3
+    ldrd   r9, r11, [r0], #8
+    smlad  r6, r12, r9, r2
+    smlad  r7, lr, r9, r3
+    smlad  r8, r12, r11, r2
+    smlad  r9, lr, r11, r3
+    smlad  r2, r12, r10, r2
+    smlad  r3, lr, r10, r3
     .endm
     "#,
     // Four inputs of two pixels, and two.
@@ -408,6 +454,10 @@ global_asm!(
     smlad  r4, r6, r11, r4
     smlad  r5, r7, r11, r5
     .endm
+    .macro NIN_COPY2
+    mov    r4, r2
+    mov    r5, r3
+    .endm
     "#,
     // Four inputs of one pixel, and two.
     r#"
@@ -431,6 +481,35 @@ global_asm!(
     smlad  r2, r6, r10, r2
     smlad  r3, r7, r10, r3
     .endm
+    "#,
+    // A kernel for fewer than four pixels: four steps of two words of weights each, then single words.
+    r#"
+    .macro NIN_FEWER pixels, last, copy
+    NIN_BEGIN nin_int8_\pixels, \last, , \copy
+    ldr    r12, [sp]
+    cmp    r0, r12
+    beq    4f
+    3:
+    .rept 4
+    NIN_STEP\pixels
+    .endr
+    ldr    r12, [sp]
+    cmp    r0, r12
+    bne    3b
+    4:
+    ldr    r12, [sp, #4]
+    cmp    r0, r12
+    bhs    6f
+    5:
+    NIN_SINGLE\pixels
+    ldr    r12, [sp, #4]
+    cmp    r0, r12
+    blo    5b
+    6:
+    NIN_END nin_int8_\pixels, \last, NIN_VALUES\pixels
+    .endm
+    "#,
+    r#"
     .macro NIN_REQUANTISE a
     smmlar \a, \a, r10, r11
     asr    \a, \a, r12
@@ -451,15 +530,13 @@ global_asm!(
     orr    r4, r4, r5, lsl #8
     orr    r6, r6, r7, lsl #8
     orr    r8, r8, r9, lsl #8
-    ldr    r10, [sp, #28]
-    ldr    r11, [sp, #12]
-    add    r12, r10, #2
-    str    r12, [sp, #28]
-    strh   r2, [r10]
-    strh   r4, [r10, r11]
-    add    r10, r10, r11, lsl #1
+    ldrd   r12, r11, [sp, #32]
+    add    r10, r12, r11, lsl #1
     strh   r6, [r10]
     strh   r8, [r10, r11]
+    strh   r4, [r12, r11]
+    strh   r2, [r12], #2
+    str    r12, [sp, #32]
     .endm
     .macro NIN_VALUES2
     ldm    r1!, {r10, r11, r12}
@@ -470,11 +547,10 @@ global_asm!(
     NIN_REQUANTISE r5
     orr    r2, r2, r3, lsl #8
     orr    r4, r4, r5, lsl #8
-    ldr    r10, [sp, #28]
-    ldr    r11, [sp, #12]
-    strh   r4, [r10, r11]
-    strh   r2, [r10], #2
-    str    r10, [sp, #28]
+    ldrd   r12, r11, [sp, #32]
+    strh   r4, [r12, r11]
+    strh   r2, [r12], #2
+    str    r12, [sp, #32]
     .endm
     .macro NIN_VALUES1
     ldm    r1!, {r10, r11, r12}
@@ -482,50 +558,25 @@ global_asm!(
     ldm    r1!, {r10, r11, r12}
     NIN_REQUANTISE r3
     orr    r2, r2, r3, lsl #8
-    ldr    r10, [sp, #28]
-    strh   r2, [r10], #2
-    str    r10, [sp, #28]
-    .endm
-    .macro NIN_SKIP
-    ldr    r12, [sp, #16]
-    add    r1, r12
-    .endm
-    .macro NIN_SUMS_IN last
-    ldr    r12, [sp, #20]
-    ldm    r12!, {r2-r\last}
-    str    r12, [sp, #20]
-    .endm
-    .macro NIN_SUMS_AGAIN last
-    ldr    r12, [sp, #20]
-    ldm    r12, {r2-r\last}
-    .endm
-    .macro NIN_SUMS_OUT last
-    ldr    r12, [sp, #20]
-    stm    r12!, {r2-r\last}
-    str    r12, [sp, #20]
+    ldr    r12, [sp, #32]
+    strh   r2, [r12], #2
+    str    r12, [sp, #32]
     .endm
     "#,
-    four!(
-        "nin_int8_4_whole",
-        "ldm r1!, {r2, r3}\nmov r4, r2\nmov r5, r3\nmov r6, r2\nmov r7, r3\nmov r8, r2\nmov r9, r3\n",
-        "16",
-        "NIN_VALUES4\n",
-        ""
-    ),
-    four!("nin_int8_4_part", "NIN_SUMS_AGAIN 9\n", "8", "NIN_SUMS_OUT 9\n", "NIN_SKIP\n"),
-    four!("nin_int8_4_last", "NIN_SUMS_IN 9\n", "8", "NIN_VALUES4\n", "NIN_SKIP\n"),
-    fewer!(
-        "nin_int8_2_whole",
-        "ldm r1!, {r2, r3}\nmov r4, r2\nmov r5, r3\n",
-        "NIN_STEP2",
-        "NIN_SINGLE2",
-        "NIN_VALUES2\n",
-        ""
-    ),
-    fewer!("nin_int8_2_part", "NIN_SUMS_AGAIN 5\n", "NIN_STEP2", "NIN_SINGLE2", "NIN_SUMS_OUT 5\n", "NIN_SKIP\n"),
-    fewer!("nin_int8_2_last", "NIN_SUMS_IN 5\n", "NIN_STEP2", "NIN_SINGLE2", "NIN_VALUES2\n", "NIN_SKIP\n"),
-    fewer!("nin_int8_1_whole", "ldm r1!, {r2, r3}\n", "NIN_STEP1", "NIN_SINGLE1", "NIN_VALUES1\n", ""),
-    fewer!("nin_int8_1_part", "NIN_SUMS_AGAIN 3\n", "NIN_STEP1", "NIN_SINGLE1", "NIN_SUMS_OUT 3\n", "NIN_SKIP\n"),
-    fewer!("nin_int8_1_last", "NIN_SUMS_IN 3\n", "NIN_STEP1", "NIN_SINGLE1", "NIN_VALUES1\n", "NIN_SKIP\n"),
+    // Four pixels: it jumps into the middle of the steps, so that their number comes out even.
+    r#"
+    NIN_BEGIN nin_int8_4, 9, NIN_ENTRY4, NIN_FIRST4
+    ldr    pc, [sp]
+    3:
+    .rept 16
+    NIN_STEP4
+    .endr
+    ldr    r12, [sp, #4]
+    cmp    r0, r12
+    blo    3b
+    NIN_END nin_int8_4, 9, NIN_VALUES4
+    NIN_FEWER 2, 5, NIN_COPY2
+    NIN_FEWER 1, 3
+    "#,
     options(raw)
 );

@@ -9,108 +9,127 @@ pub(super) mod narrow;
 mod widen;
 
 pub use self::kernels::raise;
-use self::kernels::{End, Segment, Start, multiply};
+use self::kernels::{Product, multiply};
 use self::widen::widen;
 use super::Patch;
 use crate::format::private::LayerWeights;
 use crate::plan::{KEPT, SEGMENT, TILE};
 
-/// Words that a stream has beside its weights: two biases, and three for requantising each of two outputs.
-const PARAMETERS: usize = 8;
+/// Words at the beginning of a stream: two biases.
+const BIASES: usize = 2;
+/// Words at its end: three for requantising each of two outputs.
+const FACTORS: usize = 6;
+
+/// A part of some streams.
+pub struct Part {
+    /// The first stream.
+    pair: usize,
+    /// How many.
+    count: usize,
+    /// Inputs: the first, one past the last, and how many a stream has.
+    from: usize,
+    to: usize,
+    fan_in: usize,
+}
+
+impl Part {
+    /// Whether the streams begin in it.
+    fn first(&self) -> bool {
+        self.from == 0
+    }
+
+    /// Whether they end in it.
+    fn last(&self) -> bool {
+        self.to == self.fan_in
+    }
+}
+
+/// How streams are stored.
+pub trait Storage {
+    /// Calls `multiply` with all streams of a part, as many at a time as there is `room` for: which is the first, how many,
+    /// their words as the kernels read them, and words from one to the next.
+    fn streams(stored: &[u32], part: &Part, room: &mut [u32], multiply: impl FnMut(usize, usize, &[u32], usize));
+}
+
+/// As they are read.
+pub enum Eight {}
+
+impl Storage for Eight {
+    #[inline]
+    fn streams(stored: &[u32], part: &Part, _: &mut [u32], mut multiply: impl FnMut(usize, usize, &[u32], usize)) {
+        let stream = BIASES + part.fan_in / 2 + FACTORS;
+        let begin = if part.first() { 0 } else { BIASES + part.from / 2 };
+        multiply(part.pair, part.count, &stored[part.pair * stream + begin..], stream);
+    }
+}
 
 /// One layer for a tile of pixels.
-pub fn layer(patch: &Patch<'_, u8>, pixels: usize, weights: &LayerWeights<'_>, work: &mut [u32], out: &mut [u8]) {
-    match pixels {
-        1 => tile::<1>(patch, weights, work, out),
-        2 => tile::<2>(patch, weights, work, out),
-        3 => {
-            let (two, one) = out.split_at_mut(2 * weights.outputs);
-            tile::<2>(patch, weights, work, two);
-            tile::<1>(&Patch { left: patch.left + 2 * patch.stride as isize, ..*patch }, weights, work, one);
-        }
-        _ => tile::<TILE>(patch, weights, work, out),
-    }
-}
-
-/// A tile of N pixels.
-#[inline(never)]
-fn tile<const N: usize>(patch: &Patch<'_, u8>, weights: &LayerWeights<'_>, work: &mut [u32], out: &mut [u8]) {
-    let streams: &[u32] = bytemuck::cast_slice(weights.bytes);
-    let fan_in = weights.fan_in.next_multiple_of(2);
-    if fan_in > SEGMENT {
-        return segments::<N>(patch, weights, fan_in, streams, work, out);
-    }
-    let window = &mut work[..N * fan_in / 2];
-    widen::<N>(patch, weights.fan_in, (0, fan_in), window);
-    let segment = Segment { inputs: fan_in, skip: PARAMETERS };
-    values::<N>(window, streams, segment, Start::Bias, &[], out, weights.outputs);
-}
-
-/// A tile whose windows are longer than a segment.
-#[inline(never)]
-fn segments<const N: usize>(
+pub fn layer<S: Storage>(
     patch: &Patch<'_, u8>,
+    pixels: usize,
     weights: &LayerWeights<'_>,
-    fan_in: usize,
-    streams: &[u32],
     work: &mut [u32],
     out: &mut [u8],
 ) {
-    let stream = fan_in / 2 + PARAMETERS;
-    // Segments are about as long as one another, in fours of inputs as the packing is.
-    let segment = fan_in.div_ceil(fan_in.div_ceil(SEGMENT)).next_multiple_of(4);
-    let (window, sums) = work.split_at_mut(N * segment / 2);
-    let sums: &mut [i32] = bytemuck::cast_slice_mut(sums);
-    let pairs = weights.outputs.div_ceil(2);
-    for first in (0..pairs).step_by(KEPT / 2) {
-        let count = (KEPT / 2).min(pairs - first);
-        let streams = &streams[first * stream..(first + count) * stream];
-        for (sums, stream) in sums.chunks_exact_mut(2 * N).zip(streams.chunks_exact(stream)) {
-            for sums in sums.chunks_exact_mut(2) {
-                sums.copy_from_slice(bytemuck::cast_slice(&stream[..2]));
-            }
-        }
-        for from in (0..fan_in).step_by(segment) {
-            let inputs = segment.min(fan_in - from);
-            let window = &mut window[..N * inputs / 2];
-            widen::<N>(patch, weights.fan_in, (from, from + inputs), window);
-            let streams = &streams[2 + from / 2..];
-            let segment = Segment { inputs, skip: stream - inputs / 2 };
-            if from + inputs < fan_in {
-                multiply::<N>(window, streams, segment, count, Start::Sums, End::Sums(sums));
-            } else {
-                let sums = &sums[..count * 2 * N];
-                values::<N>(window, streams, segment, Start::Sums, sums, &mut out[2 * first..], weights.outputs);
-            }
-        }
+    let mut first = 0;
+    while first < pixels {
+        // There are kernels for four pixels, for two and for one.
+        let count = if pixels - first == 3 { 2 } else { pixels - first };
+        tile::<S>(patch, (first, count), weights, work, &mut out[first * weights.outputs..]);
+        first += count;
     }
 }
 
-/// Multiplies what is left of the streams and requantises: into `out`, the first output of a pixel and on, pixels
-/// `outputs` apart; as many outputs as there are streams for, or as are left.
-fn values<const N: usize>(
-    window: &[u32],
-    streams: &[u32],
-    segment: Segment,
-    start: Start,
-    sums: &[i32],
+/// Some pixels of a tile, as many as there is a kernel for.
+fn tile<S: Storage>(
+    patch: &Patch<'_, u8>,
+    (first, pixels): (usize, usize),
+    weights: &LayerWeights<'_>,
+    work: &mut [u32],
     out: &mut [u8],
-    outputs: usize,
 ) {
-    let stream = segment.inputs / 2 + segment.skip;
-    let count = streams.len().div_ceil(stream);
-    // An odd number of outputs leaves the last stream with one: its values take a way round.
-    let even = count.min((out.len() - (N - 1) * outputs) / 2);
-    if even > 0 {
-        multiply::<N>(window, streams, segment, even, start, End::Values { out, outputs, sums });
-    }
-    if even < count {
-        let mut values = [0; 2 * TILE];
-        let sums = sums.get(even * 2 * N..).unwrap_or_default();
-        let end = End::Values { out: &mut values, outputs: 2, sums };
-        multiply::<N>(window, &streams[even * stream..], segment, 1, start, end);
-        for (out, values) in out[2 * even..].chunks_mut(outputs).zip(values.chunks_exact(2)) {
-            out[0] = values[0];
+    let stored: &[u32] = bytemuck::cast_slice(weights.bytes);
+    let (fan_in, outputs) = (weights.fan_in.next_multiple_of(2), weights.outputs);
+    let pairs = outputs.div_ceil(2);
+    let (segment, together, kept) = if fan_in <= SEGMENT {
+        (fan_in.next_multiple_of(4), pairs, 0)
+    } else {
+        // Segments are about as long as one another, in fours of inputs as the packing is.
+        (fan_in.div_ceil(fan_in.div_ceil(SEGMENT)).next_multiple_of(4), KEPT / 2, pairs.min(KEPT / 2))
+    };
+    let (window, rest) = work.split_at_mut(pixels * segment / 2);
+    let (sums, room) = rest.split_at_mut(2 * pixels * kept);
+    let sums: &mut [i32] = bytemuck::cast_slice_mut(sums);
+    let mut part = Part { pair: 0, count: 0, from: 0, to: 0, fan_in };
+    while part.pair < pairs {
+        part.count = together.min(pairs - part.pair);
+        part.from = 0;
+        while part.from < fan_in {
+            part.to = fan_in.min(part.from + segment);
+            widen(patch, (first, pixels), (part.from, part.to), window);
+            S::streams(stored, &part, room, |pair, count, streams, stride| {
+                let (first, last, inputs) = (part.first(), part.last(), part.to - part.from);
+                let sums = sums.get_mut(2 * pixels * (pair - part.pair)..).unwrap_or_default();
+                // An odd number of outputs leaves the last stream with one: its values take a way round.
+                let even = if last { count.min(outputs / 2 - pair) } else { count };
+                let out = &mut out[2 * pair..];
+                let mut product =
+                    Product { pixels, window, inputs, streams, stride, count: even, first, last, sums, out, outputs };
+                if even > 0 {
+                    multiply(&mut product);
+                }
+                if even < count {
+                    let mut values = [0; 2 * TILE];
+                    let streams = &streams[even * stride..];
+                    let sums = product.sums.get_mut(2 * pixels * even..).unwrap_or_default();
+                    multiply(&mut Product { streams, count: 1, sums, out: &mut values, outputs: 2, ..product });
+                    for pixel in 0..pixels {
+                        out[pixel * outputs + 2 * even] = values[2 * pixel];
+                    }
+                }
+            });
+            part.from = part.to;
         }
+        part.pair += part.count;
     }
 }
