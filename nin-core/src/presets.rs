@@ -43,8 +43,8 @@ pub const PRESETS: &[Preset] = &[
     },
     Preset {
         name: "fashion-tiny",
-        line: "1x28x28 nin5+2:12,12,12 max3/2 nin3+1:20,20,20 max3/2 nin3+1:20,20,10 gap",
-        about: "for the smallest boards: 8 thousand parameters",
+        line: "1x28x28 nin3+1:16,8 nin3+1:24,12 max3/2+1 nin3+1:28,16 nin3+1:32,16 max3/2+1 nin3+1:28,32 gap fc10",
+        about: "for the smallest boards: 16 thousand parameters, 4 KiB of RAM in 8 bits",
     },
     Preset {
         name: "nin-11",

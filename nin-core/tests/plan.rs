@@ -36,7 +36,7 @@ fn presets() {
         assert!((low..=high).contains(&parameters), "{name} has {parameters} parameters");
     };
     about("nin-imagenet", 7_550_000, 7_650_000);
-    about("fashion-tiny", 7_800, 8_200);
+    about("fashion-tiny", 16_300, 16_384);
     assert_eq!(plan("nin-imagenet").classes(), 1000);
     for name in ["d2l", "nin-cifar10", "fashion", "fashion-tiny"] {
         assert_eq!(plan(name).classes(), 10, "{name}");
