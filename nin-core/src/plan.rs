@@ -251,7 +251,7 @@ impl Plan {
     }
 
     /// Shape of the input of stage `index`; at the number of stages, the shape of the logits.
-    #[inline(never)]
+    #[inline(never)] // a firmware calls it from many places, never in a hot loop: one copy is less flash
     pub const fn shape(&self, index: usize) -> Shape {
         self.shapes[index]
     }

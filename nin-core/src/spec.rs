@@ -106,7 +106,7 @@ impl Window {
     }
 
     /// The part of a side of `length` that window `index` covers: first position and the one past its last.
-    #[inline(never)]
+    #[inline(never)] // as `Plan::shape`: one copy is less flash
     pub(crate) const fn covers(self, index: usize, length: u16) -> (usize, usize) {
         let (start, padding) = (index * self.stride as usize, self.padding as usize);
         let end = start + self.kernel as usize - padding;
