@@ -1,5 +1,6 @@
 //! Firmware on the emulator, and the same network on this computer.
 
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::io::{Write, stderr};
 use std::path::{Path, PathBuf};
@@ -26,16 +27,28 @@ pub fn root() -> PathBuf {
 ///
 /// If something is missing that is required.
 pub fn firmware(board: &str, program: &str, words: &[&str], environment: &[(&str, &str)]) -> Option<Output> {
-    // One after the other: they share a folder, and the machine.
-    static ONE: Mutex<()> = Mutex::new(());
-    let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
-    let output = Command::new(root().join("scripts/firmware.sh"))
-        .args([board, program, "run"])
-        .args(words)
-        .env("NIN_FEATURES", if cfg!(feature = "fma") { "fma" } else { "" })
-        .envs(environment.iter().copied())
-        .output()
-        .unwrap_or_else(|error| panic!("scripts/firmware.sh: {error}"));
+    // The board, program and environment that each ELF file was last built for here: building again what is up to date
+    // takes longer than most runs. Held to the end, since tests share the files and the machine.
+    static BUILT: Mutex<BTreeMap<PathBuf, String>> = Mutex::new(BTreeMap::new());
+    let mut built = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
+
+    let elf = root().join("target/firmware").join(board).join(program);
+    let wanted = format!("{environment:?}");
+    let mut output = None;
+    if built.get(&elf) != Some(&wanted) {
+        built.remove(&elf);
+        let mut build = script("scripts/firmware.sh");
+        build.args([board, program, "build"]).envs(environment.iter().copied());
+        let build = output_of(build.env("NIN_FEATURES", if cfg!(feature = "fma") { "fma" } else { "" }));
+        if build.status.success() {
+            built.insert(elf.clone(), wanted);
+        } else {
+            output = Some(build);
+        }
+    }
+    let run = || output_of(script("scripts/run.sh").arg(&elf).args(words).env("NIN_BOARD", board));
+    let output = output.unwrap_or_else(run);
+
     if output.status.code() != Some(MISSING) {
         return Some(output);
     }
@@ -44,6 +57,14 @@ pub fn firmware(board: &str, program: &str, words: &[&str], environment: &[(&str
     // Not `eprint!`: nobody would see it.
     let _ = write!(stderr(), "not run on the emulator: {reason}");
     None
+}
+
+fn script(path: &str) -> Command {
+    Command::new(root().join(path))
+}
+
+fn output_of(command: &mut Command) -> Output {
+    command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"))
 }
 
 /// What a firmware printed; it has to have succeeded.

@@ -167,28 +167,50 @@ fn avx2(layer: &Layer<'_>, windows: &[u8], pixels: usize, out: &mut [u8]) {
     }
 }
 
-/// N pixels, eight outputs at a time.
+/// N pixels, a group of outputs at a time: as two vectors, or as one where the second half would be padding.
 #[target_feature(enable = "avx2")]
 fn avx2_tile<const N: usize>(layer: &Layer<'_>, windows: &[u8], out: &mut [u8]) {
+    for first in (0..layer.outputs).step_by(16) {
+        match layer.outputs - first {
+            1..=8 => avx2_eights::<N, 1>(layer, first, windows, out),
+            _ => avx2_eights::<N, 2>(layer, first, windows, out),
+        }
+    }
+}
+
+/// N pixels, E times eight outputs of the group that begins at `first`.
+#[target_feature(enable = "avx2")]
+fn avx2_eights<const N: usize, const E: usize>(layer: &Layer<'_>, first: usize, windows: &[u8], out: &mut [u8]) {
     let words = Words::<N>::new(windows, layer.fan_in);
-    for first in (0..layer.outputs).step_by(8) {
-        let (group, half) = (first / 16, first / 8 % 2);
-        let eight = |row| load256(&layer.parameters(row, group).as_chunks::<8>().0[half]);
-        let low = _mm256_set1_epi16(0xff);
-        let mut sums = [eight(0); N];
-        for (k, weights) in layer.weights(group, 1).iter().enumerate() {
+    let group = first / 16;
+    let eight = |row, half| load256(&layer.parameters(row, group).as_chunks::<8>().0[half]);
+    let low = _mm256_set1_epi16(0xff);
+    let mut sums = [[_mm256_setzero_si256(); N]; E];
+    for (half, sums) in sums.iter_mut().enumerate() {
+        *sums = [eight(0, half); N];
+    }
+    for (k, weights) in layer.weights(group, 1).iter().enumerate() {
+        let mut even_weights = [_mm256_setzero_si256(); E];
+        let mut odd_weights = even_weights;
+        for half in 0..E {
             let weights = load256(&weights.as_chunks::<32>().0[half]);
-            let even_weights = _mm256_srai_epi16::<8>(_mm256_slli_epi16::<8>(weights));
-            let odd_weights = _mm256_srai_epi16::<8>(weights);
-            for (pixel, sum) in sums.iter_mut().enumerate() {
-                // SAFETY: there are as many sums as windows, and as many words in a window.
-                let x = _mm256_set1_epi32(unsafe { words.at(pixel, k) });
-                let even = _mm256_madd_epi16(_mm256_and_si256(x, low), even_weights);
-                let odd = _mm256_madd_epi16(_mm256_srli_epi16::<8>(x), odd_weights);
-                *sum = _mm256_add_epi32(*sum, _mm256_add_epi32(even, odd));
+            even_weights[half] = _mm256_srai_epi16::<8>(_mm256_slli_epi16::<8>(weights));
+            odd_weights[half] = _mm256_srai_epi16::<8>(weights);
+        }
+        for pixel in 0..N {
+            // SAFETY: `pixel` counts windows, and `k` the words in one.
+            let x = _mm256_set1_epi32(unsafe { words.at(pixel, k) });
+            let (even_x, odd_x) = (_mm256_and_si256(x, low), _mm256_srli_epi16::<8>(x));
+            for half in 0..E {
+                let even = _mm256_madd_epi16(even_x, even_weights[half]);
+                let odd = _mm256_madd_epi16(odd_x, odd_weights[half]);
+                sums[half][pixel] = _mm256_add_epi32(sums[half][pixel], _mm256_add_epi32(even, odd));
             }
         }
-        let end = End256::new(eight(1), eight(2));
+    }
+    for (half, sums) in sums.into_iter().enumerate() {
+        let first = first + 8 * half;
+        let end = End256::new(eight(1, half), eight(2, half));
         let count = (layer.outputs - first).min(8);
         for (pixel, sum) in sums.into_iter().enumerate() {
             let values = end.requantise(sum);
