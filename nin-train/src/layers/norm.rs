@@ -159,6 +159,39 @@ const RUN: usize = 64;
 /// Vectors of channels that are worked on at once: their factors stay in registers, and pixels are read line by line.
 const BLOCK: usize = 4;
 
+/// Something done channel by channel and pixel by pixel.
+trait Blocks {
+    /// Does it for some pixels, and `V` vectors of their channels from `first` on.
+    ///
+    /// # Safety
+    ///
+    /// The processor must have the instruction set of `S`.
+    unsafe fn block<S: Simd, const V: usize>(&mut self, pixels: Range<usize>, first: usize);
+}
+
+/// All blocks of a few pixels and channels.
+///
+/// # Safety
+///
+/// The processor must have the instruction set of `S`.
+#[inline(always)]
+unsafe fn blocks<S: Simd, B: Blocks>(pixels: usize, channels: usize, mut to_do: B) {
+    for start in (0..pixels).step_by(RUN) {
+        let run = start..pixels.min(start + RUN);
+        for first in (0..channels).step_by(BLOCK * S::LANES) {
+            // SAFETY: the caller's.
+            unsafe {
+                match (channels - first).div_ceil(S::LANES) {
+                    1 => to_do.block::<S, 1>(run.clone(), first),
+                    2 => to_do.block::<S, 2>(run.clone(), first),
+                    3 => to_do.block::<S, 3>(run.clone(), first),
+                    _ => to_do.block::<S, BLOCK>(run.clone(), first),
+                }
+            }
+        }
+    }
+}
+
 /// `V` vectors of a pixel's channels, at the edge some of their values.
 ///
 /// # Safety
@@ -187,28 +220,15 @@ struct Sums<'a> {
 
 impl Work for Sums<'_> {
     #[inline(always)]
-    unsafe fn run<S: Simd>(mut self) {
-        let pixels = self.x.len() / self.channels;
-        for start in (0..pixels).step_by(RUN) {
-            let run = start..pixels.min(start + RUN);
-            for first in (0..self.channels).step_by(BLOCK * S::LANES) {
-                // SAFETY: the caller's.
-                unsafe {
-                    match (self.channels - first).div_ceil(S::LANES) {
-                        1 => self.part::<S, 1>(run.clone(), first),
-                        2 => self.part::<S, 2>(run.clone(), first),
-                        3 => self.part::<S, 3>(run.clone(), first),
-                        _ => self.part::<S, BLOCK>(run.clone(), first),
-                    }
-                }
-            }
-        }
+    unsafe fn run<S: Simd>(self) {
+        // SAFETY: the caller's.
+        unsafe { blocks::<S, _>(self.x.len() / self.channels, self.channels, self) }
     }
 }
 
-impl Sums<'_> {
+impl Blocks for Sums<'_> {
     #[inline(always)]
-    unsafe fn part<S: Simd, const V: usize>(&mut self, pixels: Range<usize>, first: usize) {
+    unsafe fn block<S: Simd, const V: usize>(&mut self, pixels: Range<usize>, first: usize) {
         let wide = (V * S::LANES).min(self.channels - first);
         // SAFETY: the caller's.
         unsafe {
@@ -253,27 +273,15 @@ struct Affine<'a> {
 
 impl Work for Affine<'_> {
     #[inline(always)]
-    unsafe fn run<S: Simd>(mut self) {
-        for start in (0..self.to_at.len()).step_by(RUN) {
-            let run = start..self.to_at.len().min(start + RUN);
-            for first in (0..self.channels).step_by(BLOCK * S::LANES) {
-                // SAFETY: the caller's.
-                unsafe {
-                    match (self.channels - first).div_ceil(S::LANES) {
-                        1 => self.part::<S, 1>(run.clone(), first),
-                        2 => self.part::<S, 2>(run.clone(), first),
-                        3 => self.part::<S, 3>(run.clone(), first),
-                        _ => self.part::<S, BLOCK>(run.clone(), first),
-                    }
-                }
-            }
-        }
+    unsafe fn run<S: Simd>(self) {
+        // SAFETY: the caller's.
+        unsafe { blocks::<S, _>(self.to_at.len(), self.channels, self) }
     }
 }
 
-impl Affine<'_> {
+impl Blocks for Affine<'_> {
     #[inline(always)]
-    unsafe fn part<S: Simd, const V: usize>(&mut self, pixels: Range<usize>, first: usize) {
+    unsafe fn block<S: Simd, const V: usize>(&mut self, pixels: Range<usize>, first: usize) {
         let wide = (V * S::LANES).min(self.channels - first);
         // SAFETY: the caller's.
         unsafe {

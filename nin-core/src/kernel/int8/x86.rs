@@ -9,17 +9,19 @@ use core::arch::x86_64::*;
 
 use super::super::isa::Isa;
 use super::wide::Layer;
+use crate::plan::TILE;
 
-/// Does a layer for a tile of pixels, if it has a kernel for the instruction set.
+/// Does a layer for some pixels, if it has a kernel for the instruction set.
 ///
-/// Each of `windows` begins `layer.fan_in` bytes after the one before.
+/// There is a window for each pixel, and each begins `layer.fan_in` bytes after the one before. A group's weights are
+/// read once for all tiles of pixels: from the second on they come from a near cache.
 #[inline]
-pub fn layer(isa: Isa, layer: &Layer<'_>, windows: &[u8], pixels: usize, out: &mut [u8]) -> bool {
+pub fn layer(isa: Isa, layer: &Layer<'_>, windows: &[u8], out: &mut [u8]) -> bool {
     match isa {
         // SAFETY: `Isa` says that the processor has AVX-512 with VNNI.
-        Isa::Vnni => unsafe { vnni(layer, windows, pixels, out) },
+        Isa::Vnni => unsafe { vnni(layer, windows, out) },
         // SAFETY: `Isa` says that the processor has AVX2.
-        Isa::Avx512 | Isa::Avx2 => unsafe { avx2(layer, windows, pixels, out) },
+        Isa::Avx512 | Isa::Avx2 => unsafe { avx2(layer, windows, out) },
         Isa::Portable => return false,
     }
     true
@@ -53,27 +55,40 @@ impl<'a, const N: usize> Words<'a, N> {
     }
 }
 
+/// Tiles of pixels, each with its windows and its outputs.
+#[inline(always)]
+fn tiles<'t>(
+    layer: &Layer<'_>,
+    windows: &'t [u8],
+    out: &'t mut [u8],
+) -> impl Iterator<Item = (&'t [u8], &'t mut [u8])> {
+    windows.chunks(TILE * layer.fan_in).zip(out.chunks_mut(TILE * layer.outputs))
+}
+
+/// As many groups of outputs at a time as there are registers for.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
-fn vnni(layer: &Layer<'_>, windows: &[u8], pixels: usize, out: &mut [u8]) {
-    match pixels {
-        1 => vnni_tile::<1>(layer, windows, out),
-        2 => vnni_tile::<2>(layer, windows, out),
-        3 => vnni_tile::<3>(layer, windows, out),
-        _ => vnni_tile::<4>(layer, windows, out),
+fn vnni(layer: &Layer<'_>, windows: &[u8], out: &mut [u8]) {
+    let groups = layer.outputs.div_ceil(16);
+    for first in (0..groups).step_by(4) {
+        for (windows, out) in tiles(layer, windows, out) {
+            match groups - first {
+                1 => vnni_tile::<1>(layer, first, windows, out),
+                2 => vnni_tile::<2>(layer, first, windows, out),
+                3 => vnni_tile::<3>(layer, first, windows, out),
+                _ => vnni_tile::<4>(layer, first, windows, out),
+            }
+        }
     }
 }
 
-/// N pixels: as many groups of outputs at a time as there are registers for.
+/// A tile, G groups of outputs from `first` on.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
-fn vnni_tile<const N: usize>(layer: &Layer<'_>, windows: &[u8], out: &mut [u8]) {
-    let groups = layer.outputs.div_ceil(16);
-    for first in (0..groups).step_by(4) {
-        match groups - first {
-            1 => vnni_groups::<N, 1>(layer, first, windows, out),
-            2 => vnni_groups::<N, 2>(layer, first, windows, out),
-            3 => vnni_groups::<N, 3>(layer, first, windows, out),
-            _ => vnni_groups::<N, 4>(layer, first, windows, out),
-        }
+fn vnni_tile<const G: usize>(layer: &Layer<'_>, first: usize, windows: &[u8], out: &mut [u8]) {
+    match out.len() / layer.outputs {
+        1 => vnni_groups::<1, G>(layer, first, windows, out),
+        2 => vnni_groups::<2, G>(layer, first, windows, out),
+        3 => vnni_groups::<3, G>(layer, first, windows, out),
+        _ => vnni_groups::<TILE, G>(layer, first, windows, out),
     }
 }
 
@@ -157,24 +172,27 @@ impl End512 {
     }
 }
 
+/// A group of outputs at a time: as two vectors, or as one where the second half would be padding.
 #[target_feature(enable = "avx2")]
-fn avx2(layer: &Layer<'_>, windows: &[u8], pixels: usize, out: &mut [u8]) {
-    match pixels {
-        1 => avx2_tile::<1>(layer, windows, out),
-        2 => avx2_tile::<2>(layer, windows, out),
-        3 => avx2_tile::<3>(layer, windows, out),
-        _ => avx2_tile::<4>(layer, windows, out),
+fn avx2(layer: &Layer<'_>, windows: &[u8], out: &mut [u8]) {
+    for first in (0..layer.outputs).step_by(16) {
+        for (windows, out) in tiles(layer, windows, out) {
+            match layer.outputs - first {
+                1..=8 => avx2_tile::<1>(layer, first, windows, out),
+                _ => avx2_tile::<2>(layer, first, windows, out),
+            }
+        }
     }
 }
 
-/// N pixels, a group of outputs at a time: as two vectors, or as one where the second half would be padding.
+/// A tile, E times eight outputs from `first` on.
 #[target_feature(enable = "avx2")]
-fn avx2_tile<const N: usize>(layer: &Layer<'_>, windows: &[u8], out: &mut [u8]) {
-    for first in (0..layer.outputs).step_by(16) {
-        match layer.outputs - first {
-            1..=8 => avx2_eights::<N, 1>(layer, first, windows, out),
-            _ => avx2_eights::<N, 2>(layer, first, windows, out),
-        }
+fn avx2_tile<const E: usize>(layer: &Layer<'_>, first: usize, windows: &[u8], out: &mut [u8]) {
+    match out.len() / layer.outputs {
+        1 => avx2_eights::<1, E>(layer, first, windows, out),
+        2 => avx2_eights::<2, E>(layer, first, windows, out),
+        3 => avx2_eights::<3, E>(layer, first, windows, out),
+        _ => avx2_eights::<TILE, E>(layer, first, windows, out),
     }
 }
 
@@ -185,9 +203,11 @@ fn avx2_eights<const N: usize, const E: usize>(layer: &Layer<'_>, first: usize, 
     let group = first / 16;
     let eight = |row, half| load256(&layer.parameters(row, group).as_chunks::<8>().0[half]);
     let low = _mm256_set1_epi16(0xff);
-    let mut sums = [[_mm256_setzero_si256(); N]; E];
-    for (half, sums) in sums.iter_mut().enumerate() {
-        *sums = [eight(0, half); N];
+    let mut sums = [[_mm256_setzero_si256(); E]; N];
+    for sums in &mut sums {
+        for (half, sum) in sums.iter_mut().enumerate() {
+            *sum = eight(0, half);
+        }
     }
     for (k, weights) in layer.weights(group, 1).iter().enumerate() {
         let mut even_weights = [_mm256_setzero_si256(); E];
@@ -197,23 +217,23 @@ fn avx2_eights<const N: usize, const E: usize>(layer: &Layer<'_>, first: usize, 
             even_weights[half] = _mm256_srai_epi16::<8>(_mm256_slli_epi16::<8>(weights));
             odd_weights[half] = _mm256_srai_epi16::<8>(weights);
         }
-        for pixel in 0..N {
-            // SAFETY: `pixel` counts windows, and `k` the words in one.
+        for (pixel, sums) in sums.iter_mut().enumerate() {
+            // SAFETY: there are as many sums as windows, and as many words in a window.
             let x = _mm256_set1_epi32(unsafe { words.at(pixel, k) });
             let (even_x, odd_x) = (_mm256_and_si256(x, low), _mm256_srli_epi16::<8>(x));
-            for half in 0..E {
+            for (half, sum) in sums.iter_mut().enumerate() {
                 let even = _mm256_madd_epi16(even_x, even_weights[half]);
                 let odd = _mm256_madd_epi16(odd_x, odd_weights[half]);
-                sums[half][pixel] = _mm256_add_epi32(sums[half][pixel], _mm256_add_epi32(even, odd));
+                *sum = _mm256_add_epi32(*sum, _mm256_add_epi32(even, odd));
             }
         }
     }
-    for (half, sums) in sums.into_iter().enumerate() {
+    for half in 0..E {
         let first = first + 8 * half;
         let end = End256::new(eight(1, half), eight(2, half));
         let count = (layer.outputs - first).min(8);
-        for (pixel, sum) in sums.into_iter().enumerate() {
-            let values = end.requantise(sum);
+        for (pixel, sums) in sums.iter().enumerate() {
+            let values = end.requantise(sums[half]);
             out[pixel * layer.outputs + first..][..count].copy_from_slice(&values[..count]);
         }
     }
