@@ -1,7 +1,7 @@
 //! The heart: an image flows through the network row by row.
 //!
 //! A row of the image stands in the first stage's lines. Every row of output that it completes there is computed,
-//! some pixels at a time, and handed to the next stage as it comes: into a block's lines, under a
+//! tile of pixels by tile of pixels, and handed to the next stage as it comes: into a block's lines, under a
 //! pool's running maxima, onto the sums of the head. A stage that thereby has a row complete goes on in the same
 //! way before the first takes its next tile row. So nothing is computed twice, and no map is ever whole.
 //!
@@ -12,7 +12,7 @@ use bytemuck::Zeroable;
 
 use crate::format::private::{Arithmetic, LayerWeights};
 use crate::kernel::Patch;
-use crate::plan::{Kernels, Plan, TILE};
+use crate::plan::{Plan, TILE};
 use crate::spec::{MAX_WIDTHS, Stage};
 
 /// Where a piece of a row that an [`Observer`] sees belongs.
@@ -174,10 +174,9 @@ impl<'f, A: Arithmetic, O: Observer<A::Value>> Flow<'f, A, O> {
             flat: false,
         };
         let scratch = core::mem::take(&mut self.scratch);
-        let most = Kernels::HERE.pixels();
-        let (first, second) = scratch.split_at_mut(plan.tiles(stage)[0] * most / TILE);
-        for column in (0..output.columns as usize).step_by(most) {
-            let pixels = most.min(output.columns as usize - column);
+        let (first, second) = scratch.split_at_mut(plan.tiles(stage)[0]);
+        for column in (0..output.columns as usize).step_by(TILE) {
+            let pixels = TILE.min(output.columns as usize - column);
             let (mut to, mut from) = (&mut *first, &mut *second);
             let mut values = 0;
             for (step, layer) in layers.iter().enumerate() {
@@ -194,7 +193,7 @@ impl<'f, A: Arithmetic, O: Observer<A::Value>> Flow<'f, A, O> {
                 self.observer.piece(Piece { stage, step, row, column }, &to[..values]);
             }
             self.accept(own.again(), row, column, &to[..values]);
-            windows.left += (most * windows.stride) as isize;
+            windows.left += (TILE * windows.stride) as isize;
         }
         self.scratch = scratch;
         own

@@ -57,7 +57,7 @@ impl<'a, F: Format> Network<'a, F> {
         let Some(state) = state.get_mut(..needed) else { return Err(NetworkError::State { needed, found }) };
         let plan = model.plan();
         let (state, scratch) = state.split_at_mut(needed - plan.scratch_words(F::WEIGHTS, Kernels::HERE));
-        let (scratch, work) = scratch.split_at_mut(plan.tile_words(F::WEIGHTS, Kernels::HERE));
+        let (scratch, work) = scratch.split_at_mut(plan.tile_words(F::WEIGHTS));
         Ok(Network { model, state, scratch, work, rows: 0, format: PhantomData })
     }
 

@@ -5,7 +5,7 @@
 
 use crate::spec::{MAX_STAGES, Shape, Spec, Stage, Window, stage_parameters};
 
-/// Pixels whose sums a kernel has at once: a weight that is read serves them all.
+/// Pixels that a block carries through all its layers at once: its weights are read once a tile.
 pub const TILE: usize = 4;
 
 /// How the weights are stored.
@@ -52,7 +52,7 @@ impl WeightType {
     }
 }
 
-/// The kernels that a build has; they differ in speed and in working memory, not in results.
+/// The kernels that a build has for 8-bit layers; they differ in speed and in working memory, not in results.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kernels {
     /// Products one at a time, straight from the lines: no memory of their own.
@@ -72,15 +72,6 @@ impl Kernels {
     } else {
         Kernels::Wide
     };
-
-    /// Pixels that a block carries through all its layers at once: whole tiles, of which one fits a board. Where caches
-    /// and memory are larger, weights that came from far away serve several tiles before others take their place.
-    pub const fn pixels(self) -> usize {
-        match self {
-            Kernels::Plain | Kernels::Dsp => TILE,
-            Kernels::Wide => 4 * TILE,
-        }
-    }
 }
 
 /// Most inputs that [`Kernels::Dsp`] widens at a time.
@@ -328,7 +319,7 @@ impl Plan {
         macs
     }
 
-    /// Working memory when an image streams through row by row, as on a board.
+    /// Working memory when an image streams through row by row.
     pub const fn memory(&self) -> Memory {
         let mut memory = Memory { lines: 0, scratch: 0, head: 0 };
         let mut stage = 0;
@@ -367,7 +358,7 @@ impl Plan {
 
     /// Words for the tiles of a block and for what the kernels need beside them.
     pub(crate) const fn scratch_words(&self, weights: WeightType, kernels: Kernels) -> usize {
-        self.tile_words(weights, kernels)
+        self.tile_words(weights)
             + match weights {
                 WeightType::F32 | WeightType::F16 => 0,
                 WeightType::Int8 => self.work_words(kernels),
@@ -376,8 +367,8 @@ impl Plan {
     }
 
     /// Words for the tiles of a block.
-    pub(crate) const fn tile_words(&self, weights: WeightType, kernels: Kernels) -> usize {
-        (self.memory().scratch * kernels.pixels() / TILE * weights.value_bytes()).div_ceil(4)
+    pub(crate) const fn tile_words(&self, weights: WeightType) -> usize {
+        (self.memory().scratch * weights.value_bytes()).div_ceil(4)
     }
 
     /// Words that kernels for 8-bit layers need beside the tiles.
@@ -407,7 +398,7 @@ impl Plan {
             Kernels::Plain => 0,
             // Pairs of 16 bits, then sums of 32.
             Kernels::Dsp => TILE * (window / 2 + kept),
-            Kernels::Wide => kernels.pixels() * window / 4,
+            Kernels::Wide => TILE * window / 4,
         }
     }
 
@@ -564,7 +555,7 @@ impl Plan {
         }
     }
 
-    /// Values in the two tiles that the layers of a block write in turn, for [`TILE`] pixels; what
+    /// Values in the two tiles that the layers of a block write in turn; what
     /// averages and fully connected layers pass on stands in the first.
     pub(crate) const fn tiles(&self, stage: usize) -> [usize; 2] {
         let mut tiles = [0; 2];

@@ -47,10 +47,10 @@ pub type State = [u32; PLAN.state_words(WeightType::Int8)];
 #[allow(clippy::large_const_arrays)] // It is copied once, into its place.
 pub const STATE: State = [0; PLAN.state_words(WeightType::Int8)];
 
-/// Bytes of RAM that the network takes on the boards it is for; a host's kernels take more.
-pub const RAM: usize = PLAN.bytes(WeightType::Int8, Kernels::Plain).total();
-
-const _: () = assert!(RAM <= RAM_BUDGET, "the model does not fit its RAM budget");
+const _: () = assert!(
+    PLAN.bytes(WeightType::Int8, Kernels::Plain).total() <= RAM_BUDGET,
+    "the model does not fit its RAM budget"
+);
 
 #[rustfmt::skip]
 static FILE: &Aligned<[u8]> = &Aligned(*include_bytes!("fashion-int8-plain.nin"));

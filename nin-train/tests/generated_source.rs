@@ -5,7 +5,7 @@
 use std::convert::Infallible;
 use std::path::Path;
 
-use nin_core::{Model, Plan, Spec, WeightType};
+use nin_core::{Kernels, Model, Plan, Spec, WeightType};
 use nin_train::batch::Preprocessing;
 use nin_train::export::Lanes;
 use nin_train::export::{RustSource, rust_source};
@@ -43,7 +43,7 @@ fn the_committed_files_are_what_the_exporter_writes() {
         let source = rust_source(&RustSource {
             plan: &trained.plan(),
             weight_type,
-            kernels: lanes.kernels(),
+            kernels: Kernels::HERE,
             class_names: &trained.class_names,
             model_file: &format!("{name}.nin"),
             ram_budget: 1024,

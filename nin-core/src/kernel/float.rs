@@ -2,9 +2,9 @@
 
 use half::f16;
 
+use super::Patch;
 #[cfg(not(target_os = "none"))]
 use super::isa::Vectors;
-use super::{Patch, tiles};
 use crate::format::private::LayerWeights;
 use crate::plan::{TILE, WeightType};
 
@@ -89,21 +89,18 @@ pub(crate) fn add_product(sum: &mut f32, x: f32, weight: f32) {
     }
 }
 
-/// One layer for at most [`Kernels::pixels`](crate::Kernels::pixels) pixels; `out` takes pixels × outputs values.
+/// One layer for a tile of at most [`TILE`] pixels; `out` takes pixels × outputs values.
 pub(crate) fn layer<W: Stored>(patch: &Patch<'_, f32>, pixels: usize, weights: &LayerWeights<'_>, out: &mut [f32]) {
-    #[cfg(not(target_os = "none"))]
-    if weights.lanes == 16 {
-        return super::float_wide::layer::<W>(super::isa::Isa::here(), patch, pixels, weights, out);
-    }
-    tiles(patch, pixels, weights.outputs, out, |patch, pixels, out| match weights.lanes {
+    match weights.lanes {
         4 => layer_by::<W, 4>(patch, pixels, weights, out),
+        #[cfg(not(target_os = "none"))]
+        16 => super::float_wide::layer::<W>(super::isa::Isa::here(), patch, pixels, weights, out),
         #[cfg(target_os = "none")]
         16 => layer_by::<W, 16>(patch, pixels, weights, out),
         _ => layer_by::<W, 1>(patch, pixels, weights, out),
-    });
+    }
 }
 
-/// One layer for a tile.
 #[inline(always)]
 fn layer_by<W: Stored, const L: usize>(
     patch: &Patch<'_, f32>,

@@ -9,7 +9,7 @@ use super::isa::{Isa, Vectors, Work};
 use crate::format::private::LayerWeights;
 use crate::plan::TILE;
 
-/// One layer for some pixels, on an instruction set.
+/// One layer for a tile of pixels, on an instruction set.
 pub fn layer<W: Stored>(isa: Isa, patch: &Patch<'_, f32>, pixels: usize, weights: &LayerWeights<'_>, out: &mut [f32]) {
     let (biases, packed) = split::<W>(weights);
     let layer = Layer {
@@ -19,7 +19,7 @@ pub fn layer<W: Stored>(isa: Isa, patch: &Patch<'_, f32>, pixels: usize, weights
         fan_in: weights.fan_in,
         outputs: weights.outputs,
     };
-    isa.run(Pixels { layer, pixels, out });
+    isa.run(Tile { layer, pixels, out });
 }
 
 struct Layer<'a, W> {
@@ -32,24 +32,21 @@ struct Layer<'a, W> {
     outputs: usize,
 }
 
-struct Pixels<'a, W> {
+struct Tile<'a, W> {
     layer: Layer<'a, W>,
     pixels: usize,
     out: &'a mut [f32],
 }
 
-impl<W: Stored> Work for Pixels<'_, W> {
+impl<W: Stored> Work for Tile<'_, W> {
     #[inline(always)]
     fn run<V: Vectors>(self, vectors: V) {
-        let Pixels { layer, pixels, out } = self;
-        let rest = pixels % TILE;
-        let (whole, out) = out.split_at_mut((pixels - rest) * layer.outputs);
-        layer.tiles::<V, TILE>(vectors, 0, whole);
-        match rest {
-            1 => layer.tiles::<V, 1>(vectors, pixels - rest, out),
-            2 => layer.tiles::<V, 2>(vectors, pixels - rest, out),
-            3 => layer.tiles::<V, 3>(vectors, pixels - rest, out),
-            _ => {}
+        let Tile { layer, pixels, out } = self;
+        match pixels {
+            1 => layer.pixels::<V, 1>(vectors, out),
+            2 => layer.pixels::<V, 2>(vectors, out),
+            3 => layer.pixels::<V, 3>(vectors, out),
+            _ => layer.pixels::<V, TILE>(vectors, out),
         }
     }
 }
@@ -82,36 +79,51 @@ impl<const N: usize> Columns<N> {
 }
 
 impl<W: Stored> Layer<'_, W> {
-    /// Tiles of N pixels each, from pixel `first` on: some groups of outputs of all of them, then the next groups. So
-    /// weights are read once, and from the second tile on come from a near cache.
     #[inline(always)]
-    fn tiles<V: Vectors, const N: usize>(&self, vectors: V, first: usize, out: &mut [f32]) {
+    fn pixels<V: Vectors, const N: usize>(&self, vectors: V, out: &mut [f32]) {
+        if self.patch.flat {
+            let (lines, channels) = (self.patch.lines, self.patch.channels);
+            let x: [&[f32]; N] = core::array::from_fn(|pixel| &lines[pixel * channels..][..channels]);
+            self.all::<V, N>(vectors, None, x, out);
+        } else {
+            let columns = Columns::of(self.patch);
+            self.all::<V, N>(vectors, Some(&columns), [&[]; N], out);
+        }
+    }
+
+    /// All groups of outputs.
+    #[inline(always)]
+    fn all<V: Vectors, const N: usize>(
+        &self,
+        vectors: V,
+        columns: Option<&Columns<N>>,
+        x: [&[f32]; N],
+        out: &mut [f32],
+    ) {
         // The fewer pixels, the more groups: an addition waits for the one before it.
         let most = (V::SUMS / N).clamp(1, 4);
         let mut group = 0;
         while group < self.biases.len() {
             let groups = most.min(self.biases.len() - group);
-            for (tile, out) in out.chunks_exact_mut(N * self.outputs).enumerate() {
-                let patch = self.patch.after(first + N * tile);
-                match groups {
-                    1 => self.groups::<V, N, 1>(vectors, group, &patch, out),
-                    2 if most >= 2 => self.groups::<V, N, 2>(vectors, group, &patch, out),
-                    3 if most >= 3 => self.groups::<V, N, 3>(vectors, group, &patch, out),
-                    _ if most >= 4 => self.groups::<V, N, 4>(vectors, group, &patch, out),
-                    _ => {}
-                }
+            match groups {
+                1 => self.groups::<V, N, 1>(vectors, group, columns, x, out),
+                2 if most >= 2 => self.groups::<V, N, 2>(vectors, group, columns, x, out),
+                3 if most >= 3 => self.groups::<V, N, 3>(vectors, group, columns, x, out),
+                _ if most >= 4 => self.groups::<V, N, 4>(vectors, group, columns, x, out),
+                _ => {}
             }
             group += groups;
         }
     }
 
-    /// G groups of outputs from `first` on, of a tile.
+    /// G groups of outputs from `first` on: of windows that lie in `columns` of the map, or of the pixels `x`.
     #[inline(always)]
     fn groups<V: Vectors, const N: usize, const G: usize>(
         &self,
         vectors: V,
         first: usize,
-        patch: &Patch<'_, f32>,
+        columns: Option<&Columns<N>>,
+        x: [&[f32]; N],
         out: &mut [f32],
     ) {
         let mut sums = [[vectors.load(&[0.0; 16]); G]; N];
@@ -125,11 +137,9 @@ impl<W: Stored> Layer<'_, W> {
         for (group, weights) in weights.iter_mut().enumerate() {
             *weights = &self.weights[(first + group) * self.fan_in..][..self.fan_in];
         }
-        if patch.flat {
-            let x = core::array::from_fn(|pixel| &patch.lines[patch.at(pixel, 0)..][..patch.channels]);
-            products(vectors, &mut sums, x, weights);
-        } else {
-            windows(vectors, patch, weights, &mut sums);
+        match columns {
+            None => products(vectors, &mut sums, x, weights),
+            Some(columns) => self.windows(vectors, columns, weights, &mut sums),
         }
         for (pixel, sums) in sums.iter().enumerate() {
             let out = &mut out[pixel * self.outputs..][..self.outputs];
@@ -146,44 +156,45 @@ impl<W: Stored> Layer<'_, W> {
             }
         }
     }
-}
 
-/// Adds the products of N windows, of what of them lies on the map.
-#[inline(always)]
-fn windows<V: Vectors, W: Stored, const N: usize, const G: usize>(
-    vectors: V,
-    patch: &Patch<'_, f32>,
-    weights: [&[[W; 16]]; G],
-    sums: &mut [[V::Sixteen; G]; N],
-) {
-    let (run, channels) = (patch.kernel * patch.channels, patch.channels);
-    let Columns { valid, common: (begin, end), starts, inside } = Columns::<N>::of(patch);
-    let common = (end - begin) * channels;
-    for y in patch.rows.0..patch.rows.1 {
-        let line = patch.line(y);
-        let ky = y + patch.above - patch.rows.0;
-        let of = |from: usize, to: usize| part(weights, ky * run + from * channels, (to - from) * channels);
-        let mut x = [&[][..]; N];
-        for (x, start) in x.iter_mut().zip(starts) {
-            *x = &line[start..start + common];
-        }
-        if inside {
-            products(vectors, sums, x, of(0, patch.kernel));
-            continue;
-        }
-        for pixel in 0..N {
-            let (from, to) = (valid[pixel].0, valid[pixel].1.min(begin));
-            if from < to {
-                let x = &line[patch.at(pixel, from)..][..(to - from) * channels];
-                products(vectors, core::array::from_mut(&mut sums[pixel]), [x], of(from, to));
+    #[inline(always)]
+    fn windows<V: Vectors, const N: usize, const G: usize>(
+        &self,
+        vectors: V,
+        columns: &Columns<N>,
+        weights: [&[[W; 16]]; G],
+        sums: &mut [[V::Sixteen; G]; N],
+    ) {
+        let patch = self.patch;
+        let (run, channels) = (patch.kernel * patch.channels, patch.channels);
+        let Columns { valid, common: (begin, end), starts, inside } = *columns;
+        let common = (end - begin) * channels;
+        for y in patch.rows.0..patch.rows.1 {
+            let line = patch.line(y);
+            let ky = y + patch.above - patch.rows.0;
+            let of = |from: usize, to: usize| part(weights, ky * run + from * channels, (to - from) * channels);
+            let mut x = [&[][..]; N];
+            for (x, start) in x.iter_mut().zip(starts) {
+                *x = &line[start..start + common];
             }
-        }
-        products(vectors, sums, x, of(begin, end));
-        for pixel in 0..N {
-            let (from, to) = (valid[pixel].0.max(end), valid[pixel].1);
-            if from < to {
-                let x = &line[patch.at(pixel, from)..][..(to - from) * channels];
-                products(vectors, core::array::from_mut(&mut sums[pixel]), [x], of(from, to));
+            if inside {
+                products(vectors, sums, x, of(0, patch.kernel));
+                continue;
+            }
+            for pixel in 0..N {
+                let (from, to) = (valid[pixel].0, valid[pixel].1.min(begin));
+                if from < to {
+                    let x = &line[patch.at(pixel, from)..][..(to - from) * channels];
+                    products(vectors, core::array::from_mut(&mut sums[pixel]), [x], of(from, to));
+                }
+            }
+            products(vectors, sums, x, of(begin, end));
+            for pixel in 0..N {
+                let (from, to) = (valid[pixel].0.max(end), valid[pixel].1);
+                if from < to {
+                    let x = &line[patch.at(pixel, from)..][..(to - from) * channels];
+                    products(vectors, core::array::from_mut(&mut sums[pixel]), [x], of(from, to));
+                }
             }
         }
     }

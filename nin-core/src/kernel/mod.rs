@@ -11,9 +11,9 @@ mod isa;
 #[cfg(test)]
 mod tests;
 
-use crate::plan::{Kernels, TILE};
+use crate::plan::TILE;
 
-/// Where the inputs of one layer lie for some pixels side by side: windows over a ring of rows.
+/// Where the inputs of one layer lie for a tile of pixels: windows over a ring of rows.
 #[derive(Clone, Copy, Debug)]
 pub struct Patch<'a, V> {
     /// The ring: row `y` of the map stands in slot `y % slots`.
@@ -36,20 +36,20 @@ pub struct Patch<'a, V> {
     pub above: usize,
     /// Column of the first pixel's window; negative over padding.
     pub left: isize,
-    /// Whether the windows are just pixels, side by side.
+    /// Whether the windows are just the pixels of a tile, side by side.
     pub flat: bool,
 }
 
 impl<'a, V> Patch<'a, V> {
-    /// Pixels themselves, as a 1×1 convolution reads them.
-    pub(crate) fn pixels(pixels: &'a [V], channels: usize) -> Self {
+    /// The pixels of a tile themselves, as a 1×1 convolution reads them.
+    pub(crate) fn pixels(tile: &'a [V], channels: usize) -> Self {
         Patch {
-            lines: pixels,
+            lines: tile,
             slots: 1,
-            row: pixels.len(),
+            row: tile.len(),
             channels,
-            // Perhaps more than there are: every pixel lies on it.
-            columns: Kernels::HERE.pixels(),
+            // More than there are: every pixel of a tile lies on it.
+            columns: TILE,
             kernel: 1,
             stride: 1,
             rows: (0, 1),
@@ -57,12 +57,6 @@ impl<'a, V> Patch<'a, V> {
             left: 0,
             flat: true,
         }
-    }
-
-    /// The windows from pixel `first` on.
-    #[cfg(not(target_os = "none"))]
-    pub(crate) fn after(&self, first: usize) -> Self {
-        Patch { left: self.left + (first * self.stride) as isize, ..*self }
     }
 
     /// Row `y` of the map.
@@ -83,27 +77,5 @@ impl<'a, V> Patch<'a, V> {
     /// Where column `kx` of pixel `p`'s window stands in a row.
     pub(crate) fn at(&self, p: usize, kx: usize) -> usize {
         (self.left + (p * self.stride + kx) as isize).unsigned_abs() * self.channels
-    }
-}
-
-/// Does a layer for `pixels` pixels tile by tile: `work` gets a tile's windows, how many pixels it has and its part of
-/// `out`, which has `outputs` values for each.
-#[inline(always)]
-pub(crate) fn tiles<V>(
-    patch: &Patch<'_, V>,
-    pixels: usize,
-    outputs: usize,
-    out: &mut [V],
-    mut work: impl FnMut(&Patch<'_, V>, usize, &mut [V]),
-) {
-    #[cfg(not(target_os = "none"))]
-    for (first, out) in (0..pixels).step_by(TILE).zip(out.chunks_mut(TILE * outputs)) {
-        work(&patch.after(first), TILE.min(pixels - first), out);
-    }
-    #[cfg(target_os = "none")]
-    {
-        // There is one.
-        let _ = outputs;
-        work(patch, pixels, out);
     }
 }

@@ -7,10 +7,7 @@ use std::vec::Vec;
 use super::Patch;
 use super::isa::Isa;
 use crate::format::private::LayerWeights;
-use crate::plan::Kernels;
-
-/// Most pixels at a time.
-const PIXELS: usize = Kernels::Wide.pixels();
+use crate::plan::TILE;
 
 /// A linear congruential generator: numbers without a pattern that matters here.
 struct Random(u64);
@@ -31,7 +28,7 @@ impl Random {
     }
 }
 
-/// A layer on some pixels of a map.
+/// A layer on some tile of a map.
 struct Case {
     rows: usize,
     columns: usize,
@@ -40,7 +37,7 @@ struct Case {
     kernel: usize,
     stride: usize,
     padding: usize,
-    /// Row and first column of the pixels, counted in outputs.
+    /// Row and first column of the tile, counted in outputs.
     at: (usize, usize),
     pixels: usize,
 }
@@ -48,10 +45,10 @@ struct Case {
 impl Case {
     fn random(random: &mut Random) -> Self {
         let kernel = [1, 1, 2, 3, 5][random.below(5)];
-        let (rows, columns) = (kernel + random.below(6), kernel + random.below(60));
+        let (rows, columns) = (kernel + random.below(6), kernel + random.below(12));
         let (stride, padding) = (1 + random.below(2), random.below(kernel));
         let places = |size: usize| (size + 2 * padding - kernel) / stride + 1;
-        let column = random.below(places(columns).div_ceil(PIXELS)) * PIXELS;
+        let column = random.below(places(columns).div_ceil(TILE)) * TILE;
         Case {
             rows,
             columns,
@@ -61,7 +58,7 @@ impl Case {
             stride,
             padding,
             at: (random.below(places(rows)), column),
-            pixels: PIXELS.min(places(columns) - column),
+            pixels: TILE.min(places(columns) - column),
         }
     }
 
@@ -159,7 +156,7 @@ fn bytes_on_every_instruction_set() {
         }
         between += want.iter().filter(|&&value| value > 0 && value < 255).count();
         for isa in Isa::all() {
-            let mut work = vec![u32::MAX; PIXELS * padded / 4];
+            let mut work = vec![u32::MAX; TILE * padded / 4];
             let mut got = vec![7; want.len()];
             super::int8::layer_on(isa, &case.patch(&map), case.pixels, &layer, &mut work, &mut got);
             assert_eq!(got, want, "{isa:?}");

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use nin_core::WeightType;
+use nin_core::{Kernels, WeightType};
 use nin_train::export::{Lanes, RustSource, rust_source};
 use nin_train::report::bytes;
 use nin_train::{files, onnx};
@@ -103,11 +103,11 @@ pub fn run(args: &ExportArgs, console: &Console) -> Outcome {
         console.result(format_args!("{}: {} weights, {length} of flash", out.display(), weight_type.name()));
         if let Some((rust, name)) = source {
             let plan = trained.plan();
-            let state = plan.bytes(weight_type, args.lanes.kernels()).total();
+            let state = 4 * plan.state_words(weight_type);
             let text = rust_source(&RustSource {
                 plan: &plan,
                 weight_type,
-                kernels: args.lanes.kernels(),
+                kernels: Kernels::HERE,
                 class_names: &trained.class_names,
                 model_file: &name,
                 ram_budget: args.ram_budget.unwrap_or_else(|| state.next_multiple_of(1024)),

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use nin_core::WeightType;
+use nin_core::{Kernels, WeightType};
 use nin_train::dataset::Dataset;
 use nin_train::export::{Lanes, RustSource, rust_source};
 use nin_train::quantize::{self, Options, QuantizedModel, Weights, post_training, within};
@@ -142,11 +142,11 @@ pub fn run(args: &QuantizeArgs, console: &Console) -> Outcome {
     let length = bytes(file.len() as u64);
     console.result(format_args!("{}: {} weights, {length} of flash", out.display(), weight_type.name()));
     let Some((rust, name)) = source else { return Ok(()) };
-    let state = plan.bytes(weight_type, args.lanes.kernels()).total();
+    let state = plan.bytes(weight_type, kernels(args.lanes)).total();
     let text = rust_source(&RustSource {
         plan: &plan,
         weight_type,
-        kernels: args.lanes.kernels(),
+        kernels: kernels(args.lanes),
         class_names: &trained.class_names,
         model_file: &name,
         ram_budget: args.ram_budget.unwrap_or_else(|| state.next_multiple_of(1024)),
@@ -192,5 +192,14 @@ fn difference(weight_type: WeightType, before: &Evaluation, after: &Evaluation, 
         change if change < 0.0 => format!("{bits} bits cost {:.2} points", -change),
         change if change > 0.0 => format!("{bits} bits cost nothing: {change:.2} points more"),
         _ => format!("{bits} bits cost nothing: the same accuracy"),
+    }
+}
+
+/// The kernels of the boards that a packing is made for.
+fn kernels(lanes: Lanes) -> Kernels {
+    match lanes {
+        Lanes::Two => Kernels::Dsp,
+        Lanes::Sixteen => Kernels::Wide,
+        Lanes::One | Lanes::Four => Kernels::Plain,
     }
 }

@@ -7,7 +7,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use half::f16;
-use nin_core::{Kernels, Model, Plan, WeightType};
+use nin_core::{Model, Plan, WeightType};
 
 use super::{ExportError, ModelFile};
 use crate::parameters::{Tensor, tensors};
@@ -31,15 +31,6 @@ impl Lanes {
     pub const FLOAT: [Self; 3] = [Self::One, Self::Four, Self::Sixteen];
     /// The packings of 8-bit weights.
     pub const INT8: [Self; 3] = [Self::One, Self::Two, Self::Sixteen];
-
-    /// The kernels of the boards that the packing is made for.
-    pub const fn kernels(self) -> Kernels {
-        match self {
-            Self::Two => Kernels::Dsp,
-            Self::Sixteen => Kernels::Wide,
-            Self::One | Self::Four => Kernels::Plain,
-        }
-    }
 
     /// The number.
     pub const fn count(self) -> usize {

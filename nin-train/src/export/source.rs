@@ -11,7 +11,7 @@ pub struct RustSource<'a> {
     pub plan: &'a Plan,
     /// How the model file stores its weights.
     pub weight_type: WeightType,
-    /// Which kernels the boards have that the model is for; they need different amounts of RAM.
+    /// Which kernels the boards have that the model is for; they need different amounts of RAM for 8-bit weights.
     pub kernels: Kernels,
     /// The names of the classes by label, if there are any.
     pub class_names: &'a [String],
@@ -45,6 +45,13 @@ fn write_source(text: &mut String, source: &RustSource<'_>) -> std::fmt::Result 
         (WeightType::Int8, Kernels::Plain) => "Int8<1>",
         _ => kind,
     };
+    let taken = match (source.weight_type, source.kernels) {
+        // A host's kernels take more; what counts is the board.
+        (WeightType::Int8 | WeightType::Int4, kernels @ (Kernels::Dsp | Kernels::Plain)) => {
+            format!("PLAN.bytes({variant}, Kernels::{kernels:?}).total()")
+        }
+        _ => "size_of::<State>()".to_owned(),
+    };
     writeln!(text, "//! A Network in Network for {} classes, ready to compile into a firmware.", plan.classes())?;
     writeln!(text, "//!")?;
     writeln!(text, "//! Made by nin-train {} with", env!("CARGO_PKG_VERSION"))?;
@@ -63,9 +70,10 @@ fn write_source(text: &mut String, source: &RustSource<'_>) -> std::fmt::Result 
     writeln!(text)?;
     writeln!(text, "#![allow(dead_code)] // Not every firmware uses everything.")?;
     writeln!(text)?;
+    let kernels = if taken.contains("Kernels") { "Kernels, " } else { "" };
     writeln!(
         text,
-        "use nin_core::{{Aligned, {kind}, Kernels, Model, Network, NetworkError, Plan, Spec, WeightType}};"
+        "use nin_core::{{Aligned, {kind}, {kernels}Model, Network, NetworkError, Plan, Spec, WeightType}};"
     )?;
     writeln!(text)?;
     writeln!(text, "/// The architecture.")?;
@@ -100,10 +108,7 @@ fn write_source(text: &mut String, source: &RustSource<'_>) -> std::fmt::Result 
     writeln!(text, "#[allow(clippy::large_const_arrays)] // It is copied once, into its place.")?;
     writeln!(text, "pub const STATE: State = [0; PLAN.state_words({variant})];")?;
     writeln!(text)?;
-    writeln!(text, "/// Bytes of RAM that the network takes on the boards it is for; a host's kernels take more.")?;
-    writeln!(text, "pub const RAM: usize = PLAN.bytes({variant}, Kernels::{:?}).total();", source.kernels)?;
-    writeln!(text)?;
-    writeln!(text, "const _: () = assert!(RAM <= RAM_BUDGET, \"the model does not fit its RAM budget\");")?;
+    writeln!(text, "const _: () = assert!({taken} <= RAM_BUDGET, \"the model does not fit its RAM budget\");")?;
     writeln!(text)?;
     writeln!(text, "#[rustfmt::skip]")?;
     writeln!(text, "static FILE: &Aligned<[u8]> = &Aligned(*include_bytes!({:?}));", source.model_file)?;
@@ -145,7 +150,7 @@ mod tests {
         let text = rust_source(&RustSource {
             plan: &plan,
             weight_type: WeightType::F16,
-            kernels: Kernels::Plain,
+            kernels: Kernels::HERE,
             class_names: &names,
             model_file: "my \"model\".nin",
             ram_budget: 1024,

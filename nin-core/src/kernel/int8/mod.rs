@@ -29,7 +29,7 @@ fn packed<const LANES: usize>(weights: &LayerWeights<'_>) -> usize {
     if LANES == 0 { weights.lanes } else { LANES }
 }
 
-/// One layer for at most [`Kernels::pixels`](crate::Kernels::pixels) pixels; `out` takes pixels × outputs values.
+/// One layer for a tile of at most [`TILE`](crate::plan::TILE) pixels; `out` takes pixels × outputs values.
 #[inline(always)]
 pub(crate) fn layer<const LANES: usize>(
     patch: &Patch<'_, u8>,

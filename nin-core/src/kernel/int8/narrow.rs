@@ -5,7 +5,7 @@
 
 use super::{Output, Patch, place_of_two};
 use crate::format::private::LayerWeights;
-use crate::plan::{Kernels, narrow_words};
+use crate::plan::{TILE, narrow_words};
 
 /// The upper half of each byte.
 const UPPER: u32 = 0xF0F0_F0F0;
@@ -67,7 +67,7 @@ impl<'m> Bits<'m> {
     }
 }
 
-/// One layer for at most [`Kernels::pixels`] pixels; `out` takes pixels × outputs values. `weights` are of 4 bits.
+/// One layer for a tile of at most [`TILE`] pixels; `out` takes pixels × outputs values. `weights` are of 4 bits.
 pub(crate) fn layer(
     patch: &Patch<'_, u8>,
     pixels: usize,
@@ -82,7 +82,7 @@ pub(crate) fn layer(
     let LayerWeights { outputs, fan_in, lanes, .. } = *weights;
     let (wide, work) = work.split_at_mut(narrow_words(fan_in, lanes));
     let together = lanes.max(2);
-    let mut values = [0; Kernels::HERE.pixels() * 16];
+    let mut values = [0; TILE * 16];
     for first in (0..outputs).step_by(together) {
         let count = together.min(outputs - first);
         let values = &mut values[..pixels * count];

@@ -1,16 +1,13 @@
-//! 8-bit layers for processors with wide vectors: the windows of some pixels are gathered, then multiplied.
+//! 8-bit layers for processors with wide vectors: the windows of a tile are gathered, then multiplied.
 
 use super::super::isa::Isa;
 #[cfg(target_arch = "x86_64")]
 use super::x86;
 use super::{Output, Patch, weight};
 use crate::format::private::LayerWeights;
-use crate::plan::Kernels;
+use crate::plan::TILE;
 
-/// Most pixels at a time.
-const PIXELS: usize = Kernels::Wide.pixels();
-
-/// One layer for at most [`PIXELS`] pixels.
+/// One layer for a tile of pixels.
 pub fn layer(patch: &Patch<'_, u8>, pixels: usize, weights: &LayerWeights<'_>, work: &mut [u32], out: &mut [u8]) {
     layer_on(Isa::here(), patch, pixels, weights, work, out);
 }
@@ -28,8 +25,8 @@ pub fn layer_on(
     let windows = if patch.flat && fan_in == weights.fan_in {
         patch.lines
     } else {
-        let work = &mut bytemuck::cast_slice_mut::<u32, u8>(work)[..pixels * fan_in];
-        gather(patch, work, fan_in);
+        let work = &mut bytemuck::cast_slice_mut::<u32, u8>(work)[..TILE * fan_in];
+        gather(patch, pixels, work, fan_in);
         work
     };
     if weights.lanes != 16 {
@@ -37,11 +34,11 @@ pub fn layer_on(
     }
     let layer = Layer::new(weights);
     #[cfg(target_arch = "x86_64")]
-    if x86::layer(isa, &layer, windows, out) {
+    if x86::layer(isa, &layer, windows, pixels, out) {
         return;
     }
     let _ = isa;
-    portable(&layer, windows, out);
+    portable(&layer, windows, pixels, out);
 }
 
 /// A layer whose weights are packed by sixteen outputs and four inputs.
@@ -83,13 +80,13 @@ impl<'m> Layer<'m> {
     }
 }
 
-/// The windows of pixels, each `fan_in` bytes long, padding as zeros.
-fn gather(patch: &Patch<'_, u8>, windows: &mut [u8], fan_in: usize) {
+/// The windows of a tile, each `fan_in` bytes long, padding as zeros.
+fn gather(patch: &Patch<'_, u8>, pixels: usize, windows: &mut [u8], fan_in: usize) {
     let (channels, kernel) = (patch.channels, patch.kernel);
     let run = kernel * channels;
     let whole_rows = patch.rows.1 - patch.rows.0 == kernel;
-    let mut valid = [(0, 0); PIXELS];
-    for (pixel, (valid, window)) in valid.iter_mut().zip(windows.chunks_exact_mut(fan_in)).enumerate() {
+    let mut valid = [(0, 0); TILE];
+    for (pixel, (valid, window)) in valid.iter_mut().zip(windows.chunks_exact_mut(fan_in)).enumerate().take(pixels) {
         *valid = patch.valid(pixel);
         let whole = whole_rows && *valid == (0, kernel);
         window[if whole { kernel * run } else { 0 }..].fill(0);
@@ -97,7 +94,8 @@ fn gather(patch: &Patch<'_, u8>, windows: &mut [u8], fan_in: usize) {
     for y in patch.rows.0..patch.rows.1 {
         let line = patch.line(y);
         let row = (y + patch.above - patch.rows.0) * run;
-        for (pixel, (window, (first, end))) in windows.chunks_exact_mut(fan_in).zip(valid).enumerate() {
+        let windows = windows.chunks_exact_mut(fan_in).take(pixels);
+        for (pixel, (window, (first, end))) in windows.zip(valid).enumerate() {
             if first < end {
                 let from = &line[patch.at(pixel, first)..][..(end - first) * channels];
                 copy(from, &mut window[row + first * channels..][..from.len()]);
@@ -128,11 +126,12 @@ fn copy(from: &[u8], to: &mut [u8]) {
 }
 
 /// For any processor: what the compiler makes of it.
-fn portable(layer: &Layer<'_>, windows: &[u8], out: &mut [u8]) {
+fn portable(layer: &Layer<'_>, windows: &[u8], pixels: usize, out: &mut [u8]) {
     for group in 0..layer.outputs.div_ceil(16) {
         let [biases, multipliers, shifts] = [0, 1, 2].map(|row| layer.parameters(row, group));
         let count = 16.min(layer.outputs - 16 * group);
-        for (window, out) in windows.chunks_exact(layer.fan_in).zip(out.chunks_exact_mut(layer.outputs)) {
+        let windows = windows.chunks_exact(layer.fan_in).take(pixels);
+        for (window, out) in windows.zip(out.chunks_exact_mut(layer.outputs)) {
             let mut sums = *biases;
             for (x, weights) in window.as_chunks::<4>().0.iter().zip(layer.weights(group, 1)) {
                 for (sum, w) in sums.iter_mut().zip(weights.as_chunks::<4>().0) {
@@ -152,7 +151,7 @@ fn one_by_one(windows: &[u8], pixels: usize, weights: &LayerWeights<'_>, out: &m
     let fan_in = weights.fan_in.next_multiple_of(4);
     for output in 0..weights.outputs {
         let parameters = Output::of::<0>(weights, output);
-        let mut sums = [parameters.bias; PIXELS];
+        let mut sums = [parameters.bias; TILE];
         for input in 0..weights.fan_in {
             let weight = i32::from(weight::<0>(weights, output, input));
             for (sum, window) in sums[..pixels].iter_mut().zip(windows.chunks_exact(fan_in)) {

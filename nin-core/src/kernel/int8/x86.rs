@@ -9,19 +9,17 @@ use core::arch::x86_64::*;
 
 use super::super::isa::Isa;
 use super::wide::Layer;
-use crate::plan::TILE;
 
-/// Does a layer for some pixels, if it has a kernel for the instruction set.
+/// Does a layer for a tile of pixels, if it has a kernel for the instruction set.
 ///
-/// There is a window for each pixel, and each begins `layer.fan_in` bytes after the one before. A group's weights are
-/// read once for all tiles of pixels: from the second on they come from a near cache.
+/// Each of `windows` begins `layer.fan_in` bytes after the one before.
 #[inline]
-pub fn layer(isa: Isa, layer: &Layer<'_>, windows: &[u8], out: &mut [u8]) -> bool {
+pub fn layer(isa: Isa, layer: &Layer<'_>, windows: &[u8], pixels: usize, out: &mut [u8]) -> bool {
     match isa {
         // SAFETY: `Isa` says that the processor has AVX-512 with VNNI.
-        Isa::Vnni => unsafe { vnni(layer, windows, out) },
+        Isa::Vnni => unsafe { vnni(layer, windows, pixels, out) },
         // SAFETY: `Isa` says that the processor has AVX2.
-        Isa::Avx512 | Isa::Avx2 => unsafe { avx2(layer, windows, out) },
+        Isa::Avx512 | Isa::Avx2 => unsafe { avx2(layer, windows, pixels, out) },
         Isa::Portable => return false,
     }
     true
@@ -55,40 +53,27 @@ impl<'a, const N: usize> Words<'a, N> {
     }
 }
 
-/// Tiles of pixels, each with its windows and its outputs.
-#[inline(always)]
-fn tiles<'t>(
-    layer: &Layer<'_>,
-    windows: &'t [u8],
-    out: &'t mut [u8],
-) -> impl Iterator<Item = (&'t [u8], &'t mut [u8])> {
-    windows.chunks(TILE * layer.fan_in).zip(out.chunks_mut(TILE * layer.outputs))
-}
-
-/// As many groups of outputs at a time as there are registers for.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
-fn vnni(layer: &Layer<'_>, windows: &[u8], out: &mut [u8]) {
-    let groups = layer.outputs.div_ceil(16);
-    for first in (0..groups).step_by(4) {
-        for (windows, out) in tiles(layer, windows, out) {
-            match groups - first {
-                1 => vnni_tile::<1>(layer, first, windows, out),
-                2 => vnni_tile::<2>(layer, first, windows, out),
-                3 => vnni_tile::<3>(layer, first, windows, out),
-                _ => vnni_tile::<4>(layer, first, windows, out),
-            }
-        }
+fn vnni(layer: &Layer<'_>, windows: &[u8], pixels: usize, out: &mut [u8]) {
+    match pixels {
+        1 => vnni_tile::<1>(layer, windows, out),
+        2 => vnni_tile::<2>(layer, windows, out),
+        3 => vnni_tile::<3>(layer, windows, out),
+        _ => vnni_tile::<4>(layer, windows, out),
     }
 }
 
-/// A tile, G groups of outputs from `first` on.
+/// N pixels: as many groups of outputs at a time as there are registers for.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
-fn vnni_tile<const G: usize>(layer: &Layer<'_>, first: usize, windows: &[u8], out: &mut [u8]) {
-    match out.len() / layer.outputs {
-        1 => vnni_groups::<1, G>(layer, first, windows, out),
-        2 => vnni_groups::<2, G>(layer, first, windows, out),
-        3 => vnni_groups::<3, G>(layer, first, windows, out),
-        _ => vnni_groups::<TILE, G>(layer, first, windows, out),
+fn vnni_tile<const N: usize>(layer: &Layer<'_>, windows: &[u8], out: &mut [u8]) {
+    let groups = layer.outputs.div_ceil(16);
+    for first in (0..groups).step_by(4) {
+        match groups - first {
+            1 => vnni_groups::<N, 1>(layer, first, windows, out),
+            2 => vnni_groups::<N, 2>(layer, first, windows, out),
+            3 => vnni_groups::<N, 3>(layer, first, windows, out),
+            _ => vnni_groups::<N, 4>(layer, first, windows, out),
+        }
     }
 }
 
@@ -172,27 +157,24 @@ impl End512 {
     }
 }
 
-/// A group of outputs at a time: as two vectors, or as one where the second half would be padding.
 #[target_feature(enable = "avx2")]
-fn avx2(layer: &Layer<'_>, windows: &[u8], out: &mut [u8]) {
-    for first in (0..layer.outputs).step_by(16) {
-        for (windows, out) in tiles(layer, windows, out) {
-            match layer.outputs - first {
-                1..=8 => avx2_tile::<1>(layer, first, windows, out),
-                _ => avx2_tile::<2>(layer, first, windows, out),
-            }
-        }
+fn avx2(layer: &Layer<'_>, windows: &[u8], pixels: usize, out: &mut [u8]) {
+    match pixels {
+        1 => avx2_tile::<1>(layer, windows, out),
+        2 => avx2_tile::<2>(layer, windows, out),
+        3 => avx2_tile::<3>(layer, windows, out),
+        _ => avx2_tile::<4>(layer, windows, out),
     }
 }
 
-/// A tile, E times eight outputs from `first` on.
+/// N pixels, a group of outputs at a time: as two vectors, or as one where the second half would be padding.
 #[target_feature(enable = "avx2")]
-fn avx2_tile<const E: usize>(layer: &Layer<'_>, first: usize, windows: &[u8], out: &mut [u8]) {
-    match out.len() / layer.outputs {
-        1 => avx2_eights::<1, E>(layer, first, windows, out),
-        2 => avx2_eights::<2, E>(layer, first, windows, out),
-        3 => avx2_eights::<3, E>(layer, first, windows, out),
-        _ => avx2_eights::<TILE, E>(layer, first, windows, out),
+fn avx2_tile<const N: usize>(layer: &Layer<'_>, windows: &[u8], out: &mut [u8]) {
+    for first in (0..layer.outputs).step_by(16) {
+        match layer.outputs - first {
+            1..=8 => avx2_eights::<N, 1>(layer, first, windows, out),
+            _ => avx2_eights::<N, 2>(layer, first, windows, out),
+        }
     }
 }
 

@@ -15,7 +15,7 @@ mod split;
 use super::Patch;
 use crate::format::private::LayerWeights;
 
-/// One layer for some pixels.
+/// One layer for a tile of pixels.
 pub fn layer(patch: &Patch<'_, u8>, pixels: usize, weights: &LayerWeights<'_>, out: &mut [u8]) {
     for pixel in (0..pixels).step_by(2) {
         // Without a second pixel the first stands in for it.
