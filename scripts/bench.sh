@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # bench.sh [record | check | size]: what each network takes on each core, by the emulator's exact count of instructions.
 # `record` writes the result to docs/benchmark.md; `check` compares with what stands there and fails if a figure has
-# grown by more than 2 %, the size of the 8-bit engine among them. The counts depend on the compiler, so the record names it. `size` says how large the examples
-# are and what of it is the engine, as `record` also does.
+# grown by more than 2 %, the size of the 8-bit engine among them. The counts depend on the compiler, so the record names
+# it. `size` says how large the examples are and what of it is the engine, as `record` also does.
 # Status 77: something that is needed is not installed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
