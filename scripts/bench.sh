@@ -82,21 +82,49 @@ if [ "$action" = size ]; then
     sizes
     exit
 fi
+
+# What the runs need, one after the other: each network's file, and each board's firmware.
 cargo build --quiet --package nin-tests --bin formula-model
-rows=() details=()
+built=
 for run in "${runs[@]}"; do
     read -r network weights lanes board features <<<"$run"
     model=$folder/$network-$weights-$lanes.nin
     cargo run --quiet --package nin-tests --bin formula-model -- "$network" "$weights" "$lanes" "$model"
+    firmware=$folder/$board${features:+-$features}
+    case "$built " in *" $firmware "*) continue ;; esac
     # All the RAM that a micro:bit has would not do for what the others get. As a statement of its own: its status counts.
     state=
     [ "$board" != microbit ] || state=5120
-    output=$(env ${state:+NIN_STATE=$state} NIN_FEATURES="$features" scripts/firmware.sh "$board" bench run "models=$model" 2>"$folder/log") || {
+    elf=$(env ${state:+NIN_STATE=$state} NIN_FEATURES="$features" scripts/firmware.sh "$board" bench 2>"$folder/log") || {
         status=$?
         cat "$folder/log" >&2
-        echo "$output" >&2
         exit $status
     }
+    mv "$elf" "$firmware"
+    built+=" $firmware"
+done
+
+# As many emulators side by side as there are processors: each counts as it does alone. A real board is there once.
+at_once=1
+[ "${NIN_HARDWARE:-0}" = 1 ] || at_once=$(getconf _NPROCESSORS_ONLN)
+measuring=()
+trap 'kill $(jobs -rp) 2>/dev/null || true' EXIT
+for number in "${!runs[@]}"; do
+    while [ "$(jobs -rp | wc -l)" -ge "$at_once" ]; do wait -n || true; done
+    read -r network weights lanes board features <<<"${runs[number]}"
+    NIN_BOARD=$board scripts/run.sh "$folder/$board${features:+-$features}" "models=$folder/$network-$weights-$lanes.nin" \
+        >"$folder/$number.out" 2>&1 &
+    measuring+=($!)
+done
+rows=() details=()
+for number in "${!runs[@]}"; do
+    read -r network weights lanes board features <<<"${runs[number]}"
+    wait "${measuring[number]}" || {
+        status=$?
+        cat "$folder/$number.out" >&2
+        exit $status
+    }
+    output=$(<"$folder/$number.out")
     rows+=("$(awk -v "name=| \`$network\` | $weights${features:+, $features} | $(core "$board") |" '
         $1 == "total" { macs = $2; instructions = $3; ratio = $4 }
         $1 == "state:" { state = $2 }
@@ -111,7 +139,7 @@ done
 header='| network | weights | core | MACs | instructions | per MAC | state, bytes | stack, bytes |
 | --- | --- | --- | --: | --: | --: | --: | --: |'
 # The compiler that builds for the board.
-compiler=$(strings -n 8 target/firmware/mps2-an386/bench | grep -m1 -o 'rustc version [0-9.]*' || true)
+compiler=$(strings -n 8 "$folder/mps2-an386" | grep -m1 -o 'rustc version [0-9.]*' || true)
 
 # As a statement of its own here too.
 case $action in
