@@ -121,6 +121,20 @@ pub struct Progress {
     pub images_per_second: f64,
 }
 
+/// What a part of an epoch came to.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Part {
+    /// Share of the epoch's steps that are done at its end.
+    pub done: f64,
+    /// Mean loss over its images, each as the network stood when it saw it.
+    pub loss: f64,
+    /// Share of its images classified rightly, likewise.
+    pub accuracy: f64,
+}
+
+/// Parts of an epoch, as many as the book draws into its curves.
+const PARTS: u64 = 5;
+
 /// What an epoch came to.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EpochReport {
@@ -140,6 +154,9 @@ pub struct EpochReport {
     pub test_loss: Option<f64>,
     /// Accuracy on images not trained with, likewise.
     pub test_accuracy: Option<f64>,
+    /// Its course, a fifth of its steps at a time.
+    #[serde(default)]
+    pub parts: Vec<Part>,
 }
 
 /// How [`Trainer::epoch`] ended.
@@ -266,6 +283,23 @@ pub struct Position {
     pub seconds: f64,
     /// The last steps in which no gradient reached the first layer, in a row.
     pub dead: u64,
+    /// The parts of that epoch that are done.
+    #[serde(default)]
+    pub parts: Vec<Part>,
+    /// What has been done of the part that follows.
+    #[serde(default)]
+    pub part: Sums,
+}
+
+/// Sums over the images of some steps.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Sums {
+    /// Losses.
+    pub loss: f64,
+    /// Images classified rightly.
+    pub correct: usize,
+    /// Images.
+    pub images: usize,
 }
 
 /// Dead steps in a row after which a run is given up: momentum may move it back to life in the first few.
@@ -402,7 +436,7 @@ impl Trainer {
             }
             recipe.average(&self.parameters, &mut self.average, self.state.steps);
 
-            self.position.add(outcome);
+            self.position.add(outcome, steps);
             let elapsed = begun.elapsed().as_secs_f64();
             self.position.seconds = before + elapsed;
             let progress = Progress {
@@ -422,7 +456,7 @@ impl Trainer {
     }
 
     fn finish(&mut self, lr: f32) -> EpochReport {
-        let Position { epoch, loss, correct, images, seconds, dead, .. } = self.position;
+        let Position { epoch, loss, correct, images, seconds, dead, parts, .. } = std::mem::take(&mut self.position);
         let report = EpochReport {
             epoch: epoch + 1,
             loss: loss / images as f64,
@@ -432,6 +466,7 @@ impl Trainer {
             images_per_second: images as f64 / seconds,
             test_loss: None,
             test_accuracy: None,
+            parts,
         };
         self.position = Position { epoch: epoch + 1, dead, ..Position::default() };
         self.history.push(report.clone());
@@ -548,10 +583,22 @@ impl Position {
         Ok(())
     }
 
-    fn add(&mut self, outcome: Outcome) {
+    fn add(&mut self, outcome: Outcome, steps: u64) {
+        let Outcome { loss, correct, images, .. } = outcome;
         self.step += 1;
-        self.loss += outcome.loss;
-        self.correct += outcome.correct;
-        self.images += outcome.images;
+        self.loss += loss;
+        self.correct += correct;
+        self.images += images;
+
+        let part = &mut self.part;
+        *part = Sums { loss: part.loss + loss, correct: part.correct + correct, images: part.images + images };
+        if self.step * PARTS / steps > (self.step - 1) * PARTS / steps {
+            let Sums { loss, correct, images } = std::mem::take(part);
+            self.parts.push(Part {
+                done: self.step as f64 / steps as f64,
+                loss: loss / images as f64,
+                accuracy: correct as f64 / images as f64,
+            });
+        }
     }
 }

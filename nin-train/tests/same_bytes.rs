@@ -12,7 +12,7 @@ use nin_train::distill::{Distill, Teacher};
 use nin_train::optim::Optimizer;
 use nin_train::parameters::{Init, initial};
 use nin_train::random::{Purpose, Stream};
-use nin_train::train::{Ended, TrainError};
+use nin_train::train::{Ended, Part, TrainError};
 use nin_train::{Recipe, Trainer};
 use timeless::bytes;
 
@@ -134,6 +134,13 @@ fn it_learns() {
     let mut run = Trainer::new(line, recipe, Preprocessing::standard(&data), names, 0).expect("a recipe");
     while !run.is_done() {
         run.epoch(&data, |_| ControlFlow::Continue(())).expect("an epoch");
+    }
+    for report in run.history() {
+        // Parts of four steps each.
+        assert_eq!(report.parts.iter().map(|part| part.done).collect::<Vec<_>>(), [0.2, 0.4, 0.6, 0.8, 1.0]);
+        let mean = |value: fn(&Part) -> f64| report.parts.iter().map(value).sum::<f64>() / 5.0;
+        let (loss, accuracy) = (mean(|part| part.loss), mean(|part| part.accuracy));
+        assert!((loss - report.loss).abs() < 1e-9 && (accuracy - report.accuracy).abs() < 1e-9, "{report:?}");
     }
     let evaluation = run.evaluate(&data).expect("an evaluation");
     assert!(evaluation.accuracy > 0.9, "{evaluation:?}");

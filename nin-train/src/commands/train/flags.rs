@@ -176,6 +176,10 @@ pub struct TrainArgs {
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
 
+    /// Write the checkpoint not only after each epoch, but every so many minutes; 0 is after each step
+    #[arg(long, value_name = "MINUTES", default_value_t = 5)]
+    pub checkpoint_every: u32,
+
     /// Go on with a run: its checkpoint or folder. It keeps its recipe; only --epochs may change
     #[arg(long, value_name = "CHECKPOINT")]
     resume: Option<PathBuf>,

@@ -7,6 +7,7 @@ mod screen;
 
 use std::ops::ControlFlow;
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
 use nin_train::checkpoint::Checkpoint;
 use nin_train::dataset::Dataset;
@@ -50,7 +51,8 @@ pub fn run(args: &TrainArgs, console: &Console) -> Outcome<ExitCode> {
     let mut screen = Screen::new(console, trainer.recipe(), splits.train.len());
     screen.heading(trainer.history());
     let measured = validation.as_ref().unwrap_or(&splits.test);
-    let stopped = epochs(&mut trainer, [&splits.train, measured], &folder, &mut metrics, &mut screen)?;
+    let every = Duration::from_secs(60 * u64::from(args.checkpoint_every));
+    let stopped = epochs(&mut trainer, [&splits.train, measured], &folder, every, &mut metrics, &mut screen)?;
     if stopped {
         console.result(format_args!("\nStopped; everything up to here is in {}.", folder.checkpoint().display()));
         let (resume, flags) = (folder.checkpoint(), args.images.flags());
@@ -80,25 +82,34 @@ pub fn run(args: &TrainArgs, console: &Console) -> Outcome<ExitCode> {
 }
 
 /// Trains to the end of the last epoch; true if the user stopped it. After each epoch the network is measured on images
-/// that it is not trained with; the checkpoint is written then and when stopped, and if the recipe has validation
-/// images, that of the best epoch too.
+/// that it is not trained with; the checkpoint is written then, `every` so often within an epoch, and when stopped, and
+/// if the recipe has validation images, that of the best epoch too.
 fn epochs(
     trainer: &mut Trainer,
     [train, measured]: [&Dataset; 2],
     folder: &RunFolder,
+    every: Duration,
     metrics: &mut Metrics,
     screen: &mut Screen<'_>,
 ) -> Outcome<bool> {
     while !trainer.is_done() {
         screen.begin(trainer.position());
-        let ended = trainer.epoch(train, |progress| {
-            screen.step(progress);
-            if interrupt::asked() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-        })?;
-        if let Ended::Stopped = ended {
-            screen.end();
+        let mut saved = Instant::now();
+        loop {
+            let ended = trainer.epoch(train, |progress| {
+                screen.step(progress);
+                let pause = interrupt::asked() || saved.elapsed() >= every;
+                if pause { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            })?;
+            if let Ended::Epoch(_) = ended {
+                break;
+            }
             folder.save(&trainer.checkpoint())?;
-            return Ok(true);
+            if interrupt::asked() {
+                screen.end();
+                return Ok(true);
+            }
+            saved = Instant::now();
         }
         let evaluation = trainer.evaluate(measured)?;
         let best = trainer.record(&evaluation);

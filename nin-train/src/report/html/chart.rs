@@ -112,6 +112,7 @@ impl Chart<'_> {
         for (epoch, value) in points.into_iter().filter(|_| line.dots) {
             let (x, y) = (format!("{:.1}", x(*epoch)), format!("{:.1}", y(*value)));
             html.tag("circle", &[("cx", &x), ("cy", &y), ("r", "2.5"), ("class", &class)], |html| {
+                let epoch = (100.0 * epoch).round() / 100.0;
                 html.leaf("title", &[], &format!("{}, epoch {epoch}: {}", line.name, (self.words)(*value)));
             });
         }

@@ -3,7 +3,7 @@
 use super::Run;
 use super::chart::{Chart, Line, legend};
 use super::write::Html;
-use crate::train::EpochReport;
+use crate::train::{EpochReport, Part};
 
 /// Points of a learning rate's line.
 const POINTS: usize = 240;
@@ -17,7 +17,7 @@ pub(super) fn write(html: &mut Html, runs: &[Run]) {
     let alone = runs.len() == 1;
     let validated = |run: &Run| run.recipe.validation > 0.0;
     let measured = |run: &Run| if validated(run) { "validation" } else { "test" };
-    let line = |run: usize, test: bool, value: &dyn Fn(&EpochReport) -> Option<f64>| Line {
+    let line = |run: usize, test: bool, points: Vec<(f64, f64)>| Line {
         name: match (alone, test) {
             (true, true) => measured(&runs[run]).to_owned(),
             (true, false) => "training".to_owned(),
@@ -26,11 +26,17 @@ pub(super) fn write(html: &mut Html, runs: &[Run]) {
         },
         colour: if alone { usize::from(!test) } else { run },
         broken: !test,
-        points: runs[run].history.iter().filter_map(|r| Some((f64::from(r.epoch), value(r)?))).collect(),
-        dots: runs[run].history.len() <= 40,
+        dots: points.len() <= 40,
+        points,
     };
-    let both = |training: &dyn Fn(&EpochReport) -> Option<f64>, test: &dyn Fn(&EpochReport) -> Option<f64>| {
-        (0..runs.len()).flat_map(|run| [line(run, false, training), line(run, true, test)]).collect::<Vec<_>>()
+    let both = |training: fn(&Part) -> f64, test: fn(&EpochReport) -> Option<f64>| {
+        let measured = |report: &EpochReport| Some((f64::from(report.epoch), test(report)?));
+        let lines = |run: usize| {
+            let history = &runs[run].history;
+            let learning = history.iter().flat_map(|report| course(report, training)).collect();
+            [line(run, false, learning), line(run, true, history.iter().filter_map(measured).collect())]
+        };
+        (0..runs.len()).flat_map(lines).collect::<Vec<_>>()
     };
     let rates = runs.iter().enumerate().map(|(number, run)| Line {
         name: if alone { "learning rate".to_owned() } else { format!("{}, learning rate", run.name) },
@@ -50,23 +56,29 @@ pub(super) fn write(html: &mut Html, runs: &[Run]) {
             "Test or validation images in full lines, training images in broken ones.",
         );
     }
-    let percent = |share: f64| Some(100.0 * share);
     let charts = [
         Chart {
             title: "Loss",
-            lines: both(&|report| Some(report.loss), &|report| report.test_loss),
+            lines: both(|part| part.loss, |report| report.test_loss),
             from_zero: true,
             words: |value| format!("{value:.4}"),
         },
         Chart {
             title: "Accuracy in percent",
-            lines: both(&|report| percent(report.accuracy), &|report| report.test_accuracy.and_then(percent)),
+            lines: both(|part| 100.0 * part.accuracy, |report| report.test_accuracy.map(|share| 100.0 * share)),
             from_zero: false,
             words: |value| format!("{value:.2}\u{a0}%"),
         },
         Chart { title: "Learning rate", lines: rates.collect(), from_zero: true, words: |value| value.to_string() },
     ];
     html.tag("div", &[("class", "charts")], |html| charts.iter().for_each(|chart| chart.write(html)));
+}
+
+/// The points of an epoch's training: of each part of it, or one at its end if it was trained before parts were kept.
+fn course(report: &EpochReport, value: fn(&Part) -> f64) -> Vec<(f64, f64)> {
+    let whole = [Part { done: 1.0, loss: report.loss, accuracy: report.accuracy }];
+    let parts = if report.parts.is_empty() { &whole[..] } else { &report.parts };
+    parts.iter().map(|part| (f64::from(report.epoch) - 1.0 + part.done, value(part))).collect()
 }
 
 /// The learning rate: step by step as the recipe has it, if that is what the epochs had; else as each epoch ended.
