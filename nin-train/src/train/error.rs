@@ -1,0 +1,89 @@
+//! What can stop a training run.
+
+use std::fmt;
+
+use nin_core::Shape;
+
+use crate::engine::NoThreads;
+
+/// Why training cannot begin or go on. The text is one sentence.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum TrainError {
+    /// The system gave no threads.
+    Threads(NoThreads),
+    /// A recipe with a value that cannot be used; says which.
+    Recipe(&'static str),
+    /// Images with other channels than the network reads.
+    Channels {
+        /// Shape of the images.
+        images: Shape,
+        /// Shape the network reads.
+        input: Shape,
+    },
+    /// More classes in the data than the network tells apart.
+    Classes {
+        /// Classes of the data.
+        data: usize,
+        /// Classes of the network.
+        network: usize,
+    },
+    /// Preprocessing for another number of channels.
+    Preprocessing,
+    /// A data set without images.
+    Empty,
+    /// The loss is no longer a number.
+    Diverged {
+        /// Epoch, from 1.
+        epoch: u32,
+        /// Step of the epoch, from 1.
+        step: u64,
+        /// Learning rate of the step before.
+        lr: f32,
+    },
+    /// For many steps no image has given the first layer any gradient: the ReLUs have cut every path through the
+    /// network.
+    Dead {
+        /// Epoch, from 1.
+        epoch: u32,
+        /// Step of the epoch, from 1.
+        step: u64,
+    },
+}
+
+impl fmt::Display for TrainError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            TrainError::Threads(error) => error.fmt(f),
+            TrainError::Recipe(problem) => f.write_str(problem),
+            TrainError::Channels { images, input } => write!(
+                f,
+                "the images are {images} and the network reads {input}: they differ in channels (the first number)"
+            ),
+            TrainError::Classes { data, network } => {
+                write!(f, "the data has {data} classes, but the network tells {network} apart")
+            }
+            TrainError::Preprocessing => f.write_str("the preprocessing is for another number of channels"),
+            TrainError::Empty => f.write_str("there are no images to work on"),
+            TrainError::Diverged { epoch, step, lr } => write!(
+                f,
+                "training diverged in epoch {epoch}, step {step}: the loss is no longer a number; try a learning rate \
+                 below {lr}, or a warm-up"
+            ),
+            TrainError::Dead { epoch, step } => write!(
+                f,
+                "the network died by epoch {epoch}, step {step}: its ReLUs let no gradient through any more, so nothing \
+                 can be learned; try a lower learning rate, another seed, or the head `gap fc` in place of `gap`, \
+                 whose logits have no ReLU"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for TrainError {}
+
+impl From<NoThreads> for TrainError {
+    fn from(error: NoThreads) -> TrainError {
+        TrainError::Threads(error)
+    }
+}
