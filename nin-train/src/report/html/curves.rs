@@ -5,6 +5,9 @@ use super::chart::{Chart, Line, legend};
 use super::write::Html;
 use crate::train::{EpochReport, Part};
 
+/// Most epochs of a run whose course within them is drawn. In a longer one the first steps would only press together
+/// what follows.
+const SHORT: usize = 8;
 /// Points of a learning rate's line.
 const POINTS: usize = 240;
 
@@ -33,7 +36,7 @@ pub(super) fn write(html: &mut Html, runs: &[Run]) {
         let measured = |report: &EpochReport| Some((f64::from(report.epoch), test(report)?));
         let lines = |run: usize| {
             let history = &runs[run].history;
-            let learning = history.iter().flat_map(|report| course(report, training)).collect();
+            let learning = history.iter().flat_map(|report| course(report, history.len() <= SHORT, training)).collect();
             [line(run, false, learning), line(run, true, history.iter().filter_map(measured).collect())]
         };
         (0..runs.len()).flat_map(lines).collect::<Vec<_>>()
@@ -74,10 +77,10 @@ pub(super) fn write(html: &mut Html, runs: &[Run]) {
     html.tag("div", &[("class", "charts")], |html| charts.iter().for_each(|chart| chart.write(html)));
 }
 
-/// The points of an epoch's training: of each part of it, or one at its end if it was trained before parts were kept.
-fn course(report: &EpochReport, value: fn(&Part) -> f64) -> Vec<(f64, f64)> {
+/// The points of an epoch's training: of each part of it, if it is to be `fine` and the parts were kept; else one.
+fn course(report: &EpochReport, fine: bool, value: fn(&Part) -> f64) -> Vec<(f64, f64)> {
     let whole = [Part { done: 1.0, loss: report.loss, accuracy: report.accuracy }];
-    let parts = if report.parts.is_empty() { &whole[..] } else { &report.parts };
+    let parts = if fine && !report.parts.is_empty() { &report.parts } else { &whole[..] };
     parts.iter().map(|part| (f64::from(report.epoch) - 1.0 + part.done, value(part))).collect()
 }
 
