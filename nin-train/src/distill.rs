@@ -7,10 +7,14 @@
 //! (1 − a) · cross-entropy(label, σ(z))  +  a · T² · KL(σ(v / T) ‖ σ(z / T))
 //! ```
 //!
-//! The teacher sees each image as the student does: shifted, mirrored, blended. A checkpoint holds the teacher too, so
+//! The teacher sees each image as the student does: shifted, mirrored, blended. What it said is remembered, so that the
+//! same image, shifted and mirrored as before, costs nothing in a later epoch. A checkpoint holds the teacher too, so
 //! that a run goes on without any other file.
 
+mod answers;
+
 use std::fmt;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use nin_core::{Plan, Shape, Spec};
 use serde::{Deserialize, Serialize};
@@ -18,6 +22,8 @@ use serde::{Deserialize, Serialize};
 use crate::batch::Preprocessing;
 use crate::layers::{Mode, Network, Packed, Workspace};
 use crate::trained::Trained;
+
+use answers::{Answers, Key};
 
 /// How much of the loss a teacher has, and how soft its answers are.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -155,6 +161,7 @@ pub(crate) struct Lessons {
     pub(crate) distill: Distill,
     network: Network,
     packed: Vec<Packed>,
+    answers: Mutex<Answers>,
 }
 
 /// What one thread needs to be taught.
@@ -163,35 +170,43 @@ pub(crate) struct Desk {
     /// The teacher's logits, image by image of the student's chunk.
     logits: Vec<f32>,
     classes: usize,
-    /// Images put in, and of those the ones that the teacher has not answered.
+    /// Images of the chunk so far.
     images: usize,
-    waiting: usize,
+    /// Those that stand in the workspace, and have no logits yet.
+    waiting: Vec<(usize, Key)>,
 }
 
 impl Lessons {
     /// Lessons of a teacher with this architecture and these parameters.
     pub(crate) fn new(spec: Spec, parameters: &[f32], distill: Distill) -> Lessons {
-        let network = Network::new(&Plan::new(spec));
+        let plan = Plan::new(spec);
+        let network = Network::new(&plan);
         let mut packed: Vec<Packed> = network.linears().map(|linear| linear.packed(false)).collect();
         network.linears().zip(&mut packed).for_each(|(linear, packed)| linear.pack(parameters, packed));
-        Lessons { distill, network, packed }
+        Lessons { distill, network, packed, answers: Mutex::new(Answers::new(plan.classes())) }
     }
 
     /// A thread's memory, for chunks of at most `images` images of `classes` classes.
     pub(crate) fn desk(&self, images: usize, classes: usize) -> Desk {
-        let logits = vec![0.0; images * classes];
-        Desk { workspace: self.network.workspace(false), logits, classes, images: 0, waiting: 0 }
+        let (workspace, logits) = (self.network.workspace(false), vec![0.0; images * classes]);
+        Desk { workspace, logits, classes, images: 0, waiting: Vec::with_capacity(self.network.images) }
     }
 
     /// Shows the teacher the next image of a chunk; `index` 0 begins a new one.
     pub(crate) fn show(&self, desk: &mut Desk, index: usize, image: &[f32]) {
         if index == 0 {
-            (desk.images, desk.waiting) = (0, 0);
+            desk.images = 0;
+            desk.waiting.clear();
         }
-        self.network.put(&mut desk.workspace, desk.waiting, image);
         desk.images += 1;
-        desk.waiting += 1;
-        if desk.waiting == self.network.images {
+        let key = Key::of(image);
+        if let Some(known) = self.answers().get(key) {
+            desk.logits[index * desk.classes..][..desk.classes].copy_from_slice(known);
+            return;
+        }
+        self.network.put(&mut desk.workspace, desk.waiting.len(), image);
+        desk.waiting.push((index, key));
+        if desk.waiting.len() == self.network.images {
             self.answer(desk);
         }
     }
@@ -202,16 +217,23 @@ impl Lessons {
         desk.logits[..desk.images * desk.classes].chunks_exact(desk.classes)
     }
 
+    /// Answers those that wait. An image's logits do not depend on which others it stands among.
     fn answer(&self, desk: &mut Desk) {
-        let waiting = std::mem::take(&mut desk.waiting);
-        if waiting == 0 {
+        if desk.waiting.is_empty() {
             return;
         }
-        self.network.forward(&self.packed, &mut desk.workspace, Mode::Evaluate, waiting);
-        for image in 0..waiting {
-            let (logits, _) = self.network.head(&mut desk.workspace, image);
-            desk.logits[(desk.images - waiting + image) * desk.classes..][..desk.classes].copy_from_slice(logits);
+        self.network.forward(&self.packed, &mut desk.workspace, Mode::Evaluate, desk.waiting.len());
+        let mut answers = self.answers();
+        for (place, (image, key)) in desk.waiting.drain(..).enumerate() {
+            let (logits, _) = self.network.head(&mut desk.workspace, place);
+            desk.logits[image * desk.classes..][..desk.classes].copy_from_slice(logits);
+            answers.keep(key, logits);
         }
+    }
+
+    fn answers(&self) -> MutexGuard<'_, Answers> {
+        // A thread that panicked while it held them has left whole answers; its panic is not lost.
+        self.answers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

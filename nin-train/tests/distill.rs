@@ -111,6 +111,41 @@ fn at_temperature_one_a_teacher_mixes_the_targets() {
     }
 }
 
+/// Images in a fresh order, some of them again: the same bytes whether the teacher has seen them or not. This one is wide
+/// enough to compute by tiles.
+#[test]
+fn what_a_teacher_remembers_it_would_say_again() {
+    let [student, teacher] =
+        [STUDENT, "2x9x8 nin3+1:32,32 nin3+1:32 max2/2 gap fc4"].map(|line| Plan::new(Spec::new(line)));
+    let parameters = initial(&student, Init::He, 1);
+    let taught = initial(&teacher, Init::He, 3);
+    let mut stream = Stream::new(6, Purpose::Weights, 0, 0);
+    let len = student.shape(0).len();
+    let values: Vec<f32> = (0..40 * len).map(|_| stream.unit()).collect();
+    let batch = |indices: &[usize]| {
+        let values = indices.iter().flat_map(|index| values[index * len..][..len].iter().copied()).collect();
+        Images::new(values, indices.iter().map(|index| index % 4).collect(), 4)
+    };
+    let engine = || {
+        let mut engine = Engine::new(*student.spec(), 40, 2).unwrap();
+        engine.teach(*teacher.spec(), &taught, Distill::default());
+        engine.load(&parameters);
+        engine
+    };
+    let gradient = |engine: &mut Engine, images: &Images| {
+        let mut gradient = vec![0.0; parameters.len()];
+        let outcome = engine.gradient(images, Draw { seed: 0, step: 0 }, &mut gradient);
+        (outcome, gradient.iter().map(|value| value.to_bits()).collect::<Vec<u32>>())
+    };
+    let mut experienced = engine();
+    for indices in
+        [(0..40).step_by(3).collect::<Vec<usize>>(), (0..40).collect(), (0..40).rev().collect(), vec![5, 5, 39, 0, 5]]
+    {
+        let images = batch(&indices);
+        assert!(gradient(&mut experienced, &images) == gradient(&mut engine(), &images), "{indices:?}");
+    }
+}
+
 fn trained(line: &str, names: &[&str]) -> Trained {
     let spec = Spec::new(line);
     let plan = Plan::new(spec);

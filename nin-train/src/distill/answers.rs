@@ -1,0 +1,76 @@
+//! What a teacher said of the images it has seen.
+//!
+//! Mirrored and shifted by a pixel, an image has eighteen faces; in twenty epochs a student meets most of them, and from
+//! then on its teacher, who answers the same to the same image, need hardly compute.
+
+use std::collections::HashMap;
+
+use sha2::{Digest, Sha256};
+
+/// An image by what is in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Key(u128);
+
+impl Key {
+    /// The key of an image: of all pairs of images that a run could show, not one is expected to share it.
+    pub(super) fn of(image: &[f32]) -> Key {
+        let digest = Sha256::digest(bytemuck::cast_slice(image));
+        Key(digest.iter().take(16).fold(0, |key, byte| key << 8 | u128::from(*byte)))
+    }
+}
+
+/// Logits kept at most: 128 MiB of them, in which fashion-sized data has room for its images in 55 forms each. Keys and
+/// their table take about as much again.
+const MOST: usize = 1 << 25;
+
+/// Logits by image. What does not fit is not remembered.
+pub(super) struct Answers {
+    /// Where an image's logits begin, in classes.
+    places: HashMap<Key, u32>,
+    logits: Vec<f32>,
+    classes: usize,
+    most: usize,
+}
+
+impl Answers {
+    /// No answers yet.
+    pub(super) fn new(classes: usize) -> Answers {
+        Answers { places: HashMap::new(), logits: Vec::new(), classes, most: MOST }
+    }
+
+    /// The logits of an image that was answered before.
+    pub(super) fn get(&self, key: Key) -> Option<&[f32]> {
+        let place = *self.places.get(&key)? as usize;
+        self.logits.get(place * self.classes..(place + 1) * self.classes)
+    }
+
+    /// Remembers the logits of an image, if there is room.
+    pub(super) fn keep(&mut self, key: Key, logits: &[f32]) {
+        if self.logits.len() + self.classes > self.most || self.places.contains_key(&key) {
+            return;
+        }
+        // Fewer than 2²⁵: `most` is.
+        self.places.insert(key, (self.logits.len() / self.classes) as u32);
+        self.logits.extend_from_slice(logits);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Answers, Key};
+
+    #[test]
+    fn answers_are_found_by_the_image_until_there_is_no_room() {
+        let images = [[0.0f32, 1.0], [1.0, 0.0], [0.5, 0.5]];
+        let [first, second, third] = images.map(|image| Key::of(&image));
+        let mut answers = Answers { most: 5, ..Answers::new(2) };
+        assert_eq!(answers.get(first), None);
+        answers.keep(first, &[1.0, 2.0]);
+        answers.keep(second, &[3.0, 4.0]);
+        answers.keep(first, &[9.0, 9.0]);
+        answers.keep(third, &[5.0, 6.0]);
+        assert_eq!(answers.get(Key::of(&[0.0, 1.0])), Some(&[1.0, 2.0][..]));
+        assert_eq!(answers.get(second), Some(&[3.0, 4.0][..]));
+        assert_eq!(answers.get(third), None, "no room");
+    }
+}
