@@ -69,7 +69,9 @@ def panel(title, sides, last, high, lines, marks, words):
     for least, most, name in marks:
         tall = max(y(least) - y(most), 1)
         yield f'<rect class="mark" x="{left}" width="{right - left}" y="{y(most):.1f}" height="{tall:.1f}"/>'
-        yield f'<text class="dim" x="{left + 4}" y="{y(least) + 13:.1f}" font-size="11">{escape(name)}</text>'
+        # Above the band, where curves that have not come so far leave room; below it if it stands at the top.
+        line = y(most) - 5 if y(most) - TOP > 16 else y(least) + 13
+        yield f'<text class="dim" x="{left + 4}" y="{line:.1f}" font-size="11">{escape(name)}</text>'
     for colour, kind, points in lines:
         path = " ".join(f"{x(epoch):.1f},{y(value):.1f}" for epoch, value in points)
         yield f'<polyline class="{colour} {kind}" points="{path}"/>'
