@@ -2,12 +2,20 @@
 //!
 //! `nin_dsp`: the DSP extension of Armv7E-M and Armv8-M (SMLAD and the like). Every Cortex-M4 and M7 has it; of the
 //! Armv8-M cores those named with `-C target-cpu`.
+//! `nin_m4f`: the FPU of a Cortex-M4F, M7 or M33 and the calling convention for it. (A Cortex-R has the convention, too.)
 //! `nin_mla`: Thumb-2, as all Cortex-M have but the smallest. `nin_muls`: those, Armv6-M and Armv8-M Baseline.
 
 fn main() {
-    println!("cargo::rustc-check-cfg=cfg(nin_dsp, nin_mla, nin_muls)");
+    println!("cargo::rustc-check-cfg=cfg(nin_dsp, nin_m4f, nin_mla, nin_muls)");
     println!("cargo::rerun-if-changed=build.rs");
     let target = std::env::var("TARGET").unwrap_or_default();
+    // With an operating system it is a host here, whose kernels are others.
+    if std::env::var("CARGO_CFG_TARGET_OS").as_deref() != Ok("none") {
+        return;
+    }
+    if ["thumbv7em", "thumbv8m.main"].iter().any(|name| target.starts_with(name)) && target.ends_with("eabihf") {
+        println!("cargo::rustc-cfg=nin_m4f");
+    }
     if ["thumbv7m", "thumbv7em", "thumbv8m.main"].iter().any(|name| target.starts_with(name)) {
         println!("cargo::rustc-cfg=nin_mla");
     }

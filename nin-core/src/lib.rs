@@ -18,6 +18,11 @@
 #![no_std]
 #![deny(unsafe_code)]
 
+#[cfg(target_endian = "big")]
+compile_error!("nin-core reads a model's weights where they lie, as little-endian numbers: this target is big-endian");
+#[cfg(target_pointer_width = "16")]
+compile_error!("nin-core counts in usize what may need 32 bits: this target has 16");
+
 #[cfg(any(test, feature = "std"))]
 extern crate std;
 

@@ -159,8 +159,13 @@ impl<'m> Model<'m> {
     }
 
     /// `(mean, scale)` of an input channel: a pixel's byte becomes `(byte - mean) * scale`.
+    ///
+    /// # Panics
+    ///
+    /// If the input has no such channel.
     pub fn preprocessing(&self, channel: usize) -> (f32, f32) {
         let channels = self.preprocessing.len() / 8;
+        assert!(channel < channels, "the input has no such channel");
         let value = |index: usize| f32::from_bits(u32_at(self.preprocessing, 4 * index));
         (value(channel), value(channels + channel))
     }
@@ -356,6 +361,9 @@ impl fmt::Display for ModelError {
             ModelError::Bits(bits) => write!(f, "the model file has a layer with weights of {bits} bits, not 4 or 8"),
             ModelError::Layout => f.write_str("the parts of the model file do not lie where its layout puts them"),
             ModelError::Line(error) => write!(f, "the model file's architecture line is wrong: {error}"),
+            ModelError::ClassNames { expected, found } if expected == found => {
+                f.write_str("the model file has a class without a name")
+            }
             ModelError::ClassNames { expected, found } => {
                 write!(f, "the model file names {found} classes, but its architecture has {expected}")
             }

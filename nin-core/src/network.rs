@@ -67,7 +67,8 @@ impl<'a, F: Format> Network<'a, F> {
     }
 
     /// Runs one image through the network, asking `read_row` for each of its rows in turn: `(y, row)`, where `row`
-    /// takes columns × channels values. The answer is one logit a class.
+    /// takes columns × channels values. The answer is one logit a class. Rows of another image that were pushed and not
+    /// finished are forgotten.
     ///
     /// # Errors
     ///

@@ -251,8 +251,13 @@ impl Plan {
     }
 
     /// Shape of the input of stage `index`; at the number of stages, the shape of the logits.
+    ///
+    /// # Panics
+    ///
+    /// If there are fewer stages.
     #[inline(never)] // a firmware calls it from many places, never in a hot loop: one copy is less flash
     pub const fn shape(&self, index: usize) -> Shape {
+        assert!(index <= self.spec.stages().len(), "there are fewer stages");
         self.shapes[index]
     }
 
@@ -555,8 +560,8 @@ impl Plan {
         }
     }
 
-    /// Values in the two tiles that the layers of a block write in turn; what
-    /// averages and fully connected layers pass on stands in the first.
+    /// Values in the two tiles that the layers of a block write in turn; what average pools and fully connected layers
+    /// pass on stands in the first.
     pub(crate) const fn tiles(&self, stage: usize) -> [usize; 2] {
         let mut tiles = [0; 2];
         match &self.spec.stages()[stage] {
@@ -572,7 +577,6 @@ impl Plan {
                 }
             }
             Stage::AvgPool(_) => tiles[0] = self.shapes[stage].channels as usize,
-            Stage::GlobalAverage if self.next(stage).is_some() => tiles[0] = self.shapes[stage].channels as usize,
             Stage::Full(widths) => {
                 // What a layer passes to the next; the last of the line passes nothing.
                 let widths = widths.as_slice();

@@ -8,9 +8,9 @@ use super::isa::Vectors;
 use crate::format::private::LayerWeights;
 use crate::plan::{TILE, WeightType};
 
-#[cfg(all(target_arch = "arm", target_os = "none", target_abi = "eabihf"))]
+#[cfg(nin_m4f)]
 use super::cortex_m4f::Quad as Kernels;
-#[cfg(not(all(target_arch = "arm", target_os = "none", target_abi = "eabihf")))]
+#[cfg(not(nin_m4f))]
 use Sized as Kernels;
 
 /// A float type that weights are stored in.
@@ -79,11 +79,11 @@ pub(crate) fn add_product(sum: &mut f32, x: f32, weight: f32) {
     {
         *sum += x * weight;
     }
-    #[cfg(all(feature = "fma", target_arch = "arm", target_os = "none", target_abi = "eabihf"))]
+    #[cfg(all(feature = "fma", nin_m4f))]
     {
         *sum = super::cortex_m4f::fused(x, weight, *sum);
     }
-    #[cfg(all(feature = "fma", not(all(target_arch = "arm", target_os = "none", target_abi = "eabihf"))))]
+    #[cfg(all(feature = "fma", not(nin_m4f)))]
     {
         *sum = libm::fmaf(x, weight, *sum);
     }
@@ -108,7 +108,7 @@ fn layer_by<W: Stored, const L: usize>(
     weights: &LayerWeights<'_>,
     out: &mut [f32],
 ) {
-    #[cfg(all(target_arch = "arm", target_os = "none", target_abi = "eabihf"))]
+    #[cfg(nin_m4f)]
     if L == 4 {
         return super::cortex_m4f::layer::<W>(patch, pixels, weights, out);
     }
@@ -214,14 +214,14 @@ fn add_tile<W: Stored, const L: usize>(sums: &mut [[f32; L]; TILE], x: [&[f32]; 
 }
 
 /// Raises each of `most` to the value beside it, if that is larger.
-#[cfg(not(all(target_arch = "arm", target_os = "none", target_abi = "eabihf")))]
+#[cfg(not(nin_m4f))]
 pub(crate) fn raise(most: &mut [f32], values: &[f32]) {
     for (most, &value) in most.iter_mut().zip(values) {
         *most = if value > *most { value } else { *most };
     }
 }
 
-#[cfg(all(target_arch = "arm", target_os = "none", target_abi = "eabihf"))]
+#[cfg(nin_m4f)]
 pub(crate) use super::cortex_m4f::raise;
 
 /// Adds inputs `first..first + values.len()` to the sums of a fully connected layer.

@@ -1,6 +1,6 @@
 //! The hot loops; the only door to target-specific code.
 
-#[cfg(all(target_arch = "arm", target_os = "none", target_abi = "eabihf"))]
+#[cfg(nin_m4f)]
 mod cortex_m4f;
 pub(crate) mod float;
 #[cfg(not(target_os = "none"))]

@@ -4,6 +4,8 @@
 use std::vec;
 use std::vec::Vec;
 
+use half::f16;
+
 use super::Patch;
 use super::isa::Isa;
 use crate::format::private::LayerWeights;
@@ -62,11 +64,20 @@ impl Case {
         }
     }
 
+    fn is_flat(&self) -> bool {
+        (self.kernel, self.stride, self.padding) == (1, 1, 0)
+    }
+
     fn fan_in(&self) -> usize {
         self.kernel * self.kernel * self.channels
     }
 
+    /// The tile's windows; of a 1×1 layer that could stand behind another in its block, as that one passes its pixels on.
     fn patch<'a, V>(&self, map: &'a [V]) -> Patch<'a, V> {
+        if self.is_flat() {
+            let start = (self.at.0 * self.columns + self.at.1) * self.channels;
+            return Patch::pixels(&map[start..][..self.pixels * self.channels], self.channels);
+        }
         let top = (self.at.0 * self.stride) as isize - self.padding as isize;
         let first = top.max(0) as usize;
         let end = (top + self.kernel as isize).min(self.rows as isize) as usize;
@@ -175,10 +186,18 @@ fn floats_on_every_instruction_set() {
         let groups = outputs.div_ceil(16);
         let map: Vec<f32> = (0..case.rows * case.columns * case.channels).map(|_| random.float()).collect();
         let biases: Vec<f32> = (0..16 * groups).map(|_| random.float()).collect();
-        let packed: Vec<f32> = (0..16 * groups * fan_in).map(|_| random.float()).collect();
-        let mut bytes = biases.clone();
-        bytes.extend(&packed);
-        let layer = LayerWeights { bytes: bytemuck::cast_slice(&bytes), fan_in, outputs, lanes: 16 };
+        // Weights that have 16 bits, in both types: widened they are the same.
+        let halves: Vec<f16> = (0..16 * groups * fan_in).map(|_| f16::from_f32(random.float())).collect();
+        let packed: Vec<f32> = halves.iter().map(|half| half.to_f32()).collect();
+        let bytes = [&biases[..], &packed].concat();
+        let pairs = halves.chunks_exact(2).map(|pair| f32::from_bits(bytemuck::cast([pair[0], pair[1]])));
+        let half_bytes: Vec<f32> = biases.iter().copied().chain(pairs).collect();
+        let [layer, half_layer] = [&bytes, &half_bytes].map(|bytes| LayerWeights {
+            bytes: bytemuck::cast_slice(bytes),
+            fan_in,
+            outputs,
+            lanes: 16,
+        });
 
         let mut want = Vec::new();
         for pixel in 0..case.pixels {
@@ -199,9 +218,13 @@ fn floats_on_every_instruction_set() {
         }
         alive += want.iter().filter(|&&bits| bits != 0).count();
         for isa in Isa::all() {
+            let bits = |got: Vec<f32>| got.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
             let mut got = vec![f32::NAN; want.len()];
             super::float_wide::layer::<f32>(isa, &case.patch(&map), case.pixels, &layer, &mut got);
-            assert_eq!(got.iter().map(|value| value.to_bits()).collect::<Vec<_>>(), want, "{isa:?}");
+            assert_eq!(bits(got), want, "{isa:?}");
+            let mut got = vec![f32::NAN; want.len()];
+            super::float_wide::layer::<f16>(isa, &case.patch(&map), case.pixels, &half_layer, &mut got);
+            assert_eq!(bits(got), want, "{isa:?}, weights of 16 bits");
         }
     }
     assert!(alive > 10_000, "{alive} outputs above 0");

@@ -71,7 +71,7 @@ impl Reader<'_> {
             values += stage_values(&stage, output);
             if values > MOST_VALUES {
                 self.at = start;
-                return self.error("the network is too large: at most 2,147,483,647 values in all its maps");
+                return self.error("the network is too large: at most 536,870,911 values in all its maps");
             }
             spec.stages[spec.len as usize] = stage;
             spec.len += 1;
@@ -107,7 +107,7 @@ impl Reader<'_> {
         let shape = Shape { channels, rows, columns };
         if values_of(shape) > MOST_VALUES {
             self.at = start;
-            return self.error("the input is too large: at most 2,147,483,647 values");
+            return self.error("the input is too large: at most 536,870,911 values");
         }
         Ok(shape)
     }
@@ -291,8 +291,9 @@ impl Reader<'_> {
     }
 }
 
-/// Most values that all maps of a network may have together: whatever is counted then fits 32 bits.
-const MOST_VALUES: u64 = i32::MAX as u64;
+/// Most values that all maps of a network may have together: their bytes as floats then fit 32 bits, whatever part of them
+/// is in memory.
+const MOST_VALUES: u64 = (1 << 29) - 1;
 
 /// Values of a map. (On a 32-bit device [`Shape::len`] is only safe for shapes that passed the parser.)
 const fn values_of(shape: Shape) -> u64 {

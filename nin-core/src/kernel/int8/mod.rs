@@ -1,7 +1,8 @@
 //! 8-bit layers. `docs/int8.md` in the repository has the arithmetic and the packings.
 //!
-//! The exporter sees to it that no sum overflows. A file may say anything, though: sums wrap around, so that whatever
-//! it holds is computed without a panic, in every build alike.
+//! The exporter sees to it that no sum overflows, and all builds agree. A file may say anything, though: sums wrap around,
+//! so that whatever it holds is computed without a panic, though one that does not keep to that document may come to
+//! other numbers in another build.
 
 #[cfg(any(nin_mla, nin_muls))]
 mod copy;
