@@ -1,4 +1,4 @@
-//! Gives the firmware its board: the memory map to the linker, name and clock to the source.
+//! Gives the firmware its board: the memory map to the linker, name, clock and RAM to the source.
 //!
 //! A board is one file, `boards/NAME.x`: the linker's memory map, with `key: value` lines in the comment above it.
 //! `NIN_BOARD` chooses one. On a host there is nothing to do.
@@ -32,6 +32,10 @@ fn main() -> Result<(), String> {
     // A library built alone for a smaller core than the board's is a check of the library: no binary is linked.
     println!("cargo:rustc-env=NIN_BOARD={board}");
     println!("cargo:rustc-env=NIN_SYSTICK={}", value("systick").unwrap_or("0"));
+    let ram = map.lines().find_map(|line| Some(line.trim().strip_prefix("RAM")?.rsplit_once("LENGTH = ")?.1));
+    let ram =
+        ram.and_then(bytes).ok_or_else(|| format!("{}: there is no RAM with a length like 128K", path.display()))?;
+    println!("cargo:rustc-env=NIN_RAM={ram}");
 
     let out = PathBuf::from(variable("OUT_DIR")?);
     let write = |name: &str, text: &str| fs::write(out.join(name), text).map_err(|error| format!("{name}: {error}"));
@@ -48,4 +52,13 @@ fn main() -> Result<(), String> {
         println!("cargo:rustc-link-arg-bins=-T{script}");
     }
     Ok(())
+}
+
+/// A linker's length: a number of bytes, or with a letter more.
+fn bytes(length: &str) -> Option<u32> {
+    let (digits, unit) = match length.strip_suffix('K') {
+        Some(digits) => (digits, 1024),
+        None => length.strip_suffix('M').map_or((length, 1), |digits| (digits, 1024 * 1024)),
+    };
+    digits.parse::<u32>().ok()?.checked_mul(unit)
 }

@@ -7,8 +7,8 @@ pub trait Board {
     /// Name of the board, as in `boards/NAME.x`, or `host`.
     fn name(&self) -> &'static str;
 
-    /// Writes a line; most easily through [`say!`](crate::say). A line that cannot be written is lost: a board
-    /// without anyone listening goes on working.
+    /// Writes a line; most easily through [`say!`](crate::say). A line that cannot be written is lost. (A
+    /// Cortex-M's lines go to its debugger, and without one it stops at the first.)
     fn line(&self, text: fmt::Arguments<'_>);
 
     /// Counts up from the start, in [`unit`](Board::unit).

@@ -106,11 +106,13 @@ fn end(status: debug::ExitStatus) -> ! {
 
 /// Asks the debugger or the emulator for the command line; returns its length, 0 if there is none.
 fn command_line(line: &mut [u8; WORDS]) -> usize {
-    let block: [Cell<usize>; 2] = [Cell::new(line.as_mut_ptr().addr()), Cell::new(line.len())];
+    let block: [Cell<usize>; 2] = [Cell::new(line.as_mut_ptr().expose_provenance()), Cell::new(line.len())];
     // SAFETY: SYS_GET_CMDLINE takes a block of a buffer's address and size, writes at most so many bytes into the
     // buffer and their number into the block; both live on until the call returns, and nothing else refers to them.
-    let status =
-        unsafe { cortex_m_semihosting::syscall1(cortex_m_semihosting::nr::GET_CMDLINE, block.as_ptr().addr()) };
+    // Their addresses are exposed, so that the compiler knows of somebody else who may write there.
+    let status = unsafe {
+        cortex_m_semihosting::syscall1(cortex_m_semihosting::nr::GET_CMDLINE, block.as_ptr().expose_provenance())
+    };
     match status {
         0 => block[1].get().min(line.len()),
         _ => 0,
@@ -183,7 +185,7 @@ impl Board for CortexM {
 /// Writes a line in few pieces: every call of the debugger stops the core.
 fn write_line(stream: Option<HostStream>, text: fmt::Arguments<'_>) {
     let mut line = Line { stream, buffer: [0; 96], length: 0 };
-    // Neither fails: without a listener the text is lost, as the trait has it.
+    // Neither fails: text that the debugger does not take is lost, as the trait has it.
     let _ = line.write_fmt(text);
     let _ = line.write_char('\n');
     line.flush();
@@ -199,7 +201,7 @@ struct Line {
 impl Line {
     fn flush(&mut self) {
         if let Some(stream) = &mut self.stream {
-            // Lost if nobody listens, as above.
+            // Lost if it is not taken, as above.
             let _ = stream.write_all(&self.buffer[..self.length]);
         }
         self.length = 0;

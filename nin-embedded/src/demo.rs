@@ -13,7 +13,7 @@ use crate::{Board, Error, FASHION, Sight, formula_level, say};
 ///
 /// # Errors
 ///
-/// If the network does not tell ten classes apart, or if static memory and stack came to more than `ram_budget`.
+/// If the network does not take images of 1×28×28 or tell ten classes apart, or if static memory and stack came to more than `ram_budget`.
 pub fn fashion<F: Sight>(board: &impl Board, mut network: Network<'_, F>, ram_budget: usize) -> Result<(), Error> {
     const CLASSES: usize = 10;
     let model = network.model();
@@ -21,6 +21,9 @@ pub fn fashion<F: Sight>(board: &impl Board, mut network: Network<'_, F>, ram_bu
     let planned = size_of::<u32>() * plan.state_words(model.weight_type());
     if plan.classes() != CLASSES {
         return Err(Error::Classes { expected: CLASSES, found: plan.classes() });
+    }
+    if plan.shape(0) != FASHION.shape() {
+        return Err(Error::Input { expected: FASHION.shape(), found: plan.shape(0) });
     }
     say!(board, "{} with {} weights on {}", plan.spec(), model.weight_type().name(), board.name());
 
@@ -50,7 +53,7 @@ pub fn fashion<F: Sight>(board: &impl Board, mut network: Network<'_, F>, ram_bu
         }
     }
     say!(board, "{right} of {} images right", FASHION.len());
-    let hundredths = longest * 100 / plan.macs();
+    let hundredths = longest * 100 / plan.macs().max(1);
     say!(board, "at most {longest} {}, {}.{:02} per MAC", board.unit(), hundredths / 100, hundredths % 100);
     memory(board, planned, ram_budget)
 }
@@ -94,7 +97,7 @@ pub fn partition<F: Sight>(
         let took = board.clock() - start;
         say!(board, "image {index}: class {}, {took} {}", argmax(logits).unwrap_or(0), board.unit());
         say!(board, "    logits {}", Bits(logits));
-        let hundredths = took * 100 / plan.macs();
+        let hundredths = took * 100 / plan.macs().max(1);
         say!(board, "    {}.{:02} {} per MAC", hundredths / 100, hundredths % 100, board.unit());
     }
     memory(board, size_of::<u32>() * plan.state_words(model.weight_type()), ram_budget)

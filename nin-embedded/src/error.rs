@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use nin_core::{ModelError, NetworkError, WeightType};
+use nin_core::{ModelError, NetworkError, Shape, WeightType};
 
 /// Why a firmware stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +20,13 @@ pub enum Error {
         expected: usize,
         /// What the model has.
         found: usize,
+    },
+    /// The model takes images of another shape than the firmware has.
+    Input {
+        /// What the firmware has.
+        expected: Shape,
+        /// What the model takes.
+        found: Shape,
     },
     /// The model takes images of more channels than the firmware has.
     Channels(usize),
@@ -56,6 +63,9 @@ impl fmt::Display for Error {
             Error::WeightType(found) => write!(f, "this firmware has no engine for {} weights", found.name()),
             Error::Classes { expected, found } => {
                 write!(f, "the model tells {found} classes apart, the images have {expected}")
+            }
+            Error::Input { expected, found } => {
+                write!(f, "the model takes images of {found}, there are only ones of {expected}")
             }
             Error::Channels(found) => write!(f, "the model takes images of {found} channels, there are only grey ones"),
             Error::Taken => f.write_str("the network's memory is already in use"),

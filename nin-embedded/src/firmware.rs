@@ -12,6 +12,18 @@ pub const fn budget(given: Option<&str>, default: usize) -> usize {
     }
 }
 
+/// Bytes that a board has for its stack, and for static memory beside a network's state, if its firmware takes what
+/// [`state_budget`] gives it.
+pub const STACK: usize = 8 * 1024;
+
+/// A budget for the state of whatever network comes: `most` bytes, or all the board's RAM but [`STACK`] if that is less;
+/// or what `given` says, as in [`budget`].
+pub const fn state_budget(given: Option<&str>, most: usize) -> usize {
+    // A host has no such bound.
+    let left = budget(option_env!("NIN_RAM"), usize::MAX).saturating_sub(STACK);
+    budget(given, if left < most { left } else { most })
+}
+
 /// Makes a program of a function over a [`Board`](crate::Board).
 ///
 /// With budgets in bytes, the size of the network's state is checked while the firmware is compiled, static memory and

@@ -1,6 +1,6 @@
 //! Ten test images, and how they reach a network of any size and format.
 
-use nin_core::{F16, F32, Format, Int4, Int8, Model};
+use nin_core::{F16, F32, Format, Int4, Int8, Model, Shape};
 
 /// Ten images of one channel with their labels, in IDX form: as MNIST's files have it.
 #[derive(Clone, Copy, Debug)]
@@ -24,6 +24,12 @@ impl Images {
         let (images, labels) = (images.split_at(16).1, labels.split_at(8).1);
         assert!(images.len() == count * rows * columns && labels.len() == count, "the files are whole");
         Images { images, labels, rows, columns }
+    }
+
+    /// The shape of each.
+    pub const fn shape(&self) -> Shape {
+        // Of images that are compiled in, which have far fewer than 65,536 rows and columns.
+        Shape { channels: 1, rows: self.rows as _, columns: self.columns as _ }
     }
 
     /// How many images there are.

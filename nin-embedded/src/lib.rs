@@ -1,8 +1,8 @@
 //! Network in Network on a board.
 //!
 //! A firmware here is a function over a [`Board`], and [`firmware!`] makes a program of it: on a Cortex-M, on its
-//! emulator, and on the computer it is written on, all from one source. `src/bin/fashion.rs` is the example to
-//! start from.
+//! emulator, and on the computer it is written on, all from one source. `src/bin/fashion-int8.rs` is the example
+//! to start from.
 //!
 //! ```
 //! # #![cfg(not(target_os = "none"))]
@@ -39,6 +39,6 @@ mod partition;
 
 pub use board::{Board, Usage};
 pub use error::Error;
-pub use firmware::budget;
+pub use firmware::{STACK, budget, state_budget};
 pub use images::{FASHION, Image, Images, Sight, formula_level};
 pub use partition::model_in;

@@ -67,9 +67,7 @@ fn agree(
         words.push(format!("formula={counter}"));
     }
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    // A micro:bit has 16 KB of RAM.
-    let environment = if board == "microbit" { &[("NIN_STATE", "8192")][..] } else { &[] };
-    let output = firmware(board, program, &words, environment)?;
+    let output = firmware(board, program, &words, &[])?;
     let printed = printed(&output);
 
     let input = spec.input();

@@ -8,13 +8,13 @@
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
 use nin_core::{F16, F32, Int4, Int8, WeightType};
-use nin_embedded::{Board, Error, budget, demo, firmware, model_in};
+use nin_embedded::{Board, Error, STACK, demo, firmware, model_in, state_budget};
 use static_cell::ConstStaticCell;
 
-/// Bytes of working memory for the model; the book's network at 224×224 fits.
-const STATE: usize = budget(option_env!("NIN_STATE"), 164 * 1024);
+/// Bytes of working memory for the model: the book's network at 224×224 fits, or what a smaller board has.
+const STATE: usize = state_budget(option_env!("NIN_STATE"), 164 * 1024);
 /// Bytes of RAM that the firmware may take, stack included.
-const RAM_BUDGET: usize = STATE + 8 * 1024;
+const RAM_BUDGET: usize = STATE + STACK;
 
 static WORDS: ConstStaticCell<[u32; STATE / 4]> = ConstStaticCell::new([0; STATE / 4]);
 
