@@ -184,7 +184,8 @@ check)
         FNR != NR {
             for (i = 6; i <= 9; i++) {
                 if (!((key, i) in was)) { print key ": not in the record"; bad = 1; break }
-                if (i != 7 && $i > was[key, i] * 1.02) {
+                if ($i !~ /^[0-9.]+$/) { print key ": no figure for " what[i - 5]; bad = 1 }
+                else if (i != 7 && $i > was[key, i] * 1.02) {
                     print key ": " $i " " what[i - 5] ", the record has " was[key, i]; bad = 1
                 }
             }
@@ -195,6 +196,7 @@ check)
         NF != 11 || $4 !~ /^(size|speed)$/ { next }
         FNR == NR { was[key] = $5; next }
         !(key in was) { print key ": not in the record"; bad = 1; next }
+        $5 !~ /^[0-9]+$/ { print key ": no figure for the engine"; bad = 1; next }
         $5 > was[key] * 1.02 { print key ": " $5 " bytes of engine, the record has " was[key]; bad = 1 }
         END { exit bad }' "$record" - <<<"$sizes"
     echo "no figure has grown by more than 2 %"

@@ -23,6 +23,7 @@ import zlib
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 VENV = ROOT / "target" / "onnx-venv"
 WORK = ROOT / "target" / "onnx-check"
+PROGRAM = ROOT / "target" / "debug" / "nin-train"
 
 NETWORKS = [
     "fashion",
@@ -134,11 +135,11 @@ def check(program, network, folder):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--program", default=ROOT / "target" / "debug" / "nin-train", type=pathlib.Path)
+    parser.add_argument("--program", default=PROGRAM, type=pathlib.Path)
     parser.add_argument("files", nargs="*", type=pathlib.Path, metavar="FILE")
     arguments = parser.parse_args()
     need_packages()
-    if not arguments.program.exists():
+    if arguments.program == PROGRAM:
         subprocess.run(["cargo", "build", "-p", "nin-train"], cwd=ROOT, check=True)
     networks = arguments.files
     if not networks:

@@ -29,7 +29,9 @@ elf=target/firmware/$board/$program
 mkdir -p "target/firmware/$board"
 cp "target/firmware/$target/firmware/$program" "$elf.$$" && mv "$elf.$$" "$elf"
 
-readelf --sections --wide "$elf" | sed 's/^ *\[ *[0-9]*\]//' | awk -v "name=$program for $board" '
+# Without readelf (macOS) its size goes unsaid.
+readelf=$(command -v readelf || command -v llvm-readelf || echo true)
+"$readelf" --sections --wide "$elf" | sed 's/^ *\[ *[0-9]*\]//' | awk -v "name=$program for $board" '
     function hex(digits,   value, i) {
         for (i = 1; i <= length(digits); i++) value = value * 16 + index("0123456789abcdef", substr(digits, i, 1)) - 1
         return value
@@ -37,7 +39,7 @@ readelf --sections --wide "$elf" | sed 's/^ *\[ *[0-9]*\]//' | awk -v "name=$pro
     $1 ~ /^\.(vector_table|text|rodata|data)$/ { flash += hex($5) }
     $1 ~ /^\.(data|bss|uninit)$/ { ram += hex($5) }
     $1 == ".text" { code = hex($5) }
-    END { printf "%s: flash %d bytes (code %d), static RAM %d bytes\n", name, flash, code, ram }' >&2
+    END { if (NR > 0) printf "%s: flash %d bytes (code %d), static RAM %d bytes\n", name, flash, code, ram }' >&2
 
 case $action in
 build) echo "$elf" ;;

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # run.sh ELF [WORDS]: runs a firmware for $NIN_BOARD, on QEMU if it emulates the board, else on hardware by probe-rs.
-# The firmware gets the WORDS; `models=FILE` also puts FILE where the board keeps its models. With NIN_HARDWARE=1 the
-# firmware goes to hardware though the board could be emulated.
+# `models=FILE` puts FILE where the board keeps its models; on the emulator the firmware gets the other WORDS (probe-rs
+# has no way to hand them over). With NIN_HARDWARE=1 the firmware goes to hardware though the board could be emulated.
 # Status: the firmware's own, 0 or 1; 77: something that is needed is not installed; 124: it took too long.
 set -euo pipefail
 elf=$1 && shift
@@ -25,7 +25,10 @@ if [ -n "$machine" ] && [ "${NIN_HARDWARE:-0}" != 1 ]; then
         case $word in models=*) ;; *) semihosting+=,arg=$word ;; esac
     done
     # One virtual nanosecond per instruction: the same run counts the same, always.
-    exec timeout "${NIN_TIMEOUT:-600}" qemu-system-arm -M "$machine" -display none -monitor none -serial none -icount shift=0 \
+    # macOS has no `timeout`.
+    limit=()
+    ! command -v timeout >/dev/null || limit=(timeout "${NIN_TIMEOUT:-600}")
+    exec ${limit[@]+"${limit[@]}"} qemu-system-arm -M "$machine" -display none -monitor none -serial none -icount shift=0 \
         -semihosting-config "$semihosting" -kernel "$elf" \
         ${file:+-device "loader,file=$file,addr=$models,force-raw=on"} </dev/null
 fi
@@ -33,5 +36,8 @@ fi
 chip=$(value chip)
 [ -n "$chip" ] || { echo "run.sh: $NIN_BOARD exists only on the emulator" >&2 && exit 2; }
 command -v probe-rs >/dev/null || { echo "run.sh: probe-rs is not installed: cargo install probe-rs-tools" >&2 && exit 77; }
+for word; do
+    case $word in models=*) ;; *) echo "run.sh: $word is for the emulator: probe-rs does not hand it over" >&2 ;; esac
+done
 [ -z "$file" ] || probe-rs download --chip "$chip" --binary-format bin --base-address "$models" "$file"
 exec probe-rs run --chip "$chip" "$elf"

@@ -14,6 +14,8 @@ trap 'rm -rf "$folder"' EXIT
 printf 'nin-train train %s\n\nseed  test accuracy\n' "${flags[*]}"
 for seed in $(seq "$seeds"); do
     if target/debug/nin-train train "${flags[@]}" --seed "$seed" --out "$folder/$seed" --quiet >"$folder/log" 2>&1; then
+        # Which images they are, if not those that were asked for.
+        [ "$seed" -gt 1 ] || grep '^note:' "$folder/log" >&2 || true
         accuracy=$(sed -n 's/^test accuracy \([0-9.]*\) %.*/\1/p' "$folder/log")
         printf '%4d  %.2f %%\n' "$seed" "$accuracy"
         echo "$accuracy" >>"$folder/accuracies"

@@ -37,6 +37,8 @@ for number in "${!lines[@]}"; do
     run=$folder/$number
     started=$SECONDS
     if target/debug/nin-train train --line "${lines[number]}" "${flags[@]}" --out "$run" --quiet >"$folder/log" 2>&1; then
+        # Which images they are, if not those that were asked for.
+        [ "$number" -gt 0 ] || grep '^note:' "$folder/log" >&2 || true
         accuracy=$(sed -n 's/^test accuracy \([0-9.]*\) %.*/\1/p' "$folder/log")
         printf '%3d  %6.2f %%  %7d  %s\n' $((number + 1)) "$accuracy" $((SECONDS - started)) "${names[number]}"
     elif grep -q 'the network died\|training diverged' "$folder/log"; then
