@@ -104,6 +104,8 @@ enum Rounded {
     Above,
     /// Moved by so many steps.
     Moved(f64),
+    /// Moved by so many steps, to 0.
+    Lost(f64),
 }
 
 /// The naive network around one point: its roundings and choices as they are there.
@@ -188,8 +190,8 @@ impl Around<'_> {
                     for (y, rounded) in y.iter_mut().zip(rounded) {
                         *y = match (first, rounded) {
                             // Exactly whole steps: equal ones must be equal for a maximum.
-                            (true, Rounded::Moved(by)) => (*y / step + by).round() * step,
-                            (false, Rounded::Moved(by)) => *y + by * step,
+                            (true, Rounded::Moved(by) | Rounded::Lost(by)) => (*y / step + by).round() * step,
+                            (false, Rounded::Moved(by) | Rounded::Lost(by)) => *y + by * step,
                             (_, Rounded::Zero) => 0.0,
                             (_, Rounded::Above) => 255.0 * step,
                         };
@@ -228,11 +230,12 @@ impl Around<'_> {
 
 /// The sum is rounded twice: what is just below a half by less than half a unit of the first rounding goes up.
 fn around(steps: f64, half: f64) -> Rounded {
-    let nearest = (steps + half).floor();
-    match nearest {
-        nearest if nearest <= 0.0 => Rounded::Zero,
-        _ if steps > 255.0 => Rounded::Above,
-        nearest => Rounded::Moved(nearest - steps),
+    match steps {
+        // Cut off by the ReLU; what is above 0 and becomes 0 follows its sum all the same.
+        steps if steps <= 0.0 => Rounded::Zero,
+        steps if steps > 255.0 => Rounded::Above,
+        steps if steps + half < 1.0 => Rounded::Lost(-steps),
+        steps => Rounded::Moved((steps + half).floor() - steps),
     }
 }
 
@@ -244,7 +247,7 @@ fn average(steps: f64, count: f64) -> f64 {
 
 #[test]
 fn gradients_are_those_of_a_network_rounded_in_the_same_places() {
-    let (mut above, mut beyond) = (0, 0);
+    let (mut above, mut below, mut beyond) = (0, 0, 0);
     for (number, line) in LINES.iter().enumerate() {
         for weights in [Weights::Eight, Weights::Four] {
             let (trained, bytes) = network(number, line);
@@ -264,7 +267,10 @@ fn gradients_are_those_of_a_network_rounded_in_the_same_places() {
             let want = naive.loss(&exact, &bytes[..11], &labels);
             assert!(images::is_close(outcome.loss / 11.0, want, 1e-5), "{line}: loss {} {want}", outcome.loss / 11.0);
             let all = naive.rounded.iter().flatten().flatten();
-            above += all.filter(|rounded| matches!(rounded, Rounded::Above)).count();
+            for rounded in all {
+                above += usize::from(matches!(rounded, Rounded::Above));
+                below += usize::from(matches!(rounded, Rounded::Lost(_)));
+            }
             let scale = gradient.iter().map(|g| f64::from(*g).powi(2)).sum::<f64>() / gradient.len() as f64;
             assert!(scale > 1e-12, "{line}: a gradient to compare");
             let step = (plan.parameters() / 150).max(1);
@@ -279,16 +285,28 @@ fn gradients_are_those_of_a_network_rounded_in_the_same_places() {
                 let (got, want) = (f64::from(gradient[i]), (higher - lower) / (2.0 * h));
                 let off = (got - want).abs() / want.abs().max(scale.sqrt());
                 assert!(off <= 1e-4, "{line} {weights}: parameter {i}: {got}, by differences {want}");
-                beyond += usize::from(got == 0.0);
+            }
+            for (tensor, layer) in tensors(&plan).iter().zip(&model.layers) {
+                let most = if layer.bits == 8 { 127.5 } else { 7.5 * f32::from(GRAIN) };
+                for i in tensor.weight.clone() {
+                    let scale = layer.weight_scales[(i - tensor.weight.start) / tensor.layer.fan_in()];
+                    let weight = checkpoint.parameters[i];
+                    let least = most + if layer.bits == 8 { 1.0 } else { f32::from(GRAIN) };
+                    if weight > 1.01 * most * scale || weight < -1.01 * least * scale {
+                        assert_eq!(gradient[i], 0.0, "{line} {weights}: weight {i} is beyond its outermost step");
+                        beyond += 1;
+                    }
+                }
             }
         }
     }
-    assert!(above > 100 && beyond > 10, "{above} activations above their range, {beyond} gradients of nothing");
+    assert!(above > 100 && below > 100, "{above} activations above their range, {below} that became 0");
+    assert!(beyond >= 5, "{beyond} weights beyond their outermost step");
 }
 
 /// Images whose class is where their brightest quarter is.
 fn data(images: usize) -> Dataset {
-    let mut stream = Stream::new(3, Purpose::Split, 0, 0);
+    let mut stream = Stream::new(3, Purpose::Order, 0, 0);
     let mut bytes = Vec::new();
     for image in 0..images {
         for place in 0..144 {

@@ -24,11 +24,17 @@ impl Network {
     }
 
     /// The same network with its activations rounded; a step of the image stands for `input`.
+    ///
+    /// What was above 0 and became 0 has a gradient. So it is not gated by what the next layer reads, but by the layer that
+    /// rounded it, which knows.
     pub(crate) fn rounding(mut self, input: f32) -> Network {
         self.rounded = Some(input);
         let rounded = |layer| match layer {
             Layer::Linear(linear) => Layer::Linear(linear.rounded()),
-            other => other,
+            Layer::MaxPool(pool) => Layer::MaxPool(MaxPool { gated: false, ..pool }),
+            Layer::AvgPool(pool) => Layer::AvgPool(AvgPool { gated: false, ..pool }),
+            Layer::GlobalAverage(average) => Layer::GlobalAverage(GlobalAverage { gated: false, ..average }),
+            Layer::Dropout(dropout) => Layer::Dropout(Dropout { gated: false, ..dropout }),
         };
         self.layers = self.layers.into_iter().map(rounded).collect();
         self

@@ -154,9 +154,12 @@ impl Linear {
         self
     }
 
-    /// The same layer, its activations rounded if it has a ReLU.
+    /// The same layer among layers that round: its activations are, if it has a ReLU, and what it reads is gated there.
     pub(crate) fn rounded(mut self) -> Linear {
         self.rounds = self.tensor.layer.relu;
+        if let Some(dx) = &mut self.dx {
+            dx.gate_at = None;
+        }
         self
     }
 
@@ -265,7 +268,7 @@ impl Linear {
         }
     }
 
-    /// Takes away the gradient of activations above their range, and adds to that of their step, the last row of
+    /// Takes away the gradient of activations outside of their range, and adds to that of their step, the last row of
     /// [`Linear::gradient_len`].
     pub(crate) fn backward_round(&self, dy: &mut [f32], slopes: &[f32], gradient: &mut [f32], images: usize) {
         let channels = self.tensor.layer.output.channels as usize;

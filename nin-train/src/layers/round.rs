@@ -5,6 +5,8 @@ use crate::kernel::vectorized;
 
 /// Steps of the range.
 const STEPS: f32 = 255.0;
+/// The slope of what the ReLU cut off, which follows nothing. Those of what is rounded are from −0.5 to 1.
+const CUT: f32 = -1.0;
 
 /// How a layer's activations are rounded.
 #[derive(Clone, Debug, Default)]
@@ -33,7 +35,7 @@ pub(crate) fn round(values: &mut [f32], step: f32) {
 ///
 /// ```text
 /// forward   ŷ = step · clamp(round(y / step), 0, 255)      slope = dŷ / dstep: round(y / step) − y / step, or 255 above
-/// backward  dstep[c] += Σ dŷ · slope                        dy = dŷ, 0 where the slope is 255
+/// backward  dstep[c] += Σ dŷ · slope                        dy = dŷ, 0 where y is above, or was cut off by the ReLU
 /// ```
 pub(crate) fn forward(y: &mut [f32], at: &[u32], grid: &Grid, slopes: Option<&mut [f32]>) {
     let (step, channels) = (grid.step, grid.halves.len());
@@ -52,7 +54,11 @@ pub(crate) fn forward(y: &mut [f32], at: &[u32], grid: &Grid, slopes: Option<&mu
                 for ((y, half), slope) in y.zip(slopes) {
                     let steps = *y / step;
                     let nearest = nearest(steps, *half);
-                    *slope = if steps > STEPS { STEPS } else { nearest - steps };
+                    *slope = match steps {
+                        steps if steps > STEPS => STEPS,
+                        steps if steps > 0.0 => nearest - steps,
+                        _ => CUT,
+                    };
                     *y = nearest * step;
                 }
             }
@@ -60,7 +66,7 @@ pub(crate) fn forward(y: &mut [f32], at: &[u32], grid: &Grid, slopes: Option<&mu
     );
 }
 
-/// Adds to the gradient of the step, channel by channel, and takes away that of values above the range.
+/// Adds to the gradient of the step, channel by channel, and takes away that of values above the range or cut off.
 pub(crate) fn backward(dy: &mut [f32], at: &[u32], slopes: &[f32], dstep: &mut [f32]) {
     let channels = dstep.len();
     vectorized(
@@ -69,8 +75,8 @@ pub(crate) fn backward(dy: &mut [f32], at: &[u32], slopes: &[f32], dstep: &mut [
             for (&at, slopes) in at.iter().zip(slopes.chunks_exact(channels)) {
                 let dy = &mut dy[at as usize..][..channels];
                 for ((dy, slope), dstep) in dy.iter_mut().zip(slopes).zip(&mut *dstep) {
-                    *dstep += *dy * slope;
-                    *dy = if *slope == STEPS { 0.0 } else { *dy };
+                    *dstep += if *slope == CUT { 0.0 } else { *dy * slope };
+                    *dy = if *slope == STEPS || *slope == CUT { 0.0 } else { *dy };
                 }
             }
         },

@@ -6,14 +6,14 @@
 //!
 //! ```text
 //! forward   ŷ = step · clamp(round(y / step), 0, 255)      step: range / 255
-//! backward  dy = dŷ                                         0 where y is above the range (straight through, Bengio 2013)
+//! backward  dy = dŷ                                         0 where y is above the range or not above 0 (straight through, Bengio 2013)
 //!           dstep += dŷ · (round(y / step) − y / step)      255 · dŷ where it is above (Esser et al. 2020)
 //!           dw = dŵ                                         0 where the weight is beyond its outermost step
 //! ```
 //!
 //! The parameters are those of [`crate::parameters`], then the range of each layer with a ReLU. Ranges begin with those
-//! that a sample of images shows, as after training, and are trained with the rest. Batch normalisation is folded
-//! before.
+//! that a sample of images shows, as after training, and are trained with the rest, without Esser's factor for their
+//! gradient: AdamW does without, and with SGD they hardly move. Batch normalisation is folded before.
 
 use nin_core::Plan;
 

@@ -120,6 +120,10 @@ fn layers(
     for layer in plan.layers() {
         if matches!(layer.kind, LayerKind::GlobalAverage) {
             pixels = layer.input.pixels();
+            let most = i32::MAX as usize / STEPS as usize;
+            if pixels > most {
+                return Err(QuantizeError::TooWide { layer: "gap".into(), inputs: pixels, most });
+            }
         }
         if !layer.has_weights() {
             continue;
@@ -159,4 +163,29 @@ fn check_images(trained: &Trained, images: &[Vec<u8>]) -> Result<(), QuantizeErr
 /// How many layers with weights make activations, rather than logits.
 fn activations(plan: &Plan) -> usize {
     plan.layers().filter(|layer| Layer::has_weights(layer) && layer.relu).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use nin_core::Spec;
+
+    use super::{QuantizeError, QuantizedModel};
+    use crate::batch::Preprocessing;
+    use crate::trained::Trained;
+
+    /// 255 in every pixel: the sum would no longer be an `i32`.
+    #[test]
+    fn an_average_over_too_many_pixels_is_refused() {
+        let quantized = |line| {
+            let (spec, preprocessing) = (Spec::new(line), Preprocessing::unit(1));
+            let trained = Trained { spec, parameters: Vec::new(), preprocessing, class_names: Vec::new() };
+            QuantizedModel::new(&trained, &[])
+        };
+        assert!(quantized("1x2902x2901 gap").is_ok());
+        let most = i32::MAX as usize / 255;
+        assert!(matches!(
+            quantized("1x2902x2902 gap"),
+            Err(QuantizeError::TooWide { inputs: 8_421_604, most: found, .. }) if found == most
+        ));
+    }
 }
