@@ -7,9 +7,9 @@
 //! (1 − a) · cross-entropy(label, σ(z))  +  a · T² · KL(σ(v / T) ‖ σ(z / T))
 //! ```
 //!
-//! The teacher sees each image as the student does: shifted, mirrored, blended. What it said is remembered, so that the
-//! same image, shifted and mirrored as before, costs nothing in a later epoch. A checkpoint holds the teacher too, so
-//! that a run goes on without any other file.
+//! The teacher sees each image as the student does: shifted, mirrored, blended. Where images come again in the same form,
+//! shifted and mirrored as before, what it said is remembered, and costs nothing in a later epoch. A checkpoint holds the
+//! teacher too, so that a run goes on without any other file.
 
 mod answers;
 
@@ -156,12 +156,22 @@ impl fmt::Display for TeacherProblem {
 
 impl std::error::Error for TeacherProblem {}
 
+/// Whether a run shows its network the same images again, number for number: then a teacher remembers its answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Images {
+    /// Whole, or in a few forms (shifted by whole pixels, mirrored).
+    Return,
+    /// Blended, or turned by any angle.
+    AlwaysNew,
+}
+
 /// A teacher at work, shared by all threads.
 pub(crate) struct Lessons {
     pub(crate) distill: Distill,
     network: Network,
     packed: Vec<Packed>,
-    answers: Mutex<Answers>,
+    /// What it remembers, if it is to.
+    answers: Option<Mutex<Answers>>,
 }
 
 /// What one thread needs to be taught.
@@ -172,18 +182,23 @@ pub(crate) struct Desk {
     classes: usize,
     /// Images of the chunk so far.
     images: usize,
-    /// Those that stand in the workspace, and have no logits yet.
-    waiting: Vec<(usize, Key)>,
+    /// Those that stand in the workspace, and have no logits yet; each with its key, if answers are remembered.
+    waiting: Vec<(usize, Option<Key>)>,
 }
 
 impl Lessons {
-    /// Lessons of a teacher with this architecture and these parameters.
-    pub(crate) fn new(spec: Spec, parameters: &[f32], distill: Distill) -> Lessons {
+    /// Lessons of a teacher with this architecture and these parameters, who remembers its answers if `images` come
+    /// again.
+    pub(crate) fn new(spec: Spec, parameters: &[f32], distill: Distill, images: Images) -> Lessons {
         let plan = Plan::new(spec);
         let network = Network::new(&plan);
         let mut packed: Vec<Packed> = network.linears().map(|linear| linear.packed(false)).collect();
         network.linears().zip(&mut packed).for_each(|(linear, packed)| linear.pack(parameters, packed));
-        Lessons { distill, network, packed, answers: Mutex::new(Answers::new(plan.classes())) }
+        let answers = match images {
+            Images::Return => Some(Mutex::new(Answers::new(plan.classes()))),
+            Images::AlwaysNew => None,
+        };
+        Lessons { distill, network, packed, answers }
     }
 
     /// A thread's memory, for chunks of at most `images` images of `classes` classes.
@@ -199,8 +214,10 @@ impl Lessons {
             desk.waiting.clear();
         }
         desk.images += 1;
-        let key = Key::of(image);
-        if let Some(known) = self.answers().get(key) {
+        let key = self.answers.as_ref().map(|_| Key::of(image));
+        if let Some((answers, key)) = self.answers().zip(key)
+            && let Some(known) = answers.get(key)
+        {
             desk.logits[index * desk.classes..][..desk.classes].copy_from_slice(known);
             return;
         }
@@ -227,13 +244,15 @@ impl Lessons {
         for (place, (image, key)) in desk.waiting.drain(..).enumerate() {
             let (logits, _) = self.network.head(&mut desk.workspace, place);
             desk.logits[image * desk.classes..][..desk.classes].copy_from_slice(logits);
-            answers.keep(key, logits);
+            if let Some((answers, key)) = answers.as_mut().zip(key) {
+                answers.keep(key, logits);
+            }
         }
     }
 
-    fn answers(&self) -> MutexGuard<'_, Answers> {
+    fn answers(&self) -> Option<MutexGuard<'_, Answers>> {
         // A thread that panicked while it held them has left whole answers; its panic is not lost.
-        self.answers.lock().unwrap_or_else(PoisonError::into_inner)
+        self.answers.as_ref().map(|answers| answers.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! A batch is cut into [`GROUPS`] groups, a group into chunks of images that a thread carries through all layers in
 //! its own workspace. Each group sums its chunks' gradients in order, and the groups are summed in order: the
-//! result does not depend on how many threads took part, and nothing is allocated in a step.
+//! result does not depend on how many threads took part, and nothing large is allocated in a step.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard};
@@ -10,7 +10,7 @@ use std::sync::{Mutex, MutexGuard};
 use nin_core::{Plan, Spec};
 use rayon::prelude::*;
 
-use crate::distill::{Desk, Distill, Lessons};
+use crate::distill::{Desk, Distill, Images, Lessons};
 use crate::kernel::{Buffer, padded, vectorized};
 use crate::layers::{Linear, Mode, Network, Packed, Workspace};
 use crate::loss::{argmax, cross_entropy};
@@ -120,7 +120,7 @@ impl Engine {
     }
 
     /// An engine for training with batch normalisation, `images` of a batch normalised together (see
-    /// [`crate::normalization`]); its groups have that size, or a little less where a batch does not divide.
+    /// [`crate::normalization`]): at most so many, where a batch does not divide fewer.
     ///
     /// # Errors
     ///
@@ -185,15 +185,16 @@ impl Engine {
         })
     }
 
-    /// Lets a trained network teach in the steps that follow (see [`crate::distill`]).
+    /// Lets a trained network teach in the steps that follow (see [`crate::distill`]); if `images` come again, it
+    /// remembers its answers.
     ///
     /// # Panics
     ///
     /// If the teacher reads other images, or answers in another number of classes.
-    pub fn teach(&mut self, teacher: Spec, parameters: &[f32], distill: Distill) {
+    pub fn teach(&mut self, teacher: Spec, parameters: &[f32], distill: Distill, images: Images) {
         let plan = Plan::new(teacher);
         assert!(plan.shape(0) == self.plan.shape(0) && plan.classes() == self.plan.classes(), "an unfit teacher");
-        let lessons = Lessons::new(teacher, parameters, distill);
+        let lessons = Lessons::new(teacher, parameters, distill, images);
         for worker in &self.workers {
             lock(worker).desk = Some(lessons.desk(self.network.images, self.plan.classes()));
         }

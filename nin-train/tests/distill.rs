@@ -9,7 +9,7 @@ use nin_core::plan::Plan;
 use nin_core::spec::Spec;
 use nin_train::batch::Preprocessing;
 use nin_train::checkpoint::{Checkpoint, Problem};
-use nin_train::distill::{Distill, Teacher, TeacherProblem};
+use nin_train::distill::{self, Distill, Teacher, TeacherProblem};
 use nin_train::parameters::{Init, initial, tensors};
 use nin_train::random::{Purpose, Stream};
 use nin_train::train::TrainError;
@@ -95,7 +95,7 @@ fn at_temperature_one_a_teacher_mixes_the_targets() {
                 engine.gradient(&answered, draw, to);
             });
             let mut lessons = engine();
-            lessons.teach(*teacher.spec(), &taught, Distill { share, temperature: 1.0 });
+            lessons.teach(*teacher.spec(), &taught, Distill { share, temperature: 1.0 }, distill::Images::Return);
             let got = gradient(&mut lessons, &|engine, to| {
                 engine.gradient(&images, draw, to);
             });
@@ -126,9 +126,9 @@ fn what_a_teacher_remembers_it_would_say_again() {
         let values = indices.iter().flat_map(|index| values[index * len..][..len].iter().copied()).collect();
         Images::new(values, indices.iter().map(|index| index % 4).collect(), 4)
     };
-    let engine = || {
+    let engine = |images| {
         let mut engine = Engine::new(*student.spec(), 40, 2).unwrap();
-        engine.teach(*teacher.spec(), &taught, Distill::default());
+        engine.teach(*teacher.spec(), &taught, Distill::default(), images);
         engine.load(&parameters);
         engine
     };
@@ -137,12 +137,13 @@ fn what_a_teacher_remembers_it_would_say_again() {
         let outcome = engine.gradient(images, Draw { seed: 0, step: 0 }, &mut gradient);
         (outcome, gradient.iter().map(|value| value.to_bits()).collect::<Vec<u32>>())
     };
-    let mut experienced = engine();
+    let mut experienced = engine(distill::Images::Return);
     for indices in
         [(0..40).step_by(3).collect::<Vec<usize>>(), (0..40).collect(), (0..40).rev().collect(), vec![5, 5, 39, 0, 5]]
     {
         let images = batch(&indices);
-        assert!(gradient(&mut experienced, &images) == gradient(&mut engine(), &images), "{indices:?}");
+        let mut forgetful = engine(distill::Images::AlwaysNew);
+        assert!(gradient(&mut experienced, &images) == gradient(&mut forgetful, &images), "{indices:?}");
     }
 }
 

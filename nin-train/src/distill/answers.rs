@@ -1,6 +1,6 @@
 //! What a teacher said of the images it has seen.
 //!
-//! Mirrored and shifted by a pixel, an image has eighteen faces; in twenty epochs a student meets most of them, and from
+//! Mirrored and shifted by a pixel, an image has eighteen forms; in twenty epochs a student meets most of them, and from
 //! then on its teacher, who answers the same to the same image, need hardly compute.
 
 use std::collections::HashMap;
@@ -19,9 +19,10 @@ impl Key {
     }
 }
 
-/// Logits kept at most: 128 MiB of them, in which fashion-sized data has room for its images in 55 forms each. Keys and
-/// their table take about as much again.
-const MOST: usize = 1 << 25;
+/// Bytes of answers kept at most, with their keys: room for Fashion-MNIST's images in some forty forms each.
+const MOST: usize = 256 << 20;
+/// Bytes of a key and its place in a table that is half full, as it is at the worst.
+const KEY: usize = 2 * (size_of::<(Key, u32)>() + 1);
 
 /// Logits by image. What does not fit is not remembered.
 pub(super) struct Answers {
@@ -29,13 +30,15 @@ pub(super) struct Answers {
     places: HashMap<Key, u32>,
     logits: Vec<f32>,
     classes: usize,
+    /// How many answers are kept at most.
     most: usize,
 }
 
 impl Answers {
     /// No answers yet.
     pub(super) fn new(classes: usize) -> Answers {
-        Answers { places: HashMap::new(), logits: Vec::new(), classes, most: MOST }
+        let most = MOST / (size_of::<f32>() * classes + KEY);
+        Answers { places: HashMap::new(), logits: Vec::new(), classes, most }
     }
 
     /// The logits of an image that was answered before.
@@ -46,10 +49,10 @@ impl Answers {
 
     /// Remembers the logits of an image, if there is room.
     pub(super) fn keep(&mut self, key: Key, logits: &[f32]) {
-        if self.logits.len() + self.classes > self.most || self.places.contains_key(&key) {
+        if self.places.len() >= self.most || self.places.contains_key(&key) {
             return;
         }
-        // Fewer than 2²⁵: `most` is.
+        // Fewer than 2²³: `most` is.
         self.places.insert(key, (self.logits.len() / self.classes) as u32);
         self.logits.extend_from_slice(logits);
     }
@@ -63,7 +66,7 @@ mod tests {
     fn answers_are_found_by_the_image_until_there_is_no_room() {
         let images = [[0.0f32, 1.0], [1.0, 0.0], [0.5, 0.5]];
         let [first, second, third] = images.map(|image| Key::of(&image));
-        let mut answers = Answers { most: 5, ..Answers::new(2) };
+        let mut answers = Answers { most: 2, ..Answers::new(2) };
         assert_eq!(answers.get(first), None);
         answers.keep(first, &[1.0, 2.0]);
         answers.keep(second, &[3.0, 4.0]);
