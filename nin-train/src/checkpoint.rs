@@ -11,8 +11,8 @@
 //! | 4 each | parameters, their moving average, the optimiser's first and second memory, the teacher's parameters: f32, as many as the header says |
 //! | 32 | SHA-256 of everything before |
 //!
-//! The header is an object with `line` (the architecture), `recipe`, `preprocessing`, `class_names`, `position`,
-//! `history`, `teacher` (its line, or null) and `sizes` (parameters, average, first, second, teacher, and the optimiser's
+//! The header is an object with `line` (the architecture), `recipe`, `preprocessing`, `class_names`, `images` (the training
+//! images' fingerprint, or null), `position`, `history`, `teacher` (its line, or null) and `sizes` (parameters, average, first, second, teacher, and the optimiser's
 //! `steps`). With batch normalisation the parameters are those of [`crate::normalization`], in quantisation-aware training
 //! those of [`crate::quantize::aware`]. There is no generator's state:
 //! all chance is drawn from the recipe's seed and the position (see [`crate::random`]).
@@ -49,6 +49,9 @@ pub struct Checkpoint {
     pub preprocessing: Preprocessing,
     /// The names of the classes.
     pub class_names: Vec<String>,
+    /// The [fingerprint](crate::dataset::Dataset::fingerprint) of the images that the run was given for training, if it
+    /// is known: it can go on with no others.
+    pub images: Option<String>,
     /// Where the run stands.
     pub position: Position,
     /// The epochs done.
@@ -70,6 +73,8 @@ struct Header {
     recipe: Recipe,
     preprocessing: Preprocessing,
     class_names: Vec<String>,
+    #[serde(default)]
+    images: Option<String>,
     position: Position,
     history: Vec<EpochReport>,
     #[serde(default)]
@@ -166,6 +171,7 @@ impl Checkpoint {
             line: spec.to_string(),
             preprocessing,
             class_names,
+            images: None,
             position: Position::default(),
             history: Vec::new(),
             average: if recipe.ema > 0.0 { parameters.clone() } else { Vec::new() },
@@ -191,6 +197,7 @@ impl Checkpoint {
             recipe: self.recipe.clone(),
             preprocessing: self.preprocessing.clone(),
             class_names: self.class_names.clone(),
+            images: self.images.clone(),
             position: self.position.clone(),
             history: self.history.clone(),
             teacher: self.teacher.as_ref().map(|teacher| teacher.line.clone()),
@@ -251,6 +258,7 @@ impl Checkpoint {
             recipe: header.recipe,
             preprocessing: header.preprocessing,
             class_names: header.class_names,
+            images: header.images,
             position: header.position,
             history: header.history,
             parameters,

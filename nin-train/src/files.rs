@@ -50,8 +50,13 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
     whole(path, bytes).map_err(FileError::at(path))
 }
 
-/// Writes beside the file, makes sure that it is on disk, then puts it in the file's place.
+/// Writes beside the file, makes sure that it is on disk, then puts it in the file's place. Where a link leads, and what
+/// is no file, such as `/dev/null`, is written to instead.
 pub(crate) fn whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let path = &fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    if fs::metadata(path).is_ok_and(|there| !there.is_file() && !there.is_dir()) {
+        return File::options().write(true).open(path)?.write_all(bytes);
+    }
     let name = path.file_name().ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "this names no file"))?;
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     if let Some(folder) = folder {
@@ -71,8 +76,8 @@ pub(crate) fn whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
         // It is of no use to anybody; and what went wrong is told already.
         let _ = fs::remove_file(&temporary);
     })?;
-    // The renaming itself reaches the disk with its folder; where folders cannot be opened, it does so later.
+    // The renaming itself reaches the disk with its folder; where a folder cannot be opened, it does so later.
     #[cfg(unix)]
-    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()?;
+    let _ = File::open(folder.unwrap_or(Path::new("."))).and_then(|folder| folder.sync_all());
     Ok(())
 }

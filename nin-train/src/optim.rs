@@ -54,6 +54,17 @@ pub struct State {
 const RUN: usize = 1 << 15;
 
 impl Optimizer {
+    /// Whether its numbers are of use.
+    pub(crate) fn is_sound(&self) -> bool {
+        let (share, decays) = (0.0..1.0, |decay: f32| decay.is_finite() && decay >= 0.0);
+        match self {
+            Optimizer::Sgd { momentum, decay, .. } => share.contains(momentum) && decays(*decay),
+            Optimizer::AdamW { beta1, beta2, epsilon, decay } => {
+                share.contains(beta1) && share.contains(beta2) && decays(*epsilon) && decays(*decay)
+            }
+        }
+    }
+
     /// Whether it keeps a first and a second memory.
     pub fn memories(&self) -> [bool; 2] {
         match self {

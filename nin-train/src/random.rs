@@ -17,8 +17,6 @@ pub enum Purpose {
     Augment = 4,
     /// Dropout; the epoch is the step since the start of training, the sample its place in the batch.
     Dropout = 5,
-    /// Splitting a validation set off; epoch and sample are 0.
-    Split = 6,
     /// Blending one sample with another in one epoch.
     Mixup = 7,
     /// Drawing the lines of a search; epoch and sample are 0.

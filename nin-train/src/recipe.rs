@@ -4,7 +4,7 @@ use nin_core::Plan;
 use serde::{Deserialize, Serialize};
 
 use crate::batch::Augment;
-use crate::distill::Distill;
+use crate::distill::{Distill, Images};
 use crate::normalization;
 use crate::optim::Optimizer;
 use crate::parameters::Init;
@@ -35,7 +35,7 @@ pub struct Recipe {
     pub smoothing: f32,
     /// Random changes of the images.
     pub augment: Augment,
-    /// Mixup's α (Zhang et al. 2018), above 0 and at most 1: each image is blended with another, its share drawn from
+    /// Mixup's α (Zhang et al. 2018), from 0.01 to 1: each image is blended with another, its share drawn from
     /// Beta(α, α). 0 is none.
     pub mixup: f32,
     /// Images that are normalised together (see [`crate::normalization`]); `None` is no batch normalisation.
@@ -78,6 +78,9 @@ impl Default for Recipe {
     }
 }
 
+/// Images in a step at most.
+const MOST_IMAGES: usize = 1 << 16;
+
 impl Recipe {
     /// The book's recipe: plain SGD at a constant rate, Xavier-uniform weights.
     pub fn book(lr: f32) -> Recipe {
@@ -91,13 +94,22 @@ impl Recipe {
     }
 
     /// What is wrong with the values, in one sentence.
-    pub(crate) fn check(&self) -> Result<(), &'static str> {
+    ///
+    /// # Errors
+    ///
+    /// That sentence.
+    pub fn check(&self) -> Result<(), &'static str> {
         let share = 0.0..1.0;
         let wrong = [
-            (self.batch == 0 || self.batch > u32::MAX as usize, "a batch has at least one image"),
+            (self.batch == 0 || self.batch > MOST_IMAGES, "a batch has from 1 to 65,536 images"),
+            (!(0.0..=1e6).contains(&self.warmup), "the warm-up must be from 0 to a million epochs"),
+            (
+                self.warmup > 0.0 && matches!(self.schedule, Schedule::OneCycle { .. }),
+                "one-cycle has a warm-up of its own: leave yours out, or choose another schedule",
+            ),
             (!self.lr.is_finite() || self.lr < 0.0, "the learning rate must be a number, and not below 0"),
             (!share.contains(&self.smoothing), "label smoothing must be at least 0 and below 1"),
-            (!(0.0..=1.0).contains(&self.mixup), "mixup's alpha must be from 0 to 1"),
+            (self.mixup != 0.0 && !(0.01..=1.0).contains(&self.mixup), "mixup's alpha must be from 0.01 to 1, or 0"),
             (!(0.0..=1.0).contains(&self.augment.erase), "the share of images to erase in must be from 0 to 1"),
             (!share.contains(&self.validation), "the share of validation images must be at least 0 and below 1"),
             (self.patience > 0 && self.validation == 0.0, "to stop early there must be validation images to stop by"),
@@ -111,6 +123,10 @@ impl Recipe {
                 "the temperature of distillation must be above 0 and at most 1000",
             ),
             (self.batch_norm == Some(0), "batch normalisation needs at least one image"),
+            (
+                !self.optimizer.is_sound(),
+                "momentum must be at least 0 and below 1, weight decay a number and not below 0",
+            ),
             (
                 self.batch_norm.is_some() && self.quantize.is_some(),
                 "quantisation-aware training begins when batch normalisation is folded: train with it first",
@@ -133,6 +149,12 @@ impl Recipe {
         if self.batch_norm.is_some() { normalization::len(plan) } else { self.trainable(plan) }
     }
 
+    /// Whether the network meets an image again as it has seen it. Erased ones are new each time, so not if all are.
+    pub(crate) fn images(&self) -> Images {
+        let new = self.mixup > 0.0 || self.augment.rotate > 0 || self.augment.erase >= 1.0;
+        if new { Images::AlwaysNew } else { Images::Return }
+    }
+
     /// Lets the moving average follow the parameters after `steps` steps; over the first ones it keeps less of itself,
     /// so that what training began with is soon forgotten.
     pub(crate) fn average(&self, parameters: &[f32], average: &mut [f32], steps: u64) {
@@ -144,5 +166,42 @@ impl Recipe {
     pub fn rate(&self, step: u64, steps: u64) -> f32 {
         let warmup = (f64::from(self.warmup) * steps as f64).round() as u64;
         schedule::rate(self.schedule, self.lr, warmup, step, u64::from(self.epochs) * steps, steps)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Recipe;
+
+    /// `tf.train.ExponentialMovingAverage(0.9, num_updates)`: the share kept is at most (1 + updates) / (10 + updates).
+    #[test]
+    fn the_average_follows_more_slowly_with_each_step() {
+        let recipe = Recipe { ema: 0.9, ..Recipe::default() };
+        let (mut average, mut want) = ([0.0f32], 0.0f64);
+        for step in 1..200u64 {
+            let value = (step % 7) as f32;
+            recipe.average(&[value], &mut average, step);
+            let kept = (0.9f64).min((1.0 + step as f64) / (10.0 + step as f64));
+            want = kept * want + (1.0 - kept) * f64::from(value);
+            assert!((f64::from(average[0]) - want).abs() < 1e-5, "step {step}: {} {want}", average[0]);
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_is_refused() {
+        let wrong = [
+            Recipe { warmup: f32::INFINITY, schedule: crate::schedule::Schedule::Cosine, ..Recipe::default() },
+            Recipe { warmup: 1.0, ..Recipe::default() },
+            Recipe { batch: 1 << 17, ..Recipe::default() },
+            Recipe { mixup: 1e-8, ..Recipe::default() },
+            Recipe {
+                optimizer: crate::optim::Optimizer::Sgd { momentum: f32::NAN, decay: 0.0, nesterov: false },
+                ..Recipe::default()
+            },
+        ];
+        assert!(Recipe::default().check().is_ok());
+        for recipe in wrong {
+            assert!(recipe.check().is_err(), "{recipe:?}");
+        }
     }
 }

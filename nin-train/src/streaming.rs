@@ -179,9 +179,6 @@ pub fn evaluate(
 ) -> Result<Evaluation, StreamingError> {
     /// Images that one task takes: enough to hide its overhead, few enough to share.
     const GROUP: usize = 16;
-    let classes = model.plan().classes();
-    let names: Vec<String> = model.class_names().map(str::to_owned).collect();
-    let names = if names.is_empty() { dataset.class_names().to_vec() } else { names };
     let indices: Vec<usize> = (0..dataset.len()).collect();
     let groups: Vec<Result<Vec<(usize, f64)>, StreamingError>> = indices
         .par_chunks(GROUP)
@@ -198,7 +195,7 @@ pub fn evaluate(
             },
         )
         .collect();
-    let mut confusion = Confusion::new(classes, &names);
+    let mut confusion = Confusion::new(dataset.class_names(), model.plan().classes());
     let mut loss = 0.0;
     let mut index = 0;
     for group in groups {

@@ -134,6 +134,80 @@ fn one_clear_sentence_for_every_broken_file() {
     assert!(error.contains("expected:\n  net.0.0.weight  [32, 1, 5, 5]") && error.contains("found:\n"), "{error}");
 }
 
+/// What would be lost, or would be wrong and look right.
+#[test]
+fn nothing_is_overwritten_or_measured_by_mistake() {
+    let folder = folder("mistakes");
+    let mut network = trained();
+    network.class_names =
+        ["cat", "dog", "fox", "elk", "owl", "bee", "ant", "cow", "pig", "hen"].map(String::from).to_vec();
+    let model = network.to_model(nin_core::WeightType::F32, Default::default()).unwrap();
+    std::fs::write(folder.join("a.nin"), &model).unwrap();
+
+    // The file beside the Rust source would be the network itself.
+    for command in ["export", "quantize"] {
+        let error = failure(&folder, &[command, "a.nin", "--rust", "./a.rs"]);
+        assert!(error.contains("a.nin would be overwritten"), "{error}");
+    }
+    assert!(std::fs::read(folder.join("a.nin")).unwrap() == model && !folder.join("a.rs").exists());
+    printed(&folder, &["export", "a.nin", "--rust", "./b.rs", "--out", "b.nin"]);
+
+    // Labels that mean something else.
+    for class in ["cat", "fox"] {
+        std::fs::create_dir_all(folder.join("photos").join(class)).unwrap();
+        (0..5).for_each(|i| picture(&folder.join("photos").join(class).join(format!("{i}.png"))));
+    }
+    for command in ["eval", "quantize"] {
+        let error = failure(&folder, &[command, "a.nin", "--data", "photos"]);
+        assert!(error.contains("other classes (cat, dog, fox") && error.contains("(cat, fox)"), "{error}");
+    }
+    std::fs::rename(folder.join("photos/fox"), folder.join("photos/dog")).unwrap();
+    let text = printed(&folder, &["eval", "a.nin", "--data", "photos"]);
+    assert!(text.contains("dog") && text.contains("accuracy"), "{text}");
+
+    // Flags that would do nothing.
+    for (arguments, word) in [
+        (&["export", "a.nin", "--onnx", "a.onnx", "--type", "f16"][..], "--out"),
+        (&["quantize", "a.nin", "--lanes", "1"], "--out"),
+        (&["quantize", "a.nin", "--lanes", "4", "--out", "n.nin"], "choose 1, 2 or 16"),
+        (&["train", "--optimizer", "adamw", "--momentum", "0.5"], "--momentum"),
+        (&["train", "--warmup", "1"], "one-cycle"),
+        (&["train", "--from", "a.nin", "--input", "standard"], "--input"),
+    ] {
+        let error = failure(&folder, arguments);
+        assert!(error.contains(word), "{arguments:?}: {error}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn links_are_followed_and_full_outputs_told() {
+    let folder = folder("links");
+    let model = trained().to_model(nin_core::WeightType::F32, Default::default()).unwrap();
+    std::fs::write(folder.join("a.nin"), &model).unwrap();
+    std::fs::create_dir(folder.join("there")).unwrap();
+    std::fs::write(folder.join("there/b.nin"), "old").unwrap();
+    std::os::unix::fs::symlink("there/b.nin", folder.join("b.nin")).unwrap();
+    printed(&folder, &["export", "a.nin", "--out", "b.nin"]);
+    assert!(std::fs::read(folder.join("there/b.nin")).unwrap() == model, "the file behind the link is written");
+    assert!(folder.join("b.nin").is_symlink(), "the link stays one");
+
+    // A name that is no text is one that a file may have.
+    let name = std::os::unix::ffi::OsStrExt::from_bytes(b"c\xff.nin");
+    let name: &std::ffi::OsStr = name;
+    if std::fs::copy(folder.join("a.nin"), folder.join(name)).is_ok() {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_nin-train"));
+        let output = command.current_dir(&folder).arg("export").arg(name).args(["--rust", "d.rs"]).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+
+    let Ok(full) = std::fs::File::options().write(true).open("/dev/full") else { return };
+    let mut command = Command::new(env!("CARGO_BIN_EXE_nin-train"));
+    let output = command.current_dir(&folder).args(["plan", "fashion"]).stdout(full).output().unwrap();
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.code() == Some(1) && error.starts_with("error: standard output: "), "{error}");
+}
+
 fn safetensors_without_line(network: &Trained) -> Vec<u8> {
     let file = network.to_safetensors().unwrap();
     let tensors = safetensors::SafeTensors::deserialize(&file).unwrap();

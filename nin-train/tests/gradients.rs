@@ -29,8 +29,9 @@ const LINES: &[&str] = &[
     "1x4x5 nin3+1:32 nin5+2:33,3 gap",
 ];
 
-/// Normalises each channel over all pixels of some images' maps.
-fn normalize(maps: &mut [Vec<f64>], channels: usize, gain: &[f64]) {
+/// Normalises each channel over all pixels of some images' maps; returns what it had: means, and variances as a sample's.
+fn normalize(maps: &mut [Vec<f64>], channels: usize, gain: &[f64]) -> Vec<(f64, f64)> {
+    let mut moments = Vec::new();
     let n = (maps.len() * maps[0].len() / channels) as f64;
     for (channel, gain) in gain.iter().enumerate() {
         let values =
@@ -38,16 +39,26 @@ fn normalize(maps: &mut [Vec<f64>], channels: usize, gain: &[f64]) {
         let values = values(maps);
         let mean = values.iter().sum::<f64>() / n;
         let variance = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / n;
+        moments.push((mean, variance * n / (n - 1.0)));
         for map in maps.iter_mut() {
             for value in map.iter_mut().skip(channel).step_by(channels) {
                 *value = gain * (*value - mean) / (variance + f64::from(normalization::EPSILON)).sqrt();
             }
         }
     }
+    moments
 }
 
-/// The mean loss over the images; if `groups` says where groups of images begin and end, with batch normalisation.
-fn loss(plan: &Plan, parameters: &[f64], images: &Images, groups: &[Range<usize>]) -> f64 {
+/// The mean loss over the images; if `groups` says where groups of images begin and end, with batch normalisation. Then
+/// `moments` are the mean and variance of each normalised channel, the mean over the groups' images.
+fn loss(
+    plan: &Plan,
+    parameters: &[f64],
+    images: &Images,
+    groups: &[Range<usize>],
+    moments: &mut Vec<(f64, f64)>,
+) -> f64 {
+    moments.clear();
     let normalized = if groups.is_empty() { Vec::new() } else { normalization::normalized(plan) };
     let mut maps: Vec<Vec<f64>> =
         (0..images.labels.len()).map(|index| images.image(index).iter().map(|v| f64::from(*v)).collect()).collect();
@@ -57,8 +68,14 @@ fn loss(plan: &Plan, parameters: &[f64], images: &Images, groups: &[Range<usize>
         maps.iter_mut().for_each(|x| *x = sums(&layer, tensor, parameters, x));
         let channels = layer.output.channels as usize;
         if let Some(layer) = normalized.iter().find(|normalized| normalized.tensor.index == index) {
+            let start = moments.len();
+            moments.resize(start + channels, (0.0, 0.0));
             for group in groups {
-                normalize(&mut maps[group.clone()], channels, &parameters[layer.gain.clone()]);
+                let share = group.len() as f64 / images.labels.len() as f64;
+                let own = normalize(&mut maps[group.clone()], channels, &parameters[layer.gain.clone()]);
+                for ((mean, variance), own) in moments[start..].iter_mut().zip(own) {
+                    (*mean, *variance) = (*mean + share * own.0, *variance + share * own.1);
+                }
             }
         }
         let Some(tensor) = tensor else { continue };
@@ -103,8 +120,16 @@ fn check(number: usize, line: &str, together: Option<usize>) {
     let outcome = engine.gradient(&images, Draw { seed: 0, step: 0 }, &mut gradient);
 
     let mut exact: Vec<f64> = parameters.iter().map(|p| f64::from(*p)).collect();
-    let want = loss(&plan, &exact, &images, &groups);
+    let mut moments = Vec::new();
+    let want = loss(&plan, &exact, &images, &groups, &mut moments);
     assert!(images::is_close(outcome.loss / 11.0, want, 1e-5), "{line}: loss {} {want}", outcome.loss / 11.0);
+    // What the running means and variances follow, as PyTorch has it.
+    let (means, variances) = engine.moments().split_at(moments.len());
+    for ((got_mean, got_variance), (mean, variance)) in means.iter().zip(variances).zip(&moments) {
+        let is_close = |got: &f32, want: f64| (f64::from(*got) - want).abs() <= 1e-5 * (variance.sqrt() + want.abs());
+        assert!(is_close(got_mean, *mean), "{line}: a mean of {got_mean}, should be {mean}");
+        assert!(is_close(got_variance, *variance), "{line}: a variance of {got_variance}, should be {variance}");
+    }
     let scale = gradient.iter().map(|g| f64::from(*g).powi(2)).sum::<f64>() / gradient.len() as f64;
     assert!(scale > 1e-12, "{line}: a gradient to compare");
     // All biases and gains, and a share of the weights.
@@ -114,9 +139,9 @@ fn check(number: usize, line: &str, together: Option<usize>) {
     for i in (0..parameters.len()).step_by(step).chain(biases).chain(plan.parameters()..parameters.len()) {
         let (kept, h) = (exact[i], 1e-6);
         exact[i] = kept + h;
-        let above = loss(&plan, &exact, &images, &groups);
+        let above = loss(&plan, &exact, &images, &groups, &mut Vec::new());
         exact[i] = kept - h;
-        let below = loss(&plan, &exact, &images, &groups);
+        let below = loss(&plan, &exact, &images, &groups, &mut Vec::new());
         exact[i] = kept;
         let (got, want) = (f64::from(gradient[i]), (above - below) / (2.0 * h));
         let off = (got - want).abs() / want.abs().max(scale.sqrt());

@@ -22,7 +22,7 @@ const TEACHER: &str = "1x14x14 nin3+1:16,16 max3/2 nin3+1:24 gap fc4";
 
 /// Images whose class is where their brightest quarter is.
 fn data(images: usize) -> Dataset {
-    let mut stream = Stream::new(3, Purpose::Split, 0, 0);
+    let mut stream = Stream::new(3, Purpose::Order, 0, 0);
     let mut bytes = Vec::new();
     for image in 0..images {
         for row in 0..12 {

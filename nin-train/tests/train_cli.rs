@@ -62,8 +62,8 @@ fn a_run_learns_and_writes_what_it_says() {
     let text = printed(&folder, &arguments);
     assert!(text.contains("600 training and 200 test images"), "{text}");
     assert!(text.contains("Ankle boot") && text.contains("test accuracy"), "{text}");
-    // The next commands are those that work, word for word.
-    let next: Vec<_> = text.lines().filter_map(|line| line.strip_prefix("  nin-train ")).collect();
+    // The next commands are those that work, word for word: cargo runs the program here.
+    let next: Vec<_> = text.lines().filter_map(|line| line.strip_prefix("  cargo run -p nin-train -- ")).collect();
     assert_eq!(next.len(), 3, "{text}");
     for line in next {
         printed(&folder, &line.split(' ').collect::<Vec<_>>());
@@ -88,6 +88,11 @@ fn a_run_learns_and_writes_what_it_says() {
     assert!(model("runs/custom") == model("runs/custom-2"), "the same seed, the same bytes");
     printed(&folder, &[&arguments[..], &["--seed", "2", "--out", "other"]].concat());
     assert!(model("runs/custom") != model("other"), "another seed, other bytes");
+
+    let short = ["train", "--line", LINE, "--data", "images", "--epochs", "1", "--out", "my runs/installed"];
+    let installed = command(&folder, &short).env_remove("CARGO_PKG_NAME").output().expect("the program runs");
+    let installed = String::from_utf8(installed.stdout).unwrap();
+    assert!(installed.contains("\n  nin-train eval 'my runs/installed/model.nin' --data images\n"), "{installed}");
 }
 
 #[cfg(unix)]

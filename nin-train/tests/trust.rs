@@ -150,26 +150,67 @@ fn refusals_are_one_sentence_and_lose_nothing() {
     let said = failure(&folder, &["train", "--resume", "run", "--preset", "fashion", "--data", "images"]);
     assert!(said.contains("--preset"), "{said}");
 
-    // Losses that are no numbers any more: the checkpoint before stays.
-    let said = failure(
-        &folder,
-        &[
-            "train",
-            "--from",
-            "run/model.nin",
-            "--lr",
-            "1e30",
-            "--optimizer",
-            "sgd",
-            "--data",
-            "images",
-            "--out",
-            "run",
-            "--quiet",
-        ],
-    );
-    assert!(said.contains("learning rate"), "{said}");
+    // A folder that holds a run already.
+    let said = failure(&folder, &[&short[..], &["--out", "run"]].concat());
+    assert!(said.contains("--resume run"), "{said}");
+
+    // Losses that are no numbers any more, seen in the next step or at the end of the epoch: nothing of it is kept.
+    let ruinous =
+        ["train", "--from", "run/model.nin", "--lr", "1e30", "--optimizer", "sgd", "--data", "images", "--quiet"];
+    for (batch, out) in [("20", "ruined"), ("10000", "ruined-at-once")] {
+        let said = failure(&folder, &[&ruinous[..], &["--batch", batch, "--out", out]].concat());
+        assert!(said.contains("learning rate"), "{said}");
+        assert!(!folder.join(out).join("checkpoint").exists(), "a ruined network is no checkpoint");
+    }
     assert!(fs::read(&path).unwrap() == kept, "the older checkpoint is untouched");
+}
+
+/// A run goes on with the images it began with, and takes its best network along.
+#[test]
+fn a_run_goes_on_elsewhere_but_not_with_other_images() {
+    let folder = folder("elsewhere");
+    let with = |epochs| RECIPE.map(|word| if word == "12" { epochs } else { word });
+    let succeeds = |arguments: &[&str]| {
+        let output = run(&folder, arguments);
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    };
+    succeeds(&[&with("4")[..], &["--out", "whole"]].concat());
+    succeeds(&[&with("3")[..], &["--out", "begun"]].concat());
+
+    // Others of the same classes: fewer of them.
+    let others = folder.join("others");
+    fs::create_dir_all(&others).unwrap();
+    let splits = subset::bundled().unwrap();
+    for (name, data) in [("train", splits.train), ("t10k", splits.test)] {
+        let data = data.select(&(0..data.len()).step_by(30).collect::<Vec<_>>());
+        idx::write_images(&data, &mut File::create(others.join(format!("{name}-images-idx3-ubyte"))).unwrap()).unwrap();
+        idx::write_labels(&data, &mut File::create(others.join(format!("{name}-labels-idx1-ubyte"))).unwrap()).unwrap();
+    }
+    let resume = ["train", "--resume", "begun", "--epochs", "4", "--quiet"];
+    let said = failure(&folder, &[&resume[..], &["--data", "others"]].concat());
+    assert!(said.contains("other training images"), "{said}");
+
+    // Into another folder: what was best before may be best of all.
+    succeeds(&[&resume[..], &["--data", "images", "--out", "there"]].concat());
+    assert!(folder.join("there/model.nin").exists() && folder.join("there/best").exists());
+    let said = failure(&folder, &["train", "--resume", "there", "--data", "images", "--out", "whole"]);
+    assert!(said.contains("--resume whole"), "{said}");
+
+    // A checkpoint without its best network, or beside another run's.
+    fs::create_dir_all(folder.join("alone")).unwrap();
+    fs::copy(folder.join("begun/checkpoint"), folder.join("alone/checkpoint")).unwrap();
+    let resume = ["train", "--resume", "alone", "--epochs", "4", "--quiet", "--data", "images"];
+    let said = failure(&folder, &resume);
+    assert!(said.contains("alone/best"), "{said}");
+    fs::copy(folder.join("whole/best"), folder.join("alone/best")).unwrap();
+    let said = failure(&folder, &resume);
+    assert!(said.contains("another run"), "{said}");
+
+    // A model of an earlier end does not stand for this one; a run that is done says so.
+    fs::write(folder.join("there/model.nin"), "of an earlier end").unwrap();
+    succeeds(&["train", "--resume", "there", "--data", "images", "--quiet"]);
+    let said = failure(&folder, &["train", "--resume", "there", "--data", "images", "--quiet"]);
+    assert!(said.contains("has done its 4 epochs"), "{said}");
 }
 
 /// On a file system of 256 KiB; skipped where one may not be mounted.

@@ -2,9 +2,15 @@
 
 use std::fmt;
 use std::io::{self, Write};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::Outcome;
+
+/// Why a result did not reach standard output, once that has happened.
+static LOST: OnceLock<String> = OnceLock::new();
 
 /// Standard output for results, standard error for progress and notes.
 #[derive(Clone, Copy, Debug)]
@@ -16,8 +22,19 @@ pub struct Console {
 impl Console {
     /// What the command was asked for.
     pub fn result(&self, text: fmt::Arguments<'_>) {
-        // Nobody listens any more (`nin-train plan | head`): that is no reason to stop training.
-        let _ = writeln!(io::stdout().lock(), "{text}");
+        // No reason to stop training. That nobody listens any more (`nin-train plan | head`) is none to fail either.
+        match writeln!(io::stdout().lock(), "{text}") {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => drop(LOST.set(error.to_string())),
+            _ => {}
+        }
+    }
+
+    /// Whether every result was written.
+    pub fn written(&self) -> Outcome {
+        match LOST.get() {
+            None => Ok(()),
+            Some(error) => Err(format!("standard output: {error}; what was to be printed is not all there").into()),
+        }
     }
 
     /// What helps a person at the screen.

@@ -49,6 +49,7 @@ pub fn run(args: &EvalArgs, console: &Console) -> Outcome {
     let input = model.plan().spec().input();
     let splits = args.images.load(input, console)?;
     images::check(input, model.plan().classes(), &splits)?;
+    images::check_names(model.class_names(), &splits)?;
     let dataset = if args.training { &splits.train } else { &splits.test };
     let pool = rayon::ThreadPoolBuilder::new().num_threads(args.threads.unwrap_or(0)).build()?;
 

@@ -1,6 +1,6 @@
 //! `nin-train export`: a trained network for boards and for PyTorch.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use nin_core::{Kernels, WeightType};
@@ -83,10 +83,16 @@ pub fn run(args: &ExportArgs, console: &Console) -> Outcome {
     if out.is_none() && args.safetensors.is_none() && args.onnx.is_none() {
         return Err("nothing to write: say --out FILE, --rust FILE, --onnx FILE or --safetensors FILE".into());
     }
+    if out.is_none() && (!matches!(args.weight_type, Type::F32) || args.lanes != Lanes::Four) {
+        return Err("--type and --lanes are about the model file: say --out FILE or --rust FILE, too".into());
+    }
+    if args.out.is_none() {
+        refuse_input(&args.network, out.as_deref())?;
+    }
     let loaded = networks::load(&args.network)?;
     if let (Some(path), Some(model)) = (&args.onnx, loaded.integers()?) {
         if out.is_some() || args.safetensors.is_some() {
-            return Err("a model with 8-bit weights can be written as ONNX, and as nothing else".into());
+            return Err("--onnx writes the network's integers, the other files its floats: write them apart".into());
         }
         let file = onnx::integers(&model);
         files::write(path, &file)?;
@@ -131,9 +137,28 @@ pub fn run(args: &ExportArgs, console: &Console) -> Outcome {
     Ok(())
 }
 
+/// An error if the file that was not named, but follows from the name of a Rust file, would take the network's place.
+pub(super) fn refuse_input(network: &Path, out: Option<&Path>) -> Outcome {
+    match out {
+        Some(out) if out.canonicalize().is_ok_and(|out| network.canonicalize().is_ok_and(|network| network == out)) => {
+            let out = out.display();
+            Err(format!("{out} would be overwritten by the file beside the Rust source: name another with --out")
+                .into())
+        }
+        _ => Ok(()),
+    }
+}
+
 /// The model file's name, if it stands in the folder of the Rust file.
 pub(super) fn beside(model: &Path, rust: &Path) -> Outcome<String> {
-    let folder = |path: &Path| path.parent().map(Path::to_owned).unwrap_or_default();
+    // `./model.rs` stands beside `model.nin`.
+    let folder = |path: &Path| {
+        path.parent()
+            .unwrap_or(Path::new(""))
+            .components()
+            .filter(|part| *part != Component::CurDir)
+            .collect::<PathBuf>()
+    };
     if folder(model) != folder(rust) {
         let (model, rust) = (model.display(), rust.display());
         return Err(format!("{rust} includes the model file, so {model} must stand in the same folder").into());
@@ -144,7 +169,8 @@ pub(super) fn beside(model: &Path, rust: &Path) -> Outcome<String> {
 
 /// This command, to be written down: without the folder of the program.
 pub(super) fn command() -> String {
-    let words = std::env::args().skip(1).map(|word| match word.contains(char::is_whitespace) {
+    let words = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned());
+    let words = words.map(|word| match word.contains(char::is_whitespace) {
         true => format!("{word:?}"),
         false => word,
     });

@@ -6,9 +6,12 @@ use clap::Args;
 use indicatif::ProgressBar;
 use nin_core::Shape;
 use nin_train::Recipe;
-use nin_train::dataset::{self, Dataset, DatasetKind, FolderOptions, LoadOptions, Splits};
+use nin_train::dataset::{self, Dataset, DatasetKind, FolderOptions, LoadOptions, Splits, idx};
 
-use super::{Console, Outcome};
+use super::{Console, Outcome, word};
+
+/// Part of each class of one's own images that is kept for the test, if nothing is said.
+const TEST_FRACTION: f64 = 0.2;
 
 /// Which images.
 #[derive(Args, Clone, Debug)]
@@ -26,7 +29,7 @@ pub struct ImageArgs {
     offline: bool,
 
     /// Part of each class of one's own images that is kept for the test
-    #[arg(long, value_name = "PART", default_value_t = 0.2)]
+    #[arg(long, value_name = "PART", default_value_t = TEST_FRACTION)]
     test_fraction: f64,
 }
 
@@ -38,7 +41,7 @@ impl ImageArgs {
             (None, None) => DatasetKind::FashionMnist,
             (None, Some(folder)) => {
                 let has = |name: &str| ["", ".gz"].iter().any(|end| folder.join(format!("{name}{end}")).exists());
-                if has("train-images-idx3-ubyte") || has("t10k-images-idx3-ubyte") {
+                if idx::missing(folder).len() < idx::NAMES.len() {
                     DatasetKind::FashionMnist
                 } else if has("data_batch_1.bin") || folder.join("cifar-10-batches-bin").exists() {
                     DatasetKind::Cifar10
@@ -53,7 +56,10 @@ impl ImageArgs {
     pub fn flags(&self) -> String {
         let mut flags = self.dataset.map_or_else(String::new, |kind| format!(" --dataset {kind}"));
         if let Some(folder) = &self.data {
-            flags += &format!(" --data {}", folder.display());
+            flags += &format!(" --data {}", word(folder));
+        }
+        if self.test_fraction != TEST_FRACTION {
+            flags += &format!(" --test-fraction {}", self.test_fraction);
         }
         flags
     }
@@ -102,12 +108,27 @@ pub fn check(input: Shape, classes: usize, splits: &Splits) -> Outcome {
     }
     if found > classes {
         return Err(format!(
-            "the data set has {found} classes, but the network tells {classes} apart; let the last number of its last \
-             block be {found}"
+            "the data set has {found} classes, but the network tells {classes} apart; end its line in fc{found}, or in a \
+             block of {found} channels and gap"
         )
         .into());
     }
     Ok(())
+}
+
+/// An error unless a network that knows its classes by `names` (none, or one for each) knows those of these images.
+pub fn check_names<'a>(names: impl Iterator<Item = &'a str>, splits: &Splits) -> Outcome {
+    let names: Vec<&str> = names.collect();
+    let found = splits.train.class_names();
+    if names.is_empty() || names.starts_with(&found.iter().map(String::as_str).collect::<Vec<_>>()) {
+        return Ok(());
+    }
+    Err(format!(
+        "the network knows other classes ({}) than these images have ({}); name its images with --dataset or --data",
+        names.join(", "),
+        found.join(", ")
+    )
+    .into())
 }
 
 /// Takes the recipe's share of validation images, if it has one, out of the training images.

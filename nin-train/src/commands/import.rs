@@ -12,7 +12,7 @@ use nin_train::files::{self, FileError};
 use nin_train::report::bytes;
 use nin_train::trained::Trained;
 
-use super::{Console, Outcome};
+use super::{Console, Outcome, program, word};
 
 /// Flags of `import`.
 #[derive(Args, Debug)]
@@ -72,7 +72,8 @@ pub fn run(args: &ImportArgs, console: &Console) -> Outcome {
     files::write(&out, &model)?;
     console.result(format_args!("{}: {}", out.display(), bytes(model.len() as u64)));
     console.say(format_args!("{}", trained.spec));
-    console.say(format_args!("\nNext:\n  nin-train eval {0}\n  nin-train export {0} --rust model.rs", out.display()));
+    let (program, network) = (program(), word(&out));
+    console.say(format_args!("\nNext:\n  {program} eval {network}\n  {program} export {network} --rust model.rs"));
     Ok(())
 }
 

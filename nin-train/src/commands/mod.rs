@@ -16,11 +16,28 @@ mod search;
 mod train;
 
 use std::error::Error;
+use std::io::Write;
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
 use console::Console;
+
+/// What to type to run this program: what was typed, if cargo runs it (which says so in the environment).
+fn program() -> &'static str {
+    match std::env::var("CARGO_PKG_NAME") {
+        Ok(name) if name == env!("CARGO_PKG_NAME") => "cargo run -p nin-train --",
+        _ => "nin-train",
+    }
+}
+
+/// A path as a shell takes it.
+fn word(path: &Path) -> String {
+    let word = path.display().to_string();
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=:,@%".contains(c);
+    if !word.is_empty() && word.chars().all(plain) { word } else { format!("'{}'", word.replace('\'', r"'\''")) }
+}
 
 /// What a command gives: nothing, or one sentence for the user.
 type Outcome<T = ()> = Result<T, Box<dyn Error + Send + Sync>>;
@@ -97,8 +114,29 @@ pub fn run() -> ExitCode {
         Command::Report(args) => report::run(args, &console).map(done),
         Command::Data(args) => data::run(args, &console).map(done),
     };
+    let outcome = outcome.and_then(|status| console.written().map(|()| status));
     outcome.unwrap_or_else(|error| {
-        eprintln!("error: {error}");
+        // Not `eprintln!`, which panics where nothing can be written.
+        let _ = writeln!(std::io::stderr().lock(), "error: {error}");
         ExitCode::FAILURE
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::word;
+
+    #[test]
+    fn paths_are_single_words() {
+        for (path, typed) in [
+            ("runs/a-1/model.nin", "runs/a-1/model.nin"),
+            ("my photos", "'my photos'"),
+            ("it's", r"'it'\''s'"),
+            ("", "''"),
+        ] {
+            assert_eq!(word(Path::new(path)), typed);
+        }
+    }
 }

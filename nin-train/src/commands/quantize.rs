@@ -12,7 +12,7 @@ use nin_train::streaming::{Evaluation, ModelBytes, evaluate};
 use nin_train::trained::Trained;
 use nin_train::{files, onnx};
 
-use super::export::{beside, command};
+use super::export::{beside, command, refuse_input};
 use super::images::{self, ImageArgs};
 use super::{Console, Outcome, networks};
 
@@ -85,6 +85,15 @@ pub fn run(args: &QuantizeArgs, console: &Console) -> Outcome {
         (None, Some(rust)) => Some(rust.with_extension("nin")),
         (out, _) => out.clone(),
     };
+    if out.is_none() && args.lanes != Lanes::Two && args.flash.is_none() {
+        return Err("--lanes is about the model file: say --out FILE or --rust FILE, too".into());
+    }
+    if args.lanes == Lanes::Four {
+        return Err("--lanes 4 is for floats; for 8-bit weights choose 1, 2 or 16".into());
+    }
+    if args.out.is_none() {
+        refuse_input(&args.network, out.as_deref())?;
+    }
     let source = args.rust.as_deref().zip(out.as_deref());
     let source = source.map(|(rust, out)| beside(out, rust).map(|name| (rust, name))).transpose()?;
     let loaded = networks::load(&args.network)?;
@@ -92,6 +101,7 @@ pub fn run(args: &QuantizeArgs, console: &Console) -> Outcome {
     let plan = trained.plan();
     let splits = args.images.load(plan.spec().input(), console)?;
     images::check(plan.spec().input(), plan.classes(), &splits)?;
+    images::check_names(trained.class_names.iter().map(String::as_str), &splits)?;
     let pool = rayon::ThreadPoolBuilder::new().num_threads(args.threads.unwrap_or(0)).build()?;
 
     let model = match loaded.integers()? {

@@ -18,7 +18,7 @@ use nin_train::search::{Budget, candidates, rungs};
 use nin_train::train::{Ended, TrainError, Trainer};
 
 use super::images::{self, ImageArgs};
-use super::{Console, Outcome, interrupt};
+use super::{Console, Outcome, interrupt, program};
 use trials::{Trial, Trials};
 
 /// Flags of `search`.
@@ -131,7 +131,8 @@ pub fn run(args: &SearchArgs, console: &Console) -> Outcome<ExitCode> {
     if let Some(best) = plans.first() {
         let flags = args.images.flags();
         console.say(format_args!(
-            "Train the best with:\n  nin-train train --optimizer sgd --batch-norm --epochs 30{flags} --line \"{}\"",
+            "Train the best with:\n  {} train --optimizer sgd --batch-norm --epochs 30{flags} --line \"{}\"",
+            program(),
             best.spec()
         ));
     }

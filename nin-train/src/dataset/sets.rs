@@ -1,6 +1,7 @@
 //! What a loaded data set is.
 
 use nin_core::Shape;
+use sha2::{Digest, Sha256};
 
 use super::split::held_out;
 use super::{DataError, Result};
@@ -57,6 +58,15 @@ impl Dataset {
     /// The labels of all images.
     pub fn labels(&self) -> &[u16] {
         &self.labels
+    }
+
+    /// SHA-256 of all images, labels and the shape, in hexadecimal digits: what tells these images from others.
+    pub fn fingerprint(&self) -> String {
+        let mut hash = Sha256::new();
+        let Shape { channels, rows, columns } = self.shape;
+        [channels, rows, columns].iter().chain(&self.labels).for_each(|number| hash.update(number.to_le_bytes()));
+        hash.update(&self.images);
+        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
     /// The names of the classes, by label.

@@ -7,24 +7,25 @@ use super::{Align, Table, percent};
 /// A confusion matrix: how often images of one class were taken for another.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Confusion {
-    classes: Vec<String>,
-    /// `counts[label * classes + prediction]`.
+    /// The images' classes.
+    labels: Vec<String>,
+    /// How many the network tells apart: at least as many.
+    predictions: usize,
+    /// `counts[label * predictions + prediction]`.
     counts: Vec<usize>,
 }
 
 impl Confusion {
-    /// An empty matrix; classes without a name are numbered.
-    pub fn new(classes: usize, names: &[String]) -> Self {
-        let classes: Vec<_> =
-            (0..classes).map(|class| names.get(class).cloned().unwrap_or_else(|| class.to_string())).collect();
-        Self { counts: vec![0; classes.len() * classes.len()], classes }
+    /// An empty matrix, for images of these classes and a network that tells so many apart (at least as many).
+    pub fn new(labels: &[String], predictions: usize) -> Self {
+        let predictions = predictions.max(labels.len());
+        Self { counts: vec![0; labels.len() * predictions], predictions, labels: labels.to_vec() }
     }
 
     /// Counts images of one class that were taken for another; classes outside the matrix are not counted.
     pub fn add(&mut self, label: usize, prediction: usize, images: usize) {
-        let classes = self.classes.len();
-        if label < classes && prediction < classes {
-            self.counts[label * classes + prediction] += images;
+        if label < self.labels.len() && prediction < self.predictions {
+            self.counts[label * self.predictions + prediction] += images;
         }
     }
 
@@ -35,7 +36,7 @@ impl Confusion {
 
     /// Images whose prediction is their label.
     pub fn correct(&self) -> usize {
-        self.counts.iter().step_by(self.classes.len() + 1).sum()
+        self.counts.iter().step_by(self.predictions + 1).sum()
     }
 
     /// The share of images whose prediction is their label; 0 without images.
@@ -52,15 +53,17 @@ const WIDEST: usize = 20;
 
 impl fmt::Display for Confusion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let classes = self.classes.len();
-        let matrix = classes <= WIDEST;
-        let numbers: Vec<String> = (0..if matrix { classes } else { 0 }).map(|class| class.to_string()).collect();
+        let matrix = self.predictions <= WIDEST;
+        let numbers: Vec<String> =
+            (0..if matrix { self.predictions } else { 0 }).map(|class| class.to_string()).collect();
         let columns = [("", Align::Right), ("class", Align::Left)]
             .into_iter()
             .chain(numbers.iter().map(|number| (number.as_str(), Align::Right)))
             .chain([("found", Align::Right)]);
         let mut table = Table::new(columns);
-        for (label, (name, row)) in self.classes.iter().zip(self.counts.chunks_exact(classes.max(1))).enumerate() {
+        for (label, (name, row)) in
+            self.labels.iter().zip(self.counts.chunks_exact(self.predictions.max(1))).enumerate()
+        {
             let cells = if matrix { row } else { &[] };
             // Zeros would hide the mistakes.
             let cells = cells.iter().map(|&count| if count == 0 { "·".to_owned() } else { count.to_string() });
@@ -81,13 +84,12 @@ mod tests {
 
     #[test]
     fn rows_are_labels_and_columns_predictions() {
-        let mut confusion = Confusion::new(3, &["cat".into(), "dog".into()]);
-        [(0, 0), (0, 1), (0, 1), (1, 1), (2, 0), (7, 0)].into_iter().for_each(|(l, p)| confusion.add(l, p, 1));
+        let mut confusion = Confusion::new(&["cat".into(), "dog".into()], 3);
+        [(0, 0), (0, 1), (0, 1), (1, 1), (1, 2), (2, 0), (0, 3)].into_iter().for_each(|(l, p)| confusion.add(l, p, 1));
         assert_eq!((confusion.correct(), confusion.total()), (2, 5));
         let text = confusion.to_string();
         let lines: Vec<_> = text.lines().map(str::trim_end).collect();
-        assert_eq!(lines[2], "0  cat    1  2  ·   33.33 %");
-        assert_eq!(lines[3], "1  dog    ·  1  ·  100.00 %");
-        assert_eq!(lines[4], "2  2      1  ·  ·    0.00 %");
+        assert_eq!(lines[2], "0  cat    1  2  ·  33.33 %");
+        assert_eq!(lines[3], "1  dog    ·  1  1  50.00 %");
     }
 }

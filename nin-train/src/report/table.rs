@@ -24,6 +24,9 @@ enum Row {
     Rule,
 }
 
+/// Characters of a column that are padded to at most: formatting has a bound, and a file may have any name in it.
+const WIDEST: usize = 200;
+
 impl Table {
     /// A table with these columns.
     pub fn new<'a>(columns: impl IntoIterator<Item = (&'a str, Align)>) -> Self {
@@ -60,7 +63,7 @@ impl Table {
         for row in &self.rows {
             if let Row::Cells(cells) = row {
                 for (width, cell) in widths.iter_mut().zip(cells) {
-                    *width = cell.chars().count().max(*width);
+                    *width = cell.chars().count().clamp(*width, WIDEST.max(*width));
                 }
             }
         }

@@ -58,7 +58,8 @@ impl fmt::Display for TensorError {
 /// Names and shapes, one tensor a line.
 fn list(f: &mut fmt::Formatter<'_>, title: &str, tensors: &[(String, Vec<usize>)]) -> fmt::Result {
     write!(f, "{title}:")?;
-    let width = tensors.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
+    // A width has at most 65,535 columns; and a file may have any name in it.
+    let width = tensors.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0).min(100);
     for (name, shape) in tensors {
         write!(f, "\n  {name:width$}  {shape:?}")?;
     }

@@ -41,6 +41,13 @@ pub enum TrainError {
         /// Learning rate of the step before.
         lr: f32,
     },
+    /// The loss on images not trained with is not a number.
+    Ruined {
+        /// Epochs done.
+        epoch: u32,
+        /// The schedule's highest learning rate.
+        lr: f32,
+    },
     /// For many steps no image has given the first layer any gradient: the ReLUs have cut every path through the
     /// network.
     Dead {
@@ -68,7 +75,12 @@ impl fmt::Display for TrainError {
             TrainError::Diverged { epoch, step, lr } => write!(
                 f,
                 "training diverged in epoch {epoch}, step {step}: the loss is no longer a number; try a learning rate \
-                 below {lr}, or a warm-up"
+                 below {lr}"
+            ),
+            TrainError::Ruined { epoch, lr } => write!(
+                f,
+                "training diverged by the end of epoch {epoch}: the network's answers are no longer numbers; try a \
+                 learning rate below {lr}"
             ),
             TrainError::Dead { epoch, step } => write!(
                 f,

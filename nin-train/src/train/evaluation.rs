@@ -24,7 +24,7 @@ pub struct Evaluation {
     pub accuracy: f64,
     /// Images.
     pub images: usize,
-    /// Images of true class (row) and predicted class (column).
+    /// Images of true class (row, of the data's classes) and predicted class (column, of the network's).
     pub confusion: Vec<Vec<u32>>,
     /// Images a second.
     pub images_per_second: f64,
@@ -77,7 +77,7 @@ pub fn evaluate_each(
 ) -> Result<Evaluation, TrainError> {
     check_data(engine.plan(), data, preprocessing)?;
     let (input, classes) = (engine.plan().shape(0), engine.plan().classes());
-    let counts: Vec<AtomicU32> = (0..classes * classes).map(|_| AtomicU32::new(0)).collect();
+    let counts: Vec<AtomicU32> = (0..data.class_names().len() * classes).map(|_| AtomicU32::new(0)).collect();
     let start = Instant::now();
     let batch = Batch { data, indices: None, input, preprocessing, augment: None, smoothing: 0.0 };
     let outcome = engine.forward(&batch, |index, label, logits| {

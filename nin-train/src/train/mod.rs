@@ -61,6 +61,8 @@ pub struct Trainer {
     recipe: Recipe,
     preprocessing: Preprocessing,
     class_names: Vec<String>,
+    /// The training images' fingerprint.
+    images: Option<String>,
     /// With normalisation, as [`normalization`] orders them.
     parameters: Vec<f32>,
     /// Their moving average, or nothing.
@@ -104,9 +106,14 @@ impl Trainer {
     }
 
     fn start(spec: Spec, checkpoint: Checkpoint, threads: usize) -> Result<Trainer, TrainError> {
-        let Checkpoint { recipe, preprocessing, class_names, position, history, .. } = checkpoint;
+        let Checkpoint { recipe, preprocessing, class_names, images, position, history, .. } = checkpoint;
         let Checkpoint { parameters, average, state, teacher, .. } = checkpoint;
         recipe.check().map_err(TrainError::Recipe)?;
+        let single =
+            normalization::normalized(&Plan::new(spec)).iter().any(|place| place.tensor.layer.output.pixels() == 1);
+        if recipe.batch_norm == Some(1) && single {
+            return Err(TrainError::Recipe("a layer of one pixel cannot be normalised over one image: choose more"));
+        }
         let mut engine = match (recipe.batch_norm, &recipe.quantize) {
             (Some(images), _) => Engine::normalizing(spec, recipe.batch, images, threads)?,
             (None, Some(weights)) => Engine::rounding(spec, recipe.batch, preprocessing.steps()?, weights, threads)?,
@@ -117,7 +124,7 @@ impl Trainer {
                 let spec = Spec::parse(&teacher.line);
                 let fit = spec.ok().filter(|spec| distill::check(&Plan::new(*spec), engine.plan()).is_ok());
                 let spec = fit.ok_or(TrainError::Recipe("the teacher does not fit the network"))?;
-                engine.teach(spec, &teacher.parameters, distill);
+                engine.teach(spec, &teacher.parameters, distill, recipe.images());
             }
             (Some(_), None) => return Err(TrainError::Recipe("to distil there must be a teacher")),
             (None, _) => {}
@@ -129,6 +136,7 @@ impl Trainer {
             recipe,
             preprocessing,
             class_names,
+            images,
             parameters,
             average,
             gradient,
@@ -210,10 +218,14 @@ impl Trainer {
     ///
     /// # Errors
     ///
-    /// If the data does not fit the network.
+    /// If the data does not fit the network, or the loss is not a number: the last steps were ruinous.
     pub fn evaluate(&mut self, data: &Dataset) -> Result<Evaluation, TrainError> {
         load(&mut self.engine, &self.recipe, &self.parameters, &self.average);
-        evaluate(&mut self.engine, data, &self.preprocessing)
+        let evaluation = evaluate(&mut self.engine, data, &self.preprocessing)?;
+        match evaluation.loss.is_finite() {
+            true => Ok(evaluation),
+            false => Err(TrainError::Ruined { epoch: self.position.epoch, lr: self.recipe.lr }),
+        }
     }
 
     /// Notes how the last epoch's network did on images not trained with, and says whether it is the best so far.
@@ -238,6 +250,7 @@ impl Trainer {
             recipe: self.recipe.clone(),
             preprocessing: self.preprocessing.clone(),
             class_names: self.class_names.clone(),
+            images: self.images.clone(),
             position: self.position.clone(),
             history: self.history.clone(),
             parameters: self.parameters.clone(),

@@ -1,6 +1,6 @@
 //! The flags of `train`, and what they make.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use nin_core::{Plan, Spec};
@@ -17,6 +17,7 @@ use nin_train::schedule::Schedule;
 use nin_train::trained::Trained;
 
 use super::super::images::ImageArgs;
+use super::folder::RunFolder;
 use super::{Outcome, Start, networks};
 
 /// The book's networks, which it trains by plain SGD at a constant rate.
@@ -185,7 +186,7 @@ pub struct TrainArgs {
     resume: Option<PathBuf>,
 
     /// Start with the weights of a network: a model, checkpoint or safetensors file
-    #[arg(long, value_name = "NETWORK", conflicts_with_all = ["resume", "preset", "line", "init"])]
+    #[arg(long, value_name = "NETWORK", conflicts_with_all = ["resume", "preset", "line", "init", "input"])]
     from: Option<PathBuf>,
 
     /// Write metrics to this file, one JSON object a line [default: metrics.jsonl in the run's folder]
@@ -271,8 +272,13 @@ impl TrainArgs {
             );
         }
         let book = BOOK.contains(&architecture.name.as_str()) && !self.qat;
+        let recipe = self.recipe(book);
+        if matches!((&recipe.optimizer, self.momentum), (Optimizer::AdamW { .. }, Some(_))) {
+            return Err("--momentum is of --optimizer sgd; adamw has its own".into());
+        }
+        recipe.check()?;
         let input = self.input.unwrap_or(Input::Unit);
-        Ok(Start::Fresh(Box::new(Fresh { recipe: self.recipe(book), architecture, input, from, teacher })))
+        Ok(Start::Fresh(Box::new(Fresh { recipe, architecture, input, from, teacher })))
     }
 
     fn resumed(&self, path: PathBuf) -> Outcome<Start> {
@@ -307,7 +313,12 @@ impl TrainArgs {
         }
         let path = if path.is_dir() { path.join(super::folder::CHECKPOINT) } else { path };
         let mut checkpoint = Checkpoint::load(&path)?;
-        checkpoint.recipe.epochs = self.epochs.unwrap_or(checkpoint.recipe.epochs);
+        if let Some(epochs) = self.epochs {
+            if let Schedule::Step { epochs: third, .. } = &mut checkpoint.recipe.schedule {
+                *third = epochs.div_ceil(3);
+            }
+            checkpoint.recipe.epochs = epochs;
+        }
         Ok(Start::Resume(Box::new(checkpoint)))
     }
 
@@ -377,22 +388,22 @@ impl TrainArgs {
         Optimizer::Sgd { momentum, decay: self.weight_decay.unwrap_or(decay), nesterov: !book && momentum > 0.0 }
     }
 
-    /// Where the run's files go.
-    pub fn folder(&self, plan: &Plan) -> PathBuf {
-        if let Some(out) = &self.out {
-            return out.clone();
+    /// The folder of the run that goes on, if one does.
+    pub(super) fn resumed_folder(&self) -> Option<PathBuf> {
+        let path = self.resume.as_ref()?;
+        Some(if path.is_dir() { path.clone() } else { path.parent().map(PathBuf::from).unwrap_or_default() })
+    }
+
+    /// The folder for the run's files, which holds no other run.
+    pub(super) fn folder(&self, plan: &Plan) -> Outcome<RunFolder> {
+        match (&self.out, self.resumed_folder()) {
+            (Some(out), Some(resumed)) if resumed.canonicalize().ok() != out.canonicalize().ok() => {
+                RunFolder::empty(out)
+            }
+            (Some(out), None) => RunFolder::empty(out),
+            (_, Some(resumed)) => Ok(RunFolder::new(resumed)?),
+            (None, None) => Ok(RunFolder::numbered(Path::new("runs"), &Architecture::of(*plan.spec()).name)?),
         }
-        if let Some(path) = &self.resume {
-            let parent = path.parent().map(PathBuf::from).unwrap_or_default();
-            return if path.is_dir() { path.clone() } else { parent };
-        }
-        let name = Architecture::of(*plan.spec()).name;
-        let taken = |folder: &PathBuf| folder.join(super::folder::CHECKPOINT).exists();
-        let numbered = (1u32..).map(|number| match number {
-            1 => PathBuf::from("runs").join(&name),
-            _ => PathBuf::from("runs").join(format!("{name}-{number}")),
-        });
-        numbered.into_iter().find(|folder| !taken(folder)).unwrap_or_else(|| PathBuf::from("runs"))
     }
 }
 
@@ -407,7 +418,7 @@ impl Start {
 
     /// The state of the run before its next step.
     pub(super) fn checkpoint(self, splits: &Splits) -> Outcome<Checkpoint> {
-        let names = splits.train.class_names();
+        let (names, fingerprint) = (splits.train.class_names(), splits.train.fingerprint());
         match self {
             Start::Resume(checkpoint) if checkpoint.class_names != names => Err(format!(
                 "the run was begun with other classes ({}) than these images have ({}); name its images with --dataset \
@@ -416,6 +427,11 @@ impl Start {
                 names.join(", ")
             )
             .into()),
+            Start::Resume(checkpoint) if checkpoint.images.as_ref().is_some_and(|images| *images != fingerprint) => Err(
+                "the run was begun with other training images than these; name its images with --dataset, --data and \
+                 --test-fraction"
+                    .into(),
+            ),
             Start::Resume(checkpoint) => Ok(*checkpoint),
             Start::Fresh(fresh) => {
                 let Fresh { architecture, recipe, input, mut from, teacher } = *fresh;
@@ -441,7 +457,7 @@ impl Start {
                     None => None,
                 };
                 let begun = Checkpoint::begin(plan.spec(), recipe, preprocessing, names.to_vec(), parameters);
-                Ok(Checkpoint { teacher, ..begun })
+                Ok(Checkpoint { teacher, images: Some(fingerprint), ..begun })
             }
         }
     }

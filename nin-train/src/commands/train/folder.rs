@@ -1,15 +1,12 @@
 //! A run's folder: what is written where.
 
-use std::fs;
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
-use nin_core::WeightType;
 use nin_train::checkpoint::Checkpoint;
 use nin_train::dataset::{Dataset, Splits};
-use nin_train::export::Lanes;
 use nin_train::files::{self, FileError};
 use nin_train::pictures;
-use nin_train::quantize::QuantizedModel;
 use nin_train::report::html::{Findings, Images, Run, page};
 use nin_train::trained::Trained;
 
@@ -39,6 +36,50 @@ impl RunFolder {
         Ok(Self { path })
     }
 
+    /// The folder, if there is no run in it yet.
+    pub fn empty(path: &Path) -> Outcome<Self> {
+        if path.join(CHECKPOINT).exists() {
+            let path = path.display();
+            return Err(format!("{path} holds a run: go on with it by --resume {path}, or name another folder").into());
+        }
+        Ok(Self::new(path.to_owned())?)
+    }
+
+    /// A new folder `name`, `name-2` and so on in `runs`: of several runs that begin at once, each has its own.
+    pub fn numbered(runs: &Path, name: &str) -> Result<Self, FileError> {
+        fs::create_dir_all(runs).map_err(FileError::at(runs))?;
+        for number in 1u32.. {
+            let path = runs.join(if number == 1 { name.to_owned() } else { format!("{name}-{number}") });
+            match fs::create_dir(&path) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(FileError::at(&path)(error)),
+                Ok(()) => return Ok(Self { path }),
+            }
+        }
+        unreachable!("nobody has four billion runs")
+    }
+
+    /// Takes over the best epoch's network from the folder that the run was in before; `checkpoint` is where it stands.
+    pub fn adopt_best(&self, resumed: &Path, checkpoint: &Checkpoint) -> Outcome {
+        if checkpoint.recipe.validation == 0.0 || checkpoint.history.is_empty() {
+            return Ok(());
+        }
+        let path = resumed.join(BEST);
+        let best = Checkpoint::load(&path)?;
+        // Killed in between, it may be of an epoch that the checkpoint does not know yet.
+        let same_run =
+            best.line == checkpoint.line && best.history.iter().zip(&checkpoint.history).all(|(a, b)| a == b);
+        if !same_run {
+            return Err(
+                format!("{}: this is the best network of another run than the checkpoint's", path.display()).into()
+            );
+        }
+        if path.canonicalize().ok() != self.best().canonicalize().ok() {
+            best.save(&self.best())?;
+        }
+        Ok(())
+    }
+
     /// Everything needed to go on.
     pub fn checkpoint(&self) -> PathBuf {
         self.path.join(CHECKPOINT)
@@ -64,13 +105,14 @@ impl RunFolder {
         Ok(checkpoint.save(&self.checkpoint())?)
     }
 
-    /// Writes the model file: of the integers, if the network was trained with them.
-    pub fn export(&self, trained: &Trained, integers: Option<&QuantizedModel>) -> Outcome {
-        let model = match integers {
-            Some(integers) => integers.to_bytes(Lanes::Two)?,
-            None => trained.to_model(WeightType::F32, Lanes::default())?,
-        };
-        Ok(files::write(&self.model(), &model)?)
+    /// Whether this model file is there, byte for byte.
+    pub fn has_model(&self, model: &[u8]) -> bool {
+        fs::read(self.model()).is_ok_and(|there| there == model)
+    }
+
+    /// Writes the model file.
+    pub fn export(&self, model: &[u8]) -> Outcome {
+        Ok(files::write(&self.model(), model)?)
     }
 
     /// Writes the page that shows the run up to its last checkpoint, and the network that it exported.

@@ -9,15 +9,17 @@ use std::ops::ControlFlow;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use nin_core::WeightType;
 use nin_train::checkpoint::Checkpoint;
 use nin_train::dataset::Dataset;
+use nin_train::export::Lanes;
 use nin_train::quantize::aware;
 use nin_train::report::LayerTable;
 use nin_train::report::html::Findings;
 use nin_train::train::{Ended, Trainer, evaluator};
 use nin_train::trained::Trained;
 
-use super::{Console, Outcome, images, interrupt, networks};
+use super::{Console, Outcome, images, interrupt, networks, program, word};
 pub use flags::TrainArgs;
 use folder::RunFolder;
 use metrics::Metrics;
@@ -32,10 +34,13 @@ pub fn run(args: &TrainArgs, console: &Console) -> Outcome<ExitCode> {
     images::check(plan.spec().input(), plan.classes(), &splits)?;
     let checkpoint = start.checkpoint(&splits)?;
     let validation = images::split_off(&checkpoint.recipe, &mut splits)?;
-    let folder = RunFolder::new(args.folder(&plan))?;
+    let folder = args.folder(&plan)?;
+    if let Some(resumed) = args.resumed_folder() {
+        folder.adopt_best(&resumed, &checkpoint)?;
+    }
     let mut trainer = Trainer::resume(checkpoint, args.threads)?;
     // A run that was killed after its last epoch still has its model to write.
-    if trainer.is_done() && folder.model().exists() {
+    if trainer.is_done() && folder.has_model(&Exported::of(&trainer, &folder)?.model) {
         let epochs = trainer.recipe().epochs;
         return Err(match trainer.has_stalled() {
             true => "this run has ended early, by its patience; begin another with --from".into(),
@@ -56,29 +61,50 @@ pub fn run(args: &TrainArgs, console: &Console) -> Outcome<ExitCode> {
     if stopped {
         console.result(format_args!("\nStopped; everything up to here is in {}.", folder.checkpoint().display()));
         let (resume, flags) = (folder.checkpoint(), args.images.flags());
-        console.say(format_args!("Go on with:\n  nin-train train --resume {}{flags}", resume.display()));
+        console.say(format_args!("Go on with:\n  {} train --resume {}{flags}", program(), word(&resume)));
         return Ok(ExitCode::from(130));
     }
 
-    // Chosen by validation images or not at all: a network that was chosen by test images has nothing left to prove it.
-    let last = trainer.checkpoint();
-    let exported = match validation {
-        Some(_) => Checkpoint::load(&folder.best())?,
-        None => last.clone(),
-    };
-    let trained = Trained::from_checkpoint(&exported)?;
-    let findings = Findings::new(evaluator(&exported, args.threads)?, &trained, &splits.test)?;
+    let Exported { checkpoint, trained, model, integers } = Exported::of(&trainer, &folder)?;
+    let findings = Findings::new(evaluator(&checkpoint, args.threads)?, &trained, &splits.test)?;
     screen.result(&findings.evaluation, trainer.class_names());
-    let report = folder.report(&last, &trained, &findings, &splits);
+    let report = folder.report(&trainer.checkpoint(), &trained, &findings, &splits);
     if let Err(error) = &report {
         console.warn(format_args!("the report could not be written, everything else was: {error}"));
     }
     let sample = folder.sample(&splits.test);
     // Last: a model says that its run has nothing left to do.
-    let integers = aware::quantized(&exported).transpose()?;
-    folder.export(&trained, integers.as_ref())?;
-    screen.next(&folder, report.ok().as_deref(), sample.as_deref(), &args.images.flags(), integers.is_some());
+    folder.export(&model)?;
+    screen.next(&folder, report.ok().as_deref(), sample.as_deref(), &args.images.flags(), integers);
     Ok(ExitCode::SUCCESS)
+}
+
+/// What a run comes to.
+struct Exported {
+    checkpoint: Checkpoint,
+    trained: Trained,
+    /// The model file.
+    model: Vec<u8>,
+    /// Whether that holds the integers that the network was trained with.
+    integers: bool,
+}
+
+impl Exported {
+    /// The network of the last epoch, or of that which did best on validation images. (One that was chosen by test
+    /// images would have nothing left to prove it.)
+    fn of(trainer: &Trainer, folder: &RunFolder) -> Outcome<Exported> {
+        let checkpoint = match trainer.recipe().validation > 0.0 {
+            true => Checkpoint::load(&folder.best())?,
+            false => trainer.checkpoint(),
+        };
+        let trained = Trained::from_checkpoint(&checkpoint)?;
+        let integers = aware::quantized(&checkpoint).transpose()?;
+        let model = match &integers {
+            Some(integers) => integers.to_bytes(Lanes::Two)?,
+            None => trained.to_model(WeightType::F32, Lanes::default())?,
+        };
+        Ok(Exported { checkpoint, trained, model, integers: integers.is_some() })
+    }
 }
 
 /// Trains to the end of the last epoch; true if the user stopped it. After each epoch the network is measured on images

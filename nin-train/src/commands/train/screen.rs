@@ -7,7 +7,7 @@ use nin_train::Recipe;
 use nin_train::report::{Confusion, grouped, percent};
 use nin_train::train::{EpochReport, Evaluation, Position, Progress};
 
-use super::super::Console;
+use super::super::{Console, program, word};
 use super::folder::RunFolder;
 
 /// Prints a training run.
@@ -76,7 +76,8 @@ impl<'a> Screen<'a> {
 
     /// How the trained network does.
     pub fn result(&self, evaluation: &Evaluation, names: &[String]) {
-        let mut confusion = Confusion::new(evaluation.confusion.len(), names);
+        let predictions = evaluation.confusion.first().map_or(0, Vec::len);
+        let mut confusion = Confusion::new(names, predictions);
         for (label, row) in evaluation.confusion.iter().enumerate() {
             for (prediction, &count) in row.iter().enumerate() {
                 confusion.add(label, prediction, count as usize);
@@ -96,20 +97,21 @@ impl<'a> Screen<'a> {
     /// What was written, and what to type next.
     pub fn next(&self, folder: &RunFolder, report: Option<&Path>, sample: Option<&Path>, flags: &str, integers: bool) {
         let (checkpoint, model) = (folder.checkpoint(), folder.model());
-        let (checkpoint, model) = (checkpoint.display(), model.display());
+        let (checkpoint, model) = (word(&checkpoint), word(&model));
         self.console.say(format_args!("\nWritten:\n  {checkpoint}  to go on training\n  {model}  to run on a board"));
         if let Some(report) = report {
             self.console.say(format_args!("  {}  to look at in a browser", report.display()));
         }
         self.console.say(format_args!("\nNext:"));
+        let program = program();
         if let Some(sample) = sample {
-            self.console.say(format_args!("  nin-train predict {model} {}", sample.display()));
+            self.console.say(format_args!("  {program} predict {model} {}", word(sample)));
         }
-        let path = folder.path().display();
+        let source = |name| word(&folder.path().join(name));
         let export = match integers {
-            true => format!("quantize {checkpoint} --rust {path}/model_int8.rs"),
-            false => format!("export {checkpoint} --rust {path}/model_f16.rs --type f16"),
+            true => format!("quantize {checkpoint} --rust {}", source("model_int8.rs")),
+            false => format!("export {checkpoint} --rust {} --type f16", source("model_f16.rs")),
         };
-        self.console.say(format_args!("  nin-train eval {model}{flags}\n  nin-train {export}"));
+        self.console.say(format_args!("  {program} eval {model}{flags}\n  {program} {export}"));
     }
 }

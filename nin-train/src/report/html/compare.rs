@@ -55,13 +55,21 @@ fn figures(runs: &[Run]) -> Table {
     ]);
     for run in runs {
         let sum = Resources::new(&run.plan);
-        let last = run.history.last();
+        // What the run exports: with validation images, its best epoch's network, the first of equals.
+        let shown = match run.recipe.validation > 0.0 {
+            true => run
+                .history
+                .iter()
+                .rev()
+                .max_by(|a, b| a.test_accuracy.unwrap_or(0.0).total_cmp(&b.test_accuracy.unwrap_or(0.0))),
+            false => run.history.last(),
+        };
         let some = |share: Option<f64>| share.map_or_else(|| "–".to_owned(), percent);
         table.row([
             run.name.clone(),
             if run.recipe.validation > 0.0 { "validation images" } else { "test images" }.to_owned(),
-            some(last.and_then(|report| report.test_accuracy)),
-            last.and_then(|report| report.test_loss).map_or_else(|| "–".to_owned(), |loss| format!("{loss:.4}")),
+            some(shown.and_then(|report| report.test_accuracy)),
+            shown.and_then(|report| report.test_loss).map_or_else(|| "–".to_owned(), |loss| format!("{loss:.4}")),
             format!("{} of {}", run.history.len(), run.recipe.epochs),
             grouped(sum.parameters),
             grouped(sum.macs),

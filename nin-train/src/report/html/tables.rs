@@ -93,7 +93,8 @@ fn matrix(html: &mut Html, confusion: &[Vec<u32>], name: &dyn Fn(usize) -> Strin
         html.tag("thead", &[], |html| {
             html.tag("tr", &[], |html| {
                 html.leaf("th", &[], "");
-                (0..confusion.len()).for_each(|class| upright(html, &name(class)));
+                let predictions = confusion.first().map_or(0, Vec::len);
+                (0..predictions).for_each(|class| upright(html, &name(class)));
                 upright(html, "found");
             });
         });
