@@ -164,10 +164,9 @@ impl<'m> Model<'m> {
     ///
     /// If the input has no such channel.
     pub fn preprocessing(&self, channel: usize) -> (f32, f32) {
-        let channels = self.preprocessing.len() / 8;
-        assert!(channel < channels, "the input has no such channel");
-        let value = |index: usize| f32::from_bits(u32_at(self.preprocessing, 4 * index));
-        (value(channel), value(channels + channel))
+        let (means, scales) = self.preprocessing.split_at(self.preprocessing.len() / 2);
+        let value = |of: &[u8]| f32::from_bits(u32_at(of, 4 * channel));
+        (value(means), value(scales))
     }
 
     /// Turns a row of pixel bytes into what the network reads: `(byte - mean) * scale`, in f32.

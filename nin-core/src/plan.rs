@@ -252,12 +252,10 @@ impl Plan {
 
     /// Shape of the input of stage `index`; at the number of stages, the shape of the logits.
     ///
-    /// # Panics
-    ///
-    /// If there are fewer stages.
+    /// Past that it says nothing of use, and panics where debug assertions are on.
     #[inline(never)] // a firmware calls it from many places, never in a hot loop: one copy is less flash
     pub const fn shape(&self, index: usize) -> Shape {
-        assert!(index <= self.spec.stages().len(), "there are fewer stages");
+        debug_assert!(index <= self.spec.stages().len(), "there are fewer stages");
         self.shapes[index]
     }
 
