@@ -34,18 +34,23 @@ const RECIPE: [&str; 20] = [
     "2",
 ];
 
+/// Writes each `step`th image of Fashion-MNIST's bundled part to a new folder.
+fn images(folder: &Path, step: usize) {
+    fs::create_dir_all(folder).unwrap();
+    let splits = subset::bundled().unwrap();
+    for (name, data) in [("train", splits.train), ("t10k", splits.test)] {
+        let data = data.select(&(0..data.len()).step_by(step).collect::<Vec<_>>());
+        let create = |end: &str| File::create(folder.join(format!("{name}-{end}"))).unwrap();
+        idx::write_images(&data, &mut create("images-idx3-ubyte")).unwrap();
+        idx::write_labels(&data, &mut create("labels-idx1-ubyte")).unwrap();
+    }
+}
+
 /// An empty folder of one test, with a small part of Fashion-MNIST in `images`.
 fn folder(name: &str) -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("trust-{name}"));
     let _ = fs::remove_dir_all(&folder);
-    let images = folder.join("images");
-    fs::create_dir_all(&images).unwrap();
-    let splits = subset::bundled().unwrap();
-    for (name, data) in [("train", splits.train), ("t10k", splits.test)] {
-        let data = data.select(&(0..data.len()).step_by(20).collect::<Vec<_>>());
-        idx::write_images(&data, &mut File::create(images.join(format!("{name}-images-idx3-ubyte"))).unwrap()).unwrap();
-        idx::write_labels(&data, &mut File::create(images.join(format!("{name}-labels-idx1-ubyte"))).unwrap()).unwrap();
-    }
+    images(&folder.join("images"), 20);
     folder
 }
 
@@ -178,14 +183,7 @@ fn a_run_goes_on_elsewhere_but_not_with_other_images() {
     succeeds(&[&with("3")[..], &["--out", "begun"]].concat());
 
     // Others of the same classes: fewer of them.
-    let others = folder.join("others");
-    fs::create_dir_all(&others).unwrap();
-    let splits = subset::bundled().unwrap();
-    for (name, data) in [("train", splits.train), ("t10k", splits.test)] {
-        let data = data.select(&(0..data.len()).step_by(30).collect::<Vec<_>>());
-        idx::write_images(&data, &mut File::create(others.join(format!("{name}-images-idx3-ubyte"))).unwrap()).unwrap();
-        idx::write_labels(&data, &mut File::create(others.join(format!("{name}-labels-idx1-ubyte"))).unwrap()).unwrap();
-    }
+    images(&folder.join("others"), 30);
     let resume = ["train", "--resume", "begun", "--epochs", "4", "--quiet"];
     let said = failure(&folder, &[&resume[..], &["--data", "others"]].concat());
     assert!(said.contains("other training images"), "{said}");
