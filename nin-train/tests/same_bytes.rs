@@ -211,6 +211,12 @@ fn a_run_that_diverges_or_dies_says_so() {
     };
     let diverged = run(1e30, "1x12x12 gap fc4,4", false).expect_err("a rate far too high");
     assert!(matches!(diverged, TrainError::Diverged { .. }), "{diverged}");
+    // A step whose update ruins the network has a loss that knows nothing of it: it may not be what a checkpoint holds.
+    let recipe = Recipe { epochs: 20, batch: 8, ..Recipe::book(1e30) };
+    let spec = Spec::new("1x12x12 gap fc4,4");
+    let mut single = Trainer::new(spec, recipe, Preprocessing::unit(1), names.clone(), 1).expect("a recipe");
+    let ruined = single.epoch(&data, |_| ControlFlow::Break(())).expect_err("not worth saving");
+    assert!(matches!(ruined, TrainError::Diverged { epoch: 1, step: 1, .. }), "{ruined}");
     let dead = run(0.01, "1x12x12 nin3:8,4 gap", true).expect_err("no logit is above 0");
     let cut = run(1e6, "1x12x12 nin3:8 gap fc4", false).expect_err("a rate that cuts every path");
     assert!(matches!(cut, TrainError::Dead { .. }), "{cut}");

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use nin_core::{Kernels, WeightType};
 use nin_train::dataset::Dataset;
-use nin_train::export::{Lanes, RustSource, rust_source};
+use nin_train::export::{ExportError, Lanes, RustSource, rust_source};
 use nin_train::quantize::{self, Options, QuantizedModel, Weights, post_training, within};
 use nin_train::report::{bytes, percent};
 use nin_train::streaming::{Evaluation, ModelBytes, evaluate};
@@ -88,8 +88,8 @@ pub fn run(args: &QuantizeArgs, console: &Console) -> Outcome {
     if out.is_none() && args.lanes != Lanes::Two && args.flash.is_none() {
         return Err("--lanes is about the model file: say --out FILE or --rust FILE, too".into());
     }
-    if args.lanes == Lanes::Four {
-        return Err("--lanes 4 is for floats; for 8-bit weights choose 1, 2 or 16".into());
+    if !Lanes::INT8.contains(&args.lanes) {
+        return Err(ExportError::Packing { lanes: args.lanes, weight_type: WeightType::Int8.name() }.into());
     }
     if args.out.is_none() {
         refuse_input(&args.network, out.as_deref())?;

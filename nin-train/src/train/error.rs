@@ -38,7 +38,7 @@ pub enum TrainError {
         epoch: u32,
         /// Step of the epoch, from 1.
         step: u64,
-        /// Learning rate of the step before.
+        /// Learning rate of the step that was too long: this one or the one before.
         lr: f32,
     },
     /// The loss on images not trained with is not a number.

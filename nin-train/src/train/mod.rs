@@ -152,8 +152,8 @@ impl Trainer {
     ///
     /// # Errors
     ///
-    /// If the data does not fit the network, or the run diverged or died; the parameters then are those before the
-    /// step that failed.
+    /// If the data does not fit the network, or the run diverged or died: then the last checkpoint is what is worth
+    /// keeping, for a run is stopped only where its network still answers with numbers.
     pub fn epoch(
         &mut self,
         data: &Dataset,
@@ -206,7 +206,13 @@ impl Trainer {
                 images_per_second: (self.position.images - images_before) as f64 / elapsed,
             };
             if on_batch(progress).is_break() && self.position.step < steps {
-                return Ok(Ended::Stopped);
+                // A step's loss is that of before it: what the caller now saves has not been tried yet.
+                load(&mut self.engine, recipe, &self.parameters, &self.average);
+                let outcome = self.engine.forward(&Batch { augment: None, smoothing: 0.0, ..batch }, |_, _, _| {});
+                return match outcome.loss.is_finite() {
+                    true => Ok(Ended::Stopped),
+                    false => Err(TrainError::Diverged { epoch: epoch + 1, step: self.position.step, lr }),
+                };
             }
         }
         let report = self.position.finish(lr);
