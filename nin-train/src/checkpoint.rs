@@ -5,17 +5,17 @@
 //! | bytes | what |
 //! | --- | --- |
 //! | 8 | `NINTRAIN` |
-//! | 4 | version, 1 |
+//! | 4 | version, 2 |
 //! | 4 | length of the header, n |
 //! | n | the header: JSON, see below |
-//! | 4 each | parameters, their moving average, the optimiser's first and second memory, the teacher's parameters: f32, as many as the header says |
+//! | 4 each | parameters, their moving average, the optimiser's first and second memory, the teachers' parameters: f32, as many as the header says |
 //! | 32 | SHA-256 of everything before |
 //!
 //! The header is an object with `line` (the architecture), `recipe`, `preprocessing`, `class_names`, `images` (the training
-//! images' fingerprint, or null), `position`, `history`, `teacher` (its line, or null) and `sizes` (parameters, average, first, second, teacher, and the optimiser's
-//! `steps`). With batch normalisation the parameters are those of [`crate::normalization`], in quantisation-aware training
-//! those of [`crate::quantize::aware`]. There is no generator's state:
-//! all chance is drawn from the recipe's seed and the position (see [`crate::random`]).
+//! images' fingerprint, or null), `position`, `history`, `teachers` (their lines) and `sizes` (parameters, average, first,
+//! second, all teachers, and the optimiser's `steps`). With batch normalisation the parameters are those of
+//! [`crate::normalization`], in quantisation-aware training those of [`crate::quantize::aware`]. There is no generator's
+//! state: all chance is drawn from the recipe's seed and the position (see [`crate::random`]).
 
 use std::path::{Path, PathBuf};
 use std::{fmt, fs, io};
@@ -35,7 +35,7 @@ use crate::train::{EpochReport, Position};
 /// The first bytes of every checkpoint.
 pub const MAGIC: [u8; 8] = *b"NINTRAIN";
 /// The version this code writes and reads.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 const HASH: usize = 32;
 
 /// A run, as it is kept.
@@ -63,8 +63,8 @@ pub struct Checkpoint {
     pub average: Vec<f32>,
     /// What the optimiser remembers.
     pub state: State,
-    /// Whom the network learns from, if the recipe has it learn from one.
-    pub teacher: Option<Teacher>,
+    /// Whom the network learns from, if the recipe has it learn from others.
+    pub teachers: Vec<Teacher>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -73,24 +73,20 @@ struct Header {
     recipe: Recipe,
     preprocessing: Preprocessing,
     class_names: Vec<String>,
-    #[serde(default)]
     images: Option<String>,
     position: Position,
     history: Vec<EpochReport>,
-    #[serde(default)]
-    teacher: Option<String>,
+    teachers: Vec<String>,
     sizes: Sizes,
 }
 
 #[derive(Serialize, Deserialize)]
 struct Sizes {
     parameters: usize,
-    #[serde(default)]
     average: usize,
     first: usize,
     second: usize,
-    #[serde(default)]
-    teacher: usize,
+    teachers: usize,
     steps: u64,
 }
 
@@ -178,7 +174,7 @@ impl Checkpoint {
             state: recipe.optimizer.start(recipe.trainable(&plan)),
             parameters,
             recipe,
-            teacher: None,
+            teachers: Vec::new(),
         }
     }
 
@@ -189,7 +185,7 @@ impl Checkpoint {
             average: self.average.len(),
             first: self.state.first.len(),
             second: self.state.second.len(),
-            teacher: self.teacher.as_ref().map_or(0, |teacher| teacher.parameters.len()),
+            teachers: self.teachers.iter().map(|teacher| teacher.parameters.len()).sum(),
             steps: self.state.steps,
         };
         let header = Header {
@@ -200,20 +196,20 @@ impl Checkpoint {
             images: self.images.clone(),
             position: self.position.clone(),
             history: self.history.clone(),
-            teacher: self.teacher.as_ref().map(|teacher| teacher.line.clone()),
+            teachers: self.teachers.iter().map(|teacher| teacher.line.clone()).collect(),
             sizes,
         };
         // Plain structs with string keys: nothing here can fail to become JSON.
         let header = serde_json::to_vec(&header).unwrap_or_default();
-        let taught = self.teacher.as_ref().map_or(&[][..], |teacher| &teacher.parameters);
-        let values: [&[f32]; 5] = [&self.parameters, &self.average, &self.state.first, &self.state.second, taught];
-        let count: usize = values.iter().map(|values| values.len()).sum();
+        let own = [&self.parameters, &self.average, &self.state.first, &self.state.second];
+        let values = || own.into_iter().chain(self.teachers.iter().map(|teacher| &teacher.parameters));
+        let count: usize = values().map(Vec::len).sum();
         let mut bytes = Vec::with_capacity(16 + header.len() + 4 * count + HASH);
         bytes.extend(MAGIC);
         bytes.extend(VERSION.to_le_bytes());
         bytes.extend((header.len() as u32).to_le_bytes());
         bytes.extend(header);
-        bytes.extend(values.into_iter().flatten().flat_map(|value| value.to_le_bytes()));
+        bytes.extend(values().flatten().flat_map(|value| value.to_le_bytes()));
         let hash = Sha256::digest(&bytes);
         bytes.extend(hash);
         bytes
@@ -252,7 +248,12 @@ impl Checkpoint {
         let average = floats(&mut rest, header.sizes.average)?;
         let first = floats(&mut rest, header.sizes.first)?;
         let second = floats(&mut rest, header.sizes.second)?;
-        let taught = floats(&mut rest, header.sizes.teacher)?;
+        let teacher = |line: String| {
+            // The header has been checked: so many are there.
+            let parameters = floats(&mut rest, Spec::parse(&line).map_or(0, |spec| Plan::new(spec).parameters()))?;
+            Ok(Teacher { line, parameters })
+        };
+        let teachers = header.teachers.into_iter().map(teacher).collect::<Result<_, _>>()?;
         Ok(Checkpoint {
             line: header.line,
             recipe: header.recipe,
@@ -264,7 +265,7 @@ impl Checkpoint {
             parameters,
             average,
             state: State { steps: header.sizes.steps, first, second },
-            teacher: header.teacher.map(|line| Teacher { line, parameters: taught }),
+            teachers,
         })
     }
 
@@ -306,7 +307,7 @@ impl Checkpoint {
 impl Sizes {
     /// Bytes of the values and the checksum.
     fn bytes(&self) -> Option<usize> {
-        let values = [self.average, self.first, self.second, self.teacher];
+        let values = [self.average, self.first, self.second, self.teachers];
         let values = values.into_iter().try_fold(self.parameters, usize::checked_add)?;
         values.checked_mul(4)?.checked_add(HASH)
     }
@@ -328,20 +329,18 @@ impl Header {
         if [self.sizes.first, self.sizes.second] != memory.map(|needed| if needed { trained } else { 0 }) {
             return Err("its optimiser's memory is not of the right size".into());
         }
-        if self.recipe.distill.is_some() != self.teacher.is_some() {
-            return Err("its recipe and its teacher do not go together".into());
+        if self.recipe.distill.is_none() != self.teachers.is_empty() {
+            return Err("its recipe and its teachers do not go together".into());
         }
-        let taught = match &self.teacher {
-            Some(line) => {
-                let spec = Spec::parse(line).map_err(|error| format!("its teacher's line is wrong, {error}"))?;
-                let teacher = Plan::new(spec);
-                distill::check(&teacher, &plan).map_err(|problem| problem.to_string())?;
-                teacher.parameters()
-            }
-            None => 0,
-        };
-        if self.sizes.teacher != taught {
-            return Err("its teacher's parameters are not as many as its line has".into());
+        let mut taught = 0;
+        for line in &self.teachers {
+            let spec = Spec::parse(line).map_err(|error| format!("a teacher's line is wrong, {error}"))?;
+            let teacher = Plan::new(spec);
+            distill::check(&teacher, &plan).map_err(|problem| problem.to_string())?;
+            taught += teacher.parameters();
+        }
+        if self.sizes.teachers != taught {
+            return Err("its teachers' parameters are not as many as their lines have".into());
         }
         if let Some(weights) = &self.recipe.quantize {
             weights.check(&plan).map_err(|error| error.to_string())?;

@@ -1,5 +1,5 @@
-//! Knowledge distillation: a network learns from what a larger, trained one makes of the same images, beside their
-//! labels (Hinton, Vinyals, Dean 2015).
+//! Knowledge distillation: a network learns from what a larger, trained one, or several, make of the same images, beside
+//! their labels (Hinton, Vinyals, Dean 2015).
 //!
 //! The loss of an image, with student's logits `z`, teacher's `v`, softmax `σ`, share `a` and temperature `T`:
 //!
@@ -7,9 +7,11 @@
 //! (1 − a) · cross-entropy(label, σ(z))  +  a · T² · KL(σ(v / T) ‖ σ(z / T))
 //! ```
 //!
-//! The teacher sees each image as the student does: shifted, mirrored, blended. Where images come again in the same form,
-//! shifted and mirrored as before, what it said is remembered, and costs nothing in a later epoch. A checkpoint holds the
-//! teacher too, so that a run goes on without any other file.
+//! Several teachers speak with one voice, the mean of their logits: its softmax is the geometric mean of theirs.
+//!
+//! A teacher sees each image as the student does: shifted, mirrored, blended. Where images come again in the same form,
+//! shifted and mirrored as before, what was said is remembered, and costs nothing in a later epoch. A checkpoint holds the
+//! teachers too, so that a run goes on without any other file.
 
 mod answers;
 
@@ -165,49 +167,56 @@ pub enum Images {
     AlwaysNew,
 }
 
-/// A teacher at work, shared by all threads.
+/// Teachers at work, shared by all threads.
 pub(crate) struct Lessons {
     pub(crate) distill: Distill,
-    network: Network,
-    packed: Vec<Packed>,
-    /// What it remembers, if it is to.
+    teachers: Vec<(Network, Vec<Packed>)>,
+    /// Images that all of them take at once.
+    together: usize,
+    /// What they remember, if they are to.
     answers: Option<Mutex<Answers>>,
 }
 
 /// What one thread needs to be taught.
 pub(crate) struct Desk {
-    workspace: Workspace,
-    /// The teacher's logits, image by image of the student's chunk.
+    /// One for each teacher.
+    workspaces: Vec<Workspace>,
+    /// The mean of the teachers' logits, image by image of the student's chunk.
     logits: Vec<f32>,
     classes: usize,
     /// Images of the chunk so far.
     images: usize,
-    /// Those that stand in the workspace, and have no logits yet; each with its key, if answers are remembered.
+    /// Those that stand in the workspaces, and have no logits yet; each with its key, if answers are remembered.
     waiting: Vec<(usize, Option<Key>)>,
 }
 
 impl Lessons {
-    /// Lessons of a teacher with this architecture and these parameters, who remembers its answers if `images` come
-    /// again.
-    pub(crate) fn new(spec: Spec, parameters: &[f32], distill: Distill, images: Images) -> Lessons {
-        let plan = Plan::new(spec);
-        let network = Network::new(&plan);
-        let mut packed: Vec<Packed> = network.linears().map(|linear| linear.packed(false)).collect();
-        network.linears().zip(&mut packed).for_each(|(linear, packed)| linear.pack(parameters, packed));
+    /// Lessons of teachers with these architectures and parameters, for a student of `classes` classes, who remember their
+    /// answers if `images` come again.
+    pub(crate) fn new(teachers: &[(Spec, &[f32])], classes: usize, distill: Distill, images: Images) -> Lessons {
+        let teacher = |(spec, parameters): &(Spec, &[f32])| {
+            let network = Network::new(&Plan::new(*spec));
+            let mut packed: Vec<Packed> = network.linears().map(|linear| linear.packed(false)).collect();
+            network.linears().zip(&mut packed).for_each(|(linear, packed)| linear.pack(parameters, packed));
+            (network, packed)
+        };
+        let teachers: Vec<_> = teachers.iter().map(teacher).collect();
+        let together = teachers.iter().map(|(network, _)| network.images).min().unwrap_or(1);
         let answers = match images {
-            Images::Return => Some(Mutex::new(Answers::new(plan.classes()))),
+            Images::Return => Some(Mutex::new(Answers::new(classes))),
             Images::AlwaysNew => None,
         };
-        Lessons { distill, network, packed, answers }
+        Lessons { distill, teachers, together, answers }
     }
 
     /// A thread's memory, for chunks of at most `images` images of `classes` classes.
     pub(crate) fn desk(&self, images: usize, classes: usize) -> Desk {
-        let (workspace, logits) = (self.network.workspace(false), vec![0.0; images * classes]);
-        Desk { workspace, logits, classes, images: 0, waiting: Vec::with_capacity(self.network.images) }
+        let workspaces = self.teachers.iter().map(|(network, _)| network.workspace(false)).collect();
+        let (logits, waiting) = (vec![0.0; images * classes], Vec::with_capacity(self.together));
+        Desk { workspaces, logits, classes, images: 0, waiting }
     }
 
-    /// Shows the teacher the next image of a chunk; `index` 0 begins a new one.
+    /// Shows the teachers the next image of a chunk; `index` 0 begins a new one.
     pub(crate) fn show(&self, desk: &mut Desk, index: usize, image: &[f32]) {
         if index == 0 {
             desk.images = 0;
@@ -221,14 +230,16 @@ impl Lessons {
             desk.logits[index * desk.classes..][..desk.classes].copy_from_slice(known);
             return;
         }
-        self.network.put(&mut desk.workspace, desk.waiting.len(), image);
+        for ((network, _), workspace) in self.teachers.iter().zip(&mut desk.workspaces) {
+            network.put(workspace, desk.waiting.len(), image);
+        }
         desk.waiting.push((index, key));
-        if desk.waiting.len() == self.network.images {
+        if desk.waiting.len() == self.together {
             self.answer(desk);
         }
     }
 
-    /// The teacher's logits for all images of the chunk, one after the other.
+    /// What the teachers say of all images of the chunk, one after the other.
     pub(crate) fn logits<'a>(&self, desk: &'a mut Desk) -> std::slice::ChunksExact<'a, f32> {
         self.answer(desk);
         desk.logits[..desk.images * desk.classes].chunks_exact(desk.classes)
@@ -239,13 +250,20 @@ impl Lessons {
         if desk.waiting.is_empty() {
             return;
         }
-        self.network.forward(&self.packed, &mut desk.workspace, Mode::Evaluate, desk.waiting.len());
+        let Desk { workspaces, logits: all, classes, waiting, .. } = desk;
+        for ((network, packed), workspace) in self.teachers.iter().zip(&mut *workspaces) {
+            network.forward(packed, workspace, Mode::Evaluate, waiting.len());
+        }
         let mut answers = self.answers();
-        for (place, (image, key)) in desk.waiting.drain(..).enumerate() {
-            let (logits, _) = self.network.head(&mut desk.workspace, place);
-            desk.logits[image * desk.classes..][..desk.classes].copy_from_slice(logits);
+        for (place, (image, key)) in waiting.drain(..).enumerate() {
+            let mean = &mut all[image * *classes..][..*classes];
+            mean.fill(0.0);
+            for ((network, _), workspace) in self.teachers.iter().zip(&mut *workspaces) {
+                let (logits, _) = network.head(workspace, place);
+                mean.iter_mut().zip(logits).for_each(|(mean, logit)| *mean += *logit / self.teachers.len() as f32);
+            }
             if let Some((answers, key)) = answers.as_mut().zip(key) {
-                answers.keep(key, logits);
+                answers.keep(key, mean);
             }
         }
     }

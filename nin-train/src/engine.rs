@@ -10,7 +10,7 @@ use std::sync::{Mutex, MutexGuard};
 use nin_core::{Plan, Spec};
 use rayon::prelude::*;
 
-use crate::distill::{Desk, Distill, Images, Lessons};
+use crate::distill::{self, Desk, Distill, Images, Lessons};
 use crate::kernel::{Buffer, padded, vectorized};
 use crate::layers::{Linear, Mode, Network, Packed, Workspace};
 use crate::loss::{argmax, cross_entropy};
@@ -185,16 +185,16 @@ impl Engine {
         })
     }
 
-    /// Lets a trained network teach in the steps that follow (see [`crate::distill`]); if `images` come again, it
-    /// remembers its answers.
+    /// Lets trained networks, each by its architecture and parameters, teach in the steps that follow (see
+    /// [`crate::distill`]); if `images` come again, they remember their answers.
     ///
     /// # Panics
     ///
-    /// If the teacher reads other images, or answers in another number of classes.
-    pub fn teach(&mut self, teacher: Spec, parameters: &[f32], distill: Distill, images: Images) {
-        let plan = Plan::new(teacher);
-        assert!(plan.shape(0) == self.plan.shape(0) && plan.classes() == self.plan.classes(), "an unfit teacher");
-        let lessons = Lessons::new(teacher, parameters, distill, images);
+    /// If there is no teacher, or one that reads other images or answers in another number of classes.
+    pub fn teach(&mut self, teachers: &[(Spec, &[f32])], distill: Distill, images: Images) {
+        let fit = |(spec, _): &(Spec, &[f32])| distill::check(&Plan::new(*spec), &self.plan).is_ok();
+        assert!(!teachers.is_empty() && teachers.iter().all(fit), "an unfit teacher");
+        let lessons = Lessons::new(teachers, self.plan.classes(), distill, images);
         for worker in &self.workers {
             lock(worker).desk = Some(lessons.desk(self.network.images, self.plan.classes()));
         }

@@ -18,8 +18,10 @@ use nin_train::{Draw, Engine, Recipe, Source, Trainer};
 
 const STUDENT: &str = "2x9x8 nin3+1:5,4 max3/2+1 nin3+2:6,3 gap fc4";
 const TEACHER: &str = "2x9x8 nin3+1:16,16 max2/2 gap fc4";
+/// Of another size, so that it would take other numbers of images at once.
+const ASSISTANT: &str = "2x9x8 nin3+1:40,12 fc9,4";
 
-/// Images whose targets are a teacher's softmax mixed with the labels, by naive arithmetic in f64.
+/// Images whose targets are the teachers' softmax mixed with the labels, by naive arithmetic in f64.
 struct Answered<'a> {
     images: &'a Images,
     targets: Vec<Vec<f64>>,
@@ -37,7 +39,7 @@ impl Source for Answered<'_> {
     }
 }
 
-fn softmax_of(plan: &Plan, parameters: &[f32], image: &[f32]) -> Vec<f64> {
+fn logits_of(plan: &Plan, parameters: &[f32], image: &[f32]) -> Vec<f64> {
     let exact: Vec<f64> = parameters.iter().map(|p| f64::from(*p)).collect();
     let tensors = tensors(plan);
     let mut x: Vec<f64> = image.iter().map(|v| f64::from(*v)).collect();
@@ -50,24 +52,37 @@ fn softmax_of(plan: &Plan, parameters: &[f32], image: &[f32]) -> Vec<f64> {
             *value = if layer.relu { value.max(0.0) } else { *value };
         }
     }
-    let sum: f64 = x.iter().map(|v| v.exp()).sum();
-    x.iter().map(|v| v.exp() / sum).collect()
+    x
 }
 
-/// At temperature 1 a teacher is nothing but other targets: the gradient must be that of the mixed targets, in whatever
-/// chunks teacher and student take the images.
+/// The softmax of the mean of several networks' logits.
+fn softmax_of(networks: &[(Spec, &[f32])], image: &[f32]) -> Vec<f64> {
+    let logits: Vec<_> = networks.iter().map(|(spec, taught)| logits_of(&Plan::new(*spec), taught, image)).collect();
+    let mean = |class| logits.iter().map(|logits| logits[class]).sum::<f64>() / logits.len() as f64;
+    let exp: Vec<f64> = (0..logits[0].len()).map(|class| f64::exp(mean(class))).collect();
+    let sum: f64 = exp.iter().sum();
+    exp.iter().map(|value| value / sum).collect()
+}
+
+/// At temperature 1 teachers are nothing but other targets: the gradient must be that of the mixed targets, in whatever
+/// chunks teachers and student take the images.
 #[test]
-fn at_temperature_one_a_teacher_mixes_the_targets() {
-    let [student, teacher] = [STUDENT, TEACHER].map(|line| Plan::new(Spec::new(line)));
+fn at_temperature_one_teachers_mix_the_targets() {
+    let student = Plan::new(Spec::new(STUDENT));
     let mut stream = Stream::new(5, Purpose::Weights, 0, 0);
-    let mut taught: Vec<f32> = initial(&teacher, Init::He, 3);
-    taught.iter_mut().for_each(|value| *value *= 2.0);
+    let networks = [TEACHER, ASSISTANT].map(|line| {
+        let plan = Plan::new(Spec::new(line));
+        let mut taught: Vec<f32> = initial(&plan, Init::He, 3);
+        taught.iter_mut().for_each(|value| *value *= 2.0);
+        (*plan.spec(), taught)
+    });
+    let teachers = networks.each_ref().map(|(spec, taught)| (*spec, &taught[..]));
     let labels: Vec<usize> = (0..29).map(|i| i % 4).collect();
     let values = (0..labels.len() * student.shape(0).len()).map(|_| stream.unit()).collect();
     let images = Images::new(values, labels, 4);
-    for share in [0.3, 1.0] {
+    for (share, teachers) in [(0.3, &teachers[..1]), (1.0, &teachers[..1]), (0.3, &teachers), (1.0, &teachers)] {
         let targets = (0..images.len()).map(|index| {
-            let mut target = softmax_of(&teacher, &taught, images.image(index));
+            let mut target = softmax_of(teachers, images.image(index));
             target.iter_mut().for_each(|value| *value *= f64::from(share));
             target[images.labels[index]] += 1.0 - f64::from(share);
             target
@@ -95,7 +110,7 @@ fn at_temperature_one_a_teacher_mixes_the_targets() {
                 engine.gradient(&answered, draw, to);
             });
             let mut lessons = engine();
-            lessons.teach(*teacher.spec(), &taught, Distill { share, temperature: 1.0 }, distill::Images::Return);
+            lessons.teach(teachers, Distill { share, temperature: 1.0 }, distill::Images::Return);
             let got = gradient(&mut lessons, &|engine, to| {
                 engine.gradient(&images, draw, to);
             });
@@ -128,7 +143,7 @@ fn what_a_teacher_remembers_it_would_say_again() {
     };
     let engine = |images| {
         let mut engine = Engine::new(*student.spec(), 40, 2).unwrap();
-        engine.teach(*teacher.spec(), &taught, Distill::default(), images);
+        engine.teach(&[(*teacher.spec(), &taught)], Distill::default(), images);
         engine.load(&parameters);
         engine
     };
@@ -179,7 +194,7 @@ fn who_cannot_teach_is_told_why() {
 }
 
 #[test]
-fn a_checkpoint_and_its_teacher_belong_together() {
+fn a_checkpoint_and_its_teachers_belong_together() {
     let recipe = Recipe { distill: Some(Distill::default()), ..Recipe::default() };
     let student = trained(STUDENT, &[]);
     let begun =
@@ -192,16 +207,18 @@ fn a_checkpoint_and_its_teacher_belong_together() {
     let teacher = |line: &str, dropped: usize| {
         let mut trained = trained(line, &[]);
         trained.parameters.truncate(trained.parameters.len() - dropped);
-        Some(Teacher { line: line.to_owned(), parameters: trained.parameters })
+        Teacher { line: line.to_owned(), parameters: trained.parameters }
     };
-    let whole = Checkpoint { teacher: teacher(TEACHER, 0), ..begun.clone() };
-    assert_eq!(Checkpoint::from_bytes(&whole.to_bytes()).expect("a whole checkpoint"), whole);
+    for teachers in [vec![teacher(TEACHER, 0)], vec![teacher(TEACHER, 0), teacher(ASSISTANT, 0)]] {
+        let whole = Checkpoint { teachers, ..begun.clone() };
+        assert_eq!(Checkpoint::from_bytes(&whole.to_bytes()).expect("a whole checkpoint"), whole);
+    }
     for (line, dropped) in [(TEACHER, 1), ("2x9x9 gap fc4", 0), ("2x9x8 gap fc5", 0), ("2x9x8 fc0", 0)] {
-        let teacher = match Spec::parse(line) {
+        let unfit = match Spec::parse(line) {
             Ok(_) => teacher(line, dropped),
-            Err(_) => Some(Teacher { line: line.to_owned(), parameters: Vec::new() }),
+            Err(_) => Teacher { line: line.to_owned(), parameters: Vec::new() },
         };
-        let broken = Checkpoint { teacher, ..begun.clone() };
+        let broken = Checkpoint { teachers: vec![teacher(TEACHER, 0), unfit], ..begun.clone() };
         let error = Checkpoint::from_bytes(&broken.to_bytes()).expect_err(line);
         assert!(matches!(error, Problem::Header(_)), "{line}: {error}");
     }

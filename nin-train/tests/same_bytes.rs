@@ -57,7 +57,7 @@ fn trainer(recipe: Recipe, threads: usize) -> Trainer {
     let mut begun = Checkpoint::begin(&spec, recipe, Preprocessing::unit(1), names, parameters);
     if taught {
         let parameters = initial(&Plan::new(Spec::new(TEACHER)), Init::He, 5);
-        begun.teacher = Some(Teacher { line: TEACHER.into(), parameters });
+        begun.teachers = vec![Teacher { line: TEACHER.into(), parameters }];
     }
     Trainer::resume(begun, threads).expect("a good recipe")
 }

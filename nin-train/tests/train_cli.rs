@@ -165,6 +165,37 @@ fn ones_own_images_and_a_network_to_begin_with() {
 }
 
 #[test]
+fn several_teachers_teach_a_run_and_are_in_its_checkpoint() {
+    let folder = folder("taught");
+    let train = |line: &str, epochs: &str, out: &str, more: &[&str]| {
+        let given = ["train", "--line", line, "--data", "images", "--epochs", epochs, "--out", out, "--quiet"];
+        run(&folder, &[&given[..], &["--batch", "20", "--schedule", "constant"], more].concat())
+    };
+    let done = |output: Output| assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let [student, other] = ["1x28x28 nin5/4:6 gap fc10", "1x28x28 nin5/4:12 gap fc10"];
+    done(train(LINE, "1", "first", &[]));
+    done(train(other, "1", "second", &[]));
+    done(train("1x28x28 nin5/4:12 gap fc11", "1", "unfit", &[]));
+    let taught = ["--teacher", "first/model.nin", "--teacher", "second/checkpoint"];
+    done(train(student, "2", "taught", &taught));
+    let checkpoint = Checkpoint::load(&folder.join("taught/checkpoint")).unwrap();
+    let lines: Vec<_> = checkpoint.teachers.iter().map(|teacher| &*teacher.line).collect();
+    assert_eq!(lines, [LINE, other]);
+
+    let error = train(student, "1", "none", &["--teacher", "first/model.nin", "--teacher", "unfit/model.nin"]).stderr;
+    let error = String::from_utf8(error).unwrap();
+    assert!(error.contains("unfit/model.nin: a teacher must know its student's classes"), "{error}");
+
+    // Without its teachers' files the run goes on, to the bytes of one that was never stopped.
+    done(train(student, "3", "whole", &taught));
+    fs::remove_dir_all(folder.join("first")).unwrap();
+    fs::remove_dir_all(folder.join("second")).unwrap();
+    printed(&folder, &["train", "--resume", "taught/checkpoint", "--data", "images", "--epochs", "3", "--quiet"]);
+    let model = |run: &str| fs::read(folder.join(run).join("model.nin")).unwrap();
+    assert!(model("taught") == model("whole"), "the same run");
+}
+
+#[test]
 fn a_run_that_cannot_learn_says_so() {
     let folder = folder("diverges");
     let error =

@@ -73,7 +73,7 @@ pub struct Trainer {
     state: State,
     position: Position,
     history: Vec<EpochReport>,
-    teacher: Option<Teacher>,
+    teachers: Vec<Teacher>,
 }
 
 impl Trainer {
@@ -107,7 +107,7 @@ impl Trainer {
 
     fn start(spec: Spec, checkpoint: Checkpoint, threads: usize) -> Result<Trainer, TrainError> {
         let Checkpoint { recipe, preprocessing, class_names, images, position, history, .. } = checkpoint;
-        let Checkpoint { parameters, average, state, teacher, .. } = checkpoint;
+        let Checkpoint { parameters, average, state, teachers, .. } = checkpoint;
         recipe.check().map_err(TrainError::Recipe)?;
         let single =
             normalization::normalized(&Plan::new(spec)).iter().any(|place| place.tensor.layer.output.pixels() == 1);
@@ -119,15 +119,21 @@ impl Trainer {
             (None, Some(weights)) => Engine::rounding(spec, recipe.batch, preprocessing.steps()?, weights, threads)?,
             (None, None) => Engine::new(spec, recipe.batch, threads)?,
         };
-        match (recipe.distill, &teacher) {
-            (Some(distill), Some(teacher)) => {
-                let spec = Spec::parse(&teacher.line);
-                let fit = spec.ok().filter(|spec| distill::check(&Plan::new(*spec), engine.plan()).is_ok());
-                let spec = fit.ok_or(TrainError::Recipe("the teacher does not fit the network"))?;
-                engine.teach(spec, &teacher.parameters, distill, recipe.images());
+        match recipe.distill {
+            Some(_) if teachers.is_empty() => {
+                return Err(TrainError::Recipe("to distil there must be a teacher"));
             }
-            (Some(_), None) => return Err(TrainError::Recipe("to distil there must be a teacher")),
-            (None, _) => {}
+            Some(distill) => {
+                let spec = |teacher: &Teacher| {
+                    let spec = Spec::parse(&teacher.line).ok()?;
+                    distill::check(&Plan::new(spec), engine.plan()).ok().map(|()| spec)
+                };
+                let fit = |teacher| Some((spec(teacher)?, &*teacher.parameters));
+                let fit: Option<Vec<(Spec, &[f32])>> = teachers.iter().map(fit).collect();
+                let fit = fit.ok_or(TrainError::Recipe("a teacher does not fit the network"))?;
+                engine.teach(&fit, distill, recipe.images());
+            }
+            None => {}
         }
         let gradient = vec![0.0; recipe.trainable(engine.plan())];
         let inputs = tensors(engine.plan()).first().map_or(0, |tensor| tensor.bias.end);
@@ -144,7 +150,7 @@ impl Trainer {
             state,
             position,
             history,
-            teacher,
+            teachers,
         })
     }
 
@@ -262,7 +268,7 @@ impl Trainer {
             parameters: self.parameters.clone(),
             average: self.average.clone(),
             state: self.state.clone(),
-            teacher: self.teacher.clone(),
+            teachers: self.teachers.clone(),
         }
     }
 

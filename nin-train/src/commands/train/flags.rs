@@ -136,9 +136,9 @@ pub struct TrainArgs {
     weights: Option<Weights>,
 
     /// Distillation: learn also from a trained network that reads the same images (a model, checkpoint or safetensors
-    /// file)
+    /// file); several, each after a --teacher, speak with one voice
     #[arg(long, value_name = "NETWORK")]
-    teacher: Option<PathBuf>,
+    teacher: Vec<PathBuf>,
 
     /// The teacher's share of the loss; the labels have the rest [default: 0.9]
     #[arg(long, value_name = "SHARE", requires = "teacher")]
@@ -241,8 +241,8 @@ pub struct Fresh {
     input: Input,
     /// The network whose weights it begins with.
     from: Option<Trained>,
-    /// The network that it learns from, and its file.
-    teacher: Option<(PathBuf, Trained)>,
+    /// The networks that it learns from, and their files.
+    teachers: Vec<(PathBuf, Trained)>,
 }
 
 impl TrainArgs {
@@ -255,10 +255,8 @@ impl TrainArgs {
             Some(path) => Some(networks::load(path)?.trained()?),
             None => None,
         };
-        let teacher = match &self.teacher {
-            Some(path) => Some((path.clone(), networks::load(path)?.trained()?)),
-            None => None,
-        };
+        let teacher = |path: &PathBuf| Ok((path.clone(), networks::load(path)?.trained()?));
+        let teachers = self.teacher.iter().map(teacher).collect::<Outcome<_>>()?;
         let architecture = match (&from, &self.line, &self.preset) {
             (Some(from), ..) => Architecture::of(from.spec),
             (_, Some(line), _) => Architecture::parse(line)?,
@@ -278,7 +276,7 @@ impl TrainArgs {
         }
         recipe.check()?;
         let input = self.input.unwrap_or(Input::Unit);
-        Ok(Start::Fresh(Box::new(Fresh { recipe, architecture, input, from, teacher })))
+        Ok(Start::Fresh(Box::new(Fresh { recipe, architecture, input, from, teachers })))
     }
 
     fn resumed(&self, path: PathBuf) -> Outcome<Start> {
@@ -302,7 +300,7 @@ impl TrainArgs {
             ("--batch-norm", self.batch_norm.is_some()),
             ("--ema", self.ema.is_some()),
             ("--qat", self.qat),
-            ("--teacher", self.teacher.is_some()),
+            ("--teacher", !self.teacher.is_empty()),
             ("--validation", self.validation.is_some()),
             ("--patience", self.patience.is_some()),
             ("--input", self.input.is_some()),
@@ -327,7 +325,7 @@ impl TrainArgs {
         recipe.optimizer = self.optimizer(book);
         recipe.epochs = self.epochs.unwrap_or(if self.qat { QAT.0 } else { EPOCHS });
         recipe.quantize = self.qat.then(|| self.weights.clone().unwrap_or_default());
-        recipe.distill = self.teacher.as_ref().map(|_| Distill {
+        recipe.distill = (!self.teacher.is_empty()).then(|| Distill {
             share: self.teacher_share.unwrap_or(Distill::default().share),
             temperature: self.temperature.unwrap_or(Distill::default().temperature),
         });
@@ -434,7 +432,7 @@ impl Start {
             ),
             Start::Resume(checkpoint) => Ok(*checkpoint),
             Start::Fresh(fresh) => {
-                let Fresh { architecture, recipe, input, mut from, teacher } = *fresh;
+                let Fresh { architecture, recipe, input, mut from, teachers } = *fresh;
                 let plan = architecture.plan();
                 if let (Some(weights), Some(trained)) = (&recipe.quantize, &from) {
                     let sample = quantize::sample(&splits.train, plan.spec().input(), CALIBRATION)?;
@@ -449,15 +447,13 @@ impl Start {
                     Some(from) => from.parameters,
                     None => initial(&plan, recipe.init, recipe.seed),
                 };
-                let teacher = match teacher {
-                    Some((path, trained)) => {
-                        let teacher = Teacher::new(&trained, &plan, &preprocessing, names);
-                        Some(teacher.map_err(|problem| format!("{}: {problem}", path.display()))?)
-                    }
-                    None => None,
+                let teacher = |(path, trained): &(PathBuf, Trained)| {
+                    let teacher = Teacher::new(trained, &plan, &preprocessing, names);
+                    teacher.map_err(|problem| format!("{}: {problem}", path.display()))
                 };
+                let teachers = teachers.iter().map(teacher).collect::<Result<_, _>>()?;
                 let begun = Checkpoint::begin(plan.spec(), recipe, preprocessing, names.to_vec(), parameters);
-                Ok(Checkpoint { teacher, images: Some(fingerprint), ..begun })
+                Ok(Checkpoint { teachers, images: Some(fingerprint), ..begun })
             }
         }
     }
