@@ -159,8 +159,9 @@ record)
         echo
         echo 'Written by `scripts/bench.sh record`: one image through each network on the emulator, which counts'
         echo "instructions exactly${compiler:+; built by $compiler}. \`scripts/bench.sh check\` fails when a figure grows by more than"
-        echo '2 %. State is all working memory of the network; the stack is the most there ever was, with the printing.'
-        echo '`fma` is the build that fuses the float engine'"'"'s products and sums: other last bits, the same ones everywhere.'
+        echo '2 %. MACs are multiply-accumulates, padding counted. State is all working memory of the network; the stack is its peak,'
+        echo 'printing included. `fma` is the build with fused multiply-adds: other last bits, the same everywhere, and not fewer'
+        echo 'cycles on a Cortex-M4, which takes three for one. A Cortex-M3 computes floats in software.'
         echo
         echo "$header"
         printf '%s\n' "${rows[@]}"
@@ -173,6 +174,9 @@ record)
         echo "$sizes"
         echo
         echo '## Layer by layer'
+        echo
+        echo 'The global average and a last fully connected layer are not observed: their rows say 0, and their work is in `rest` or with'
+        echo "the block before. Most of a pool's work, too, counts for the block before it."
         printf '\n```text\n%s\n```\n' "${details[@]}"
     } >"$record"
     ;;
