@@ -29,7 +29,11 @@ pub type F32 = Float<f32>;
 /// 16-bit float weights, widened exactly when used: half the flash, the same sums in the same order.
 pub type F16 = Float<f16>;
 
-/// How a [`Network`](crate::Network) computes: [`F32`], [`F16`], [`Int8`] or [`Int4`].
+/// How a [`Network`](crate::Network) computes: [`F32`], [`F16`], [`Int8`] or [`Int4`]; no others can be added.
+///
+/// Its `Value`, in which rows of an image are given and an [`Observer`](crate::Observer) sees activations, is `f32` for
+/// the first two (preprocessed, see [`Model::preprocess`](crate::Model::preprocess)) and `u8` for the others (an image's
+/// bytes as they are).
 pub trait Format: private::Arithmetic {}
 
 impl<W: Stored> Format for Float<W> {}

@@ -6,8 +6,8 @@
 //!
 //! // A network is one line of text ([`spec`]); from it comes what it takes ([`plan`]), at compile time.
 //! const PLAN: Plan = Plan::new(Spec::new("1x28x28 nin5+2:32,32,32 max3/2 nin3+1:10,10,10 gap"));
-//! static STATE: [u32; PLAN.state_words(WeightType::F32)] = [0; PLAN.state_words(WeightType::F32)];
-//! assert_eq!(4 * STATE.len(), 8_280);
+//! let mut state = [0u32; PLAN.state_words(WeightType::F32)]; // what a `Network` works in
+//! assert_eq!(size_of_val(&state), 8_280);
 //! ```
 //!
 //! In the order in which data meets the code: [`Spec`] is the architecture line, [`Plan`] the shapes and sizes that
@@ -15,6 +15,9 @@
 //! [`argmax`], [`top_k`] and [`softmax`] make an answer of its logits. A network computes in one of four [`Format`]s:
 //! [`F32`], [`F16`] (16-bit weights), [`Int8`] (8-bit weights and activations) and [`Int4`] (the same with weights of 4
 //! bits where the model has them).
+//!
+//! Features, none of them on by default: with `std` a host's kernels ask the processor for its vectors at run time;
+//! with `fma` a product and its sum are rounded once ([`Float`]).
 #![no_std]
 #![deny(unsafe_code)]
 

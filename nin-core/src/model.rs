@@ -138,7 +138,9 @@ impl<'m> Model<'m> {
         self.weight_type
     }
 
-    /// Outputs that lie side by side in the packed weights: 1 (plain), 2, 4 or 16. It changes speed, not results.
+    /// Outputs that lie side by side in the packed weights. They change speed, not results; but not every build runs
+    /// all: floats have 1, 4 or 16, everywhere; integers 1 (everywhere), 2 (hosts, Cortex-M with DSP instructions) or
+    /// 16 (hosts).
     pub const fn lanes(&self) -> usize {
         self.lanes as usize
     }
@@ -169,7 +171,8 @@ impl<'m> Model<'m> {
         (value(means), value(scales))
     }
 
-    /// Turns a row of pixel bytes into what the network reads: `(byte - mean) * scale`, in f32.
+    /// Turns a row of pixel bytes, channels last, into what a network of floats reads: `(byte - mean) * scale`. (One of
+    /// integers reads the bytes themselves.)
     ///
     /// Both rows hold columns × channels values; what one has more than the other is left as it is.
     pub fn preprocess(&self, bytes: &[u8], row: &mut [f32]) {

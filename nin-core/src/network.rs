@@ -40,8 +40,8 @@ impl<'a, F: Format> Network<'a, F> {
     ///
     /// # Errors
     ///
-    /// [`NetworkError`] if the model's weights are of another type or not aligned to four bytes, or if the state
-    /// is too small.
+    /// [`NetworkError`] if the model's weights are of another type, not aligned to four bytes, or packed in lanes that
+    /// this format or build does not run (see [`Model::lanes`]), or if the state is too small.
     pub fn new(model: &'a Model<'a>, state: &'a mut [u32]) -> Result<Self, NetworkError> {
         if model.weight_type() != F::WEIGHTS {
             return Err(NetworkError::WeightType { expected: F::WEIGHTS, found: model.weight_type() });
@@ -67,8 +67,9 @@ impl<'a, F: Format> Network<'a, F> {
     }
 
     /// Runs one image through the network, asking `read_row` for each of its rows in turn: `(y, row)`, where `row`
-    /// takes columns × channels values. The answer is one logit a class. Rows of another image that were pushed and not
-    /// finished are forgotten.
+    /// takes columns × channels values, channels last: preprocessed for floats, bytes for integers. All of it must be
+    /// written, for it holds what an earlier row left there. The answer is one logit a class. Rows of another image that
+    /// were pushed and not finished are forgotten.
     ///
     /// # Errors
     ///

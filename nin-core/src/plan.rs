@@ -54,8 +54,10 @@ impl WeightType {
 
 /// The kernels that a build has for 8-bit layers; they differ in speed and in working memory, not in results.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Kernels {
-    /// Products one at a time, straight from the lines: no memory of their own.
+    /// For processors without either of the below: inputs straight from the lines; no memory of their own, but for what
+    /// 4-bit weights are widened in.
     Plain,
     /// Cortex-M with the DSP extension: activations are widened to pairs of 16 bits, a part of the window at a time.
     Dsp,
@@ -145,6 +147,12 @@ impl Layer {
     /// Bytes of the layer's packed weights and biases (and multipliers, if they are integers): outputs are padded to a
     /// multiple of `lanes`, and each of the two arrays to a multiple of four bytes. For [`WeightType::Int4`], of 4-bit
     /// weights; a layer with 8-bit ones in such a model takes what it does in 8 bits, and one word.
+    ///
+    /// `lanes` is one that [`Model::lanes`](crate::Model::lanes) names for the type; no file has another.
+    ///
+    /// # Panics
+    ///
+    /// If `lanes` is 0.
     pub const fn weight_bytes(&self, weights: WeightType, lanes: usize) -> usize {
         if !self.has_weights() {
             return 0;
@@ -188,12 +196,13 @@ impl Layer {
     }
 }
 
-/// Working memory of the streaming engine, in values (one activation each; 4 bytes in the float engines).
+/// Working memory of the streaming engine: in values (4 bytes each in the float engines) from [`Plan::memory`], in bytes
+/// from [`Plan::bytes`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Memory {
     /// Rows kept between stages: convolution lines, and pooled rows while they gather.
     pub lines: usize,
-    /// One tile of pixels on its way through a block.
+    /// One tile of pixels on its way through a block; from [`Plan::bytes`] also what the kernels need beside it.
     pub scratch: usize,
     /// Accumulators of the head: averages, fully connected layers, logits.
     pub head: usize,
@@ -252,7 +261,10 @@ impl Plan {
 
     /// Shape of the input of stage `index`; at the number of stages, the shape of the logits.
     ///
-    /// Past that it says nothing of use, and panics where debug assertions are on.
+    ///
+    /// # Panics
+    ///
+    /// If `index` is larger than that and debug assertions are on; without them it may panic, or mean nothing.
     #[inline(never)] // a firmware calls it from many places, never in a hot loop: one copy is less flash
     pub const fn shape(&self, index: usize) -> Shape {
         debug_assert!(index <= self.spec.stages().len(), "there are fewer stages");
@@ -269,7 +281,11 @@ impl Plan {
         (0..self.spec.stages().len()).flat_map(move |stage| (0..).map_while(move |step| self.layer(stage, step)))
     }
 
-    /// Layer `step` of stage `stage`, or `None` past its last.
+    /// Layer `step` of stage `stage`, or `None` past that stage's last.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such stage.
     pub const fn layer(&self, stage: usize, step: usize) -> Option<Layer> {
         let (input, output) = (self.shapes[stage], self.shapes[stage + 1]);
         let whole = Layer { stage, kind: LayerKind::Dropout, input, output, relu: false };
@@ -436,7 +452,8 @@ impl Plan {
         words
     }
 
-    /// Bytes of packed weights and biases in a model file; for [`WeightType::Int4`], if all layers have 4 bits. See [`Model`](crate::Model) for their order.
+    /// Bytes of packed weights and biases in a model file, layer by layer; for [`WeightType::Int4`], if all layers have
+    /// 4 bits. `lanes` and panics are those of [`Layer::weight_bytes`].
     pub const fn weight_bytes(&self, weights: WeightType, lanes: usize) -> usize {
         let mut bytes = 0;
         let mut stage = 0;

@@ -14,7 +14,9 @@
 //! | `gap` | global average: one value a channel |
 //! | `fcA,B,…` | fully connected layers with a ReLU between them; after the line's last one there is none |
 //!
-//! A line ends in its head: `gap`, `fc…`, or `gap fc…`, where `drop` may stand between.
+//! A line ends in its head: `gap`, `fc…` or `gap fc…`; from there on only `drop` and further `fc…` may follow. K and S
+//! are 1 to 255; P is less than K, and for a pool at most half of it; a dropout probability is below 1 and has at most
+//! four decimals. A line has at most 24 stages, a `nin` or `fc` at most six numbers, each 1 to 65,535.
 //! Windows round down, as in PyTorch. The parser is a `const fn`: a device reads the line at compile time
 //! (a wrong one is a compile failure in words), the trainer at run time.
 

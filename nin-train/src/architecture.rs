@@ -105,6 +105,7 @@ pub fn parse_words<'a>(words: impl IntoIterator<Item = &'a str>) -> Result<Vec<A
 
 /// Why an architecture cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ArchitectureError {
     /// No preset has this name.
     Name(String),

@@ -84,7 +84,7 @@ impl Preprocessing {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Augment {
-    /// Mirrors every second image left to right (`RandomHorizontalFlip`).
+    /// Mirrors each image left to right with a probability of one half (`RandomHorizontalFlip`).
     pub flip: bool,
     /// Shifts by up to this many pixels each way, black coming in at the edges (`RandomCrop` with padding).
     pub crop: u8,
@@ -190,7 +190,21 @@ pub fn order(len: usize, seed: u64, epoch: u64) -> Vec<u32> {
     order
 }
 
+/// How the images of an epoch are changed.
+#[derive(Clone, Copy, Debug)]
+pub struct Changes {
+    /// One by one.
+    pub augment: Augment,
+    /// By blending pairs of them: mixup's α; 0 is not at all.
+    pub mixup: f32,
+    /// Of all random numbers.
+    pub seed: u64,
+    /// Epoch, from 0.
+    pub epoch: u64,
+}
+
 /// Some images of a data set, as the network reads them.
+#[derive(Clone, Copy, Debug)]
 pub struct Batch<'a> {
     /// The data set.
     pub data: &'a Dataset,
@@ -200,8 +214,8 @@ pub struct Batch<'a> {
     pub input: Shape,
     /// How bytes are scaled.
     pub preprocessing: &'a Preprocessing,
-    /// For training: how images are changed, mixup's α, and the seed and epoch that say how.
-    pub augment: Option<(Augment, f32, u64, u64)>,
+    /// For training: how images are changed.
+    pub changes: Option<Changes>,
     /// Label smoothing.
     pub smoothing: f32,
 }
@@ -243,8 +257,8 @@ impl Batch<'_> {
     /// Writes one image of the data set as it is in this epoch.
     fn changed(&self, index: usize, room: &mut Vec<u8>, image: &mut [f32]) {
         let bytes = self.data.image(index);
-        match self.augment {
-            Some((augment, _, seed, epoch)) if augment != Augment::default() => {
+        match self.changes {
+            Some(Changes { augment, seed, epoch, .. }) if augment != Augment::default() => {
                 room.resize(bytes.len(), 0);
                 let mut stream = Stream::new(seed, Purpose::Augment, epoch, index as u64);
                 augment.apply(bytes, self.data.shape(), room, &mut stream);
@@ -266,9 +280,11 @@ impl Source for Batch<'_> {
         loss::target(label, self.smoothing, target);
         CHANGED.with_borrow_mut(|(bytes, other_image, other_target)| {
             self.changed(index, bytes, image);
-            let Some((_, alpha, seed, epoch)) = self.augment.filter(|(_, alpha, ..)| *alpha > 0.0) else { return };
+            let Some(Changes { mixup, seed, epoch, .. }) = self.changes.filter(|changes| changes.mixup > 0.0) else {
+                return;
+            };
             let mut stream = Stream::new(seed, Purpose::Mixup, epoch, index as u64);
-            let (share, other) = (beta(alpha, &mut stream), stream.below(self.data.len()));
+            let (share, other) = (beta(mixup, &mut stream), stream.below(self.data.len()));
             other_image.resize(image.len(), 0.0);
             other_target.resize(target.len(), 0.0);
             self.changed(other, bytes, other_image);

@@ -50,7 +50,7 @@ pub struct Checkpoint {
     /// The names of the classes.
     pub class_names: Vec<String>,
     /// The [fingerprint](crate::dataset::Dataset::fingerprint) of the images that the run was given for training, if it
-    /// is known: it can go on with no others.
+    /// is known. With others it would not be the same run; whoever resumes it has to compare them.
     pub images: Option<String>,
     /// Where the run stands.
     pub position: Position,
@@ -106,13 +106,6 @@ pub enum Problem {
     Damaged,
     /// Its header does not say what it should; says what is wrong.
     Header(String),
-    /// It is of another architecture.
-    Architecture {
-        /// The line in the file.
-        found: String,
-        /// The line asked for.
-        wanted: String,
-    },
 }
 
 impl fmt::Display for Problem {
@@ -126,12 +119,11 @@ impl fmt::Display for Problem {
             Problem::Truncated => f.write_str("the checkpoint is cut off: its end is missing"),
             Problem::Damaged => f.write_str("the checkpoint is damaged: its checksum does not fit its content"),
             Problem::Header(problem) => write!(f, "the checkpoint's header is wrong: {problem}"),
-            Problem::Architecture { found, wanted } => {
-                write!(f, "the checkpoint is of another architecture: it is `{found}`, asked for is `{wanted}`")
-            }
         }
     }
 }
+
+impl std::error::Error for Problem {}
 
 /// A checkpoint's file, and what is wrong with it. The text is one sentence that names the file.
 #[derive(Debug)]
@@ -288,19 +280,6 @@ impl Checkpoint {
         let fail = |problem| CheckpointError { path: path.to_owned(), problem };
         let bytes = fs::read(path).map_err(|error| fail(Problem::Io(error)))?;
         Checkpoint::from_bytes(&bytes).map_err(fail)
-    }
-
-    /// Refuses a checkpoint of another architecture than `spec`.
-    ///
-    /// # Errors
-    ///
-    /// [`Problem::Architecture`] with both lines.
-    pub fn expect(&self, spec: &Spec) -> Result<(), Problem> {
-        let wanted = spec.to_string();
-        match self.line == wanted {
-            true => Ok(()),
-            false => Err(Problem::Architecture { found: self.line.clone(), wanted }),
-        }
     }
 }
 

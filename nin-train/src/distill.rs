@@ -162,7 +162,7 @@ impl std::error::Error for TeacherProblem {}
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Images {
     /// Whole, or in a few forms (shifted by whole pixels, mirrored).
-    Return,
+    Recur,
     /// Blended, or turned by any angle.
     AlwaysNew,
 }
@@ -203,7 +203,7 @@ impl Lessons {
         let teachers: Vec<_> = teachers.iter().map(teacher).collect();
         let together = teachers.iter().map(|(network, _)| network.images).min().unwrap_or(1);
         let answers = match images {
-            Images::Return => Some(Mutex::new(Answers::new(classes))),
+            Images::Recur => Some(Mutex::new(Answers::new(classes))),
             Images::AlwaysNew => None,
         };
         Lessons { distill, teachers, together, answers }

@@ -4,21 +4,23 @@
 //! its own workspace. Each group sums its chunks' gradients in order, and the groups are summed in order: the
 //! result does not depend on how many threads took part, and nothing large is allocated in a step.
 
+use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard};
 
-use nin_core::{Plan, Spec};
+use nin_core::{Plan, Spec, argmax};
 use rayon::prelude::*;
 
 use crate::distill::{self, Desk, Distill, Images, Lessons};
 use crate::kernel::{Buffer, padded, vectorized};
 use crate::layers::{Linear, Mode, Network, Packed, Workspace};
-use crate::loss::{argmax, cross_entropy};
+use crate::loss::cross_entropy;
 use crate::normalization::{self, Normalized};
 use crate::quantize::Weights;
 use crate::quantize::aware::Rounding;
 
-/// Groups that a full batch is cut into: the most threads that can share a step.
+/// Groups that a full batch is cut into at most, and so the most threads that share a step. With batch normalisation it
+/// is cut into groups of the images that are normalised together instead: 128 by 32 into 4.
 pub const GROUPS: usize = 16;
 
 /// Where a batch's images come from; called from several threads at once.
@@ -94,8 +96,8 @@ struct Group {
 #[derive(Debug)]
 pub struct NoThreads(rayon::ThreadPoolBuildError);
 
-impl std::fmt::Display for NoThreads {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for NoThreads {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "cannot start the worker threads: {}", self.0)
     }
 }
@@ -105,6 +107,13 @@ impl std::error::Error for NoThreads {}
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // A worker that panicked has left numbers, not broken structures; the panic itself is not lost.
     mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (line, threads) = (self.plan.spec().to_string(), self.workers.len());
+        f.debug_struct("Engine").field("line", &line).field("threads", &threads).finish_non_exhaustive()
+    }
 }
 
 impl Engine {
@@ -348,7 +357,7 @@ impl Engine {
                 let teacher = teacher.next().unwrap_or_default();
                 outcome.loss += distill.loss(logits, teacher, chunk.scale, d_logits);
             }
-            outcome.correct += usize::from(argmax(logits) == *label);
+            outcome.correct += usize::from(argmax(logits) == Some(*label));
             each(chunk.first + i, *label, logits);
         }
         outcome

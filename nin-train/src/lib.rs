@@ -5,14 +5,14 @@
 //!
 //! The story of a training run, in order: [`dataset`] loads images as bytes; [`batch`] makes of them what the network
 //! reads; [`engine`] takes a batch through the network and back, in parallel, on [`parameters`] that are one flat
-//! slice; [`loss`], [`optim`] and [`schedule`] say how they change, a [`recipe`] which of it; [`train`] is the loop; [`distill`] lets
-//! a trained network take part; [`checkpoint`] keeps a run
-//! so that it can go on where it stopped. [`random`] is where all chance comes from.
+//! slice; [`loss`], [`optim`] and [`schedule`] say how those change, and a [`recipe`] chooses among them; [`train`] is
+//! the loop; [`distill`] adds trained networks as teachers; [`checkpoint`] keeps a run, so that it can go on where it
+//! stopped. [`random`] draws every random number.
 //!
 //! What becomes of it: [`trained`] is a network that has learnt, from whatever file; [`quantize`] makes 8-bit integers
 //! of it; [`export`] writes the model file that a device runs, [`streaming`] runs that file here as the device does,
-//! [`safetensors`] exchanges networks with PyTorch, and [`onnx`] writes them for other runtimes. [`report`] prints what a network takes and how well it does,
-//! [`pictures`] shows images. [`search`] draws lines that fill a board.
+//! [`safetensors`] exchanges networks with PyTorch, and [`onnx`] writes them for other runtimes. [`report`] prints what a
+//! network takes and how well it does, [`pictures`] shows images. [`search`] draws lines that fill a board.
 
 pub mod architecture;
 pub mod batch;

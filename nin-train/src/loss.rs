@@ -24,9 +24,3 @@ pub fn cross_entropy(logits: &[f32], target: &[f32], scale: f32, d_logits: &mut 
     let log = sum.ln();
     logits.iter().zip(target).map(|(logit, t)| f64::from(*t) * (log - f64::from(logit - largest))).sum()
 }
-
-/// The position of the largest value, the first of equals; 0 for none.
-pub fn argmax(values: &[f32]) -> usize {
-    let better = |best: usize, (i, value): (usize, &f32)| if *value > values[best] { i } else { best };
-    values.iter().enumerate().fold(0, better)
-}

@@ -79,9 +79,20 @@ impl Optimizer {
         State { steps: 0, first, second }
     }
 
-    /// Changes `parameters` by one step at learning rate `lr`. All slices are equally long.
+    /// Changes `parameters` by one step at learning rate `lr`; `state` is what [`start`](Self::start) gave for as many.
+    ///
+    /// # Panics
+    ///
+    /// If `gradient` or `state` is not as long as `parameters`.
     pub fn step(&self, lr: f32, parameters: &mut [f32], gradient: &[f32], state: &mut State) {
         state.steps += 1;
+        let kept = self.memories().map(|kept| if kept { parameters.len() } else { 0 });
+        assert_eq!(gradient.len(), parameters.len(), "a gradient of other parameters");
+        assert_eq!(
+            [state.first.len(), state.second.len()],
+            kept,
+            "a state of other parameters, or of another optimiser"
+        );
         let runs = parameters.par_chunks_mut(RUN).zip(gradient.par_chunks(RUN));
         match *self {
             Optimizer::Sgd { momentum: 0.0, decay, .. } => runs.for_each(|(w, g)| {

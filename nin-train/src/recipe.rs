@@ -15,7 +15,7 @@ use crate::schedule::{self, Schedule};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Recipe {
-    /// Where all chance comes from.
+    /// Seed of all random numbers.
     pub seed: u64,
     /// Passes over the training images.
     pub epochs: u32,
@@ -23,7 +23,8 @@ pub struct Recipe {
     pub batch: usize,
     /// The schedule's highest learning rate.
     pub lr: f32,
-    /// Epochs over which the learning rate rises from 0 before its schedule begins.
+    /// Epochs over which the learning rate rises from near 0 before its schedule begins; 0 for [`Schedule::OneCycle`],
+    /// the default, which has a warm-up of its own.
     pub warmup: f32,
     /// How the learning rate runs.
     pub schedule: Schedule,
@@ -44,10 +45,13 @@ pub struct Recipe {
     pub quantize: Option<Weights>,
     /// How a teacher takes part (see [`crate::distill`]); `None` is none.
     pub distill: Option<Distill>,
-    /// Share of the training images of each class that is split off by the seed and not trained with, to choose by: the
-    /// network of the epoch that does best on them is what is exported. 0 is none.
+    /// Share of the training images of each class that is split off by the seed and not trained with, to choose the best
+    /// epoch by; 0 is none. A [`Trainer`](crate::Trainer) does not do so itself: its caller splits them off
+    /// ([`Dataset::split`](crate::dataset::Dataset::split)), trains with the rest, evaluates on them after each epoch,
+    /// and keeps the checkpoint if [`Trainer::record`](crate::Trainer::record) says that it is the best.
     pub validation: f32,
-    /// Epochs in a row without a better accuracy on those images after which training ends; 0 is never.
+    /// Epochs in a row without a better accuracy, as [`Trainer::record`](crate::Trainer::record) was told, after which
+    /// the run [is done](crate::Trainer::is_done); 0 is never.
     pub patience: u32,
     /// Share that an exponential moving average of all parameters keeps of itself in each step; the average is what is
     /// evaluated and exported. 0 is none.
@@ -139,7 +143,7 @@ impl Recipe {
     pub fn trainable(&self, plan: &Plan) -> usize {
         match (self.batch_norm, &self.quantize) {
             (Some(_), _) => normalization::trainable(plan),
-            (None, Some(_)) => plan.parameters() + aware::ranges(plan),
+            (None, Some(_)) => plan.parameters() + aware::range_count(plan),
             (None, None) => plan.parameters(),
         }
     }
@@ -152,7 +156,7 @@ impl Recipe {
     /// Whether the network meets an image again as it has seen it. Erased ones are new each time, so not if all are.
     pub(crate) fn images(&self) -> Images {
         let new = self.mixup > 0.0 || self.augment.rotate > 0 || self.augment.erase >= 1.0;
-        if new { Images::AlwaysNew } else { Images::Return }
+        if new { Images::AlwaysNew } else { Images::Recur }
     }
 
     /// Lets the moving average follow the parameters after `steps` steps; over the first ones it keeps less of itself,

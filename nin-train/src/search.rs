@@ -2,7 +2,7 @@
 //!
 //! [`candidates`] draws the form of a network at random (how many blocks, their kernels, their 1×1 layers, whether the
 //! last of those narrows, how widths grow) and then makes it as wide as the [`Budget`] allows. [`rungs`] is successive
-//! halving (Jamieson and Talwalkar 2016): all are trained shortly, the better third three times as long, and so on.
+//! halving (Jamieson and Talwalkar 2016): all are trained briefly, the better third three times as long, and so on.
 
 use std::collections::HashSet;
 use std::fmt::Write;

@@ -110,7 +110,7 @@ fn at_temperature_one_teachers_mix_the_targets() {
                 engine.gradient(&answered, draw, to);
             });
             let mut lessons = engine();
-            lessons.teach(teachers, Distill { share, temperature: 1.0 }, distill::Images::Return);
+            lessons.teach(teachers, Distill { share, temperature: 1.0 }, distill::Images::Recur);
             let got = gradient(&mut lessons, &|engine, to| {
                 engine.gradient(&images, draw, to);
             });
@@ -152,7 +152,7 @@ fn what_a_teacher_remembers_it_would_say_again() {
         let outcome = engine.gradient(images, Draw { seed: 0, step: 0 }, &mut gradient);
         (outcome, gradient.iter().map(|value| value.to_bits()).collect::<Vec<u32>>())
     };
-    let mut experienced = engine(distill::Images::Return);
+    let mut experienced = engine(distill::Images::Recur);
     for indices in
         [(0..40).step_by(3).collect::<Vec<usize>>(), (0..40).collect(), (0..40).rev().collect(), vec![5, 5, 39, 0, 5]]
     {
@@ -199,7 +199,7 @@ fn a_checkpoint_and_its_teachers_belong_together() {
     let student = trained(STUDENT, &[]);
     let begun =
         Checkpoint::begin(&student.spec, recipe, student.preprocessing.clone(), Vec::new(), student.parameters.clone());
-    let error = Trainer::resume(begun.clone(), 1).err().expect("nobody teaches");
+    let error = Trainer::resume(begun.clone(), 1).expect_err("nobody teaches");
     assert!(matches!(error, TrainError::Recipe(_)), "{error}");
     let error = Checkpoint::from_bytes(&begun.to_bytes()).expect_err("nobody teaches");
     assert!(matches!(error, Problem::Header(_)), "{error}");

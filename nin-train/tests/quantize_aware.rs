@@ -383,7 +383,7 @@ fn the_same_bytes_with_any_threads_and_when_resumed() {
 fn what_cannot_be_trained_so_is_refused() {
     let data = data(40);
     let begun = run(&data, Optimizer::default(), 0.0, Weights::Eight);
-    let refused = |checkpoint: Checkpoint| Trainer::resume(checkpoint, 1).err().expect("refused").to_string();
+    let refused = |checkpoint: Checkpoint| Trainer::resume(checkpoint, 1).expect_err("refused").to_string();
     let mut mean = begun.clone();
     mean.preprocessing.mean = vec![20.0];
     assert!(refused(mean).contains("preprocessing is one scale"));

@@ -166,6 +166,7 @@ fn weights_of_four_bits_are_half_the_file_and_run() {
     let kept = fs::read(folder.join("n.nin")).unwrap();
     let words = text.lines().find_map(|line| line.split_once("--weights ")).expect("what to say").1;
     with(&["--out", "n.nin", "--weights", words]);
+    assert!(with(&["--flash", "1M"]).1.contains("To fit 1.0 MiB: --weights 8bit"));
     assert!(fs::read(folder.join("n.nin")).unwrap() == kept, "{words}");
     let source = fs::read_to_string(folder.join("n.rs")).unwrap();
     assert!(

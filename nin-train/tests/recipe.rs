@@ -5,7 +5,7 @@
 
 use nin_core::Shape;
 use nin_train::Source;
-use nin_train::batch::{Augment, Batch, Preprocessing};
+use nin_train::batch::{Augment, Batch, Changes, Preprocessing};
 use nin_train::dataset::Dataset;
 use nin_train::loss::{cross_entropy, target};
 use nin_train::optim::Optimizer;
@@ -239,9 +239,9 @@ fn images_and_targets_are_blended_alike() {
     let data = Dataset::new(images, shape, labels, vec!["left".into(), "right".into()]).unwrap();
     for alpha in [0.2f32, 1.0] {
         let preprocessing = Preprocessing::unit(1);
-        let augment = Some((Augment::default(), alpha, 3, 1));
+        let changes = Some(Changes { augment: Augment::default(), mixup: alpha, seed: 3, epoch: 1 });
         let batch =
-            Batch { data: &data, indices: None, input: shape, preprocessing: &preprocessing, augment, smoothing: 0.0 };
+            Batch { data: &data, indices: None, input: shape, preprocessing: &preprocessing, changes, smoothing: 0.0 };
         let (mut shares, mut blended) = (Vec::new(), 0);
         for index in 0..data.len() {
             let (mut image, mut target) = ([0.0; 2], [0.0; 2]);

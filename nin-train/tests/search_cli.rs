@@ -84,5 +84,5 @@ fn refusals_are_one_sentence() {
     assert!(size.contains("K or M"), "{size}");
     fs::create_dir_all(folder.0.join("photos/cats")).unwrap();
     let photos = failure(&folder.0, &["--data", "photos", "--flash", "64K", "--ram", "16K"]);
-    assert!(photos.contains("--input 3x48x48") && photos.lines().count() == 1, "{photos}");
+    assert!(photos.contains("--shape 3x48x48") && photos.lines().count() == 1, "{photos}");
 }

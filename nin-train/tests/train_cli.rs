@@ -238,6 +238,7 @@ fn validation_images_choose_the_network_and_end_the_run() {
     ];
     let text = printed(&folder, &arguments);
     assert!(text.contains("val. accuracy") && text.contains("test accuracy"), "{text}");
+    assert!(text.contains("-- export run/best --rust"), "what is said of one network is not of another: {text}");
     let best = Checkpoint::load(&folder.join("run/best")).unwrap();
     let last = Checkpoint::load(&folder.join("run/checkpoint")).unwrap();
     let accuracies: Vec<f64> = last.history.iter().filter_map(|report| report.test_accuracy).collect();

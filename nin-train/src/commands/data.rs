@@ -19,8 +19,8 @@ Examples:
   nin-train data --sheet sheet.png           ten images of each class as one PNG
   nin-train data subset --out subset.bin.gz  make the bundled subset again
 
-Fashion-MNIST is looked for in --data, data/fashion-mnist, the user's cache folder and
-/usr/share/datasets/fashion-mnist; then fetched; then the bundled subset takes its place.")]
+With --data only that folder is read. Without it Fashion-MNIST is looked for in data/fashion-mnist, the user's cache
+folder and /usr/share/datasets/fashion-mnist; then fetched; then the bundled subset takes its place.")]
 pub struct DataArgs {
     #[command(flatten)]
     images: ImageArgs,

@@ -8,6 +8,7 @@ use nin_train::export::{Lanes, RustSource, rust_source};
 use nin_train::report::bytes;
 use nin_train::{files, onnx};
 
+use super::size::size;
 use super::{Console, Outcome, networks};
 
 /// Flags of `export`.
@@ -21,7 +22,8 @@ Examples:
   nin-train export fashion-int8.nin --onnx fashion-int8.onnx            8-bit integers in QDQ form
 
 A model file can be compiled into a firmware (--rust) or written to its flash and replaced later.
-docs/model-file.md describes it byte by byte.")]
+docs/model-file.md describes it byte by byte. Of a run with train --qat this writes the floats behind the integers, but
+with --onnx the integers: `nin-train quantize` writes those.")]
 pub struct ExportArgs {
     /// A checkpoint, model file or safetensors file
     #[arg(value_name = "NETWORK")]
@@ -43,9 +45,10 @@ pub struct ExportArgs {
     #[arg(long, value_name = "FILE")]
     rust: Option<PathBuf>,
 
-    /// Bytes of RAM the network may take, which the Rust source asserts [default: what it takes, in whole KiB]
-    #[arg(long, value_name = "BYTES", requires = "rust")]
-    ram_budget: Option<usize>,
+    /// RAM the network may take, which the Rust source asserts: bytes, or with K or M [default: what it takes, in whole
+    /// KiB]
+    #[arg(long, value_name = "BYTES", value_parser = size, requires = "rust")]
+    ram_budget: Option<u64>,
 
     /// Write an ONNX file, for onnxruntime, tract and others; it reads images as bytes
     #[arg(long, value_name = "FILE")]
@@ -116,7 +119,7 @@ pub fn run(args: &ExportArgs, console: &Console) -> Outcome {
                 kernels: Kernels::HERE,
                 class_names: &trained.class_names,
                 model_file: &name,
-                ram_budget: args.ram_budget.unwrap_or_else(|| state.next_multiple_of(1024)),
+                ram_budget: args.ram_budget.map_or_else(|| state.next_multiple_of(1024), |budget| budget as usize),
                 command: &command(),
             });
             files::write(rust, text.as_bytes())?;

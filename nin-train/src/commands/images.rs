@@ -20,11 +20,12 @@ pub struct ImageArgs {
     #[arg(long, value_name = "NAME")]
     dataset: Option<DatasetKind>,
 
-    /// Folder of the data set; without it the usual places are searched [implies --dataset folder if it has no data set]
+    /// Folder of the images; without it the usual places are searched. Without --dataset, IDX files are taken for
+    /// Fashion-MNIST (for MNIST say --dataset mnist), CIFAR's batches for cifar10, anything else for a folder of images
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
 
-    /// Never use the network
+    /// Never download anything
     #[arg(long)]
     offline: bool,
 

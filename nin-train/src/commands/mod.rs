@@ -13,6 +13,7 @@ mod predict;
 mod quantize;
 mod report;
 mod search;
+mod size;
 mod train;
 
 use std::error::Error;
@@ -71,7 +72,7 @@ enum Command {
     Train(Box<train::TrainArgs>),
     /// Measure a network's accuracy
     Eval(eval::EvalArgs),
-    /// Tell what is on pictures
+    /// Classify image files
     Predict(predict::PredictArgs),
     /// Show what a network takes: parameters, operations, RAM, flash
     Plan(plan::PlanArgs),
@@ -83,7 +84,7 @@ enum Command {
     Export(export::ExportArgs),
     /// Read a network that was trained in PyTorch (safetensors)
     Import(import::ImportArgs),
-    /// Write the page of a run again, or one of several runs side by side
+    /// Write a run's report page anew, or a page that compares several runs
     Report(report::ReportArgs),
     /// Find images, count and show them
     Data(data::DataArgs),

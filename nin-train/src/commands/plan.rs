@@ -17,7 +17,9 @@ Examples:
 
 The line: input as channels x rows x columns; then stages; then the head.
   ninK/S+P:a,b,c   KxK convolution with stride S and padding P to a channels, then 1x1 to b, to c; ReLU after each
-  maxK/S+P, avgK/S pooling          dropP      dropout with probability P, while training
+                   (nin's /1 and any +0 may be left out)
+  maxK/S+P         maximum pooling  avgK/S+P   average pooling
+  dropP            dropout with probability P, while training
   gap              global average   fcA,B,C    fully connected layers
 A line ends in gap, in fc..., or in gap fc....")]
 pub struct PlanArgs {

@@ -21,7 +21,8 @@ Examples:
 
 A picture is cut to the network's aspect ratio about its centre, scaled and, for a network with one channel, turned
 grey. Fashion-MNIST and MNIST are white on black: use --invert for pictures on a light ground.
-The numbers are those that a board computes from the same model file, bit for bit.")]
+The numbers are those that a board computes from the same model file, bit for bit,
+if its firmware is built without the feature fma.")]
 pub struct PredictArgs {
     /// A model file, checkpoint or safetensors file
     #[arg(value_name = "MODEL")]
@@ -75,7 +76,8 @@ fn show(args: &PredictArgs, console: &Console, model: &Model<'_>, path: &Path, l
     let name = |class: usize| model.class_name(class).map_or_else(|| format!("class {class}"), str::to_owned);
     // The order of the board's argmax: largest first, the earlier class among equals.
     let mut order: Vec<usize> = (0..logits.len()).collect();
-    order.sort_by(|&a, &b| logits[b].total_cmp(&logits[a]));
+    let nan_last = |a: usize, b: usize| logits[a].is_nan().cmp(&logits[b].is_nan());
+    order.sort_by(|&a, &b| logits[b].partial_cmp(&logits[a]).unwrap_or_else(|| nan_last(a, b)));
     let best = order.first().copied().unwrap_or(0);
     if args.logits {
         // Not by way of a JSON value, whose numbers are f64: as text, an f32 has fewer digits.

@@ -14,6 +14,7 @@ use nin_train::{files, onnx};
 
 use super::export::{beside, command, refuse_input};
 use super::images::{self, ImageArgs};
+use super::size::size;
 use super::{Console, Outcome, networks};
 
 /// Flags of `quantize`.
@@ -47,8 +48,8 @@ pub struct QuantizeArgs {
 
     /// Largest model file: layers get 4-bit weights until it fits, those first whose rounding changes the logits least
     /// for each byte that it saves
-    #[arg(long, value_name = "BYTES", conflicts_with = "weights")]
-    flash: Option<usize>,
+    #[arg(long, value_name = "BYTES", value_parser = size, conflicts_with = "weights")]
+    flash: Option<u64>,
 
     /// Leave biases as they are, rather than let them take up mean errors
     #[arg(long)]
@@ -70,9 +71,10 @@ pub struct QuantizeArgs {
     #[arg(long, value_name = "FILE")]
     onnx: Option<PathBuf>,
 
-    /// Bytes of RAM the network may take, which the Rust source asserts [default: what it takes, in whole KiB]
-    #[arg(long, value_name = "BYTES", requires = "rust")]
-    ram_budget: Option<usize>,
+    /// RAM the network may take, which the Rust source asserts: bytes, or with K or M [default: what it takes, in whole
+    /// KiB]
+    #[arg(long, value_name = "BYTES", value_parser = size, requires = "rust")]
+    ram_budget: Option<u64>,
 
     /// Threads [default: one for each processor]
     #[arg(long, value_name = "N")]
@@ -159,7 +161,7 @@ pub fn run(args: &QuantizeArgs, console: &Console) -> Outcome {
         kernels: kernels(args.lanes),
         class_names: &trained.class_names,
         model_file: &name,
-        ram_budget: args.ram_budget.unwrap_or_else(|| state.next_multiple_of(1024)),
+        ram_budget: args.ram_budget.map_or_else(|| state.next_multiple_of(1024), |budget| budget as usize),
         command: &command(),
     });
     files::write(rust, text.as_bytes())?;
@@ -176,8 +178,8 @@ fn calibrated(
 ) -> Outcome<QuantizedModel> {
     let weights = match args.flash {
         Some(budget) => {
-            let weights = within(trained, sample, budget, args.lanes)?;
-            console.say(format_args!("\nTo fit {}: --weights {weights}", bytes(budget as u64)));
+            let weights = within(trained, sample, budget as usize, args.lanes)?;
+            console.say(format_args!("\nTo fit {}: --weights {weights}", bytes(budget)));
             weights
         }
         None => args.weights.clone().unwrap_or_default(),

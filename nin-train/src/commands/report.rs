@@ -22,7 +22,7 @@ Examples:
   nin-train report runs/photos --data photos     with the images that the run was trained on
   nin-train report runs/a runs/b --out ab.html   two runs side by side
 
-A page is one HTML file that needs no network and no other file. The same run gives the same bytes.")]
+A page is one HTML file that needs neither the internet nor another file. The same run gives the same bytes.")]
 pub struct ReportArgs {
     /// Runs: their folders or checkpoints
     #[arg(value_name = "RUN", required = true)]

@@ -18,6 +18,7 @@ use nin_train::search::{Budget, candidates, rungs};
 use nin_train::train::{Ended, TrainError, Trainer};
 
 use super::images::{self, ImageArgs};
+use super::size::{count, size};
 use super::{Console, Outcome, interrupt, program};
 use trials::{Trial, Trials};
 
@@ -27,9 +28,9 @@ use trials::{Trial, Trials};
 Examples:
   nin-train search --flash 64K --ram 16K                    for Fashion-MNIST
   nin-train search --flash 64K --ram 16K --candidates 27    a longer search
-  nin-train search --flash 200K --ram 48K --data photos --input 3x48x48
+  nin-train search --flash 200K --ram 48K --data photos --shape 3x48x48
 
-Draws lines at random, each as wide as the board allows, trains all of them shortly, the better third three times as
+Draws lines at random, each as wide as the board allows, trains all of them briefly, the better third three times as
 long, and so on; they are compared on images split off the training images, and no test image is looked at. Ctrl-C
 stops; the same command goes on where it stopped.")]
 pub struct SearchArgs {
@@ -49,15 +50,15 @@ pub struct SearchArgs {
     #[arg(long, value_name = "N", default_value_t = 9, value_parser = clap::value_parser!(u32).range(2..=10_000))]
     candidates: u32,
 
-    /// Epochs of the first, shortest trainings
+    /// Epochs of the first, shortest training runs
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
     epochs: u32,
 
-    /// Shape that a network reads, CHANNELSxROWSxCOLUMNS [default: that of the images; one's own images need it]
-    #[arg(long, value_name = "SHAPE", value_parser = shape)]
-    input: Option<Shape>,
+    /// Shape that a network reads, channels x rows x columns [default: that of the images; one's own images need it]
+    #[arg(long, value_name = "CxHxW", value_parser = shape)]
+    shape: Option<Shape>,
 
-    /// Where all chance comes from
+    /// Seed of all random numbers
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
 
@@ -69,24 +70,24 @@ pub struct SearchArgs {
     #[command(flatten)]
     images: ImageArgs,
 
-    /// Folder for what every training came to
+    /// Folder for the results of all training runs
     #[arg(long, value_name = "DIR", default_value = "runs/search")]
     out: PathBuf,
 }
 
 /// Searches, and prints each round's lines, the best first.
 pub fn run(args: &SearchArgs, console: &Console) -> Outcome<ExitCode> {
-    let wanted = match (args.input, args.images.kind()) {
+    let wanted = match (args.shape, args.images.kind()) {
         (Some(shape), _) => shape,
         (None, nin_train::dataset::DatasetKind::Folder) => {
             return Err(
-                "one's own images come in many sizes: say in which a network reads them, like --input 3x48x48".into()
+                "one's own images come in many sizes: say in which a network reads them, like --shape 3x48x48".into()
             );
         }
         (None, _) => Shape { channels: 1, rows: 1, columns: 1 },
     };
     let mut splits = args.images.load(wanted, console)?;
-    let input = args.input.unwrap_or(splits.train.shape());
+    let input = args.shape.unwrap_or(splits.train.shape());
     let classes = splits.train.class_names().len();
     images::check(input, classes, &splits)?;
     let validation = images::split_off(&recipe(args, args.epochs), &mut splits)?;
@@ -96,7 +97,7 @@ pub fn run(args: &SearchArgs, console: &Console) -> Outcome<ExitCode> {
     let mut plans = candidates(input, classes, &budget, args.candidates as usize, args.seed);
     if plans.is_empty() {
         return Err(format!(
-            "no network for {input} fits {} of flash and {} of RAM; give it more, or a smaller --input",
+            "no network for {input} fits {} of flash and {} of RAM; give it more, or a smaller --shape",
             bytes(args.flash),
             bytes(args.ram)
         )
@@ -139,7 +140,7 @@ pub fn run(args: &SearchArgs, console: &Console) -> Outcome<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Short trainings under batch normalisation, at the rate at which it trains from every seed.
+/// Short training runs under batch normalisation, at the rate at which it trains from every seed.
 fn recipe(args: &SearchArgs, epochs: u32) -> Recipe {
     Recipe {
         seed: args.seed,
@@ -152,7 +153,8 @@ fn recipe(args: &SearchArgs, epochs: u32) -> Recipe {
     }
 }
 
-/// The accuracy of a network trained by the recipe, 0 if it died, and the seconds it took; nothing if the user stopped.
+/// The accuracy of a network trained by this recipe, none if it died or diverged, and the seconds that it took; nothing
+/// if the user stopped.
 fn train(
     plan: &Plan,
     recipe: &Recipe,
@@ -176,8 +178,12 @@ fn train(
             Err(error) => return Err(error.into()),
         }
     }
-    let evaluation = trainer.evaluate(measured)?;
-    Ok(Some((Some(evaluation.accuracy), begun.elapsed().as_secs_f64())))
+    let accuracy = match trainer.evaluate(measured) {
+        Ok(evaluation) => Some(evaluation.accuracy),
+        Err(TrainError::Ruined { .. }) => None,
+        Err(error) => return Err(error.into()),
+    };
+    Ok(Some((accuracy, begun.elapsed().as_secs_f64())))
 }
 
 fn table(round: &[(Plan, Trial)], epochs: u32) -> Table {
@@ -208,28 +214,6 @@ fn table(round: &[(Plan, Trial)], epochs: u32) -> Table {
     table
 }
 
-/// `64K`: 65,536 bytes.
-fn size(text: &str) -> Result<u64, String> {
-    scaled(text, 1024)
-}
-
-/// `20M`: 20,000,000.
-fn count(text: &str) -> Result<u64, String> {
-    scaled(text, 1000)
-}
-
-fn scaled(text: &str, thousand: u64) -> Result<u64, String> {
-    let (number, unit) = match text.strip_suffix(['k', 'K']) {
-        Some(number) => (number, thousand),
-        None => match text.strip_suffix('M') {
-            Some(number) => (number, thousand * thousand),
-            None => (text, 1),
-        },
-    };
-    let whole = number.parse::<u64>().ok().and_then(|number| number.checked_mul(unit));
-    whole.filter(|number| *number > 0).ok_or_else(|| "a whole number above 0, perhaps with K or M after it".to_owned())
-}
-
 /// `3x48x48`.
 fn shape(text: &str) -> Result<Shape, String> {
     let sides: Vec<u16> = text.split('x').filter_map(|side| side.parse().ok().filter(|side| *side > 0)).collect();
@@ -241,16 +225,7 @@ fn shape(text: &str) -> Result<Shape, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{count, shape, size};
-
-    #[test]
-    fn sizes_have_units() {
-        assert_eq!([size("64K"), size("1M"), size("777")], [Ok(65_536), Ok(1_048_576), Ok(777)]);
-        assert_eq!([count("20M"), count("5k")], [Ok(20_000_000), Ok(5_000)]);
-        for wrong in ["", "K", "0", "-1", "1.5K", "64KB", "99999999999999999999", "18446744073709551615K"] {
-            assert!(size(wrong).is_err(), "{wrong}");
-        }
-    }
+    use super::shape;
 
     #[test]
     fn shapes_have_three_sides() {

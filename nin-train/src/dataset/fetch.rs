@@ -9,8 +9,8 @@ use flate2::bufread::MultiGzDecoder;
 use sha2::{Digest, Sha256};
 use ureq::Agent;
 
-use super::error::grouped;
 use super::{DataError, Result, idx};
+use crate::report::grouped;
 
 /// How far the fetching of one file is.
 #[derive(Clone, Copy, Debug)]

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
-use super::error::grouped;
 use super::image_file::{check_shape, load_image};
 use super::split::held_out;
 use super::{DataError, Dataset, Result, Shape, Splits};
+use crate::report::grouped;
 
 /// How one's own images become a data set.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use flate2::bufread::MultiGzDecoder;
 
-use super::error::grouped;
 use super::{DataError, Dataset, Result, Shape};
+use crate::report::grouped;
 
 /// The official names of the four files without `.gz`: training images and labels, test images and labels.
 pub const NAMES: [&str; 4] =

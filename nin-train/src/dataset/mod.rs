@@ -20,13 +20,15 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use crate::report::grouped;
+
 pub use error::{DataError, Result};
 pub use fetch::{Progress, Remote};
 pub use folder::FolderOptions;
 pub use image_file::load_image;
 pub use nin_core::Shape;
 pub use places::Places;
-pub use resize::{resize_bilinear, resize_row};
+pub use resize::resize_bilinear;
 pub use sets::{Dataset, Splits};
 pub use subset::make_subset;
 
@@ -104,7 +106,7 @@ pub struct LoadOptions {
     pub kind: DatasetKind,
     /// The folder given with `--data`; then only this folder is read, and anything wrong with it is an error.
     pub data: Option<PathBuf>,
-    /// Never use the network.
+    /// Never download anything.
     pub offline: bool,
     /// Size and split of one's own images; not used by the other kinds.
     pub folder: FolderOptions,
@@ -221,8 +223,8 @@ fn read_idx(kind: DatasetKind, folder: &Path, advice: &str) -> Result<Splits> {
     let source = format!(
         "{title} from {}: {} training and {} test images.",
         folder.display(),
-        error::grouped(train.len() as u64),
-        error::grouped(test.len() as u64)
+        grouped(train.len() as u64),
+        grouped(test.len() as u64)
     );
     Ok(Splits { train, test, source, is_subset: false, notice: None })
 }

@@ -25,43 +25,20 @@ impl Tap {
 /// # Panics
 /// If a size is zero or a slice is not exactly as long as its size says.
 pub fn resize_bilinear(src: &[u8], from: (usize, usize), channels: usize, dst: &mut [f32], to: (usize, usize)) {
-    check(src, from, channels, to);
+    assert!(from.0 * from.1 * channels > 0 && to.0 * to.1 > 0, "an image must have pixels");
+    assert_eq!(src.len(), from.0 * from.1 * channels, "the input must be rows x columns x channels bytes");
     assert_eq!(dst.len(), to.0 * to.1 * channels, "the output must be rows x columns x channels values");
+    let stride = from.1 * channels;
     let taps: Vec<Tap> = (0..to.1).map(|x| Tap::new(x, from.1, to.1)).collect();
     for (y, row) in dst.chunks_exact_mut(to.1 * channels).enumerate() {
-        blend(src, from, channels, Tap::new(y, from.0, to.0), |x| taps[x], row);
+        blend(src, stride, channels, Tap::new(y, from.0, to.0), &taps, row);
     }
 }
 
-/// Computes only row `y` of what [`resize_bilinear`] gives, with the very same values, so that an image can be sent
-/// to a device row by row. `dst_row` holds columns × channels values of the output.
-///
-/// # Panics
-/// If a size is zero, `y` is not below `to`'s rows or a slice is not exactly as long as its size says.
-pub fn resize_row(
-    src: &[u8],
-    from: (usize, usize),
-    channels: usize,
-    to: (usize, usize),
-    y: usize,
-    dst_row: &mut [f32],
-) {
-    check(src, from, channels, to);
-    assert!(y < to.0, "row {y} is not one of the output's {} rows", to.0);
-    assert_eq!(dst_row.len(), to.1 * channels, "the output row must be columns x channels values");
-    blend(src, from, channels, Tap::new(y, from.0, to.0), |x| Tap::new(x, from.1, to.1), dst_row);
-}
-
-fn check(src: &[u8], from: (usize, usize), channels: usize, to: (usize, usize)) {
-    assert!(from.0 * from.1 * channels > 0 && to.0 * to.1 > 0, "an image must have pixels");
-    assert_eq!(src.len(), from.0 * from.1 * channels, "the input must be rows x columns x channels bytes");
-}
-
-fn blend(src: &[u8], from: (usize, usize), channels: usize, row: Tap, column: impl Fn(usize) -> Tap, dst: &mut [f32]) {
-    let stride = from.1 * channels;
+/// One row of the output.
+fn blend(src: &[u8], stride: usize, channels: usize, row: Tap, columns: &[Tap], dst: &mut [f32]) {
     let (upper, lower) = (&src[row.first * stride..][..stride], &src[row.second * stride..][..stride]);
-    for (x, pixel) in dst.chunks_exact_mut(channels).enumerate() {
-        let tap = column(x);
+    for (tap, pixel) in columns.iter().zip(dst.chunks_exact_mut(channels)) {
         let (left, right) = (tap.first * channels, tap.second * channels);
         for (c, value) in pixel.iter_mut().enumerate() {
             let across =

@@ -30,7 +30,7 @@ use crate::trained::Trained;
 const LEAST: f32 = 1e-6;
 
 /// Values that quantisation-aware training adds to the parameters: a range for each layer with a ReLU.
-pub fn ranges(plan: &Plan) -> usize {
+pub fn range_count(plan: &Plan) -> usize {
     activations(plan)
 }
 

@@ -46,7 +46,6 @@ pub fn post_training(
 
     // What cannot be computed at all should not be found out after minutes.
     let quantize = |trained: &Trained, clips: &[f32]| QuantizedModel::with_weights(trained, clips, &options.weights);
-    options.weights.check(&plan).map_err(|error| QuantizeError::Run(error.to_string()))?;
     quantize(trained, &vec![1.0; tensors.len()])?;
     let float = ModelBytes::new(&trained.to_model(WeightType::F32, Lanes::Sixteen)?);
     let float = float.model().map_err(|error| QuantizeError::Run(error.to_string()))?;

@@ -60,7 +60,8 @@ impl QuantizedModel {
     ///
     /// # Errors
     ///
-    /// [`QuantizeError`] if 8-bit arithmetic cannot compute such a network.
+    /// [`QuantizeError`] if 8-bit arithmetic cannot compute such a network, or there are fewer ranges than layers with
+    /// weights.
     pub fn new(trained: &Trained, clips: &[f32]) -> Result<Self, QuantizeError> {
         Self::with_weights(trained, clips, &Weights::Eight)
     }
@@ -72,6 +73,10 @@ impl QuantizedModel {
     /// As [`QuantizedModel::new`].
     pub fn with_weights(trained: &Trained, clips: &[f32], weights: &Weights) -> Result<Self, QuantizeError> {
         let plan = trained.plan();
+        weights.check(&plan).map_err(|error| QuantizeError::Run(error.to_string()))?;
+        if clips.len() < tensors(&plan).len() {
+            return Err(QuantizeError::Run("there must be a range for each layer with weights".into()));
+        }
         let Folded { trained, scale: input_scale, .. } = &fold(trained)?;
         let layers = layers(&plan, &trained.parameters, *input_scale, clips, weights)?;
         let class_names = trained.class_names.clone();

@@ -101,6 +101,7 @@ impl From<Weights> for String {
 
 /// Why bits of weights cannot be used. The text is one sentence for the user.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum WeightsError {
     /// A text that says no such thing.
     Text(String),

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Instant;
 
-use nin_core::{Plan, Spec};
+use nin_core::{Plan, Spec, argmax};
 use serde::{Deserialize, Serialize};
 
 use super::TrainError;
@@ -11,7 +11,6 @@ use crate::batch::{Batch, Preprocessing};
 use crate::checkpoint::Checkpoint;
 use crate::dataset::Dataset;
 use crate::engine::Engine;
-use crate::loss::argmax;
 use crate::normalization;
 use crate::recipe::Recipe;
 
@@ -79,10 +78,10 @@ pub fn evaluate_each(
     let (input, classes) = (engine.plan().shape(0), engine.plan().classes());
     let counts: Vec<AtomicU32> = (0..data.class_names().len() * classes).map(|_| AtomicU32::new(0)).collect();
     let start = Instant::now();
-    let batch = Batch { data, indices: None, input, preprocessing, augment: None, smoothing: 0.0 };
+    let batch = Batch { data, indices: None, input, preprocessing, changes: None, smoothing: 0.0 };
     let outcome = engine.forward(&batch, |index, label, logits| {
         each(index, label, logits);
-        counts[label * classes + argmax(logits)].fetch_add(1, Ordering::Relaxed);
+        counts[label * classes + argmax(logits).unwrap_or(0)].fetch_add(1, Ordering::Relaxed);
     });
     let rows = counts.chunks_exact(classes);
     Ok(Evaluation {

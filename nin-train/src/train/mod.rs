@@ -4,12 +4,13 @@ mod error;
 mod evaluation;
 mod position;
 
+use std::fmt;
 use std::ops::ControlFlow;
 use std::time::Instant;
 
 use nin_core::{Plan, Spec};
 
-use crate::batch::{Batch, Preprocessing, order};
+use crate::batch::{Batch, Changes, Preprocessing, order};
 use crate::checkpoint::Checkpoint;
 use crate::dataset::Dataset;
 use crate::distill::{self, Teacher};
@@ -76,12 +77,21 @@ pub struct Trainer {
     teachers: Vec<Teacher>,
 }
 
+impl fmt::Debug for Trainer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (engine, recipe, position) = (&self.engine, &self.recipe, &self.position);
+        let fields = &mut f.debug_struct("Trainer");
+        fields.field("engine", engine).field("recipe", recipe).field("position", position).finish_non_exhaustive()
+    }
+}
+
 impl Trainer {
     /// A run that has not begun; `threads` 0 means one for each processor.
     ///
     /// # Errors
     ///
-    /// If the recipe has a value that cannot be used, or the system gives no threads.
+    /// If the recipe has a value that cannot be used, or the system gives no threads. A recipe with `quantize` or
+    /// `distill` needs ranges or teachers: [`Checkpoint::begin`] with those, then [`Trainer::resume`].
     pub fn new(
         spec: Spec,
         recipe: Recipe,
@@ -109,6 +119,9 @@ impl Trainer {
         let Checkpoint { recipe, preprocessing, class_names, images, position, history, .. } = checkpoint;
         let Checkpoint { parameters, average, state, teachers, .. } = checkpoint;
         recipe.check().map_err(TrainError::Recipe)?;
+        if parameters.len() != recipe.parameters(&Plan::new(spec)) {
+            return Err(TrainError::Recipe("the parameters are not as many as the line and the recipe have"));
+        }
         let single =
             normalization::normalized(&Plan::new(spec)).iter().any(|place| place.tensor.layer.output.pixels() == 1);
         if recipe.batch_norm == Some(1) && single {
@@ -181,7 +194,12 @@ impl Trainer {
                 indices: Some(indices),
                 input,
                 preprocessing: &self.preprocessing,
-                augment: Some((recipe.augment, recipe.mixup, recipe.seed, epoch.into())),
+                changes: Some(Changes {
+                    augment: recipe.augment,
+                    mixup: recipe.mixup,
+                    seed: recipe.seed,
+                    epoch: epoch.into(),
+                }),
                 smoothing: recipe.smoothing,
             };
             self.engine.load(&self.parameters);
@@ -214,7 +232,7 @@ impl Trainer {
             if on_batch(progress).is_break() && self.position.step < steps {
                 // A step's loss is that of before it: what the caller now saves has not been tried yet.
                 load(&mut self.engine, recipe, &self.parameters, &self.average);
-                let outcome = self.engine.forward(&Batch { augment: None, smoothing: 0.0, ..batch }, |_, _, _| {});
+                let outcome = self.engine.forward(&Batch { changes: None, smoothing: 0.0, ..batch }, |_, _, _| {});
                 return match outcome.loss.is_finite() {
                     true => Ok(Ended::Stopped),
                     false => Err(TrainError::Diverged { epoch: epoch + 1, step: self.position.step, lr }),

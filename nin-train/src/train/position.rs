@@ -34,7 +34,8 @@ pub struct EpochReport {
     pub seconds: f64,
     /// Images a second.
     pub images_per_second: f64,
-    /// Loss on images not trained with, once [`Trainer::record`](super::Trainer::record) gave it.
+    /// Loss on images not trained with (despite the name on validation images, where the caller has such), once
+    /// [`Trainer::record`](super::Trainer::record) gave it.
     pub test_loss: Option<f64>,
     /// Accuracy on images not trained with, likewise.
     pub test_accuracy: Option<f64>,

@@ -64,8 +64,8 @@ pub struct TrainArgs {
     #[arg(long, value_name = "N")]
     batch: Option<usize>,
 
-    /// Learning rate: the schedule's highest [default: 0.003 for adamw; 0.01 for sgd, 0.1 with --batch-norm; 0.05
-    /// for the book's networks; with --qat 0.0003 for adamw, 0.001 for sgd]
+    /// Learning rate: the schedule's highest [default: 0.003 for adamw; for sgd 0.01, 0.1 with --batch-norm, 0.05 for
+    /// the book's networks; with --qat 0.0003 for adamw, 0.001 for sgd]
     #[arg(long, value_name = "RATE")]
     lr: Option<f32>,
 
@@ -73,7 +73,8 @@ pub struct TrainArgs {
     #[arg(long, value_name = "SHAPE")]
     schedule: Option<Shape>,
 
-    /// Epochs over which the learning rate rises from 0 before its schedule begins
+    /// Epochs over which the learning rate rises from near 0 before its schedule begins; not with one-cycle, the
+    /// default, which has a warm-up of its own
     #[arg(long, value_name = "EPOCHS")]
     warmup: Option<f32>,
 
@@ -97,7 +98,7 @@ pub struct TrainArgs {
     #[arg(long, value_name = "SHARE")]
     smoothing: Option<f32>,
 
-    /// Mirror every second image left to right
+    /// Mirror each image left to right with a probability of one half
     #[arg(long)]
     flip: bool,
 
@@ -117,11 +118,13 @@ pub struct TrainArgs {
     #[arg(long, value_name = "ALPHA")]
     mixup: Option<f32>,
 
-    /// Batch normalisation, over this many images at a time; folded into the weights that are exported
+    /// Batch normalisation, over at most this many images at a time (32 if no number is given), each such group on one
+    /// thread; folded into the weights that are exported
     #[arg(long, value_name = "IMAGES", num_args = 0..=1, default_missing_value = "32")]
     batch_norm: Option<usize>,
 
-    /// Evaluate and export a moving average of the weights that keeps this share of itself in each step
+    /// Evaluate and export an exponential moving average of the weights that keeps this share of itself in each step
+    /// (0.999 if no number is given)
     #[arg(long, value_name = "SHARE", num_args = 0..=1, default_missing_value = "0.999")]
     ema: Option<f32>,
 
@@ -135,8 +138,8 @@ pub struct TrainArgs {
     #[arg(long, value_name = "BITS", requires = "qat")]
     weights: Option<Weights>,
 
-    /// Distillation: learn also from a trained network that reads the same images (a model, checkpoint or safetensors
-    /// file); several, each after a --teacher, speak with one voice
+    /// Distillation: learn also from a trained network (a model, checkpoint or safetensors file) that reads the same
+    /// images and was trained with the same --input; given several times, from the mean of their logits
     #[arg(long, value_name = "NETWORK")]
     teacher: Vec<PathBuf>,
 
@@ -161,7 +164,7 @@ pub struct TrainArgs {
     #[arg(long, value_name = "NAME")]
     input: Option<Input>,
 
-    /// Where all chance comes from [default: 1]
+    /// Seed of all random numbers [default: 1]
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
 
@@ -228,7 +231,7 @@ enum Initial {
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Input {
-    /// 0 to 1; 8-bit models need this, for there a black pixel is 0
+    /// 0 to 1; best for 8 bits too, whose padding is black
     Unit,
     /// Mean 0 and standard deviation 1 over the training images
     Standard,
@@ -333,7 +336,7 @@ impl TrainArgs {
         recipe.batch = self.batch.unwrap_or(recipe.batch);
         recipe.batch_norm = self.batch_norm;
         recipe.lr = self.lr.unwrap_or(match recipe.optimizer {
-            _ if book => 0.05,
+            Optimizer::Sgd { .. } if book => 0.05,
             Optimizer::AdamW { .. } if self.qat => QAT.1,
             Optimizer::Sgd { .. } if self.qat => QAT.2,
             Optimizer::AdamW { .. } => 0.003,

@@ -108,9 +108,12 @@ impl<'a> Screen<'a> {
             self.console.say(format_args!("  {program} predict {model} {}", word(sample)));
         }
         let source = |name| word(&folder.path().join(name));
+        // The run that the model comes from.
+        let best = folder.best();
+        let kept = if self.measured == "test" { checkpoint } else { word(&best) };
         let export = match integers {
-            true => format!("quantize {checkpoint} --rust {}", source("model_int8.rs")),
-            false => format!("export {checkpoint} --rust {} --type f16", source("model_f16.rs")),
+            true => format!("quantize {kept}{flags} --rust {}", source("model_int8.rs")),
+            false => format!("export {kept} --rust {} --type f16", source("model_f16.rs")),
         };
         self.console.say(format_args!("  {program} eval {model}{flags}\n  {program} {export}"));
     }

@@ -2,10 +2,11 @@
 
 use std::sync::{Mutex, PoisonError};
 
+use nin_core::argmax;
+
 use crate::batch::Batch;
 use crate::dataset::Dataset;
 use crate::engine::{Engine, Source};
-use crate::loss::argmax;
 use crate::pictures::of_each_class;
 use crate::streaming::softmax;
 use crate::train::{Evaluation, TrainError, evaluate_each};
@@ -51,7 +52,7 @@ impl Findings {
     pub fn new(mut engine: Engine, trained: &Trained, test: &Dataset) -> Result<Self, TrainError> {
         let answers = Mutex::new(vec![None; test.len()]);
         let evaluation = evaluate_each(&mut engine, test, &trained.preprocessing, |index, label, logits| {
-            let prediction = argmax(logits);
+            let prediction = argmax(logits).unwrap_or(0);
             let probability = softmax(logits).get(prediction).copied().unwrap_or(0.0);
             let mut answers = answers.lock().unwrap_or_else(PoisonError::into_inner);
             answers[index] = Some(Answer { index, label, prediction, probability });
@@ -76,7 +77,7 @@ impl Findings {
             indices: None,
             input: engine.plan().shape(0),
             preprocessing: &trained.preprocessing,
-            augment: None,
+            changes: None,
             smoothing: 0.0,
         };
         let (mut image, mut target) = (vec![0.0; batch.input.len()], vec![0.0; trained.spec.classes()]);
