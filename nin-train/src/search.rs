@@ -15,7 +15,7 @@ use crate::report::Resources;
 /// What a board has for a network in 8 bits, on a Cortex-M with DSP instructions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Budget {
-    /// Largest model file in bytes.
+    /// Largest model file in bytes, without class names.
     pub flash: u64,
     /// Largest state (all working memory of the engine) in bytes.
     pub ram: u64,

@@ -52,7 +52,8 @@ fn a_search_keeps_to_its_budget_and_goes_on_where_it_stopped() {
     assert_eq!(epochs, [1, 1, 1, 1, 3, 3]);
     for trial in &trials {
         let needs = Resources::new(&Plan::new(Spec::parse(trial["line"].as_str().unwrap()).unwrap()));
-        assert!(needs.flash_int8 <= 8 << 10 && needs.streaming_int8 <= 4 << 10, "{trial}");
+        // With the names of the classes, 75 bytes.
+        assert!(needs.flash_int8 + 75 <= 8 << 10 && needs.streaming_int8 <= 4 << 10, "{trial}");
     }
 
     // Who goes on are the two that did best.

@@ -93,7 +93,10 @@ pub fn run(args: &SearchArgs, console: &Console) -> Outcome<ExitCode> {
     let validation = images::split_off(&recipe(args, args.epochs), &mut splits)?;
     let measured = validation.as_ref().unwrap_or(&splits.test);
 
-    let budget = Budget { flash: args.flash, ram: args.ram, macs: args.macs.unwrap_or(u64::MAX) };
+    // The model file names the classes, too.
+    let names = splits.train.class_names().join("\n").len().next_multiple_of(16) as u64;
+    let flash = args.flash.saturating_sub(names);
+    let budget = Budget { flash, ram: args.ram, macs: args.macs.unwrap_or(u64::MAX) };
     let mut plans = candidates(input, classes, &budget, args.candidates as usize, args.seed);
     if plans.is_empty() {
         return Err(format!(

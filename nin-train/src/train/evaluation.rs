@@ -19,7 +19,7 @@ use crate::recipe::Recipe;
 pub struct Evaluation {
     /// Mean cross-entropy.
     pub loss: f64,
-    /// Share of images classified rightly.
+    /// Share of images classified correctly.
     pub accuracy: f64,
     /// Images.
     pub images: usize,

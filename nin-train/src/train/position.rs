@@ -12,7 +12,7 @@ pub struct Part {
     pub done: f64,
     /// Mean loss over its images, each as the network stood when it saw it.
     pub loss: f64,
-    /// Share of its images classified rightly, likewise.
+    /// Share of its images classified correctly, likewise.
     pub accuracy: f64,
 }
 
@@ -26,7 +26,7 @@ pub struct EpochReport {
     pub epoch: u32,
     /// Mean loss over the epoch's images, each as the network stood when it saw it.
     pub loss: f64,
-    /// Share of images classified rightly, likewise.
+    /// Share of images classified correctly, likewise.
     pub accuracy: f64,
     /// Learning rate of the last step.
     pub lr: f32,
@@ -53,7 +53,7 @@ pub struct Position {
     pub step: u64,
     /// Sum of the losses of those steps' images.
     pub loss: f64,
-    /// Images of those steps classified rightly.
+    /// Images of those steps classified correctly.
     pub correct: usize,
     /// Images of those steps.
     pub images: usize,
@@ -74,7 +74,7 @@ pub struct Position {
 pub struct Sums {
     /// Losses.
     pub loss: f64,
-    /// Images classified rightly.
+    /// Images classified correctly.
     pub correct: usize,
     /// Images.
     pub images: usize,
