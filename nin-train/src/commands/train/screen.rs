@@ -98,7 +98,13 @@ impl<'a> Screen<'a> {
     pub fn next(&self, folder: &RunFolder, report: Option<&Path>, sample: Option<&Path>, flags: &str, integers: bool) {
         let (checkpoint, model) = (folder.checkpoint(), folder.model());
         let (checkpoint, model) = (word(&checkpoint), word(&model));
+        // The run that the model comes from.
+        let best = (self.measured != "test").then(|| word(&folder.best()));
         self.console.say(format_args!("\nWritten:\n  {checkpoint}  to go on training\n  {model}  to run on a board"));
+        if let Some(best) = &best {
+            self.console.say(format_args!("  {best}  the epoch that this model is of"));
+        }
+        let kept = best.unwrap_or(checkpoint);
         if let Some(report) = report {
             self.console.say(format_args!("  {}  to look at in a browser", report.display()));
         }
@@ -108,9 +114,6 @@ impl<'a> Screen<'a> {
             self.console.say(format_args!("  {program} predict {model} {}", word(sample)));
         }
         let source = |name| word(&folder.path().join(name));
-        // The run that the model comes from.
-        let best = folder.best();
-        let kept = if self.measured == "test" { checkpoint } else { word(&best) };
         let export = match integers {
             true => format!("quantize {kept}{flags} --rust {}", source("model_int8.rs")),
             false => format!("export {kept} --rust {} --type f16", source("model_f16.rs")),
