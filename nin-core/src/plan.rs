@@ -3,7 +3,11 @@
 //! Everything here is `const`: a firmware sizes its buffers and checks its budgets while it compiles, and the
 //! trainer prints the same numbers. What the plan says is what the engine uses; nothing else states a size.
 
+mod layer;
+
 use crate::spec::{MAX_STAGES, Shape, Spec, Stage, Window, stage_parameters};
+
+pub use layer::{Layer, LayerKind};
 
 /// Pixels that a block carries through all its layers at once: its weights are read once a tile.
 pub const TILE: usize = 4;
@@ -81,121 +85,6 @@ impl Kernels {
 pub(crate) const SEGMENT: usize = 288;
 /// Most outputs whose sums [`Kernels::Dsp`] keeps from one part of the window to the next.
 pub(crate) const KEPT: usize = 64;
-
-/// One layer with or without weights: what a layer summary has a line for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Layer {
-    /// Which of [`Spec::stages`] it belongs to.
-    pub stage: usize,
-    /// What it does.
-    pub kind: LayerKind,
-    /// Shape it reads.
-    pub input: Shape,
-    /// Shape it makes.
-    pub output: Shape,
-    /// Whether a ReLU follows.
-    pub relu: bool,
-}
-
-/// What a [`Layer`] does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LayerKind {
-    /// A convolution with bias; 1×1 ones have `Window { kernel: 1, stride: 1, padding: 0 }`.
-    Convolution(Window),
-    /// Maximum pooling.
-    MaxPool(Window),
-    /// Average pooling.
-    AvgPool(Window),
-    /// Dropout; nothing on the device.
-    Dropout,
-    /// Global average.
-    GlobalAverage,
-    /// A fully connected layer with bias.
-    Full,
-}
-
-impl Layer {
-    /// Inputs that one output sums over: the columns of the weight matrix; 0 for a layer without weights.
-    /// They are ordered rows, columns, channels (channels last).
-    pub const fn fan_in(&self) -> usize {
-        match self.kind {
-            LayerKind::Convolution(window) => {
-                window.kernel as usize * window.kernel as usize * self.input.channels as usize
-            }
-            LayerKind::Full => self.input.len(),
-            _ => 0,
-        }
-    }
-
-    /// Whether the layer has weights and biases.
-    pub const fn has_weights(&self) -> bool {
-        matches!(self.kind, LayerKind::Convolution(_) | LayerKind::Full)
-    }
-
-    /// Weights, without biases: outputs × fan-in.
-    pub const fn weights(&self) -> usize {
-        self.fan_in() * self.output.channels as usize
-    }
-
-    /// Weights and biases.
-    pub const fn parameters(&self) -> usize {
-        match self.has_weights() {
-            true => self.weights() + self.output.channels as usize,
-            false => 0,
-        }
-    }
-
-    /// Bytes of the layer's packed weights and biases (and multipliers, if they are integers): outputs are padded to a
-    /// multiple of `lanes`, and each of the two arrays to a multiple of four bytes. For [`WeightType::Int4`], of 4-bit
-    /// weights; a layer with 8-bit ones in such a model takes what it does in 8 bits, and one word.
-    ///
-    /// `lanes` is one that [`Model::lanes`](crate::Model::lanes) names for the type; no file has another.
-    ///
-    /// # Panics
-    ///
-    /// If `lanes` is 0.
-    pub const fn weight_bytes(&self, weights: WeightType, lanes: usize) -> usize {
-        if !self.has_weights() {
-            return 0;
-        }
-        let outputs = (self.output.channels as usize).next_multiple_of(lanes);
-        let fan_in = match (weights, lanes) {
-            (WeightType::Int8, 2) => self.fan_in().next_multiple_of(2),
-            (WeightType::Int8, 16) | (WeightType::Int4, 2) => self.fan_in().next_multiple_of(4),
-            (WeightType::Int4, 16) => self.fan_in().next_multiple_of(8),
-            (WeightType::Int4, _) => self.fan_in().next_multiple_of(2),
-            _ => self.fan_in(),
-        };
-        // Bias and, for integers, what requantising takes; in 4 bits, how many bits there are.
-        let (parameters, word) = match (weights, lanes) {
-            (WeightType::Int8, 2) => (16, 0),
-            (WeightType::Int8, _) => (12, 0),
-            (WeightType::Int4, 2) => (16, 4),
-            (WeightType::Int4, _) => (12, 4),
-            _ => (4, 0),
-        };
-        let bytes = match weights.bits() {
-            4 => fan_in.saturating_mul(outputs) / 2,
-            bits => fan_in.saturating_mul(outputs).saturating_mul(bits / 8),
-        };
-        // Where this saturates, a 32-bit device cannot hold the model anyway.
-        (word + parameters * outputs).saturating_add(bytes.saturating_add(3) / 4 * 4)
-    }
-
-    /// Bytes of the layer in a model whose layers say how many bits their weights have; `None` if none has so many.
-    pub(crate) const fn mixed_bytes(&self, bits: u32, lanes: usize) -> Option<usize> {
-        match bits {
-            4 => Some(self.weight_bytes(WeightType::Int4, lanes)),
-            8 => Some(self.weight_bytes(WeightType::Int8, lanes).saturating_add(4)),
-            _ => None,
-        }
-    }
-
-    /// Multiply-accumulates for one image (padding counted, as is the custom).
-    pub const fn macs(&self) -> u64 {
-        self.weights() as u64 * self.output.pixels() as u64
-    }
-}
 
 /// Working memory of the streaming engine: in values (4 bytes each in the float engines) from [`Plan::memory`], in bytes
 /// from [`Plan::bytes`].
