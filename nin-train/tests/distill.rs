@@ -219,6 +219,8 @@ fn a_checkpoint_and_its_teachers_belong_together() {
             Err(_) => Teacher { line: line.to_owned(), parameters: Vec::new() },
         };
         let broken = Checkpoint { teachers: vec![teacher(TEACHER, 0), unfit], ..begun.clone() };
+        let error = Trainer::resume(broken.clone(), 1).expect_err("an unfit teacher");
+        assert!(matches!(error, TrainError::Recipe(_)), "{line}: {error}");
         let error = Checkpoint::from_bytes(&broken.to_bytes()).expect_err(line);
         assert!(matches!(error, Problem::Header(_)), "{line}: {error}");
     }

@@ -137,11 +137,13 @@ impl Trainer {
                 return Err(TrainError::Recipe("to distil there must be a teacher"));
             }
             Some(distill) => {
-                let spec = |teacher: &Teacher| {
-                    let spec = Spec::parse(&teacher.line).ok()?;
-                    distill::check(&Plan::new(spec), engine.plan()).ok().map(|()| spec)
+                let fit = |teacher| {
+                    let Teacher { line, parameters }: &Teacher = teacher;
+                    let spec = Spec::parse(line).ok()?;
+                    let plan = Plan::new(spec);
+                    let fits = plan.parameters() == parameters.len() && distill::check(&plan, engine.plan()).is_ok();
+                    fits.then_some((spec, &parameters[..]))
                 };
-                let fit = |teacher| Some((spec(teacher)?, &*teacher.parameters));
                 let fit: Option<Vec<(Spec, &[f32])>> = teachers.iter().map(fit).collect();
                 let fit = fit.ok_or(TrainError::Recipe("a teacher does not fit the network"))?;
                 engine.teach(&fit, distill, recipe.images());
