@@ -1,7 +1,8 @@
 //! From a data set's bytes to what the network reads: order, augmentation, size, scale.
 
+mod augment;
+
 use std::cell::RefCell;
-use std::ops::Range;
 
 use nin_core::Shape;
 use serde::{Deserialize, Serialize};
@@ -12,6 +13,8 @@ use crate::kernel::vectorized;
 use crate::loss;
 use crate::random::{Purpose, Stream};
 use crate::train::TrainError;
+
+pub use augment::Augment;
 
 /// How a byte becomes the network's input: `(byte - mean[c]) * scale[c]` for each channel c.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -80,108 +83,6 @@ impl Preprocessing {
     }
 }
 
-/// Random changes that leave an image's class as it is; done on the data set's own pixels, before resizing.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Augment {
-    /// Mirrors each image left to right with a probability of one half (`RandomHorizontalFlip`).
-    pub flip: bool,
-    /// Shifts by up to this many pixels each way, black coming in at the edges (`RandomCrop` with padding).
-    pub crop: u8,
-    /// Turns by up to this many degrees each way about the image's centre, pixels blended from their four neighbours
-    /// and black outside (`RandomRotation`).
-    pub rotate: u8,
-    /// Share of images in which a rectangle becomes black: a fiftieth to a third of the area, at most 3.3 times as long
-    /// as wide (`RandomErasing`; Zhong et al. 2020).
-    pub erase: f32,
-}
-
-impl Augment {
-    /// Changes one image: `from` and `to` are channels last, of the same shape.
-    pub fn apply(&self, from: &[u8], shape: Shape, to: &mut [u8], stream: &mut Stream) {
-        let [rows, columns, channels] = [shape.rows as usize, shape.columns as usize, shape.channels as usize];
-        let most = self.crop as usize;
-        // Always the same draws, so that switching one change on leaves the others as they were.
-        let (flip, down, right) = (stream.below(2) == 1, stream.below(2 * most + 1), stream.below(2 * most + 1));
-        let angle = stream.within(f64::from(self.rotate).to_radians());
-        let erased = Rectangle::draw(self.erase, rows, columns, stream);
-        let (sine, cosine) = angle.sin_cos();
-        let (middle_row, middle_column) = ((rows as f32 - 1.0) / 2.0, (columns as f32 - 1.0) / 2.0);
-        for row in 0..rows {
-            for column in 0..columns {
-                let to = &mut to[(row * columns + column) * channels..][..channels];
-                if erased.as_ref().is_some_and(|erased| erased.covers(row, column)) {
-                    to.fill(0);
-                    continue;
-                }
-                let side = if self.flip && flip { columns - 1 - column } else { column };
-                if self.rotate > 0 {
-                    let row = (row + down) as f32 - most as f32 - middle_row;
-                    let column = (side + right) as f32 - most as f32 - middle_column;
-                    let at = [cosine * row - sine * column + middle_row, sine * row + cosine * column + middle_column];
-                    blend(from, shape, at, to);
-                    continue;
-                }
-                let at = (row + down).checked_sub(most).zip((side + right).checked_sub(most));
-                match at.filter(|(row, column)| *row < rows && *column < columns) {
-                    Some((row, column)) => {
-                        to.copy_from_slice(&from[(row * columns + column) * channels..][..channels]);
-                    }
-                    None => to.fill(0),
-                }
-            }
-        }
-    }
-}
-
-/// The pixel at a place between pixels; those outside the image are black.
-fn blend(from: &[u8], shape: Shape, [row, column]: [f32; 2], to: &mut [u8]) {
-    let channels = shape.channels as usize;
-    let [above, left] = [row.floor(), column.floor()];
-    let [down, right] = [row - above, column - left];
-    for (channel, to) in to.iter_mut().enumerate() {
-        let mut sum = 0.0;
-        for (row, down) in [(above, 1.0 - down), (above + 1.0, down)] {
-            for (column, right) in [(left, 1.0 - right), (left + 1.0, right)] {
-                let inside =
-                    (0.0..f32::from(shape.rows)).contains(&row) && (0.0..f32::from(shape.columns)).contains(&column);
-                if inside {
-                    let at = (row as usize * shape.columns as usize + column as usize) * channels + channel;
-                    sum += down * right * f32::from(from[at]);
-                }
-            }
-        }
-        *to = sum.round() as u8;
-    }
-}
-
-/// Part of an image.
-struct Rectangle {
-    rows: Range<usize>,
-    columns: Range<usize>,
-}
-
-impl Rectangle {
-    /// Draws whether to erase, and then what; an image may be too narrow for what is drawn, and then nothing is.
-    fn draw(share: f32, rows: usize, columns: usize, stream: &mut Stream) -> Option<Rectangle> {
-        let [chance, area, ratio, top, left] = [(); 5].map(|()| stream.unit());
-        let area = (0.02 + area * (1.0 / 3.0 - 0.02)) * (rows * columns) as f32;
-        // Uniform in its logarithm, from 1/3.3 to 3.3.
-        let ratio = 3.3f32.powf(2.0 * ratio - 1.0);
-        let [height, width] = [(area * ratio).sqrt().round() as usize, (area / ratio).sqrt().round() as usize];
-        if chance >= share || height >= rows || width >= columns {
-            return None;
-        }
-        let place = |unit: f32, room: usize| ((unit * (room + 1) as f32) as usize).min(room);
-        let (top, left) = (place(top, rows - height), place(left, columns - width));
-        Some(Rectangle { rows: top..top + height, columns: left..left + width })
-    }
-
-    fn covers(&self, row: usize, column: usize) -> bool {
-        self.rows.contains(&row) && self.columns.contains(&column)
-    }
-}
-
 /// The order in which an epoch visits `len` samples.
 pub fn order(len: usize, seed: u64, epoch: u64) -> Vec<u32> {
     // A data set has fewer than 2³² images: their bytes are in memory.
@@ -218,6 +119,8 @@ pub struct Batch<'a> {
     pub changes: Option<Changes>,
     /// Label smoothing.
     pub smoothing: f32,
+    /// How much the loss of a class's images counts, by label; 1 for all, if there are none.
+    pub class_weights: &'a [f32],
 }
 
 impl Batch<'_> {
@@ -254,6 +157,14 @@ thread_local! {
 }
 
 impl Batch<'_> {
+    /// Writes what the network is to say of an image: a distribution, times its class's weight.
+    fn target(&self, label: usize, target: &mut [f32]) {
+        loss::target(label, self.smoothing, target);
+        if let Some(weight) = self.class_weights.get(label) {
+            target.iter_mut().for_each(|value| *value *= weight);
+        }
+    }
+
     /// Writes one image of the data set as it is in this epoch.
     fn changed(&self, index: usize, room: &mut Vec<u8>, image: &mut [f32]) {
         let bytes = self.data.image(index);
@@ -277,7 +188,7 @@ impl Source for Batch<'_> {
     fn sample(&self, index: usize, image: &mut [f32], target: &mut [f32]) -> usize {
         let index = self.indices.map_or(index, |indices| indices[index] as usize);
         let label = self.data.label(index);
-        loss::target(label, self.smoothing, target);
+        self.target(label, target);
         CHANGED.with_borrow_mut(|(bytes, other_image, other_target)| {
             self.changed(index, bytes, image);
             let Some(Changes { mixup, seed, epoch, .. }) = self.changes.filter(|changes| changes.mixup > 0.0) else {
@@ -288,7 +199,7 @@ impl Source for Batch<'_> {
             other_image.resize(image.len(), 0.0);
             other_target.resize(target.len(), 0.0);
             self.changed(other, bytes, other_image);
-            loss::target(self.data.label(other), self.smoothing, other_target);
+            self.target(self.data.label(other), other_target);
             let mix = |to: &mut [f32], from: &[f32]| {
                 to.iter_mut().zip(from).for_each(|(to, from)| *to = share * *to + (1.0 - share) * from);
             };

@@ -20,8 +20,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use nin_core::{Plan, Shape, Spec};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use crate::batch::Preprocessing;
+use crate::dataset::hex;
 use crate::layers::{Mode, Network, Packed, Workspace};
 use crate::trained::Trained;
 
@@ -90,6 +92,9 @@ impl Teacher {
         class_names: &[String],
     ) -> Result<Teacher, TeacherProblem> {
         check(&trained.plan(), student)?;
+        if !trained.parameters.iter().all(|value| value.is_finite()) {
+            return Err(TeacherProblem::NotFinite);
+        }
         if trained.preprocessing != *preprocessing {
             return Err(TeacherProblem::Preprocessing);
         }
@@ -97,6 +102,13 @@ impl Teacher {
             return Err(TeacherProblem::Names(trained.class_names.join(", ")));
         }
         Ok(Teacher { line: trained.spec.to_string(), parameters: trained.parameters.clone() })
+    }
+
+    /// SHA-256 of its parameters as bytes, little end first, in hexadecimal digits.
+    pub fn fingerprint(&self) -> String {
+        let mut hash = Sha256::new();
+        self.parameters.iter().for_each(|value| hash.update(value.to_le_bytes()));
+        hex(hash)
     }
 }
 
@@ -135,6 +147,8 @@ pub enum TeacherProblem {
     Names(String),
     /// It was trained with bytes scaled otherwise.
     Preprocessing,
+    /// It has weights that are infinite or no numbers.
+    NotFinite,
 }
 
 impl fmt::Display for TeacherProblem {
@@ -149,6 +163,7 @@ impl fmt::Display for TeacherProblem {
             Self::Names(names) => {
                 write!(f, "a teacher must know the classes of the images, in their order: it knows {names}")
             }
+            Self::NotFinite => f.write_str("a teacher must have weights that are finite numbers"),
             Self::Preprocessing => {
                 f.write_str("a teacher must see bytes as its student does: train both with the same --input")
             }
@@ -163,7 +178,7 @@ impl std::error::Error for TeacherProblem {}
 pub enum Images {
     /// Whole, or in a few forms (shifted by whole pixels, mirrored).
     Recur,
-    /// Blended, or turned by any angle.
+    /// Blended, turned by any angle, in another light.
     AlwaysNew,
 }
 

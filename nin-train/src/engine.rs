@@ -34,7 +34,9 @@ pub trait Source: Sync {
     }
 
     /// Writes image `index` (channels last, as large as the network's input) and the distribution over classes that
-    /// the network should give it (all zeros if unknown), and returns its label.
+    /// the network should give it, and returns its label.
+    ///
+    /// The distribution's sum is how much the image's loss counts: usually 1.
     fn sample(&self, index: usize, image: &mut [f32], target: &mut [f32]) -> usize;
 }
 
@@ -355,7 +357,8 @@ impl Engine {
             outcome.loss += f64::from(by_label) * cross_entropy(logits, target, by_label * chunk.scale, d_logits);
             if let Some((distill, teacher)) = &mut taught {
                 let teacher = teacher.next().unwrap_or_default();
-                outcome.loss += distill.loss(logits, teacher, chunk.scale, d_logits);
+                let counts: f32 = target.iter().sum();
+                outcome.loss += f64::from(counts) * distill.loss(logits, teacher, counts * chunk.scale, d_logits);
             }
             outcome.correct += usize::from(argmax(logits) == Some(*label));
             each(chunk.first + i, *label, logits);

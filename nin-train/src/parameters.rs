@@ -60,6 +60,29 @@ pub fn tensors(plan: &Plan) -> Vec<Tensor> {
         .collect()
 }
 
+/// Lets one network begin with another's layers: copies the weight layers from the first on that are alike in kind,
+/// kernel, channels and padding, and says how many those are. What follows the first that differs stays as it is in `to`.
+///
+/// # Panics
+///
+/// If there are fewer parameters than a plan has.
+pub fn transfer(from: (&Plan, &[f32]), to: (&Plan, &mut [f32])) -> usize {
+    let ((from_plan, from), (to_plan, to)) = (from, to);
+    let (from_tensors, to_tensors) = (tensors(from_plan), tensors(to_plan));
+    let alike = |a: &Tensor, b: &Tensor| {
+        let shape = |tensor: &Tensor| {
+            let layer = &tensor.layer;
+            (tensor.kernel(), layer.input.channels, layer.output.channels, layer.weights(), layer.relu)
+        };
+        shape(a) == shape(b)
+    };
+    let same = from_tensors.iter().zip(&to_tensors).take_while(|(a, b)| alike(a, b)).count();
+    let end = |tensors: &[Tensor]| tensors[..same].last().map_or(0, |tensor| tensor.bias.end);
+    debug_assert_eq!(end(&from_tensors), end(&to_tensors));
+    to[..end(&to_tensors)].copy_from_slice(&from[..end(&from_tensors)]);
+    same
+}
+
 /// How parameters start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

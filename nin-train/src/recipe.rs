@@ -32,8 +32,13 @@ pub struct Recipe {
     pub optimizer: Optimizer,
     /// How parameters start.
     pub init: Init,
+    /// The network, by its file's name, whose layers take the place of those first parameters; for the record only.
+    pub from: Option<String>,
     /// Label smoothing, 0 to 1.
     pub smoothing: f32,
+    /// Whether an image's loss counts the more the rarer its class is among the training images
+    /// ([`balancing_weights`](crate::dataset::Dataset::balancing_weights)).
+    pub balanced: bool,
     /// Random changes of the images.
     pub augment: Augment,
     /// Mixup's α (Zhang et al. 2018), from 0.01 to 1: each image is blended with another, its share drawn from
@@ -69,7 +74,9 @@ impl Default for Recipe {
             schedule: Schedule::OneCycle { rise: 0.3 },
             optimizer: Optimizer::AdamW { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, decay: 0.01 },
             init: Init::He,
+            from: None,
             smoothing: 0.0,
+            balanced: false,
             augment: Augment::default(),
             mixup: 0.0,
             batch_norm: None,
@@ -115,6 +122,10 @@ impl Recipe {
             (!share.contains(&self.smoothing), "label smoothing must be at least 0 and below 1"),
             (self.mixup != 0.0 && !(0.01..=1.0).contains(&self.mixup), "mixup's alpha must be from 0.01 to 1, or 0"),
             (!(0.0..=1.0).contains(&self.augment.erase), "the share of images to erase in must be from 0 to 1"),
+            (
+                ![self.augment.brightness, self.augment.contrast].iter().all(|most| (0.0..=1.0).contains(most)),
+                "brightness and contrast can change by 0 to 1",
+            ),
             (!share.contains(&self.validation), "the share of validation images must be at least 0 and below 1"),
             (self.patience > 0 && self.validation == 0.0, "to stop early there must be validation images to stop by"),
             (!share.contains(&self.ema), "the share of a moving average must be at least 0 and below 1"),
@@ -155,7 +166,8 @@ impl Recipe {
 
     /// Whether the network meets an image again as it has seen it. Erased ones are new each time, so not if all are.
     pub(crate) fn images(&self) -> Images {
-        let new = self.mixup > 0.0 || self.augment.rotate > 0 || self.augment.erase >= 1.0;
+        let Augment { rotate, erase, brightness, contrast, .. } = self.augment;
+        let new = self.mixup > 0.0 || rotate > 0 || erase >= 1.0 || brightness > 0.0 || contrast > 0.0;
         if new { Images::AlwaysNew } else { Images::Recur }
     }
 

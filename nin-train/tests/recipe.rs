@@ -229,6 +229,77 @@ fn a_rectangle_is_erased_in_a_share_of_the_images() {
     assert!((0.8..1.25).contains(&(tall as f64 / wide as f64)), "{tall} tall, {wide} wide");
 }
 
+/// torchvision's `ColorJitter`, whose factors are uniform about 1: a ramp stays one, brighter by one factor and steeper by
+/// another, except where it leaves the bytes.
+#[test]
+fn light_and_contrast_change_as_a_camera_has_it() {
+    let shape = Shape { channels: 1, rows: 1, columns: 5 };
+    let image = [60, 80, 100, 120, 140];
+    let factors = |augment: Augment| {
+        let each = changed(augment, &image, shape, 400).map(|to| {
+            // The mean is the middle one: 100.
+            let brightness = f64::from(to[2]) / 100.0;
+            let steps: Vec<f64> = to.windows(2).map(|pair| f64::from(pair[1]) - f64::from(pair[0])).collect();
+            assert!(steps.iter().all(|step| (step - steps[0]).abs() <= 1.0), "no ramp: {to:?}");
+            [brightness, steps.iter().sum::<f64>() / 80.0 / brightness]
+        });
+        each.collect::<Vec<_>>()
+    };
+    let spread = |values: &[[f64; 2]], which: usize| {
+        let (least, most) = values.iter().fold((f64::MAX, 0.0f64), |(a, b), v| (a.min(v[which]), b.max(v[which])));
+        let mean = values.iter().map(|value| value[which]).sum::<f64>() / values.len() as f64;
+        (least, mean, most)
+    };
+    let about = |(least, mean, most): (f64, f64, f64), want: f64| {
+        (least - (1.0 - want)).abs() < 0.03 && (mean - 1.0).abs() < 0.04 && (most - (1.0 + want)).abs() < 0.03
+    };
+    let brighter = factors(Augment { brightness: 0.4, ..Augment::default() });
+    assert!(about(spread(&brighter, 0), 0.4), "{:?}", spread(&brighter, 0));
+    assert!(about(spread(&brighter, 1), 0.0), "the contrast is the image's: {:?}", spread(&brighter, 1));
+    let steeper = factors(Augment { contrast: 0.5, ..Augment::default() });
+    assert!(about(spread(&steeper, 1), 0.5), "{:?}", spread(&steeper, 1));
+    assert!(steeper.iter().all(|[brightness, _]| (brightness - 1.0).abs() < 0.01), "the mean stays");
+
+    let bright = Augment { brightness: 1.0, ..Augment::default() };
+    assert!(
+        changed(bright, &[200, 255], Shape { columns: 2, ..shape }, 50).any(|to| to == [255, 255]),
+        "no byte wraps"
+    );
+}
+
+/// scikit-learn's `class_weight="balanced"`: images / (classes × images of the class).
+#[test]
+fn rare_classes_count_more() {
+    let shape = Shape { channels: 1, rows: 1, columns: 1 };
+    let names = ["many", "none", "few"].map(String::from).to_vec();
+    let data = Dataset::new(vec![0; 8], shape, vec![0, 0, 0, 0, 0, 0, 2, 2], names).unwrap();
+    let weights = data.balancing_weights();
+    assert_close(&[weights[0], weights[2]], &[8.0 / (2.0 * 6.0), 8.0 / (2.0 * 2.0)], "weights");
+    let preprocessing = Preprocessing::unit(1);
+    let batch = Batch {
+        data: &data,
+        indices: None,
+        input: shape,
+        preprocessing: &preprocessing,
+        changes: None,
+        smoothing: 0.3,
+        class_weights: &weights,
+    };
+    let mut target = [0.0; 3];
+    batch.sample(7, &mut [0.0], &mut target);
+    assert_close(&target, &[0.2, 0.2, 1.6], "a smoothed label, twice");
+    // As PyTorch's CrossEntropyLoss(weight=…) without reduction.
+    let plain = Batch { smoothing: 0.0, ..batch };
+    plain.sample(7, &mut [0.0], &mut target);
+    let mut gradient = [0.0; 3];
+    let logits = [0.5, -1.0, 0.25];
+    let loss = cross_entropy(&logits, &target, 1.0, &mut gradient);
+    let exp = logits.map(|logit| f64::from(logit).exp());
+    let share = exp.map(|value| value / exp.iter().sum::<f64>());
+    assert!((loss + 2.0 * share[2].ln()).abs() < 1e-9, "{loss}");
+    assert_close(&gradient, &[2.0 * share[0], 2.0 * share[1], 2.0 * (share[2] - 1.0)], "gradient");
+}
+
 /// Zhang et al. 2018: image and target are blended alike, by shares from Beta(α, α), whose variance is 1 / (8α + 4).
 #[test]
 fn images_and_targets_are_blended_alike() {
@@ -240,8 +311,15 @@ fn images_and_targets_are_blended_alike() {
     for alpha in [0.2f32, 1.0] {
         let preprocessing = Preprocessing::unit(1);
         let changes = Some(Changes { augment: Augment::default(), mixup: alpha, seed: 3, epoch: 1 });
-        let batch =
-            Batch { data: &data, indices: None, input: shape, preprocessing: &preprocessing, changes, smoothing: 0.0 };
+        let batch = Batch {
+            data: &data,
+            indices: None,
+            input: shape,
+            preprocessing: &preprocessing,
+            changes,
+            smoothing: 0.0,
+            class_weights: &[],
+        };
         let (mut shares, mut blended) = (Vec::new(), 0);
         for index in 0..data.len() {
             let (mut image, mut target) = ([0.0; 2], [0.0; 2]);

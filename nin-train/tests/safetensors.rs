@@ -108,6 +108,26 @@ fn other_names_are_taken_in_layer_order() {
     }
 }
 
+/// `c` before `a`, since a convolution comes first, but then `ab` is not the first bias.
+#[test]
+fn biases_are_not_guessed() {
+    let spec = Spec::new("1x8x8 nin3:4 fc4");
+    let tensors = |names: [&str; 4]| {
+        [
+            Made::f32(names[0], &[4, 1, 3, 3], [0.0; 36]),
+            Made::f32(names[1], &[4], [1.0; 4]),
+            Made::f32(names[2], &[4, 144], [0.0; 576]),
+            Made::f32(names[3], &[4], [2.0; 4]),
+        ]
+    };
+    let error = read(&spec, &file(&tensors(["c", "cb", "a", "ab"]))).unwrap_err().to_string();
+    assert!(error.contains("which bias belongs to which weight"), "{error}");
+    for good in [["c.weight", "c.bias", "a.weight", "a.bias"], ["a", "ab", "c", "cb"]] {
+        let values = read(&spec, &file(&tensors(good))).unwrap();
+        assert_eq!((values[36], values[values.len() - 1]), (1.0, 2.0));
+    }
+}
+
 #[test]
 fn half_precision_is_widened() {
     let values = [0.25f32, -1.5, 3.0];

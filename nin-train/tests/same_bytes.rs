@@ -65,7 +65,7 @@ fn trainer(recipe: Recipe, threads: usize) -> Trainer {
 /// One for each optimiser, and one with everything a recipe can ask for.
 fn recipes() -> [Recipe; 4] {
     let nesterov = recipe(Optimizer::Sgd { momentum: 0.9, decay: 1e-3, nesterov: true });
-    let augment = Augment { flip: true, crop: 1, rotate: 10, erase: 0.5 };
+    let augment = Augment { flip: true, crop: 1, rotate: 10, erase: 0.5, brightness: 0.3, contrast: 0.3 };
     [
         recipe(Optimizer::default()),
         Recipe {
@@ -73,6 +73,7 @@ fn recipes() -> [Recipe; 4] {
             mixup: 0.4,
             batch_norm: Some(7),
             ema: 0.9,
+            balanced: true,
             distill: Some(Distill { share: 0.6, temperature: 2.0 }),
             ..nesterov.clone()
         },
@@ -95,9 +96,9 @@ fn whole_run(recipe: &Recipe, threads: usize, data: &Dataset) -> Trainer {
 fn any_number_of_threads() {
     let data = data(200);
     for recipe in recipes() {
-        let one = bytes(&whole_run(&recipe, 1, &data));
+        let one = bytes(whole_run(&recipe, 1, &data).checkpoint());
         for threads in [2, 3, 4] {
-            assert!(bytes(&whole_run(&recipe, threads, &data)) == one, "{threads} threads, {recipe:?}");
+            assert!(bytes(whole_run(&recipe, threads, &data).checkpoint()) == one, "{threads} threads, {recipe:?}");
         }
     }
 }
@@ -106,7 +107,7 @@ fn any_number_of_threads() {
 fn stopped_and_resumed() {
     let data = data(200);
     for recipe in recipes() {
-        let want = bytes(&whole_run(&recipe, 2, &data));
+        let want = bytes(whole_run(&recipe, 2, &data).checkpoint());
         // Stop after every single step, go through a file's bytes each time, with other threads.
         let mut run = trainer(recipe.clone(), 1);
         let mut threads = 1;
@@ -121,7 +122,7 @@ fn stopped_and_resumed() {
             threads = threads % 3 + 1;
             run = Trainer::resume(kept, threads).expect("a good checkpoint");
         }
-        assert!(bytes(&run) == want, "{recipe:?}");
+        assert!(bytes(run.checkpoint()) == want, "{recipe:?}");
     }
 }
 
@@ -219,6 +220,27 @@ fn a_run_that_diverges_or_dies_says_so() {
     assert!(matches!(cut, TrainError::Dead { .. }), "{cut}");
     assert!(matches!(dead, TrainError::Dead { epoch: 1, step: 20 }), "{dead}");
     println!("{diverged}\n{dead}");
+}
+
+/// All that one value can be normalised to is 0.
+#[test]
+fn normalisation_needs_more_than_one_value() {
+    let data = data(33);
+    let run = |line: &str, batch: usize, images: usize| {
+        let spec = Spec::parse(line).expect("a line");
+        let recipe = Recipe { batch, batch_norm: Some(images), ..Recipe::default() };
+        let names = data.class_names().to_vec();
+        let mut run = Trainer::new(spec, recipe, Preprocessing::unit(1), names, 1).expect("a recipe");
+        run.epoch(&data, |_| ControlFlow::Continue(()))
+    };
+    let pixel = "1x12x12 nin3:8 fc8,4";
+    // One image in each group; in some of them (5 in groups of 2); in the last batch of an epoch.
+    for (batch, images) in [(16, 1), (1, 32), (5, 2), (16, 8)] {
+        let refused = run(pixel, batch, images).expect_err("groups of one image");
+        assert!(refused.to_string().contains("--batch"), "{batch} {images}: {refused}");
+        assert!(run("1x12x12 nin3:8 nin3:4 gap", batch, images).is_ok(), "whole maps have many values");
+    }
+    assert!(run(pixel, 11, 6).is_ok());
 }
 
 #[test]

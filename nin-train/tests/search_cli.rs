@@ -74,6 +74,14 @@ fn a_search_keeps_to_its_budget_and_goes_on_where_it_stopped() {
     let text = fs::read_to_string(&path).unwrap();
     let last: Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
     assert_eq!((&last["line"], &last["accuracy"]), (&trials[5]["line"], &trials[5]["accuracy"]));
+
+    // As many images, but others: nothing that is known holds for them.
+    let images = folder.0.join("images/train-images-idx3-ubyte");
+    let mut bytes = fs::read(&images).unwrap();
+    bytes[1000] ^= 1;
+    fs::write(&images, bytes).unwrap();
+    assert!(run(&folder.0, &ARGUMENTS).status.success());
+    assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), text.lines().count() + 6);
 }
 
 #[test]

@@ -64,15 +64,17 @@ fn a_run_learns_and_writes_what_it_says() {
     assert!(text.contains("Ankle boot") && text.contains("test accuracy"), "{text}");
     // The next commands are those that work, word for word: cargo runs the program here.
     let next: Vec<_> = text.lines().filter_map(|line| line.strip_prefix("  cargo run -p nin-train -- ")).collect();
-    assert_eq!(next.len(), 3, "{text}");
+    assert_eq!(next.len(), 4, "{text}");
     for line in next {
         printed(&folder, &line.split(' ').collect::<Vec<_>>());
     }
 
     let run = folder.join("runs/custom");
     let metrics = metrics(&run.join("metrics.jsonl"));
-    assert_eq!(metrics.len(), 13);
+    assert_eq!(metrics.len(), 14);
     assert_eq!((&metrics[0]["line"], &metrics[0]["training_images"]), (&LINE.into(), &600.into()));
+    assert_eq!((&metrics[0]["measured_on"], &metrics[0]["teachers"]), (&"test".into(), &serde_json::json!([])));
+    assert_eq!(metrics[13]["test"]["accuracy"], metrics[12]["test_accuracy"]);
     let accuracy = metrics[12]["test_accuracy"].as_f64().unwrap();
     assert!(accuracy > 0.5, "it has learnt nothing: {accuracy}");
     let eval = printed(&folder, &["eval", "runs/custom/model.nin", "--data", "images", "--json"]);
@@ -80,6 +82,10 @@ fn a_run_learns_and_writes_what_it_says() {
     // Another order of sums may decide a tie otherwise.
     assert!((eval["accuracy"].as_f64().unwrap() - accuracy).abs() <= 0.011, "{eval} where training said {accuracy}");
     assert_eq!(eval["images"], 200);
+    let confusion: Vec<Vec<f64>> = serde_json::from_value(eval["confusion"].clone()).unwrap();
+    let recalls: Vec<f64> = confusion.iter().enumerate().map(|(i, row)| row[i] / row.iter().sum::<f64>()).collect();
+    let balanced = recalls.iter().sum::<f64>() / 10.0;
+    assert!((eval["balanced_accuracy"].as_f64().unwrap() - balanced).abs() < 1e-12, "{eval}");
 
     // A second run does not overwrite the first; the same seed gives the same network with another number of threads.
     let quiet = printed(&folder, &[&arguments[..], &["--quiet", "--threads", "1"]].concat());
@@ -122,7 +128,7 @@ fn ctrl_c_writes_a_checkpoint_to_go_on_with() {
     printed(&folder, &[&arguments[..], &["--out", "whole"]].concat());
     let model = |run: &str| fs::read(folder.join(run).join("model.nin")).unwrap();
     assert!(model("stopped") == model("whole"), "stopping changes nothing");
-    assert_eq!(metrics(&first).len(), 41);
+    assert_eq!(metrics(&first).len(), 42);
 
     let error = failure(&folder, &["train", "--resume", "stopped/checkpoint", "--data", "images"]);
     assert!(error.contains("this run has done its 40 epochs"), "{error}");
@@ -181,6 +187,9 @@ fn several_teachers_teach_a_run_and_are_in_its_checkpoint() {
     let checkpoint = Checkpoint::load(&folder.join("taught/checkpoint")).unwrap();
     let lines: Vec<_> = checkpoint.teachers.iter().map(|teacher| &*teacher.line).collect();
     assert_eq!(lines, [LINE, other]);
+    let noted = metrics(&folder.join("taught/metrics.jsonl"))[0]["teachers"].clone();
+    assert_eq!((&noted[0]["line"], &noted[1]["line"]), (&LINE.into(), &other.into()));
+    assert_ne!(noted[0]["sha256"], noted[1]["sha256"]);
 
     let error = train(student, "1", "none", &["--teacher", "first/model.nin", "--teacher", "unfit/model.nin"]).stderr;
     let error = String::from_utf8(error).unwrap();
@@ -193,6 +202,53 @@ fn several_teachers_teach_a_run_and_are_in_its_checkpoint() {
     printed(&folder, &["train", "--resume", "taught/checkpoint", "--data", "images", "--epochs", "3", "--quiet"]);
     let model = |run: &str| fs::read(folder.join(run).join("model.nin")).unwrap();
     assert!(model("taught") == model("whole"), "the same run");
+}
+
+/// Learnt layers serve a network of other classes.
+#[test]
+fn a_new_head_begins_on_learnt_layers() {
+    let folder = folder("transfer");
+    let data = ["--data", "images", "--epochs", "1", "--quiet"];
+    printed(&folder, &[&["train", "--line", LINE, "--out", "a"][..], &data].concat());
+    let other = "1x20x24 nin5/2+2:8,8 max3/2 nin3+1:12,16 gap fc10";
+    let begun = ["train", "--from", "a/model.nin", "--line", other, "--lr", "0", "--out", "b"];
+    let text = printed(&folder, &[&begun[..], &data[..4]].concat());
+    assert!(text.contains("Begins with the first 3 of 5 layers with weights from a/model.nin."), "{text}");
+    let read = |run: &str| Trained::from_file(&fs::read(folder.join(run).join("checkpoint")).unwrap()).unwrap();
+    let (a, b) = (read("a"), read("b"));
+    // 5×5 to 8, 1×1 to 8, 3×3 to 12; then 12 outputs became 16.
+    let same = 8 * 26 + 8 * 9 + 12 * 73;
+    assert_eq!(a.parameters[..same], b.parameters[..same]);
+    assert_ne!(a.parameters[same..][..12 * 12], b.parameters[same..][..12 * 12]);
+    assert_eq!(b.spec.to_string(), other);
+    let noted = metrics(&folder.join("b/metrics.jsonl"))[0]["recipe"]["from"].clone();
+    assert_eq!(noted, "a/model.nin");
+
+    let refused = |more: &[&str]| failure(&folder, &[&["train", "--from", "a/model.nin"][..], more, &data].concat());
+    let said = refused(&["--line", "1x28x28 nin3:4 gap fc10"]);
+    assert!(said.contains("its first layer is not that of the line"), "{said}");
+    assert!(refused(&["--line", other, "--qat"]).contains("quantisation-aware"));
+    assert!(refused(&["--init", "he"]).contains("--init is for new weights"));
+}
+
+#[test]
+fn momentum_is_nesterovs_or_plain() {
+    let folder = folder("nesterov");
+    let short = ["train", "--line", LINE, "--data", "images", "--epochs", "1", "--quiet"];
+    for (out, flags, wanted) in [
+        ("a", &["--momentum", "0.5"][..], (0.5, true)),
+        ("b", &["--momentum", "0.5", "--nesterov", "false"], (0.5, false)),
+        ("c", &["--nesterov"], (0.9, true)),
+        ("d", &["--optimizer", "sgd", "--momentum", "0"], (0.0, false)),
+    ] {
+        printed(&folder, &[&short[..], flags, &["--out", out]].concat());
+        let optimizer = metrics(&folder.join(out).join("metrics.jsonl"))[0]["recipe"]["optimizer"].clone();
+        let found = (optimizer["momentum"].as_f64().unwrap(), optimizer["nesterov"].as_bool().unwrap());
+        assert!((found.0 - wanted.0).abs() < 1e-6 && found.1 == wanted.1, "{flags:?}: {optimizer}");
+    }
+    for flags in [&["--nesterov", "--momentum", "0"][..], &["--nesterov", "--optimizer", "adamw"]] {
+        assert!(failure(&folder, &[&short[..], flags].concat()).contains("--nesterov"));
+    }
 }
 
 #[test]

@@ -2,6 +2,8 @@
 
 #![cfg(unix)]
 
+mod timeless;
+
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -10,6 +12,7 @@ use std::time::Duration;
 use nin_train::checkpoint::Checkpoint;
 use nin_train::dataset::{idx, subset};
 use nin_train::random::{Purpose, Stream};
+use nin_train::trained::Trained;
 
 const RECIPE: [&str; 20] = [
     "train",
@@ -92,39 +95,60 @@ fn killed_again_and_again() {
     let output = run(&folder, &[&RECIPE[..], &["--out", "whole"]].concat());
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let mut random = Stream::new(3, Purpose::Order, 0, 0);
-    let checkpoint = folder.join("killed/checkpoint");
-    let (mut kills, mut tries) = (0, 0);
-    loop {
-        tries += 1;
-        assert!(tries < 500, "it never comes to its end");
+    let mut kills = 0;
+    // A fast machine may come to a run's end in between: then another begins.
+    for number in 1.. {
+        let out = format!("killed-{number}");
+        kills += killed(&folder, &out, 12 - kills, &mut random);
+        assert_same(&folder, &out);
+        if kills == 12 {
+            break;
+        }
+        assert!(number < 50, "it is never killed");
+    }
+}
+
+/// Lets a run come to its end although it is killed up to `most` times; says how often it was.
+fn killed(folder: &Path, out: &str, most: usize, random: &mut Stream) -> usize {
+    let checkpoint = folder.join(out).join("checkpoint");
+    let mut kills = 0;
+    for tries in 1..500 {
         let every = ["--checkpoint-every", "0"];
-        let resumed = ["train", "--resume", "killed", "--data", "images", "--quiet", "--threads", "1"];
-        let (resumed, began) = ([&resumed[..], &every].concat(), [&RECIPE[..], &["--out", "killed"], &every].concat());
+        let resumed = ["train", "--resume", out, "--data", "images", "--quiet", "--threads", "1"];
+        let (resumed, began) = ([&resumed[..], &every].concat(), [&RECIPE[..], &["--out", out], &every].concat());
         let exists = checkpoint.exists();
-        let mut child = command(&folder, if exists { &resumed } else { &began }).spawn().unwrap();
+        let mut child = command(folder, if exists { &resumed } else { &began }).spawn().unwrap();
         // Longer and longer, so that in the end it has the time it needs whatever the machine.
         std::thread::sleep(Duration::from_millis(random.below(40 + 4 * tries) as u64));
-        if kills < 12 {
+        if kills < most {
             kills += usize::from(child.try_wait().unwrap().is_none());
             child.kill().unwrap();
         }
         let output = child.wait_with_output().unwrap();
         // A kill may also come between the last file and the end.
-        if output.status.success() || folder.join("killed/model.nin").exists() {
-            break;
+        if output.status.success() || folder.join(out).join("model.nin").exists() {
+            return kills;
         }
         assert_eq!(output.status.code(), None, "{}", String::from_utf8_lossy(&output.stderr));
         if checkpoint.exists() {
             Checkpoint::load(&checkpoint).expect("a whole checkpoint");
         }
     }
-    assert!(kills > 0, "nothing was killed");
+    panic!("it never comes to its end");
+}
+
+/// Whether a run left what the one left that was never killed.
+fn assert_same(folder: &Path, out: &str) {
     let file = |run: &str, name: &str| fs::read(folder.join(run).join(name)).unwrap();
-    assert!(file("killed", "model.nin") == file("whole", "model.nin"), "being killed changes nothing");
-    let killed = metrics(&file("killed", "metrics.jsonl"));
+    assert!(file(out, "model.nin") == file("whole", "model.nin"), "being killed changes nothing");
+    for name in ["checkpoint", "best"] {
+        let load = |run: &str| timeless::bytes(Checkpoint::load(&folder.join(run).join(name)).unwrap());
+        assert!(load(out) == load("whole"), "nor in its {name}");
+    }
+    let killed = metrics(&file(out, "metrics.jsonl"));
     assert_eq!(killed, metrics(&file("whole", "metrics.jsonl")), "nor in its metrics");
-    assert_eq!(killed.len(), 13, "each epoch once");
-    let left = fs::read_dir(folder.join("killed")).unwrap().map(|entry| entry.unwrap().file_name());
+    assert_eq!(killed.len(), 14, "each epoch once, and the test");
+    let left = fs::read_dir(folder.join(out)).unwrap().map(|entry| entry.unwrap().file_name());
     let left: Vec<_> = left.filter(|name| name.to_string_lossy().contains("partial")).collect();
     assert!(left.is_empty(), "{left:?}");
 }
@@ -209,16 +233,93 @@ fn a_run_goes_on_elsewhere_but_not_with_other_images() {
     succeeds(&["train", "--resume", "there", "--data", "images", "--quiet"]);
     let said = failure(&folder, &["train", "--resume", "there", "--data", "images", "--quiet"]);
     assert!(said.contains("has done its 4 epochs"), "{said}");
+
+    // A checkpoint by its bare name into another folder: the old one stays as it is.
+    let begun = folder.join("begun");
+    let kept = fs::read(begun.join("checkpoint")).unwrap();
+    let bare =
+        ["train", "--resume", "checkpoint", "--data", "../images", "--epochs", "4", "--quiet", "--out", "../bare"];
+    let output = run(&begun, &bare);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(fs::read(begun.join("checkpoint")).unwrap() == kept && folder.join("bare/model.nin").exists());
+    // One beside another, which would be overwritten.
+    let said = failure(&folder, &["train", "--resume", "begun/best", "--data", "images", "--epochs", "4", "--quiet"]);
+    assert!(said.contains("begun/best") && said.contains("--out"), "{said}");
+    // A run that is done, into another folder: everything of it is there.
+    succeeds(&["train", "--resume", "whole", "--data", "images", "--quiet", "--out", "copy"]);
+    assert!(folder.join("copy/checkpoint").exists() && folder.join("copy/model.nin").exists());
+}
+
+/// The program's own files keep out of a second run's way, and out of the classes.
+#[test]
+fn two_runs_do_not_share_a_folder() {
+    let folder = folder("shared");
+    let long = RECIPE.map(|word| if word == "12" { "100000" } else { word });
+    let mut first = command(&folder, &[&long[..], &["--out", "run"]].concat()).spawn().unwrap();
+    while !folder.join("run/metrics.jsonl").exists() {
+        assert!(first.try_wait().unwrap().is_none(), "it ended by itself");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let said = failure(&folder, &[&RECIPE[..], &["--out", "run"]].concat());
+    first.kill().unwrap();
+    first.wait().unwrap();
+    assert!(said.contains("run: another run is writing to this folder") || said.contains("--resume run"), "{said}");
+    // What was killed leaves no lock behind.
+    let output = run(&folder, &["train", "--resume", "run", "--data", "images", "--epochs", "1", "--quiet"]);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(!said.contains("another run"), "{said}");
+}
+
+/// What is known beforehand is said beforehand.
+#[test]
+fn what_cannot_be_exported_is_not_trained() {
+    let folder = folder("beforehand");
+    for class in ["a", "b\nc"] {
+        fs::create_dir_all(folder.join("photos").join(class)).unwrap();
+        for number in 0..3 {
+            image::GrayImage::new(8, 8).save(folder.join(format!("photos/{class}/{number}.png"))).unwrap();
+        }
+    }
+    let said =
+        failure(&folder, &["train", "--data", "photos", "--line", "1x8x8 nin3:2 gap", "--quiet", "--out", "run"]);
+    assert!(said.contains("line break") && !folder.join("run").exists(), "{said}");
+
+    let short = RECIPE.map(|word| if word == "12" { "1" } else { word });
+    let output = run(&folder, &[&short[..], &["--out", "run"]].concat());
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    // A network of other classes is not quantised by these images.
+    let mut trained = Trained::from_file(&fs::read(folder.join("run/model.nin")).unwrap()).unwrap();
+    trained.class_names.reverse();
+    let model = |trained: &Trained| trained.to_model(nin_core::WeightType::F32, Default::default()).unwrap();
+    fs::write(folder.join("other.nin"), model(&trained)).unwrap();
+    let said = failure(&folder, &["train", "--from", "other.nin", "--qat", "--data", "images", "--quiet"]);
+    assert!(said.contains("the network knows other classes"), "{said}");
+    // Numbers that are none.
+    trained.parameters[0] = f32::NAN;
+    fs::write(folder.join("nan.safetensors"), trained.to_safetensors().unwrap()).unwrap();
+    let said = failure(&folder, &["train", "--from", "nan.safetensors", "--data", "images", "--quiet"]);
+    assert!(said.contains("no numbers"), "{said}");
+    let said = failure(&folder, &[&short[..], &["--teacher", "nan.safetensors"]].concat());
+    assert!(said.contains("nan.safetensors") && said.contains("finite"), "{said}");
+    // A file beside which its own result would stand.
+    fs::rename(folder.join("nan.safetensors"), folder.join("net.nin")).unwrap();
+    let said = failure(&folder, &["import", "net.nin"]);
+    assert!(said.contains("would be overwritten"), "{said}");
+    let said = failure(&folder, &["export", "run/model.nin", "--rust", "m.nin"]);
+    assert!(said.contains("m.nin"), "{said}");
 }
 
 /// On a file system of 256 KiB; skipped where one may not be mounted.
 #[test]
-fn a_full_disk_is_one_sentence_and_loses_nothing() {
+fn a_full_or_read_only_disk_is_one_sentence_and_loses_nothing() {
     let folder = folder("full");
     let disk = folder.join("disk");
     fs::create_dir_all(&disk).unwrap();
-    let mount = Command::new("mount").args(["-t", "tmpfs", "-o", "size=256k", "tmpfs"]).arg(&disk).output();
-    if !mount.is_ok_and(|output| output.status.success()) {
+    let mount = |options: &str| {
+        let output = Command::new("mount").args(["-t", "tmpfs", "-o", options, "tmpfs"]).arg(&disk).output();
+        output.is_ok_and(|output| output.status.success())
+    };
+    if !mount("size=256k") {
         println!("skipped: this user may not mount a small disk");
         return;
     }
@@ -229,6 +330,9 @@ fn a_full_disk_is_one_sentence_and_loses_nothing() {
     let filled = fs::write(disk.join("filler"), vec![1; 1 << 20]);
     let second = run(&folder, &["train", "--resume", "disk/run", "--data", "images", "--epochs", "3", "--quiet"]);
     let after = fs::read(disk.join("run/checkpoint"));
+    let read_only = mount("remount,ro,size=256k");
+    let goes_on = run(&folder, &["train", "--resume", "disk/run", "--data", "images", "--epochs", "3", "--quiet"]);
+    let begins = run(&folder, &[&short[..], &["--out", "disk/other"]].concat());
     let unmounted = Command::new("umount").arg(&disk).status();
     assert!(unmounted.is_ok_and(|status| status.success()));
 
@@ -239,4 +343,10 @@ fn a_full_disk_is_one_sentence_and_loses_nothing() {
     assert!(said.contains("disk/run") && said.contains("space"), "{said}");
     assert_eq!(said.lines().count(), 1, "{said}");
     assert!(kept.unwrap() == after.unwrap(), "the older checkpoint is untouched");
+    assert!(read_only, "what is mounted can be made read-only");
+    for output in [goes_on, begins] {
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!((output.status.code(), said.lines().count()), (Some(1), 1), "{said}");
+        assert!(said.contains("disk/") && said.to_lowercase().contains("read-only"), "{said}");
+    }
 }

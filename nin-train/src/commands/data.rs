@@ -4,10 +4,12 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use nin_core::Shape;
+use nin_train::dataset::DatasetKind;
 use nin_train::report::{Align, Table, bytes, grouped};
 use nin_train::{dataset, files, pictures};
 
 use super::images::ImageArgs;
+use super::size::shape;
 use super::{Console, Outcome};
 
 /// Flags of `data`.
@@ -47,19 +49,13 @@ enum DataCommand {
     },
 }
 
-/// Channels × rows × columns, like the beginning of an architecture line.
-fn shape(text: &str) -> Result<Shape, String> {
-    let numbers: Option<Vec<u16>> = text.split('x').map(|number| number.parse().ok().filter(|&n| n > 0)).collect();
-    match numbers.as_deref() {
-        Some(&[channels, rows, columns]) => Ok(Shape { channels, rows, columns }),
-        _ => Err("expected channels x rows x columns, like 3x32x32".to_owned()),
-    }
-}
-
 /// Prints where images were found, counts them and shows some; or makes the subset.
 pub fn run(args: &DataArgs, console: &Console) -> Outcome {
     let splits = args.images.load(args.shape, console)?;
     if let Some(DataCommand::Subset { out }) = &args.command {
+        if args.images.kind() != DatasetKind::FashionMnist {
+            return Err("the bundled subset is made of Fashion-MNIST: leave --dataset out".into());
+        }
         if splits.is_subset {
             return Err("the whole Fashion-MNIST is needed to make its subset, and it was not found".into());
         }

@@ -49,7 +49,7 @@ pub fn run(args: &EvalArgs, console: &Console) -> Outcome {
     let input = model.plan().spec().input();
     let splits = args.images.load(input, console)?;
     images::check(input, model.plan().classes(), &splits)?;
-    images::check_names(model.class_names(), &splits)?;
+    images::check_names(model.class_names(), splits.train.class_names())?;
     let dataset = if args.training { &splits.train } else { &splits.test };
     let pool = rayon::ThreadPoolBuilder::new().num_threads(args.threads.unwrap_or(0)).build()?;
 
@@ -65,7 +65,10 @@ pub fn run(args: &EvalArgs, console: &Console) -> Outcome {
             "images": confusion.total(),
             "correct": confusion.correct(),
             "accuracy": confusion.accuracy(),
+            "balanced_accuracy": confusion.balanced_accuracy(),
             "loss": evaluation.loss,
+            "classes": confusion.labels(),
+            "confusion": confusion.rows().collect::<Vec<_>>(),
         });
         console.result(format_args!("{line}"));
         return Ok(());

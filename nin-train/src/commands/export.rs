@@ -92,6 +92,7 @@ pub fn run(args: &ExportArgs, console: &Console) -> Outcome {
     if args.out.is_none() {
         refuse_input(&args.network, out.as_deref())?;
     }
+    refuse_twice(out.as_deref(), args.rust.as_deref())?;
     let loaded = networks::load(&args.network)?;
     if let (Some(path), Some(model)) = (&args.onnx, loaded.integers()?) {
         if out.is_some() || args.safetensors.is_some() {
@@ -140,12 +141,23 @@ pub fn run(args: &ExportArgs, console: &Console) -> Outcome {
     Ok(())
 }
 
-/// An error if the file that was not named, but follows from the name of a Rust file, would take the network's place.
+/// An error if the file that was not named, but follows from another name, would take the network's place.
 pub(super) fn refuse_input(network: &Path, out: Option<&Path>) -> Outcome {
     match out {
         Some(out) if out.canonicalize().is_ok_and(|out| network.canonicalize().is_ok_and(|network| network == out)) => {
             let out = out.display();
-            Err(format!("{out} would be overwritten by the file beside the Rust source: name another with --out")
+            Err(format!("{out} would be overwritten by what is made of it: name another file with --out").into())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// An error if model and Rust source were one file.
+pub(super) fn refuse_twice(model: Option<&Path>, rust: Option<&Path>) -> Outcome {
+    match (model, rust) {
+        (Some(model), Some(rust)) if model == rust => {
+            let rust = rust.display();
+            Err(format!("{rust} cannot be the model file and the Rust source that includes it: name that FILE.rs")
                 .into())
         }
         _ => Ok(()),

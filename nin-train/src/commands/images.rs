@@ -16,7 +16,8 @@ const TEST_FRACTION: f64 = 0.2;
 /// Which images.
 #[derive(Args, Clone, Debug)]
 pub struct ImageArgs {
-    /// Which data set: fashion-mnist, mnist, cifar10, or folder (one's own images, one sub-folder a class)
+    /// Which data set: fashion-mnist, fashion-mnist-subset (the part of it that is bundled), mnist, cifar10, or folder
+    /// (one's own images, one sub-folder a class)
     #[arg(long, value_name = "NAME")]
     dataset: Option<DatasetKind>,
 
@@ -53,9 +54,11 @@ impl ImageArgs {
         }
     }
 
-    /// The flags that find the same images again, each after a space.
-    pub fn flags(&self) -> String {
-        let mut flags = self.dataset.map_or_else(String::new, |kind| format!(" --dataset {kind}"));
+    /// The flags that find these images again, each after a space.
+    pub fn flags(&self, splits: &Splits) -> String {
+        // Another time the whole data set may be there.
+        let kind = if splits.is_subset { Some(DatasetKind::Subset) } else { self.dataset };
+        let mut flags = kind.map_or_else(String::new, |kind| format!(" --dataset {kind}"));
         if let Some(folder) = &self.data {
             flags += &format!(" --data {}", word(folder));
         }
@@ -117,10 +120,9 @@ pub fn check(input: Shape, classes: usize, splits: &Splits) -> Outcome {
     Ok(())
 }
 
-/// An error unless a network that knows its classes by `names` (none, or one for each) knows those of these images.
-pub fn check_names<'a>(names: impl Iterator<Item = &'a str>, splits: &Splits) -> Outcome {
+/// An error unless a network that knows its classes by `names` (none, or one for each) knows those that were `found`.
+pub fn check_names<'a>(names: impl Iterator<Item = &'a str>, found: &[String]) -> Outcome {
     let names: Vec<&str> = names.collect();
-    let found = splits.train.class_names();
     if names.is_empty() || names.starts_with(&found.iter().map(String::as_str).collect::<Vec<_>>()) {
         return Ok(());
     }

@@ -12,6 +12,7 @@ use nin_train::files::{self, FileError};
 use nin_train::report::bytes;
 use nin_train::trained::Trained;
 
+use super::export::refuse_input;
 use super::{Console, Outcome, program, word};
 
 /// Flags of `import`.
@@ -68,6 +69,9 @@ pub fn run(args: &ImportArgs, console: &Console) -> Outcome {
         trained.class_names.clone_from(&args.classes);
     }
     let out = args.out.clone().unwrap_or_else(|| args.file.with_extension("nin"));
+    if args.out.is_none() {
+        refuse_input(&args.file, Some(&out))?;
+    }
     let model = trained.to_model(WeightType::F32, Lanes::default())?;
     files::write(&out, &model)?;
     console.result(format_args!("{}: {}", out.display(), bytes(model.len() as u64)));

@@ -12,7 +12,7 @@ use nin_train::streaming::{Evaluation, ModelBytes, evaluate};
 use nin_train::trained::Trained;
 use nin_train::{files, onnx};
 
-use super::export::{beside, command, refuse_input};
+use super::export::{beside, command, refuse_input, refuse_twice};
 use super::images::{self, ImageArgs};
 use super::size::size;
 use super::{Console, Outcome, networks};
@@ -96,6 +96,7 @@ pub fn run(args: &QuantizeArgs, console: &Console) -> Outcome {
     if args.out.is_none() {
         refuse_input(&args.network, out.as_deref())?;
     }
+    refuse_twice(out.as_deref(), args.rust.as_deref())?;
     let source = args.rust.as_deref().zip(out.as_deref());
     let source = source.map(|(rust, out)| beside(out, rust).map(|name| (rust, name))).transpose()?;
     let loaded = networks::load(&args.network)?;
@@ -103,7 +104,7 @@ pub fn run(args: &QuantizeArgs, console: &Console) -> Outcome {
     let plan = trained.plan();
     let splits = args.images.load(plan.spec().input(), console)?;
     images::check(plan.spec().input(), plan.classes(), &splits)?;
-    images::check_names(trained.class_names.iter().map(String::as_str), &splits)?;
+    images::check_names(trained.class_names.iter().map(String::as_str), splits.train.class_names())?;
     let pool = rayon::ThreadPoolBuilder::new().num_threads(args.threads.unwrap_or(0)).build()?;
 
     let model = match loaded.integers()? {

@@ -85,13 +85,19 @@ fn single(args: &ReportArgs, path: &Path, console: &Console) -> Outcome<(PathBuf
         )
         .into());
     }
+    let fingerprint = splits.train.fingerprint();
     images::split_off(&checkpoint.recipe, &mut splits)?;
     let found = Images { source: splits.source.clone(), training: splits.train.len(), test: splits.test.len() };
-    if let Some(noted) = noted(path).filter(|noted| (noted.training, noted.test) != (found.training, found.test)) {
-        console.warn(format_args!(
+    match noted(path) {
+        Some(noted) if (noted.training, noted.test) != (found.training, found.test) => console.warn(format_args!(
             "the run had {} training and {} test images, these are {} and {}; name its images with --dataset or --data",
             noted.training, noted.test, found.training, found.test
-        ));
+        )),
+        _ if checkpoint.images.as_ref().is_some_and(|images| *images != fingerprint) => console.warn(format_args!(
+            "the run had other training images than these, some of which may be test images now; name its images with \
+             --dataset or --data"
+        )),
+        _ => {}
     }
     let findings = Findings::new(evaluator(&exported, args.threads)?, &trained, &splits.test)?;
     let run = Run::new(name(path), &checkpoint, Some(found))?;

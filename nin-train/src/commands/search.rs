@@ -11,14 +11,15 @@ use clap::Args;
 use nin_core::{Plan, Shape};
 use nin_train::Recipe;
 use nin_train::batch::Preprocessing;
-use nin_train::dataset::Dataset;
+use nin_train::dataset::{Dataset, DatasetKind};
+use nin_train::export;
 use nin_train::optim::Optimizer;
 use nin_train::report::{Align, Resources, Table, bytes, grouped};
 use nin_train::search::{Budget, candidates, rungs};
 use nin_train::train::{Ended, TrainError, Trainer};
 
 use super::images::{self, ImageArgs};
-use super::size::{count, size};
+use super::size::{count, shape, size};
 use super::{Console, Outcome, interrupt, program};
 use trials::{Trial, Trials};
 
@@ -79,7 +80,7 @@ pub struct SearchArgs {
 pub fn run(args: &SearchArgs, console: &Console) -> Outcome<ExitCode> {
     let wanted = match (args.shape, args.images.kind()) {
         (Some(shape), _) => shape,
-        (None, nin_train::dataset::DatasetKind::Folder) => {
+        (None, DatasetKind::Folder) => {
             return Err(
                 "one's own images come in many sizes: say in which a network reads them, like --shape 3x48x48".into()
             );
@@ -90,6 +91,8 @@ pub fn run(args: &SearchArgs, console: &Console) -> Outcome<ExitCode> {
     let input = args.shape.unwrap_or(splits.train.shape());
     let classes = splits.train.class_names().len();
     images::check(input, classes, &splits)?;
+    export::check_names(splits.train.class_names())?;
+    let fingerprint = splits.train.fingerprint();
     let validation = images::split_off(&recipe(args, args.epochs), &mut splits)?;
     let measured = validation.as_ref().unwrap_or(&splits.test);
 
@@ -112,7 +115,7 @@ pub fn run(args: &SearchArgs, console: &Console) -> Outcome<ExitCode> {
         plans.truncate(count);
         let mut round = Vec::new();
         for plan in &plans {
-            let trial = Trial::new(plan, epochs, args.seed, &splits.source);
+            let trial = Trial::new(plan, epochs, args.seed, &fingerprint);
             let done = match trials.find(&trial) {
                 Some(done) => done,
                 None => match train(plan, &recipe(args, epochs), &splits.train, measured, args.threads)? {
@@ -127,13 +130,16 @@ pub fn run(args: &SearchArgs, console: &Console) -> Outcome<ExitCode> {
             console.say(format_args!("{}  {:>3} epoch(s)  {}", done.percent(), epochs, done.line));
             round.push((*plan, done));
         }
+        if round.iter().all(|(_, trial)| trial.accuracy.is_none()) {
+            return Err("not one of these lines learnt anything; try another --seed, or more --epochs".into());
+        }
         // A stable order: of equals, the one drawn first.
         round.sort_by(|(_, a), (_, b)| b.accuracy.unwrap_or(0.0).total_cmp(&a.accuracy.unwrap_or(0.0)));
         plans = round.iter().map(|(plan, _)| *plan).collect();
         console.result(format_args!("\n{}\n", table(&round, epochs)));
     }
     if let Some(best) = plans.first() {
-        let flags = args.images.flags();
+        let flags = args.images.flags(&splits);
         console.say(format_args!(
             "Train the best with:\n  {} train --optimizer sgd --batch-norm --epochs 30{flags} --line \"{}\"",
             program(),
@@ -215,26 +221,4 @@ fn table(round: &[(Plan, Trial)], epochs: u32) -> Table {
         ]);
     }
     table
-}
-
-/// `3x48x48`.
-fn shape(text: &str) -> Result<Shape, String> {
-    let sides: Vec<u16> = text.split('x').filter_map(|side| side.parse().ok().filter(|side| *side > 0)).collect();
-    match sides[..] {
-        [channels, rows, columns] if text.split('x').count() == 3 => Ok(Shape { channels, rows, columns }),
-        _ => Err("a shape is CHANNELSxROWSxCOLUMNS, like 3x48x48".to_owned()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::shape;
-
-    #[test]
-    fn shapes_have_three_sides() {
-        assert_eq!(shape("3x48x64").map(|shape| (shape.channels, shape.rows, shape.columns)), Ok((3, 48, 64)));
-        for wrong in ["", "48x48", "3x48x48x1", "0x4x4", "3xax4", "1x70000x1"] {
-            assert!(shape(wrong).is_err(), "{wrong}");
-        }
-    }
 }

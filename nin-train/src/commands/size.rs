@@ -1,4 +1,6 @@
-//! Sizes as people type them.
+//! Sizes and shapes as people type them.
+
+use nin_core::Shape;
 
 /// `64K`: 65,536 bytes.
 pub fn size(text: &str) -> Result<u64, String> {
@@ -22,9 +24,26 @@ fn scaled(text: &str, thousand: u64) -> Result<u64, String> {
     whole.filter(|number| *number > 0).ok_or_else(|| "a whole number above 0, perhaps with K or M after it".to_owned())
 }
 
+/// `3x48x48`: channels × rows × columns, like the beginning of an architecture line.
+pub fn shape(text: &str) -> Result<Shape, String> {
+    let sides: Option<Vec<u16>> = text.split('x').map(|side| side.parse().ok().filter(|&side| side > 0)).collect();
+    match sides.as_deref() {
+        Some(&[channels, rows, columns]) => Ok(Shape { channels, rows, columns }),
+        _ => Err("a shape is channels x rows x columns, like 3x48x48".to_owned()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{count, size};
+    use super::{count, shape, size};
+
+    #[test]
+    fn shapes_have_three_sides() {
+        assert_eq!(shape("3x48x64").map(|shape| (shape.channels, shape.rows, shape.columns)), Ok((3, 48, 64)));
+        for wrong in ["", "48x48", "3x48x48x1", "0x4x4", "3xax4", "1x70000x1"] {
+            assert!(shape(wrong).is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn sizes_have_units() {

@@ -34,7 +34,7 @@ struct Classes {
     names: Vec<String>,
     files: Vec<PathBuf>,
     labels: Vec<u16>,
-    /// Entries that are hidden, no PNG or JPEG by their ending, or folders within a class.
+    /// Entries that are hidden, no PNG or JPEG by their ending, folders within a class, or a folder of runs.
     skipped: usize,
 }
 
@@ -102,7 +102,7 @@ fn scan(folder: &Path) -> Result<Classes> {
     let (top, mut skipped) = entries(folder)?;
     let (mut names, mut files, mut labels) = (Vec::new(), Vec::new(), Vec::new());
     for (name, path) in top {
-        if !path.is_dir() {
+        if !path.is_dir() || holds_runs(&path) {
             skipped += 1;
             continue;
         }
@@ -133,6 +133,12 @@ fn scan(folder: &Path) -> Result<Classes> {
         ));
     }
     Ok(Classes { names, files, labels, skipped })
+}
+
+/// Whether a folder among the classes is one that a run or search has written, or has such folders in it, as `runs` has.
+fn holds_runs(folder: &Path) -> bool {
+    let is_run = |folder: &Path| ["metrics.jsonl", "trials.jsonl"].iter().any(|name| folder.join(name).is_file());
+    is_run(folder) || entries(folder).is_ok_and(|(inside, _)| inside.iter().any(|(_, path)| is_run(path)))
 }
 
 fn is_image(path: &Path) -> bool {

@@ -29,6 +29,7 @@ pub use image_file::load_image;
 pub use nin_core::Shape;
 pub use places::Places;
 pub use resize::resize_bilinear;
+pub(crate) use sets::hex;
 pub use sets::{Dataset, Splits};
 pub use subset::make_subset;
 
@@ -37,6 +38,8 @@ pub use subset::make_subset;
 pub enum DatasetKind {
     /// Zalando's articles of clothing: 60,000 + 10,000 images of 1×28×28, ten classes; comes by itself.
     FashionMnist,
+    /// The part of it that is bundled: 6,000 + 1,000 images.
+    Subset,
     /// Handwritten digits: 60,000 + 10,000 images of 1×28×28, ten classes; the files have to be there.
     Mnist,
     /// Small photos: 50,000 + 10,000 images of 3×32×32, ten classes; the files (binary version) have to be there.
@@ -47,12 +50,13 @@ pub enum DatasetKind {
 
 impl DatasetKind {
     /// All kinds, in the order a help text lists them.
-    pub const ALL: [Self; 4] = [Self::FashionMnist, Self::Mnist, Self::Cifar10, Self::Folder];
+    pub const ALL: [Self; 5] = [Self::FashionMnist, Self::Subset, Self::Mnist, Self::Cifar10, Self::Folder];
 
     /// The name used by `--dataset` and for the folder of the data set.
     pub const fn name(self) -> &'static str {
         match self {
             Self::FashionMnist => "fashion-mnist",
+            Self::Subset => "fashion-mnist-subset",
             Self::Mnist => "mnist",
             Self::Cifar10 => "cifar10",
             Self::Folder => "folder",
@@ -62,7 +66,7 @@ impl DatasetKind {
     /// The standard class names by label; empty for [`DatasetKind::Folder`], whose folders name the classes.
     pub const fn class_names(self) -> &'static [&'static str] {
         match self {
-            Self::FashionMnist => &[
+            Self::FashionMnist | Self::Subset => &[
                 "T-shirt/top",
                 "Trouser",
                 "Pullover",
@@ -94,7 +98,8 @@ impl FromStr for DatasetKind {
 
     fn from_str(text: &str) -> Result<Self> {
         Self::ALL.into_iter().find(|kind| kind.name() == text).ok_or_else(|| {
-            DataError::Invalid(format!("there is no data set '{text}'; choose fashion-mnist, mnist, cifar10 or folder"))
+            let names = Self::ALL.map(Self::name).join(", ");
+            DataError::Invalid(format!("there is no data set '{text}'; choose one of {names}"))
         })
     }
 }
@@ -135,6 +140,12 @@ pub fn load_from(
     progress: &mut dyn FnMut(Progress<'_>),
 ) -> Result<Splits> {
     let kind = options.kind;
+    if kind == DatasetKind::Subset {
+        return match options.data {
+            None => subset::bundled(),
+            Some(_) => Err(DataError::Invalid("the bundled subset is in no folder: leave --data out".into())),
+        };
+    }
     if let Some(folder) = &options.data {
         if !folder.is_dir() {
             return Err(DataError::file(folder, "there is no such folder", "check the path given with --data"));
@@ -142,7 +153,7 @@ pub fn load_from(
         return match kind {
             DatasetKind::Folder => folder::load(folder, &options.folder),
             DatasetKind::Cifar10 => cifar::load(folder, "replace it with an intact copy"),
-            DatasetKind::FashionMnist | DatasetKind::Mnist => {
+            DatasetKind::FashionMnist | DatasetKind::Subset | DatasetKind::Mnist => {
                 let missing = idx::missing(folder);
                 if !missing.is_empty() {
                     let problem = format!("there is no {} (or .gz of it) in this folder", missing.join(", no "));

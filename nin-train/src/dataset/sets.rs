@@ -6,6 +6,11 @@ use sha2::{Digest, Sha256};
 use super::split::held_out;
 use super::{DataError, Result};
 
+/// A digest as people compare them.
+pub(crate) fn hex(hash: Sha256) -> String {
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// Images of one shape, each with the label of its class.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dataset {
@@ -66,7 +71,7 @@ impl Dataset {
         let Shape { channels, rows, columns } = self.shape;
         [channels, rows, columns].iter().chain(&self.labels).for_each(|number| hash.update(number.to_le_bytes()));
         hash.update(&self.images);
-        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+        hex(hash)
     }
 
     /// The names of the classes, by label.
@@ -97,6 +102,14 @@ impl Dataset {
             counts[usize::from(label)] += 1;
         }
         counts
+    }
+
+    /// How much an image of each class should count, so that all classes count alike: images / (classes × images of the
+    /// class), over the classes that have any (scikit-learn's `class_weight="balanced"`). Over all images the mean is 1.
+    pub fn balancing_weights(&self) -> Vec<f32> {
+        let counts = self.class_counts();
+        let classes = counts.iter().filter(|count| **count > 0).count();
+        counts.iter().map(|&count| (self.len() as f64 / (classes * count.max(1)) as f64) as f32).collect()
     }
 
     /// A data set of the images with these indices, in this order.

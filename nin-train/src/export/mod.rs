@@ -124,12 +124,26 @@ impl Parts<'_> {
         if got != 0 && got != expected {
             return Err(ExportError::ClassNames { got, expected });
         }
-        if let Some(name) = self.class_names.iter().find(|name| name.is_empty() || name.contains('\n')) {
-            return Err(ExportError::ClassName(name.clone()));
-        }
+        check_names(self.class_names)?;
         // An empty list and a list of one empty name would look alike; the check above rules the second out.
         debug_assert_eq!(names.is_empty(), self.class_names.is_empty());
         Ok(())
+    }
+}
+
+/// Whether a model file can hold these names of classes.
+///
+/// # Errors
+///
+/// [`ExportError`] if one is empty or has a line break, or all together are too long.
+pub fn check_names(class_names: &[String]) -> Result<(), ExportError> {
+    if let Some(name) = class_names.iter().find(|name| name.is_empty() || name.contains('\n')) {
+        return Err(ExportError::ClassName(name.clone()));
+    }
+    let length = class_names.iter().map(|name| name.len() + 1).sum::<usize>().saturating_sub(1);
+    match u16::try_from(length) {
+        Ok(_) => Ok(()),
+        Err(_) => Err(ExportError::TooLong { what: "list of class names", length }),
     }
 }
 

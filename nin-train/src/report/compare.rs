@@ -49,7 +49,9 @@ impl fmt::Display for Comparison<'_> {
             ("", Right),
             ("flash f32", Right),
             ("flash f16", Right),
+            ("flash int8", Right),
             ("RAM streaming", Right),
+            ("in 8 bits", Right),
             ("layer by layer", Right),
             (training.as_str(), Right),
             (prediction.as_str(), Right),
@@ -67,7 +69,9 @@ impl fmt::Display for Comparison<'_> {
                 against(|r| r.macs),
                 bytes(sum.flash_f32),
                 bytes(sum.flash_f16),
+                bytes(sum.flash_int8),
                 bytes(sum.streaming),
+                bytes(sum.streaming_int8),
                 bytes(sum.layer_by_layer),
                 bytes(host.training),
                 bytes(host.prediction),
@@ -81,7 +85,8 @@ impl fmt::Display for Comparison<'_> {
         writeln!(f)?;
         write!(
             f,
-            "RAM streaming and layer by layer: working memory on a board for one image, beside the weights in flash.\n\
+            "RAM streaming and layer by layer: working memory on a board for one image, beside the weights in flash;\n\
+             in 8 bits on a Cortex-M4.\n\
              Training and prediction: memory on a host, {} images at a time, all their maps kept.",
             grouped(self.batch)
         )

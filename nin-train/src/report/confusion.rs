@@ -39,6 +39,34 @@ impl Confusion {
         self.counts.iter().step_by(self.predictions + 1).sum()
     }
 
+    /// The images' classes, by label.
+    pub fn labels(&self) -> &[String] {
+        &self.labels
+    }
+
+    /// How many images of each class, by label, were taken for each class that the network tells apart.
+    pub fn rows(&self) -> impl Iterator<Item = &[usize]> {
+        self.counts.chunks_exact(self.predictions.max(1))
+    }
+
+    /// The mean over the classes that have images of the share of their images that was found: what accuracy would be if
+    /// all classes had as many images (scikit-learn's `balanced_accuracy_score`); 0 without images.
+    pub fn balanced_accuracy(&self) -> f64 {
+        let found = self.rows().enumerate().filter_map(|(label, row)| {
+            let images = row.iter().sum::<usize>();
+            (images > 0).then(|| row[label] as f64 / images as f64)
+        });
+        let found: Vec<f64> = found.collect();
+        found.iter().sum::<f64>() / found.len().max(1) as f64
+    }
+
+    /// Of the images that were taken for a class, the share that is of it; none if there are no such images.
+    fn precision(&self, class: usize) -> Option<f64> {
+        let taken: usize = self.rows().map(|row| row[class]).sum();
+        let right = self.rows().nth(class).map_or(0, |row| row[class]);
+        (taken > 0).then(|| right as f64 / taken as f64)
+    }
+
     /// The share of images whose prediction is their label; 0 without images.
     pub fn accuracy(&self) -> f64 {
         match self.total() {
@@ -59,7 +87,7 @@ impl fmt::Display for Confusion {
         let columns = [("", Align::Right), ("class", Align::Left)]
             .into_iter()
             .chain(numbers.iter().map(|number| (number.as_str(), Align::Right)))
-            .chain([("found", Align::Right)]);
+            .chain([("recall", Align::Right), ("precision", Align::Right)]);
         let mut table = Table::new(columns);
         for (label, (name, row)) in
             self.labels.iter().zip(self.counts.chunks_exact(self.predictions.max(1))).enumerate()
@@ -67,14 +95,18 @@ impl fmt::Display for Confusion {
             let cells = if matrix { row } else { &[] };
             // Zeros would hide the mistakes.
             let cells = cells.iter().map(|&count| if count == 0 { "·".to_owned() } else { count.to_string() });
-            let found = percent(row[label], row.iter().sum());
-            table.row([label.to_string(), name.clone()].into_iter().chain(cells).chain([found]));
+            let recall = percent(row[label], row.iter().sum());
+            let precision = self.precision(label).map_or_else(|| "–".to_owned(), |p| format!("{:.2} %", 100.0 * p));
+            table.row([label.to_string(), name.clone()].into_iter().chain(cells).chain([recall, precision]));
         }
         write!(f, "{table}")?;
         if matrix {
             write!(f, "\nRows are true classes, columns what the network took them for.")?;
         }
-        Ok(())
+        write!(
+            f,
+            "\nRecall: of a class's images, those that were found. Precision: of those taken for it, those that are of it."
+        )
     }
 }
 
@@ -89,7 +121,8 @@ mod tests {
         assert_eq!((confusion.correct(), confusion.total()), (2, 5));
         let text = confusion.to_string();
         let lines: Vec<_> = text.lines().map(str::trim_end).collect();
-        assert_eq!(lines[2], "0  cat    1  2  ·  33.33 %");
-        assert_eq!(lines[3], "1  dog    ·  1  1  50.00 %");
+        assert_eq!(lines[2], "0  cat    1  2  ·  33.33 %   100.00 %");
+        assert_eq!(lines[3], "1  dog    ·  1  1  50.00 %    33.33 %");
+        assert!((confusion.balanced_accuracy() - (1.0 / 3.0 + 0.5) / 2.0).abs() < 1e-12);
     }
 }

@@ -62,6 +62,12 @@ fn in_order<'f, 'a, 'd>(
     match partners {
         Some(partners) if distinct(&partners) => Ok(weights.into_iter().zip(partners).collect()),
         _ => {
+            // Without common stems the order of the names is all there is, and it must be one of layers, too.
+            if !weights.is_sorted_by(|(a, _), (b, _)| natural(a, b).is_le()) {
+                return Err("its names do not say which bias belongs to which weight: name them LAYER.weight and \
+                            LAYER.bias"
+                    .to_owned());
+            }
             biases.sort_by(|(a, _), (b, _)| natural(a, b));
             Ok(weights.into_iter().zip(biases).collect())
         }

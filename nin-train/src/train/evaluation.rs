@@ -78,7 +78,7 @@ pub fn evaluate_each(
     let (input, classes) = (engine.plan().shape(0), engine.plan().classes());
     let counts: Vec<AtomicU32> = (0..data.class_names().len() * classes).map(|_| AtomicU32::new(0)).collect();
     let start = Instant::now();
-    let batch = Batch { data, indices: None, input, preprocessing, changes: None, smoothing: 0.0 };
+    let batch = Batch { data, indices: None, input, preprocessing, changes: None, smoothing: 0.0, class_weights: &[] };
     let outcome = engine.forward(&batch, |index, label, logits| {
         each(index, label, logits);
         counts[label * classes + argmax(logits).unwrap_or(0)].fetch_add(1, Ordering::Relaxed);

@@ -122,11 +122,6 @@ impl Trainer {
         if parameters.len() != recipe.parameters(&Plan::new(spec)) {
             return Err(TrainError::Recipe("the parameters are not as many as the line and the recipe have"));
         }
-        let single =
-            normalization::normalized(&Plan::new(spec)).iter().any(|place| place.tensor.layer.output.pixels() == 1);
-        if recipe.batch_norm == Some(1) && single {
-            return Err(TrainError::Recipe("a layer of one pixel cannot be normalised over one image: choose more"));
-        }
         let mut engine = match (recipe.batch_norm, &recipe.quantize) {
             (Some(images), _) => Engine::normalizing(spec, recipe.batch, images, threads)?,
             (None, Some(weights)) => Engine::rounding(spec, recipe.batch, preprocessing.steps()?, weights, threads)?,
@@ -182,13 +177,18 @@ impl Trainer {
     ) -> Result<Ended, TrainError> {
         check_data(self.engine.plan(), data, &self.preprocessing)?;
         let recipe = &self.recipe;
+        if let Some(images) = recipe.batch_norm {
+            self.check_groups(data.len(), images)?;
+        }
         let input = self.engine.plan().shape(0);
         let epoch = self.position.epoch;
         let order = order(data.len(), recipe.seed, epoch.into());
         let steps = data.len().div_ceil(recipe.batch) as u64;
         let (begun, before) = (Instant::now(), self.position.seconds);
         let images_before = self.position.images;
-        let mut lr = recipe.lr;
+        let done = u64::from(epoch) * steps + self.position.step;
+        let mut lr = recipe.rate(done.saturating_sub(1), steps);
+        let class_weights = if recipe.balanced { data.balancing_weights() } else { Vec::new() };
         for indices in order.chunks(recipe.batch).skip(self.position.step as usize) {
             let step = u64::from(epoch) * steps + self.position.step;
             let batch = Batch {
@@ -203,6 +203,7 @@ impl Trainer {
                     epoch: epoch.into(),
                 }),
                 smoothing: recipe.smoothing,
+                class_weights: &class_weights,
             };
             self.engine.load(&self.parameters);
             let outcome = self.engine.gradient(&batch, Draw { seed: recipe.seed, step }, &mut self.gradient);
@@ -244,6 +245,29 @@ impl Trainer {
         let report = self.position.finish(lr);
         self.history.push(report.clone());
         Ok(Ended::Epoch(report))
+    }
+
+    /// Whether there is something to normalise everywhere: over one value alone, all that there is becomes 0.
+    fn check_groups(&self, data: usize, images: usize) -> Result<(), TrainError> {
+        let normalized = normalization::normalized(self.engine.plan());
+        if !normalized.iter().any(|place| place.tensor.layer.output.pixels() == 1) {
+            return Ok(());
+        }
+        let smallest = |batch: usize| batch / batch.div_ceil(images).max(1);
+        if smallest(self.recipe.batch.min(data)) == 1 {
+            return Err(TrainError::Recipe(
+                "a layer of one pixel cannot be normalised over one image: choose a larger --batch, or more images for \
+                 --batch-norm",
+            ));
+        }
+        match data % self.recipe.batch {
+            0 => Ok(()),
+            rest if smallest(rest) > 1 => Ok(()),
+            _ => Err(TrainError::Recipe(
+                "a layer of one pixel cannot be normalised over one image, and the last batch of an epoch would be \
+                 normalised so: choose another --batch",
+            )),
+        }
     }
 
     /// Evaluates the network as it stands.

@@ -34,8 +34,8 @@ pub struct EpochReport {
     pub seconds: f64,
     /// Images a second.
     pub images_per_second: f64,
-    /// Loss on images not trained with (despite the name on validation images, where the caller has such), once
-    /// [`Trainer::record`](super::Trainer::record) gave it.
+    /// Loss on images not trained with, once [`Trainer::record`](super::Trainer::record) gave it: despite the name on
+    /// validation images, where the recipe has such.
     pub test_loss: Option<f64>,
     /// Accuracy on images not trained with, likewise.
     pub test_accuracy: Option<f64>,
@@ -83,6 +83,10 @@ pub struct Sums {
 /// Dead steps in a row after which a run is given up: momentum may move it back to life in the first few.
 const DEAD_STEPS: u64 = 20;
 
+/// Mean loss up to which no gradient is the sign of a network that has learnt its images by heart: their softmax is 1 to
+/// the last bit. A dead one answers the same to every image, at a loss of ln classes.
+const LEARNT: f64 = 1e-6;
+
 impl Position {
     /// Whether a step's loss allows to go on.
     pub(super) fn check(&mut self, outcome: Outcome, dead: bool, lr: f32) -> Result<(), TrainError> {
@@ -90,7 +94,8 @@ impl Position {
         if !outcome.loss.is_finite() {
             return Err(TrainError::Diverged { epoch, step, lr });
         }
-        self.dead = if dead { self.dead + 1 } else { 0 };
+        let learnt = outcome.loss <= LEARNT * outcome.images as f64;
+        self.dead = if dead && !learnt { self.dead + 1 } else { 0 };
         if self.dead >= DEAD_STEPS {
             return Err(TrainError::Dead { epoch, step });
         }
@@ -116,6 +121,7 @@ impl Position {
             });
         }
     }
+
     /// Ends the epoch.
     pub(super) fn finish(&mut self, lr: f32) -> EpochReport {
         let Position { epoch, loss, correct, images, seconds, dead, parts, .. } = std::mem::take(self);
@@ -131,5 +137,25 @@ impl Position {
             test_accuracy: None,
             parts,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{DEAD_STEPS, Position};
+    use crate::engine::Outcome;
+    use crate::train::TrainError;
+
+    /// Steps without a gradient, each with this mean loss.
+    fn steps(loss: f64) -> Result<(), TrainError> {
+        let outcome = Outcome { loss: 10.0 * loss, correct: 0, images: 10 };
+        let mut position = Position::default();
+        (0..DEAD_STEPS).try_for_each(|_| position.check(outcome, true, 0.1))
+    }
+
+    #[test]
+    fn no_gradient_is_death_only_where_there_is_something_to_learn() {
+        assert!(matches!(steps(10f64.ln()), Err(TrainError::Dead { .. })));
+        assert!(steps(0.0).is_ok() && steps(1e-7).is_ok());
     }
 }

@@ -1,10 +1,9 @@
 //! Runs compared byte by byte.
 
-use nin_train::Trainer;
+use nin_train::checkpoint::Checkpoint;
 
-/// The bytes of a run's end, without how long it took.
-pub fn bytes(trainer: &Trainer) -> Vec<u8> {
-    let mut checkpoint = trainer.checkpoint();
+/// A checkpoint's bytes, without how long its run took.
+pub fn bytes(mut checkpoint: Checkpoint) -> Vec<u8> {
     for report in &mut checkpoint.history {
         (report.seconds, report.images_per_second) = (0.0, 0.0);
     }

@@ -17,7 +17,7 @@ pub struct Trial {
     pub epochs: u32,
     /// The seed.
     pub seed: u64,
-    /// Where the images came from.
+    /// SHA-256 of all training images, those split off included.
     pub images: String,
     /// Accuracy on the images split off; none if it diverged or died.
     pub accuracy: Option<f64>,
@@ -61,7 +61,8 @@ impl Trials {
         }
         let mut file =
             File::options().read(true).append(true).create(true).open(&path).map_err(FileError::at(&path))?;
-        let text = fs::read_to_string(&path).map_err(FileError::at(&path))?;
+        let text = fs::read(&path).map_err(FileError::at(&path))?;
+        let text = String::from_utf8_lossy(&text);
         if !text.is_empty() && !text.ends_with('\n') {
             file.write_all(b"\n").map_err(FileError::at(&path))?;
         }

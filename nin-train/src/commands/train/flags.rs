@@ -8,15 +8,17 @@ use nin_train::Recipe;
 use nin_train::architecture::Architecture;
 use nin_train::batch::{Augment, Preprocessing};
 use nin_train::checkpoint::Checkpoint;
-use nin_train::dataset::Splits;
+use nin_train::dataset::Dataset;
 use nin_train::distill::{Distill, Teacher};
+use nin_train::export;
 use nin_train::optim::Optimizer;
-use nin_train::parameters::{Init, initial};
+use nin_train::parameters::{Init, initial, tensors, transfer};
 use nin_train::quantize::{self, Weights, aware};
 use nin_train::schedule::Schedule;
 use nin_train::trained::Trained;
 
-use super::super::images::ImageArgs;
+use super::super::Console;
+use super::super::images::{self, ImageArgs};
 use super::folder::RunFolder;
 use super::{Outcome, Start, networks};
 
@@ -42,6 +44,8 @@ Examples:
   nin-train train --line \"3x32x32 nin5+2:32,32 max3/2 nin3+1:48,48 max3/2 nin3+1:32,2 gap\" --data photos
   nin-train train --resume runs/fashion/checkpoint         go on after Ctrl-C
   nin-train train --from fashion.nin --lr 0.005 --data x   go on with other images
+  nin-train train --from fashion.nin --line \"1x28x28 nin5+2:32,32,32 max3/2 nin3+1:48,48,48 max3/2 nin3+1:64,64,64 gap fc2\" --data x
+                                                           other classes: its first layers, and a new head
   nin-train train --from runs/fashion/checkpoint --qat     learn to be 8-bit integers
   nin-train train --preset fashion-tiny --teacher runs/fashion/checkpoint
 
@@ -78,13 +82,17 @@ pub struct TrainArgs {
     #[arg(long, value_name = "EPOCHS")]
     warmup: Option<f32>,
 
-    /// How gradients change weights [default: adamw; sgd for the book's networks and with --momentum]
+    /// How gradients change weights [default: adamw; sgd for the book's networks and with --momentum or --nesterov]
     #[arg(long, value_name = "NAME")]
     optimizer: Option<Method>,
 
-    /// SGD's momentum [default: 0.9 with Nesterov's correction; 0 for the book's networks]
+    /// SGD's momentum [default: 0.9; 0 for the book's networks]
     #[arg(long, value_name = "SHARE")]
     momentum: Option<f32>,
+
+    /// Whether the momentum is Nesterov's [default: true; false for the book's networks]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
+    nesterov: Option<bool>,
 
     /// Weight decay [default: 0.01 for adamw, 0.0005 for sgd, 0 for the book's networks]
     #[arg(long, value_name = "DECAY")]
@@ -94,8 +102,8 @@ pub struct TrainArgs {
     #[arg(long, value_name = "NAME")]
     init: Option<Initial>,
 
-    /// Label smoothing
-    #[arg(long, value_name = "SHARE")]
+    /// Label smoothing: this share of each label is spread over all classes
+    #[arg(long, visible_alias = "label-smoothing", value_name = "SHARE")]
     smoothing: Option<f32>,
 
     /// Mirror each image left to right with a probability of one half
@@ -111,8 +119,21 @@ pub struct TrainArgs {
     rotate: Option<u8>,
 
     /// Blacken a random rectangle in this share of the images
-    #[arg(long, value_name = "SHARE")]
+    #[arg(long, visible_alias = "random-erasing", value_name = "SHARE")]
     erase: Option<f32>,
+
+    /// Multiply the light of each image by up to 1 ± SHARE
+    #[arg(long, value_name = "SHARE")]
+    brightness: Option<f32>,
+
+    /// Multiply the contrast of each image by up to 1 ± SHARE
+    #[arg(long, value_name = "SHARE")]
+    contrast: Option<f32>,
+
+    /// Let each image count the more the rarer its class is, so that all classes count alike; for folders with many
+    /// images of one class and few of another
+    #[arg(long)]
+    balanced: bool,
 
     /// Blend each image with another, by shares from Beta(ALPHA, ALPHA)
     #[arg(long, value_name = "ALPHA")]
@@ -151,7 +172,7 @@ pub struct TrainArgs {
     #[arg(long, value_name = "T", requires = "teacher")]
     temperature: Option<f32>,
 
-    /// Split this share off the training images, measure each epoch on it instead of on the test images, and export the
+    /// Split this share off the training images, of each class alike; measure each epoch on it instead of on the test images, and export the
     /// network of the best epoch
     #[arg(long, value_name = "SHARE")]
     validation: Option<f32>,
@@ -176,7 +197,7 @@ pub struct TrainArgs {
     #[command(flatten)]
     pub images: ImageArgs,
 
-    /// Folder for checkpoint, model and metrics [default: runs/NAME, or NAME-2 and so on if that has a run]
+    /// Folder for checkpoint, model and metrics [default: runs/NAME, or NAME-2 and so on if there is such a folder]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
 
@@ -188,8 +209,9 @@ pub struct TrainArgs {
     #[arg(long, value_name = "CHECKPOINT")]
     resume: Option<PathBuf>,
 
-    /// Start with the weights of a network: a model, checkpoint or safetensors file
-    #[arg(long, value_name = "NETWORK", conflicts_with_all = ["resume", "preset", "line", "init", "input"])]
+    /// Start with the weights of a network: a model, checkpoint or safetensors file. With --line or --preset another
+    /// network starts with its first layers, as many as are alike, to learn other classes with what it has learnt to see
+    #[arg(long, value_name = "NETWORK", conflicts_with_all = ["resume", "input"])]
     from: Option<PathBuf>,
 
     /// Write metrics to this file, one JSON object a line [default: metrics.jsonl in the run's folder]
@@ -250,20 +272,20 @@ pub struct Fresh {
 
 impl TrainArgs {
     /// Where the run begins; reads the checkpoint or network named.
-    pub(super) fn start(&self) -> Outcome<Start> {
+    pub(super) fn start(&self, console: &Console) -> Outcome<Start> {
         if let Some(path) = &self.resume {
             return self.resumed(path.clone());
         }
         let from = match &self.from {
-            Some(path) => Some(networks::load(path)?.trained()?),
+            Some(path) => Some((path, networks::load(path)?.trained()?)),
             None => None,
         };
         let teacher = |path: &PathBuf| Ok((path.clone(), networks::load(path)?.trained()?));
         let teachers = self.teacher.iter().map(teacher).collect::<Outcome<_>>()?;
-        let architecture = match (&from, &self.line, &self.preset) {
-            (Some(from), ..) => Architecture::of(from.spec),
-            (_, Some(line), _) => Architecture::parse(line)?,
-            (_, _, preset) => Architecture::parse(preset.as_deref().unwrap_or("fashion"))?,
+        let architecture = match (self.line.as_ref().or(self.preset.as_ref()), &from) {
+            (Some(named), _) => Architecture::parse(named)?,
+            (None, Some((_, from))) => Architecture::of(from.spec),
+            (None, None) => Architecture::parse("fashion")?,
         };
         if from.is_some() && self.batch_norm.is_some() {
             return Err(
@@ -273,13 +295,69 @@ impl TrainArgs {
             );
         }
         let book = BOOK.contains(&architecture.name.as_str()) && !self.qat;
-        let recipe = self.recipe(book);
-        if matches!((&recipe.optimizer, self.momentum), (Optimizer::AdamW { .. }, Some(_))) {
-            return Err("--momentum is of --optimizer sgd; adamw has its own".into());
+        let mut recipe = self.recipe(book);
+        match recipe.optimizer {
+            Optimizer::AdamW { .. } if self.momentum.is_some() => {
+                return Err("--momentum is of --optimizer sgd; adamw has its own".into());
+            }
+            Optimizer::AdamW { .. } if self.nesterov.is_some() => {
+                return Err("--nesterov is of --optimizer sgd; adamw has a momentum of its own".into());
+            }
+            Optimizer::Sgd { momentum: 0.0, nesterov: true, .. } => {
+                return Err("--nesterov corrects a momentum, and there is none: give one with --momentum 0.9".into());
+            }
+            _ => {}
         }
         recipe.check()?;
+        recipe.from = self.from.as_ref().map(|path| path.display().to_string());
+        let from = match from {
+            Some((path, from)) if from.spec != architecture.spec => {
+                Some(self.transferred(path, &from, &architecture, &recipe, console)?)
+            }
+            Some(_) if self.init.is_some() => {
+                return Err(
+                    "--init is for new weights, and with --from there are none; --line or --preset names another \
+                            network, which begins with the first layers"
+                        .into(),
+                );
+            }
+            from => from.map(|(_, from)| from),
+        };
         let input = self.input.unwrap_or(Input::Unit);
         Ok(Start::Fresh(Box::new(Fresh { recipe, architecture, input, from, teachers })))
+    }
+
+    /// A new network that begins with the first layers of another.
+    fn transferred(
+        &self,
+        path: &Path,
+        from: &Trained,
+        architecture: &Architecture,
+        recipe: &Recipe,
+        console: &Console,
+    ) -> Outcome<Trained> {
+        if self.qat {
+            return Err(
+                "quantisation-aware training goes on with a network as it is: train the new one first, then name \
+                        it with --from"
+                    .into(),
+            );
+        }
+        let plan = architecture.plan();
+        let mut parameters = initial(&plan, recipe.init, recipe.seed);
+        let (taken, all) = (transfer((&from.plan(), &from.parameters), (&plan, &mut parameters)), tensors(&plan).len());
+        let path = path.display();
+        if taken == 0 {
+            return Err(format!(
+                "{path}: its first layer is not that of the line, so there is nothing to begin with; lines that begin \
+                 alike share layers (its own is {})",
+                from.spec
+            )
+            .into());
+        }
+        console.say(format_args!("Begins with the first {taken} of {all} layers with weights from {path}."));
+        let preprocessing = from.preprocessing.clone();
+        Ok(Trained { spec: architecture.spec, parameters, preprocessing, class_names: Vec::new() })
     }
 
     fn resumed(&self, path: PathBuf) -> Outcome<Start> {
@@ -292,6 +370,7 @@ impl TrainArgs {
             ("--warmup", self.warmup.is_some()),
             ("--optimizer", self.optimizer.is_some()),
             ("--momentum", self.momentum.is_some()),
+            ("--nesterov", self.nesterov.is_some()),
             ("--weight-decay", self.weight_decay.is_some()),
             ("--init", self.init.is_some()),
             ("--smoothing", self.smoothing.is_some()),
@@ -299,6 +378,9 @@ impl TrainArgs {
             ("--crop", self.crop.is_some()),
             ("--rotate", self.rotate.is_some()),
             ("--erase", self.erase.is_some()),
+            ("--brightness", self.brightness.is_some()),
+            ("--contrast", self.contrast.is_some()),
+            ("--balanced", self.balanced),
             ("--mixup", self.mixup.is_some()),
             ("--batch-norm", self.batch_norm.is_some()),
             ("--ema", self.ema.is_some()),
@@ -351,7 +433,10 @@ impl TrainArgs {
             crop: self.crop.unwrap_or(0),
             rotate: self.rotate.unwrap_or(0),
             erase: self.erase.unwrap_or(0.0),
+            brightness: self.brightness.unwrap_or(0.0),
+            contrast: self.contrast.unwrap_or(0.0),
         };
+        recipe.balanced = self.balanced;
         recipe.mixup = self.mixup.unwrap_or(0.0);
         recipe.ema = self.ema.unwrap_or(0.0);
         recipe.validation = self.validation.unwrap_or(0.0);
@@ -374,11 +459,11 @@ impl TrainArgs {
         recipe
     }
 
-    /// AdamW, but SGD for the book's networks and for who names its momentum.
+    /// AdamW, but SGD for the book's networks and for who speaks of its momentum.
     fn optimizer(&self, book: bool) -> Optimizer {
         let adam = match self.optimizer {
             Some(method) => matches!(method, Method::Adamw),
-            None => !book && self.momentum.is_none(),
+            None => !book && self.momentum.is_none() && self.nesterov.is_none(),
         };
         if adam {
             let decay = self.weight_decay.unwrap_or(0.01);
@@ -386,26 +471,44 @@ impl TrainArgs {
         }
         let (momentum, decay) = if book { (0.0, 0.0) } else { (0.9, 5e-4) };
         let momentum = self.momentum.unwrap_or(momentum);
-        Optimizer::Sgd { momentum, decay: self.weight_decay.unwrap_or(decay), nesterov: !book && momentum > 0.0 }
+        let nesterov = self.nesterov.unwrap_or(!book && momentum > 0.0);
+        Optimizer::Sgd { momentum, decay: self.weight_decay.unwrap_or(decay), nesterov }
     }
 
     /// The folder of the run that goes on, if one does.
     pub(super) fn resumed_folder(&self) -> Option<PathBuf> {
         let path = self.resume.as_ref()?;
-        Some(if path.is_dir() { path.clone() } else { path.parent().map(PathBuf::from).unwrap_or_default() })
+        if path.is_dir() {
+            return Some(path.clone());
+        }
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        Some(folder.unwrap_or(Path::new(".")).to_owned())
     }
 
     /// The folder for the run's files, which holds no other run.
     pub(super) fn folder(&self, plan: &Plan) -> Outcome<RunFolder> {
-        match (&self.out, self.resumed_folder()) {
-            (Some(out), Some(resumed)) if resumed.canonicalize().ok() != out.canonicalize().ok() => {
-                RunFolder::empty(out)
+        match (&self.out, self.resumed_folder(), &self.resume) {
+            (Some(out), Some(resumed), _) if !is_same(out, &resumed) => RunFolder::empty(out),
+            (Some(out), None, _) => RunFolder::empty(out),
+            (_, Some(resumed), Some(named)) => {
+                // What is there already would be overwritten by the run that goes on.
+                let there = resumed.join(super::folder::CHECKPOINT);
+                if !named.is_dir() && there.exists() && !is_same(named, &there) {
+                    let (named, there) = (named.display(), there.display());
+                    return Err(
+                        format!("to go on with {named} beside {there}, name a folder of its own with --out").into()
+                    );
+                }
+                RunFolder::new(resumed)
             }
-            (Some(out), None) => RunFolder::empty(out),
-            (_, Some(resumed)) => Ok(RunFolder::new(resumed)?),
-            (None, None) => Ok(RunFolder::numbered(Path::new("runs"), &Architecture::of(*plan.spec()).name)?),
+            _ => RunFolder::numbered(Path::new("runs"), &Architecture::of(*plan.spec()).name),
         }
     }
+}
+
+/// Whether two paths lead to the same file or folder, which is there.
+fn is_same(a: &Path, b: &Path) -> bool {
+    a.canonicalize().is_ok_and(|a| b.canonicalize().is_ok_and(|b| a == b))
 }
 
 impl Start {
@@ -417,9 +520,18 @@ impl Start {
         }
     }
 
-    /// The state of the run before its next step.
-    pub(super) fn checkpoint(self, splits: &Splits) -> Outcome<Checkpoint> {
-        let (names, fingerprint) = (splits.train.class_names(), splits.train.fingerprint());
+    /// Its share of validation images, and the seed that chooses them.
+    pub(super) fn recipe(&self) -> &Recipe {
+        match self {
+            Start::Fresh(fresh) => &fresh.recipe,
+            Start::Resume(checkpoint) => &checkpoint.recipe,
+        }
+    }
+
+    /// The state of the run before its next step; `train` are the images that are left to train with, `fingerprint` is
+    /// that of all that were given for it.
+    pub(super) fn checkpoint(self, train: &Dataset, fingerprint: String) -> Outcome<Checkpoint> {
+        let names = train.class_names();
         match self {
             Start::Resume(checkpoint) if checkpoint.class_names != names => Err(format!(
                 "the run was begun with other classes ({}) than these images have ({}); name its images with --dataset \
@@ -437,19 +549,26 @@ impl Start {
             Start::Fresh(fresh) => {
                 let Fresh { architecture, recipe, input, mut from, teachers } = *fresh;
                 let plan = architecture.plan();
+                if names.len() == plan.classes() {
+                    export::check_names(names)?;
+                }
                 if let (Some(weights), Some(trained)) = (&recipe.quantize, &from) {
-                    let sample = quantize::sample(&splits.train, plan.spec().input(), CALIBRATION)?;
+                    images::check_names(trained.class_names.iter().map(String::as_str), names)?;
+                    let sample = quantize::sample(train, plan.spec().input(), CALIBRATION)?;
                     from = Some(aware::begin(trained, &sample, weights)?);
                 }
                 let preprocessing = match (&from, input) {
                     (Some(from), _) => from.preprocessing.clone(),
-                    (None, Input::Standard) => Preprocessing::standard(&splits.train),
+                    (None, Input::Standard) => Preprocessing::standard(train),
                     (None, Input::Unit) => Preprocessing::unit(usize::from(plan.spec().input().channels)),
                 };
                 let parameters = match from {
                     Some(from) => from.parameters,
                     None => initial(&plan, recipe.init, recipe.seed),
                 };
+                if !parameters.iter().all(|value| value.is_finite()) {
+                    return Err("the network named by --from has weights that are infinite or no numbers".into());
+                }
                 let teacher = |(path, trained): &(PathBuf, Trained)| {
                     let teacher = Teacher::new(trained, &plan, &preprocessing, names);
                     teacher.map_err(|problem| format!("{}: {problem}", path.display()))

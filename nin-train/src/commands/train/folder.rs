@@ -1,7 +1,8 @@
 //! A run's folder: what is written where.
 
+use std::fs::{self, File, TryLockError};
+use std::io;
 use std::path::{Path, PathBuf};
-use std::{fs, io};
 
 use nin_train::checkpoint::Checkpoint;
 use nin_train::dataset::{Dataset, Splits};
@@ -22,38 +23,51 @@ pub const METRICS: &str = "metrics.jsonl";
 /// The name of the page.
 pub const REPORT: &str = "report.html";
 
-/// A run's folder.
+/// A file in a run's folder that is locked as long as a program writes there; it stays when the program ends.
+const LOCK: &str = ".lock";
+
+/// A run's folder, which no other run writes to meanwhile.
 pub struct RunFolder {
     path: PathBuf,
+    _lock: Option<File>,
 }
 
 impl RunFolder {
     /// Makes the folder if it is not there.
-    pub fn new(path: PathBuf) -> Result<Self, FileError> {
-        // An empty path is the current folder.
-        let path = if path.as_os_str().is_empty() { PathBuf::from(".") } else { path };
+    pub fn new(path: PathBuf) -> Outcome<Self> {
         fs::create_dir_all(&path).map_err(FileError::at(&path))?;
-        Ok(Self { path })
+        let lock = path.join(LOCK);
+        let file =
+            File::options().create(true).truncate(false).write(true).open(&lock).map_err(FileError::at(&lock))?;
+        match file.try_lock() {
+            Ok(()) => Ok(Self { path, _lock: Some(file) }),
+            Err(TryLockError::WouldBlock) => {
+                let path = path.display();
+                Err(format!("{path}: another run is writing to this folder; wait for its end, or name another").into())
+            }
+            // Some network file systems have no locks: then nobody is kept out.
+            Err(TryLockError::Error(_)) => Ok(Self { path, _lock: None }),
+        }
     }
 
-    /// The folder, if there is no run in it yet.
+    /// The folder, if no run has left a checkpoint in it.
     pub fn empty(path: &Path) -> Outcome<Self> {
         if path.join(CHECKPOINT).exists() {
             let path = path.display();
             return Err(format!("{path} holds a run: go on with it by --resume {path}, or name another folder").into());
         }
-        Ok(Self::new(path.to_owned())?)
+        Self::new(path.to_owned())
     }
 
     /// A new folder `name`, `name-2` and so on in `runs`: of several runs that begin at once, each has its own.
-    pub fn numbered(runs: &Path, name: &str) -> Result<Self, FileError> {
+    pub fn numbered(runs: &Path, name: &str) -> Outcome<Self> {
         fs::create_dir_all(runs).map_err(FileError::at(runs))?;
         for number in 1u32.. {
             let path = runs.join(if number == 1 { name.to_owned() } else { format!("{name}-{number}") });
             match fs::create_dir(&path) {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                Err(error) => return Err(FileError::at(&path)(error)),
-                Ok(()) => return Ok(Self { path }),
+                Err(error) => return Err(FileError::at(&path)(error).into()),
+                Ok(()) => return Self::new(path),
             }
         }
         unreachable!("nobody has four billion runs")

@@ -28,17 +28,19 @@ use screen::Screen;
 /// Trains a network and writes what it has learnt.
 pub fn run(args: &TrainArgs, console: &Console) -> Outcome<ExitCode> {
     // What can be wrong with the flags comes before any waiting.
-    let start = args.start()?;
+    let start = args.start(console)?;
     let plan = start.plan()?;
     let mut splits = args.images.load(plan.spec().input(), console)?;
     images::check(plan.spec().input(), plan.classes(), &splits)?;
-    let checkpoint = start.checkpoint(&splits)?;
-    let validation = images::split_off(&checkpoint.recipe, &mut splits)?;
+    let fingerprint = splits.train.fingerprint();
+    let validation = images::split_off(start.recipe(), &mut splits)?;
+    let checkpoint = start.checkpoint(&splits.train, fingerprint)?;
+    let metrics = metrics::Start::new(&checkpoint, &plan, &splits, validation.as_ref());
+    let mut trainer = Trainer::resume(checkpoint, args.threads)?;
     let folder = args.folder(&plan)?;
     if let Some(resumed) = args.resumed_folder() {
-        folder.adopt_best(&resumed, &checkpoint)?;
+        folder.adopt_best(&resumed, &trainer.checkpoint())?;
     }
-    let mut trainer = Trainer::resume(checkpoint, args.threads)?;
     // A run that was killed after its last epoch still has its model to write.
     if trainer.is_done() && folder.has_model(&Exported::of(&trainer, &folder)?.model) {
         let epochs = trainer.recipe().epochs;
@@ -47,9 +49,12 @@ pub fn run(args: &TrainArgs, console: &Console) -> Outcome<ExitCode> {
             false => format!("this run has done its {epochs} epochs; give it more with --epochs").into(),
         });
     }
-    let mut metrics = Metrics::create(args.metrics.clone().unwrap_or_else(|| folder.metrics()))?;
-    metrics.start(trainer.plan(), trainer.recipe(), &splits)?;
-    trainer.history().iter().try_for_each(|report| metrics.epoch(report))?;
+    let mut metrics = Metrics::create(args.metrics.clone().unwrap_or_else(|| folder.metrics()), &metrics, console)?;
+    trainer.history().iter().for_each(|report| metrics.epoch(report));
+    if trainer.is_done() {
+        // Nothing is left to train that would write it, and this may be another folder.
+        folder.save(&trainer.checkpoint())?;
+    }
     interrupt::listen()?;
 
     console.say(format_args!("\n{}\n", LayerTable { plan: &plan, batch: trainer.recipe().batch as u64 }));
@@ -60,7 +65,7 @@ pub fn run(args: &TrainArgs, console: &Console) -> Outcome<ExitCode> {
     let stopped = epochs(&mut trainer, [&splits.train, measured], &folder, every, &mut metrics, &mut screen)?;
     if stopped {
         console.result(format_args!("\nStopped; everything up to here is in {}.", folder.checkpoint().display()));
-        let (resume, flags) = (folder.checkpoint(), args.images.flags());
+        let (resume, flags) = (folder.checkpoint(), args.images.flags(&splits));
         console.say(format_args!("Go on with:\n  {} train --resume {}{flags}", program(), word(&resume)));
         return Ok(ExitCode::from(130));
     }
@@ -68,6 +73,7 @@ pub fn run(args: &TrainArgs, console: &Console) -> Outcome<ExitCode> {
     let Exported { checkpoint, trained, model, integers } = Exported::of(&trainer, &folder)?;
     let findings = Findings::new(evaluator(&checkpoint, args.threads)?, &trained, &splits.test)?;
     screen.result(&findings.evaluation, trainer.class_names());
+    metrics.test(&findings.evaluation);
     let report = folder.report(&trainer.checkpoint(), &trained, &findings, &splits);
     if let Err(error) = &report {
         console.warn(format_args!("the report could not be written, everything else was: {error}"));
@@ -75,7 +81,7 @@ pub fn run(args: &TrainArgs, console: &Console) -> Outcome<ExitCode> {
     let sample = folder.sample(&splits.test);
     // Last: a model says that its run has nothing left to do.
     folder.export(&model)?;
-    screen.next(&folder, report.ok().as_deref(), sample.as_deref(), &args.images.flags(), integers);
+    screen.next(&folder, report.ok().as_deref(), sample.as_deref(), &args.images.flags(&splits), integers);
     Ok(ExitCode::SUCCESS)
 }
 
@@ -115,7 +121,7 @@ fn epochs(
     [train, measured]: [&Dataset; 2],
     folder: &RunFolder,
     every: Duration,
-    metrics: &mut Metrics,
+    metrics: &mut Metrics<'_>,
     screen: &mut Screen<'_>,
 ) -> Outcome<bool> {
     while !trainer.is_done() {
@@ -147,7 +153,7 @@ fn epochs(
         folder.save(&checkpoint)?;
         if let Some(report) = trainer.history().last() {
             screen.epoch(report);
-            metrics.epoch(report)?;
+            metrics.epoch(report);
         }
         if interrupt::asked() && !trainer.is_done() {
             return Ok(true);

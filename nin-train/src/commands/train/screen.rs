@@ -114,10 +114,10 @@ impl<'a> Screen<'a> {
             self.console.say(format_args!("  {program} predict {model} {}", word(sample)));
         }
         let source = |name| word(&folder.path().join(name));
-        let export = match integers {
-            true => format!("quantize {kept}{flags} --rust {}", source("model_int8.rs")),
-            false => format!("export {kept} --rust {} --type f16", source("model_f16.rs")),
-        };
-        self.console.say(format_args!("  {program} eval {model}{flags}\n  {program} {export}"));
+        self.console.say(format_args!("  {program} eval {model}{flags}"));
+        self.console.say(format_args!("  {program} quantize {kept}{flags} --rust {}", source("model_int8.rs")));
+        if !integers {
+            self.console.say(format_args!("  {program} export {kept} --rust {} --type f16", source("model_f16.rs")));
+        }
     }
 }

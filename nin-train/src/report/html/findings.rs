@@ -79,6 +79,7 @@ impl Findings {
             preprocessing: &trained.preprocessing,
             changes: None,
             smoothing: 0.0,
+            class_weights: &[],
         };
         let (mut image, mut target) = (vec![0.0; batch.input.len()], vec![0.0; trained.spec.classes()]);
         let samples = samples

@@ -33,6 +33,14 @@ pub(super) fn words(recipe: &Recipe) -> String {
     if recipe.augment.erase > 0.0 {
         parts.push(format!("a rectangle blackened in {} of them", recipe.augment.erase));
     }
+    for (what, most) in [("brightness", recipe.augment.brightness), ("contrast", recipe.augment.contrast)] {
+        if most > 0.0 {
+            parts.push(format!("their {what} changed by up to {most} each way"));
+        }
+    }
+    if recipe.balanced {
+        parts.push("each counting the more the rarer its class is".to_owned());
+    }
     if recipe.mixup > 0.0 {
         parts.push(format!("mixup with α {}", recipe.mixup));
     }
@@ -55,11 +63,12 @@ pub(super) fn words(recipe: &Recipe) -> String {
         };
         parts.push(format!("the best epoch chosen by {} of the training images{patience}", recipe.validation));
     }
-    parts.push(match recipe.init {
-        Init::Xavier => "Xavier-uniform weights at the start".to_owned(),
-        Init::XavierBook => "the book's weights at the start".to_owned(),
-        Init::He => "He-uniform weights at the start".to_owned(),
-        Init::Pytorch => "PyTorch's weights at the start".to_owned(),
+    parts.push(match (&recipe.from, recipe.init) {
+        (Some(network), _) => format!("beginning with the weights of {network}"),
+        (None, Init::Xavier) => "Xavier-uniform weights at the start".to_owned(),
+        (None, Init::XavierBook) => "the book's weights at the start".to_owned(),
+        (None, Init::He) => "He-uniform weights at the start".to_owned(),
+        (None, Init::Pytorch) => "PyTorch's weights at the start".to_owned(),
     });
     format!("{}; seed {}.", parts.join(", "), recipe.seed)
 }
@@ -145,10 +154,18 @@ mod tests {
         recipe.quantize = Some(Weights::FourIn(vec![3]));
         recipe.augment.rotate = 10;
         recipe.augment.erase = 0.25;
+        recipe.augment.brightness = 0.3;
+        recipe.augment.contrast = 0.5;
+        recipe.balanced = true;
+        recipe.from = Some("a.nin".to_owned());
         let words = words(&recipe);
         for part in [
             "turned by up to 10°",
             "blackened in 0.25",
+            "brightness changed by up to 0.3",
+            "contrast changed by up to 0.5",
+            "the rarer its class",
+            "the weights of a.nin",
             "α 0.2",
             "over 16 images",
             "0.99 kept",

@@ -62,7 +62,8 @@ pub(super) fn confusion(html: &mut Html, confusion: &[Vec<u32>], name: &dyn Fn(u
             "p",
             &[("class", "soft")],
             "Rows are true classes, columns what the network took them for; a colour’s strength is the share of its row \
-             (that of mistakes drawn stronger than it is). The last column is the share of a class that was found.",
+             (that of mistakes drawn stronger than it is). Recall: of a class’s images, the share that \
+             was found. Precision: of the images that got its name, the share that is of it.",
         );
     }
     let mut mistakes: Vec<(u32, usize, usize)> = Vec::new();
@@ -95,7 +96,7 @@ fn matrix(html: &mut Html, confusion: &[Vec<u32>], name: &dyn Fn(usize) -> Strin
                 html.leaf("th", &[], "");
                 let predictions = confusion.first().map_or(0, Vec::len);
                 (0..predictions).for_each(|class| upright(html, &name(class)));
-                upright(html, "found");
+                upright(html, "recall");
             });
         });
         html.tag("tbody", &[], |html| {
@@ -123,6 +124,20 @@ fn matrix(html: &mut Html, confusion: &[Vec<u32>], name: &dyn Fn(usize) -> Strin
                     html.leaf("td", &[], &percent(row[label] as usize, sum as usize));
                 });
             }
+            html.tag("tr", &[], |html| {
+                html.leaf("th", &[("scope", "row")], "precision");
+                for prediction in 0..confusion.first().map_or(0, Vec::len) {
+                    let taken: u32 = confusion.iter().map(|row| row[prediction]).sum();
+                    let right = confusion.get(prediction).map_or(0, |row| row[prediction]);
+                    let share = if taken > 0 {
+                        format!("{:.0} %", 100.0 * f64::from(right) / f64::from(taken))
+                    } else {
+                        "–".to_owned()
+                    };
+                    html.leaf("td", &[], &share);
+                }
+                html.leaf("td", &[], "");
+            });
         });
     });
 }
