@@ -16,8 +16,12 @@ fn main() -> Result<(), String> {
         return Ok(());
     }
 
-    // Armv6-M and Armv7-M have no DSP instructions: 8-bit weights are packed plainly for them.
-    if variable("TARGET")?.starts_with("thumbv6m") || variable("TARGET")?.starts_with("thumbv7m") {
+    // Without DSP instructions 8-bit weights are packed plainly. Which Armv8-M cores have them, the compiler is told.
+    let target = variable("TARGET")?;
+    let flags = env::var("CARGO_ENCODED_RUSTFLAGS").unwrap_or_default();
+    let cores = ["cortex-m33", "cortex-m35p", "cortex-m55", "cortex-m85"];
+    let named = cores.iter().any(|core| flags.contains(&format!("target-cpu={core}")));
+    if !target.starts_with("thumbv7em") && !(target.starts_with("thumbv8m.main") && named) {
         println!("cargo:rustc-cfg=nin_plain");
     }
 

@@ -16,7 +16,8 @@ use crate::plan::WeightType;
 /// Float activations with weights stored as `W`.
 ///
 /// Every sum starts with its bias and takes its products in the order rows, columns, channels of the window, each
-/// product rounded before it is added: so all builds for all targets agree bit for bit.
+/// product rounded before it is added: so all builds for all targets agree bit for bit, as long as no sum overflows (what
+/// comes of an infinity, a NaN's sign for one, processors have their own ideas about).
 ///
 /// With the feature `fma` a product is not rounded before it is added: a contract of its own, which all builds with the
 /// feature keep bit for bit, on processors that do both in one instruction and on others, where it is slow.

@@ -4,7 +4,7 @@
 
 use core::fmt;
 
-use crate::plan::{Plan, WeightType};
+use crate::plan::{Kernels, Plan, WeightType};
 use crate::spec::{Spec, SpecError};
 
 /// First bytes of every model file.
@@ -143,6 +143,12 @@ impl<'m> Model<'m> {
     /// 16 (hosts).
     pub const fn lanes(&self) -> usize {
         self.lanes as usize
+    }
+
+    /// 32-bit words of working memory that a [`Network`](crate::Network) of this model needs in this build: at most
+    /// [`Plan::state_words`], and less where its packing runs on kernels that need less.
+    pub const fn state_words(&self) -> usize {
+        self.plan.bytes(self.weight_type, Kernels::for_lanes(self.lanes())).total() / 4
     }
 
     /// The packed weights and biases, layer by layer; see `docs/model-file.md`.

@@ -16,7 +16,7 @@ use crate::plan::{Kernels, WeightType};
 /// use nin_core::{F32, Model, Network, argmax};
 ///
 /// let model = Model::read(FILE)?;
-/// let mut state = [0; 8_000]; // `model.plan().state_words(WeightType::F32)` words, or more
+/// let mut state = [0; 8_000]; // `model.state_words()` words, or more
 /// let mut network = Network::<F32>::new(&model, &mut state)?;
 /// let logits = network.infer(|y, row| read_camera(y, row))?;
 /// println!("class {:?}", argmax(logits));
@@ -35,8 +35,8 @@ pub struct Network<'a, F: Format> {
 }
 
 impl<'a, F: Format> Network<'a, F> {
-    /// Prepares a network. `state` needs [`Plan::state_words`](crate::Plan::state_words) words, whatever they
-    /// hold; words past those stay as they are.
+    /// Prepares a network. `state` needs [`Model::state_words`] words, whatever they hold; words past those stay as they
+    /// are. [`Plan::state_words`](crate::Plan::state_words) says how many where there is no model yet.
     ///
     /// # Errors
     ///
@@ -52,11 +52,12 @@ impl<'a, F: Format> Network<'a, F> {
         if !F::runs(model.lanes()) {
             return Err(NetworkError::Lanes(model.lanes()));
         }
-        let needed = model.plan().state_words(F::WEIGHTS);
+        let needed = model.state_words();
         let found = state.len();
         let Some(state) = state.get_mut(..needed) else { return Err(NetworkError::State { needed, found }) };
         let plan = model.plan();
-        let (state, scratch) = state.split_at_mut(needed - plan.scratch_words(F::WEIGHTS, Kernels::HERE));
+        let scratch = plan.scratch_words(F::WEIGHTS, Kernels::for_lanes(model.lanes()));
+        let (state, scratch) = state.split_at_mut(needed - scratch);
         let (scratch, work) = scratch.split_at_mut(plan.tile_words(F::WEIGHTS));
         Ok(Network { model, state, scratch, work, rows: 0, format: PhantomData })
     }

@@ -79,6 +79,11 @@ impl Kernels {
     } else {
         Kernels::Wide
     };
+
+    /// Those of this build that 8-bit weights with so many lanes run on: plain rows run on plain kernels everywhere.
+    pub const fn for_lanes(lanes: usize) -> Kernels {
+        if lanes == 1 { Kernels::Plain } else { Kernels::HERE }
+    }
 }
 
 /// Most inputs that [`Kernels::Dsp`] widens at a time.
@@ -101,16 +106,16 @@ pub struct Memory {
 impl Memory {
     /// Everything together.
     pub const fn total(&self) -> usize {
-        self.lines + self.scratch + self.head
+        self.lines.saturating_add(self.scratch).saturating_add(self.head)
     }
 }
 
 /// Words of the 8-bit packing of as many outputs as lie side by side, two at least.
 pub(crate) const fn narrow_words(fan_in: usize, lanes: usize) -> usize {
     match lanes {
-        16 => 16 * 3 + 16 * fan_in.div_ceil(4),
+        16 => fan_in.div_ceil(4).saturating_mul(16).saturating_add(16 * 3),
         2 => 8 + fan_in.div_ceil(2),
-        _ => 2 * 3 + (2 * fan_in).div_ceil(4),
+        _ => 2 * 3 + fan_in.div_ceil(2),
     }
 }
 
@@ -245,7 +250,7 @@ impl Plan {
     }
 
     /// 32-bit words of working memory that a [`Network`](crate::Network) with weights of this type needs in this
-    /// build.
+    /// build, however they are packed; [`Model::state_words`](crate::Model::state_words) knows a model's packing.
     pub const fn state_words(&self, weights: WeightType) -> usize {
         self.bytes(weights, Kernels::HERE).total() / 4
     }
@@ -254,12 +259,15 @@ impl Plan {
     /// Each stage's lines are padded to whole words.
     pub const fn bytes(&self, weights: WeightType, kernels: Kernels) -> Memory {
         let value = weights.value_bytes();
-        let mut bytes = Memory { lines: 0, scratch: 4 * self.scratch_words(weights, kernels), head: 0 };
+        // A line may ask for more than an address can say.
+        let scratch = self.scratch_words(weights, kernels).saturating_mul(4);
+        let mut bytes = Memory { lines: 0, scratch, head: 0 };
         let mut stage = 0;
         while stage < self.spec.stages().len() {
-            let lines = self.ring(stage) * self.shapes[stage].row() * value;
-            bytes.lines += lines.next_multiple_of(4) + 4 * self.sums(stage);
-            bytes.head += 4 * self.head(stage);
+            let lines = self.ring(stage).saturating_mul(self.shapes[stage].row()).saturating_mul(value);
+            let words = lines.div_ceil(4).saturating_add(self.sums(stage));
+            bytes.lines = words.saturating_mul(4).saturating_add(bytes.lines);
+            bytes.head = self.head(stage).saturating_mul(4).saturating_add(bytes.head);
             stage += 1;
         }
         bytes
@@ -271,7 +279,7 @@ impl Plan {
             + match weights {
                 WeightType::F32 | WeightType::F16 => 0,
                 WeightType::Int8 => self.work_words(kernels),
-                WeightType::Int4 => self.work_words(kernels) + self.narrow_words(kernels),
+                WeightType::Int4 => self.work_words(kernels).saturating_add(self.narrow_words(kernels)),
             }
     }
 
@@ -307,7 +315,7 @@ impl Plan {
             Kernels::Plain => 0,
             // Pairs of 16 bits, then sums of 32.
             Kernels::Dsp => TILE * (window / 2 + kept),
-            Kernels::Wide => TILE * window / 4,
+            Kernels::Wide => TILE * (window / 4),
         }
     }
 

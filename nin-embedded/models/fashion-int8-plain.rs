@@ -41,16 +41,13 @@ pub const CLASSES: [&str; 10] = [
 ];
 
 /// Working memory: rows on their way through the network. Put one into a `static` or on the stack.
-pub type State = [u32; PLAN.state_words(WeightType::Int8)];
+pub type State = [u32; PLAN.bytes(WeightType::Int8, Kernels::Plain).total() / 4];
 
 /// Fresh working memory.
 #[allow(clippy::large_const_arrays)] // It is copied once, into its place.
-pub const STATE: State = [0; PLAN.state_words(WeightType::Int8)];
+pub const STATE: State = [0; PLAN.bytes(WeightType::Int8, Kernels::Plain).total() / 4];
 
-const _: () = assert!(
-    PLAN.bytes(WeightType::Int8, Kernels::Plain).total() <= RAM_BUDGET,
-    "the model does not fit its RAM budget"
-);
+const _: () = assert!(size_of::<State>() <= RAM_BUDGET, "the model does not fit its RAM budget");
 
 #[rustfmt::skip]
 static FILE: &Aligned<[u8]> = &Aligned(*include_bytes!("fashion-int8-plain.nin"));

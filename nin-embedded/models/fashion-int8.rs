@@ -50,6 +50,12 @@ pub const STATE: State = [0; PLAN.state_words(WeightType::Int8)];
 const _: () =
     assert!(PLAN.bytes(WeightType::Int8, Kernels::Dsp).total() <= RAM_BUDGET, "the model does not fit its RAM budget");
 
+const _: () = assert!(
+    !matches!(Kernels::HERE, Kernels::Plain),
+    "the weights are packed for DSP instructions, which this core is not known to have: quantize with\
+    --lanes 1, or name an Armv8-M core that has them with -C target-cpu"
+);
+
 #[rustfmt::skip]
 static FILE: &Aligned<[u8]> = &Aligned(*include_bytes!("fashion-int8.nin"));
 

@@ -18,7 +18,7 @@ pub fn fashion<F: Sight>(board: &impl Board, mut network: Network<'_, F>, ram_bu
     const CLASSES: usize = 10;
     let model = network.model();
     let plan = model.plan();
-    let planned = size_of::<u32>() * plan.state_words(model.weight_type());
+    let planned = size_of::<u32>() * model.state_words();
     if plan.classes() != CLASSES {
         return Err(Error::Classes { expected: CLASSES, found: plan.classes() });
     }
@@ -100,7 +100,7 @@ pub fn partition<F: Sight>(
         let hundredths = took * 100 / plan.macs().max(1);
         say!(board, "    {}.{:02} {} per MAC", hundredths / 100, hundredths % 100, board.unit());
     }
-    memory(board, size_of::<u32>() * plan.state_words(model.weight_type()), ram_budget)
+    memory(board, size_of::<u32>() * model.state_words(), ram_budget)
 }
 
 /// Says how much memory the firmware has used, and checks it.

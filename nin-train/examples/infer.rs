@@ -26,7 +26,7 @@ fn measure<F: Format>(
     seconds: f64,
     read: impl Fn(&[u8], &mut [F::Value]),
 ) -> Result<serde_json::Value, Box<dyn Error>> {
-    let mut state = vec![0; model.plan().state_words(model.weight_type())];
+    let mut state = vec![0; model.state_words()];
     let mut network = Network::<F>::new(model, &mut state)?;
     let width = model.plan().spec().input().row();
     let mut infer = || {

@@ -55,7 +55,7 @@ pub struct Streaming<'m> {
 impl<'m> Streaming<'m> {
     /// Prepares the memory of one network.
     pub fn new(model: &'m Model<'m>) -> Self {
-        Self { model, state: vec![0; model.plan().state_words(model.weight_type())] }
+        Self { model, state: vec![0; model.state_words()] }
     }
 
     /// The logits of an image of any size: rows × columns × channels bytes, brought to the network's input by

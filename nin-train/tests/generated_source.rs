@@ -88,7 +88,7 @@ fn constants_are_the_models() {
     {
         assert_eq!(model.plan(), &tiny::PLAN);
         assert_eq!(model.class_names().collect::<Vec<_>>(), classes);
-        assert!(4 * model.plan().state_words(model.weight_type()) <= budget);
+        assert!(4 * model.state_words() <= budget);
     }
     assert_eq!((tiny::MODEL.weight_type(), tiny_f16::MODEL.weight_type()), (WeightType::F32, WeightType::F16));
     assert_eq!((tiny::MODEL.lanes(), tiny_f16::MODEL.lanes()), (4, 1));

@@ -76,7 +76,7 @@ fn training_computes_what_the_exported_integers_compute() {
             assert!((0..model.layers.len()).all(|layer| narrow(layer) == (weights.bits(layer + 1) == 4)), "{line}");
             let file = ModelBytes::new(&model.clone().widened().to_bytes(Lanes::Sixteen).expect("a file"));
             let file = file.model().expect("a sound file");
-            let mut state = vec![0; file.plan().state_words(file.weight_type())];
+            let mut state = vec![0; file.state_words()];
             let mut engine = evaluator(&checkpoint, 1).expect("threads");
             let mut same = 0;
             for image in &images {

@@ -122,7 +122,7 @@ pub fn host(file: &[u8], images: usize, level: impl Fn(usize, (usize, usize), us
 }
 
 fn run<F: Sight>(model: &Model, images: usize, level: impl Fn(usize, (usize, usize), usize) -> f32) -> Vec<Vec<u32>> {
-    let mut state = vec![0; model.plan().state_words(model.weight_type())];
+    let mut state = vec![0; model.state_words()];
     let mut network = Network::<F>::new(model, &mut state).unwrap_or_else(|error| panic!("{error}"));
     let infer = |image: usize| {
         let Ok(logits) = network.infer(|y, row| {

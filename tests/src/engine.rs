@@ -11,7 +11,7 @@ pub const POISON: u32 = 0x7FC0_DEAD;
 
 /// A poisoned state of just the right size.
 pub fn state(model: &Model<'_>) -> Vec<u32> {
-    vec![POISON; model.plan().state_words(model.weight_type())]
+    vec![POISON; model.state_words()]
 }
 
 /// One image through a network.

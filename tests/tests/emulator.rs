@@ -8,7 +8,9 @@ use std::fs;
 use nin_core::{Spec, WeightType};
 use nin_embedded::{FASHION, formula_level};
 use nin_tests::emulator::{firmware, host, logits, number, printed, root};
-use nin_tests::formula;
+use nin_tests::integer_random::{self, Style};
+use nin_tests::random::Case;
+use nin_tests::{formula, integer_file};
 use nin_train::dataset::resize_bilinear;
 use nin_train::export::Lanes;
 
@@ -59,9 +61,20 @@ fn agree(
 ) -> Option<String> {
     let spec: Spec = line.parse().unwrap_or_else(|error| panic!("{line}: {error}"));
     let file = formula::model(spec, weight_type, lanes);
+    agree_on((board, program), &format!("{line} in {} by {lanes}", weight_type.name()), (spec, &file), images, show)
+}
+
+/// The same for a model file of this architecture, whatever is in it; `what` names it.
+fn agree_on(
+    (board, program): (&str, &str),
+    what: &str,
+    (spec, file): (Spec, &[u8]),
+    images: usize,
+    show: Show,
+) -> Option<String> {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("model.nin");
-    fs::write(&path, &file).expect("a temporary file");
+    fs::write(&path, file).expect("a temporary file");
     let mut words = vec![format!("models={}", path.display()), format!("images={images}")];
     if let Show::Formula(counter) = show {
         words.push(format!("formula={counter}"));
@@ -73,13 +86,13 @@ fn agree(
     let input = spec.input();
     let (channels, rows, columns) = (input.channels as usize, input.rows as usize, input.columns as usize);
     let fashion: Vec<_> = FASHION.iter().map(|(image, _)| image).collect();
-    let host = host(&file, images, |image, (y, x), channel| match show {
+    let host = host(file, images, |image, (y, x), channel| match show {
         Show::Formula(counter) => {
             formula_level(counter + (((image * channels + channel) * rows + y) * columns + x) as u64)
         }
         Show::Fashion => fashion[image].resized((y, rows), (x, columns)),
     });
-    assert_eq!(logits(&printed), host, "{line} in {} by {lanes}", weight_type.name());
+    assert_eq!(logits(&printed), host, "{what} on {board}");
     Some(printed)
 }
 
@@ -143,6 +156,40 @@ fn small_networks_agree() {
             for &packing in packings {
                 if agree(target, line, packing, 2, Show::Formula(1_000_000_000)).is_none() {
                     return;
+                }
+            }
+        }
+    }
+}
+
+/// Weights of ±127 and biases near the limit, any multiplier and any shift: where a carry or a half-word that is wrong in
+/// a hand-written kernel shows.
+#[test]
+fn networks_at_the_ends_of_their_ranges_agree() {
+    // A Cortex-M4F, a Cortex-M3 and a Cortex-M0.
+    for (target, packings) in
+        [(PARTITION, &[2, 1][..]), (("mps2-an385", "partition-int8"), &[1]), (("microbit", "partition-int8"), &[1])]
+    {
+        for (seed, line) in [
+            "3x9x14 nin3+1:5,7 avg2/2 nin3/2+1:9 gap",
+            "2x17x11 nin4/3+2:6,4,3 max2/1 nin1:33,18 fc12,5",
+            // Windows of more than a kernel takes at once.
+            "70x3x5 nin3+1:4,2 gap",
+            "1x28x28 nin5+2:32,32 max3/2 nin3+1:48,10 gap fc10",
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            for style in [Style::Extreme, Style::Wild] {
+                let case = Case::new(line, seed as u64);
+                let network = integer_random::network(&case, style);
+                for &lanes in packings {
+                    let what = format!("{line}, {style:?}, by {lanes}");
+                    let file = integer_file::write(&network, lanes, 1.0 / 255.0, &[]);
+                    let show = Show::Formula(1_000_000_000);
+                    if agree_on(target, &what, (case.spec, &file), 2, show).is_none() {
+                        return;
+                    }
                 }
             }
         }

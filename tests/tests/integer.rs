@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 
-use nin_core::{Format, Int4, Int8, Model, Network, Piece};
+use nin_core::{Format, Int4, Int8, Kernels, Model, Network, NetworkError, Piece, Plan, WeightType};
 use nin_tests::close::assert_same_bits;
 use nin_tests::engine;
 use nin_tests::integer::{self, Answer, Bytes, Integers, Step};
@@ -107,6 +107,35 @@ proptest! {
     fn the_engine_computes_the_same_with_weights_of_four_bits(case in random::case(), style in integer_random::style()) {
         check_in_bits(&case, style);
     }
+}
+
+/// A packing that a format does not run is refused, rather than read as another; and plain rows need no more memory than
+/// plain kernels do, whatever kernels there are.
+#[test]
+fn packings_are_not_mixed_up() {
+    let case = Case::new("1x9x10 nin3+1:20,7 gap", 3);
+    let network = integer_random::network(&case, Style::Lively);
+    let new = |lanes: usize, words: &dyn Fn(&Model) -> usize, into: fn(&Model, &mut [u32]) -> Option<NetworkError>| {
+        let file = integer_file::aligned(&network, lanes);
+        let model = Model::read(&file).unwrap();
+        into(&model, &mut vec![0; words(&model)])
+    };
+    let enough = |model: &Model| model.plan().state_words(WeightType::Int8);
+    fn by<const LANES: usize>(model: &Model, state: &mut [u32]) -> Option<NetworkError> {
+        Network::<Int8<LANES>>::new(model, state).err()
+    }
+    assert_eq!(new(1, &enough, by::<2>), Some(NetworkError::Lanes(1)));
+    assert_eq!(new(2, &enough, by::<1>), Some(NetworkError::Lanes(2)));
+    assert_eq!(new(16, &enough, by::<2>), Some(NetworkError::Lanes(16)));
+    for lanes in LANES {
+        assert_eq!(new(lanes, &enough, by::<0>), None, "any packing, where none is named");
+    }
+
+    let plain = Plan::new(case.spec).bytes(WeightType::Int8, Kernels::Plain).total() / 4;
+    assert_eq!(new(1, &|_| plain, by::<1>), None);
+    let too_few = NetworkError::State { needed: plain, found: plain - 1 };
+    assert_eq!(new(1, &|_| plain - 1, by::<0>), Some(too_few));
+    assert!(plain < Plan::new(case.spec).state_words(WeightType::Int8), "a host's own kernels take more");
 }
 
 /// What random networks are too small for: many tiles, windows wider than a kernel takes at once, many outputs.

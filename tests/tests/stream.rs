@@ -377,6 +377,10 @@ fn errors_in_words() {
         "the model's weights are f16, this network computes with f32"
     );
     assert_eq!(words(NetworkError::Alignment), "the model file must begin at a multiple of four bytes");
+    assert_eq!(
+        words(NetworkError::Lanes(2)),
+        "the model's weights are packed by 2, for another processor: export it for this one"
+    );
     assert_eq!(words(NetworkError::State { needed: 10, found: 9 }), "the network needs 10 words of state, there are 9");
     assert_eq!(words(NetworkError::RowLength { expected: 28, found: 27 }), "a row of the image has 28 values, 27 came");
     assert_eq!(words(NetworkError::Rows { expected: 28, found: 29 }), "an image has 28 rows, 29 came");

@@ -12,11 +12,11 @@ use core::fmt;
 use nin_core::plan::{Layer, LayerKind};
 use nin_core::spec::{MAX_STAGES, MAX_WIDTHS};
 use nin_core::{F16, F32, Int4, Int8, Model, Network, Piece, WeightType};
-use nin_embedded::{Board, Error, Sight, budget, firmware, formula_level, model_in, say};
+use nin_embedded::{Board, Error, Sight, firmware, formula_level, model_in, say, state_budget};
 use static_cell::ConstStaticCell;
 
 /// Bytes of working memory for the model.
-const STATE: usize = budget(option_env!("NIN_STATE"), 164 * 1024);
+const STATE: usize = state_budget(option_env!("NIN_STATE"), 164 * 1024);
 
 static WORDS: ConstStaticCell<[u32; STATE / 4]> = ConstStaticCell::new([0; STATE / 4]);
 static LAPS: ConstStaticCell<[[Lap; MAX_WIDTHS]; MAX_STAGES]> =
@@ -46,7 +46,7 @@ fn run(board: &impl Board) -> Result<(), Error> {
 
 fn bench<F: Sight>(board: &impl Board, model: &Model<'_>, state: &mut [u32]) -> Result<(), Error> {
     let plan = model.plan();
-    let planned = size_of::<u32>() * plan.state_words(model.weight_type());
+    let planned = size_of::<u32>() * model.state_words();
     let channels = plan.spec().input().channels as usize;
     let laps = LAPS.try_take().ok_or(Error::Taken)?;
     let mut network = Network::<F>::new(model, state)?;

@@ -45,12 +45,17 @@ fn write_source(text: &mut String, source: &RustSource<'_>) -> std::fmt::Result 
         (WeightType::Int8, Kernels::Plain) => "Int8<1>",
         _ => kind,
     };
-    let taken = match (source.weight_type, source.kernels) {
+    let integers = matches!(source.weight_type, WeightType::Int8 | WeightType::Int4);
+    let (words, taken) = match source.kernels {
         // A host's kernels take more; what counts is the board.
-        (WeightType::Int8 | WeightType::Int4, kernels @ (Kernels::Dsp | Kernels::Plain)) => {
-            format!("PLAN.bytes({variant}, Kernels::{kernels:?}).total()")
+        Kernels::Dsp if integers => {
+            (format!("PLAN.state_words({variant})"), format!("PLAN.bytes({variant}, Kernels::Dsp).total()"))
         }
-        _ => "size_of::<State>()".to_owned(),
+        // The same everywhere: plain rows run on plain kernels.
+        Kernels::Plain if integers => {
+            (format!("PLAN.bytes({variant}, Kernels::Plain).total() / 4"), "size_of::<State>()".to_owned())
+        }
+        _ => (format!("PLAN.state_words({variant})"), "size_of::<State>()".to_owned()),
     };
     writeln!(text, "//! A Network in Network for {} classes, ready to compile into a firmware.", plan.classes())?;
     writeln!(text, "//!")?;
@@ -70,7 +75,7 @@ fn write_source(text: &mut String, source: &RustSource<'_>) -> std::fmt::Result 
     writeln!(text)?;
     writeln!(text, "#![allow(dead_code)] // Not every firmware uses everything.")?;
     writeln!(text)?;
-    let kernels = if taken.contains("Kernels") { "Kernels, " } else { "" };
+    let kernels = if integers && source.kernels != Kernels::Wide { "Kernels, " } else { "" };
     writeln!(
         text,
         "use nin_core::{{Aligned, {kind}, {kernels}Model, Network, NetworkError, Plan, Spec, WeightType}};"
@@ -102,14 +107,25 @@ fn write_source(text: &mut String, source: &RustSource<'_>) -> std::fmt::Result 
         text,
         "/// Working memory: rows on their way through the network. Put one into a `static` or on the stack."
     )?;
-    writeln!(text, "pub type State = [u32; PLAN.state_words({variant})];")?;
+    writeln!(text, "pub type State = [u32; {words}];")?;
     writeln!(text)?;
     writeln!(text, "/// Fresh working memory.")?;
     writeln!(text, "#[allow(clippy::large_const_arrays)] // It is copied once, into its place.")?;
-    writeln!(text, "pub const STATE: State = [0; PLAN.state_words({variant})];")?;
+    writeln!(text, "pub const STATE: State = [0; {words}];")?;
     writeln!(text)?;
     writeln!(text, "const _: () = assert!({taken} <= RAM_BUDGET, \"the model does not fit its RAM budget\");")?;
     writeln!(text)?;
+    if integers && source.kernels == Kernels::Dsp {
+        writeln!(text, "const _: () = assert!(")?;
+        writeln!(text, "    !matches!(Kernels::HERE, Kernels::Plain),")?;
+        writeln!(
+            text,
+            "    \"the weights are packed for DSP instructions, which this core is not known to have: quantize with\\"
+        )?;
+        writeln!(text, "    --lanes 1, or name an Armv8-M core that has them with -C target-cpu\"")?;
+        writeln!(text, ");")?;
+        writeln!(text)?;
+    }
     writeln!(text, "#[rustfmt::skip]")?;
     writeln!(text, "static FILE: &Aligned<[u8]> = &Aligned(*include_bytes!({:?}));", source.model_file)?;
     writeln!(text)?;

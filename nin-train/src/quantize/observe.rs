@@ -33,7 +33,7 @@ impl<'m, F: Format> Probe<'m, F> {
                 maps.push(vec![bytemuck::Zeroable::zeroed(); layer.output.len()]);
             }
         }
-        let state = vec![0; plan.state_words(model.weight_type())];
+        let state = vec![0; model.state_words()];
         Self { model, state, places, maps, logits: Vec::new() }
     }
 
