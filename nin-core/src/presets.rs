@@ -47,6 +47,16 @@ pub const PRESETS: &[Preset] = &[
         about: "for the smallest boards: 16 thousand parameters, 4 KiB of RAM in 8 bits",
     },
     Preset {
+        name: "fashion-small",
+        line: "1x28x28 nin3+1:32,32,16 nin3+1:40,40,24 max3/2+1 nin3+1:64,64,32 nin3+1:56,56,24 max3/2+1 nin3+1:48,48 gap fc10",
+        about: "more accurate than fashion in as much memory, and slower: 64 thousand parameters",
+    },
+    Preset {
+        name: "fashion-large",
+        line: "1x28x28 nin3+1:48,48,32 nin3+1:64,64,48 max3/2+1 nin3+1:96,96,64 nin3+1:96,96,64 max3/2+1 nin3+1:128,128,64 nin3+1:64,64 gap fc10",
+        about: "to teach others, or for boards with 320 KB of flash to spare: 299 thousand parameters",
+    },
+    Preset {
         name: "nin-11",
         line: "3x224x224 nin3+1:64 max2/2 nin3+1:128 max2/2 nin3+1:256,256 max2/2 nin3+1:512,512 max2/2 nin3+1:512,512 max2/2 drop0.5 nin3+1:512,512,1000 gap",
         about: "VGG-11's plan in NiN blocks",

@@ -29,7 +29,8 @@ fn presets() {
     assert_eq!(plan("nin-cifar10").parameters(), 966_986);
 
     let names: Vec<&str> = PRESETS.iter().map(|preset| preset.name).collect();
-    let expected = ["d2l", "nin-cifar10", "nin-imagenet", "fashion", "fashion-tiny", "nin-11", "nin-16", "nin-19"];
+    let ours = ["fashion", "fashion-tiny", "fashion-small", "fashion-large"];
+    let expected = [&["d2l", "nin-cifar10", "nin-imagenet"], &ours[..], &["nin-11", "nin-16", "nin-19"]].concat();
     assert_eq!(names, expected);
     let about = |name, low, high| {
         let parameters = plan(name).parameters();
@@ -37,6 +38,8 @@ fn presets() {
     };
     about("nin-imagenet", 7_550_000, 7_650_000);
     about("fashion-tiny", 16_300, 16_384);
+    about("fashion-small", 64_000, 65_536);
+    about("fashion-large", 295_000, 300_000);
     assert_eq!(plan("nin-imagenet").classes(), 1000);
     for name in ["d2l", "nin-cifar10", "fashion", "fashion-tiny"] {
         assert_eq!(plan(name).classes(), 10, "{name}");

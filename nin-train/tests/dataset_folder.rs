@@ -68,6 +68,8 @@ fn classes_are_shared_out_by_the_seed() {
         for i in 0..set.len() {
             let strongest = (0..3).max_by_key(|&c| set.image(i)[c]).unwrap();
             assert_eq!(set.label(i), 2 - strongest);
+            let file = folder.0.join(set.file(i).unwrap());
+            assert_eq!(set.image(i), load_image(&file, 3, 4, 6, false).unwrap(), "{}", file.display());
         }
     }
     // All ten shades of red are there once: nothing is in both parts or lost.

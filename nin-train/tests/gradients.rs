@@ -203,3 +203,45 @@ fn folded_weights_do_what_normalisation_did() {
         }
     }
 }
+
+/// Inverted dropout (Srivastava et al. 2014): a value is 0 or divided by 1 − p, and so is its gradient. Of one image of
+/// one pixel all of it can be read off the gradient.
+#[test]
+fn dropout_scales_what_it_keeps_and_its_gradient_alike() {
+    const HIDDEN: usize = 2000;
+    let plan = Plan::new(Spec::new("1x1x1 nin1:2000 drop0.25 fc2"));
+    let [hidden, last] = &tensors(&plan)[..] else { panic!("two layers") };
+    let mut stream = Stream::new(8, Purpose::Weights, 0, 0);
+    let mut parameters: Vec<f32> = (0..plan.parameters()).map(|_| stream.within(0.05)).collect();
+    // Every second one is dead, and no other.
+    let bias = |i: usize| if i % 2 == 0 { 0.5 + i as f32 * 1e-4 } else { -1.0 };
+    parameters[hidden.bias.clone()].iter_mut().enumerate().for_each(|(i, value)| *value = bias(i));
+    let images = Images::new(vec![1.0], vec![0], 2);
+    let mut engine = Engine::new(*plan.spec(), 1, 1).unwrap();
+    engine.load(&parameters);
+    let masks = [0, 1].map(|step| {
+        let mut gradient = vec![0.0; parameters.len()];
+        engine.gradient(&images, Draw { seed: 3, step }, &mut gradient);
+        // The gradient of the logits.
+        let d = [gradient[last.bias.start], gradient[last.bias.start + 1]].map(f64::from);
+        let mask: Vec<bool> = (0..HIDDEN)
+            .step_by(2)
+            .map(|i| {
+                let at = |of: &Range<usize>, i: usize| f64::from(parameters[of.start + i]);
+                let value = at(&hidden.weight, i) + at(&hidden.bias, i);
+                let kept = f64::from(gradient[last.weight.start + i]) / (d[0] * value);
+                let scale = if kept.abs() < 1e-6 { 0.0 } else { 4.0 / 3.0 };
+                assert!((kept - scale).abs() < 1e-4, "value {i} is times {kept}");
+                let back = scale * (d[0] * at(&last.weight, i) + d[1] * at(&last.weight, HIDDEN + i));
+                let found = f64::from(gradient[hidden.bias.start + i]);
+                assert!((found - back).abs() < 1e-6, "gradient {i} is {found}, should be {back}");
+                assert_eq!(gradient[hidden.bias.start + i + 1], 0.0, "what is dead has no gradient");
+                scale == 0.0
+            })
+            .collect();
+        let dropped = mask.iter().filter(|dropped| **dropped).count();
+        assert!((200..300).contains(&dropped), "{dropped} of 1,000");
+        mask
+    });
+    assert_ne!(masks[0], masks[1], "each step draws anew");
+}

@@ -127,3 +127,42 @@ fn a_page_that_cannot_be_written_is_a_note() {
     assert!(note.contains("report could not be written") && note.lines().count() == 1, "{note}");
     assert!(folder.join("run/model.nin").exists());
 }
+
+/// The most that a page may have to show: pictures of noise, which cannot be made smaller, and twenty classes.
+#[test]
+fn a_page_of_many_classes_stays_small() {
+    let folder = folder("large");
+    let mut noise = 1u32;
+    for class in 0..20 {
+        fs::create_dir_all(folder.join(format!("photos/class {class}"))).unwrap();
+        for number in 0..10 {
+            let image = image::RgbImage::from_fn(64, 64, |_, _| {
+                noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                image::Rgb([noise.to_le_bytes()[1], noise.to_le_bytes()[2], noise.to_le_bytes()[3]])
+            });
+            image.save(folder.join(format!("photos/class {class}/{number}.png"))).unwrap();
+        }
+    }
+    let line = "3x64x64 nin11+5:64 nin1:20 gap";
+    succeeds(&folder, &["train", "--line", line, "--data", "photos", "--epochs", "1", "--out", "run"]);
+    let page = fs::read_to_string(folder.join("run/report.html")).unwrap();
+    check(&page);
+    assert!(page.len() > 1_000_000, "{} bytes: is everything there?", page.len());
+    assert!(page.contains("<small>class "), "mistakes say which file they are");
+}
+
+/// What the exported file takes, not what floats would.
+#[test]
+fn the_page_of_a_network_of_integers_says_so() {
+    let folder = folder("integers");
+    photos(&folder);
+    let line = "3x8x8 nin3+1:6 max2/2 nin1:2 gap";
+    succeeds(&folder, &["train", "--line", line, "--data", "photos", "--epochs", "1", "--out", "run"]);
+    let qat = ["train", "--from", "run/model.nin", "--qat", "--weights", "4bit", "--data", "photos", "--epochs", "1"];
+    succeeds(&folder, &[&qat[..], &["--out", "qat"]].concat());
+    let page = fs::read_to_string(folder.join("qat/report.html")).unwrap();
+    check(&page);
+    let flash = fs::metadata(folder.join("qat/model.nin")).unwrap().len();
+    assert!(page.contains(&format!("<dd>{flash} B<small>int4 weights</small>")), "{flash} B");
+    assert!(page.contains("beginning with the weights of run/model.nin"));
+}

@@ -51,8 +51,8 @@ pub fn load(folder: &Path, options: &FolderOptions) -> Result<Splits> {
         let (train, test) = (scan(&train_folder)?, scan(&test_folder)?);
         same_classes(&train_folder, &train, &test_folder, &test)?;
         let skipped = train.skipped + test.skipped;
-        let train = read(&train.files, train.labels, &train.names, options.shape)?;
-        let test = read(&test.files, test.labels, &test.names, options.shape)?;
+        let train = read(folder, &train.files, train.labels, &train.names, options.shape)?;
+        let test = read(folder, &test.files, test.labels, &test.names, options.shape)?;
         (train, test, skipped, "by its folders train and test".to_owned())
     } else {
         let all = scan(folder)?;
@@ -60,7 +60,7 @@ pub fn load(folder: &Path, options: &FolderOptions) -> Result<Splits> {
         let part = |want: bool| {
             let chosen = || held.iter().enumerate().filter(move |&(_, &held)| held == want).map(|(i, _)| i);
             let files: Vec<PathBuf> = chosen().map(|i| all.files[i].clone()).collect();
-            read(&files, chosen().map(|i| all.labels[i]).collect(), &all.names, options.shape)
+            read(folder, &files, chosen().map(|i| all.labels[i]).collect(), &all.names, options.shape)
         };
         let how = format!("{} of each class held out by seed {}", options.test_fraction, options.seed);
         (part(false)?, part(true)?, all.skipped, how)
@@ -156,8 +156,8 @@ fn same_classes(train_folder: &Path, train: &Classes, test_folder: &Path, test: 
     Ok(())
 }
 
-/// Reads the files in parallel, each straight to its place.
-fn read(files: &[PathBuf], labels: Vec<u16>, names: &[String], shape: Shape) -> Result<Dataset> {
+/// Reads the files in parallel, each straight to its place; they are called by where they are in `folder`.
+fn read(folder: &Path, files: &[PathBuf], labels: Vec<u16>, names: &[String], shape: Shape) -> Result<Dataset> {
     let too_many = || DataError::Invalid(format!("{} images of {shape} don't fit into memory", files.len()));
     let bytes = files.len().checked_mul(shape.len()).ok_or_else(too_many)?;
     let mut images: Vec<u8> = Vec::new();
@@ -175,6 +175,9 @@ fn read(files: &[PathBuf], labels: Vec<u16>, names: &[String], shape: Shape) -> 
     });
     match outcome {
         Some(error) => Err(error),
-        None => Dataset::new(images, shape, labels, names.to_vec()),
+        None => {
+            let called = |file: &PathBuf| file.strip_prefix(folder).unwrap_or(file).display().to_string();
+            Dataset::new(images, shape, labels, names.to_vec())?.with_files(files.iter().map(called).collect())
+        }
     }
 }

@@ -18,6 +18,8 @@ pub struct Dataset {
     shape: Shape,
     labels: Vec<u16>,
     class_names: Vec<String>,
+    /// The file of each image, or nothing.
+    files: Vec<String>,
 }
 
 impl Dataset {
@@ -37,7 +39,27 @@ impl Dataset {
         if let Some(label) = labels.iter().find(|&&label| usize::from(label) >= class_names.len()) {
             return Err(DataError::Invalid(format!("label {label} is none of the {} classes", class_names.len())));
         }
-        Ok(Self { images, shape, labels, class_names })
+        Ok(Self { images, shape, labels, class_names, files: Vec::new() })
+    }
+
+    /// The same images, each with the name of its file.
+    ///
+    /// # Errors
+    /// [`DataError::Invalid`] if there are not as many names as images.
+    pub fn with_files(self, files: Vec<String>) -> Result<Self> {
+        if files.len() != self.len() {
+            return Err(DataError::Invalid(format!(
+                "{} file names are not those of {} images",
+                files.len(),
+                self.len()
+            )));
+        }
+        Ok(Self { files, ..self })
+    }
+
+    /// The name of image `i`'s file, if it has one of its own.
+    pub fn file(&self, i: usize) -> Option<&str> {
+        self.files.get(i).map(String::as_str)
     }
 
     /// Number of images.
@@ -120,7 +142,8 @@ impl Dataset {
         let mut images = Vec::with_capacity(indices.len() * self.shape.len());
         indices.iter().for_each(|&i| images.extend_from_slice(self.image(i)));
         let labels = indices.iter().map(|&i| self.labels[i]).collect();
-        Self { images, shape: self.shape, labels, class_names: self.class_names.clone() }
+        let files = indices.iter().filter_map(|&i| self.files.get(i).cloned()).collect();
+        Self { images, shape: self.shape, labels, class_names: self.class_names.clone(), files }
     }
 
     /// Splits off `fraction` (above 0, below 1) of the images of each class, for validation or test: returns (the rest,

@@ -14,10 +14,12 @@ mod recipe;
 mod tables;
 mod write;
 
-use nin_core::Plan;
+use nin_core::{Plan, WeightType};
 
 use crate::architecture::ArchitectureError;
 use crate::checkpoint::Checkpoint;
+use crate::export::Lanes;
+use crate::quantize::{QuantizedModel, aware};
 use crate::recipe::Recipe;
 use crate::train::EpochReport;
 use crate::trained::Trained;
@@ -37,6 +39,8 @@ pub struct Run {
     plan: Plan,
     recipe: Recipe,
     history: Vec<EpochReport>,
+    /// Of quantisation-aware training: how the weights of its model file are stored, and the bytes of that.
+    integers: Option<(WeightType, u64)>,
     /// Where its images came from, and how many there are to train and to test with; if that is known.
     pub images: Option<Images>,
 }
@@ -59,8 +63,11 @@ impl Run {
     ///
     /// If its line is wrong.
     pub fn new(name: String, checkpoint: &Checkpoint, images: Option<Images>) -> Result<Self, ArchitectureError> {
+        let integers = aware::quantized(checkpoint).and_then(Result::ok);
+        let file = |model: QuantizedModel| Some((model.weight_type(), model.to_bytes(Lanes::Two).ok()?.len() as u64));
         Ok(Self {
             name,
+            integers: integers.and_then(file),
             line: checkpoint.line.clone(),
             plan: Trained::from_checkpoint(checkpoint)?.plan(),
             recipe: checkpoint.recipe.clone(),

@@ -1,6 +1,6 @@
 //! The page of one run.
 
-use nin_core::plan::LayerKind;
+use nin_core::plan::{Kernels, LayerKind};
 
 use super::findings::{Answer, Findings};
 use super::maps::{ClassMaps, Head};
@@ -13,7 +13,7 @@ use crate::parameters::tensors;
 use crate::report::{LayerTable, Resources, bytes, grouped};
 use crate::trained::Trained;
 
-/// Most pixels of a picture's side: all of a page's pictures together stay well below 2 MB.
+/// Most pixels of a picture's side: all of a page's pictures together stay below 2 MB.
 const SIDE: usize = 64;
 /// Filters that are shown.
 const FILTERS: usize = 64;
@@ -67,6 +67,21 @@ fn header(html: &mut Html, run: &Run, findings: &Findings) {
     let evaluation = &findings.evaluation;
     let right: u64 = evaluation.confusion.iter().enumerate().map(|(class, row)| u64::from(row[class])).sum();
     html.leaf("code", &[("class", "line")], &run.line);
+    let [ram, flash] = match run.integers {
+        Some((weight_type, flash)) => {
+            let ram = run.plan.bytes(weight_type, Kernels::Dsp).total() as u64;
+            let weights = format!("{} weights", weight_type.name());
+            [("RAM, streaming", bytes(ram), "on a Cortex-M4".to_owned()), ("flash", bytes(flash), weights)]
+        }
+        None => [
+            ("RAM, streaming", bytes(sum.streaming), format!("{} in 8 bits", bytes(sum.streaming_int8))),
+            (
+                "flash, f32",
+                bytes(sum.flash_f32),
+                format!("{} in f16, {} in 8 bits", bytes(sum.flash_f16), bytes(sum.flash_int8)),
+            ),
+        ],
+    };
     let figures = [
         (
             "test accuracy",
@@ -76,12 +91,8 @@ fn header(html: &mut Html, run: &Run, findings: &Findings) {
         ("test loss", format!("{:.4}", evaluation.loss), "mean cross-entropy".to_owned()),
         ("parameters", grouped(sum.parameters), format!("in {} layers", sum.weight_layers)),
         ("multiplications", grouped(sum.macs), "for one image".to_owned()),
-        ("RAM, streaming", bytes(sum.streaming), format!("{} in 8 bits", bytes(sum.streaming_int8))),
-        (
-            "flash, f32",
-            bytes(sum.flash_f32),
-            format!("{} in f16, {} in 8 bits", bytes(sum.flash_f16), bytes(sum.flash_int8)),
-        ),
+        ram,
+        flash,
     ];
     html.tag("dl", &[("class", "figures")], |html| {
         for (number, (what, value, more)) in figures.iter().enumerate() {
@@ -134,6 +145,10 @@ fn mistakes(html: &mut Html, findings: &Findings, test: &Dataset, name: &dyn Fn(
                     html.text(&label);
                     html.void("br", &[]);
                     html.leaf("span", &[("class", "said")], &format!("{} {}", name(prediction), percent(probability)));
+                    if let Some(file) = test.file(index) {
+                        html.void("br", &[]);
+                        html.leaf("small", &[], file);
+                    }
                 });
             });
         }
@@ -210,7 +225,9 @@ fn sample(
             let map = maps.map(class);
             let small = Picture::paint(maps.columns, maps.rows, |x, y| warm(map[y * maps.columns + x] / most));
             let most = map.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-            picture(html, &small.smaller(SIDE / 2), &format!("{}: at most {most:.2}", name(class)));
+            // As many maps as classes times classes.
+            let side = if maps.count() > 10 { SIDE / 4 } else { SIDE / 2 };
+            picture(html, &small.smaller(side), &format!("{}: at most {most:.2}", name(class)));
         });
     }
 }
