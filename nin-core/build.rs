@@ -1,12 +1,12 @@
 //! Tells the kernels what the processor has that `cfg` does not say on stable Rust.
 //!
 //! `nin_dsp`: the DSP extension of Armv7E-M and Armv8-M (SMLAD and the like). Every Cortex-M4 and M7 has it; of the
-//! Armv8-M cores those named with `-C target-cpu`.
+//! Armv8-M cores those named with `-C target-cpu`, for which it comes with `nin_v8m`.
 //! `nin_m4f`: the FPU of a Cortex-M4F, M7 or M33 and the calling convention for it. (A Cortex-R has the convention, too.)
 //! `nin_mla`: Thumb-2, as all Cortex-M have but the smallest. `nin_muls`: those, Armv6-M and Armv8-M Baseline.
 
 fn main() {
-    println!("cargo::rustc-check-cfg=cfg(nin_dsp, nin_m4f, nin_mla, nin_muls)");
+    println!("cargo::rustc-check-cfg=cfg(nin_dsp, nin_m4f, nin_mla, nin_muls, nin_v8m)");
     println!("cargo::rerun-if-changed=build.rs");
     let target = std::env::var("TARGET").unwrap_or_default();
     // With an operating system it is a host here, whose kernels are others.
@@ -27,5 +27,8 @@ fn main() {
     let named = cores.iter().any(|core| flags.contains(&format!("target-cpu={core}")));
     if target.starts_with("thumbv7em") || (target.starts_with("thumbv8m.main") && named) {
         println!("cargo::rustc-cfg=nin_dsp");
+        if target.starts_with("thumbv8m") {
+            println!("cargo::rustc-cfg=nin_v8m");
+        }
     }
 }

@@ -28,6 +28,9 @@ fn the_example_agrees() {
         // A Cortex-M0 with 16 KB of RAM, and a Cortex-M3 with 8 KB.
         ("microbit", "fashion-int8"),
         ("stm32vldiscovery", "fashion-int8"),
+        // A Cortex-M33.
+        ("mps2-an505", "fashion"),
+        ("mps2-an505", "fashion-int8"),
     ] {
         let Some(output) = firmware(board, program, &["bits"], &[]) else { return };
         let printed = printed(&output);
@@ -138,10 +141,13 @@ fn small_networks_agree() {
         (WeightType::Int4, Lanes::One),
     ];
     let plain = [(WeightType::Int8, Lanes::One)];
-    // A Cortex-M4F, a Cortex-M3 and a Cortex-M0.
-    for (target, packings) in
-        [(PARTITION, &many[..]), (("mps2-an385", "partition-int8"), &plain), (("microbit", "partition-int8"), &plain)]
-    {
+    // A Cortex-M4F, a Cortex-M33, a Cortex-M3 and a Cortex-M0.
+    for (target, packings) in [
+        (PARTITION, &many[..]),
+        (("mps2-an505", "partition"), &[many[0], many[4], many[6]]),
+        (("mps2-an385", "partition-int8"), &plain),
+        (("microbit", "partition-int8"), &plain),
+    ] {
         for line in [
             "1x28x28 nin5+2:32,32,32 max3/2 nin3+1:48,48,48 max3/2 nin3+1:64,64,64 nin3+1:10,10,10 gap",
             "3x9x14 nin3+1:5,7 avg2/2 nin3/2+1:9 gap",
@@ -166,10 +172,13 @@ fn small_networks_agree() {
 /// a hand-written kernel shows.
 #[test]
 fn networks_at_the_ends_of_their_ranges_agree() {
-    // A Cortex-M4F, a Cortex-M3 and a Cortex-M0.
-    for (target, packings) in
-        [(PARTITION, &[2, 1][..]), (("mps2-an385", "partition-int8"), &[1]), (("microbit", "partition-int8"), &[1])]
-    {
+    // A Cortex-M4F, a Cortex-M33, a Cortex-M3 and a Cortex-M0.
+    for (target, packings) in [
+        (PARTITION, &[2, 1][..]),
+        (("mps2-an505", "partition"), &[2]),
+        (("mps2-an385", "partition-int8"), &[1]),
+        (("microbit", "partition-int8"), &[1]),
+    ] {
         for (seed, line) in [
             "3x9x14 nin3+1:5,7 avg2/2 nin3/2+1:9 gap",
             "2x17x11 nin4/3+2:6,4,3 max2/1 nin1:33,18 fc12,5",

@@ -229,7 +229,23 @@ pub fn multiply(product: &mut Product<'_>) {
     unsafe { kernel(window, streams.as_ptr().wrapping_byte_sub(skip_in), &raw const frame) }
 }
 
+/// Armv8-M leaves the DSP instructions to the core, and what is assembled outside of functions does not hear which core the
+/// compiler was told of: one that has them stands for all.
+#[cfg(nin_v8m)]
+macro_rules! core {
+    () => {
+        ".cpu cortex-m33\n"
+    };
+}
+#[cfg(not(nin_v8m))]
+macro_rules! core {
+    () => {
+        ""
+    };
+}
+
 global_asm!(
+    core!(),
     ".syntax unified\n.thumb\n",
     // Bytes of some pixels: four at a time where they are one of the packing's fours, else one at a time. In r12, nine bits in
     // each half: the even bytes of a word, doubled.
