@@ -3,11 +3,30 @@
 # `record` writes the result to docs/benchmark.md; `check` compares with what stands there and fails if a figure has
 # grown by more than 2 %, the size of the 8-bit engine among them. The counts depend on the compiler, so the record names
 # it. `size` says how large the examples are and what of it is the engine, as `record` also does.
-# Status 77: something that is needed is not installed.
+# Status 77: something that is needed is not installed; 2: there is no such action.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 action=${1:-print}
 record=docs/benchmark.md
+
+# Now, not after minutes of measuring.
+missing() { echo "bench.sh: $1 is not installed" >&2 && exit 77; }
+case $action in
+print | record | check | size) ;;
+*) echo "bench.sh: $action is neither record nor check nor size" >&2 && exit 2 ;;
+esac
+if [ "$action" != print ]; then
+    # Both of one kind: the nm that comes with macOS may not know these files.
+    readelf=readelf nm=nm
+    command -v readelf >/dev/null || readelf=llvm-readelf nm=llvm-nm
+    command -v $readelf >/dev/null || missing readelf
+    command -v $nm >/dev/null || missing $nm
+fi
+if [ "$action" != size ]; then
+    runner=qemu-system-arm
+    [ "${NIN_HARDWARE:-0}" != 1 ] || runner=probe-rs
+    command -v $runner >/dev/null || missing $runner
+fi
 
 # network, weights, lanes, board, features to build with
 runs=(
@@ -44,7 +63,7 @@ sizes() {
     for example in 'fashion mps2-an386' 'fashion-f16 mps2-an386' 'fashion-int8 mps2-an386' \
         'fashion-int8 stm32vldiscovery' 'fashion-int8 microbit'; do
         read -r example board <<<"$example"
-        # Built for speed, it is too large for the small boards.
+        # Where flash is short, only the build for size is of interest.
         levels='3 s'
         case $board in stm32vldiscovery | microbit) levels=s ;; esac
         for level in $levels; do
@@ -56,9 +75,10 @@ sizes() {
             }
             file=nin-embedded/models/$example.nin
             [ "$levels" != s ] || file=nin-embedded/models/$example-plain.nin
-            { readelf --sections --wide "$elf" | sed -n 's/^ *\[ *[0-9]*\] \.\(text\|rodata\) .*/section &/p' | sed 's/\[ *[0-9]*\]//'
-              nm --demangle --print-size "$elf"; } | awk -v "name=| \`$example\` | $(core "$board") | $([ $level = s ] && echo size || echo speed) |" \
-                -v "weights=$(stat -c %s "$file")" '
+            # Its status is passed on by hand: nothing else ends a function whose output is being taken.
+            { $readelf --sections --wide "$elf" | sed -E -n 's/^ *\[ *[0-9]+\] \.(text|rodata) /section .\1 /p' &&
+              $nm --demangle --print-size "$elf"; } | awk -v "name=| \`$example\` | $(core "$board") | $([ "$level" = s ] && echo size || echo speed) |" \
+                -v "weights=$(($(wc -c <"$file")))" '
                 function hex(digits,   value, i) {
                     for (i = 1; i <= length(digits); i++) value = value * 16 + index("0123456789abcdef", substr(digits, i, 1)) - 1
                     return value
@@ -74,7 +94,7 @@ sizes() {
                 END {
                     print name, engine, "|", reading, "|", builtins, "|", size[".text"] - engine - reading - builtins, "|", \
                         size[".rodata"] - weights, "|", weights, "|"
-                }'
+                }' || return
         done
     done
 }
@@ -110,12 +130,14 @@ at_once=1
 measuring=()
 trap 'kill $(jobs -rp) 2>/dev/null || true' EXIT
 for number in "${!runs[@]}"; do
-    while [ "$(jobs -rp | wc -l)" -ge "$at_once" ]; do wait -n || true; done
+    # The bash of macOS has no `wait -n`.
+    while [ "$(jobs -rp | wc -l)" -ge "$at_once" ]; do sleep 0.2; done
     read -r network weights lanes board features <<<"${runs[number]}"
     NIN_BOARD=$board scripts/run.sh "$folder/$board${features:+-$features}" "models=$folder/$network-$weights-$lanes.nin" \
         >"$folder/$number.out" 2>&1 &
     measuring+=($!)
 done
+newline=$'\n'
 rows=() details=()
 for number in "${!runs[@]}"; do
     read -r network weights lanes board features <<<"${runs[number]}"
@@ -125,21 +147,22 @@ for number in "${!runs[@]}"; do
         exit $status
     }
     output=$(<"$folder/$number.out")
-    rows+=("$(awk -v "name=| \`$network\` | $weights${features:+, $features} | $(core "$board") |" '
+    row=$(awk -v "name=| \`$network\` | $weights${features:+, $features} | $(core "$board") |" '
         $1 == "total" { macs = $2; instructions = $3; ratio = $4 }
         $1 == "state:" { state = $2 }
         $1 == "stack:" { stack = $2 }
-        END { print name, macs, "|", instructions, "|", ratio, "|", state, "|", stack, "|" }' <<<"$output")")
+        END { print name, macs, "|", instructions, "|", ratio, "|", state, "|", stack, "|" }' <<<"$output")
+    rows+=("$row")
+    echo "$row" >&2
     # The first line says what the firmware cannot: how it was built.
-    [ -z "$features" ] || output=${output/$'\n'/", built with $features"$'\n'}
+    [ -z "$features" ] || output="${output%%"$newline"*}, built with $features$newline${output#*"$newline"}"
     details+=("$output")
-    echo "${rows[-1]}" >&2
 done
 
 header='| network | weights | core | MACs | instructions | per MAC | state, bytes | stack, bytes |
 | --- | --- | --- | --: | --: | --: | --: | --: |'
 # The compiler that builds for the board.
-compiler=$(strings -n 8 "$folder/mps2-an386" | grep -m1 -o 'rustc version [0-9.]*' || true)
+compiler=$(LC_ALL=C grep -a -o 'rustc version [0-9.]*' "$folder/mps2-an386" | head -1 || true)
 
 # As a statement of its own here too.
 case $action in
@@ -205,5 +228,4 @@ check)
         END { exit bad }' "$record" - <<<"$sizes"
     echo "no figure has grown by more than 2 %"
     ;;
-*) echo "bench.sh: $action is neither record nor check nor size" >&2 && exit 2 ;;
 esac

@@ -23,7 +23,7 @@ for rustc in "$(command -v rustc)" /usr/bin/rustc; do
         echo "cargo-for.sh: $rustc can build for $target but there is no linker: install lld" >&2
         exit 77
     fi
-    variable=$(echo "$target" | tr a-z- A-Z_)
+    variable=$(echo "$target" | tr a-z.- A-Z__)
     export "CARGO_TARGET_${variable}_LINKER=$linker" RUSTC="$rustc" RUSTC_BOOTSTRAP=1
     # Clippy has to be of the same version as the compiler; cargo finds its parts next to itself.
     [ "$command" != clippy ] || export PATH="$(dirname "$rustc"):$PATH"

@@ -24,6 +24,8 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 VENV = ROOT / "target" / "onnx-venv"
 WORK = ROOT / "target" / "onnx-check"
 PROGRAM = ROOT / "target" / "debug" / "nin-train"
+# Builds go where the programs are run from, whatever cargo's settings say.
+BUILD = {**os.environ, "CARGO_TARGET_DIR": str(ROOT / "target")}
 
 NETWORKS = [
     "fashion",
@@ -140,10 +142,10 @@ def main():
     arguments = parser.parse_args()
     need_packages()
     if arguments.program == PROGRAM:
-        subprocess.run(["cargo", "build", "-p", "nin-train"], cwd=ROOT, check=True)
+        subprocess.run(["cargo", "build", "-p", "nin-train"], cwd=ROOT, env=BUILD, check=True)
     networks = arguments.files
     if not networks:
-        subprocess.run(["cargo", "build", "-p", "nin-tests", "--bin", "formula-model"], cwd=ROOT, check=True)
+        subprocess.run(["cargo", "build", "-p", "nin-tests", "--bin", "formula-model"], cwd=ROOT, env=BUILD, check=True)
         WORK.mkdir(parents=True, exist_ok=True)
         for n, line in enumerate(NETWORKS):
             networks.append(WORK / f"{n}.nin")

@@ -26,6 +26,8 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 WORK = ROOT / "target" / "compare-onnxruntime"
 RELEASE = ROOT / "target" / "release"
+# Builds go where the programs are run from, whatever cargo's settings say.
+BUILD = {**os.environ, "CARGO_TARGET_DIR": str(ROOT / "target")}
 
 
 def onnxruntime_time(file, seconds, exact):
@@ -67,12 +69,13 @@ def main():
     except ImportError as error:
         sys.exit(f"compare_onnxruntime.py: {error}: pip install numpy onnxruntime")
 
-    build = ["cargo", "build", "-q", "--release", "--locked"]
-    subprocess.run([*build, "-p", "nin-train", "--bin", "nin-train", "--example", "infer"], cwd=ROOT, check=True)
-    subprocess.run([*build, "-p", "nin-tests", "--bin", "formula-model"], cwd=ROOT, check=True)
+    build = lambda *words: subprocess.run(
+        ["cargo", "build", "-q", "--release", "--locked", *words], cwd=ROOT, env=BUILD, check=True
+    )
+    build("-p", "nin-train", "--bin", "nin-train", "--example", "infer")
+    build("-p", "nin-tests", "--bin", "formula-model")
     if args.fma:
-        fused = ["-p", "nin-train", "--example", "infer", "--features", "nin-core/fma", "--target-dir", WORK / "fma"]
-        subprocess.run([*build, *fused], cwd=ROOT, check=True)
+        build("-p", "nin-train", "--example", "infer", "--features", "nin-core/fma", "--target-dir", WORK / "fma")
     WORK.mkdir(parents=True, exist_ok=True)
     networks = args.networks.split(";") if ";" in args.networks or ":" in args.networks else args.networks.split(",")
     for number, network in enumerate(networks):

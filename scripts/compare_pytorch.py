@@ -23,6 +23,8 @@ import sys
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+# Builds go where the programs are run from, whatever cargo's settings say.
+BUILD = {**os.environ, "CARGO_TARGET_DIR": str(ROOT / "target")}
 TUNED = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "17179869184", "MALLOC_ARENA_MAX": "1"}
 
 
@@ -95,9 +97,18 @@ def torch_step(line, variant, batch, threads, seconds, normalised):
         "images_per_second": steps * batch / elapsed,
         "best": batch / best,
         "images_per_cpu_second": steps * batch / processor,
-        "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        # In KiB, but on macOS in bytes.
+        "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10),
     }
     print(json.dumps(result))
+
+
+def why(done):
+    """What became of a process that failed: its last words, but one that was killed, for its memory say, has none."""
+    if done.returncode < 0:
+        return f"killed by signal {-done.returncode}"
+    words = done.stderr.strip().splitlines()
+    return words[-1] if words else f"status {done.returncode}"
 
 
 def presets():
@@ -119,7 +130,8 @@ def main():
     if args.torch:
         return torch_step(*args.torch, args.batch, args.threads, args.seconds, args.batch_norm > 0)
 
-    subprocess.run(["cargo", "build", "-q", "--release", "-p", "nin-train", "--example", "step"], cwd=ROOT, check=True)
+    build = ["cargo", "build", "-q", "--release", "-p", "nin-train", "--example", "step"]
+    subprocess.run(build, cwd=ROOT, env=BUILD, check=True)
     sizes = [str(args.batch), str(args.threads), str(args.seconds), str(args.batch_norm)]
     flags = ["--batch", sizes[0], "--threads", sizes[1], "--seconds", sizes[2], "--batch-norm", sizes[3]]
     lines = presets()
@@ -136,10 +148,13 @@ def main():
                 done = subprocess.run(command, env={**os.environ, **env}, capture_output=True, text=True)
                 if done.returncode == 0:
                     results.setdefault(variant, []).append(json.loads(done.stdout.splitlines()[-1]))
+                elif variant == "ours":
+                    sys.exit(f"compare_pytorch.py: {name}: ours does not run here: {why(done)}")
                 elif variant not in results:
                     results[variant] = []
-                    print(f"{name}, {variant}: does not run here: {done.stderr.strip().splitlines()[-1]}")
-        median = lambda variant, key: statistics.median(run[key] for run in results[variant])
+                    print(f"{name}, {variant}: does not run here: {why(done)}")
+        # Ours knows its memory and its processor's time on Linux only: elsewhere they are 0 or nothing.
+        median = lambda variant, key: statistics.median(run[key] or float("nan") for run in results[variant])
         print(f"\n{name}, batch {args.batch}, {args.threads} threads, median of {args.rounds}")
         print(f"{'':16}{'images/s':>10}{'ours is':>9}{'best step':>11}{'per CPU s':>11}{'ours is':>9}{'peak MiB':>10}")
         for variant in (variant for variant, runs in results.items() if runs):

@@ -17,9 +17,9 @@ ROUNDS = 1000
 
 # Kernel, what it is for, board it is built for.
 KERNELS = [
-    ("nin_int8_4_whole", "int8, DSP, 4 pixels × 2 outputs", "mps2-an386"),
-    ("nin_int8_2_whole", "int8, DSP, 2 pixels × 2 outputs", "mps2-an386"),
-    ("nin_int8_1_whole", "int8, DSP, 1 pixel × 2 outputs", "mps2-an386"),
+    ("nin_int8_4", "int8, DSP, 4 pixels × 2 outputs", "mps2-an386"),
+    ("nin_int8_2", "int8, DSP, 2 pixels × 2 outputs", "mps2-an386"),
+    ("nin_int8_1", "int8, DSP, 1 pixel × 2 outputs", "mps2-an386"),
     ("nin_int8_mla", "int8, MLA, 2 pixels × 3 outputs", "mps2-an386"),
     ("nin_f32_quads", "f32, 4 pixels × 4 outputs", "mps2-an386"),
     ("nin_f16_quads", "f16, 4 pixels × 4 outputs", "mps2-an386"),

@@ -8,9 +8,16 @@
 # NIN_FEATURES: features of nin-embedded to build with.
 # Status 77: something that is needed is not installed.
 set -euo pipefail
+here=$PWD
 cd "$(dirname "$0")/.."
 board=$1 program=$2 action=${3:-build}
 shift $(($# < 3 ? $# : 3))
+# A file is where the caller says, who may stand elsewhere.
+for word; do
+    shift
+    case $word in models=[!/]*) word=models=$here/${word#models=} ;; esac
+    set -- "$@" "$word"
+done
 
 map=nin-embedded/boards/$board.x
 if [ ! -f "$map" ]; then
@@ -20,6 +27,9 @@ fi
 target=$(sed -n 's/^ \* target: //p' "$map")
 optimise=$(sed -n 's/^ \* optimise: //p' "$map")
 [ -z "$optimise" ] || export CARGO_PROFILE_FIRMWARE_OPT_LEVEL=$optimise
+# Armv8-M leaves the DSP instructions to the core: the compiler, and nin-core, know by its name.
+cpu=$(sed -n 's/^ \* cpu: //p' "$map")
+[ -z "$cpu" ] || export "CARGO_TARGET_$(echo "$target" | tr a-z.- A-Z__)_RUSTFLAGS=-C target-cpu=$cpu"
 export NIN_BOARD=$board
 
 # A directory of its own: the tests build firmware while cargo may hold the other one.
@@ -27,7 +37,8 @@ scripts/cargo-for.sh "$target" build --quiet --profile firmware --package nin-em
     --features "${NIN_FEATURES:-}" --target-dir target/firmware >&2
 elf=target/firmware/$board/$program
 mkdir -p "target/firmware/$board"
-cp "target/firmware/$target/firmware/$program" "$elf.$$" && mv "$elf.$$" "$elf"
+cp "target/firmware/$target/firmware/$program" "$elf.$$"
+mv "$elf.$$" "$elf"
 
 # Without readelf (macOS) its size goes unsaid.
 readelf=$(command -v readelf || command -v llvm-readelf || echo true)

@@ -20,9 +20,10 @@ fi
 machine=$(value qemu)
 if [ -n "$machine" ] && [ "${NIN_HARDWARE:-0}" != 1 ]; then
     command -v qemu-system-arm >/dev/null || { echo "run.sh: qemu-system-arm is not installed" >&2 && exit 77; }
+    # To QEMU a comma ends a value, and two are one.
     semihosting=enable=on,target=native,arg=emulator
     for word; do
-        case $word in models=*) ;; *) semihosting+=,arg=$word ;; esac
+        case $word in models=*) ;; *) semihosting+=,arg=${word//,/,,} ;; esac
     done
     # One virtual nanosecond per instruction: the same run counts the same, always.
     # macOS has no `timeout`.
@@ -30,7 +31,7 @@ if [ -n "$machine" ] && [ "${NIN_HARDWARE:-0}" != 1 ]; then
     ! command -v timeout >/dev/null || limit=(timeout "${NIN_TIMEOUT:-600}")
     exec ${limit[@]+"${limit[@]}"} qemu-system-arm -M "$machine" -display none -monitor none -serial none -icount shift=0 \
         -semihosting-config "$semihosting" -kernel "$elf" \
-        ${file:+-device "loader,file=$file,addr=$models,force-raw=on"} </dev/null
+        ${file:+-device "loader,file=${file//,/,,},addr=$models,force-raw=on"} </dev/null
 fi
 
 chip=$(value chip)

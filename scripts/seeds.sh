@@ -2,7 +2,11 @@
 # seeds.sh [SEEDS [FLAGS OF TRAIN...]]: trains the same network from seeds 1 to SEEDS (20), for one epoch unless the
 # flags say otherwise, and prints each seed's test accuracy, how many runs died or diverged, mean and spread.
 set -euo pipefail
+# Numbers have a point, whatever the caller's language.
+export LC_ALL=C
 cd "$(dirname "$0")/.."
+# Built where it is run from, whatever cargo's settings say.
+export CARGO_TARGET_DIR=$PWD/target
 seeds=${1:-20}
 [ $# -gt 0 ] && shift
 flags=("$@")
@@ -19,7 +23,7 @@ for seed in $(seq "$seeds"); do
         accuracy=$(sed -n 's/^test accuracy \([0-9.]*\) %.*/\1/p' "$folder/log")
         printf '%4d  %.2f %%\n' "$seed" "$accuracy"
         echo "$accuracy" >>"$folder/accuracies"
-    elif grep -q 'the network died\|training diverged' "$folder/log"; then
+    elif grep -q -e 'the network died' -e 'training diverged' "$folder/log"; then
         printf '%4d  %s\n' "$seed" "$(head -n 1 "$folder/log")"
     else
         cat "$folder/log" >&2
