@@ -21,7 +21,8 @@ fn main() -> Result<(), String> {
     let flags = env::var("CARGO_ENCODED_RUSTFLAGS").unwrap_or_default();
     let cores = ["cortex-m33", "cortex-m35p", "cortex-m55", "cortex-m85"];
     let named = cores.iter().any(|core| flags.contains(&format!("target-cpu={core}")));
-    if !target.starts_with("thumbv7em") && !(target.starts_with("thumbv8m.main") && named) {
+    let has_dsp = target.starts_with("thumbv7em") || target.starts_with("thumbv8m.main") && named;
+    if !has_dsp {
         println!("cargo:rustc-cfg=nin_plain");
     }
 

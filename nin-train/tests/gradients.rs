@@ -214,7 +214,7 @@ fn dropout_scales_what_it_keeps_and_its_gradient_alike() {
     let mut stream = Stream::new(8, Purpose::Weights, 0, 0);
     let mut parameters: Vec<f32> = (0..plan.parameters()).map(|_| stream.within(0.05)).collect();
     // Every second one is dead, and no other.
-    let bias = |i: usize| if i % 2 == 0 { 0.5 + i as f32 * 1e-4 } else { -1.0 };
+    let bias = |i: usize| if i.is_multiple_of(2) { 0.5 + i as f32 * 1e-4 } else { -1.0 };
     parameters[hidden.bias.clone()].iter_mut().enumerate().for_each(|(i, value)| *value = bias(i));
     let images = Images::new(vec![1.0], vec![0], 2);
     let mut engine = Engine::new(*plan.spec(), 1, 1).unwrap();

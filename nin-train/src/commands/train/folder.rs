@@ -52,11 +52,13 @@ impl RunFolder {
 
     /// The folder, if no run has left a checkpoint in it.
     pub fn empty(path: &Path) -> Outcome<Self> {
+        // Only now can no other run come to its end in between.
+        let folder = Self::new(path.to_owned())?;
         if path.join(CHECKPOINT).exists() {
             let path = path.display();
             return Err(format!("{path} holds a run: go on with it by --resume {path}, or name another folder").into());
         }
-        Self::new(path.to_owned())
+        Ok(folder)
     }
 
     /// A new folder `name`, `name-2` and so on in `runs`: of several runs that begin at once, each has its own.

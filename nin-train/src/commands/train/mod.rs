@@ -161,11 +161,3 @@ fn epochs(
     }
     Ok(false)
 }
-
-/// Where a run begins.
-enum Start {
-    /// With a recipe: fresh weights, or those of a network.
-    Fresh(Box<flags::Fresh>),
-    /// Where it was stopped.
-    Resume(Box<Checkpoint>),
-}

@@ -1,0 +1,286 @@
+//! Where a run begins: what the flags name is read, checked and put together.
+
+use std::path::{Path, PathBuf};
+
+use nin_core::{Plan, Spec};
+use nin_train::Recipe;
+use nin_train::architecture::Architecture;
+use nin_train::batch::Preprocessing;
+use nin_train::checkpoint::Checkpoint;
+use nin_train::dataset::Dataset;
+use nin_train::distill::Teacher;
+use nin_train::export;
+use nin_train::optim::Optimizer;
+use nin_train::parameters::{initial, tensors, transfer};
+use nin_train::quantize::{self, aware};
+use nin_train::schedule::Schedule;
+use nin_train::trained::Trained;
+
+use super::super::folder::{CHECKPOINT, RunFolder};
+use super::super::{Console, Outcome, images, networks};
+use super::{Input, TrainArgs};
+
+/// The book's networks, which it trains by plain SGD at a constant rate.
+const BOOK: [&str; 4] = ["d2l", "lenet", "alexnet", "vgg-11"];
+/// Training images that quantisation-aware training finds its first ranges on.
+const CALIBRATION: usize = 1000;
+
+/// Where a run begins.
+pub enum Start {
+    /// With a recipe: fresh weights, or those of a network.
+    Fresh(Box<Fresh>),
+    /// Where it was stopped.
+    Resume(Box<Checkpoint>),
+}
+
+/// A run that begins.
+pub struct Fresh {
+    architecture: Architecture,
+    recipe: Recipe,
+    input: Input,
+    /// The network whose weights it begins with.
+    from: Option<Trained>,
+    /// The networks that it learns from, and their files.
+    teachers: Vec<(PathBuf, Trained)>,
+}
+
+impl TrainArgs {
+    /// Where the run begins; reads the checkpoint or network named.
+    pub fn start(&self, console: &Console) -> Outcome<Start> {
+        if let Some(path) = &self.resume {
+            return self.resumed(path.clone());
+        }
+        let from = match &self.from {
+            Some(path) => Some((path, networks::load(path)?.trained()?)),
+            None => None,
+        };
+        let teacher = |path: &PathBuf| Ok((path.clone(), networks::load(path)?.trained()?));
+        let teachers = self.teacher.iter().map(teacher).collect::<Outcome<_>>()?;
+        let architecture = match (self.line.as_ref().or(self.preset.as_ref()), &from) {
+            (Some(named), _) => Architecture::parse(named)?,
+            (None, Some((_, from))) => Architecture::of(from.spec),
+            (None, None) => Architecture::parse("fashion")?,
+        };
+        if from.is_some() && self.batch_norm.is_some() {
+            return Err(
+                "--batch-norm begins with a network of its own; leave it out to go on with --from, whose weights \
+                        hold their normalisation already"
+                    .into(),
+            );
+        }
+        let book = BOOK.contains(&architecture.name.as_str()) && !self.qat;
+        let mut recipe = self.recipe(book);
+        match recipe.optimizer {
+            Optimizer::AdamW { .. } if self.momentum.is_some() => {
+                return Err("--momentum is of --optimizer sgd; adamw has its own".into());
+            }
+            Optimizer::AdamW { .. } if self.nesterov.is_some() => {
+                return Err("--nesterov is of --optimizer sgd; adamw has a momentum of its own".into());
+            }
+            Optimizer::Sgd { momentum: 0.0, nesterov: true, .. } => {
+                return Err("--nesterov corrects a momentum, and there is none: give one with --momentum 0.9".into());
+            }
+            _ => {}
+        }
+        recipe.check()?;
+        recipe.from = self.from.as_ref().map(|path| path.display().to_string());
+        let from = match from {
+            Some((path, from)) if from.spec != architecture.spec => {
+                Some(self.transferred(path, &from, &architecture, &recipe, console)?)
+            }
+            Some(_) if self.init.is_some() => {
+                return Err(
+                    "--init is for new weights, and with --from there are none; --line or --preset names another \
+                            network, which begins with the first layers"
+                        .into(),
+                );
+            }
+            from => from.map(|(_, from)| from),
+        };
+        let input = self.input.unwrap_or(Input::Unit);
+        Ok(Start::Fresh(Box::new(Fresh { recipe, architecture, input, from, teachers })))
+    }
+
+    /// A new network that begins with the first layers of another.
+    fn transferred(
+        &self,
+        path: &Path,
+        from: &Trained,
+        architecture: &Architecture,
+        recipe: &Recipe,
+        console: &Console,
+    ) -> Outcome<Trained> {
+        if self.qat {
+            return Err(
+                "quantisation-aware training goes on with a network as it is: train the new one first, then name \
+                        it with --from"
+                    .into(),
+            );
+        }
+        let plan = architecture.plan();
+        let mut parameters = initial(&plan, recipe.init, recipe.seed);
+        let (taken, all) = (transfer((&from.plan(), &from.parameters), (&plan, &mut parameters)), tensors(&plan).len());
+        let path = path.display();
+        if taken == 0 {
+            return Err(format!(
+                "{path}: its first layer is not that of the line, so there is nothing to begin with; lines that begin \
+                 alike share layers (its own is {})",
+                from.spec
+            )
+            .into());
+        }
+        console.say(format_args!("Begins with the first {taken} of {all} layers with weights from {path}."));
+        let preprocessing = from.preprocessing.clone();
+        Ok(Trained { spec: architecture.spec, parameters, preprocessing, class_names: Vec::new() })
+    }
+
+    fn resumed(&self, path: PathBuf) -> Outcome<Start> {
+        let kept = [
+            ("--preset", self.preset.is_some()),
+            ("--line", self.line.is_some()),
+            ("--batch", self.batch.is_some()),
+            ("--lr", self.lr.is_some()),
+            ("--schedule", self.schedule.is_some()),
+            ("--warmup", self.warmup.is_some()),
+            ("--optimizer", self.optimizer.is_some()),
+            ("--momentum", self.momentum.is_some()),
+            ("--nesterov", self.nesterov.is_some()),
+            ("--weight-decay", self.weight_decay.is_some()),
+            ("--init", self.init.is_some()),
+            ("--smoothing", self.smoothing.is_some()),
+            ("--flip", self.flip),
+            ("--crop", self.crop.is_some()),
+            ("--rotate", self.rotate.is_some()),
+            ("--erase", self.erase.is_some()),
+            ("--brightness", self.brightness.is_some()),
+            ("--contrast", self.contrast.is_some()),
+            ("--balanced", self.balanced),
+            ("--mixup", self.mixup.is_some()),
+            ("--batch-norm", self.batch_norm.is_some()),
+            ("--ema", self.ema.is_some()),
+            ("--qat", self.qat),
+            ("--teacher", !self.teacher.is_empty()),
+            ("--validation", self.validation.is_some()),
+            ("--patience", self.patience.is_some()),
+            ("--input", self.input.is_some()),
+            ("--seed", self.seed.is_some()),
+        ];
+        if let Some((flag, _)) = kept.iter().find(|(_, given)| *given) {
+            return Err(format!("a resumed run keeps its recipe, so {flag} cannot change; only --epochs can").into());
+        }
+        let path = if path.is_dir() { path.join(CHECKPOINT) } else { path };
+        let mut checkpoint = Checkpoint::load(&path)?;
+        if let Some(epochs) = self.epochs {
+            if let Schedule::Step { epochs: third, .. } = &mut checkpoint.recipe.schedule {
+                *third = epochs.div_ceil(3);
+            }
+            checkpoint.recipe.epochs = epochs;
+        }
+        Ok(Start::Resume(Box::new(checkpoint)))
+    }
+
+    /// The folder of the run that goes on, if one does.
+    pub fn resumed_folder(&self) -> Option<PathBuf> {
+        let path = self.resume.as_ref()?;
+        if path.is_dir() {
+            return Some(path.clone());
+        }
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        Some(folder.unwrap_or(Path::new(".")).to_owned())
+    }
+
+    /// The folder for the run's files, which holds no other run.
+    pub fn folder(&self, plan: &Plan) -> Outcome<RunFolder> {
+        match (&self.out, self.resumed_folder(), &self.resume) {
+            (Some(out), Some(resumed), _) if !is_same(out, &resumed) => RunFolder::empty(out),
+            (Some(out), None, _) => RunFolder::empty(out),
+            (_, Some(resumed), Some(named)) => {
+                // What is there already would be overwritten by the run that goes on.
+                let there = resumed.join(CHECKPOINT);
+                if !named.is_dir() && there.exists() && !is_same(named, &there) {
+                    let (named, there) = (named.display(), there.display());
+                    return Err(
+                        format!("to go on with {named} beside {there}, name a folder of its own with --out").into()
+                    );
+                }
+                RunFolder::new(resumed)
+            }
+            _ => RunFolder::numbered(Path::new("runs"), &Architecture::of(*plan.spec()).name),
+        }
+    }
+}
+
+/// Whether two paths lead to the same file or folder, which is there.
+fn is_same(a: &Path, b: &Path) -> bool {
+    a.canonicalize().is_ok_and(|a| b.canonicalize().is_ok_and(|b| a == b))
+}
+
+impl Start {
+    /// The network's shapes and sizes.
+    pub fn plan(&self) -> Outcome<Plan> {
+        match self {
+            Start::Fresh(fresh) => Ok(fresh.architecture.plan()),
+            Start::Resume(checkpoint) => Ok(Plan::new(Spec::parse(&checkpoint.line)?)),
+        }
+    }
+
+    /// Its share of validation images, and the seed that chooses them.
+    pub fn recipe(&self) -> &Recipe {
+        match self {
+            Start::Fresh(fresh) => &fresh.recipe,
+            Start::Resume(checkpoint) => &checkpoint.recipe,
+        }
+    }
+
+    /// The state of the run before its next step; `train` are the images that are left to train with, `fingerprint` is
+    /// that of all that were given for it.
+    pub fn checkpoint(self, train: &Dataset, fingerprint: String) -> Outcome<Checkpoint> {
+        let names = train.class_names();
+        match self {
+            Start::Resume(checkpoint) if checkpoint.class_names != names => Err(format!(
+                "the run was begun with other classes ({}) than these images have ({}); name its images with --dataset \
+                 or --data",
+                checkpoint.class_names.join(", "),
+                names.join(", ")
+            )
+            .into()),
+            Start::Resume(checkpoint) if checkpoint.images.as_ref().is_some_and(|images| *images != fingerprint) => Err(
+                "the run was begun with other training images than these; name its images with --dataset, --data and \
+                 --test-fraction"
+                    .into(),
+            ),
+            Start::Resume(checkpoint) => Ok(*checkpoint),
+            Start::Fresh(fresh) => {
+                let Fresh { architecture, recipe, input, mut from, teachers } = *fresh;
+                let plan = architecture.plan();
+                if names.len() == plan.classes() {
+                    export::check_names(names)?;
+                }
+                if let (Some(weights), Some(trained)) = (&recipe.quantize, &from) {
+                    images::check_names(trained.class_names.iter().map(String::as_str), names)?;
+                    let sample = quantize::sample(train, plan.spec().input(), CALIBRATION)?;
+                    from = Some(aware::begin(trained, &sample, weights)?);
+                }
+                let preprocessing = match (&from, input) {
+                    (Some(from), _) => from.preprocessing.clone(),
+                    (None, Input::Standard) => Preprocessing::standard(train),
+                    (None, Input::Unit) => Preprocessing::unit(usize::from(plan.spec().input().channels)),
+                };
+                let parameters = match from {
+                    Some(from) => from.parameters,
+                    None => initial(&plan, recipe.init, recipe.seed),
+                };
+                if !parameters.iter().all(|value| value.is_finite()) {
+                    return Err("the network named by --from has weights that are infinite or no numbers".into());
+                }
+                let teacher = |(path, trained): &(PathBuf, Trained)| {
+                    let teacher = Teacher::new(trained, &plan, &preprocessing, names);
+                    teacher.map_err(|problem| format!("{}: {problem}", path.display()))
+                };
+                let teachers = teachers.iter().map(teacher).collect::<Result<_, _>>()?;
+                let begun = Checkpoint::begin(plan.spec(), recipe, preprocessing, names.to_vec(), parameters);
+                Ok(Checkpoint { teachers, images: Some(fingerprint), ..begun })
+            }
+        }
+    }
+}
