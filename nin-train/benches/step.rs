@@ -10,7 +10,7 @@ use nin_core::{Plan, Spec};
 use nin_train::optim::Optimizer;
 use nin_train::parameters::{Init, initial};
 use nin_train::random::{Purpose, Stream};
-use nin_train::{Draw, Engine, Source};
+use nin_train::{Draw, Engine, Source, normalization};
 
 /// Random images of the network's size: reading a data set is not what is measured.
 struct Images {
@@ -45,12 +45,14 @@ fn threads() -> usize {
     std::env::var("NIN_THREADS").ok().and_then(|threads| threads.parse().ok()).unwrap_or(0)
 }
 
-/// Whole steps and forward passes of presets.
+/// Whole steps and forward passes of presets; with batch normalisation where that is how they are trained.
 fn step(c: &mut Criterion) {
-    for (name, batch) in [("fashion", 128), ("fashion-tiny", 128), ("d2l", 16)] {
+    for (name, batch, normalized) in
+        [("fashion", 128, None), ("fashion-tiny", 128, None), ("fashion-small", 128, Some(16)), ("d2l", 16, None)]
+    {
         let mut group = c.benchmark_group(name);
         group.sample_size(10).throughput(Throughput::Elements(batch as u64));
-        measure(&mut group, Spec::preset(name).expect("a preset"), batch);
+        measure(&mut group, Spec::preset(name).expect("a preset"), batch, normalized);
         group.finish();
     }
 }
@@ -77,16 +79,24 @@ fn layers(c: &mut Criterion) {
         let plan = Plan::new(spec);
         let first = plan.layers().next().map_or(0, |layer| layer.macs());
         group.sample_size(10).throughput(Throughput::Elements(16 * (3 * plan.macs() - first)));
-        measure(&mut group, spec, 16);
+        measure(&mut group, spec, 16, None);
         group.finish();
     }
 }
 
-fn measure(group: &mut BenchmarkGroup<'_, WallTime>, spec: Spec, batch: usize) {
+/// A step and a forward pass; over `normalized` images together, if that is given.
+fn measure(group: &mut BenchmarkGroup<'_, WallTime>, spec: Spec, batch: usize, normalized: Option<usize>) {
     let plan = Plan::new(spec);
     let images = Images::new(&plan, batch);
-    let mut engine = Engine::new(spec, batch, threads()).expect("threads");
     let mut parameters = initial(&plan, Init::He, 1);
+    let mut engine = match normalized {
+        Some(images) => {
+            parameters = normalization::extend(&plan, parameters);
+            parameters.truncate(normalization::trainable(&plan));
+            Engine::normalizing(spec, batch, images, threads()).expect("threads")
+        }
+        None => Engine::new(spec, batch, threads()).expect("threads"),
+    };
     let mut gradient = vec![0.0; parameters.len()];
     let optimizer = Optimizer::Sgd { momentum: 0.9, decay: 0.0, nesterov: true };
     let mut state = optimizer.start(parameters.len());
