@@ -29,7 +29,13 @@ optimise=$(sed -n 's/^ \* optimise: //p' "$map")
 [ -z "$optimise" ] || export CARGO_PROFILE_FIRMWARE_OPT_LEVEL=$optimise
 # Armv8-M leaves the DSP instructions to the core: the compiler, and nin-core, know by its name.
 cpu=$(sed -n 's/^ \* cpu: //p' "$map")
-[ -z "$cpu" ] || export "CARGO_TARGET_$(echo "$target" | tr a-z.- A-Z__)_RUSTFLAGS=-C target-cpu=$cpu"
+if [ -n "$cpu" ] && [ -n "${RUSTFLAGS:-}" ]; then
+    # Where these are set, cargo looks at no others.
+    export RUSTFLAGS="$RUSTFLAGS -C target-cpu=$cpu"
+elif [ -n "$cpu" ]; then
+    flags=CARGO_TARGET_$(echo "$target" | tr a-z.- A-Z__)_RUSTFLAGS
+    export "$flags=${!flags:-} -C target-cpu=$cpu"
+fi
 export NIN_BOARD=$board
 
 # A directory of its own: the tests build firmware while cargo may hold the other one.

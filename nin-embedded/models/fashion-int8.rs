@@ -52,7 +52,7 @@ const _: () =
 
 const _: () = assert!(
     !matches!(Kernels::HERE, Kernels::Plain),
-    "the weights are packed for DSP instructions, which this core is not known to have: quantize with\
+    "the weights are packed for DSP instructions, which this core is not known to have: quantize with \
     --lanes 1, or name an Armv8-M core that has them with -C target-cpu"
 );
 

@@ -60,8 +60,8 @@ pub fn tensors(plan: &Plan) -> Vec<Tensor> {
         .collect()
 }
 
-/// Lets one network begin with another's layers: copies the weight layers from the first on that are alike in kind,
-/// kernel, channels and padding, and says how many those are. What follows the first that differs stays as it is in `to`.
+/// Lets one network begin with another's layers: copies the weight layers from the first on that are the same (kind,
+/// kernel, stride, padding, channels, whether a ReLU follows), and says how many those are. What follows the first that differs stays as it is in `to`.
 ///
 /// # Panics
 ///
@@ -72,7 +72,7 @@ pub fn transfer(from: (&Plan, &[f32]), to: (&Plan, &mut [f32])) -> usize {
     let alike = |a: &Tensor, b: &Tensor| {
         let shape = |tensor: &Tensor| {
             let layer = &tensor.layer;
-            (tensor.kernel(), layer.input.channels, layer.output.channels, layer.weights(), layer.relu)
+            (layer.kind, tensor.kernel(), layer.input.channels, layer.output.channels, layer.relu)
         };
         shape(a) == shape(b)
     };

@@ -32,8 +32,8 @@ pub struct Recipe {
     pub optimizer: Optimizer,
     /// How parameters start.
     pub init: Init,
-    /// The network, by its file's name, whose layers take the place of those first parameters; for the record only.
-    pub from: Option<String>,
+    /// The network whose layers take the place of those first parameters; for the record only.
+    pub from: Option<Origin>,
     /// Label smoothing, 0 to 1.
     pub smoothing: f32,
     /// Whether an image's loss counts the more the rarer its class is among the training images
@@ -61,6 +61,17 @@ pub struct Recipe {
     /// Share that an exponential moving average of all parameters keeps of itself in each step; the average is what is
     /// evaluated and exported. 0 is none.
     pub ema: f32,
+}
+
+/// A network whose layers another begins with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Origin {
+    /// Its file's name.
+    pub file: String,
+    /// How many of its layers with weights were taken, the first ones.
+    pub layers: usize,
+    /// How many such layers the network has that begins with them.
+    pub of: usize,
 }
 
 impl Default for Recipe {

@@ -40,7 +40,7 @@ fn colours() -> TempDir {
     folder.write(".git/HEAD", b"");
     // What training in this very folder leaves there.
     folder.write("runs/custom/metrics.jsonl", b"");
-    folder.write("first/metrics.jsonl", b"");
+    folder.write("first/.lock", b"");
     folder.write("first/sample.png", b"");
     folder
 }

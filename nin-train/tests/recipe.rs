@@ -260,6 +260,16 @@ fn light_and_contrast_change_as_a_camera_has_it() {
     assert!(about(spread(&steeper, 1), 0.5), "{:?}", spread(&steeper, 1));
     assert!(steeper.iter().all(|[brightness, _]| (brightness - 1.0).abs() < 0.01), "the mean stays");
 
+    // What is erased, or comes in at an edge, is black in any light.
+    let wide = Shape { channels: 1, rows: 28, columns: 28 };
+    let image: Vec<u8> = (0..wide.len()).map(|i| 100 + (i % 100) as u8).collect();
+    let shifted = Augment { contrast: 0.5, brightness: 0.2, erase: 1.0, crop: 3, ..Augment::default() };
+    let black = changed(shifted, &image, wide, 100).map(|to| {
+        assert!(to.iter().all(|byte| *byte == 0 || *byte > 40), "{to:?}");
+        to.iter().filter(|byte| **byte == 0).count()
+    });
+    assert!(black.filter(|count| *count > 12).count() > 90, "a rectangle, in nearly every image");
+
     let bright = Augment { brightness: 1.0, ..Augment::default() };
     assert!(
         changed(bright, &[200, 255], Shape { columns: 2, ..shape }, 50).any(|to| to == [255, 255]),

@@ -164,5 +164,5 @@ fn the_page_of_a_network_of_integers_says_so() {
     check(&page);
     let flash = fs::metadata(folder.join("qat/model.nin")).unwrap().len();
     assert!(page.contains(&format!("<dd>{flash} B<small>int4 weights</small>")), "{flash} B");
-    assert!(page.contains("beginning with the weights of run/model.nin"));
+    assert!(page.contains("beginning with the weights of model.nin"));
 }

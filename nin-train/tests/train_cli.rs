@@ -222,7 +222,7 @@ fn a_new_head_begins_on_learnt_layers() {
     assert_ne!(a.parameters[same..][..12 * 12], b.parameters[same..][..12 * 12]);
     assert_eq!(b.spec.to_string(), other);
     let noted = metrics(&folder.join("b/metrics.jsonl"))[0]["recipe"]["from"].clone();
-    assert_eq!(noted, "a/model.nin");
+    assert_eq!(noted, serde_json::json!({ "file": "model.nin", "layers": 3, "of": 5 }));
 
     let refused = |more: &[&str]| failure(&folder, &[&["train", "--from", "a/model.nin"][..], more, &data].concat());
     let said = refused(&["--line", "1x28x28 nin3:4 gap fc10"]);

@@ -38,6 +38,8 @@ impl Augment {
         let angle = stream.within(f64::from(self.rotate).to_radians());
         let erased = Rectangle::draw(self.erase, rows, columns, stream);
         let light = [self.brightness, self.contrast].map(|most| (1.0 + stream.within(most.into())).max(0.0));
+        let curve = (self.brightness > 0.0 || self.contrast > 0.0).then(|| exposure(from, light));
+        let level = |byte: u8| curve.as_ref().map_or(byte, |curve| curve[usize::from(byte)]);
         let (sine, cosine) = angle.sin_cos();
         let (middle_row, middle_column) = ((rows as f32 - 1.0) / 2.0, (columns as f32 - 1.0) / 2.0);
         for row in 0..rows {
@@ -52,37 +54,34 @@ impl Augment {
                     let row = (row + down) as f32 - most as f32 - middle_row;
                     let column = (side + right) as f32 - most as f32 - middle_column;
                     let at = [cosine * row - sine * column + middle_row, sine * row + cosine * column + middle_column];
-                    blend(from, shape, at, to);
+                    blend(|at| level(from[at]), shape, at, to);
                     continue;
                 }
                 let at = (row + down).checked_sub(most).zip((side + right).checked_sub(most));
                 match at.filter(|(row, column)| *row < rows && *column < columns) {
                     Some((row, column)) => {
-                        to.copy_from_slice(&from[(row * columns + column) * channels..][..channels]);
+                        let from = &from[(row * columns + column) * channels..][..channels];
+                        to.iter_mut().zip(from).for_each(|(to, from)| *to = level(*from));
                     }
                     None => to.fill(0),
                 }
             }
         }
-        if self.brightness > 0.0 || self.contrast > 0.0 {
-            expose(to, light);
-        }
     }
 }
 
-/// What a camera makes of the same scene with other light: brightness first, then contrast about the new mean.
-fn expose(image: &mut [u8], [brightness, contrast]: [f32; 2]) {
+/// What becomes of each byte of an image in other light: brightness first, then contrast about the new mean.
+fn exposure(image: &[u8], [brightness, contrast]: [f32; 2]) -> [u8; 256] {
     let mean = image.iter().map(|byte| f64::from(*byte)).sum::<f64>() / image.len().max(1) as f64;
     let (brightness, contrast) = (f64::from(brightness), f64::from(contrast));
-    let curve: [u8; 256] = std::array::from_fn(|byte| {
+    std::array::from_fn(|byte| {
         let around = brightness * (mean + contrast * (byte as f64 - mean));
         around.round().clamp(0.0, 255.0) as u8
-    });
-    image.iter_mut().for_each(|byte| *byte = curve[usize::from(*byte)]);
+    })
 }
 
-/// The pixel at a place between pixels; those outside the image are black.
-fn blend(from: &[u8], shape: Shape, [row, column]: [f32; 2], to: &mut [u8]) {
+/// The pixel at a place between pixels, `from(index)` being the bytes; those outside the image are black.
+fn blend(from: impl Fn(usize) -> u8, shape: Shape, [row, column]: [f32; 2], to: &mut [u8]) {
     let channels = shape.channels as usize;
     let [above, left] = [row.floor(), column.floor()];
     let [down, right] = [row - above, column - left];
@@ -94,7 +93,7 @@ fn blend(from: &[u8], shape: Shape, [row, column]: [f32; 2], to: &mut [u8]) {
                     (0.0..f32::from(shape.rows)).contains(&row) && (0.0..f32::from(shape.columns)).contains(&column);
                 if inside {
                     let at = (row as usize * shape.columns as usize + column as usize) * channels + channel;
-                    sum += down * right * f32::from(from[at]);
+                    sum += down * right * f32::from(from(at));
                 }
             }
         }

@@ -51,11 +51,13 @@ enum DataCommand {
 
 /// Prints where images were found, counts them and shows some; or makes the subset.
 pub fn run(args: &DataArgs, console: &Console) -> Outcome {
+    if args.command.is_some() && args.images.kind() != DatasetKind::FashionMnist {
+        return Err(
+            "the bundled subset is made of Fashion-MNIST: leave --dataset out, and --data or name its folder".into()
+        );
+    }
     let splits = args.images.load(args.shape, console)?;
     if let Some(DataCommand::Subset { out }) = &args.command {
-        if args.images.kind() != DatasetKind::FashionMnist {
-            return Err("the bundled subset is made of Fashion-MNIST: leave --dataset out".into());
-        }
         if splits.is_subset {
             return Err("the whole Fashion-MNIST is needed to make its subset, and it was not found".into());
         }

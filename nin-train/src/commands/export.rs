@@ -154,8 +154,13 @@ pub(super) fn refuse_input(network: &Path, out: Option<&Path>) -> Outcome {
 
 /// An error if model and Rust source were one file.
 pub(super) fn refuse_twice(model: Option<&Path>, rust: Option<&Path>) -> Outcome {
+    // Neither need be there yet, but its folder is what it is.
+    let place = |path: &Path| {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        Some((folder.canonicalize().ok()?, path.file_name()?.to_owned()))
+    };
     match (model, rust) {
-        (Some(model), Some(rust)) if model == rust => {
+        (Some(model), Some(rust)) if model == rust || place(model).is_some_and(|m| place(rust) == Some(m)) => {
             let rust = rust.display();
             Err(format!("{rust} cannot be the model file and the Rust source that includes it: name that FILE.rs")
                 .into())

@@ -137,7 +137,8 @@ fn scan(folder: &Path) -> Result<Classes> {
 
 /// Whether a folder among the classes is one that a run or search has written, or has such folders in it, as `runs` has.
 fn holds_runs(folder: &Path) -> bool {
-    let is_run = |folder: &Path| ["metrics.jsonl", "trials.jsonl"].iter().any(|name| folder.join(name).is_file());
+    let is_run =
+        |folder: &Path| [".lock", "metrics.jsonl", "trials.jsonl"].iter().any(|name| folder.join(name).is_file());
     is_run(folder) || entries(folder).is_ok_and(|(inside, _)| inside.iter().any(|(_, path)| is_run(path)))
 }
 

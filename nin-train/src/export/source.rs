@@ -120,7 +120,7 @@ fn write_source(text: &mut String, source: &RustSource<'_>) -> std::fmt::Result 
         writeln!(text, "    !matches!(Kernels::HERE, Kernels::Plain),")?;
         writeln!(
             text,
-            "    \"the weights are packed for DSP instructions, which this core is not known to have: quantize with\\"
+            "    \"the weights are packed for DSP instructions, which this core is not known to have: quantize with \\"
         )?;
         writeln!(text, "    --lanes 1, or name an Armv8-M core that has them with -C target-cpu\"")?;
         writeln!(text, ");")?;

@@ -164,6 +164,20 @@ impl Trainer {
         })
     }
 
+    /// Whether it can train on this data. [`epoch`](Self::epoch) asks itself; this is for who wants to know before.
+    ///
+    /// # Errors
+    ///
+    /// If the data does not fit the network, or, before the first step, leaves batch normalisation only one value to
+    /// normalise somewhere.
+    pub fn check(&self, data: &Dataset) -> Result<(), TrainError> {
+        check_data(self.engine.plan(), data, &self.preprocessing)?;
+        match self.recipe.batch_norm {
+            Some(images) if self.state.steps == 0 => self.check_groups(data.len(), images),
+            _ => Ok(()),
+        }
+    }
+
     /// Trains to the end of the current epoch. `on_batch` is called after each step, and may stop the epoch there.
     ///
     /// # Errors
@@ -175,11 +189,8 @@ impl Trainer {
         data: &Dataset,
         mut on_batch: impl FnMut(Progress) -> ControlFlow<()>,
     ) -> Result<Ended, TrainError> {
-        check_data(self.engine.plan(), data, &self.preprocessing)?;
+        self.check(data)?;
         let recipe = &self.recipe;
-        if let Some(images) = recipe.batch_norm {
-            self.check_groups(data.len(), images)?;
-        }
         let input = self.engine.plan().shape(0);
         let epoch = self.position.epoch;
         let order = order(data.len(), recipe.seed, epoch.into());

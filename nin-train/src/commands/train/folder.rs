@@ -37,8 +37,13 @@ impl RunFolder {
     pub fn new(path: PathBuf) -> Outcome<Self> {
         fs::create_dir_all(&path).map_err(FileError::at(&path))?;
         let lock = path.join(LOCK);
-        let file =
-            File::options().create(true).truncate(false).write(true).open(&lock).map_err(FileError::at(&lock))?;
+        let file = File::options().create(true).truncate(false).write(true).open(&lock);
+        let file = file.or_else(|error| match error.kind() {
+            // Somebody else's, in a folder that is shared.
+            io::ErrorKind::PermissionDenied => File::open(&lock),
+            _ => Err(error),
+        });
+        let file = file.map_err(FileError::at(&lock))?;
         match file.try_lock() {
             Ok(()) => Ok(Self { path, _lock: Some(file) }),
             Err(TryLockError::WouldBlock) => {

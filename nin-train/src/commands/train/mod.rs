@@ -27,6 +27,8 @@ use screen::Screen;
 
 /// Trains a network and writes what it has learnt.
 pub fn run(args: &TrainArgs, console: &Console) -> Outcome<ExitCode> {
+    // Locked before its checkpoint is read: nobody goes on with the run in between.
+    let in_place = args.resumed_in_place()?;
     // What can be wrong with the flags comes before any waiting.
     let start = args.start(console)?;
     let plan = start.plan()?;
@@ -37,7 +39,11 @@ pub fn run(args: &TrainArgs, console: &Console) -> Outcome<ExitCode> {
     let checkpoint = start.checkpoint(&splits.train, fingerprint)?;
     let metrics = metrics::Start::new(&checkpoint, &plan, &splits, validation.as_ref());
     let mut trainer = Trainer::resume(checkpoint, args.threads)?;
-    let folder = args.folder(&plan)?;
+    trainer.check(&splits.train)?;
+    let folder = match in_place {
+        Some(folder) => folder,
+        None => args.new_folder(&plan)?,
+    };
     if let Some(resumed) = args.resumed_folder() {
         folder.adopt_best(&resumed, &trainer.checkpoint())?;
     }
@@ -51,8 +57,8 @@ pub fn run(args: &TrainArgs, console: &Console) -> Outcome<ExitCode> {
     }
     let mut metrics = Metrics::create(args.metrics.clone().unwrap_or_else(|| folder.metrics()), &metrics, console)?;
     trainer.history().iter().for_each(|report| metrics.epoch(report));
-    if trainer.is_done() {
-        // Nothing is left to train that would write it, and this may be another folder.
+    if trainer.is_done() && !folder.checkpoint().exists() {
+        // In another folder: nothing is left to train that would write it.
         folder.save(&trainer.checkpoint())?;
     }
     interrupt::listen()?;

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::optim::Optimizer;
 use crate::parameters::Init;
-use crate::recipe::Recipe;
+use crate::recipe::{Origin, Recipe};
 use crate::schedule::Schedule;
 
 /// The recipe as one sentence.
@@ -63,12 +63,18 @@ pub(super) fn words(recipe: &Recipe) -> String {
         };
         parts.push(format!("the best epoch chosen by {} of the training images{patience}", recipe.validation));
     }
-    parts.push(match (&recipe.from, recipe.init) {
-        (Some(network), _) => format!("beginning with the weights of {network}"),
-        (None, Init::Xavier) => "Xavier-uniform weights at the start".to_owned(),
-        (None, Init::XavierBook) => "the book's weights at the start".to_owned(),
-        (None, Init::He) => "He-uniform weights at the start".to_owned(),
-        (None, Init::Pytorch) => "PyTorch's weights at the start".to_owned(),
+    let weights = match recipe.init {
+        Init::Xavier => "Xavier-uniform weights",
+        Init::XavierBook => "the book's weights",
+        Init::He => "He-uniform weights",
+        Init::Pytorch => "PyTorch's weights",
+    };
+    parts.push(match &recipe.from {
+        None => format!("{weights} at the start"),
+        Some(Origin { file, layers, of }) if layers == of => format!("beginning with the weights of {file}"),
+        Some(Origin { file, layers, of }) => {
+            format!("beginning with the first {layers} of {of} layers from {file}, the others with {weights}")
+        }
     });
     format!("{}; seed {}.", parts.join(", "), recipe.seed)
 }
@@ -132,7 +138,7 @@ mod tests {
     use super::{parts, words};
     use crate::distill::Distill;
     use crate::quantize::Weights;
-    use crate::recipe::Recipe;
+    use crate::recipe::{Origin, Recipe};
 
     #[test]
     fn recipes_read_like_sentences() {
@@ -157,7 +163,7 @@ mod tests {
         recipe.augment.brightness = 0.3;
         recipe.augment.contrast = 0.5;
         recipe.balanced = true;
-        recipe.from = Some("a.nin".to_owned());
+        recipe.from = Some(Origin { file: "a.nin".to_owned(), layers: 3, of: 5 });
         let words = words(&recipe);
         for part in [
             "turned by up to 10°",
@@ -165,7 +171,7 @@ mod tests {
             "brightness changed by up to 0.3",
             "contrast changed by up to 0.5",
             "the rarer its class",
-            "the weights of a.nin",
+            "the first 3 of 5 layers from a.nin, the others with He-uniform weights",
             "α 0.2",
             "over 16 images",
             "0.99 kept",

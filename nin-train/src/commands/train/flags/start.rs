@@ -13,6 +13,7 @@ use nin_train::export;
 use nin_train::optim::Optimizer;
 use nin_train::parameters::{initial, tensors, transfer};
 use nin_train::quantize::{self, aware};
+use nin_train::recipe::Origin;
 use nin_train::schedule::Schedule;
 use nin_train::trained::Trained;
 
@@ -83,10 +84,9 @@ impl TrainArgs {
             _ => {}
         }
         recipe.check()?;
-        recipe.from = self.from.as_ref().map(|path| path.display().to_string());
         let from = match from {
             Some((path, from)) if from.spec != architecture.spec => {
-                Some(self.transferred(path, &from, &architecture, &recipe, console)?)
+                Some((path, self.transferred(path, &from, &architecture, &recipe, console)?))
             }
             Some(_) if self.init.is_some() => {
                 return Err(
@@ -95,13 +95,18 @@ impl TrainArgs {
                         .into(),
                 );
             }
-            from => from.map(|(_, from)| from),
+            from => from.map(|(path, from)| (path, (tensors(&from.plan()).len(), from))),
         };
+        let from = from.map(|(path, (layers, from))| {
+            let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            recipe.from = Some(Origin { file, layers, of: tensors(&from.plan()).len() });
+            from
+        });
         let input = self.input.unwrap_or(Input::Unit);
         Ok(Start::Fresh(Box::new(Fresh { recipe, architecture, input, from, teachers })))
     }
 
-    /// A new network that begins with the first layers of another.
+    /// A new network that begins with the first layers of another, and how many those are.
     fn transferred(
         &self,
         path: &Path,
@@ -109,7 +114,7 @@ impl TrainArgs {
         architecture: &Architecture,
         recipe: &Recipe,
         console: &Console,
-    ) -> Outcome<Trained> {
+    ) -> Outcome<(usize, Trained)> {
         if self.qat {
             return Err(
                 "quantisation-aware training goes on with a network as it is: train the new one first, then name \
@@ -131,7 +136,7 @@ impl TrainArgs {
         }
         console.say(format_args!("Begins with the first {taken} of {all} layers with weights from {path}."));
         let preprocessing = from.preprocessing.clone();
-        Ok(Trained { spec: architecture.spec, parameters, preprocessing, class_names: Vec::new() })
+        Ok((taken, Trained { spec: architecture.spec, parameters, preprocessing, class_names: Vec::new() }))
     }
 
     fn resumed(&self, path: PathBuf) -> Outcome<Start> {
@@ -170,6 +175,13 @@ impl TrainArgs {
         }
         let path = if path.is_dir() { path.join(CHECKPOINT) } else { path };
         let mut checkpoint = Checkpoint::load(&path)?;
+        // What is there already would be overwritten by the run that goes on.
+        let there = path.with_file_name(CHECKPOINT);
+        let folder = self.resumed_folder().unwrap_or_default();
+        if self.is_in_place(&folder) && there.exists() && !is_same(&path, &there) {
+            let (path, there) = (path.display(), there.display());
+            return Err(format!("to go on with {path} beside {there}, name a folder of its own with --out").into());
+        }
         if let Some(epochs) = self.epochs {
             if let Schedule::Step { epochs: third, .. } = &mut checkpoint.recipe.schedule {
                 *third = epochs.div_ceil(3);
@@ -189,23 +201,26 @@ impl TrainArgs {
         Some(folder.unwrap_or(Path::new(".")).to_owned())
     }
 
-    /// The folder for the run's files, which holds no other run.
-    pub fn folder(&self, plan: &Plan) -> Outcome<RunFolder> {
-        match (&self.out, self.resumed_folder(), &self.resume) {
-            (Some(out), Some(resumed), _) if !is_same(out, &resumed) => RunFolder::empty(out),
-            (Some(out), None, _) => RunFolder::empty(out),
-            (_, Some(resumed), Some(named)) => {
-                // What is there already would be overwritten by the run that goes on.
-                let there = resumed.join(CHECKPOINT);
-                if !named.is_dir() && there.exists() && !is_same(named, &there) {
-                    let (named, there) = (named.display(), there.display());
-                    return Err(
-                        format!("to go on with {named} beside {there}, name a folder of its own with --out").into()
-                    );
-                }
-                RunFolder::new(resumed)
+    /// The folder of a run that goes on where it is. It is nobody else's from now on.
+    pub fn resumed_in_place(&self) -> Outcome<Option<RunFolder>> {
+        match (&self.resume, self.resumed_folder()) {
+            // A file that is not there is told by who reads it.
+            (Some(named), Some(folder)) if named.exists() && self.is_in_place(&folder) => {
+                Ok(Some(RunFolder::new(folder)?))
             }
-            _ => RunFolder::numbered(Path::new("runs"), &Architecture::of(*plan.spec()).name),
+            _ => Ok(None),
+        }
+    }
+
+    fn is_in_place(&self, folder: &Path) -> bool {
+        self.out.as_ref().is_none_or(|out| is_same(out, folder))
+    }
+
+    /// Another folder for the run's files, in which there is no run.
+    pub fn new_folder(&self, plan: &Plan) -> Outcome<RunFolder> {
+        match &self.out {
+            Some(out) => RunFolder::empty(out),
+            None => RunFolder::numbered(Path::new("runs"), &Architecture::of(*plan.spec()).name),
         }
     }
 }
@@ -224,7 +239,7 @@ impl Start {
         }
     }
 
-    /// Its share of validation images, and the seed that chooses them.
+    /// How it is trained.
     pub fn recipe(&self) -> &Recipe {
         match self {
             Start::Fresh(fresh) => &fresh.recipe,
