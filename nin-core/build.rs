@@ -27,6 +27,8 @@ fn main() {
     let named = cores.iter().any(|core| flags.contains(&format!("target-cpu={core}")));
     if target.starts_with("thumbv7em") || (target.starts_with("thumbv8m.main") && named) {
         println!("cargo::rustc-cfg=nin_dsp");
+        // `DEP_NIN_CORE_DSP` to the build scripts of those who depend on this crate.
+        println!("cargo::metadata=dsp=1");
         if target.starts_with("thumbv8m") {
             println!("cargo::rustc-cfg=nin_v8m");
         }

@@ -16,13 +16,8 @@ fn main() -> Result<(), String> {
         return Ok(());
     }
 
-    // Without DSP instructions 8-bit weights are packed plainly. Which Armv8-M cores have them, the compiler is told.
-    let target = variable("TARGET")?;
-    let flags = env::var("CARGO_ENCODED_RUSTFLAGS").unwrap_or_default();
-    let cores = ["cortex-m33", "cortex-m35p", "cortex-m55", "cortex-m85"];
-    let named = cores.iter().any(|core| flags.contains(&format!("target-cpu={core}")));
-    let has_dsp = target.starts_with("thumbv7em") || target.starts_with("thumbv8m.main") && named;
-    if !has_dsp {
+    // Without DSP instructions, as nin-core has it, 8-bit weights are packed plainly.
+    if env::var_os("DEP_NIN_CORE_DSP").is_none() {
         println!("cargo:rustc-cfg=nin_plain");
     }
 
