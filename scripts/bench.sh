@@ -35,6 +35,7 @@ runs=(
     'fashion f16 4 mps2-an386'
     'fashion f16 4 mps2-an386 fma'
     'fashion int8 2 mps2-an386'
+    'fashion int8 2 mps2-an505'
     'fashion int8 1 mps2-an385'
     'fashion int4 2 mps2-an386'
     'fashion int8 1 microbit'
