@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # seeds.sh [SEEDS [FLAGS OF TRAIN...]]: trains the same network from seeds 1 to SEEDS (20), for one epoch unless the
-# flags say otherwise, and prints each seed's test accuracy, how many runs died or diverged, mean and spread.
+# flags say otherwise, and prints each seed's test accuracy and how many classes its network never answers; then how
+# many runs lived (did not die or diverge), how many of these answer every class, mean and spread.
 set -euo pipefail
 # Numbers have a point, whatever the caller's language.
 export LC_ALL=C
@@ -15,14 +16,15 @@ flags=("$@")
 cargo build --quiet --package nin-train
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
-printf 'nin-train train %s\n\nseed  test accuracy\n' "${flags[*]}"
+printf 'nin-train train %s\n\nseed  test accuracy  classes never answered\n' "${flags[*]}"
 for seed in $(seq "$seeds"); do
     if target/debug/nin-train train "${flags[@]}" --seed "$seed" --out "$folder/$seed" --quiet >"$folder/log" 2>&1; then
         # Which images they are, if not those that were asked for.
         [ "$seed" -gt 1 ] || grep '^note:' "$folder/log" >&2 || true
         accuracy=$(sed -n 's/^test accuracy \([0-9.]*\) %.*/\1/p' "$folder/log")
-        printf '%4d  %.2f %%\n' "$seed" "$accuracy"
-        echo "$accuracy" >>"$folder/accuracies"
+        unanswered=$(sed -n 's/^\([0-9]*\) of [0-9]* classes never answered: .*/\1/p' "$folder/log")
+        printf '%4d  %11.2f %%  %22d\n' "$seed" "$accuracy" "${unanswered:-0}"
+        echo "$accuracy ${unanswered:-0}" >>"$folder/accuracies"
     elif grep -q -e 'the network died' -e 'training diverged' "$folder/log"; then
         printf '%4d  %s\n' "$seed" "$(head -n 1 "$folder/log")"
     else
@@ -32,9 +34,9 @@ for seed in $(seq "$seeds"); do
 done
 touch "$folder/accuracies"
 sort -n "$folder/accuracies" | awk -v seeds="$seeds" '
-    { sum += $1; squares += $1 * $1; values[NR] = $1 }
+    { sum += $1; squares += $1 * $1; values[NR] = $1; whole += $2 == 0 }
     END {
-        printf "\n%d of %d runs lived", NR, seeds
+        printf "\n%d of %d runs lived, and %d of these answer every class", NR, seeds, whole
         if (NR > 1) {
             mean = sum / NR
             spread = sqrt((squares - NR * mean * mean) / (NR - 1))

@@ -9,7 +9,7 @@ use nin_train::streaming::evaluate;
 use serde_json::json;
 
 use super::images::{self, ImageArgs};
-use super::{Console, Outcome, networks};
+use super::{Console, Outcome, networks, say_never_answered};
 
 /// Flags of `eval`.
 #[derive(Args, Debug)]
@@ -81,6 +81,7 @@ pub fn run(args: &EvalArgs, console: &Console) -> Outcome {
         confusion.total(),
         evaluation.loss
     ));
+    say_never_answered(confusion, console);
     console.say(format_args!("{rate:.0} images/s"));
     Ok(())
 }

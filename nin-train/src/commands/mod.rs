@@ -24,6 +24,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use console::Console;
+use nin_train::report::Confusion;
 
 /// What to type to run this program: what was typed, if cargo runs it (which says so in the environment).
 fn program() -> &'static str {
@@ -38,6 +39,15 @@ fn word(path: &Path) -> String {
     let word = path.display().to_string();
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=:,@%".contains(c);
     if !word.is_empty() && word.chars().all(plain) { word } else { format!("'{}'", word.replace('\'', r"'\''")) }
+}
+
+/// Prints the classes that a network never answers, if there are such.
+fn say_never_answered(confusion: &Confusion, console: &Console) {
+    let names: Vec<&str> = confusion.never_answered().collect();
+    if !names.is_empty() {
+        let (some, all) = (names.len(), confusion.labels().len());
+        console.result(format_args!("{some} of {all} classes never answered: {}", names.join(", ")));
+    }
 }
 
 /// What a command gives: nothing, or one sentence for the user.

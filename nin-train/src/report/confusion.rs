@@ -60,6 +60,15 @@ impl Confusion {
         found.iter().sum::<f64>() / found.len().max(1) as f64
     }
 
+    /// The classes that have images, while no image at all was taken for them: the network never gives that answer, as
+    /// where a ReLU has cut off its logit.
+    pub fn never_answered(&self) -> impl Iterator<Item = &str> {
+        let answered = |class: usize| self.rows().any(|row| row[class] > 0);
+        let unanswered =
+            self.rows().enumerate().filter(move |(class, row)| row.iter().any(|&n| n > 0) && !answered(*class));
+        unanswered.map(|(class, _)| self.labels[class].as_str())
+    }
+
     /// Of the images that were taken for a class, the share that is of it; none if there are no such images.
     fn precision(&self, class: usize) -> Option<f64> {
         let taken: usize = self.rows().map(|row| row[class]).sum();
@@ -124,5 +133,15 @@ mod tests {
         assert_eq!(lines[2], "0  cat    1  2  ·  33.33 %   100.00 %");
         assert_eq!(lines[3], "1  dog    ·  1  1  50.00 %    33.33 %");
         assert!((confusion.balanced_accuracy() - (1.0 / 3.0 + 0.5) / 2.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_class_is_never_answered_if_it_has_images_and_no_image_is_taken_for_it() {
+        let mut confusion = Confusion::new(&["cat".into(), "dog".into(), "cow".into()], 4);
+        assert_eq!(confusion.never_answered().count(), 0, "no images, no answers to expect");
+        [(0, 0), (1, 0)].into_iter().for_each(|(l, p)| confusion.add(l, p, 1));
+        assert_eq!(confusion.never_answered().collect::<Vec<_>>(), ["dog"]);
+        confusion.add(0, 1, 1);
+        assert_eq!(confusion.never_answered().count(), 0, "a wrong answer is one, too");
     }
 }

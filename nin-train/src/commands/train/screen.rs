@@ -7,7 +7,7 @@ use nin_train::Recipe;
 use nin_train::report::{Confusion, grouped, percent};
 use nin_train::train::{EpochReport, Evaluation, Position, Progress};
 
-use super::super::{Console, program, word};
+use super::super::{Console, program, say_never_answered, word};
 use super::folder::RunFolder;
 
 /// Prints a training run.
@@ -92,6 +92,7 @@ impl<'a> Screen<'a> {
             grouped(total as u64),
             evaluation.loss
         ));
+        say_never_answered(&confusion, self.console);
     }
 
     /// What was written, and what to type next.
