@@ -18,7 +18,8 @@ names=(
     'three 1×1 layers a block'
     '3×3 in the place of 1×1'
     '`fc10` instead of `gap`'
-    'no ReLU on the logits (`gap fc10`)'
+    'no ReLU on the logits'
+    'a wide last block, then `gap fc10`'
     'from 48 channels to 10 in steps'
 )
 lines=(
@@ -28,7 +29,9 @@ lines=(
     '1x28x28 nin5+2:32,32,32,32 max3/2 nin3+1:48,48,48,48 max3/2 nin3+1:10,10,10,10 gap'
     '1x28x28 nin5+2:32 nin3+1:32 nin3+1:32 max3/2 nin3+1:48 nin3+1:48 nin3+1:48 max3/2 nin3+1:10 nin3+1:10 nin3+1:10 gap'
     '1x28x28 nin5+2:32,32,32 max3/2 nin3+1:48,48,48 max3/2 nin3+1:10,10,10 fc10'
-    '1x28x28 nin5+2:32,32,32 max3/2 nin3+1:48,48,48 max3/2 nin3+1:10,10,10 gap fc10'
+    # The last 1×1 layer comes after the average, and neither minds.
+    '1x28x28 nin5+2:32,32,32 max3/2 nin3+1:48,48,48 max3/2 nin3+1:10,10 gap fc10'
+    '1x28x28 nin5+2:32,32,32 max3/2 nin3+1:48,48,48 max3/2 nin3+1:48,48 gap fc10'
     '1x28x28 nin5+2:32,32,32 max3/2 nin3+1:48,48,48 max3/2 nin3+1:32,20,10 gap'
 )
 

@@ -1,9 +1,12 @@
 //! Runs a model file with the engine that runs on the board: the same numbers, bit for bit.
 
+use std::convert::Infallible;
 use std::fmt;
 
 use bytemuck::cast_slice;
-use nin_core::{F16, F32, Format, Int4, Int8, Model, ModelError, Network, NetworkError, Shape, WeightType, argmax};
+use nin_core::{
+    F16, F32, Format, Int4, Int8, Model, ModelError, Network, NetworkError, Observer, Shape, WeightType, argmax,
+};
 use rayon::prelude::*;
 
 use crate::dataset::{Dataset, resize_bilinear};
@@ -65,17 +68,31 @@ impl<'m> Streaming<'m> {
     ///
     /// [`StreamingError`] if the image has other channels than the network's input, or this build cannot run the model.
     pub fn classify(&mut self, image: &[u8], shape: Shape) -> Result<Vec<f32>, StreamingError> {
+        self.classify_observed(image, shape, &mut ())
+    }
+
+    /// As [`classify`](Self::classify); `observer` sees what every layer computes, in bytes if the model is of integers.
+    ///
+    /// # Errors
+    ///
+    /// As for [`classify`](Self::classify).
+    pub fn classify_observed(
+        &mut self,
+        image: &[u8],
+        shape: Shape,
+        observer: &mut (impl Observer<f32> + Observer<u8>),
+    ) -> Result<Vec<f32>, StreamingError> {
         let input = self.model.plan().spec().input();
         let values = resized(image, shape, input).ok_or(StreamingError::Image { shape, input })?;
         match self.model.weight_type() {
             weight_type @ (WeightType::Int8 | WeightType::Int4) => {
                 let bytes: Vec<u8> = values.iter().map(|value| value.round() as u8).collect();
                 match weight_type {
-                    WeightType::Int4 => Ok(infer::<Int4, _>(self.model, &mut self.state, &bytes)?),
-                    _ => Ok(infer::<Int8, _>(self.model, &mut self.state, &bytes)?),
+                    WeightType::Int4 => Ok(infer::<Int4, _>(self.model, &mut self.state, &bytes, observer)?),
+                    _ => Ok(infer::<Int8, _>(self.model, &mut self.state, &bytes, observer)?),
                 }
             }
-            _ => Ok(self.logits(&preprocessed(self.model, values))?),
+            _ => Ok(self.floats(&preprocessed(self.model, values), observer)?),
         }
     }
 
@@ -85,19 +102,41 @@ impl<'m> Streaming<'m> {
     ///
     /// [`NetworkError`] if the image is not as large as the network's input.
     pub fn logits(&mut self, image: &[f32]) -> Result<Vec<f32>, NetworkError> {
+        self.floats(image, &mut ())
+    }
+
+    fn floats(&mut self, image: &[f32], observer: &mut impl Observer<f32>) -> Result<Vec<f32>, NetworkError> {
         match self.model.weight_type() {
-            WeightType::F16 => infer::<F16, _>(self.model, &mut self.state, image),
-            _ => infer::<F32, _>(self.model, &mut self.state, image),
+            WeightType::F16 => infer::<F16, _>(self.model, &mut self.state, image, observer),
+            _ => infer::<F32, _>(self.model, &mut self.state, image, observer),
         }
     }
 }
 
-fn infer<F: Format<Value = V>, V>(model: &Model<'_>, state: &mut [u32], image: &[V]) -> Result<Vec<f32>, NetworkError> {
-    let mut network = Network::<F>::new(model, state)?;
-    for row in image.chunks(model.plan().spec().input().row()) {
-        network.push_row(row)?;
+fn infer<F: Format<Value = V>, V: Copy>(
+    model: &Model<'_>,
+    state: &mut [u32],
+    image: &[V],
+    observer: &mut impl Observer<V>,
+) -> Result<Vec<f32>, NetworkError> {
+    let input = model.plan().spec().input();
+    let (row, expected) = (input.row(), usize::from(input.rows));
+    let (found, rest) = (image.len().div_ceil(row), image.len() % row);
+    if rest != 0 && found <= expected {
+        return Err(NetworkError::RowLength { expected: row, found: rest });
     }
-    Ok(network.finish()?.to_vec())
+    if found != expected {
+        return Err(NetworkError::Rows { expected, found });
+    }
+    let mut network = Network::<F>::new(model, state)?;
+    let read_row = |y: usize, to: &mut [V]| {
+        to.copy_from_slice(&image[y * row..][..row]);
+        Ok::<(), Infallible>(())
+    };
+    match network.infer_observed(read_row, observer) {
+        Ok(logits) => Ok(logits.to_vec()),
+        Err(never) => match never {},
+    }
 }
 
 /// Why an image cannot be classified.

@@ -56,6 +56,32 @@ fn metrics(path: &Path) -> Vec<Value> {
 }
 
 #[test]
+fn a_network_that_does_not_tell_all_classes_apart_is_said_to() {
+    let folder = folder("never-answered");
+    // It has learnt nothing: by chance it answers some classes and not others.
+    let trained = printed(
+        &folder,
+        &["train", "--line", LINE, "--data", "images", "--epochs", "1", "--lr", "1e-9", "--out", "run", "--quiet"],
+    );
+    let text = printed(&folder, &["eval", "run/model.nin", "--data", "images", "--channels"]);
+    let json = printed(&folder, &["eval", "run/model.nin", "--data", "images", "--channels", "--json"]);
+    let json: Value = serde_json::from_str(&json).unwrap();
+    let confusion: Vec<Vec<u32>> = serde_json::from_value(json["confusion"].clone()).unwrap();
+    let names: Vec<String> = serde_json::from_value(json["classes"].clone()).unwrap();
+    let never = (0..10).filter(|&class| confusion.iter().all(|row| row[class] == 0));
+    let never: Vec<&str> = never.map(|class| names[class].as_str()).collect();
+    assert!((1..10).contains(&never.len()), "{confusion:?}");
+    let line = format!("{} of 10 classes never answered: {}\n", never.len(), never.join(", "));
+    assert!(trained.contains(&line) && text.contains(&line), "{trained}\n{text}\nlack {line}");
+
+    let layers = json["layers"].as_array().unwrap();
+    let channels: Vec<_> = layers.iter().map(|layer| layer["channels"].as_u64().unwrap()).collect();
+    assert_eq!(channels, [8, 8, 12, 12], "those that a ReLU follows");
+    let dead: u64 = layers.iter().map(|layer| layer["dead"].as_u64().unwrap()).sum();
+    assert!(text.contains(&format!("{dead} of 40 channels are dead")), "{text}");
+}
+
+#[test]
 fn a_run_learns_and_writes_what_it_says() {
     let folder = folder("learns");
     let arguments = ["train", "--line", LINE, "--data", "images", "--epochs", "12", "--lr", "0.01", "--batch", "20"];

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::Args;
+use nin_train::channels::{Channels, LayerChannels};
 use nin_train::report::percent;
 use nin_train::streaming::evaluate;
 use serde_json::json;
@@ -36,12 +37,16 @@ pub struct EvalArgs {
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
 
+    /// Also say how many channels of each layer are dead: 0 for every image
+    #[arg(long)]
+    channels: bool,
+
     /// Print the result as one JSON object
     #[arg(long)]
     json: bool,
 }
 
-/// Prints accuracy and confusion matrix.
+/// Prints accuracy and confusion matrix, and dead channels if asked.
 pub fn run(args: &EvalArgs, console: &Console) -> Outcome {
     let console = &Console { quiet: console.quiet || args.json };
     let bytes = networks::load(&args.network)?.fast_model()?;
@@ -60,8 +65,9 @@ pub fn run(args: &EvalArgs, console: &Console) -> Outcome {
     bar.finish_and_clear();
     let evaluation = evaluation?;
     let confusion = &evaluation.confusion;
+    let channels = args.channels.then(|| pool.install(|| Channels::observe(&model, dataset, |_| {}))).transpose()?;
     if args.json {
-        let line = json!({
+        let mut line = json!({
             "images": confusion.total(),
             "correct": confusion.correct(),
             "accuracy": confusion.accuracy(),
@@ -70,10 +76,17 @@ pub fn run(args: &EvalArgs, console: &Console) -> Outcome {
             "classes": confusion.labels(),
             "confusion": confusion.rows().collect::<Vec<_>>(),
         });
+        if let Some(Channels { layers }) = channels {
+            let layer = |layer: LayerChannels| json!({ "layer": layer.name(), "channels": layer.channels(), "dead": layer.dead });
+            line["layers"] = layers.into_iter().map(layer).collect();
+        }
         console.result(format_args!("{line}"));
         return Ok(());
     }
     console.say(format_args!("\n{confusion}\n"));
+    if let Some(channels) = channels {
+        console.result(format_args!("{channels}\n"));
+    }
     console.result(format_args!(
         "accuracy {}: {} of {} images, loss {:.4}",
         percent(confusion.correct(), confusion.total()),

@@ -11,6 +11,7 @@ mod units;
 pub use compare::{Candidate, Comparison};
 pub use confusion::Confusion;
 pub use layers::LayerTable;
+pub(crate) use resources::layer_name;
 pub use resources::{HostMemory, Resources};
 pub use table::{Align, Table};
 pub use units::{bytes, grouped, percent};

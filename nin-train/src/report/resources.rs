@@ -80,7 +80,7 @@ impl Resources {
 }
 
 /// A layer in words: `conv 5x5 +2`.
-pub(super) fn layer_name(kind: LayerKind) -> String {
+pub(crate) fn layer_name(kind: LayerKind) -> String {
     let window = |name: &str, window: nin_core::Window| {
         let mut text = format!("{name} {0}x{0}", window.kernel);
         if window.stride != 1 {
