@@ -41,13 +41,14 @@ fn word(path: &Path) -> String {
     if !word.is_empty() && word.chars().all(plain) { word } else { format!("'{}'", word.replace('\'', r"'\''")) }
 }
 
-/// Prints the classes that a network never answers, if there are such.
-fn say_never_answered(confusion: &Confusion, console: &Console) {
+/// Prints the classes that a network never answers, if there are such: whether there are.
+fn say_never_answered(confusion: &Confusion, console: &Console) -> bool {
     let names: Vec<&str> = confusion.never_answered().collect();
     if !names.is_empty() {
         let (some, all) = (names.len(), confusion.labels().len());
         console.result(format_args!("{some} of {all} classes never answered: {}", names.join(", ")));
     }
+    !names.is_empty()
 }
 
 /// What a command gives: nothing, or one sentence for the user.

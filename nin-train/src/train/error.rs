@@ -85,8 +85,8 @@ impl fmt::Display for TrainError {
             TrainError::Dead { epoch, step } => write!(
                 f,
                 "the network died by epoch {epoch}, step {step}: its ReLUs let no gradient through any more, so nothing \
-                 can be learned; try a lower learning rate, another seed, or the head `gap fc` in place of `gap`, \
-                 whose logits have no ReLU"
+                 can be learned; try a lower learning rate, another seed, or a wide last block: \
+                 `nin3+1:64,64 gap fc10` has no layer as narrow as `nin3+1:10,10,10 gap`"
             ),
         }
     }

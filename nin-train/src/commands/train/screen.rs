@@ -92,7 +92,9 @@ impl<'a> Screen<'a> {
             grouped(total as u64),
             evaluation.loss
         ));
-        say_never_answered(&confusion, self.console);
+        if say_never_answered(&confusion, self.console) {
+            self.console.say(format_args!("Dead ReLUs may be why; `eval --channels` counts them, layer by layer."));
+        }
     }
 
     /// What was written, and what to type next.
