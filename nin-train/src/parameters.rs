@@ -93,18 +93,25 @@ pub enum Init {
     Xavier,
     /// The book's: the same weights, and the biases PyTorch gives a layer by default, uniform within ±1/√fan-in.
     XavierBook,
-    /// Weights uniform within ±√(6 / fan-in) (He et al. 2015; `kaiming_uniform_` for ReLU), biases 0.
+    /// Weights uniform within ±√(6 / fan-in) (He et al. 2015; `kaiming_uniform_` for ReLU), biases 0, but 1 for logits that a
+    /// ReLU follows.
     He,
-    /// Weights uniform within ±1/√fan-in, as PyTorch's layers begin, biases 0. With batch normalisation only a weight's
+    /// Weights uniform within ±1/√fan-in, as PyTorch's layers begin, biases as with He. With batch normalisation only a weight's
     /// direction counts, and the smaller a weight, the further a step turns it: these begin at a higher effective
     /// learning rate than He's, by a factor of six (van Laarhoven 2017).
     Pytorch,
 }
 
+/// Where the bias of a logit begins that a ReLU follows. At 0 the first steps may push one below what any image adds to it:
+/// then its ReLU stays shut, and the class is never answered. A softmax does not see what all logits have in common.
+const OPEN: f32 = 1.0;
+
 /// Initial parameters of a network, the same for the same seed.
 pub fn initial(plan: &Plan, init: Init, seed: u64) -> Vec<f32> {
     let mut parameters = vec![0.0; plan.parameters()];
-    for (number, tensor) in tensors(plan).into_iter().enumerate() {
+    let tensors = tensors(plan);
+    let last = tensors.len().saturating_sub(1);
+    for (number, tensor) in tensors.into_iter().enumerate() {
         let fan_in = tensor.layer.fan_in() as f64;
         let area = match tensor.layer.kind {
             LayerKind::Convolution(window) => f64::from(window.kernel) * f64::from(window.kernel),
@@ -118,9 +125,16 @@ pub fn initial(plan: &Plan, init: Init, seed: u64) -> Vec<f32> {
         };
         let mut stream = Stream::new(seed, Purpose::Weights, 0, number as u64);
         parameters[tensor.weight].iter_mut().for_each(|weight| *weight = stream.within(bound));
-        if init == Init::XavierBook {
-            let mut stream = Stream::new(seed, Purpose::Biases, 0, number as u64);
-            parameters[tensor.bias].iter_mut().for_each(|bias| *bias = stream.within(1.0 / fan_in.sqrt()));
+        match init {
+            Init::Xavier => {}
+            Init::XavierBook => {
+                let mut stream = Stream::new(seed, Purpose::Biases, 0, number as u64);
+                parameters[tensor.bias].iter_mut().for_each(|bias| *bias = stream.within(1.0 / fan_in.sqrt()));
+            }
+            Init::He | Init::Pytorch => {
+                let begin = if number == last && tensor.layer.relu { OPEN } else { 0.0 };
+                parameters[tensor.bias].fill(begin);
+            }
         }
     }
     parameters

@@ -46,6 +46,18 @@ fn weights_are_uniform_within_their_bound() {
 }
 
 #[test]
+fn logits_that_a_relu_follows_begin_above_it() {
+    let plan = Plan::new(Spec::new("1x9x9 nin3:8,8 nin3:5,5 gap"));
+    for (init, logits) in [(Init::Xavier, 0.0), (Init::He, 1.0), (Init::Pytorch, 1.0)] {
+        let parameters = initial(&plan, init, 7);
+        let biases: Vec<f32> =
+            tensors(&plan).iter().flat_map(|tensor| &parameters[tensor.bias.clone()]).copied().collect();
+        assert!(biases[..21].iter().all(|bias| *bias == 0.0), "{init:?}: {biases:?}");
+        assert_eq!(biases[21..], [logits; 5], "{init:?}");
+    }
+}
+
+#[test]
 fn each_seed_begins_elsewhere() {
     let plan = Plan::new(SPEC);
     assert_eq!(initial(&plan, Init::Pytorch, 1), initial(&plan, Init::Pytorch, 1));
