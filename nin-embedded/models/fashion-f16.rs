@@ -2,7 +2,7 @@
 //!
 //! Made by nin-train 0.1.0 with
 //!
-//!     nin-train export runs/fashion/checkpoint --type f16 --out nin-embedded/models/fashion-f16.nin --rust nin-embedded/models/fashion-f16.rs
+//!     nin-train export runs/15/checkpoint --type f16 --out nin-embedded/models/fashion-f16.nin --rust nin-embedded/models/fashion-f16.rs
 //!
 //! Run that again rather than edit this file. The model is read from "fashion-f16.nin"
 //! while the firmware compiles: a broken file, or a network over its memory budget, fails the build.

@@ -2,7 +2,7 @@
 //!
 //! Made by nin-train 0.1.0 with
 //!
-//!     nin-train quantize runs/fashion/checkpoint --lanes 1 --rust nin-embedded/models/fashion-int8-plain.rs --out nin-embedded/models/fashion-int8-plain.nin -q
+//!     nin-train quantize runs/15/checkpoint --lanes 1 --rust nin-embedded/models/fashion-int8-plain.rs --out nin-embedded/models/fashion-int8-plain.nin -q
 //!
 //! Run that again rather than edit this file. The model is read from "fashion-int8-plain.nin"
 //! while the firmware compiles: a broken file, or a network over its memory budget, fails the build.

@@ -2,7 +2,7 @@
 //!
 //! Made by nin-train 0.1.0 with
 //!
-//!     nin-train quantize runs/fashion/checkpoint --rust nin-embedded/models/fashion-int8.rs --out nin-embedded/models/fashion-int8.nin -q
+//!     nin-train quantize runs/15/checkpoint --rust nin-embedded/models/fashion-int8.rs --out nin-embedded/models/fashion-int8.nin -q
 //!
 //! Run that again rather than edit this file. The model is read from "fashion-int8.nin"
 //! while the firmware compiles: a broken file, or a network over its memory budget, fails the build.

@@ -2,7 +2,7 @@
 //!
 //! Made by nin-train 0.1.0 with
 //!
-//!     nin-train export runs/fashion/checkpoint --out nin-embedded/models/fashion.nin --rust nin-embedded/models/fashion.rs
+//!     nin-train export runs/15/checkpoint --out nin-embedded/models/fashion.nin --rust nin-embedded/models/fashion.rs
 //!
 //! Run that again rather than edit this file. The model is read from "fashion.nin"
 //! while the firmware compiles: a broken file, or a network over its memory budget, fails the build.
