@@ -58,14 +58,20 @@ pub fn run(args: &EvalArgs, console: &Console) -> Outcome {
     let dataset = if args.training { &splits.train } else { &splits.test };
     let pool = rayon::ThreadPoolBuilder::new().num_threads(args.threads.unwrap_or(0)).build()?;
 
-    let bar = console.bar(dataset.len() as u64, "{bar:40} {pos}/{len} images {per_sec} {eta}");
-    let start = Instant::now();
-    let evaluation = pool.install(|| evaluate(&model, dataset, |images| bar.inc(images as u64)));
+    let bar = || console.bar(dataset.len() as u64, "{bar:40} {pos}/{len} images {per_sec} {eta}");
+    let (evaluating, start) = (bar(), Instant::now());
+    let evaluation = pool.install(|| evaluate(&model, dataset, |images| evaluating.inc(images as u64)));
     let rate = dataset.len() as f64 / start.elapsed().as_secs_f64();
-    bar.finish_and_clear();
+    evaluating.finish_and_clear();
     let evaluation = evaluation?;
     let confusion = &evaluation.confusion;
-    let channels = args.channels.then(|| pool.install(|| Channels::observe(&model, dataset, |_| {}))).transpose()?;
+    let mut channels = None;
+    if args.channels {
+        let observing = bar();
+        let observed = pool.install(|| Channels::observe(&model, dataset, |images| observing.inc(images as u64)));
+        observing.finish_and_clear();
+        channels = Some(observed?);
+    }
     if args.json {
         let mut line = json!({
             "images": confusion.total(),
