@@ -12,7 +12,8 @@
 //! What becomes of it: [`trained`] is a network that has learnt, from whatever file; [`quantize`] makes 8-bit integers
 //! of it; [`export`] writes the model file that a device runs, [`streaming`] runs that file here as the device does,
 //! [`safetensors`] exchanges networks with PyTorch, and [`onnx`] writes them for other runtimes. [`report`] prints what a
-//! network takes and how well it does, [`channels`] finds what does nothing in it, [`pictures`] shows images. [`search`] draws lines that fill a board.
+//! network takes and how well it does, [`channels`] finds what does nothing in it, [`pictures`] shows images. [`search`]
+//! draws lines that fill a board.
 
 pub mod architecture;
 pub mod batch;

@@ -93,17 +93,17 @@ pub enum Init {
     Xavier,
     /// The book's: the same weights, and the biases PyTorch gives a layer by default, uniform within ±1/√fan-in.
     XavierBook,
-    /// Weights uniform within ±√(6 / fan-in) (He et al. 2015; `kaiming_uniform_` for ReLU), biases 0, but 1 for logits that a
-    /// ReLU follows.
+    /// Weights uniform within ±√(6 / fan-in) (He et al. 2015; `kaiming_uniform_` for ReLU), biases 0, but 1 for logits
+    /// that a ReLU follows.
     He,
-    /// Weights uniform within ±1/√fan-in, as PyTorch's layers begin, biases as with He. With batch normalisation only a weight's
-    /// direction counts, and the smaller a weight, the further a step turns it: these begin at a higher effective
-    /// learning rate than He's, by a factor of six (van Laarhoven 2017).
+    /// Weights uniform within ±1/√fan-in, as PyTorch's layers begin, biases as with He. With batch normalisation only a
+    /// weight's direction counts, and the smaller a weight, the further a step turns it: these begin at a higher
+    /// effective learning rate than He's, by a factor of six (van Laarhoven 2017).
     Pytorch,
 }
 
-/// Where the bias of a logit begins that a ReLU follows. At 0 the first steps may push one below what any image adds to it:
-/// then its ReLU stays shut, and the class is never answered. A softmax does not see what all logits have in common.
+/// Where the bias of a logit begins that a ReLU follows. At 0 the first steps may push one below what any image adds to
+/// it: then its ReLU stays shut, and the class is never answered. A softmax does not see what all logits share.
 const OPEN: f32 = 1.0;
 
 /// Initial parameters of a network, the same for the same seed.

@@ -22,9 +22,9 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use nin_train::report::Confusion;
 
 use console::Console;
-use nin_train::report::Confusion;
 
 /// What to type to run this program: what was typed, if cargo runs it (which says so in the environment).
 fn program() -> &'static str {
