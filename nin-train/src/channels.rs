@@ -11,7 +11,7 @@ use rayon::prelude::*;
 
 use crate::dataset::Dataset;
 use crate::report::{Align, Table, layer_name};
-use crate::streaming::{Streaming, StreamingError};
+use crate::streaming::{Activations, Streaming, StreamingError};
 
 /// A layer with weights and a ReLU, and its dead channels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,37 +67,25 @@ impl Channels {
                 Ok::<_, StreamingError>(alive)
             })
             .try_reduce(|| Alive::new(model), |one, other| Ok(one.or(&other)))?;
-        let layers = observed(model).zip(&alive.channels);
+        let layers = alive.activations.layers.iter().zip(&alive.channels);
         let layers = layers
-            .map(|(layer, channels)| LayerChannels { layer, dead: channels.iter().filter(|&&alive| !alive).count() });
+            .map(|(&layer, channels)| LayerChannels { layer, dead: channels.iter().filter(|&&alive| !alive).count() });
         Ok(Channels { layers: layers.collect() })
     }
 }
 
-/// The layers that are looked at: whose output a ReLU cuts off.
-fn observed<'m>(model: &'m Model<'_>) -> impl Iterator<Item = Layer> + 'm {
-    model.plan().layers().filter(|layer| layer.has_weights() && layer.relu)
-}
-
 /// Which channels have been above 0 in some pixel of some image.
 struct Alive {
-    /// For each stage, each of its layers: its index among those that are looked at.
-    places: Vec<Vec<Option<usize>>>,
-    /// For each of these, each channel.
+    activations: Activations,
+    /// For each of its layers, each channel.
     channels: Vec<Vec<bool>>,
 }
 
 impl Alive {
     fn new(model: &Model<'_>) -> Self {
-        let mut places = vec![Vec::new(); model.plan().spec().stages().len()];
-        let mut index = 0;
-        for layer in model.plan().layers() {
-            let looked_at = layer.has_weights() && layer.relu;
-            places[layer.stage].push(looked_at.then_some(index));
-            index += usize::from(looked_at);
-        }
-        let channels = observed(model).map(|layer| vec![false; usize::from(layer.output.channels)]).collect();
-        Self { places, channels }
+        let activations = Activations::new(model.plan());
+        let channels = |layer: &Layer| vec![false; usize::from(layer.output.channels)];
+        Self { channels: activations.layers.iter().map(channels).collect(), activations }
     }
 
     fn or(mut self, other: &Self) -> Self {
@@ -109,8 +97,7 @@ impl Alive {
 
 impl<V: PartialOrd + Default> Observer<V> for Alive {
     fn piece(&mut self, piece: Piece, values: &[V]) {
-        let place = self.places.get(piece.stage).and_then(|layers| layers.get(piece.step)).copied().flatten();
-        let Some(channels) = place.map(|index| &mut self.channels[index]) else { return };
+        let Some(channels) = self.activations.index(piece).map(|index| &mut self.channels[index]) else { return };
         for pixel in values.chunks_exact(channels.len()) {
             channels.iter_mut().zip(pixel).for_each(|(alive, value)| *alive |= *value > V::default());
         }

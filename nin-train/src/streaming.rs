@@ -4,8 +4,10 @@ use std::convert::Infallible;
 use std::fmt;
 
 use bytemuck::cast_slice;
+use nin_core::plan::Layer;
 use nin_core::{
-    F16, F32, Format, Int4, Int8, Model, ModelError, Network, NetworkError, Observer, Shape, WeightType, argmax,
+    F16, F32, Format, Int4, Int8, Model, ModelError, Network, NetworkError, Observer, Piece, Plan, Shape, WeightType,
+    argmax,
 };
 use rayon::prelude::*;
 
@@ -136,6 +138,33 @@ fn infer<F: Format<Value = V>, V: Copy>(
     match network.infer_observed(read_row, observer) {
         Ok(logits) => Ok(logits.to_vec()),
         Err(never) => match never {},
+    }
+}
+
+/// The layers with weights and a ReLU, and how an observer finds the one that a piece is of.
+pub(crate) struct Activations {
+    /// The layers, in order.
+    pub layers: Vec<Layer>,
+    /// For each stage, each of its layers: its index among those above.
+    places: Vec<Vec<Option<usize>>>,
+}
+
+impl Activations {
+    pub fn new(plan: &Plan) -> Self {
+        let (mut layers, mut places) = (Vec::new(), vec![Vec::new(); plan.spec().stages().len()]);
+        for layer in plan.layers() {
+            let activated = layer.has_weights() && layer.relu;
+            places[layer.stage].push(activated.then_some(layers.len()));
+            if activated {
+                layers.push(layer);
+            }
+        }
+        Self { layers, places }
+    }
+
+    /// Which of the layers a piece is of, if it is of one of them.
+    pub fn index(&self, piece: Piece) -> Option<usize> {
+        *self.places.get(piece.stage)?.get(piece.step)?
     }
 }
 

@@ -2,10 +2,12 @@
 
 use std::convert::Infallible;
 
+use nin_core::plan::Layer;
 use nin_core::{F32, Format, Int8, Model, Network, Piece, argmax};
 use rayon::prelude::*;
 
 use super::{Histogram, Output, QuantizeError, QuantizedModel, activations};
+use crate::streaming::Activations;
 
 /// Images that one task takes.
 const GROUP: usize = 16;
@@ -14,38 +16,28 @@ const GROUP: usize = 16;
 struct Probe<'m, F: Format> {
     model: &'m Model<'m>,
     state: Vec<u32>,
-    /// For each stage and layer of it the index of its map, if it has weights and makes activations.
-    places: Vec<Vec<Option<usize>>>,
-    /// The maps of the last image, rows × columns × channels.
+    activations: Activations,
+    /// The maps of the last image, one for each layer with activations: rows × columns × channels.
     maps: Vec<Vec<F::Value>>,
     logits: Vec<f32>,
 }
 
 impl<'m, F: Format> Probe<'m, F> {
     fn new(model: &'m Model<'m>) -> Self {
-        let plan = model.plan();
-        let mut places = vec![Vec::new(); plan.spec().stages().len()];
-        let mut maps = Vec::new();
-        for layer in plan.layers() {
-            let shown = layer.has_weights() && layer.relu;
-            places[layer.stage].push(shown.then_some(maps.len()));
-            if shown {
-                maps.push(vec![bytemuck::Zeroable::zeroed(); layer.output.len()]);
-            }
-        }
+        let activations = Activations::new(model.plan());
+        let map = |layer: &Layer| vec![bytemuck::Zeroable::zeroed(); layer.output.len()];
+        let maps = activations.layers.iter().map(map).collect();
         let state = vec![0; model.state_words()];
-        Self { model, state, places, maps, logits: Vec::new() }
+        Self { model, state, activations, maps, logits: Vec::new() }
     }
 
     fn run(&mut self, mut read_row: impl FnMut(usize, &mut [F::Value])) -> Result<(), QuantizeError> {
-        let plan = self.model.plan();
         let run = |error: nin_core::NetworkError| QuantizeError::Run(error.to_string());
         let mut network = Network::<F>::new(self.model, &mut self.state).map_err(run)?;
-        let (places, maps) = (&self.places, &mut self.maps);
+        let (activations, maps) = (&self.activations, &mut self.maps);
         let mut observer = |piece: Piece, values: &[F::Value]| {
-            let place = places.get(piece.stage).and_then(|steps| steps.get(piece.step)).copied().flatten();
-            let Some(index) = place else { return };
-            let Some(layer) = plan.layer(piece.stage, piece.step) else { return };
+            let Some(index) = activations.index(piece) else { return };
+            let layer = &activations.layers[index];
             let at = piece.row * layer.output.row() + piece.column * usize::from(layer.output.channels);
             maps[index][at..at + values.len()].copy_from_slice(values);
         };
