@@ -128,7 +128,7 @@ impl<W: Stored> Arithmetic for Float<W> {
     }
 
     fn layer(patch: &Patch<'_, f32>, pixels: usize, weights: &LayerWeights<'_>, _: &mut [u32], out: &mut [f32]) {
-        float::layer::<W>(patch, pixels, weights, out);
+        W::layer(patch, pixels, weights, out);
     }
 
     fn full_begin(weights: &LayerWeights<'_>, sums: &mut [f32]) {

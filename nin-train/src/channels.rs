@@ -51,7 +51,7 @@ impl Channels {
     pub fn observe(
         model: &Model<'_>,
         dataset: &Dataset,
-        done: impl Fn(usize) + Sync,
+        done: &(dyn Fn(usize) + Sync),
     ) -> Result<Channels, StreamingError> {
         /// Images that one task takes.
         const GROUP: usize = 64;

@@ -243,7 +243,7 @@ pub struct Evaluation {
 pub fn evaluate(
     model: &Model<'_>,
     dataset: &Dataset,
-    done: impl Fn(usize) + Sync,
+    done: &(dyn Fn(usize) + Sync),
 ) -> Result<Evaluation, StreamingError> {
     /// Images that one task takes: enough to hide its overhead, few enough to share.
     const GROUP: usize = 16;

@@ -42,7 +42,7 @@ proptest! {
             }
         }
         let want: Vec<_> = alive.iter().map(|layer| layer.iter().filter(|&&alive| !alive).count()).collect();
-        let found = Channels::observe(&model, &data, |_| {}).unwrap();
+        let found = Channels::observe(&model, &data, &|_| {}).unwrap();
         prop_assert_eq!(found.layers.iter().map(|layer| layer.layer).collect::<Vec<_>>(), layers.iter().map(|(_, layer)| *layer).collect::<Vec<_>>());
         prop_assert_eq!(found.layers.iter().map(|layer| layer.dead).collect::<Vec<_>>(), want);
     }

@@ -24,6 +24,10 @@ pub trait Stored: bytemuck::Pod + Kernels {
     /// Sixteen of them in a vector of floats.
     #[cfg(not(target_os = "none"))]
     fn sixteen<V: Vectors>(vectors: V, weights: &[Self; 16]) -> V::Sixteen;
+
+    /// [`layer`] for weights of this type. It has no parameters, so a host's compiler makes the many kernels behind it once,
+    /// with this crate, and not in every crate that has a network; on a board they are part of the one firmware.
+    fn layer(patch: &Patch<'_, f32>, pixels: usize, weights: &LayerWeights<'_>, out: &mut [f32]);
 }
 
 impl Stored for f32 {
@@ -39,6 +43,11 @@ impl Stored for f32 {
     fn sixteen<V: Vectors>(vectors: V, weights: &[f32; 16]) -> V::Sixteen {
         vectors.load(weights)
     }
+
+    #[cfg_attr(target_os = "none", inline)]
+    fn layer(patch: &Patch<'_, f32>, pixels: usize, weights: &LayerWeights<'_>, out: &mut [f32]) {
+        layer::<f32>(patch, pixels, weights, out);
+    }
 }
 
 impl Stored for f16 {
@@ -53,6 +62,11 @@ impl Stored for f16 {
     #[inline(always)]
     fn sixteen<V: Vectors>(vectors: V, weights: &[f16; 16]) -> V::Sixteen {
         vectors.widen(weights)
+    }
+
+    #[cfg_attr(target_os = "none", inline)]
+    fn layer(patch: &Patch<'_, f32>, pixels: usize, weights: &LayerWeights<'_>, out: &mut [f32]) {
+        layer::<f16>(patch, pixels, weights, out);
     }
 }
 
@@ -90,7 +104,7 @@ pub(crate) fn add_product(sum: &mut f32, x: f32, weight: f32) {
 }
 
 /// One layer for a tile of at most [`TILE`] pixels; `out` takes pixels × outputs values.
-pub(crate) fn layer<W: Stored>(patch: &Patch<'_, f32>, pixels: usize, weights: &LayerWeights<'_>, out: &mut [f32]) {
+fn layer<W: Stored>(patch: &Patch<'_, f32>, pixels: usize, weights: &LayerWeights<'_>, out: &mut [f32]) {
     match weights.lanes {
         4 => layer_by::<W, 4>(patch, pixels, weights, out),
         #[cfg(not(target_os = "none"))]

@@ -60,7 +60,7 @@ pub fn run(args: &EvalArgs, console: &Console) -> Outcome {
 
     let bar = || console.bar(dataset.len() as u64, "{bar:40} {pos}/{len} images {per_sec} {eta}");
     let (evaluating, start) = (bar(), Instant::now());
-    let evaluation = pool.install(|| evaluate(&model, dataset, |images| evaluating.inc(images as u64)));
+    let evaluation = pool.install(|| evaluate(&model, dataset, &|images| evaluating.inc(images as u64)));
     let rate = dataset.len() as f64 / start.elapsed().as_secs_f64();
     evaluating.finish_and_clear();
     let evaluation = evaluation?;
@@ -68,7 +68,7 @@ pub fn run(args: &EvalArgs, console: &Console) -> Outcome {
     let mut channels = None;
     if args.channels {
         let observing = bar();
-        let observed = pool.install(|| Channels::observe(&model, dataset, |images| observing.inc(images as u64)));
+        let observed = pool.install(|| Channels::observe(&model, dataset, &|images| observing.inc(images as u64)));
         observing.finish_and_clear();
         channels = Some(observed?);
     }

@@ -129,7 +129,7 @@ pub fn run(args: &QuantizeArgs, console: &Console) -> Outcome {
         let model = model.model()?;
         let bar = console.bar(splits.test.len() as u64, "{msg} {bar:40} {pos}/{len} images {eta}");
         bar.set_message(what.to_owned());
-        let evaluation = pool.install(|| evaluate(&model, &splits.test, |images| bar.inc(images as u64)));
+        let evaluation = pool.install(|| evaluate(&model, &splits.test, &|images| bar.inc(images as u64)));
         bar.finish_and_clear();
         let evaluation = evaluation?;
         let (correct, total) = (evaluation.confusion.correct(), evaluation.confusion.total());
