@@ -15,9 +15,11 @@ use crate::distill::{self, Desk, Distill, Images, Lessons};
 use crate::kernel::{Buffer, padded, vectorized};
 use crate::layers::{Linear, Mode, Network, Packed, Workspace};
 use crate::loss::cross_entropy;
+use crate::memory;
 use crate::normalization::{self, Normalized};
 use crate::quantize::Weights;
 use crate::quantize::aware::Rounding;
+use crate::report::bytes;
 
 /// Groups that a full batch is cut into at most, and so the most threads that share a step. With batch normalisation it
 /// is cut into groups of the images that are normalised together instead: 128 by 32 into 4.
@@ -94,17 +96,40 @@ struct Group {
     outcome: Outcome,
 }
 
-/// The system gave no threads.
+/// Why there can be no engine.
 #[derive(Debug)]
-pub struct NoThreads(rayon::ThreadPoolBuildError);
+#[non_exhaustive]
+pub enum EngineError {
+    /// The system gave no threads.
+    Threads(rayon::ThreadPoolBuildError),
+    /// The network's maps do not fit the memory that is left.
+    Memory {
+        /// Bytes that they and the gradients take at least.
+        needed: u64,
+        /// Bytes that are left.
+        left: u64,
+        /// Threads, each with maps of its own.
+        threads: usize,
+    },
+}
 
-impl fmt::Display for NoThreads {
+impl fmt::Display for EngineError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "cannot start the worker threads: {}", self.0)
+        match self {
+            EngineError::Threads(error) => write!(f, "cannot start the worker threads: {error}"),
+            EngineError::Memory { needed, left, threads } => write!(
+                f,
+                "the network takes at least {} of memory on {threads} thread{}, and {} are left; it takes less on fewer \
+                 threads, with a smaller input or fewer channels, and with fewer images normalised together",
+                bytes(*needed),
+                if *threads == 1 { "" } else { "s" },
+                bytes(*left)
+            ),
+        }
     }
 }
 
-impl std::error::Error for NoThreads {}
+impl std::error::Error for EngineError {}
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // A worker that panicked has left numbers, not broken structures; the panic itself is not lost.
@@ -124,8 +149,8 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// If the system gives no threads.
-    pub fn new(spec: Spec, batch: usize, threads: usize) -> Result<Engine, NoThreads> {
+    /// If the system gives no threads, or has not the memory.
+    pub fn new(spec: Spec, batch: usize, threads: usize) -> Result<Engine, EngineError> {
         let plan = Plan::new(spec);
         Engine::build(plan, Network::new(&plan), batch, batch.div_ceil(GROUPS).max(1), threads)
     }
@@ -135,8 +160,8 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// If the system gives no threads.
-    pub fn normalizing(spec: Spec, batch: usize, images: usize, threads: usize) -> Result<Engine, NoThreads> {
+    /// If the system gives no threads, or has not the memory.
+    pub fn normalizing(spec: Spec, batch: usize, images: usize, threads: usize) -> Result<Engine, EngineError> {
         let plan = Plan::new(spec);
         let group = images.clamp(1, batch.max(1));
         let mut engine = Engine::build(plan, Network::normalized(&plan, group), batch, group, threads)?;
@@ -153,14 +178,14 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// If the system gives no threads.
+    /// If the system gives no threads, or has not the memory.
     pub fn rounding(
         spec: Spec,
         batch: usize,
         input_scale: f32,
         weights: &Weights,
         threads: usize,
-    ) -> Result<Engine, NoThreads> {
+    ) -> Result<Engine, EngineError> {
         let plan = Plan::new(spec);
         let network = Network::new(&plan).rounding(input_scale);
         let mut engine = Engine::build(plan, network, batch, batch.div_ceil(GROUPS).max(1), threads)?;
@@ -168,9 +193,15 @@ impl Engine {
         Ok(engine)
     }
 
-    fn build(plan: Plan, network: Network, batch: usize, group: usize, threads: usize) -> Result<Engine, NoThreads> {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().map_err(NoThreads)?;
+    fn build(plan: Plan, network: Network, batch: usize, group: usize, threads: usize) -> Result<Engine, EngineError> {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().map_err(EngineError::Threads)?;
         let training = batch > 0;
+        let (threads, groups) = (pool.current_num_threads(), batch.div_ceil(group));
+        let gradients = (groups * network.gradient_len() * size_of::<f32>()) as u64;
+        let needed = network.workspace_bytes(training).saturating_mul(threads as u64).saturating_add(gradients);
+        if let Some(left) = memory::left().filter(|&left| left < needed) {
+            return Err(EngineError::Memory { needed, left, threads });
+        }
         let worker = |_| {
             let workspace = network.workspace(training);
             let targets = vec![0.0; network.images * plan.classes()];
@@ -183,8 +214,8 @@ impl Engine {
         };
         Ok(Engine {
             packed: network.linears().map(|linear| linear.packed(training)).collect(),
-            workers: (0..pool.current_num_threads()).map(worker).collect(),
-            groups: (0..batch.div_ceil(group)).map(gradient).collect(),
+            workers: (0..threads).map(worker).collect(),
+            groups: (0..groups).map(gradient).collect(),
             group,
             normalized: Vec::new(),
             moments: Vec::new(),

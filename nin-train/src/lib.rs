@@ -27,6 +27,7 @@ pub mod files;
 mod kernel;
 mod layers;
 pub mod loss;
+mod memory;
 pub mod normalization;
 pub mod onnx;
 pub mod optim;

@@ -55,6 +55,19 @@ fn metrics(path: &Path) -> Vec<Value> {
     fs::read_to_string(path).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
+/// More than any computer has: where the system does not say how much it has, nothing holds it back.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_network_that_does_not_fit_the_memory_is_not_begun() {
+    let folder = folder("memory");
+    let line = "1x2000x2000 nin1:64 gap fc10";
+    let arguments =
+        ["train", "--data", "images", "--out", "run", "--line", line, "--batch", "128", "--batch-norm", "128"];
+    let error = failure(&folder, &[&arguments[..], &["--threads", "16"]].concat());
+    assert!(error.starts_with("error: the network takes at least ") && error.contains(" on 16 threads, "), "{error}");
+    assert!(!folder.join("run").exists(), "nothing has begun");
+}
+
 #[test]
 fn a_network_that_does_not_tell_all_classes_apart_is_said_to() {
     let folder = folder("never-answered");

@@ -75,11 +75,10 @@ impl Network {
         Network { images, layers, segments, slots, rounded: None }
     }
 
-    /// Memory for one thread; one that only evaluates takes less.
-    pub(crate) fn workspace(&self, training: bool) -> Workspace {
-        let images = self.images;
+    /// Values of the gradients that one thread keeps, buffer by buffer.
+    fn gradients(&self) -> [usize; buffer::COUNT] {
         let mut gradients = [0; buffer::COUNT];
-        for (i, slot) in self.slots.iter().enumerate().filter(|(_, slot)| slot.needed && training) {
+        for (i, slot) in self.slots.iter().enumerate().filter(|(_, slot)| slot.needed) {
             let len = &mut gradients[slot.d_buffer];
             *len = (*len).max(slot.d_map.len(slot.d_images));
             if let Some(Layer::Linear(linear)) = i.checked_sub(1).map(|made| &self.layers[made]) {
@@ -87,6 +86,21 @@ impl Network {
                 *len = (*len).max(linear.sums_gradient_len());
             }
         }
+        gradients
+    }
+
+    /// Bytes that a [`workspace`](Self::workspace) takes at least: the maps and their gradients, but not what some layers
+    /// keep beside them.
+    pub(crate) fn workspace_bytes(&self, training: bool) -> u64 {
+        let maps = self.slots.iter().map(|slot| slot.map.len(slot.images));
+        let gradients = self.gradients().into_iter().filter(|_| training);
+        maps.chain(gradients).map(|values| (values * size_of::<f32>()) as u64).sum()
+    }
+
+    /// Memory for one thread; one that only evaluates takes less.
+    pub(crate) fn workspace(&self, training: bool) -> Workspace {
+        let images = self.images;
+        let gradients = if training { self.gradients() } else { [0; buffer::COUNT] };
         let memory = |layer: &Layer| match layer {
             Layer::MaxPool(pool) if training => Memory::Chosen(Buffer::zeros(images * pool.y.shape.len())),
             Layer::Dropout(dropout) if training => Memory::Scale(Buffer::zeros(images * dropout.x.shape.len())),

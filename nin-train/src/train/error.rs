@@ -4,14 +4,14 @@ use std::fmt;
 
 use nin_core::Shape;
 
-use crate::engine::NoThreads;
+use crate::engine::EngineError;
 
 /// Why training cannot begin or go on. The text is one sentence.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum TrainError {
-    /// The system gave no threads.
-    Threads(NoThreads),
+    /// The system has not the threads, or not the memory.
+    Engine(EngineError),
     /// A recipe with a value that cannot be used; says which.
     Recipe(&'static str),
     /// Images with other channels than the network reads.
@@ -61,7 +61,7 @@ pub enum TrainError {
 impl fmt::Display for TrainError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            TrainError::Threads(error) => error.fmt(f),
+            TrainError::Engine(error) => error.fmt(f),
             TrainError::Recipe(problem) => f.write_str(problem),
             TrainError::Channels { images, input } => write!(
                 f,
@@ -94,8 +94,8 @@ impl fmt::Display for TrainError {
 
 impl std::error::Error for TrainError {}
 
-impl From<NoThreads> for TrainError {
-    fn from(error: NoThreads) -> TrainError {
-        TrainError::Threads(error)
+impl From<EngineError> for TrainError {
+    fn from(error: EngineError) -> TrainError {
+        TrainError::Engine(error)
     }
 }
