@@ -1,15 +1,20 @@
 #!/usr/bin/env bash
-# cargo-for.sh TARGET COMMAND [ARGS]: `cargo COMMAND ARGS --target TARGET` for a processor without an operating
-# system, with whatever toolchain there is: one that has the target (`rustup target add TARGET`), or one that has the
-# standard library's sources, from which it is built then (Debian: rustc-web and rust-web-src).
-# Status 77: nothing here can build for TARGET.
+# cargo-for.sh TARGET[,TARGET...] COMMAND [ARGS]: `cargo COMMAND ARGS --target TARGET` for a processor without an
+# operating system, with whatever toolchain there is: one that has the target (`rustup target add TARGET`), or one that
+# has the standard library's sources, from which it is built then (Debian: rustc-web and rust-web-src). Several targets
+# are built side by side.
+# Status 77: nothing here can build for all of them.
 set -euo pipefail
-target=$1 command=$2
+IFS=, read -r -a targets <<<"$1"
+command=$2
 shift 2
 
-if compgen -G "$(rustc --print target-libdir --target "$target")/libcore-*.rlib" >/dev/null; then
-    exec cargo "$command" --target "$target" "$@"
-fi
+words=() lacking=()
+for target in "${targets[@]}"; do
+    words+=(--target "$target")
+    compgen -G "$(rustc --print target-libdir --target "$target")/libcore-*.rlib" >/dev/null || lacking+=("$target")
+done
+[ ${#lacking[@]} -gt 0 ] || exec cargo "$command" "${words[@]}" "$@"
 
 for rustc in "$(command -v rustc)" /usr/bin/rustc; do
     [ -x "$rustc" ] || continue
@@ -20,15 +25,18 @@ for rustc in "$(command -v rustc)" /usr/bin/rustc; do
     linker=$(compgen -G "$sysroot/lib/rustlib/*/bin/rust-lld" || compgen -G "$(rustc --print sysroot)/lib/rustlib/*/bin/rust-lld" ||
         command -v ld.lld || true)
     if [ -z "$linker" ]; then
-        echo "cargo-for.sh: $rustc can build for $target but there is no linker: install lld" >&2
+        echo "cargo-for.sh: $rustc can build for ${targets[*]} but there is no linker: install lld" >&2
         exit 77
     fi
-    variable=$(echo "$target" | tr a-z.- A-Z__)
-    export "CARGO_TARGET_${variable}_LINKER=$linker" RUSTC="$rustc" RUSTC_BOOTSTRAP=1
+    for target in "${targets[@]}"; do
+        variable=$(echo "$target" | tr a-z.- A-Z__)
+        export "CARGO_TARGET_${variable}_LINKER=$linker"
+    done
+    export RUSTC="$rustc" RUSTC_BOOTSTRAP=1
     # Clippy has to be of the same version as the compiler; cargo finds its parts next to itself.
     [ "$command" != clippy ] || export PATH="$(dirname "$rustc"):$PATH"
-    exec cargo "$command" --target "$target" -Zbuild-std=core "$@"
+    exec cargo "$command" "${words[@]}" -Zbuild-std=core "$@"
 done
 
-echo "cargo-for.sh: no toolchain for $target: \`rustup target add $target\`, or Debian's rustc-web and rust-web-src" >&2
+echo "cargo-for.sh: no toolchain for ${lacking[*]}: \`rustup target add ${lacking[*]}\`, or Debian's rustc-web and rust-web-src" >&2
 exit 77
