@@ -7,10 +7,10 @@
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
 use nin_core::{Plan, Spec};
-use nin_train::optim::Optimizer;
-use nin_train::parameters::{Init, initial};
-use nin_train::random::{Purpose, Stream};
-use nin_train::{Draw, Engine, Source, normalization};
+use nin_train::network::parameters::{Init, initial};
+use nin_train::support::random::{Purpose, Stream};
+use nin_train::training::optim::Optimizer;
+use nin_train::{Draw, Engine, Source, network::normalization};
 
 /// Random images of the network's size: reading a data set is not what is measured.
 struct Images {
@@ -36,7 +36,7 @@ impl Source for Images {
         let len = image.len();
         image.copy_from_slice(&self.values[index % 8 * len..][..len]);
         let label = index % self.classes;
-        nin_train::loss::target(label, 0.0, target);
+        nin_train::engine::loss::target(label, 0.0, target);
         label
     }
 }

@@ -9,7 +9,7 @@ use std::error::Error;
 use std::time::Instant;
 
 use nin_core::{F32, Format, Int8, Model, Network, WeightType};
-use nin_train::streaming::ModelBytes;
+use nin_train::engine::streaming::ModelBytes;
 
 /// A number from Linux's books about this process; 0 elsewhere.
 fn processor_seconds() -> f64 {

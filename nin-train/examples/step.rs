@@ -9,10 +9,10 @@
 use std::time::Instant;
 
 use nin_core::{Plan, Spec};
-use nin_train::optim::Optimizer;
-use nin_train::parameters::{Init, initial};
-use nin_train::random::{Purpose, Stream};
-use nin_train::{Draw, Engine, Source, normalization};
+use nin_train::network::parameters::{Init, initial};
+use nin_train::support::random::{Purpose, Stream};
+use nin_train::training::optim::Optimizer;
+use nin_train::{Draw, Engine, Source, network::normalization};
 
 /// A few random images, again and again.
 struct Images {
@@ -32,7 +32,7 @@ impl Source for Images {
         let len = image.len();
         image.copy_from_slice(&self.values[index % DISTINCT * len..][..len]);
         let label = index % self.classes;
-        nin_train::loss::target(label, 0.0, target);
+        nin_train::engine::loss::target(label, 0.0, target);
         label
     }
 }

@@ -6,12 +6,13 @@ use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use nin_core::{Plan, Shape, Spec};
-use nin_train::batch::{Augment, Preprocessing};
-use nin_train::checkpoint::Checkpoint;
-use nin_train::dataset::Dataset;
-use nin_train::distill::{Distill, Teacher};
-use nin_train::optim::Optimizer;
-use nin_train::parameters::{Init, initial};
+use nin_train::data::Augment;
+use nin_train::data::Dataset;
+use nin_train::data::batch::Preprocessing;
+use nin_train::engine::distill::{Distill, Teacher};
+use nin_train::network::parameters::{Init, initial};
+use nin_train::training::checkpoint::Checkpoint;
+use nin_train::training::optim::Optimizer;
 use nin_train::{Recipe, Trainer};
 
 /// Bytes asked for since the program began.

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use nin_core::{Plan, Spec};
-use nin_train::batch::Preprocessing;
-use nin_train::trained::Trained;
+use nin_train::data::batch::Preprocessing;
+use nin_train::network::trained::Trained;
 
 /// An empty folder of one test.
 fn folder(name: &str) -> PathBuf {

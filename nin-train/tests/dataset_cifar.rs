@@ -3,7 +3,7 @@
 mod common;
 
 use common::{TempDir, noise, options};
-use nin_train::dataset::{Dataset, DatasetKind, Result, Shape, Splits, load};
+use nin_train::data::{Dataset, DatasetKind, Result, Shape, Splits, load};
 
 const FILES: [&str; 6] = [
     "data_batch_1.bin",

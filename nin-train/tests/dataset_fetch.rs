@@ -7,8 +7,8 @@ use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 use common::{TempDir, gzip, idx_files, noise, options};
-use nin_train::dataset::fetch::{RemoteFile, fetch_into};
-use nin_train::dataset::{DatasetKind, LoadOptions, Places, Remote, Shape, idx, load_from};
+use nin_train::data::fetch::{RemoteFile, fetch_into};
+use nin_train::data::{DatasetKind, LoadOptions, Places, Remote, Shape, idx, load_from};
 use sha2::{Digest, Sha256};
 
 /// Answers each connection with what `answer` gives for the path asked for: raw bytes of HTTP, then a pause.

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use common::{TempDir, options};
 use image::{DynamicImage, GrayImage, ImageFormat, Luma, Rgb, RgbImage, Rgba, RgbaImage};
-use nin_train::dataset::{DatasetKind, FolderOptions, LoadOptions, Result, Shape, Splits, load, load_image};
+use nin_train::data::{DatasetKind, FolderOptions, LoadOptions, Result, Shape, Splits, load, load_image};
 
 fn encode(image: impl Into<DynamicImage>, format: ImageFormat) -> Vec<u8> {
     let mut bytes = std::io::Cursor::new(Vec::new());

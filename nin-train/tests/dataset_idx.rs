@@ -3,9 +3,7 @@
 mod common;
 
 use common::{DEBIAN, TempDir, gzip, idx_files, noise, numbers, options};
-use nin_train::dataset::{
-    Dataset, DatasetKind, LoadOptions, Places, Remote, Result, Shape, Splits, idx, load, load_from,
-};
+use nin_train::data::{Dataset, DatasetKind, LoadOptions, Places, Remote, Result, Shape, Splits, idx, load, load_from};
 
 const SHAPE: Shape = Shape { channels: 1, rows: 7, columns: 5 };
 

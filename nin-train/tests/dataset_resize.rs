@@ -3,7 +3,7 @@
 mod common;
 
 use common::numbers;
-use nin_train::dataset::resize_bilinear;
+use nin_train::data::resize_bilinear;
 
 /// `F.interpolate(mode="bilinear", align_corners=False)`: the value at the output pixel's centre, input edges repeated.
 fn oracle(src: &[u8], from: (usize, usize), channels: usize, to: (usize, usize)) -> Vec<f64> {

@@ -5,8 +5,8 @@ mod common;
 use std::path::Path;
 
 use common::{DEBIAN, noise, numbers, options};
-use nin_train::dataset::subset::{BUNDLED, bundled, read_subset};
-use nin_train::dataset::{Dataset, DatasetKind, Shape, Splits, load, make_subset};
+use nin_train::data::subset::{BUNDLED, bundled, read_subset};
+use nin_train::data::{Dataset, DatasetKind, Shape, Splits, load, make_subset};
 
 #[test]
 fn it_is_balanced_and_small() {

@@ -7,13 +7,13 @@ use images::{Images, is_close};
 use naive::sums;
 use nin_core::plan::Plan;
 use nin_core::spec::Spec;
-use nin_train::batch::Preprocessing;
-use nin_train::checkpoint::{Checkpoint, Problem};
-use nin_train::distill::{self, Distill, Teacher, TeacherProblem};
-use nin_train::parameters::{Init, initial, tensors};
-use nin_train::random::{Purpose, Stream};
-use nin_train::train::TrainError;
-use nin_train::trained::Trained;
+use nin_train::data::batch::Preprocessing;
+use nin_train::engine::distill::{self, Distill, Teacher, TeacherProblem};
+use nin_train::network::parameters::{Init, initial, tensors};
+use nin_train::network::trained::Trained;
+use nin_train::support::random::{Purpose, Stream};
+use nin_train::training::checkpoint::{Checkpoint, Problem};
+use nin_train::training::train::TrainError;
 use nin_train::{Draw, Engine, Recipe, Source, Trainer};
 
 const STUDENT: &str = "2x9x8 nin3+1:5,4 max3/2+1 nin3+2:6,3 gap fc4";
@@ -95,8 +95,8 @@ fn at_temperature_one_teachers_mix_the_targets() {
                 None => Engine::new(*student.spec(), 29, 2).unwrap(),
             };
             if together.is_some() {
-                parameters = nin_train::normalization::extend(&student, parameters);
-                parameters.truncate(nin_train::normalization::trainable(&student));
+                parameters = nin_train::network::normalization::extend(&student, parameters);
+                parameters.truncate(nin_train::network::normalization::trainable(&student));
             }
             let gradient = |engine: &mut Engine, source: &dyn Fn(&mut Engine, &mut [f32])| {
                 engine.load(&parameters);

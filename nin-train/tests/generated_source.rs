@@ -6,11 +6,11 @@ use std::convert::Infallible;
 use std::path::Path;
 
 use nin_core::{Kernels, Model, Plan, Spec, WeightType};
-use nin_train::batch::Preprocessing;
-use nin_train::export::Lanes;
-use nin_train::export::{RustSource, rust_source};
-use nin_train::streaming::{ModelBytes, Streaming};
-use nin_train::trained::Trained;
+use nin_train::data::batch::Preprocessing;
+use nin_train::engine::streaming::{ModelBytes, Streaming};
+use nin_train::formats::model_file::Lanes;
+use nin_train::formats::model_file::{RustSource, rust_source};
+use nin_train::network::trained::Trained;
 
 #[path = "generated/tiny.rs"]
 mod tiny;

@@ -9,9 +9,9 @@ use images::Images;
 use naive::sums;
 use nin_core::plan::Plan;
 use nin_core::spec::Spec;
-use nin_train::normalization;
-use nin_train::parameters::tensors;
-use nin_train::random::{Purpose, Stream};
+use nin_train::network::normalization;
+use nin_train::network::parameters::tensors;
+use nin_train::support::random::{Purpose, Stream};
 use nin_train::{Draw, Engine};
 
 /// Lines that are small, and not square, and together hold everything.

@@ -1,7 +1,7 @@
 //! Where training begins: each initialisation against its definition.
 
 use nin_core::{Plan, Spec};
-use nin_train::parameters::{Init, initial, tensors};
+use nin_train::network::parameters::{Init, initial, tensors};
 
 const SPEC: Spec = Spec::new("2x20x18 nin5+2:24,40 max3/2 nin3:12,30 gap fc10");
 

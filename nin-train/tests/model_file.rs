@@ -2,9 +2,9 @@
 
 use half::f16;
 use nin_core::{Model, PRESETS, Plan, Spec, WeightType};
-use nin_train::batch::Preprocessing;
-use nin_train::export::{ExportError, Lanes, ModelFile, file_len, unpacked};
-use nin_train::parameters::tensors;
+use nin_train::data::batch::Preprocessing;
+use nin_train::formats::model_file::{ExportError, Lanes, ModelFile, file_len, unpacked};
+use nin_train::network::parameters::tensors;
 
 const DOCUMENT: &str = include_str!("../../docs/model-file.md");
 

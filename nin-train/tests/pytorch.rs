@@ -6,8 +6,8 @@ use std::path::Path;
 
 use images::{Images, is_close};
 use nin_core::{Plan, Spec};
-use nin_train::optim::Optimizer;
-use nin_train::parameters::tensors;
+use nin_train::network::parameters::tensors;
+use nin_train::training::optim::Optimizer;
 use nin_train::{Draw, Engine};
 use serde_json::Value;
 

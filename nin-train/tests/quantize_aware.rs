@@ -11,17 +11,18 @@ use images::Images;
 use naive::{covered, sums};
 use nin_core::plan::{LayerKind, Plan};
 use nin_core::{Int8, Network, Shape, Spec};
-use nin_train::batch::{Augment, Preprocessing};
-use nin_train::checkpoint::Checkpoint;
-use nin_train::dataset::Dataset;
-use nin_train::export::Lanes;
-use nin_train::optim::Optimizer;
-use nin_train::parameters::tensors;
-use nin_train::quantize::{GRAIN, Output, QuantizedModel, Weights, aware};
-use nin_train::random::{Purpose, Stream};
-use nin_train::streaming::ModelBytes;
-use nin_train::train::{Ended, evaluator};
-use nin_train::trained::Trained;
+use nin_train::data::Augment;
+use nin_train::data::Dataset;
+use nin_train::data::batch::Preprocessing;
+use nin_train::engine::streaming::ModelBytes;
+use nin_train::formats::model_file::Lanes;
+use nin_train::integers::{GRAIN, Output, QuantizedModel, Weights, aware};
+use nin_train::network::parameters::tensors;
+use nin_train::network::trained::Trained;
+use nin_train::support::random::{Purpose, Stream};
+use nin_train::training::checkpoint::Checkpoint;
+use nin_train::training::optim::Optimizer;
+use nin_train::training::train::{Ended, evaluator};
 use nin_train::{Draw, Engine, Recipe, Trainer};
 use timeless::bytes;
 
@@ -321,7 +322,7 @@ fn data(images: usize) -> Dataset {
 
 fn run(data: &Dataset, optimizer: Optimizer, ema: f32, weights: Weights) -> Checkpoint {
     let spec = Spec::new("1x12x12 nin3+1:8,8 avg2/2 drop0.3 nin3+1:12,4 gap fc4");
-    let parameters = nin_train::parameters::initial(&Plan::new(spec), Default::default(), 5);
+    let parameters = nin_train::network::parameters::initial(&Plan::new(spec), Default::default(), 5);
     let names = data.class_names().to_vec();
     let trained = Trained { spec, parameters, preprocessing: Preprocessing::unit(1), class_names: names.clone() };
     let sample: Vec<Vec<u8>> = (0..20).map(|index| data.image(index).to_vec()).collect();

@@ -5,12 +5,13 @@
 
 use nin_core::Shape;
 use nin_train::Source;
-use nin_train::batch::{Augment, Batch, Changes, Preprocessing};
-use nin_train::dataset::Dataset;
-use nin_train::loss::{cross_entropy, target};
-use nin_train::optim::Optimizer;
-use nin_train::random::{Purpose, Stream};
-use nin_train::schedule::{Schedule, rate};
+use nin_train::data::Augment;
+use nin_train::data::Dataset;
+use nin_train::data::batch::{Batch, Changes, Preprocessing};
+use nin_train::engine::loss::{cross_entropy, target};
+use nin_train::support::random::{Purpose, Stream};
+use nin_train::training::optim::Optimizer;
+use nin_train::training::schedule::{Schedule, rate};
 
 fn assert_close(got: &[f32], want: &[f64], what: &str) {
     assert_eq!(got.len(), want.len());

@@ -2,8 +2,8 @@
 
 use half::{bf16, f16};
 use nin_core::{Plan, Spec};
-use nin_train::batch::Preprocessing;
-use nin_train::safetensors::{TensorError, about, read, write};
+use nin_train::data::batch::Preprocessing;
+use nin_train::formats::safetensors::{TensorError, about, read, write};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
 fn parameters(plan: &Plan) -> Vec<f32> {
@@ -89,7 +89,7 @@ fn other_names_are_taken_in_layer_order() {
     let plan = Plan::new(Spec::new(line));
     let values = parameters(&plan);
     let bytes = write(&plan, &values, &Preprocessing::unit(1), &[]).unwrap();
-    let order = nin_train::safetensors::book_names(&plan);
+    let order = nin_train::formats::safetensors::book_names(&plan);
     let place = |name: &str| {
         let (stem, kind) = name.rsplit_once('.').unwrap();
         (order.iter().position(|own| own == stem).unwrap(), kind.to_owned())

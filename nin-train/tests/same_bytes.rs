@@ -5,14 +5,15 @@ mod timeless;
 use std::ops::ControlFlow;
 
 use nin_core::{Plan, Shape, Spec};
-use nin_train::batch::{Augment, Preprocessing};
-use nin_train::checkpoint::{Checkpoint, Problem, VERSION};
-use nin_train::dataset::Dataset;
-use nin_train::distill::{Distill, Teacher};
-use nin_train::optim::Optimizer;
-use nin_train::parameters::{Init, initial};
-use nin_train::random::{Purpose, Stream};
-use nin_train::train::{Ended, Part, TrainError};
+use nin_train::data::Augment;
+use nin_train::data::Dataset;
+use nin_train::data::batch::Preprocessing;
+use nin_train::engine::distill::{Distill, Teacher};
+use nin_train::network::parameters::{Init, initial};
+use nin_train::support::random::{Purpose, Stream};
+use nin_train::training::checkpoint::{Checkpoint, Problem, VERSION};
+use nin_train::training::optim::Optimizer;
+use nin_train::training::train::{Ended, Part, TrainError};
 use nin_train::{Recipe, Trainer};
 use timeless::bytes;
 

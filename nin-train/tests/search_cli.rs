@@ -8,7 +8,7 @@ use std::process::{Command, Output};
 
 use common::TempDir;
 use nin_core::{Plan, Spec};
-use nin_train::dataset::{Dataset, idx, subset};
+use nin_train::data::{Dataset, idx, subset};
 use nin_train::report::Resources;
 use serde_json::Value;
 

@@ -4,9 +4,9 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use nin_train::checkpoint::Checkpoint;
-use nin_train::dataset::{Dataset, idx, subset};
-use nin_train::trained::Trained;
+use nin_train::data::{Dataset, idx, subset};
+use nin_train::network::trained::Trained;
+use nin_train::training::checkpoint::Checkpoint;
 use serde_json::Value;
 
 const LINE: &str = "1x28x28 nin5/2+2:8,8 max3/2 nin3+1:12,12 gap fc10";

@@ -9,10 +9,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
-use nin_train::checkpoint::Checkpoint;
-use nin_train::dataset::{idx, subset};
-use nin_train::random::{Purpose, Stream};
-use nin_train::trained::Trained;
+use nin_train::data::{idx, subset};
+use nin_train::network::trained::Trained;
+use nin_train::support::random::{Purpose, Stream};
+use nin_train::training::checkpoint::Checkpoint;
 
 const RECIPE: [&str; 20] = [
     "train",

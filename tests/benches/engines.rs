@@ -10,8 +10,8 @@ use std::hint::black_box;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use nin_core::{F32, Int8, Model, Network, Plan, Spec, WeightType};
 use nin_tests::formula;
-use nin_train::export::Lanes;
-use nin_train::streaming::ModelBytes;
+use nin_train::engine::streaming::ModelBytes;
+use nin_train::formats::model_file::Lanes;
 
 /// An image's bytes: rows × columns × channels.
 fn image(plan: &Plan) -> Vec<u8> {
@@ -72,9 +72,9 @@ mod tract {
     use std::sync::Arc;
 
     use nin_core::{Model, Shape};
-    use nin_train::onnx;
-    use nin_train::quantize::QuantizedModel;
-    use nin_train::trained::Trained;
+    use nin_train::formats::onnx;
+    use nin_train::integers::QuantizedModel;
+    use nin_train::network::trained::Trained;
     use tract_onnx::prelude::*;
 
     /// A model file as ONNX.

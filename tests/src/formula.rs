@@ -1,10 +1,10 @@
 //! Whole models by formula: any architecture, any weight type, and no file.
 
 use nin_core::{Plan, Spec, WeightType};
-use nin_train::batch::Preprocessing;
-use nin_train::export::{Lanes, ModelFile};
-use nin_train::quantize::{QuantizedModel, Weights};
-use nin_train::trained::Trained;
+use nin_train::data::batch::Preprocessing;
+use nin_train::formats::model_file::{Lanes, ModelFile};
+use nin_train::integers::{QuantizedModel, Weights};
+use nin_train::network::trained::Trained;
 
 use crate::fixture::channels_last;
 use crate::mix;

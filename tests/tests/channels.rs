@@ -5,8 +5,8 @@ use nin_tests::mix;
 use nin_tests::model_file::ModelFile;
 use nin_tests::oracle::{self, Map};
 use nin_tests::random;
-use nin_train::channels::Channels;
-use nin_train::dataset::Dataset;
+use nin_train::data::Dataset;
+use nin_train::report::channels::Channels;
 use proptest::prelude::*;
 
 proptest! {

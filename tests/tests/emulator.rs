@@ -11,8 +11,8 @@ use nin_tests::emulator::{firmware, host, logits, number, printed, root};
 use nin_tests::integer_random::{self, Style};
 use nin_tests::random::Case;
 use nin_tests::{formula, integer_file};
-use nin_train::dataset::resize_bilinear;
-use nin_train::export::Lanes;
+use nin_train::data::resize_bilinear;
+use nin_train::formats::model_file::Lanes;
 
 /// A Cortex-M4F.
 const BOARD: &str = "mps2-an386";

@@ -8,8 +8,8 @@ use nin_tests::mix;
 use nin_tests::model_file::{self, Aligned, LANES, WEIGHT_TYPES, stored};
 use nin_tests::oracle;
 use nin_tests::random::{self, Case};
-use nin_train::batch::Preprocessing;
-use nin_train::export::{ExportError, Lanes, ModelFile, file_len};
+use nin_train::data::batch::Preprocessing;
+use nin_train::formats::model_file::{ExportError, Lanes, ModelFile, file_len};
 use proptest::prelude::*;
 
 fn lanes(count: usize) -> Lanes {

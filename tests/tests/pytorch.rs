@@ -6,8 +6,8 @@ use nin_tests::engine;
 use nin_tests::fixture::{Fixture, MapSums};
 use nin_tests::model_file::{Aligned, WEIGHT_TYPES, stored};
 use nin_tests::oracle::{self, Map, Op, Step};
-use nin_train::batch::Preprocessing;
-use nin_train::export::{Lanes, ModelFile};
+use nin_train::data::batch::Preprocessing;
+use nin_train::formats::model_file::{Lanes, ModelFile};
 use rayon::prelude::*;
 
 const NAMES: [&str; 2] = ["fashion", "d2l"];

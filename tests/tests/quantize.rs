@@ -8,10 +8,10 @@ use nin_tests::integer_file;
 use nin_tests::integer_random::{self, Style};
 use nin_tests::oracle::{self, Map};
 use nin_tests::random::{self, Case};
-use nin_train::batch::Preprocessing;
-use nin_train::export::Lanes;
-use nin_train::quantize::{Options, Output, QuantizedModel, Report, Weights, post_training};
-use nin_train::trained::Trained;
+use nin_train::data::batch::Preprocessing;
+use nin_train::formats::model_file::Lanes;
+use nin_train::integers::{Options, Output, QuantizedModel, Report, Weights, post_training};
+use nin_train::network::trained::Trained;
 use proptest::prelude::*;
 
 fn trained(case: &Case) -> Trained {
@@ -157,7 +157,7 @@ fn a_budget_of_flash_is_kept() {
     };
     let (most, least) = (length(&Weights::Eight), length(&Weights::Four));
     assert!(least < most * 7 / 10, "{least} of {most}");
-    let within = |budget: usize| nin_train::quantize::within(&trained, &images, budget, Lanes::Two);
+    let within = |budget: usize| nin_train::integers::within(&trained, &images, budget, Lanes::Two);
     assert_eq!(within(most).unwrap(), Weights::Eight);
     let mut before = 0;
     for budget in [most - 1, (most + least) / 2, least] {

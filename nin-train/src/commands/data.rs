@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use nin_core::Shape;
-use nin_train::dataset::DatasetKind;
+use nin_train::data::DatasetKind;
 use nin_train::report::{Align, Table, bytes, grouped};
-use nin_train::{dataset, files, pictures};
+use nin_train::{data, report::pictures, support::files};
 
 use super::images::ImageArgs;
 use super::size::shape;
@@ -61,7 +61,7 @@ pub fn run(args: &DataArgs, console: &Console) -> Outcome {
         if splits.is_subset {
             return Err("the whole Fashion-MNIST is needed to make its subset, and it was not found".into());
         }
-        let subset = dataset::make_subset(&splits)?;
+        let subset = data::make_subset(&splits)?;
         files::write(out, &subset)?;
         console.result(format_args!("{}: {}", out.display(), bytes(subset.len() as u64)));
         return Ok(());

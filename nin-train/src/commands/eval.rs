@@ -4,9 +4,9 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::Args;
-use nin_train::channels::{Channels, LayerChannels};
+use nin_train::engine::streaming::evaluate;
+use nin_train::report::channels::{Channels, LayerChannels};
 use nin_train::report::percent;
-use nin_train::streaming::evaluate;
 use serde_json::json;
 
 use super::images::{self, ImageArgs};

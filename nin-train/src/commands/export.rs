@@ -4,9 +4,9 @@ use std::path::{Component, Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use nin_core::{Kernels, WeightType};
-use nin_train::export::{Lanes, RustSource, rust_source};
+use nin_train::formats::model_file::{Lanes, RustSource, rust_source};
 use nin_train::report::bytes;
-use nin_train::{files, onnx};
+use nin_train::{formats::onnx, support::files};
 
 use super::size::size;
 use super::{Console, Outcome, networks};

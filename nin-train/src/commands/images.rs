@@ -6,7 +6,7 @@ use clap::Args;
 use indicatif::ProgressBar;
 use nin_core::Shape;
 use nin_train::Recipe;
-use nin_train::dataset::{self, Dataset, DatasetKind, FolderOptions, LoadOptions, Splits, idx};
+use nin_train::data::{self, Dataset, DatasetKind, FolderOptions, LoadOptions, Splits, idx};
 
 use super::{Console, Outcome, word};
 
@@ -77,7 +77,7 @@ impl ImageArgs {
             folder: FolderOptions { shape, test_fraction: self.test_fraction, ..FolderOptions::default() },
         };
         let mut bar: Option<(String, ProgressBar)> = None;
-        let splits = dataset::load(&options, &mut |progress| {
+        let splits = data::load(&options, &mut |progress| {
             if bar.as_ref().is_none_or(|(file, _)| file != progress.file) {
                 let fresh = console.bar(progress.total.unwrap_or(0), "{msg} {bar:30} {bytes}/{total_bytes} {eta}");
                 fresh.set_message(progress.file.to_owned());

@@ -3,12 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use nin_core::{Model, WeightType};
-use nin_train::checkpoint::Checkpoint;
-use nin_train::export::Lanes;
-use nin_train::files::{self, FileError};
-use nin_train::quantize::{QuantizedModel, aware};
-use nin_train::streaming::ModelBytes;
-use nin_train::trained::{FileKind, Trained};
+use nin_train::engine::streaming::ModelBytes;
+use nin_train::formats::model_file::Lanes;
+use nin_train::integers::{QuantizedModel, aware};
+use nin_train::network::trained::{FileKind, Trained};
+use nin_train::support::files::{self, FileError};
+use nin_train::training::checkpoint::Checkpoint;
 
 use super::Outcome;
 

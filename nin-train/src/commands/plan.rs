@@ -1,7 +1,7 @@
 //! `nin-train plan`: what a network takes.
 
 use clap::Args;
-use nin_train::architecture::{named, parse_words};
+use nin_train::network::architecture::{named, parse_words};
 use nin_train::report::{Candidate, Comparison, LayerTable};
 
 use super::{Console, Outcome};

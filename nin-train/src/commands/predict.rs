@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use nin_core::Model;
-use nin_train::dataset::load_image;
-use nin_train::streaming::{Streaming, softmax};
+use nin_train::data::load_image;
+use nin_train::engine::streaming::{Streaming, softmax};
 use serde_json::json;
 
 use super::networks;

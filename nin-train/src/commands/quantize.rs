@@ -4,13 +4,13 @@ use std::path::PathBuf;
 
 use clap::Args;
 use nin_core::{Kernels, WeightType};
-use nin_train::dataset::Dataset;
-use nin_train::export::{ExportError, Lanes, RustSource, rust_source};
-use nin_train::quantize::{self, Options, QuantizedModel, Weights, post_training, within};
+use nin_train::data::Dataset;
+use nin_train::engine::streaming::{Evaluation, ModelBytes, evaluate};
+use nin_train::formats::model_file::{ExportError, Lanes, RustSource, rust_source};
+use nin_train::integers::{self, Options, QuantizedModel, Weights, post_training, within};
+use nin_train::network::trained::Trained;
 use nin_train::report::{bytes, percent};
-use nin_train::streaming::{Evaluation, ModelBytes, evaluate};
-use nin_train::trained::Trained;
-use nin_train::{files, onnx};
+use nin_train::{formats::onnx, support::files};
 
 use super::export::{beside, command, refuse_input, refuse_twice};
 use super::images::{self, ImageArgs};
@@ -120,7 +120,7 @@ pub fn run(args: &QuantizeArgs, console: &Console) -> Outcome {
             model
         }
         None => {
-            let sample = quantize::sample(&splits.train, plan.spec().input(), args.calibration as usize)?;
+            let sample = integers::sample(&splits.train, plan.spec().input(), args.calibration as usize)?;
             pool.install(|| calibrated(args, &trained, &sample, console))?
         }
     };

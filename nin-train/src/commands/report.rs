@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use nin_train::checkpoint::Checkpoint;
-use nin_train::files;
+use nin_train::network::trained::Trained;
 use nin_train::report::html::{Findings, Images, Run, comparison, page};
-use nin_train::train::evaluator;
-use nin_train::trained::Trained;
+use nin_train::support::files;
+use nin_train::training::checkpoint::Checkpoint;
+use nin_train::training::train::evaluator;
 use serde_json::Value;
 
 use super::images::{self, ImageArgs};

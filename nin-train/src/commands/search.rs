@@ -10,13 +10,13 @@ use std::time::Instant;
 use clap::Args;
 use nin_core::{Plan, Shape};
 use nin_train::Recipe;
-use nin_train::batch::Preprocessing;
-use nin_train::dataset::{Dataset, DatasetKind};
-use nin_train::export;
-use nin_train::optim::Optimizer;
+use nin_train::data::batch::Preprocessing;
+use nin_train::data::{Dataset, DatasetKind};
+use nin_train::formats::model_file;
 use nin_train::report::{Align, Resources, Table, bytes, grouped};
-use nin_train::search::{Budget, candidates, rungs};
-use nin_train::train::{Ended, TrainError, Trainer};
+use nin_train::training::optim::Optimizer;
+use nin_train::training::search::{Budget, candidates, rungs};
+use nin_train::training::train::{Ended, TrainError, Trainer};
 
 use super::images::{self, ImageArgs};
 use super::size::{count, shape, size};
@@ -91,7 +91,7 @@ pub fn run(args: &SearchArgs, console: &Console) -> Outcome<ExitCode> {
     let input = args.shape.unwrap_or(splits.train.shape());
     let classes = splits.train.class_names().len();
     images::check(input, classes, &splits)?;
-    export::check_names(splits.train.class_names())?;
+    model_file::check_names(splits.train.class_names())?;
     let fingerprint = splits.train.fingerprint();
     let validation = images::split_off(&recipe(args, args.epochs), &mut splits)?;
     let measured = validation.as_ref().unwrap_or(&splits.test);

@@ -4,7 +4,7 @@ use nin_core::spec::Rate;
 
 use super::Map;
 use crate::kernel::vectorized;
-use crate::random::Stream;
+use crate::support::random::Stream;
 
 /// The average over all pixels of each channel.
 ///

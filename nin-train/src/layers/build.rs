@@ -8,7 +8,7 @@ use super::{
     AvgPool, Dropout, GlobalAverage, Layer, Linear, Map, MaxPool, Memory, Network, Segment, Slot, Workspace, buffer,
 };
 use crate::kernel::{Buffer, Needs};
-use crate::{normalization, parameters};
+use crate::{network::normalization, network::parameters};
 
 impl Network {
     /// Lays out a network; the maps of a chunk of images should fit a share of a core's cache, if they can.

@@ -10,7 +10,7 @@ use crate::kernel::{
     Buffer, Finish, Kernels, Needs, Panels, Room, SCRATCH, View, Windows, Winograd, accumulate, multiply, padded,
     vectorized,
 };
-use crate::parameters::Tensor;
+use crate::network::parameters::Tensor;
 
 /// A layer with weights, for chunks of a fixed number of images.
 ///

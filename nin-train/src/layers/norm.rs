@@ -1,4 +1,4 @@
-//! Batch normalisation of a layer's sums, before its ReLU; see [`crate::normalization`].
+//! Batch normalisation of a layer's sums, before its ReLU; see [`crate::network::normalization`].
 //!
 //! Some images at a time of those that are normalised together: what is read here was written a moment ago, or is
 //! about to be read again, so that it is in cache once and not twice. Of all the images only the sums before
@@ -10,7 +10,7 @@ use std::ops::Range;
 
 use crate::kernel::simd::{self, Simd, Work, read, write};
 use crate::kernel::{Buffer, padded};
-use crate::normalization::inverse;
+use crate::network::normalization::inverse;
 
 /// What is kept of a normalised layer's forward pass.
 ///

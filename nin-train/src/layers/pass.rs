@@ -2,7 +2,7 @@
 
 use super::{Layer, Linear, Memory, Mode, Network, Packed, Segment, Span, Workspace, buffer};
 use crate::kernel::Buffer;
-use crate::random::{Purpose, Stream};
+use crate::support::random::{Purpose, Stream};
 
 /// A layer with weights among the others.
 struct Place<'a> {

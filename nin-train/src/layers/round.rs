@@ -1,5 +1,5 @@
 //! Activations rounded to 256 steps while a network trains with the integers it will be; see
-//! [`crate::quantize::aware`].
+//! [`crate::integers::aware`].
 
 use crate::kernel::vectorized;
 

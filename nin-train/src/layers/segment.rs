@@ -9,7 +9,7 @@ use std::ops::Range;
 use nin_core::plan::Layer;
 use nin_core::{Plan, Shape};
 
-use crate::normalization;
+use crate::network::normalization;
 
 /// Layers through which images go one after the other.
 #[derive(Clone, Debug, PartialEq, Eq)]

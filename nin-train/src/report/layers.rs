@@ -7,7 +7,7 @@ use nin_core::{Plan, WeightType};
 
 use super::resources::{VALUE, layer_name};
 use super::{Align, HostMemory, Resources, Table, bytes, grouped};
-use crate::export::Lanes;
+use crate::formats::model_file::Lanes;
 
 /// Prints a network layer by layer, and its sums below.
 #[derive(Clone, Copy, Debug)]

@@ -1,9 +1,11 @@
 //! Tables and pages for people: what a network takes, and how well it does.
 
+pub mod channels;
 mod compare;
 mod confusion;
 pub mod html;
 mod layers;
+pub mod pictures;
 mod resources;
 mod table;
 mod units;

@@ -3,7 +3,7 @@
 use nin_core::plan::{Kernels, LayerKind, Memory};
 use nin_core::{Plan, WeightType};
 
-use crate::export::{Lanes, file_len};
+use crate::formats::model_file::{Lanes, file_len};
 
 /// Bytes of one activation or parameter in the float engines.
 pub(super) const VALUE: u64 = 4;

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use nin_train::dataset::{Dataset, DatasetKind, FolderOptions, LoadOptions, Shape, idx};
+use nin_train::data::{Dataset, DatasetKind, FolderOptions, LoadOptions, Shape, idx};
 
 /// Where Debian's package puts the whole data set.
 pub const DEBIAN: &str = "/usr/share/datasets/fashion-mnist";

@@ -33,7 +33,7 @@ impl Source for Images {
 
     fn sample(&self, index: usize, image: &mut [f32], target: &mut [f32]) -> usize {
         image.copy_from_slice(self.image(index));
-        nin_train::loss::target(self.labels[index], 0.0, target);
+        nin_train::engine::loss::target(self.labels[index], 0.0, target);
         self.labels[index]
     }
 }

@@ -3,7 +3,7 @@
 
 use nin_core::plan::{Layer, LayerKind};
 use nin_core::spec::Window;
-use nin_train::parameters::Tensor;
+use nin_train::network::parameters::Tensor;
 
 /// Where a pixel begins in a map without room.
 pub fn at(shape: nin_core::Shape, row: usize, column: usize) -> usize {

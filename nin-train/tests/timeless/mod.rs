@@ -1,6 +1,6 @@
 //! Runs compared byte by byte.
 
-use nin_train::checkpoint::Checkpoint;
+use nin_train::training::checkpoint::Checkpoint;
 
 /// A checkpoint's bytes, without how long its run took.
 pub fn bytes(mut checkpoint: Checkpoint) -> Vec<u8> {

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use nin_core::Plan;
-use nin_train::files::FileError;
+use nin_train::support::files::FileError;
 use serde::{Deserialize, Serialize};
 
 /// A training of a search.

@@ -6,12 +6,12 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use nin_train::Recipe;
-use nin_train::batch::Augment;
-use nin_train::distill::Distill;
-use nin_train::optim::Optimizer;
-use nin_train::parameters::Init;
-use nin_train::quantize::Weights;
-use nin_train::schedule::Schedule;
+use nin_train::data::Augment;
+use nin_train::engine::distill::Distill;
+use nin_train::integers::Weights;
+use nin_train::network::parameters::Init;
+use nin_train::training::optim::Optimizer;
+use nin_train::training::schedule::Schedule;
 
 use super::super::images::ImageArgs;
 

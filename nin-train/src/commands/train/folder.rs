@@ -4,12 +4,12 @@ use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use nin_train::checkpoint::Checkpoint;
-use nin_train::dataset::{Dataset, Splits};
-use nin_train::files::{self, FileError};
-use nin_train::pictures;
+use nin_train::data::{Dataset, Splits};
+use nin_train::network::trained::Trained;
 use nin_train::report::html::{Findings, Images, Run, page};
-use nin_train::trained::Trained;
+use nin_train::report::pictures;
+use nin_train::support::files::{self, FileError};
+use nin_train::training::checkpoint::Checkpoint;
 
 use super::super::report;
 use super::Outcome;

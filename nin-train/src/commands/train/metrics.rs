@@ -6,11 +6,11 @@ use std::path::PathBuf;
 
 use nin_core::Plan;
 use nin_train::Recipe;
-use nin_train::batch::Preprocessing;
-use nin_train::checkpoint::Checkpoint;
-use nin_train::dataset::{Dataset, Splits};
-use nin_train::files::FileError;
-use nin_train::train::{EpochReport, Evaluation};
+use nin_train::data::batch::Preprocessing;
+use nin_train::data::{Dataset, Splits};
+use nin_train::support::files::FileError;
+use nin_train::training::checkpoint::Checkpoint;
+use nin_train::training::train::{EpochReport, Evaluation};
 use serde::Serialize;
 use serde_json::json;
 

@@ -10,14 +10,14 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use nin_core::WeightType;
-use nin_train::checkpoint::Checkpoint;
-use nin_train::dataset::Dataset;
-use nin_train::export::Lanes;
-use nin_train::quantize::aware;
+use nin_train::data::Dataset;
+use nin_train::formats::model_file::Lanes;
+use nin_train::integers::aware;
+use nin_train::network::trained::Trained;
 use nin_train::report::LayerTable;
 use nin_train::report::html::Findings;
-use nin_train::train::{Ended, Trainer, evaluator};
-use nin_train::trained::Trained;
+use nin_train::training::checkpoint::Checkpoint;
+use nin_train::training::train::{Ended, Trainer, evaluator};
 
 use super::{Console, Outcome, images, interrupt, networks, program, word};
 pub use flags::TrainArgs;

@@ -5,7 +5,7 @@ use std::path::Path;
 use indicatif::ProgressBar;
 use nin_train::Recipe;
 use nin_train::report::{Confusion, grouped, percent};
-use nin_train::train::{EpochReport, Evaluation, Position, Progress};
+use nin_train::training::train::{EpochReport, Evaluation, Position, Progress};
 
 use super::super::{Console, program, say_never_answered, word};
 use super::folder::RunFolder;

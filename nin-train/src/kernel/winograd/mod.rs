@@ -317,7 +317,7 @@ mod tests {
     use super::Winograd;
     use crate::kernel::{Buffer, Finish, Panels, SCRATCH, Windows, accumulate, multiply, padded};
     use crate::layers::Map;
-    use crate::random::{Purpose, Stream};
+    use crate::support::random::{Purpose, Stream};
 
     fn random(len: usize, stream: &mut Stream) -> Buffer {
         let mut buffer = Buffer::zeros(len);

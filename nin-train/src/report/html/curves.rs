@@ -3,7 +3,7 @@
 use super::Run;
 use super::chart::{Chart, Line, legend};
 use super::write::Html;
-use crate::train::{EpochReport, Part};
+use crate::training::train::{EpochReport, Part};
 
 /// Most epochs of a run whose course within them is drawn. In a longer one the first steps would only press together
 /// what follows.

@@ -4,13 +4,13 @@ use std::sync::{Mutex, PoisonError};
 
 use nin_core::argmax;
 
-use crate::batch::Batch;
-use crate::dataset::Dataset;
+use crate::data::Dataset;
+use crate::data::batch::Batch;
+use crate::engine::streaming::softmax;
 use crate::engine::{Engine, Source};
-use crate::pictures::of_each_class;
-use crate::streaming::softmax;
-use crate::train::{Evaluation, TrainError, evaluate_each};
-use crate::trained::Trained;
+use crate::network::trained::Trained;
+use crate::report::pictures::of_each_class;
+use crate::training::train::{Evaluation, TrainError, evaluate_each};
 
 use super::maps::{ClassMaps, Head};
 
@@ -98,10 +98,10 @@ mod tests {
     use nin_core::{Plan, Shape, Spec};
 
     use super::Findings;
-    use crate::batch::Preprocessing;
-    use crate::dataset::Dataset;
+    use crate::data::Dataset;
+    use crate::data::batch::Preprocessing;
     use crate::engine::Engine;
-    use crate::trained::Trained;
+    use crate::network::trained::Trained;
 
     /// The mean of each channel is its logit: the brighter of two channels is the answer.
     #[test]

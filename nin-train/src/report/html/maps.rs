@@ -8,8 +8,8 @@
 use nin_core::Plan;
 use nin_core::plan::LayerKind;
 
-use crate::parameters::tensors;
-use crate::trained::Trained;
+use crate::network::parameters::tensors;
+use crate::network::trained::Trained;
 
 /// How a network's class maps are made.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -114,11 +114,11 @@ mod tests {
     use nin_core::{Plan, Spec};
 
     use super::{ClassMaps, Head};
-    use crate::batch::Preprocessing;
+    use crate::data::batch::Preprocessing;
     use crate::engine::Engine;
-    use crate::parameters::{Init, initial, tensors};
-    use crate::random::{Purpose, Stream};
-    use crate::trained::Trained;
+    use crate::network::parameters::{Init, initial, tensors};
+    use crate::network::trained::Trained;
+    use crate::support::random::{Purpose, Stream};
 
     fn trained(line: &str) -> Trained {
         let spec = Spec::parse(line).unwrap();

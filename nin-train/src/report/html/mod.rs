@@ -16,13 +16,13 @@ mod write;
 
 use nin_core::{Plan, WeightType};
 
-use crate::architecture::ArchitectureError;
-use crate::checkpoint::Checkpoint;
-use crate::export::Lanes;
-use crate::quantize::{QuantizedModel, aware};
-use crate::recipe::Recipe;
-use crate::train::EpochReport;
-use crate::trained::Trained;
+use crate::formats::model_file::Lanes;
+use crate::integers::{QuantizedModel, aware};
+use crate::network::architecture::ArchitectureError;
+use crate::network::trained::Trained;
+use crate::training::checkpoint::Checkpoint;
+use crate::training::recipe::Recipe;
+use crate::training::train::EpochReport;
 
 pub use compare::comparison;
 pub use findings::Findings;

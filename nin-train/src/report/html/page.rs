@@ -8,10 +8,10 @@ use super::pictures::{Picture, signed, warm};
 use super::tables::{self, scroll, upright};
 use super::write::Html;
 use super::{Run, STYLE, curves, memory, percent, recipe};
-use crate::dataset::Dataset;
-use crate::parameters::tensors;
+use crate::data::Dataset;
+use crate::network::parameters::tensors;
+use crate::network::trained::Trained;
 use crate::report::{LayerTable, Resources, bytes, grouped};
-use crate::trained::Trained;
 
 /// Most pixels of a picture's side: all of a page's pictures together stay below 2 MB.
 const SIDE: usize = 64;

@@ -2,7 +2,7 @@
 
 use nin_core::Shape;
 
-use crate::pictures::png;
+use crate::report::pictures::png;
 
 /// A picture of red, green and blue, pixel after pixel.
 pub(super) struct Picture {

@@ -2,10 +2,10 @@
 
 use serde_json::Value;
 
-use crate::optim::Optimizer;
-use crate::parameters::Init;
-use crate::recipe::{Origin, Recipe};
-use crate::schedule::Schedule;
+use crate::network::parameters::Init;
+use crate::training::optim::Optimizer;
+use crate::training::recipe::{Origin, Recipe};
+use crate::training::schedule::Schedule;
 
 /// The recipe as one sentence.
 pub(super) fn words(recipe: &Recipe) -> String {
@@ -136,9 +136,9 @@ fn flatten(name: &str, value: &Value, flat: &mut Vec<(String, String)>) {
 #[cfg(test)]
 mod tests {
     use super::{parts, words};
-    use crate::distill::Distill;
-    use crate::quantize::Weights;
-    use crate::recipe::{Origin, Recipe};
+    use crate::engine::distill::Distill;
+    use crate::integers::Weights;
+    use crate::training::recipe::{Origin, Recipe};
 
     #[test]
     fn recipes_read_like_sentences() {

@@ -4,18 +4,18 @@ use std::path::{Path, PathBuf};
 
 use nin_core::{Plan, Spec};
 use nin_train::Recipe;
-use nin_train::architecture::Architecture;
-use nin_train::batch::Preprocessing;
-use nin_train::checkpoint::Checkpoint;
-use nin_train::dataset::Dataset;
-use nin_train::distill::Teacher;
-use nin_train::export;
-use nin_train::optim::Optimizer;
-use nin_train::parameters::{initial, tensors, transfer};
-use nin_train::quantize::{self, aware};
-use nin_train::recipe::Origin;
-use nin_train::schedule::Schedule;
-use nin_train::trained::Trained;
+use nin_train::data::Dataset;
+use nin_train::data::batch::Preprocessing;
+use nin_train::engine::distill::Teacher;
+use nin_train::formats::model_file;
+use nin_train::integers::{self, aware};
+use nin_train::network::architecture::Architecture;
+use nin_train::network::parameters::{initial, tensors, transfer};
+use nin_train::network::trained::Trained;
+use nin_train::training::checkpoint::Checkpoint;
+use nin_train::training::optim::Optimizer;
+use nin_train::training::recipe::Origin;
+use nin_train::training::schedule::Schedule;
 
 use super::super::folder::{CHECKPOINT, RunFolder};
 use super::super::{Console, Outcome, images, networks};
@@ -269,11 +269,11 @@ impl Start {
                 let Fresh { architecture, recipe, input, mut from, teachers } = *fresh;
                 let plan = architecture.plan();
                 if names.len() == plan.classes() {
-                    export::check_names(names)?;
+                    model_file::check_names(names)?;
                 }
                 if let (Some(weights), Some(trained)) = (&recipe.quantize, &from) {
                     images::check_names(trained.class_names.iter().map(String::as_str), names)?;
-                    let sample = quantize::sample(train, plan.spec().input(), CALIBRATION)?;
+                    let sample = integers::sample(train, plan.spec().input(), CALIBRATION)?;
                     from = Some(aware::begin(trained, &sample, weights)?);
                 }
                 let preprocessing = match (&from, input) {

@@ -1,0 +1,75 @@
+//! The error of everything in [`dataset`](crate::data).
+
+use std::path::{Path, PathBuf};
+use std::{error, fmt, io};
+
+/// Result of the functions that load data.
+pub type Result<T> = std::result::Result<T, DataError>;
+
+/// Why data could not be loaded. The text (`Display`) is one line for the user: what is wrong, and what to do.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum DataError {
+    /// A file or folder whose content is wrong.
+    File {
+        /// The file or folder.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+        /// What the user can do about it.
+        advice: String,
+    },
+    /// The operating system refused to read or write.
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// What was being done, such as "read".
+        doing: &'static str,
+        /// The system's answer.
+        source: io::Error,
+    },
+    /// A data set that is in none of the places searched; the whole message.
+    Missing(String),
+    /// A file that could not be fetched.
+    Download {
+        /// Its address.
+        url: String,
+        /// What happened.
+        problem: String,
+    },
+    /// A value given by the caller that can't be used; the whole message.
+    Invalid(String),
+}
+
+impl DataError {
+    /// A file or folder with wrong content.
+    pub(crate) fn file(path: &Path, problem: impl Into<String>, advice: impl Into<String>) -> Self {
+        Self::File { path: path.to_owned(), problem: problem.into(), advice: advice.into() }
+    }
+
+    /// For `map_err` on an operation of the operating system.
+    pub(crate) fn io(path: &Path, doing: &'static str) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Io { path, doing, source }
+    }
+}
+
+impl fmt::Display for DataError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File { path, problem, advice } => write!(f, "{}: {problem}; {advice}", path.display()),
+            Self::Io { path, doing, source } => write!(f, "{}: cannot {doing}: {source}", path.display()),
+            Self::Download { url, problem } => write!(f, "{url}: {problem}"),
+            Self::Missing(text) | Self::Invalid(text) => f.write_str(text),
+        }
+    }
+}
+
+impl error::Error for DataError {
+    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
+        match self {
+            Self::Io { source, .. } => Some(source),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! The data sets that are known by name.
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::{DataError, Result};
+
+/// Which data set is asked for. Its text form (`fashion-mnist`, `mnist`, `cifar10`, `folder`) is that of `--dataset`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum DatasetKind {
+    /// Zalando's articles of clothing: 60,000 + 10,000 images of 1×28×28, ten classes; comes by itself.
+    FashionMnist,
+    /// The part of it that is bundled: 6,000 + 1,000 images.
+    Subset,
+    /// Handwritten digits: 60,000 + 10,000 images of 1×28×28, ten classes; the files have to be there.
+    Mnist,
+    /// Small photos: 50,000 + 10,000 images of 3×32×32, ten classes; the files (binary version) have to be there.
+    Cifar10,
+    /// One's own PNG and JPEG files, one sub-folder a class.
+    Folder,
+}
+
+impl DatasetKind {
+    /// All kinds, in the order a help text lists them.
+    pub const ALL: [Self; 5] = [Self::FashionMnist, Self::Subset, Self::Mnist, Self::Cifar10, Self::Folder];
+
+    /// The name used by `--dataset` and for the folder of the data set.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::FashionMnist => "fashion-mnist",
+            Self::Subset => "fashion-mnist-subset",
+            Self::Mnist => "mnist",
+            Self::Cifar10 => "cifar10",
+            Self::Folder => "folder",
+        }
+    }
+
+    /// The standard class names by label; empty for [`DatasetKind::Folder`], whose folders name the classes.
+    pub const fn class_names(self) -> &'static [&'static str] {
+        match self {
+            Self::FashionMnist | Self::Subset => &[
+                "T-shirt/top",
+                "Trouser",
+                "Pullover",
+                "Dress",
+                "Coat",
+                "Sandal",
+                "Shirt",
+                "Sneaker",
+                "Bag",
+                "Ankle boot",
+            ],
+            Self::Mnist => &["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"],
+            Self::Cifar10 => {
+                &["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
+            }
+            Self::Folder => &[],
+        }
+    }
+}
+
+impl fmt::Display for DatasetKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for DatasetKind {
+    type Err = DataError;
+
+    fn from_str(text: &str) -> Result<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == text).ok_or_else(|| {
+            let names = Self::ALL.map(Self::name).join(", ");
+            DataError::Invalid(format!("there is no data set '{text}'; choose one of {names}"))
+        })
+    }
+}

@@ -1,0 +1,149 @@
+//! Finds a data set in the usual places, or fetches it.
+
+use std::path::{Path, PathBuf};
+
+use super::{
+    DataError, DatasetKind, FolderOptions, Places, Progress, Remote, Result, Splits, cifar, fetch, folder, idx, subset,
+};
+use crate::report::grouped;
+
+/// What [`load`] is to load, and from where.
+#[derive(Clone, Debug)]
+pub struct LoadOptions {
+    /// Which data set.
+    pub kind: DatasetKind,
+    /// The folder given with `--data`; then only this folder is read, and anything wrong with it is an error.
+    pub data: Option<PathBuf>,
+    /// Never download anything.
+    pub offline: bool,
+    /// Size and split of one's own images; not used by the other kinds.
+    pub folder: FolderOptions,
+}
+
+/// Loads a data set from the folder asked for or from the usual [`Places`]; Fashion-MNIST is fetched if it is in none
+/// of them, and if that fails too, its bundled subset is returned with [`Splits::notice`] saying why.
+///
+/// `progress` is called while files are fetched, on the calling thread.
+///
+/// # Errors
+/// A folder asked for that is missing or broken; a broken file in any folder that has the whole data set; data sets
+/// other than Fashion-MNIST that are nowhere. Each error names the path, what is wrong and what to do.
+pub fn load(options: &LoadOptions, progress: &mut dyn FnMut(Progress<'_>)) -> Result<Splits> {
+    load_from(options, &Places::usual(options.kind), &Remote::fashion_mnist(), progress)
+}
+
+/// [`load`] with the places to search and the address to fetch from given by the caller.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_from(
+    options: &LoadOptions,
+    places: &Places,
+    remote: &Remote,
+    progress: &mut dyn FnMut(Progress<'_>),
+) -> Result<Splits> {
+    let kind = options.kind;
+    if kind == DatasetKind::Subset {
+        return match options.data {
+            None => subset::bundled(),
+            Some(_) => Err(DataError::Invalid("the bundled subset is in no folder: leave --data out".into())),
+        };
+    }
+    if let Some(folder) = &options.data {
+        if !folder.is_dir() {
+            return Err(DataError::file(folder, "there is no such folder", "check the path given with --data"));
+        }
+        return match kind {
+            DatasetKind::Folder => folder::load(folder, &options.folder),
+            DatasetKind::Cifar10 => cifar::load(folder, "replace it with an intact copy"),
+            DatasetKind::FashionMnist | DatasetKind::Subset | DatasetKind::Mnist => {
+                let missing = idx::missing(folder);
+                if !missing.is_empty() {
+                    let problem = format!("there is no {} (or .gz of it) in this folder", missing.join(", no "));
+                    return Err(DataError::file(folder, problem, "put the four IDX files of the data set there"));
+                }
+                read_idx(kind, folder, "replace it with an intact copy")
+            }
+        };
+    }
+    if kind == DatasetKind::Folder {
+        return Err(DataError::Invalid("the data set 'folder' needs --data DIR, the folder of the images".into()));
+    }
+    search(options, places, remote, progress)
+}
+
+/// Looks through the usual places; a folder without the whole data set is passed over, a broken file is an error.
+fn search(
+    options: &LoadOptions,
+    places: &Places,
+    remote: &Remote,
+    progress: &mut dyn FnMut(Progress<'_>),
+) -> Result<Splits> {
+    let kind = options.kind;
+    let mut remarks = Vec::new();
+    for folder in places.in_order() {
+        if kind == DatasetKind::Cifar10 {
+            if cifar::is_whole(folder) {
+                return cifar::load(folder, "replace it with an intact copy");
+            }
+            continue;
+        }
+        let missing = idx::missing(folder);
+        if missing.is_empty() {
+            let system = folder == places.system;
+            let advice = match kind {
+                _ if system => "install the package it belongs to anew",
+                DatasetKind::FashionMnist => "delete it and run again to fetch it anew",
+                _ => "replace it with an intact copy",
+            };
+            let mut splits = read_idx(kind, folder, advice)?;
+            splits.notice = one_line(&remarks);
+            return Ok(splits);
+        }
+        // The cache lacks some files when a fetch was cut short; the fetch below completes it, so no word about it.
+        if missing.len() < 4 && places.cache.as_deref() != Some(folder) {
+            remarks.push(format!("{} was passed over, for it has no {}", folder.display(), missing.join(", no ")));
+        }
+    }
+    if kind != DatasetKind::FashionMnist {
+        remarks.insert(0, format!("{kind} is in none of {}", places.listed()));
+        let what = if kind == DatasetKind::Cifar10 { "its binary version" } else { "its four IDX files" };
+        remarks.push(format!("it isn't fetched for you: put {what} into one of them, or say --data DIR"));
+        return Err(DataError::Missing(remarks.join("; ")));
+    }
+    let why = if options.offline {
+        format!("Fashion-MNIST is in none of {} and nothing was fetched, as offline was asked for", places.listed())
+    } else if let Some(cache) = &places.cache {
+        match fetch::fetch_into(cache, remote, progress) {
+            Ok(()) => {
+                let mut splits = read_idx(kind, cache, "delete it and run again to fetch it anew")?;
+                splits.notice = one_line(&remarks);
+                return Ok(splits);
+            }
+            Err(error) => format!("Fashion-MNIST could not be fetched ({error})"),
+        }
+    } else {
+        "Fashion-MNIST could not be fetched: there is no cache folder (set HOME or XDG_CACHE_HOME)".to_owned()
+    };
+    let mut splits = subset::bundled()?;
+    remarks.push(format!("{why}; the bundled subset of 6,000 + 1,000 images is used instead"));
+    splits.notice = one_line(&remarks);
+    Ok(splits)
+}
+
+fn read_idx(kind: DatasetKind, folder: &Path, advice: &str) -> Result<Splits> {
+    let title = if kind == DatasetKind::Mnist { "MNIST" } else { "Fashion-MNIST" };
+    let (train, test) = idx::load(folder, kind.class_names(), advice)?;
+    let source = format!(
+        "{title} from {}: {} training and {} test images.",
+        folder.display(),
+        grouped(train.len() as u64),
+        grouped(test.len() as u64)
+    );
+    Ok(Splits { train, test, source, is_subset: false, notice: None })
+}
+
+/// Joins remarks to one line; an operating system's message inside might have line breaks.
+fn one_line(remarks: &[String]) -> Option<String> {
+    (!remarks.is_empty()).then(|| remarks.join("; ").replace(['\r', '\n'], " "))
+}

@@ -1,0 +1,39 @@
+//! Data in: image data sets, and the batches that a network reads.
+//!
+//! [`load`] finds, checks and reads the data set that a [`DatasetKind`] names; [`idx`], [`cifar`], [`folder`] and
+//! [`subset`] each read one form of it, and [`fetch`] downloads Fashion-MNIST. A [`Dataset`] holds bytes (0 to 255),
+//! channels last, at the size that its files have. [`resize`] scales them; [`batch`] shuffles, augments and normalises
+//! them for training.
+//!
+//! Imports [`support`](crate::support) only.
+
+mod augment;
+mod error;
+mod kind;
+mod load;
+mod places;
+mod sets;
+mod split;
+
+pub mod batch;
+pub mod cifar;
+pub mod fetch;
+pub mod folder;
+pub mod idx;
+pub mod image_file;
+pub mod resize;
+pub mod subset;
+
+pub use augment::Augment;
+pub use error::{DataError, Result};
+pub use fetch::{Progress, Remote};
+pub use folder::FolderOptions;
+pub use image_file::load_image;
+pub use kind::DatasetKind;
+pub use load::{LoadOptions, load, load_from};
+pub use nin_core::Shape;
+pub use places::Places;
+pub use resize::resize_bilinear;
+pub(crate) use sets::hex;
+pub use sets::{Dataset, Splits};
+pub use subset::make_subset;

@@ -1,0 +1,290 @@
+//! Runs a model file with the engine that runs on the board: the same numbers, bit for bit.
+
+use std::convert::Infallible;
+use std::fmt;
+
+use bytemuck::cast_slice;
+use nin_core::plan::Layer;
+use nin_core::{
+    F16, F32, Format, Int4, Int8, Model, ModelError, Network, NetworkError, Observer, Piece, Plan, Shape, WeightType,
+    argmax,
+};
+use rayon::prelude::*;
+
+use crate::data::{Dataset, resize_bilinear};
+use crate::report::Confusion;
+
+/// A model file's bytes, aligned as the engine wants them.
+#[derive(Clone)]
+pub struct ModelBytes {
+    words: Vec<u128>,
+    length: usize,
+}
+
+impl fmt::Debug for ModelBytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ModelBytes({} bytes)", self.length)
+    }
+}
+
+impl ModelBytes {
+    /// Copies a file's bytes.
+    pub fn new(file: &[u8]) -> Self {
+        let mut words = vec![0u128; file.len().div_ceil(size_of::<u128>())];
+        bytemuck::cast_slice_mut(&mut words)[..file.len()].copy_from_slice(file);
+        Self { words, length: file.len() }
+    }
+
+    /// The bytes.
+    pub fn bytes(&self) -> &[u8] {
+        &cast_slice(&self.words)[..self.length]
+    }
+
+    /// Reads and checks the model.
+    ///
+    /// # Errors
+    ///
+    /// [`ModelError`] if it is broken.
+    pub fn model(&self) -> Result<Model<'_>, ModelError> {
+        Model::read(self.bytes())
+    }
+}
+
+/// A model at work on this host; one for each thread.
+#[derive(Debug)]
+pub struct Streaming<'m> {
+    model: &'m Model<'m>,
+    state: Vec<u32>,
+}
+
+impl<'m> Streaming<'m> {
+    /// Prepares the memory of one network.
+    pub fn new(model: &'m Model<'m>) -> Self {
+        Self { model, state: vec![0; model.state_words()] }
+    }
+
+    /// The logits of an image of any size: rows × columns × channels bytes, brought to the network's input by
+    /// [`resized`], then preprocessed as the model file says.
+    ///
+    /// # Errors
+    ///
+    /// [`StreamingError`] if the image has other channels than the network's input, or this build cannot run the model.
+    pub fn classify(&mut self, image: &[u8], shape: Shape) -> Result<Vec<f32>, StreamingError> {
+        self.classify_observed(image, shape, &mut ())
+    }
+
+    /// As [`classify`](Self::classify); `observer` sees what every layer computes, in bytes if the model is of integers.
+    ///
+    /// # Errors
+    ///
+    /// As for [`classify`](Self::classify).
+    pub fn classify_observed(
+        &mut self,
+        image: &[u8],
+        shape: Shape,
+        observer: &mut (impl Observer<f32> + Observer<u8>),
+    ) -> Result<Vec<f32>, StreamingError> {
+        let input = self.model.plan().spec().input();
+        let values = resized(image, shape, input).ok_or(StreamingError::Image { shape, input })?;
+        match self.model.weight_type() {
+            weight_type @ (WeightType::Int8 | WeightType::Int4) => {
+                let bytes: Vec<u8> = values.iter().map(|value| value.round() as u8).collect();
+                match weight_type {
+                    WeightType::Int4 => Ok(infer::<Int4, _>(self.model, &mut self.state, &bytes, observer)?),
+                    _ => Ok(infer::<Int8, _>(self.model, &mut self.state, &bytes, observer)?),
+                }
+            }
+            _ => Ok(self.floats(&preprocessed(self.model, values), observer)?),
+        }
+    }
+
+    /// The logits of one image in the network's shape, already preprocessed; not for models of integers.
+    ///
+    /// # Errors
+    ///
+    /// [`NetworkError`] if the image is not as large as the network's input.
+    pub fn logits(&mut self, image: &[f32]) -> Result<Vec<f32>, NetworkError> {
+        self.floats(image, &mut ())
+    }
+
+    fn floats(&mut self, image: &[f32], observer: &mut impl Observer<f32>) -> Result<Vec<f32>, NetworkError> {
+        match self.model.weight_type() {
+            WeightType::F16 => infer::<F16, _>(self.model, &mut self.state, image, observer),
+            _ => infer::<F32, _>(self.model, &mut self.state, image, observer),
+        }
+    }
+}
+
+fn infer<F: Format<Value = V>, V: Copy>(
+    model: &Model<'_>,
+    state: &mut [u32],
+    image: &[V],
+    observer: &mut impl Observer<V>,
+) -> Result<Vec<f32>, NetworkError> {
+    let input = model.plan().spec().input();
+    let (row, expected) = (input.row(), usize::from(input.rows));
+    let (found, rest) = (image.len().div_ceil(row), image.len() % row);
+    if rest != 0 && found <= expected {
+        return Err(NetworkError::RowLength { expected: row, found: rest });
+    }
+    if found != expected {
+        return Err(NetworkError::Rows { expected, found });
+    }
+    let mut network = Network::<F>::new(model, state)?;
+    let read_row = |y: usize, to: &mut [V]| {
+        to.copy_from_slice(&image[y * row..][..row]);
+        Ok::<(), Infallible>(())
+    };
+    match network.infer_observed(read_row, observer) {
+        Ok(logits) => Ok(logits.to_vec()),
+        Err(never) => match never {},
+    }
+}
+
+/// The layers with weights and a ReLU, and how an observer finds the one that a piece is of.
+pub(crate) struct Activations {
+    /// The layers, in order.
+    pub layers: Vec<Layer>,
+    /// For each stage, each of its layers: its index among those above.
+    places: Vec<Vec<Option<usize>>>,
+}
+
+impl Activations {
+    pub fn new(plan: &Plan) -> Self {
+        let (mut layers, mut places) = (Vec::new(), vec![Vec::new(); plan.spec().stages().len()]);
+        for layer in plan.layers() {
+            let activated = layer.has_weights() && layer.relu;
+            places[layer.stage].push(activated.then_some(layers.len()));
+            if activated {
+                layers.push(layer);
+            }
+        }
+        Self { layers, places }
+    }
+
+    /// Which of the layers a piece is of, if it is of one of them.
+    pub fn index(&self, piece: Piece) -> Option<usize> {
+        *self.places.get(piece.stage)?.get(piece.step)?
+    }
+}
+
+/// Why an image cannot be classified.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum StreamingError {
+    /// The image has other channels than the network's input, or is not as large as its shape says.
+    Image {
+        /// The image's shape.
+        shape: Shape,
+        /// The network's input.
+        input: Shape,
+    },
+    /// The engine refused.
+    Network(NetworkError),
+}
+
+impl fmt::Display for StreamingError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Image { shape, input } => write!(f, "an image of {shape} does not fit the network's {input}"),
+            Self::Network(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for StreamingError {}
+
+impl From<NetworkError> for StreamingError {
+    fn from(error: NetworkError) -> Self {
+        Self::Network(error)
+    }
+}
+
+/// An image's bytes as floats of the same range, bilinearly resized to `input` if they have another size. `None` if the
+/// image has other channels or is not as large as `shape` says.
+pub fn resized(image: &[u8], shape: Shape, input: Shape) -> Option<Vec<f32>> {
+    if shape.channels != input.channels || image.len() != shape.len() || shape.is_empty() {
+        return None;
+    }
+    if shape == input {
+        return Some(image.iter().map(|&byte| f32::from(byte)).collect());
+    }
+    let size = |shape: Shape| (usize::from(shape.rows), usize::from(shape.columns));
+    let mut values = vec![0.0; input.len()];
+    resize_bilinear(image, size(shape), usize::from(shape.channels), &mut values, size(input));
+    Some(values)
+}
+
+/// `(byte - mean) * scale`, channel by channel.
+fn preprocessed(model: &Model<'_>, mut values: Vec<f32>) -> Vec<f32> {
+    let channels = usize::from(model.plan().spec().input().channels);
+    for channel in 0..channels {
+        let (mean, scale) = model.preprocessing(channel);
+        values.iter_mut().skip(channel).step_by(channels).for_each(|value| *value = (*value - mean) * scale);
+    }
+    values
+}
+
+/// How a network does on a data set.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Evaluation {
+    /// The mean cross-entropy.
+    pub loss: f64,
+    /// What was taken for what.
+    pub confusion: Confusion,
+}
+
+/// Runs every image of a data set through a model, on all threads of the current rayon pool, and calls `done` with the
+/// number of images after each group of them.
+///
+/// # Errors
+///
+/// [`StreamingError`] if the images do not fit the network, or this build cannot run the model.
+pub fn evaluate(
+    model: &Model<'_>,
+    dataset: &Dataset,
+    done: &(dyn Fn(usize) + Sync),
+) -> Result<Evaluation, StreamingError> {
+    /// Images that one task takes: enough to hide its overhead, few enough to share.
+    const GROUP: usize = 16;
+    let indices: Vec<usize> = (0..dataset.len()).collect();
+    let groups: Vec<Result<Vec<(usize, f64)>, StreamingError>> = indices
+        .par_chunks(GROUP)
+        .map_init(
+            || Streaming::new(model),
+            |streaming, group| {
+                let results = group.iter().map(|&index| {
+                    let logits = streaming.classify(dataset.image(index), dataset.shape())?;
+                    Ok((argmax(&logits).unwrap_or(0), cross_entropy(&logits, dataset.label(index))))
+                });
+                let results = results.collect();
+                done(group.len());
+                results
+            },
+        )
+        .collect();
+    let mut confusion = Confusion::new(dataset.class_names(), model.plan().classes());
+    let mut loss = 0.0;
+    let mut index = 0;
+    for group in groups {
+        for (prediction, own) in group? {
+            confusion.add(dataset.label(index), prediction, 1);
+            loss += own;
+            index += 1;
+        }
+    }
+    Ok(Evaluation { loss: loss / dataset.len().max(1) as f64, confusion })
+}
+
+/// Probabilities of logits, in f64.
+pub fn softmax(logits: &[f32]) -> Vec<f64> {
+    let most = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let powers: Vec<f64> = logits.iter().map(|&logit| f64::from(logit - most).exp()).collect();
+    let sum: f64 = powers.iter().sum();
+    powers.into_iter().map(|power| power / sum).collect()
+}
+
+/// −ln of the label's probability; a label outside the classes has none.
+fn cross_entropy(logits: &[f32], label: usize) -> f64 {
+    softmax(logits).get(label).map_or(f64::INFINITY, |probability| -probability.max(f64::MIN_POSITIVE).ln())
+}

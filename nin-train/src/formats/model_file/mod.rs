@@ -1,0 +1,155 @@
+//! The model file: what a device runs.
+//!
+//! `docs/model-file.md` is the format's definition; [`ModelFile::to_bytes`] writes it and `nin_core::Model` reads it in
+//! place. [`rust_source`] writes the Rust file that compiles a model into a firmware.
+
+mod error;
+mod int8;
+mod pack;
+mod source;
+mod unpack;
+
+use nin_core::model::{HEADER, MAGIC, VERSION};
+use nin_core::{Plan, WeightType};
+
+pub use error::ExportError;
+pub(crate) use pack::name;
+pub use pack::{Lanes, unpacked};
+pub use source::{RustSource, rust_source};
+
+use crate::data::batch::Preprocessing;
+
+/// The number that stands for a weight type in the file.
+const fn code(weight_type: WeightType) -> Option<u8> {
+    match weight_type {
+        WeightType::F32 => Some(1),
+        WeightType::F16 => Some(2),
+        WeightType::Int8 => Some(3),
+        WeightType::Int4 => Some(4),
+        _ => None,
+    }
+}
+
+/// Everything that a model file holds.
+#[derive(Clone, Debug)]
+pub struct ModelFile<'a> {
+    /// The architecture and its sizes.
+    pub plan: &'a Plan,
+    /// All weights and biases, in the order of [`parameters`](crate::network::parameters).
+    pub parameters: &'a [f32],
+    /// What to do with an image's bytes.
+    pub preprocessing: &'a Preprocessing,
+    /// The names of the classes by label; none, or one for each class.
+    pub class_names: &'a [String],
+    /// How weights are stored.
+    pub weight_type: WeightType,
+    /// How many outputs stand side by side.
+    pub lanes: Lanes,
+}
+
+impl ModelFile<'_> {
+    /// The whole file.
+    ///
+    /// # Errors
+    ///
+    /// [`ExportError`] if the parts do not fit each other or a weight cannot be stored.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, ExportError> {
+        let (got, expected) = (self.parameters.len(), self.plan.parameters());
+        if got != expected {
+            return Err(ExportError::Parameters { got, expected });
+        }
+        if matches!(self.weight_type, WeightType::Int8 | WeightType::Int4) {
+            return Err(ExportError::NotQuantized);
+        }
+        if !Lanes::FLOAT.contains(&self.lanes) {
+            return Err(ExportError::Packing { lanes: self.lanes, weight_type: self.weight_type.name() });
+        }
+        let ModelFile { plan, preprocessing, class_names, weight_type, lanes, .. } = *self;
+        Parts { plan, preprocessing, class_names, weight_type, lanes }.to_bytes(&self.packed()?)
+    }
+}
+
+/// What stands before the weights, whatever they are.
+struct Parts<'a> {
+    plan: &'a Plan,
+    preprocessing: &'a Preprocessing,
+    class_names: &'a [String],
+    weight_type: WeightType,
+    lanes: Lanes,
+}
+
+impl Parts<'_> {
+    /// The whole file around its weights.
+    fn to_bytes(&self, weights: &[u8]) -> Result<Vec<u8>, ExportError> {
+        let line = self.plan.spec().to_string();
+        let names = self.class_names.join("\n");
+        self.check(&names)?;
+        let weight_type = code(self.weight_type).ok_or(ExportError::WeightType(self.weight_type.name()))?;
+        let head = HEADER + 8 * self.preprocessing.mean.len() + line.len() + names.len();
+        let offset = head.next_multiple_of(16);
+        let length = offset + weights.len() + 4;
+        let u16_of = |length: usize, what| u16::try_from(length).map_err(|_| ExportError::TooLong { what, length });
+        let u32_of = |length: usize, what| u32::try_from(length).map_err(|_| ExportError::TooLong { what, length });
+
+        let mut file = Vec::with_capacity(length);
+        file.extend(MAGIC);
+        file.extend(VERSION.to_le_bytes());
+        file.extend([weight_type, self.lanes.count() as u8]);
+        file.extend(u32_of(length, "file")?.to_le_bytes());
+        file.extend(u16_of(line.len(), "architecture line")?.to_le_bytes());
+        file.extend(u16_of(names.len(), "list of class names")?.to_le_bytes());
+        file.extend(u32_of(offset, "header")?.to_le_bytes());
+        file.extend(u32_of(weights.len(), "weights")?.to_le_bytes());
+        file.extend(self.plan.spec().input().channels.to_le_bytes());
+        file.extend(0u16.to_le_bytes());
+        let numbers = self.preprocessing.mean.iter().chain(&self.preprocessing.scale);
+        numbers.for_each(|number| file.extend(number.to_le_bytes()));
+        file.extend(line.as_bytes());
+        file.extend(names.as_bytes());
+        file.resize(offset, 0);
+        file.extend(weights);
+        let crc = crc::Crc::<u32>::new(&crc::CRC_32_ISO_HDLC).checksum(&file);
+        file.extend(crc.to_le_bytes());
+        Ok(file)
+    }
+
+    fn check(&self, names: &str) -> Result<(), ExportError> {
+        let channels = usize::from(self.plan.spec().input().channels);
+        for (what, numbers) in [("mean", &self.preprocessing.mean), ("scale", &self.preprocessing.scale)] {
+            if numbers.len() != channels || !numbers.iter().all(|number| number.is_finite()) {
+                return Err(ExportError::Preprocessing { what, channels });
+            }
+        }
+        let (got, expected) = (self.class_names.len(), self.plan.classes());
+        if got != 0 && got != expected {
+            return Err(ExportError::ClassNames { got, expected });
+        }
+        check_names(self.class_names)?;
+        // An empty list and a list of one empty name would look alike; the check above rules the second out.
+        debug_assert_eq!(names.is_empty(), self.class_names.is_empty());
+        Ok(())
+    }
+}
+
+/// Whether a model file can hold these names of classes.
+///
+/// # Errors
+///
+/// [`ExportError`] if one is empty or has a line break, or all together are too long.
+pub fn check_names(class_names: &[String]) -> Result<(), ExportError> {
+    if let Some(name) = class_names.iter().find(|name| name.is_empty() || name.contains('\n')) {
+        return Err(ExportError::ClassName(name.clone()));
+    }
+    let length = class_names.iter().map(|name| name.len() + 1).sum::<usize>().saturating_sub(1);
+    match u16::try_from(length) {
+        Ok(_) => Ok(()),
+        Err(_) => Err(ExportError::TooLong { what: "list of class names", length }),
+    }
+}
+
+/// Bytes of the model file of a network without class names: its flash.
+pub fn file_len(plan: &Plan, weight_type: WeightType, lanes: usize) -> usize {
+    let line = plan.spec().to_string().len();
+    let head = HEADER + 8 * usize::from(plan.spec().input().channels) + line;
+    head.next_multiple_of(16) + plan.weight_bytes(weight_type, lanes) + 4
+}

@@ -1,0 +1,217 @@
+//! Networks as ONNX files, for onnxruntime, tract and whatever else reads them.
+//!
+//! Both forms read `image`, bytes of images × channels × rows × columns, and give `logits`, floats of images × classes:
+//! preprocessing is part of the graph. Shapes and weights are in ONNX's order (channels first).
+//!
+//! An 8-bit network is written in QDQ form: floats everywhere, but each tensor between QuantizeLinear and
+//! DequantizeLinear, from which runtimes make integer arithmetic. Their rounding differs from that of `docs/int8.md` in
+//! the last step at most.
+
+mod graph;
+mod proto;
+
+use nin_core::plan::{Layer, LayerKind, Plan};
+use nin_core::spec::Window;
+
+use crate::integers::{Output, QuantizedLayer, QuantizedModel};
+use crate::network::parameters::{Tensor, tensors};
+use crate::network::trained::Trained;
+use graph::{Attribute, Element, Graph, Name};
+
+/// A network of floats as an ONNX file.
+pub fn floats(trained: &Trained) -> Vec<u8> {
+    let plan = trained.plan();
+    let channels = usize::from(trained.spec.input().channels);
+    let mut graph = Graph::default();
+    let mut now = graph.node("Cast", &[&IMAGE.to_owned()], &[("to", Attribute::Int(Element::Float as i64))]);
+    let shape = [1, channels, 1, 1];
+    if trained.preprocessing.mean.iter().any(|&mean| mean != 0.0) {
+        let mean = graph.floats("mean", &shape, trained.preprocessing.mean.iter().copied());
+        now = graph.node("Sub", &[&now, &mean], &[]);
+    }
+    let scale = graph.floats("scale", &shape, trained.preprocessing.scale.iter().copied());
+    now = graph.node("Mul", &[&now, &scale], &[]);
+    let weights = Floats { parameters: &trained.parameters };
+    Writer { graph, plan: &plan, weights, now }.write(&trained.class_names)
+}
+
+/// A network of integers as an ONNX file in QDQ form.
+pub fn integers(model: &QuantizedModel) -> Vec<u8> {
+    let plan = model.plan();
+    let mut graph = Graph::default();
+    let scale = graph.floats("image_scale", &[], [model.input_scale]);
+    let zero = graph.constant("zero_u8", Element::Uint8, &[], vec![0]);
+    let now = graph.node("DequantizeLinear", &[&IMAGE.to_owned(), &scale, &zero], &[]);
+    let weights = Integers { layers: &model.layers, scale, zero };
+    Writer { graph, plan: &plan, weights, now }.write(&model.class_names)
+}
+
+const IMAGE: &str = "image";
+const LOGITS: &str = "logits";
+
+/// Where a layer's weights come from, and what is done with what it makes.
+trait Weights {
+    /// Adds weight and bias of a layer; the weight has the dims given.
+    fn add(&self, graph: &mut Graph, number: usize, tensor: &Tensor, dims: &[usize]) -> [Name; 2];
+
+    /// What a layer with weights makes, after its ReLU, as the next layer reads it.
+    fn made(&mut self, graph: &mut Graph, number: usize, value: Name) -> Name;
+
+    /// What a pool makes, likewise.
+    fn pooled(&mut self, graph: &mut Graph, value: Name) -> Name;
+}
+
+struct Floats<'a> {
+    parameters: &'a [f32],
+}
+
+impl Weights for Floats<'_> {
+    fn add(&self, graph: &mut Graph, number: usize, tensor: &Tensor, dims: &[usize]) -> [Name; 2] {
+        let weights = tensor.torch_order().map(|at| self.parameters[at]);
+        let biases = self.parameters[tensor.bias.clone()].iter().copied();
+        [
+            graph.floats(&format!("weight{number}"), dims, weights),
+            graph.floats(&format!("bias{number}"), &dims[..1], biases),
+        ]
+    }
+
+    fn made(&mut self, _: &mut Graph, _: usize, value: Name) -> Name {
+        value
+    }
+
+    fn pooled(&mut self, _: &mut Graph, value: Name) -> Name {
+        value
+    }
+}
+
+struct Integers<'a> {
+    layers: &'a [QuantizedLayer],
+    /// The scale of what is being made.
+    scale: Name,
+    zero: Name,
+}
+
+impl Integers<'_> {
+    /// Through 8 bits and back.
+    fn rounded(&self, graph: &mut Graph, value: &Name) -> Name {
+        let bytes = graph.node("QuantizeLinear", &[value, &self.scale, &self.zero], &[]);
+        graph.node("DequantizeLinear", &[&bytes, &self.scale, &self.zero], &[])
+    }
+}
+
+impl Weights for Integers<'_> {
+    fn add(&self, graph: &mut Graph, number: usize, tensor: &Tensor, dims: &[usize]) -> [Name; 2] {
+        let layer = &self.layers[number];
+        let axis = [("axis", Attribute::Int(0))];
+        let outputs = [dims[0]];
+        let weights = tensor.torch_order().map(|at| layer.weights[at - tensor.weight.start] as u8).collect();
+        let weight = graph.constant(&format!("weight{number}_i8"), Element::Int8, dims, weights);
+        let scale = graph.floats(&format!("weight{number}_scale"), &outputs, layer.weight_scales.iter().copied());
+        let zeros = graph.constant(&format!("weight{number}_zero"), Element::Int8, &outputs, vec![0; dims[0]]);
+        let weight = graph.node("DequantizeLinear", &[&weight, &scale, &zeros], &axis);
+
+        let biases = layer.bias.iter().flat_map(|bias| bias.to_le_bytes()).collect();
+        let bias = graph.constant(&format!("bias{number}_i32"), Element::Int32, &outputs, biases);
+        let scales = layer.units().map(|unit| unit as f32);
+        let scale = graph.floats(&format!("bias{number}_scale"), &outputs, scales);
+        let zeros = graph.constant(&format!("bias{number}_zero"), Element::Int32, &outputs, vec![0; 4 * dims[0]]);
+        let bias = graph.node("DequantizeLinear", &[&bias, &scale, &zeros], &axis);
+        [weight, bias]
+    }
+
+    fn made(&mut self, graph: &mut Graph, number: usize, value: Name) -> Name {
+        let Output::Activations { scale, .. } = &self.layers[number].output else { return value };
+        self.scale = graph.floats(&format!("scale{number}"), &[], [*scale]);
+        self.rounded(graph, &value)
+    }
+
+    fn pooled(&mut self, graph: &mut Graph, value: Name) -> Name {
+        self.rounded(graph, &value)
+    }
+}
+
+struct Writer<'a, W> {
+    graph: Graph,
+    plan: &'a Plan,
+    weights: W,
+    /// What the next layer reads.
+    now: Name,
+}
+
+impl<W: Weights> Writer<'_, W> {
+    fn write(mut self, class_names: &[String]) -> Vec<u8> {
+        let tensors = tensors(self.plan);
+        let layers: Vec<Layer> = self.plan.layers().collect();
+        // From a global average or a fully connected layer on, values are images × features.
+        let mut flat = false;
+        for (index, layer) in layers.iter().enumerate() {
+            let weighty = tensors.iter().position(|tensor| tensor.index == index);
+            match layer.kind {
+                LayerKind::Dropout => {}
+                LayerKind::Convolution(window) => {
+                    let Some(number) = weighty else { continue };
+                    let (outputs, channels) = (layer.output.channels.into(), layer.input.channels.into());
+                    let kernel = usize::from(window.kernel);
+                    let dims = [outputs, channels, kernel, kernel];
+                    let [weight, bias] = self.weights.add(&mut self.graph, number, &tensors[number], &dims);
+                    let made = self.windowed("Conv", &[&weight, &bias], window, &[]);
+                    self.finish(number, layer.relu, made);
+                }
+                LayerKind::Full => {
+                    let Some(number) = weighty else { continue };
+                    self.flatten(&mut flat);
+                    let dims = [layer.output.channels.into(), layer.fan_in()];
+                    let [weight, bias] = self.weights.add(&mut self.graph, number, &tensors[number], &dims);
+                    let transposed = [("transB", Attribute::Int(1))];
+                    let made = self.graph.node("Gemm", &[&self.now, &weight, &bias], &transposed);
+                    self.finish(number, layer.relu, made);
+                }
+                LayerKind::MaxPool(window) => {
+                    let made = self.windowed("MaxPool", &[], window, &[]);
+                    self.now = self.weights.pooled(&mut self.graph, made);
+                }
+                LayerKind::AvgPool(window) => {
+                    let padding = ("count_include_pad", Attribute::Int(1));
+                    let made = self.windowed("AveragePool", &[], window, &[padding]);
+                    self.now = self.weights.pooled(&mut self.graph, made);
+                }
+                LayerKind::GlobalAverage => {
+                    self.now = self.graph.node("GlobalAveragePool", &[&self.now], &[]);
+                    self.flatten(&mut flat);
+                }
+            }
+        }
+        self.graph.named("Identity", &[&self.now], &[], LOGITS);
+        let input = self.plan.spec().input();
+        let (line, names) = (self.plan.spec().to_string(), class_names.join("\n"));
+        self.graph.into_model(
+            (IMAGE, &[input.channels.into(), input.rows.into(), input.columns.into()]),
+            (LOGITS, &[self.plan.classes()]),
+            &[("line", &line), ("classes", &names)],
+        )
+    }
+
+    /// A node that slides a window over a map.
+    fn windowed(&mut self, op: &str, more: &[&Name], window: Window, attributes: &[(&str, Attribute<'_>)]) -> Name {
+        let [kernel, stride, padding] = [window.kernel, window.stride, window.padding].map(i64::from);
+        let (kernel, strides, pads) = ([kernel; 2], [stride; 2], [padding; 4]);
+        let shape = [
+            ("kernel_shape", Attribute::Ints(&kernel)),
+            ("strides", Attribute::Ints(&strides)),
+            ("pads", Attribute::Ints(&pads)),
+        ];
+        let inputs = [&[&self.now], more].concat();
+        self.graph.node(op, &inputs, &[&shape, attributes].concat())
+    }
+
+    fn finish(&mut self, number: usize, relu: bool, made: Name) {
+        let made = if relu { self.graph.node("Relu", &[&made], &[]) } else { made };
+        self.now = self.weights.made(&mut self.graph, number, made);
+    }
+
+    fn flatten(&mut self, flat: &mut bool) {
+        if !std::mem::replace(flat, true) {
+            self.now = self.graph.node("Flatten", &[&self.now], &[("axis", Attribute::Int(1))]);
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! Post-training quantisation: ranges from a sample, then biases that take up the mean error.
+
+use nin_core::{Model, WeightType};
+
+use super::input::fold;
+use super::observe::{ChannelSums, Comparison, LayerSums, compare, histograms};
+use super::{LayerReport, QuantizeError, QuantizedModel, Range, Report, STEPS, Weights};
+use crate::engine::streaming::ModelBytes;
+use crate::formats::model_file::Lanes;
+use crate::network::parameters::tensors;
+use crate::network::trained::Trained;
+
+/// How to quantise.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// Bits of the weights.
+    pub weights: Weights,
+    /// Whether biases take up the mean error of each output, where that brings the logits nearer to the float ones.
+    pub correct_biases: bool,
+    /// At most so many of the images serve for that: each layer takes a pass over them.
+    pub correction_images: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { weights: Weights::Eight, correct_biases: true, correction_images: 256 }
+    }
+}
+
+/// Quantises a trained network after a sample of images, rows × columns × channels bytes each in the network's shape.
+/// `progress` is called with the passes done and the passes there are.
+///
+/// # Errors
+///
+/// [`QuantizeError`] if 8-bit arithmetic cannot compute such a network, or the images do not fit it.
+pub fn post_training(
+    trained: &Trained,
+    images: &[Vec<u8>],
+    options: &Options,
+    mut progress: impl FnMut(usize, usize),
+) -> Result<(QuantizedModel, Report), QuantizeError> {
+    let plan = trained.plan();
+    super::check_images(trained, images)?;
+    let tensors = tensors(&plan);
+    let passes = if options.correct_biases { tensors.len() + 3 } else { 2 };
+
+    // What cannot be computed at all should not be found out after minutes.
+    let quantize = |trained: &Trained, clips: &[f32]| QuantizedModel::with_weights(trained, clips, &options.weights);
+    quantize(trained, &vec![1.0; tensors.len()])?;
+    let float = ModelBytes::new(&trained.to_model(WeightType::F32, Lanes::Sixteen)?);
+    let float = float.model().map_err(|error| QuantizeError::Run(error.to_string()))?;
+    let ranges: Vec<Range> = histograms(&float, images)?.iter().map(|histogram| histogram.range(STEPS)).collect();
+    progress(1, passes);
+    // Logits have no range; nor does anything read its place in the list.
+    let clips: Vec<f32> = ranges.iter().map(|range| range.clip).chain([0.0]).collect();
+
+    let bench = Bench { float: &float, images, sample: &images[..images.len().min(options.correction_images.max(1))] };
+    let plain = quantize(trained, &clips)?;
+    let before = bench.compare(&plain, images)?;
+    progress(2, passes);
+    let (mut model, mut comparison, mut corrected) = (plain, before, false);
+    if options.correct_biases {
+        let mut shifted = trained.clone();
+        for (index, tensor) in tensors.iter().enumerate() {
+            let now = bench.compare(&quantize(&shifted, &clips)?, bench.sample)?;
+            let sums = now.layers.get(index).unwrap_or(&now.logits);
+            let biases = &mut shifted.parameters[tensor.bias.clone()];
+            biases.iter_mut().zip(sums.corrections()).for_each(|(bias, correction)| *bias += correction);
+            progress(3 + index, passes);
+        }
+        let candidate = quantize(&shifted, &clips)?;
+        let after = bench.compare(&candidate, bench.images)?;
+        progress(passes, passes);
+        if after.logits.noise < comparison.logits.noise {
+            (model, comparison, corrected) = (candidate, after, true);
+        }
+    }
+    let layers = tensors.iter().enumerate().map(|(index, tensor)| {
+        let stage = tensor.layer.stage;
+        let step = tensors[..index].iter().filter(|before| before.layer.stage == stage).count();
+        LayerReport {
+            stage: if step == 0 { plan.spec().stages()[stage].to_string() } else { String::new() },
+            layer: step + 1,
+            range: ranges.get(index).copied(),
+            output: model.layers[index].output.clone(),
+            decibels: comparison.layers.get(index).unwrap_or(&comparison.logits).decibels(),
+        }
+    });
+    let report = Report {
+        layers: layers.collect(),
+        logits: comparison.logits.decibels(),
+        agreement: comparison.agreed as f64 / comparison.images as f64,
+        images: images.len(),
+        corrected,
+        border: fold(trained)?.border,
+    };
+    Ok((model, report))
+}
+
+/// The float network, and the images it is compared on.
+pub(super) struct Bench<'a> {
+    pub float: &'a Model<'a>,
+    pub images: &'a [Vec<u8>],
+    /// The first of them, where all would take too long.
+    pub sample: &'a [Vec<u8>],
+}
+
+impl Bench<'_> {
+    pub fn compare(&self, quantized: &QuantizedModel, images: &[Vec<u8>]) -> Result<Comparison, QuantizeError> {
+        let bytes = ModelBytes::new(&quantized.clone().widened().to_bytes(Lanes::Sixteen)?);
+        let model = bytes.model().map_err(|error| QuantizeError::Run(error.to_string()))?;
+        compare(self.float, quantized, &model, images)
+    }
+}
+
+impl LayerSums {
+    /// What to add to each output's bias so that its mean error becomes nought: only values that nothing has clipped
+    /// follow the bias.
+    fn corrections(&self) -> impl Iterator<Item = f32> + '_ {
+        /// Outputs that are clipped more often than in all but one of so many values stay as they are.
+        const RARE: u64 = 50;
+        self.channels.iter().map(
+            |&ChannelSums { error, free, count }| {
+                if free == 0 || free < count / RARE { 0.0 } else { (-error / free as f64) as f32 }
+            },
+        )
+    }
+}

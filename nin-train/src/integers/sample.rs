@@ -1,0 +1,33 @@
+//! The images that a network is calibrated with.
+
+use nin_core::Shape;
+
+use super::QuantizeError;
+use crate::data::Dataset;
+use crate::engine::streaming::resized;
+use crate::support::random::{Purpose, Stream};
+
+/// Up to `count` images of a data set, the same each time, in the network's shape: rows × columns × channels bytes.
+///
+/// # Errors
+///
+/// [`QuantizeError`] if there is no image, or images have other channels than the network sees.
+pub fn sample(data: &Dataset, input: Shape, count: usize) -> Result<Vec<Vec<u8>>, QuantizeError> {
+    // A data set has fewer than 2³² images: their bytes are in memory.
+    let mut order: Vec<u32> = (0..data.len() as u32).collect();
+    Stream::new(0, Purpose::Order, 0, 0).shuffle(&mut order);
+    let image = |index: u32| {
+        let values = resized(data.image(index as usize), data.shape(), input)?;
+        // A cast saturates.
+        Some(values.into_iter().map(|value| value.round() as u8).collect())
+    };
+    let images: Option<Vec<Vec<u8>>> = order.iter().take(count).map(|&index| image(index)).collect();
+    match images {
+        Some(images) if images.is_empty() => Err(QuantizeError::NoImages),
+        Some(images) => Ok(images),
+        None => {
+            let text = format!("images of {} do not fit the network's {input}", data.shape());
+            Err(QuantizeError::Images(text))
+        }
+    }
+}

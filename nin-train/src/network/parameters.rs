@@ -1,0 +1,141 @@
+//! All weights and biases in one flat buffer, and where each tensor stands in it.
+//!
+//! For each weight layer in the order of [`Plan::layers`]: the weight, `[outputs][fan-in]` with the fan-in ordered
+//! rows, columns, channels (channels last; OHWI in PyTorch's letters), then the bias, `[outputs]`. Optimiser,
+//! checkpoint and export are loops over this slice.
+
+use std::ops::Range;
+
+use nin_core::plan::{Layer, LayerKind, Plan};
+use serde::{Deserialize, Serialize};
+
+use crate::support::random::{Purpose, Stream};
+
+/// One weight layer's place in the flat buffer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tensor {
+    /// Position among [`Plan::layers`].
+    pub index: usize,
+    /// The layer.
+    pub layer: Layer,
+    /// Where its weight stands: `outputs × fan-in` values.
+    pub weight: Range<usize>,
+    /// Where its bias stands: `outputs` values.
+    pub bias: Range<usize>,
+}
+
+impl Tensor {
+    /// Kernel rows (and columns) of its weight; for a fully connected layer the rows and columns of its input.
+    pub fn kernel(&self) -> (usize, usize) {
+        match self.layer.kind {
+            LayerKind::Convolution(window) => (window.kernel.into(), window.kernel.into()),
+            _ => (self.layer.input.rows.into(), self.layer.input.columns.into()),
+        }
+    }
+
+    /// The weight's values in PyTorch's order (OIHW; a fully connected layer's `[out][in]` over C, H, W) as
+    /// positions in the flat buffer.
+    pub fn torch_order(&self) -> impl Iterator<Item = usize> + '_ {
+        let (rows, columns) = self.kernel();
+        let (outputs, channels) = (self.layer.output.channels as usize, self.layer.input.channels as usize);
+        let taps = rows * columns;
+        (0..outputs * channels * taps).map(move |i| {
+            let (output, channel, tap) = (i / (channels * taps), i / taps % channels, i % taps);
+            self.weight.start + (output * taps + tap) * channels + channel
+        })
+    }
+}
+
+/// The weight layers of a network, in order.
+pub fn tensors(plan: &Plan) -> Vec<Tensor> {
+    let mut start = 0;
+    let weighty = plan.layers().enumerate().filter(|(_, layer)| layer.has_weights());
+    weighty
+        .map(|(index, layer)| {
+            let weight = start..start + layer.weights();
+            let bias = weight.end..start + layer.parameters();
+            start = bias.end;
+            Tensor { index, layer, weight, bias }
+        })
+        .collect()
+}
+
+/// Lets one network begin with another's layers: copies the weight layers from the first on that are the same (kind,
+/// kernel, stride, padding, channels, whether a ReLU follows), and says how many those are. What follows the first that differs stays as it is in `to`.
+///
+/// # Panics
+///
+/// If there are fewer parameters than a plan has.
+pub fn transfer(from: (&Plan, &[f32]), to: (&Plan, &mut [f32])) -> usize {
+    let ((from_plan, from), (to_plan, to)) = (from, to);
+    let (from_tensors, to_tensors) = (tensors(from_plan), tensors(to_plan));
+    let alike = |a: &Tensor, b: &Tensor| {
+        let shape = |tensor: &Tensor| {
+            let layer = &tensor.layer;
+            (layer.kind, tensor.kernel(), layer.input.channels, layer.output.channels, layer.relu)
+        };
+        shape(a) == shape(b)
+    };
+    let same = from_tensors.iter().zip(&to_tensors).take_while(|(a, b)| alike(a, b)).count();
+    let end = |tensors: &[Tensor]| tensors[..same].last().map_or(0, |tensor| tensor.bias.end);
+    debug_assert_eq!(end(&from_tensors), end(&to_tensors));
+    to[..end(&to_tensors)].copy_from_slice(&from[..end(&from_tensors)]);
+    same
+}
+
+/// How parameters start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Init {
+    /// Weights uniform within ±√(6 / (fan-in + fan-out)) (Glorot and Bengio 2010; PyTorch's `xavier_uniform_`, a
+    /// convolution's fan-out being its outputs × kernel area), biases 0.
+    #[default]
+    Xavier,
+    /// The book's: the same weights, and the biases PyTorch gives a layer by default, uniform within ±1/√fan-in.
+    XavierBook,
+    /// Weights uniform within ±√(6 / fan-in) (He et al. 2015; `kaiming_uniform_` for ReLU), biases 0, but 1 for logits
+    /// that a ReLU follows.
+    He,
+    /// Weights uniform within ±1/√fan-in, as PyTorch's layers begin, biases as with He. With batch normalisation only a
+    /// weight's direction counts, and the smaller a weight, the further a step turns it: these begin at a higher
+    /// effective learning rate than He's, by a factor of six (van Laarhoven 2017).
+    Pytorch,
+}
+
+/// Where the bias of a logit begins that a ReLU follows. At 0 the first steps may push one below what any image adds to
+/// it: then its ReLU stays shut, and the class is never answered. A softmax does not see what all logits share.
+const OPEN: f32 = 1.0;
+
+/// Initial parameters of a network, the same for the same seed.
+pub fn initial(plan: &Plan, init: Init, seed: u64) -> Vec<f32> {
+    let mut parameters = vec![0.0; plan.parameters()];
+    let tensors = tensors(plan);
+    let last = tensors.len().saturating_sub(1);
+    for (number, tensor) in tensors.into_iter().enumerate() {
+        let fan_in = tensor.layer.fan_in() as f64;
+        let area = match tensor.layer.kind {
+            LayerKind::Convolution(window) => f64::from(window.kernel) * f64::from(window.kernel),
+            _ => 1.0,
+        };
+        let fan_out = f64::from(tensor.layer.output.channels) * area;
+        let bound = match init {
+            Init::Xavier | Init::XavierBook => (6.0 / (fan_in + fan_out)).sqrt(),
+            Init::He => (6.0 / fan_in).sqrt(),
+            Init::Pytorch => 1.0 / fan_in.sqrt(),
+        };
+        let mut stream = Stream::new(seed, Purpose::Weights, 0, number as u64);
+        parameters[tensor.weight].iter_mut().for_each(|weight| *weight = stream.within(bound));
+        match init {
+            Init::Xavier => {}
+            Init::XavierBook => {
+                let mut stream = Stream::new(seed, Purpose::Biases, 0, number as u64);
+                parameters[tensor.bias].iter_mut().for_each(|bias| *bias = stream.within(1.0 / fan_in.sqrt()));
+            }
+            Init::He | Init::Pytorch => {
+                let begin = if number == last && tensor.layer.relu { OPEN } else { 0.0 };
+                parameters[tensor.bias].fill(begin);
+            }
+        }
+    }
+    parameters
+}

@@ -1,0 +1,353 @@
+//! A run on disk: everything needed to go on as if it had never stopped.
+//!
+//! All numbers are little-endian.
+//!
+//! | bytes | what |
+//! | --- | --- |
+//! | 8 | `NINTRAIN` |
+//! | 4 | version, 2 |
+//! | 4 | length of the header, n |
+//! | n | the header: JSON, see below |
+//! | 4 each | parameters, their moving average, the optimiser's first and second memory, the teachers' parameters: f32, as many as the header says |
+//! | 32 | SHA-256 of everything before |
+//!
+//! The header is an object with `line` (the architecture), `recipe`, `preprocessing`, `class_names`, `images` (the training
+//! images' fingerprint, or null), `position`, `history`, `teachers` (their lines) and `sizes` (parameters, average, first,
+//! second, all teachers, and the optimiser's `steps`). With batch normalisation the parameters are those of
+//! [`crate::network::normalization`], in quantisation-aware training those of [`crate::integers::aware`]. There is no generator's
+//! state: all chance is drawn from the recipe's seed and the position (see [`crate::support::random`]).
+
+use std::path::{Path, PathBuf};
+use std::{fmt, fs, io};
+
+use nin_core::{Plan, Spec};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::data::batch::Preprocessing;
+use crate::engine::distill::{self, Teacher};
+use crate::network::normalization;
+use crate::support::files;
+use crate::training::optim::State;
+use crate::training::recipe::Recipe;
+use crate::training::train::{EpochReport, Position};
+
+/// The first bytes of every checkpoint.
+pub const MAGIC: [u8; 8] = *b"NINTRAIN";
+/// The version this code writes and reads.
+pub const VERSION: u32 = 2;
+const HASH: usize = 32;
+
+/// A run, as it is kept.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Checkpoint {
+    /// The architecture line.
+    pub line: String,
+    /// The recipe.
+    pub recipe: Recipe,
+    /// How bytes become the network's input.
+    pub preprocessing: Preprocessing,
+    /// The names of the classes.
+    pub class_names: Vec<String>,
+    /// The [fingerprint](crate::data::Dataset::fingerprint) of the images that the run was given for training, if it
+    /// is known. With others it would not be the same run; whoever resumes it has to compare them.
+    pub images: Option<String>,
+    /// Where the run stands.
+    pub position: Position,
+    /// The epochs done.
+    pub history: Vec<EpochReport>,
+    /// The parameters, in the order of [`crate::network::parameters`], with batch normalisation of [`crate::network::normalization`], in
+    /// quantisation-aware training of [`crate::integers::aware`].
+    pub parameters: Vec<f32>,
+    /// Their moving average; empty without.
+    pub average: Vec<f32>,
+    /// What the optimiser remembers.
+    pub state: State,
+    /// Whom the network learns from, if the recipe has it learn from others.
+    pub teachers: Vec<Teacher>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Header {
+    line: String,
+    recipe: Recipe,
+    preprocessing: Preprocessing,
+    class_names: Vec<String>,
+    images: Option<String>,
+    position: Position,
+    history: Vec<EpochReport>,
+    teachers: Vec<String>,
+    sizes: Sizes,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Sizes {
+    parameters: usize,
+    average: usize,
+    first: usize,
+    second: usize,
+    teachers: usize,
+    steps: u64,
+}
+
+/// Why bytes are not a checkpoint that can be used.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Problem {
+    /// The system refused to read or write.
+    Io(io::Error),
+    /// It does not begin as a checkpoint does.
+    NotACheckpoint,
+    /// It was written by another version.
+    Version(u32),
+    /// It ends too early.
+    Truncated,
+    /// Its bytes are not those that were written.
+    Damaged,
+    /// Its header does not say what it should; says what is wrong.
+    Header(String),
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Problem::Io(error) => error.fmt(f),
+            Problem::NotACheckpoint => f.write_str("this is no checkpoint"),
+            Problem::Version(found) => {
+                write!(f, "this is a checkpoint of version {found}, but this program reads version {VERSION}")
+            }
+            Problem::Truncated => f.write_str("the checkpoint is cut off: its end is missing"),
+            Problem::Damaged => f.write_str("the checkpoint is damaged: its checksum does not fit its content"),
+            Problem::Header(problem) => write!(f, "the checkpoint's header is wrong: {problem}"),
+        }
+    }
+}
+
+impl std::error::Error for Problem {}
+
+/// A checkpoint's file, and what is wrong with it. The text is one sentence that names the file.
+#[derive(Debug)]
+pub struct CheckpointError {
+    /// The file.
+    pub path: PathBuf,
+    /// What is wrong.
+    pub problem: Problem,
+}
+
+impl fmt::Display for CheckpointError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.path.display(), self.problem)
+    }
+}
+
+impl std::error::Error for CheckpointError {}
+
+impl Checkpoint {
+    /// A run that has not begun, from weights and biases in the order of [`crate::network::parameters`]; for quantisation-aware
+    /// training with the ranges of [`crate::integers::aware::begin`] behind them.
+    pub fn begin(
+        spec: &Spec,
+        recipe: Recipe,
+        preprocessing: Preprocessing,
+        class_names: Vec<String>,
+        parameters: Vec<f32>,
+    ) -> Checkpoint {
+        let plan = Plan::new(*spec);
+        let parameters =
+            if recipe.batch_norm.is_some() { normalization::extend(&plan, parameters) } else { parameters };
+        Checkpoint {
+            line: spec.to_string(),
+            preprocessing,
+            class_names,
+            images: None,
+            position: Position::default(),
+            history: Vec::new(),
+            average: if recipe.ema > 0.0 { parameters.clone() } else { Vec::new() },
+            state: recipe.optimizer.start(recipe.trainable(&plan)),
+            parameters,
+            recipe,
+            teachers: Vec::new(),
+        }
+    }
+
+    /// The file's bytes.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let sizes = Sizes {
+            parameters: self.parameters.len(),
+            average: self.average.len(),
+            first: self.state.first.len(),
+            second: self.state.second.len(),
+            teachers: self.teachers.iter().map(|teacher| teacher.parameters.len()).sum(),
+            steps: self.state.steps,
+        };
+        let header = Header {
+            line: self.line.clone(),
+            recipe: self.recipe.clone(),
+            preprocessing: self.preprocessing.clone(),
+            class_names: self.class_names.clone(),
+            images: self.images.clone(),
+            position: self.position.clone(),
+            history: self.history.clone(),
+            teachers: self.teachers.iter().map(|teacher| teacher.line.clone()).collect(),
+            sizes,
+        };
+        // Plain structs with string keys: nothing here can fail to become JSON.
+        let header = serde_json::to_vec(&header).unwrap_or_default();
+        let own = [&self.parameters, &self.average, &self.state.first, &self.state.second];
+        let values = || own.into_iter().chain(self.teachers.iter().map(|teacher| &teacher.parameters));
+        let count: usize = values().map(Vec::len).sum();
+        let mut bytes = Vec::with_capacity(16 + header.len() + 4 * count + HASH);
+        bytes.extend(MAGIC);
+        bytes.extend(VERSION.to_le_bytes());
+        bytes.extend((header.len() as u32).to_le_bytes());
+        bytes.extend(header);
+        bytes.extend(values().flatten().flat_map(|value| value.to_le_bytes()));
+        let hash = Sha256::digest(&bytes);
+        bytes.extend(hash);
+        bytes
+    }
+
+    /// Reads a file's bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`Problem`] says what is wrong with them.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Checkpoint, Problem> {
+        let known = bytes.len().min(MAGIC.len());
+        if bytes[..known] != MAGIC[..known] || known == 0 {
+            return Err(Problem::NotACheckpoint);
+        }
+        let mut rest = bytes.get(MAGIC.len()..).ok_or(Problem::Truncated)?;
+        let version = number(&mut rest)?;
+        if version != VERSION {
+            return Err(Problem::Version(version));
+        }
+        let length = number(&mut rest)? as usize;
+        let header = take(&mut rest, length)?;
+        // The header is read before the checksum is known to be right, since it says how long the file is.
+        let header: Result<Header, _> = serde_json::from_slice(header);
+        let wanted = header.as_ref().ok().and_then(|header| header.sizes.bytes());
+        if wanted.is_some_and(|wanted| rest.len() < wanted) {
+            return Err(Problem::Truncated);
+        }
+        let (content, hash) = bytes.split_last_chunk::<HASH>().ok_or(Problem::Truncated)?;
+        if *Sha256::digest(content) != *hash || wanted.is_some_and(|wanted| rest.len() != wanted) {
+            return Err(Problem::Damaged);
+        }
+        let header = header.map_err(|error| Problem::Header(error.to_string()))?;
+        header.check().map_err(Problem::Header)?;
+        let parameters = floats(&mut rest, header.sizes.parameters)?;
+        let average = floats(&mut rest, header.sizes.average)?;
+        let first = floats(&mut rest, header.sizes.first)?;
+        let second = floats(&mut rest, header.sizes.second)?;
+        let teacher = |line: String| {
+            // The header has been checked: so many are there.
+            let parameters = floats(&mut rest, Spec::parse(&line).map_or(0, |spec| Plan::new(spec).parameters()))?;
+            Ok(Teacher { line, parameters })
+        };
+        let teachers = header.teachers.into_iter().map(teacher).collect::<Result<_, _>>()?;
+        Ok(Checkpoint {
+            line: header.line,
+            recipe: header.recipe,
+            preprocessing: header.preprocessing,
+            class_names: header.class_names,
+            images: header.images,
+            position: header.position,
+            history: header.history,
+            parameters,
+            average,
+            state: State { steps: header.sizes.steps, first, second },
+            teachers,
+        })
+    }
+
+    /// Writes the file so that at any moment the whole old or the whole new one is there.
+    ///
+    /// # Errors
+    ///
+    /// If the system refuses; an older file is then as it was.
+    pub fn save(&self, path: &Path) -> Result<(), CheckpointError> {
+        let fail = |error| CheckpointError { path: path.to_owned(), problem: Problem::Io(error) };
+        files::whole(path, &self.to_bytes()).map_err(fail)
+    }
+
+    /// Reads a file.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be read or is no checkpoint.
+    pub fn load(path: &Path) -> Result<Checkpoint, CheckpointError> {
+        let fail = |problem| CheckpointError { path: path.to_owned(), problem };
+        let bytes = fs::read(path).map_err(|error| fail(Problem::Io(error)))?;
+        Checkpoint::from_bytes(&bytes).map_err(fail)
+    }
+}
+
+impl Sizes {
+    /// Bytes of the values and the checksum.
+    fn bytes(&self) -> Option<usize> {
+        let values = [self.average, self.first, self.second, self.teachers];
+        let values = values.into_iter().try_fold(self.parameters, usize::checked_add)?;
+        values.checked_mul(4)?.checked_add(HASH)
+    }
+}
+
+impl Header {
+    /// Whether everything fits together.
+    fn check(&self) -> Result<(), String> {
+        let spec = Spec::parse(&self.line).map_err(|error| format!("its line is wrong, {error}"))?;
+        let plan = Plan::new(spec);
+        let (found, wanted) = (self.sizes.parameters, self.recipe.parameters(&plan));
+        if found != wanted {
+            return Err(format!("it holds {found} parameters, but its line and recipe have {wanted}"));
+        }
+        if self.sizes.average != if self.recipe.ema > 0.0 { wanted } else { 0 } {
+            return Err("its moving average is not of the right size".into());
+        }
+        let (memory, trained) = (self.recipe.optimizer.memories(), self.recipe.trainable(&plan));
+        if [self.sizes.first, self.sizes.second] != memory.map(|needed| if needed { trained } else { 0 }) {
+            return Err("its optimiser's memory is not of the right size".into());
+        }
+        if self.recipe.distill.is_none() != self.teachers.is_empty() {
+            return Err("its recipe and its teachers do not go together".into());
+        }
+        let mut taught = 0;
+        for line in &self.teachers {
+            let spec = Spec::parse(line).map_err(|error| format!("a teacher's line is wrong, {error}"))?;
+            let teacher = Plan::new(spec);
+            distill::check(&teacher, &plan).map_err(|problem| problem.to_string())?;
+            taught += teacher.parameters();
+        }
+        if self.sizes.teachers != taught {
+            return Err("its teachers' parameters are not as many as their lines have".into());
+        }
+        if let Some(weights) = &self.recipe.quantize {
+            weights.check(&plan).map_err(|error| error.to_string())?;
+        }
+        let channels = plan.shape(0).channels as usize;
+        if self.preprocessing.mean.len() != channels || self.preprocessing.scale.len() != channels {
+            return Err("its preprocessing is for another number of channels".into());
+        }
+        if self.class_names.len() > plan.classes() {
+            return Err("it names more classes than its network has".into());
+        }
+        Ok(())
+    }
+}
+
+fn take<'a>(rest: &mut &'a [u8], count: usize) -> Result<&'a [u8], Problem> {
+    let (taken, after) = rest.split_at_checked(count).ok_or(Problem::Truncated)?;
+    *rest = after;
+    Ok(taken)
+}
+
+fn number(rest: &mut &[u8]) -> Result<u32, Problem> {
+    let (number, after) = rest.split_first_chunk::<4>().ok_or(Problem::Truncated)?;
+    *rest = after;
+    Ok(u32::from_le_bytes(*number))
+}
+
+fn floats(rest: &mut &[u8], count: usize) -> Result<Vec<f32>, Problem> {
+    let bytes = take(rest, count.checked_mul(4).ok_or(Problem::Truncated)?)?;
+    Ok(bytes.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect())
+}

@@ -1,0 +1,211 @@
+//! Architecture search: lines that fill a board, and how many of them are trained for how long.
+//!
+//! [`candidates`] draws the form of a network at random (how many blocks, their kernels, their 1×1 layers, whether the
+//! last of those narrows, how widths grow) and then makes it as wide as the [`Budget`] allows. [`rungs`] is successive
+//! halving (Jamieson and Talwalkar 2016): all are trained briefly, the better third three times as long, and so on.
+
+use std::collections::HashSet;
+use std::fmt::Write;
+
+use nin_core::{Plan, Shape, Spec};
+
+use crate::report::Resources;
+use crate::support::random::{Purpose, Stream};
+
+/// What a board has for a network in 8 bits, on a Cortex-M with DSP instructions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Budget {
+    /// Largest model file in bytes, without class names.
+    pub flash: u64,
+    /// Largest state (all working memory of the engine) in bytes.
+    pub ram: u64,
+    /// Most multiply-accumulates for one image.
+    pub macs: u64,
+}
+
+impl Budget {
+    /// Whether a network keeps to it.
+    pub fn holds(&self, plan: &Plan) -> bool {
+        let needs = Resources::new(plan);
+        needs.flash_int8 <= self.flash && needs.streaming_int8 <= self.ram && needs.macs <= self.macs
+    }
+}
+
+/// Of the better candidates, one in so many goes on, and is trained so many times as long.
+const ETA: usize = 3;
+/// Forms drawn for each candidate wanted, before giving up.
+const DRAWS: usize = 200;
+/// Widths are multiples of this.
+const STEP: usize = 4;
+/// Widths at their widest, in steps.
+const WIDEST: usize = 128;
+
+/// At most `count` different lines for images of this shape and so many classes, each as wide as the budget allows; the
+/// same for the same seed. Fewer, or none, if the budget holds no more.
+pub fn candidates(input: Shape, classes: usize, budget: &Budget, count: usize, seed: u64) -> Vec<Plan> {
+    let mut stream = Stream::new(seed, Purpose::Search, 0, 0);
+    let mut known = HashSet::new();
+    let mut plans = Vec::new();
+    for _ in 0..count.saturating_mul(DRAWS) {
+        if plans.len() >= count {
+            break;
+        }
+        let form = Form::draw(input, &mut stream);
+        if let Some(plan) = form.widest(input, classes, budget)
+            && known.insert(plan.spec().to_string())
+        {
+            plans.push(plan);
+        }
+    }
+    plans
+}
+
+/// Successive halving: how many candidates are trained in each round, and for how many epochs, from `count` candidates
+/// for `epochs` epochs to the round that leaves the winner.
+pub fn rungs(count: usize, epochs: u32) -> Vec<(usize, u32)> {
+    let mut rungs = vec![(count, epochs)];
+    let (mut count, mut epochs) = (count, epochs);
+    while count > ETA {
+        count = count.div_ceil(ETA);
+        epochs = epochs.saturating_mul(ETA as u32);
+        rungs.push((count, epochs));
+    }
+    rungs
+}
+
+/// A network without its widths.
+#[derive(Clone, Debug)]
+struct Form {
+    blocks: Vec<Block>,
+    /// The word between levels.
+    pool: &'static str,
+    /// How much wider each level is than the one before, its pixels being a quarter.
+    growth: f32,
+}
+
+#[derive(Clone, Debug)]
+struct Block {
+    /// The convolution's word up to the colon.
+    convolution: &'static str,
+    /// 1×1 layers.
+    ones: usize,
+    /// Whether the last 1×1 layer halves the channels: the next convolution, where the weights are, then has half.
+    narrows: bool,
+    level: usize,
+}
+
+impl Form {
+    fn draw(input: Shape, stream: &mut Stream) -> Form {
+        let side = input.rows.min(input.columns);
+        // Large images lose most of their pixels in the first layer, as in the book.
+        let (first, side): (&[&str], u16) = match side {
+            96.. => (&["nin7/4+2", "nin11/4+2"], side / 4),
+            48.. => (&["nin5/2+2", "nin3/2+1"], side / 2),
+            5.. => (&["nin3+1", "nin3+1", "nin5+2"], side),
+            _ => (&["nin3+1"], side),
+        };
+        // The last maps have 4 to 9 pixels a side, where the image is large enough for that.
+        let pools = 1 + (0..4).filter(|halvings| side >> halvings > 9).count() + stream.below(2);
+        let levels = (0..=pools).filter(|halvings| *halvings == 0 || side >> halvings >= 3).count();
+        let narrows = stream.below(3) > 0;
+        let mut blocks = Vec::new();
+        for level in 0..levels {
+            for _ in 0..1 + stream.below(2) {
+                let convolution = if blocks.is_empty() { first[stream.below(first.len())] } else { "nin3+1" };
+                blocks.push(Block { convolution, ones: 1 + stream.below(2), narrows, level });
+            }
+        }
+        if let Some(last) = blocks.last_mut() {
+            // No convolution follows that would be cheaper for it.
+            last.narrows = false;
+        }
+        let pool = ["max3/2+1", "max2/2"][stream.below(2)];
+        Form { blocks, pool, growth: [1.0, 1.25, 1.5, 2.0][stream.below(4)] }
+    }
+
+    /// The line whose first level has `width` steps of channels.
+    fn line(&self, input: Shape, classes: usize, width: usize) -> String {
+        let mut line = format!("{}x{}x{}", input.channels, input.rows, input.columns);
+        let mut level = 0;
+        for block in &self.blocks {
+            if block.level > level {
+                level = block.level;
+                line += " ";
+                line += self.pool;
+            }
+            let steps = (width as f32 * self.growth.powi(level as i32)).round() as usize;
+            let channels = STEP * steps.max(1);
+            let last = if block.narrows { STEP * steps.div_ceil(2).max(1) } else { channels };
+            let middle = std::iter::repeat_n(channels, block.ones - 1);
+            let widths: Vec<_> = std::iter::once(channels).chain(middle).chain([last]).map(|c| c.to_string()).collect();
+            // Writing to a string cannot fail.
+            let _ = write!(line, " {}:{}", block.convolution, widths.join(","));
+        }
+        line + &format!(" gap fc{classes}")
+    }
+
+    /// The widest network of this form that the budget holds.
+    fn widest(&self, input: Shape, classes: usize, budget: &Budget) -> Option<Plan> {
+        let plan = |width| Spec::parse(&self.line(input, classes, width)).ok().map(Plan::new);
+        let fits = |width| plan(width).is_some_and(|plan| budget.holds(&plan));
+        if !fits(1) {
+            return None;
+        }
+        let (mut fit, mut over) = (1, WIDEST + 1);
+        while over - fit > 1 {
+            let middle = fit.midpoint(over);
+            if fits(middle) { fit = middle } else { over = middle }
+        }
+        plan(fit)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use nin_core::{Shape, Spec};
+
+    use super::{Budget, candidates, rungs};
+
+    const FASHION: Shape = Shape { channels: 1, rows: 28, columns: 28 };
+    const BOARD: Budget = Budget { flash: 64 << 10, ram: 16 << 10, macs: 20_000_000 };
+
+    #[test]
+    fn candidates_fill_their_budget_and_are_the_same_each_time() {
+        let plans = candidates(FASHION, 10, &BOARD, 30, 1);
+        assert_eq!(plans.len(), 30);
+        for plan in &plans {
+            assert!(BOARD.holds(plan), "{}", plan.spec());
+            assert_eq!((plan.classes(), plan.shape(0)), (10, FASHION));
+            // One step wider in every layer would be too much; by how much depends on the form.
+            assert!(plan.parameters() > 4_000, "{}", plan.spec());
+        }
+        let lines = |plans: &[nin_core::Plan]| plans.iter().map(|plan| plan.spec().to_string()).collect::<Vec<_>>();
+        assert_eq!(lines(&plans), lines(&candidates(FASHION, 10, &BOARD, 30, 1)));
+        assert_ne!(lines(&plans), lines(&candidates(FASHION, 10, &BOARD, 30, 2)));
+        assert_eq!(lines(&plans[..10]), lines(&candidates(FASHION, 10, &BOARD, 10, 1)), "more are more of the same");
+    }
+
+    #[test]
+    fn images_of_any_size_have_candidates() {
+        for (channels, rows, columns) in [(1, 224, 224), (3, 96, 96), (3, 64, 48), (3, 32, 32), (1, 8, 8), (1, 3, 3)] {
+            let budget = Budget { flash: 256 << 10, ram: 64 << 10, macs: u64::MAX };
+            let found = candidates(Shape { channels, rows, columns }, 5, &budget, 5, 1);
+            assert!(!found.is_empty(), "{channels}x{rows}x{columns}");
+            assert!(found.iter().all(|plan| Spec::parse(&plan.spec().to_string()).is_ok()));
+        }
+    }
+
+    #[test]
+    fn nothing_fits_in_nothing() {
+        assert!(candidates(FASHION, 10, &Budget { flash: 100, ..BOARD }, 5, 1).is_empty());
+        assert!(candidates(FASHION, 10, &Budget { ram: 100, ..BOARD }, 5, 1).is_empty());
+        assert!(candidates(FASHION, 10, &Budget { macs: 100, ..BOARD }, 5, 1).is_empty());
+    }
+
+    #[test]
+    fn rounds_are_a_third_each_and_three_times_as_long() {
+        assert_eq!(rungs(27, 1), [(27, 1), (9, 3), (3, 9)]);
+        assert_eq!(rungs(10, 2), [(10, 2), (4, 6), (2, 18)]);
+        assert_eq!(rungs(1, 5), [(1, 5)]);
+    }
+}

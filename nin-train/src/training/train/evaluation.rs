@@ -1,0 +1,119 @@
+//! How a network does on images.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Instant;
+
+use nin_core::{Plan, Spec, argmax};
+use serde::{Deserialize, Serialize};
+
+use super::TrainError;
+use crate::data::Dataset;
+use crate::data::batch::{Batch, Preprocessing};
+use crate::engine::Engine;
+use crate::network::normalization;
+use crate::training::checkpoint::Checkpoint;
+use crate::training::recipe::Recipe;
+
+/// How a network does on a data set.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Evaluation {
+    /// Mean cross-entropy.
+    pub loss: f64,
+    /// Share of images classified correctly.
+    pub accuracy: f64,
+    /// Images.
+    pub images: usize,
+    /// Images of true class (row, of the data's classes) and predicted class (column, of the network's).
+    pub confusion: Vec<Vec<u32>>,
+    /// Images a second.
+    pub images_per_second: f64,
+}
+
+/// An engine with the network that a checkpoint's run would export, to evaluate it; `threads` 0 means one for each
+/// processor.
+///
+/// # Errors
+///
+/// If the checkpoint's line is wrong, or the system gives no threads.
+pub fn evaluator(checkpoint: &Checkpoint, threads: usize) -> Result<Engine, TrainError> {
+    let Checkpoint { line, recipe, preprocessing, parameters, average, .. } = checkpoint;
+    let spec = Spec::parse(line).map_err(|_| TrainError::Recipe("the checkpoint's line is wrong"))?;
+    let mut engine = match &recipe.quantize {
+        Some(weights) => Engine::rounding(spec, 0, preprocessing.steps()?, weights, threads)?,
+        None => Engine::new(spec, 0, threads)?,
+    };
+    load(&mut engine, recipe, parameters, average);
+    Ok(engine)
+}
+
+/// Loads what is evaluated: the average, if there is one; with normalisation folded in, or with the ranges.
+pub(super) fn load(engine: &mut Engine, recipe: &Recipe, parameters: &[f32], average: &[f32]) {
+    match recipe.quantize {
+        Some(_) => engine.load(if average.is_empty() { parameters } else { average }),
+        None => engine.load(&deployed(&Plan::new(*engine.plan().spec()), parameters, average)),
+    }
+}
+
+/// Evaluates the parameters loaded in an engine on a data set.
+///
+/// # Errors
+///
+/// If the data does not fit the network.
+pub fn evaluate(engine: &mut Engine, data: &Dataset, preprocessing: &Preprocessing) -> Result<Evaluation, TrainError> {
+    evaluate_each(engine, data, preprocessing, |_, _, _| {})
+}
+
+/// [`evaluate`], where `each(index, label, logits)` sees every image, from any thread.
+///
+/// # Errors
+///
+/// If the data does not fit the network.
+pub fn evaluate_each(
+    engine: &mut Engine,
+    data: &Dataset,
+    preprocessing: &Preprocessing,
+    each: impl Fn(usize, usize, &[f32]) + Sync,
+) -> Result<Evaluation, TrainError> {
+    check_data(engine.plan(), data, preprocessing)?;
+    let (input, classes) = (engine.plan().shape(0), engine.plan().classes());
+    let counts: Vec<AtomicU32> = (0..data.class_names().len() * classes).map(|_| AtomicU32::new(0)).collect();
+    let start = Instant::now();
+    let batch = Batch { data, indices: None, input, preprocessing, changes: None, smoothing: 0.0, class_weights: &[] };
+    let outcome = engine.forward(&batch, |index, label, logits| {
+        each(index, label, logits);
+        counts[label * classes + argmax(logits).unwrap_or(0)].fetch_add(1, Ordering::Relaxed);
+    });
+    let rows = counts.chunks_exact(classes);
+    Ok(Evaluation {
+        loss: outcome.loss / outcome.images as f64,
+        accuracy: outcome.correct as f64 / outcome.images as f64,
+        images: outcome.images,
+        confusion: rows.map(|row| row.iter().map(|count| count.load(Ordering::Relaxed)).collect()).collect(),
+        images_per_second: outcome.images as f64 / start.elapsed().as_secs_f64(),
+    })
+}
+
+/// Whether a network can work on images.
+pub(super) fn check_data(plan: &Plan, data: &Dataset, preprocessing: &Preprocessing) -> Result<(), TrainError> {
+    let (images, input) = (data.shape(), plan.shape(0));
+    let classes = data.class_names().len();
+    if data.is_empty() {
+        return Err(TrainError::Empty);
+    }
+    if images.channels != input.channels {
+        return Err(TrainError::Channels { images, input });
+    }
+    if classes > plan.classes() {
+        return Err(TrainError::Classes { data: classes, network: plan.classes() });
+    }
+    let channels = input.channels as usize;
+    if preprocessing.mean.len() != channels || preprocessing.scale.len() != channels {
+        return Err(TrainError::Preprocessing);
+    }
+    Ok(())
+}
+
+/// The parameters that a device gets: of the average, if there is one, with normalisation folded in.
+pub(crate) fn deployed(plan: &Plan, parameters: &[f32], average: &[f32]) -> Vec<f32> {
+    normalization::fold(plan, if average.is_empty() { parameters } else { average })
+}
