@@ -7,7 +7,7 @@
 //!
 //! | module | what it holds |
 //! | --- | --- |
-//! | [`support`] | atomic files, free memory, random numbers |
+//! | [`support`] | atomic files, free memory, random numbers, text to print, threads |
 //! | [`data`] | images in: data sets, augmentation, batches |
 //! | [`network`] | a network as a value: architecture, parameters, preprocessing, class names |
 //! | `kernel` | matrix products and Winograd convolutions for each instruction set |

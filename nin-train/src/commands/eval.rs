@@ -7,10 +7,11 @@ use clap::Args;
 use nin_train::engine::streaming::evaluate;
 use nin_train::report::channels::{Channels, LayerChannels};
 use nin_train::report::percent;
+use nin_train::support::threads;
 use serde_json::json;
 
 use super::images::{self, ImageArgs};
-use super::{Console, Outcome, networks, say_never_answered};
+use super::{Console, Outcome, networks, say_never_answered, threads_of};
 
 /// Flags of `eval`.
 #[derive(Args, Debug)]
@@ -56,7 +57,7 @@ pub fn run(args: &EvalArgs, console: &Console) -> Outcome {
     images::check(input, model.plan().classes(), &splits)?;
     images::check_names(model.class_names(), splits.train.class_names())?;
     let dataset = if args.training { &splits.train } else { &splits.test };
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(args.threads.unwrap_or(0)).build()?;
+    let pool = threads::pool(threads_of(args.threads.unwrap_or(0), console))?;
 
     let bar = || console.bar(dataset.len() as u64, "{bar:40} {pos}/{len} images {per_sec} {eta}");
     let (evaluating, start) = (bar(), Instant::now());

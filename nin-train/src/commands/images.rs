@@ -7,6 +7,7 @@ use indicatif::ProgressBar;
 use nin_core::Shape;
 use nin_train::Recipe;
 use nin_train::data::{self, Dataset, DatasetKind, FolderOptions, LoadOptions, Splits, idx};
+use nin_train::support::text::visible;
 
 use super::{Console, Outcome, word};
 
@@ -128,8 +129,8 @@ pub fn check_names<'a>(names: impl Iterator<Item = &'a str>, found: &[String]) -
     }
     Err(format!(
         "the network knows other classes ({}) than these images have ({}); name its images with --dataset or --data",
-        names.join(", "),
-        found.join(", ")
+        visible(&names.join(", ")),
+        visible(&found.join(", "))
     )
     .into())
 }

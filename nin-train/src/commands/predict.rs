@@ -6,6 +6,7 @@ use clap::Args;
 use nin_core::Model;
 use nin_train::data::load_image;
 use nin_train::engine::streaming::{Streaming, softmax};
+use nin_train::support::text::{visible, visible_path};
 use serde_json::json;
 
 use super::networks;
@@ -95,11 +96,12 @@ fn show(args: &PredictArgs, console: &Console, model: &Model<'_>, path: &Path, l
         return;
     }
     if console.quiet {
-        console.result(format_args!("{}: {}", path.display(), name(best)));
+        console.result(format_args!("{}: {}", visible_path(path), visible(&name(best))));
         return;
     }
-    console.result(format_args!("{}", path.display()));
+    console.result(format_args!("{}", visible_path(path)));
     let probabilities = softmax(logits);
+    let name = |class: usize| visible(&name(class)).into_owned();
     let width = order.iter().take(args.top).map(|&class| name(class).chars().count()).max().unwrap_or(0);
     for &class in order.iter().take(args.top) {
         console.result(format_args!("  {:width$} {:6.2} %", name(class), 100.0 * probabilities[class]));

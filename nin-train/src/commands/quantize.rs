@@ -10,12 +10,15 @@ use nin_train::formats::model_file::{ExportError, Lanes, RustSource, rust_source
 use nin_train::integers::{self, Options, QuantizedModel, Weights, post_training, within};
 use nin_train::network::trained::Trained;
 use nin_train::report::{bytes, percent};
-use nin_train::{formats::onnx, support::files};
+use nin_train::{
+    formats::onnx,
+    support::{files, threads},
+};
 
 use super::export::{beside, command, refuse_input, refuse_twice};
 use super::images::{self, ImageArgs};
 use super::size::size;
-use super::{Console, Outcome, networks};
+use super::{Console, Outcome, networks, threads_of};
 
 /// Flags of `quantize`.
 #[derive(Args, Debug)]
@@ -106,7 +109,7 @@ pub fn run(args: &QuantizeArgs, console: &Console) -> Outcome {
     let splits = args.images.load(plan.spec().input(), console)?;
     images::check(plan.spec().input(), plan.classes(), &splits)?;
     images::check_names(trained.class_names.iter().map(String::as_str), splits.train.class_names())?;
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(args.threads.unwrap_or(0)).build()?;
+    let pool = threads::pool(threads_of(args.threads.unwrap_or(0), console))?;
 
     let model = match loaded.integers()? {
         // Trained to be these integers, with these ranges: there is nothing left to find.

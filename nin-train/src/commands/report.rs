@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::images::{self, ImageArgs};
 use super::train::folder::{BEST, CHECKPOINT, METRICS, REPORT};
-use super::{Console, Outcome};
+use super::{Console, Outcome, threads_of};
 
 /// Flags of `report`.
 #[derive(Args, Debug)]
@@ -99,7 +99,7 @@ fn single(args: &ReportArgs, path: &Path, console: &Console) -> Outcome<(PathBuf
         )),
         _ => {}
     }
-    let findings = Findings::new(evaluator(&exported, args.threads)?, &trained, &splits.test)?;
+    let findings = Findings::new(evaluator(&exported, threads_of(args.threads, console))?, &trained, &splits.test)?;
     let run = Run::new(name(path), &checkpoint, Some(found))?;
     Ok((path.with_file_name(REPORT), page(&run, &trained, &findings, &splits.test)))
 }

@@ -21,7 +21,7 @@ use crate::kernel::{Buffer, padded, vectorized};
 use crate::layers::{Linear, Mode, Network, Packed, Workspace};
 use crate::network::normalization::{self, Normalized};
 use crate::report::bytes;
-use crate::support::memory;
+use crate::support::{memory, threads};
 use distill::{Desk, Distill, Images, Lessons};
 use loss::cross_entropy;
 
@@ -149,7 +149,7 @@ impl fmt::Debug for Engine {
 
 impl Engine {
     /// An engine for training in batches of `batch` images, or for evaluation only if `batch` is 0; `threads` 0
-    /// means one for each processor.
+    /// means one for each processor, and there are never more than [`threads::most`].
     ///
     /// # Errors
     ///
@@ -198,7 +198,7 @@ impl Engine {
     }
 
     fn build(plan: Plan, network: Network, batch: usize, group: usize, threads: usize) -> Result<Engine, EngineError> {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().map_err(EngineError::Threads)?;
+        let pool = threads::pool(threads).map_err(EngineError::Threads)?;
         let training = batch > 0;
         let (threads, groups) = (pool.current_num_threads(), batch.div_ceil(group));
         let gradients = (groups * network.gradient_len() * size_of::<f32>()) as u64;

@@ -4,6 +4,8 @@ use std::fmt;
 
 use nin_core::{PRESETS, Plan, Preset, Spec, SpecError};
 
+use crate::support::text::is_hidden_control;
+
 /// The networks that the book compares NiN with, and the paper's reason for NiN; as lines they can be planned and
 /// trained like any other.
 pub const COMPARISONS: &[Preset] = &[
@@ -140,7 +142,7 @@ impl fmt::Display for ArchitectureError {
                 let at = usize::from(error.column).saturating_sub(1).min(line.len());
                 let before = line.char_indices().take_while(|(i, _)| *i < at).count();
                 // The line as one row, so that the caret stands right even if it has tabs or line breaks.
-                let shown: String = line.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+                let shown: String = line.chars().map(|c| if is_hidden_control(c) { ' ' } else { c }).collect();
                 write!(f, "the architecture line goes wrong at {error}\n  {shown}\n  {:before$}^", "")
             }
         }

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::support::text::visible;
+
 /// To which side of its column a text stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Align {
@@ -33,9 +35,9 @@ impl Table {
         Self { columns: columns.into_iter().map(|(name, align)| (name.to_owned(), align)).collect(), rows: Vec::new() }
     }
 
-    /// Adds a row; cells that are missing at its end stay empty.
+    /// Adds a row of [visible] text; cells that are missing at its end stay empty.
     pub fn row(&mut self, cells: impl IntoIterator<Item = String>) -> &mut Self {
-        self.rows.push(Row::Cells(cells.into_iter().collect()));
+        self.rows.push(Row::Cells(cells.into_iter().map(|cell| visible(&cell).into_owned()).collect()));
         self
     }
 

@@ -1,7 +1,9 @@
-//! What every other folder may use: atomic file replacement, free memory, random numbers.
+//! What every other folder may use: atomic file replacement, free memory, random numbers, text to print, threads.
 //!
-//! Imports nothing of this crate.
+//! Imports nothing of the other folders.
 
 pub mod files;
 pub(crate) mod memory;
 pub mod random;
+pub mod text;
+pub mod threads;

@@ -28,6 +28,7 @@ use crate::data::batch::Preprocessing;
 use crate::engine::distill::{self, Teacher};
 use crate::network::normalization;
 use crate::support::files;
+use crate::support::text::visible_path;
 use crate::training::optim::State;
 use crate::training::recipe::Recipe;
 use crate::training::train::{EpochReport, Position};
@@ -136,7 +137,7 @@ pub struct CheckpointError {
 
 impl fmt::Display for CheckpointError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.path.display(), self.problem)
+        write!(f, "{}: {}", visible_path(&self.path), self.problem)
     }
 }
 

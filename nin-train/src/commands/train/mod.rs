@@ -19,7 +19,7 @@ use nin_train::report::html::Findings;
 use nin_train::training::checkpoint::Checkpoint;
 use nin_train::training::train::{Ended, Trainer, evaluator};
 
-use super::{Console, Outcome, images, interrupt, networks, program, word};
+use super::{Console, Outcome, images, interrupt, networks, program, threads_of, word};
 pub use flags::TrainArgs;
 use folder::RunFolder;
 use metrics::Metrics;
@@ -29,6 +29,7 @@ use screen::Screen;
 pub fn run(args: &TrainArgs, console: &Console) -> Outcome<ExitCode> {
     // Locked before its checkpoint is read: nobody goes on with the run in between.
     let in_place = args.resumed_in_place()?;
+    let threads = threads_of(args.threads, console);
     // What can be wrong with the flags comes before any waiting.
     let start = args.start(console)?;
     let plan = start.plan()?;
@@ -38,7 +39,7 @@ pub fn run(args: &TrainArgs, console: &Console) -> Outcome<ExitCode> {
     let validation = images::split_off(start.recipe(), &mut splits)?;
     let checkpoint = start.checkpoint(&splits.train, fingerprint)?;
     let metrics = metrics::Start::new(&checkpoint, &plan, &splits, validation.as_ref());
-    let mut trainer = Trainer::resume(checkpoint, args.threads)?;
+    let mut trainer = Trainer::resume(checkpoint, threads)?;
     trainer.check(&splits.train)?;
     let folder = match in_place {
         Some(folder) => folder,
@@ -77,7 +78,7 @@ pub fn run(args: &TrainArgs, console: &Console) -> Outcome<ExitCode> {
     }
 
     let Exported { checkpoint, trained, model, integers } = Exported::of(&trainer, &folder)?;
-    let findings = Findings::new(evaluator(&checkpoint, args.threads)?, &trained, &splits.test)?;
+    let findings = Findings::new(evaluator(&checkpoint, threads)?, &trained, &splits.test)?;
     screen.result(&findings.evaluation, trainer.class_names());
     metrics.test(&findings.evaluation);
     let report = folder.report(&trainer.checkpoint(), &trained, &findings, &splits);

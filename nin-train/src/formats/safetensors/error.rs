@@ -4,6 +4,8 @@ use std::fmt;
 
 use ::safetensors::SafeTensorError;
 
+use crate::support::text::visible;
+
 /// Why a safetensors file cannot be read or written.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -43,10 +45,10 @@ impl fmt::Display for TensorError {
             }
             Self::Broken(error) => write!(f, "not a sound safetensors file: {error}"),
             Self::Dtype { name, dtype } => {
-                write!(f, "the tensor {name} holds {dtype} numbers; only F32, F16 and BF16 can be read")
+                write!(f, "the tensor {} holds {dtype} numbers; only F32, F16 and BF16 can be read", visible(name))
             }
             Self::Mismatch { problem, expected, found } => {
-                writeln!(f, "the file does not fit the architecture: {problem}")?;
+                writeln!(f, "the file does not fit the architecture: {}", visible(problem))?;
                 list(f, "expected", expected)?;
                 f.write_str("\n")?;
                 list(f, "found", found)
@@ -61,7 +63,7 @@ fn list(f: &mut fmt::Formatter<'_>, title: &str, tensors: &[(String, Vec<usize>)
     // A width has at most 65,535 columns; and a file may have any name in it.
     let width = tensors.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0).min(100);
     for (name, shape) in tensors {
-        write!(f, "\n  {name:width$}  {shape:?}")?;
+        write!(f, "\n  {:width$}  {shape:?}", visible(name))?;
     }
     if tensors.is_empty() { f.write_str(" no tensor") } else { Ok(()) }
 }
