@@ -3,76 +3,20 @@
 #![cfg(unix)]
 
 mod common;
+mod program;
 
-use std::fs;
-use std::path::Path;
-use std::process::{Command, Output};
+use std::fs::{self, File};
+use std::io::Write;
+use std::process::Command;
 use std::thread::available_parallelism;
+use std::time::{Duration, Instant};
 
-use common::{TempDir, idx_files, noise};
-use nin_core::{Plan, Spec, WeightType};
-use nin_train::data::batch::Preprocessing;
-use nin_train::data::{Shape, idx};
-use nin_train::formats::model_file::Lanes;
-use nin_train::network::parameters::{Init, initial};
-use nin_train::network::trained::Trained;
+use common::{TempDir, gzip};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use nin_train::data::{idx, load_image};
 use nin_train::support::threads;
-
-fn command(folder: &TempDir, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_nin-train"));
-    command.current_dir(&folder.0).args(arguments).env_remove("RAYON_NUM_THREADS");
-    command
-}
-
-/// Standard output and standard error of a command that succeeds.
-fn succeeds(command: &mut Command) -> (String, String) {
-    let Output { status, stdout, stderr } = command.output().expect("the program runs");
-    let (stdout, stderr) = (String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap());
-    assert!(status.success(), "{command:?}: {stderr}");
-    (stdout, stderr)
-}
-
-/// The sentence of a command that fails.
-fn fails(command: &mut Command) -> String {
-    let Output { status, stderr, .. } = command.output().expect("the program runs");
-    let stderr = String::from_utf8(stderr).unwrap();
-    assert_eq!(status.code(), Some(1), "{command:?}: {stderr}");
-    assert!(!stderr.contains("panicked"), "{stderr}");
-    let last = stderr.trim_end().lines().last().unwrap_or_default();
-    assert!(last.starts_with("error: "), "{stderr}");
-    last.to_owned()
-}
-
-const LINE: &str = "1x28x28 nin5/4:4 gap fc10";
-
-/// A network of this line with initial weights.
-fn network(line: &str, names: &[&str]) -> Trained {
-    let spec = Spec::parse(line).unwrap();
-    Trained {
-        spec,
-        parameters: initial(&Plan::new(spec), Init::He, 1),
-        preprocessing: Preprocessing::unit(spec.input().channels.into()),
-        class_names: names.iter().map(|&name| name.to_owned()).collect(),
-    }
-}
-
-fn model(trained: &Trained) -> Vec<u8> {
-    trained.to_model(WeightType::F32, Lanes::One).unwrap()
-}
-
-/// A data set of noise in IDX form, in `images`.
-fn write_images(folder: &TempDir) {
-    let shape = Shape { channels: 1, rows: 28, columns: 28 };
-    for (name, bytes) in idx::NAMES.iter().zip(idx_files(&noise(60, shape, 1), &noise(20, shape, 2))) {
-        folder.write(&format!("images/{name}"), &bytes);
-    }
-}
-
-/// A picture of random pixels.
-fn png(path: &Path, width: u32, height: u32) {
-    let mut number = common::numbers(7, 256);
-    image::GrayImage::from_fn(width, height, |_, _| image::Luma([number() as u8])).save(path).unwrap();
-}
+use program::{LINE, command, fails, model, network, png, succeeds, write_images};
 
 #[test]
 fn threads_are_bounded_by_the_processors() {
@@ -153,4 +97,98 @@ fn names_do_not_reach_the_terminal_as_commands() {
     let typed = command(&folder, &["eval", "m.nin", &format!("--{EVIL}")]).output().unwrap();
     assert_eq!(typed.status.code(), Some(2));
     assert!(is_harmless(std::str::from_utf8(&typed.stderr).unwrap()), "{:?}", typed.stderr);
+}
+
+/// A command of the program with so much address space, so that memory taken by mistake is an abort.
+fn limited(folder: &TempDir, kilobytes: u32, arguments: &[&str]) -> Command {
+    let mut command = Command::new("sh");
+    let script = format!("ulimit -v {kilobytes}; exec \"$0\" \"$@\"");
+    command.current_dir(&folder.0).args(["-c", &script, env!("CARGO_BIN_EXE_nin-train")]).args(arguments);
+    command
+}
+
+#[test]
+fn a_run_that_does_not_fit_is_refused_before_it_takes_memory() {
+    let folder = TempDir::new();
+    write_images(&folder);
+    folder.write("small.nin", &model(&network(LINE, &[])));
+    let (vast, large) = ("1x28x28 nin3:65535,59000 gap fc10", "1x28x28 nin1:65535,4500 gap fc10");
+    let train = ["train", "--data", "images", "--out", "run", "--threads", "1", "--line"];
+    for (arguments, kilobytes) in [
+        (&[vast][..], 4_000_000),
+        // Its maps are small, its parameters are not.
+        (&[large], 2_000_000),
+        (&[large, "--optimizer", "sgd", "--ema", "0.9"], 2_000_000),
+        (&[vast, "--from", "small.nin"], 4_000_000),
+        (&["1x11000x11000 nin3+1:3 gap fc10"], 2_000_000),
+        (&["1x5000x5000 nin3+1:3 gap fc10", "--batch-norm", "8"], 2_000_000),
+    ] {
+        let begun = Instant::now();
+        let said = fails(&mut limited(&folder, kilobytes, &[&train[..], arguments].concat()));
+        assert!(said.contains("the network takes at least ") && said.contains(" are left"), "{said}");
+        assert!(begun.elapsed() < Duration::from_secs(10), "{arguments:?}");
+        assert!(!folder.0.join("run").exists());
+    }
+}
+
+#[test]
+fn a_small_model_cannot_ask_for_much() {
+    let folder = TempDir::new();
+    write_images(&folder);
+    png(&folder.0.join("p.png"), 9, 9);
+    // Images of 537 megapixels; three rows of 100 MB.
+    folder.write("pixels.nin", &model(&network("1x23170x23170 gap fc10", &[])));
+    folder.write("rows.nin", &model(&network("1x9x65535 nin1:400 nin3+1:1 gap fc10", &[])));
+    for (file, kilobytes, problem) in [
+        ("pixels.nin", 4_000_000, "pixels.nin: the network reads images of 536,848,900 pixels"),
+        ("rows.nin", 300_000, "rows.nin: the network takes "),
+    ] {
+        for arguments in [
+            &["predict", file, "p.png"][..],
+            &["eval", file, "--data", "images", "--threads", "1"],
+            &["quantize", file, "--data", "images", "--threads", "1"],
+        ] {
+            let said = fails(&mut limited(&folder, kilobytes, arguments));
+            assert!(said.contains(problem), "{said}");
+        }
+    }
+}
+
+#[test]
+fn a_small_picture_cannot_unpack_to_much() {
+    let folder = TempDir::new();
+    // All black: 120 megapixels in less than 200 KB.
+    let path = folder.0.join("vast.png");
+    image::GrayImage::new(12_000, 10_000).save(&path).unwrap();
+    assert!(fs::metadata(&path).unwrap().len() < 1 << 20);
+    let error = load_image(&path, 1, 8, 8, false).unwrap_err().to_string();
+    assert!(error.ends_with("vast.png: has 12000x10000 pixels, too many; make it smaller"), "{error}");
+    assert!(
+        load_image(&path, 1, 10_001, 10_000, false).is_err_and(|error| error.to_string().contains("100 megapixels"))
+    );
+}
+
+#[test]
+fn a_gzip_file_is_refused_by_its_header() {
+    let folder = TempDir::new();
+    write_images(&folder);
+    // Two gigabytes of black images in two megabytes, and 60 labels.
+    let images = folder.0.join("images").join(idx::NAMES[0]);
+    let mut file = GzEncoder::new(File::create(&images).unwrap(), Compression::fast());
+    let count: u32 = 2_000_000_000 / (28 * 28);
+    file.write_all(&[0, 0, 8, 3]).unwrap();
+    [count, 28, 28].iter().for_each(|size| file.write_all(&size.to_be_bytes()).unwrap());
+    let megabyte = vec![0; 1 << 20];
+    (0..4).for_each(|_| file.write_all(&megabyte).unwrap());
+    file.finish().unwrap();
+    let said = fails(&mut limited(&folder, 1_000_000, &["data", "--data", "images"]));
+    assert!(said.contains("holds 60 labels, but there are 2,551,020 images"), "{said}");
+
+    // With as many labels, only the memory is too small.
+    let mut labels = vec![0, 0, 8, 1];
+    labels.extend(count.to_be_bytes());
+    labels.resize(8 + count as usize, 0);
+    folder.write(&format!("images/{}", idx::NAMES[1]), &gzip(&labels));
+    let said = fails(&mut limited(&folder, 1_000_000, &["data", "--data", "images"]));
+    assert!(said.contains(idx::NAMES[0]) && said.contains("there is memory left for"), "{said}");
 }

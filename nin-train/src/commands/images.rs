@@ -9,6 +9,7 @@ use nin_train::Recipe;
 use nin_train::data::{self, Dataset, DatasetKind, FolderOptions, LoadOptions, Splits, idx};
 use nin_train::support::text::visible;
 
+use super::size::part;
 use super::{Console, Outcome, word};
 
 /// Part of each class of one's own images that is kept for the test, if nothing is said.
@@ -32,7 +33,7 @@ pub struct ImageArgs {
     offline: bool,
 
     /// Part of each class of one's own images that is kept for the test
-    #[arg(long, value_name = "PART", default_value_t = TEST_FRACTION)]
+    #[arg(long, value_name = "PART", default_value_t = TEST_FRACTION, value_parser = part)]
     test_fraction: f64,
 }
 

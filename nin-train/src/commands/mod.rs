@@ -1,6 +1,7 @@
 //! The commands: flags in, library calls, text out.
 
 mod console;
+mod cost;
 mod data;
 mod eval;
 mod export;
@@ -50,7 +51,7 @@ fn threads_of(asked: usize, console: &Console) -> usize {
     if asked > most {
         console.warn(format_args!("{wanted} threads are more than this computer has a use for; {most} are started"));
     }
-    wanted.min(most)
+    threads::bounded(asked)
 }
 
 /// Prints the classes that a network never answers, if there are such: whether there are.

@@ -1,16 +1,18 @@
 //! `nin-train predict`: what is on a picture.
 
+use std::cmp::Ordering;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use nin_core::Model;
 use nin_train::data::load_image;
-use nin_train::engine::streaming::{Streaming, softmax};
+use nin_train::engine::streaming::{Streaming, finite, softmax};
+use nin_train::support::files::FileError;
 use nin_train::support::text::{visible, visible_path};
 use serde_json::json;
 
-use super::networks;
 use super::{Console, Outcome};
+use super::{cost, networks};
 
 /// Flags of `predict`.
 #[derive(Args, Debug)]
@@ -38,8 +40,8 @@ pub struct PredictArgs {
     invert: bool,
 
     /// How many classes to show
-    #[arg(long, value_name = "N", default_value_t = 3)]
-    top: usize,
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..))]
+    top: u16,
 
     /// Print the raw logits, one JSON object a line
     #[arg(long)]
@@ -50,10 +52,15 @@ pub struct PredictArgs {
 pub fn run(args: &PredictArgs, console: &Console) -> Outcome {
     let bytes = networks::load(&args.network)?.fast_model()?;
     let model = bytes.model()?;
+    cost::check(&model, &args.network, args.images.len(), 1, console)?;
     let mut failed = 0;
     for path in &args.images {
         match logits(&model, path, args.invert) {
-            Ok(logits) => show(args, console, &model, path, &logits),
+            Ok(logits) => {
+                // The next picture would fare no better: it is the network that is broken.
+                let logits = finite(logits).map_err(FileError::at(&args.network))?;
+                show(args, console, &model, path, &logits);
+            }
             Err(error) => {
                 failed += 1;
                 console.warn(format_args!("{error}"));
@@ -77,8 +84,7 @@ fn show(args: &PredictArgs, console: &Console, model: &Model<'_>, path: &Path, l
     let name = |class: usize| model.class_name(class).map_or_else(|| format!("class {class}"), str::to_owned);
     // The order of the board's argmax: largest first, the earlier class among equals.
     let mut order: Vec<usize> = (0..logits.len()).collect();
-    let nan_last = |a: usize, b: usize| logits[a].is_nan().cmp(&logits[b].is_nan());
-    order.sort_by(|&a, &b| logits[b].partial_cmp(&logits[a]).unwrap_or_else(|| nan_last(a, b)));
+    order.sort_by(|&a, &b| logits[b].partial_cmp(&logits[a]).unwrap_or(Ordering::Equal));
     let best = order.first().copied().unwrap_or(0);
     if args.logits {
         // Not by way of a JSON value, whose numbers are f64: as text, an f32 has fewer digits.
@@ -102,8 +108,8 @@ fn show(args: &PredictArgs, console: &Console, model: &Model<'_>, path: &Path, l
     console.result(format_args!("{}", visible_path(path)));
     let probabilities = softmax(logits);
     let name = |class: usize| visible(&name(class)).into_owned();
-    let width = order.iter().take(args.top).map(|&class| name(class).chars().count()).max().unwrap_or(0);
-    for &class in order.iter().take(args.top) {
+    let width = order.iter().take(args.top.into()).map(|&class| name(class).chars().count()).max().unwrap_or(0);
+    for &class in order.iter().take(args.top.into()) {
         console.result(format_args!("  {:width$} {:6.2} %", name(class), 100.0 * probabilities[class]));
     }
 }

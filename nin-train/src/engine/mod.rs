@@ -5,6 +5,7 @@
 //! result does not depend on how many threads took part, and nothing large is allocated in a step.
 
 pub mod distill;
+pub mod footprint;
 pub mod loss;
 pub mod streaming;
 
@@ -21,7 +22,7 @@ use crate::kernel::{Buffer, padded, vectorized};
 use crate::layers::{Linear, Mode, Network, Packed, Workspace};
 use crate::network::normalization::{self, Normalized};
 use crate::report::bytes;
-use crate::support::{memory, threads};
+use crate::support::threads;
 use distill::{Desk, Distill, Images, Lessons};
 use loss::cross_entropy;
 
@@ -106,9 +107,9 @@ struct Group {
 pub enum EngineError {
     /// The system gave no threads.
     Threads(rayon::ThreadPoolBuildError),
-    /// The network's maps do not fit the memory that is left.
+    /// The network does not fit the memory that is left.
     Memory {
-        /// Bytes that they and the gradients take at least.
+        /// Bytes that it takes at least.
         needed: u64,
         /// Bytes that are left.
         left: u64,
@@ -156,6 +157,7 @@ impl Engine {
     /// If the system gives no threads, or has not the memory.
     pub fn new(spec: Spec, batch: usize, threads: usize) -> Result<Engine, EngineError> {
         let plan = Plan::new(spec);
+        Engine::check(&plan, batch, None, threads)?;
         Engine::build(plan, Network::new(&plan), batch, batch.div_ceil(GROUPS).max(1), threads)
     }
 
@@ -168,6 +170,7 @@ impl Engine {
     pub fn normalizing(spec: Spec, batch: usize, images: usize, threads: usize) -> Result<Engine, EngineError> {
         let plan = Plan::new(spec);
         let group = images.clamp(1, batch.max(1));
+        Engine::check(&plan, batch, Some(images), threads)?;
         let mut engine = Engine::build(plan, Network::normalized(&plan, group), batch, group, threads)?;
         engine.normalized = normalization::normalized(&plan);
         engine.moments = vec![0.0; normalization::len(&plan) - normalization::trainable(&plan)];
@@ -191,21 +194,27 @@ impl Engine {
         threads: usize,
     ) -> Result<Engine, EngineError> {
         let plan = Plan::new(spec);
+        Engine::check(&plan, batch, None, threads)?;
         let network = Network::new(&plan).rounding(input_scale);
         let mut engine = Engine::build(plan, network, batch, batch.div_ceil(GROUPS).max(1), threads)?;
         engine.rounding = Some(Rounding::new(plan, input_scale, weights.clone()));
         Ok(engine)
     }
 
+    /// Checks that there is memory, before even the network's layout takes some.
+    fn check(plan: &Plan, batch: usize, together: Option<usize>, threads: usize) -> Result<(), EngineError> {
+        let threads = threads::bounded(threads);
+        footprint::check(footprint::least(plan, batch, together, threads), threads)
+    }
+
     fn build(plan: Plan, network: Network, batch: usize, group: usize, threads: usize) -> Result<Engine, EngineError> {
         let pool = threads::pool(threads).map_err(EngineError::Threads)?;
         let training = batch > 0;
         let (threads, groups) = (pool.current_num_threads(), batch.div_ceil(group));
-        let gradients = (groups * network.gradient_len() * size_of::<f32>()) as u64;
-        let needed = network.workspace_bytes(training).saturating_mul(threads as u64).saturating_add(gradients);
-        if let Some(left) = memory::left().filter(|&left| left < needed) {
-            return Err(EngineError::Memory { needed, left, threads });
-        }
+        let values = groups * network.gradient_len() + plan.parameters() * if training { 2 } else { 1 };
+        let shared = (values * size_of::<f32>()) as u64;
+        let needed = network.workspace_bytes(training).saturating_mul(threads as u64).saturating_add(shared);
+        footprint::check(needed, threads)?;
         let worker = |_| {
             let workspace = network.workspace(training);
             let targets = vec![0.0; network.images * plan.classes()];

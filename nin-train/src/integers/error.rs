@@ -36,6 +36,8 @@ pub enum QuantizeError {
     },
     /// There is no image to calibrate with.
     NoImages,
+    /// All images to calibrate with have the same value in every pixel, so that they show no range.
+    Constant(u8),
     /// The images do not fit the network.
     Images(String),
     /// The float network or the quantised one cannot be run.
@@ -58,12 +60,17 @@ impl fmt::Display for QuantizeError {
                  pool before it"
             ),
             Self::NotFinite { layer } => {
-                write!(f, "{layer} has a weight that is infinite or not a number; train again with a lower rate")
+                write!(f, "{layer} has a weight that is infinite or not a number; use the network from before its training diverged")
             }
             Self::Budget { budget, least } => {
                 write!(f, "a model file of {budget} bytes is too small: with 4-bit weights everywhere it has {least}")
             }
             Self::NoImages => f.write_str("there is no image to calibrate with"),
+            Self::Constant(value) => write!(
+                f,
+                "all images to calibrate with are the same: every pixel is {value}, so they do not show what the layers' \
+                 ranges are; calibrate with images like those that the network will see"
+            ),
             Self::Images(problem) | Self::Run(problem) => f.write_str(problem),
         }
     }

@@ -152,7 +152,7 @@ fn layers(
     Ok(layers)
 }
 
-/// Refuses images that do not fit the network, and none at all.
+/// Refuses images that do not fit the network, none at all, and those that show nothing.
 fn check_images(trained: &Trained, images: &[Vec<u8>]) -> Result<(), QuantizeError> {
     let input = trained.spec.input();
     match images.iter().find(|image| image.len() != input.len()) {
@@ -160,8 +160,11 @@ fn check_images(trained: &Trained, images: &[Vec<u8>]) -> Result<(), QuantizeErr
             let text = format!("an image of {} bytes does not fit the network's {input}", image.len());
             Err(QuantizeError::Images(text))
         }
-        None if images.is_empty() => Err(QuantizeError::NoImages),
-        None => Ok(()),
+        None => match images.iter().flatten().next() {
+            None => Err(QuantizeError::NoImages),
+            Some(&value) if images.iter().flatten().all(|&other| other == value) => Err(QuantizeError::Constant(value)),
+            Some(_) => Ok(()),
+        },
     }
 }
 

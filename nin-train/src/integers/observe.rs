@@ -7,7 +7,7 @@ use nin_core::{F32, Format, Int8, Model, Network, Piece, argmax};
 use rayon::prelude::*;
 
 use super::{Histogram, Output, QuantizeError, QuantizedModel, activations};
-use crate::engine::streaming::Activations;
+use crate::engine::streaming::{Activations, StreamingError};
 
 /// Images that one task takes.
 const GROUP: usize = 16;
@@ -62,7 +62,11 @@ fn row<'i>(model: &Model<'_>, image: &'i [u8], y: usize) -> &'i [u8] {
 impl Probe<'_, F32> {
     fn image(&mut self, image: &[u8]) -> Result<(), QuantizeError> {
         let model = self.model;
-        self.run(|y, values| model.preprocess(row(model, image, y), values))
+        self.run(|y, values| model.preprocess(row(model, image, y), values))?;
+        match self.logits.iter().all(|logit| logit.is_finite()) {
+            true => Ok(()),
+            false => Err(QuantizeError::Run(StreamingError::NotFinite.to_string())),
+        }
     }
 }
 

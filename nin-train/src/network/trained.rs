@@ -6,9 +6,10 @@ use nin_core::model::MAGIC;
 use nin_core::{Model, ModelError, Plan, Spec, WeightType};
 
 use crate::data::batch::Preprocessing;
-use crate::formats::model_file::{ExportError, Lanes, ModelFile, unpacked};
+use crate::formats::model_file::{self, ExportError, Lanes, ModelFile, unpacked};
 use crate::formats::safetensors::{self, About, TensorError};
 use crate::network::architecture::{Architecture, ArchitectureError};
+use crate::network::parameters::tensors;
 use crate::training::checkpoint::{self, Checkpoint, Problem};
 use crate::training::train::deployed;
 
@@ -100,6 +101,21 @@ impl Trained {
             preprocessing: preprocessing.filter(fits).unwrap_or_else(|| Preprocessing::unit(channels)),
             class_names: if class_names.len() == spec.classes() { class_names } else { Vec::new() },
         })
+    }
+
+    /// The first part of the network with a number that is infinite or not a number, such as `stage 1 (nin3:4), layer 1`
+    /// or `the mean of the input`; `None` if all are finite.
+    pub fn not_finite(&self) -> Option<String> {
+        let bad = |values: &[f32]| !values.iter().all(|value| value.is_finite());
+        let plan = self.plan();
+        let layers = tensors(&plan);
+        let layer = layers.iter().find(|tensor| {
+            [&tensor.weight, &tensor.bias].into_iter().any(|place| self.parameters.get(place.clone()).is_some_and(bad))
+        });
+        layer
+            .map(|tensor| model_file::name(&plan, tensor))
+            .or_else(|| bad(&self.preprocessing.mean).then(|| "the mean of the input".to_owned()))
+            .or_else(|| bad(&self.preprocessing.scale).then(|| "the scale of the input".to_owned()))
     }
 
     /// Shapes and sizes.

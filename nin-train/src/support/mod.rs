@@ -3,7 +3,7 @@
 //! Imports nothing of the other folders.
 
 pub mod files;
-pub(crate) mod memory;
+pub mod memory;
 pub mod random;
 pub mod text;
 pub mod threads;

@@ -27,13 +27,18 @@ pub fn wanted(asked: usize) -> usize {
     environment.filter(|&number| number > 0).unwrap_or_else(processors)
 }
 
-/// Starts a pool of [`wanted`] threads, [`most`] of them at the most.
+/// Returns the number of threads that a pool starts: [`wanted`], [`most`] of them at the most.
+pub fn bounded(asked: usize) -> usize {
+    wanted(asked).min(most())
+}
+
+/// Starts a pool of [`bounded`] threads.
 ///
 /// # Errors
 ///
 /// If the system starts no threads.
 pub fn pool(asked: usize) -> Result<ThreadPool, ThreadPoolBuildError> {
-    ThreadPoolBuilder::new().num_threads(wanted(asked).min(most())).build()
+    ThreadPoolBuilder::new().num_threads(bounded(asked)).build()
 }
 
 /// Bounds the pool that rayon makes for work outside every other pool. A pool that is there already stays as it is.

@@ -5,6 +5,7 @@
 //! board.
 
 pub mod checkpoint;
+pub mod footprint;
 pub mod optim;
 pub mod recipe;
 pub mod schedule;

@@ -123,11 +123,16 @@ impl Recipe {
     pub fn check(&self) -> Result<(), &'static str> {
         let share = 0.0..1.0;
         let wrong = [
+            (self.epochs == 0, "there must be at least one epoch"),
             (self.batch == 0 || self.batch > MOST_IMAGES, "a batch has from 1 to 65,536 images"),
             (!(0.0..=1e6).contains(&self.warmup), "the warm-up must be from 0 to a million epochs"),
             (
                 self.warmup > 0.0 && matches!(self.schedule, Schedule::OneCycle { .. }),
                 "one-cycle has a warm-up of its own: leave yours out, or choose another schedule",
+            ),
+            (
+                !self.schedule.is_sound(),
+                "one-cycle's rise must be from 0 to 1, and a step's factor from 0 to 1 million",
             ),
             (!self.lr.is_finite() || self.lr < 0.0, "the learning rate must be a number, and not below 0"),
             (!share.contains(&self.smoothing), "label smoothing must be at least 0 and below 1"),
@@ -198,7 +203,7 @@ impl Recipe {
 
 #[cfg(test)]
 mod tests {
-    use super::Recipe;
+    use super::{Recipe, Schedule};
 
     /// `tf.train.ExponentialMovingAverage(0.9, num_updates)`: the share kept is at most (1 + updates) / (10 + updates).
     #[test]
@@ -224,6 +229,10 @@ mod tests {
             },
             Recipe { warmup: 1.0, ..Recipe::default() },
             Recipe { batch: 1 << 17, ..Recipe::default() },
+            Recipe { epochs: 0, ..Recipe::default() },
+            Recipe { schedule: Schedule::OneCycle { rise: -5.0 }, ..Recipe::default() },
+            Recipe { schedule: Schedule::OneCycle { rise: f32::INFINITY }, ..Recipe::default() },
+            Recipe { schedule: Schedule::Step { epochs: 1, factor: f32::NAN }, ..Recipe::default() },
             Recipe { mixup: 1e-8, ..Recipe::default() },
             Recipe {
                 optimizer: crate::training::optim::Optimizer::Sgd { momentum: f32::NAN, decay: 0.0, nesterov: false },

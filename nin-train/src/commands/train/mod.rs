@@ -33,6 +33,7 @@ pub fn run(args: &TrainArgs, console: &Console) -> Outcome<ExitCode> {
     // What can be wrong with the flags comes before any waiting.
     let start = args.start(console)?;
     let plan = start.plan()?;
+    start.check_memory(&plan, threads)?;
     let mut splits = args.images.load(plan.spec().input(), console)?;
     images::check(plan.spec().input(), plan.classes(), &splits)?;
     let fingerprint = splits.train.fingerprint();

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use nin_core::{Kernels, Plan, WeightType};
 
-use crate::support::text::visible;
+use crate::support::text::{self, visible};
 
 /// What [`rust_source`] writes down.
 #[derive(Clone, Debug)]
@@ -152,7 +152,7 @@ fn write_source(text: &mut String, source: &RustSource<'_>) -> std::fmt::Result 
 
 /// A command as one line: a comment must not be broken out of, and the compiler refuses one that changes its direction.
 fn one_line(text: &str) -> String {
-    visible(&text.split_whitespace().collect::<Vec<_>>().join(" ")).into_owned()
+    visible(&text::one_line(text)).into_owned()
 }
 
 #[cfg(test)]

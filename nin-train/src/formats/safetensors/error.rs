@@ -4,7 +4,7 @@ use std::fmt;
 
 use ::safetensors::SafeTensorError;
 
-use crate::support::text::visible;
+use crate::support::text::{one_line, visible};
 
 /// Why a safetensors file cannot be read or written.
 #[derive(Debug)]
@@ -26,6 +26,11 @@ pub enum TensorError {
         /// The type of its numbers.
         dtype: String,
     },
+    /// A tensor with a number that is infinite or not a number.
+    NotFinite {
+        /// The tensor.
+        name: String,
+    },
     /// The tensors are not those of the architecture.
     Mismatch {
         /// The first thing that does not fit.
@@ -43,10 +48,16 @@ impl fmt::Display for TensorError {
             Self::Parameters { got, expected } => {
                 write!(f, "the architecture has {expected} parameters, but {got} were given")
             }
-            Self::Broken(error) => write!(f, "not a sound safetensors file: {error}"),
+            Self::Broken(error) => write!(f, "not a sound safetensors file: {}", one_line(&error.to_string())),
             Self::Dtype { name, dtype } => {
                 write!(f, "the tensor {} holds {dtype} numbers; only F32, F16 and BF16 can be read", visible(name))
             }
+            Self::NotFinite { name } => write!(
+                f,
+                "the tensor {} holds a number that is infinite or not a number: training had diverged when the file was \
+                 saved; save the network from an earlier epoch",
+                visible(name)
+            ),
             Self::Mismatch { problem, expected, found } => {
                 writeln!(f, "the file does not fit the architecture: {}", visible(problem))?;
                 list(f, "expected", expected)?;

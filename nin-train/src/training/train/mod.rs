@@ -18,6 +18,7 @@ use crate::integers::aware;
 use crate::network::normalization;
 use crate::network::parameters::{initial, tensors};
 use crate::training::checkpoint::Checkpoint;
+use crate::training::footprint;
 use crate::training::optim::State;
 use crate::training::recipe::Recipe;
 
@@ -99,6 +100,8 @@ impl Trainer {
         class_names: Vec<String>,
         threads: usize,
     ) -> Result<Trainer, TrainError> {
+        recipe.check().map_err(TrainError::Recipe)?;
+        footprint::check(&Plan::new(spec), &recipe, threads)?;
         let parameters = initial(&Plan::new(spec), recipe.init, recipe.seed);
         let checkpoint = Checkpoint::begin(&spec, recipe, preprocessing, class_names, parameters);
         Trainer::start(spec, checkpoint, threads)
@@ -172,6 +175,11 @@ impl Trainer {
     /// normalise somewhere.
     pub fn check(&self, data: &Dataset) -> Result<(), TrainError> {
         check_data(self.engine.plan(), data, &self.preprocessing)?;
+        if self.position.images > data.len() {
+            return Err(TrainError::Recipe(
+                "the run stands behind the end of its epoch: it was begun with more images",
+            ));
+        }
         match self.recipe.batch_norm {
             Some(images) if self.state.steps == 0 => self.check_groups(data.len(), images),
             _ => Ok(()),

@@ -13,6 +13,7 @@ use nin_train::network::architecture::Architecture;
 use nin_train::network::parameters::{initial, tensors, transfer};
 use nin_train::network::trained::Trained;
 use nin_train::training::checkpoint::Checkpoint;
+use nin_train::training::footprint;
 use nin_train::training::optim::Optimizer;
 use nin_train::training::recipe::Origin;
 use nin_train::training::schedule::Schedule;
@@ -123,6 +124,7 @@ impl TrainArgs {
             );
         }
         let plan = architecture.plan();
+        footprint::check(&plan, recipe, self.threads)?;
         let mut parameters = initial(&plan, recipe.init, recipe.seed);
         let (taken, all) = (transfer((&from.plan(), &from.parameters), (&plan, &mut parameters)), tensors(&plan).len());
         let path = path.display();
@@ -183,6 +185,13 @@ impl TrainArgs {
             return Err(format!("to go on with {path} beside {there}, name a folder of its own with --out").into());
         }
         if let Some(epochs) = self.epochs {
+            if epochs < checkpoint.position.epoch {
+                let done = checkpoint.position.epoch;
+                return Err(format!(
+                    "this run has done {done} epochs, and --epochs counts those, too: give it more than {done}"
+                )
+                .into());
+            }
             if let Schedule::Step { epochs: third, .. } = &mut checkpoint.recipe.schedule {
                 *third = epochs.div_ceil(3);
             }
@@ -239,6 +248,14 @@ impl Start {
         }
     }
 
+    /// An error if the run takes more memory than is left; of one that goes on, a part is taken already.
+    pub fn check_memory(&self, plan: &Plan, threads: usize) -> Outcome {
+        match self {
+            Start::Fresh(fresh) => Ok(footprint::check(plan, &fresh.recipe, threads)?),
+            Start::Resume(_) => Ok(()),
+        }
+    }
+
     /// How it is trained.
     pub fn recipe(&self) -> &Recipe {
         match self {
@@ -285,9 +302,6 @@ impl Start {
                     Some(from) => from.parameters,
                     None => initial(&plan, recipe.init, recipe.seed),
                 };
-                if !parameters.iter().all(|value| value.is_finite()) {
-                    return Err("the network named by --from has weights that are infinite or no numbers".into());
-                }
                 let teacher = |(path, trained): &(PathBuf, Trained)| {
                     let teacher = Teacher::new(trained, &plan, &preprocessing, names);
                     teacher.map_err(|problem| format!("{}: {problem}", path.display()))
