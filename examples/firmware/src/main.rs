@@ -10,9 +10,8 @@ use nin_core::{Aligned, Int8, Model, Network, Plan, Spec, WeightType, argmax};
 use panic_semihosting as _;
 
 /// The architecture. Every buffer size follows from this line at compile time.
-const PLAN: Plan = Plan::new(Spec::new(
-    "1x28x28 nin5+2:32,32,32 max3/2 nin3+1:48,48,48 max3/2 nin3+1:64,64,64 nin3+1:10,10,10 gap",
-));
+const PLAN: Plan =
+    Plan::new(Spec::new("1x28x28 nin5+2:32,32,32 max3/2 nin3+1:48,48,48 max3/2 nin3+1:64,64,64 nin3+1:10,10,10 gap"));
 /// Working memory, in 32-bit words.
 const STATE: usize = PLAN.state_words(WeightType::Int8);
 const _: () = assert!(4 * STATE <= 8 * 1024, "the network does not fit the RAM budget");
