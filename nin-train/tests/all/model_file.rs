@@ -6,7 +6,7 @@ use nin_train::batch::Preprocessing;
 use nin_train::export::{ExportError, Lanes, ModelFile, file_len, unpacked};
 use nin_train::parameters::tensors;
 
-const DOCUMENT: &str = include_str!("../../docs/model-file.md");
+const DOCUMENT: &str = include_str!("../../../docs/model-file.md");
 
 /// The bytes of the document's listing: what stands between the offset and the bar of each line.
 fn listing() -> Vec<u8> {
