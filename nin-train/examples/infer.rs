@@ -3,7 +3,7 @@
 //! `cargo run --release -p nin-train --example infer -- MODEL.nin [SECONDS]`
 //!
 //! `best` is the shortest time of an image in seconds, `mean` what all took on average; of both the processor's time
-//! is the better number on a busy machine: `mean_cpu`. `scripts/compare_onnxruntime.py` runs it.
+//! is the better number on a busy machine: `mean_cpu`. `dev/compare_onnxruntime.py` runs it.
 
 use std::error::Error;
 use std::time::Instant;

@@ -1,7 +1,7 @@
 //! One image at a time on one thread: this engine, and with `--features tract` tract beside it.
 //!
 //! `cargo bench -p nin-tests --features tract --bench engines -- fashion` for one network. The weights are made by
-//! formula: what is measured does not depend on them. `scripts/compare_onnxruntime.py` is the same beside onnxruntime.
+//! formula: what is measured does not depend on them. `dev/compare_onnxruntime.py` is the same beside onnxruntime.
 
 #![allow(missing_docs)] // what criterion's macros make
 

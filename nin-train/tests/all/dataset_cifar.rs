@@ -1,6 +1,6 @@
 //! CIFAR-10's binary version.
 
-mod common;
+use crate::common;
 
 use common::{TempDir, noise, options};
 use nin_train::data::{Dataset, DatasetKind, Result, Shape, Splits, load};

@@ -2,7 +2,7 @@
 """One image at a time on one thread: this engine beside onnxruntime, in alternation, in f32 and in 8 bits.
 
     pip install numpy onnxruntime
-    scripts/compare_onnxruntime.py [--networks fashion,d2l] [--seconds 2] [--rounds 5] [--isa vnni,avx2] [--fma]
+    dev/compare_onnxruntime.py [--networks fashion,d2l] [--seconds 2] [--rounds 5] [--isa vnni,avx2] [--fma]
 
 Both run the same network: weights by formula in a model file packed by sixteen, and the ONNX file that `nin-train
 export --onnx` makes of it (8 bits in QDQ form). Each round runs every engine once, in a process of its own, so that a

@@ -1,6 +1,6 @@
 //! Folders of one's own images, and single image files.
 
-mod common;
+use crate::common;
 
 use std::path::Path;
 

@@ -1,9 +1,9 @@
 //! Quantisation-aware training: it computes what the exported integers compute, its gradients are those of a naive f64
 //! network that is rounded in the same places, and the same seed gives the same bytes.
 
-mod images;
-mod naive;
-mod timeless;
+use crate::images;
+use crate::naive;
+use crate::timeless;
 
 use std::ops::ControlFlow;
 

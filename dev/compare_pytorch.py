@@ -2,8 +2,8 @@
 """Our training step beside PyTorch's, in alternation, on this machine.
 
     pip install torch            # the default index's package runs on a CPU
-    scripts/compare_pytorch.py [--networks fashion,d2l] [--batch 128] [--threads 2] [--seconds 6] [--rounds 3]
-    scripts/compare_pytorch.py --networks "1x28x28 nin3+1:32,16 max3/2 nin3+1:10 gap" --batch-norm 16
+    dev/compare_pytorch.py [--networks fashion,d2l] [--batch 128] [--threads 2] [--seconds 6] [--rounds 3]
+    dev/compare_pytorch.py --networks "1x28x28 nin3+1:32,16 max3/2 nin3+1:10 gap" --batch-norm 16
 
 Each round runs every variant once, in a process of its own, so that a machine that is busy or throttles hits all of
 them alike; the table gives each variant's median and the ratio of ours to it. Variants of PyTorch: as installed, with

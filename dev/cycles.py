@@ -137,7 +137,7 @@ def main():
         version = re.search(r"LLVM version (\S+)", run([mca, "--version"]))[1]
         (ROOT / "docs/cycles.md").write_text(
             "# Cycles of the inner loops\n\n"
-            "Written by `scripts/cycles.py record`. The emulator counts instructions exactly and knows no cycles; this is\n"
+            "Written by `dev/cycles.py record`. The emulator counts instructions exactly and knows no cycles; this is\n"
             "what the processor models of LLVM " + version + " (`llvm-mca`) say of the inner loop of each kernel, taken from the\n"
             "linked firmware. They leave out flash wait states, instruction fetch and taken branches:\n"
             "real figures are higher, and nobody has measured them on hardware yet.\n\n"

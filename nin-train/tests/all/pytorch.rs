@@ -1,6 +1,6 @@
 //! The trainer against PyTorch: everything about a network stands in its fixture file.
 
-mod images;
+use crate::images;
 
 use std::path::Path;
 

@@ -1,6 +1,6 @@
 //! Fetching, against a small server of our own: what arrives whole is kept, anything else leaves no trace.
 
-mod common;
+use crate::common;
 
 use std::io::{Read, Write};
 use std::net::TcpListener;

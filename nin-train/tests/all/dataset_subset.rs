@@ -1,6 +1,6 @@
 //! The bundled subset: balanced, small, and really the first images of each class.
 
-mod common;
+use crate::common;
 
 use std::path::Path;
 

@@ -1,7 +1,7 @@
 //! Gradients against central differences of a naive f64 network, on lines that hold every stage and odd windows.
 
-mod images;
-mod naive;
+use crate::images;
+use crate::naive;
 
 use std::ops::Range;
 

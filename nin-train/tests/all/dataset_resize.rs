@@ -1,6 +1,6 @@
 //! Bilinear resizing against a slow calculation in f64 by the definition.
 
-mod common;
+use crate::common;
 
 use common::numbers;
 use nin_train::data::resize_bilinear;

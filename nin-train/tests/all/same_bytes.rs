@@ -1,6 +1,6 @@
 //! The same seed gives the same bytes: with any number of threads, and when a run stops and goes on.
 
-mod timeless;
+use crate::timeless;
 
 use std::ops::ControlFlow;
 

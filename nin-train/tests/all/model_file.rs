@@ -6,7 +6,7 @@ use nin_train::data::batch::Preprocessing;
 use nin_train::formats::model_file::{ExportError, Lanes, ModelFile, file_len, unpacked};
 use nin_train::network::parameters::tensors;
 
-const DOCUMENT: &str = include_str!("../../docs/model-file.md");
+const DOCUMENT: &str = include_str!("../../../docs/model-file.md");
 
 /// The bytes of the document's listing: what stands between the offset and the bar of each line.
 fn listing() -> Vec<u8> {

@@ -2,7 +2,7 @@
 
 #![cfg(unix)]
 
-mod timeless;
+use crate::timeless;
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};

@@ -1,6 +1,6 @@
 //! `nin-train search` from outside: it keeps to the budget, goes on where it stopped, and says what is wrong.
 
-mod common;
+use crate::common;
 
 use std::fs::{self, File};
 use std::path::Path;

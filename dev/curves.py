@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """curves.py [--mark LOW-HIGH:NAME]... NAME=METRICS...: how runs went, as an SVG picture on the output.
 
-    scripts/curves.py --mark "0.854-0.874:the book's, after ten epochs" "ours=runs/d2l/metrics.jsonl" >d2l.svg
+    dev/curves.py --mark "0.854-0.874:the book's, after ten epochs" "ours=runs/d2l/metrics.jsonl" >d2l.svg
 
 Loss on the left, accuracy on the right, over the epochs: training images in broken lines, each part of an epoch as the
 network stood when it saw them; test images in full ones. A mark is a band of accuracies that the curves are to be

@@ -1,7 +1,7 @@
 //! A teacher in the engine: what it adds to the gradient, and who may be one.
 
-mod images;
-mod naive;
+use crate::images;
+use crate::naive;
 
 use images::{Images, is_close};
 use naive::sums;

@@ -1,6 +1,6 @@
 //! IDX files: what was written is read, in each form; each kind of damage is told with the file's name.
 
-mod common;
+use crate::common;
 
 use common::{DEBIAN, TempDir, gzip, idx_files, noise, numbers, options};
 use nin_train::data::{Dataset, DatasetKind, LoadOptions, Places, Remote, Result, Shape, Splits, idx, load, load_from};

@@ -1,6 +1,6 @@
 //! The Rust source that `export --rust` writes: it compiles, runs, and is what the exporter writes today.
 //!
-//! After a change on purpose: `NIN_REGENERATE=1 cargo test -p nin-train --test generated_source`.
+//! After a change on purpose: `NIN_REGENERATE=1 cargo test -p nin-train --test all generated_source`.
 
 use std::convert::Infallible;
 use std::path::Path;
@@ -12,10 +12,10 @@ use nin_train::formats::model_file::Lanes;
 use nin_train::formats::model_file::{RustSource, rust_source};
 use nin_train::network::trained::Trained;
 
-#[path = "generated/tiny.rs"]
+#[path = "../generated/tiny.rs"]
 mod tiny;
 
-#[path = "generated/tiny_f16.rs"]
+#[path = "../generated/tiny_f16.rs"]
 mod tiny_f16;
 
 fn trained() -> Trained {
