@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
-"""cycles.py [record]: a second opinion on the kernels: cycles, as LLVM's models of the processors have them.
+"""Estimates the cycles of each kernel's inner loop with LLVM's processor models.
 
-The emulator counts instructions. This takes the inner loop of each kernel from the linked firmware and asks llvm-mca for
-the cycles of one round on a Cortex-M4 and a Cortex-M7. The models know no wait states, no fetching and no branch that
-is taken, so these are the least it can be. `record` writes the table to docs/cycles.md.
-Status 77: something that is needed is not installed.
+    cycles.py [record]
+
+The emulator counts instructions only. This script takes the inner loops from the linked firmware and runs llvm-mca on
+them, for a Cortex-M4 and a Cortex-M7. The models leave out wait states, instruction fetch and taken branches, so the
+figures are lower bounds. `record` writes the table to dev/cycles.md.
+Exit status 77: a tool is not installed.
 """
 import re
 import shutil
@@ -24,49 +26,12 @@ KERNELS = [
     ("nin_f32_quads", "f32, 4 pixels × 4 outputs", "mps2-an386"),
     ("nin_f16_quads", "f16, 4 pixels × 4 outputs", "mps2-an386"),
 ]
-# What no tool says: counted by hand.
-FLOATS = """\
-## What the float kernels could still save
-
-Sixteen sums fill half of the registers, so a tile is four pixels by four outputs. Two inputs are 64 products and
-additions (32 with the feature `fma`), a load of eight inputs that lie side by side, and two of weights (one): 67 for 32
-multiply-accumulates, 2.09 (34, 1.06). Around that, for each four outputs: four loads of biases, 35 instructions to put
-sixteen ReLUs away, some ten to begin and to end. For each tile: 4.75 to lay an input of four pixels side by side, and
-some 300 to say what is where. The maxima of the pools, which count for the layers before them, take 0.07 per
-multiply-accumulate of `fashion`.
-
-### Weights in f16
-
-A weight is widened by an instruction of its own: VCVTB and VCVTT take one value each. It then serves the pixels of a
-tile, so an instruction for four multiply-accumulates in a whole tile is the least: 0.25. A row of 28 pixels is seven
-whole tiles; one of 13 is four for 13 pixels, 0.31; one of 6 is two, 0.33. By multiply-accumulates that is 0.29 for
-`fashion`, less what columns over the edge leave out; the difference to f32 in docs/benchmark.md is 0.27. There is
-nothing else left in it: loads are as many as for f32, and columns that only some pixels have are widened once for them.
-
-Less than that takes more pixels to a weight. These are counted, not built; the state is what the tiles of the widest
-block take, if a tile is no wider than its map:
-
-| tile | widening, `fashion` | more state, of 18,520 bytes |
-| --- | --: | --: |
-| four pixels, as it is | 0.29 | |
-| eight pixels × two outputs in registers | 0.15 | 1,024 bytes, 6 % |
-| eight pixels, four by four, widened weights on the stack between them | 0.17 + 0.03 | 1,024 bytes, 6 % |
-| sixteen pixels, the same | 0.11 + 0.03 | 2,944 bytes, 16 % |
-| a row of 28 pixels, the same | 0.09 + 0.03 | 5,120 bytes, 28 % |
-
-So 0.1 more than f32 is out of reach: rows of 13 and of 6 pixels have no more to share a weight. Eight by two takes a load
-of inputs and one of weights for each input, 36 with two VCVT for 16 multiply-accumulates, 2.25 where four by four has
-2.34: it would gain 0.09 in whole tiles, less where a row is no multiple of eight, for a kernel and a width of tiles of
-its own. Weights on the stack take a store for two inputs, 768 bytes for 48 of them, and the sums of every four outputs
-in and out for each 48: the 0.03. A shift of the bits in place of VCVT gives 2⁻¹¹² times the weight in three integer
-instructions for two, and a multiplication to make up for it: more, not less.
-"""
 # Multiply-accumulates of an instruction.
 MACS = {"smlad": 2, "mla": 1, "vmul.f32": 1}
 
 
 def tool(name):
-    """The newest of a tool's versions."""
+    """Returns the path of the newest installed version of a tool."""
     found = [path for folder in ("/usr/bin", "/usr/local/bin") for path in Path(folder).glob(f"{name}-*")]
     found = sorted((path for path in found if path.name[len(name) + 1:].isdigit()), key=lambda path: int(path.name.rsplit("-", 1)[1]))
     best = str(found[-1]) if found else shutil.which(name)
@@ -135,17 +100,19 @@ def main():
     print(table)
     if sys.argv[1:] == ["record"]:
         version = re.search(r"LLVM version (\S+)", run([mca, "--version"]))[1]
-        (ROOT / "docs/cycles.md").write_text(
+        (ROOT / "dev/cycles.md").write_text(
             "# Cycles of the inner loops\n\n"
-            "Written by `dev/cycles.py record`. The emulator counts instructions exactly and knows no cycles; this is\n"
-            "what the processor models of LLVM " + version + " (`llvm-mca`) say of the inner loop of each kernel, taken from the\n"
-            "linked firmware. They leave out flash wait states, instruction fetch and taken branches:\n"
-            "real figures are higher, and nobody has measured them on hardware yet.\n\n"
+            "Written by `dev/cycles.py record`. The emulator counts instructions exactly but does not model cycles.\n"
+            "This table has the cycles that the processor models of LLVM " + version + " (`llvm-mca`) give for the\n"
+            "inner loop of each kernel, taken from the linked firmware. The models leave out flash wait states,\n"
+            "instruction fetch and taken branches. Real figures are higher; they have not been measured on hardware\n"
+            "yet. MACs are multiply-accumulates.\n\n"
             + table + "\n\n"
-            "The loops are written for a core that issues one instruction at a time, as a Cortex-M4 does; SMLAD, MLA, VMUL and\n"
-            "VADD take one cycle there by its manual. On a Cortex-M3 MLA takes two, which its model does not say. A Cortex-M7\n"
-            "could issue two at a time, but instructions beside one another here often need each other's results.\n\n"
-            + FLOATS)
+            "The loops are written for a core that issues one instruction per cycle, such as a Cortex-M4. By its\n"
+            "manual, SMLAD, MLA, VMUL and VADD take one cycle there. A Cortex-M3 takes two for MLA, which its model\n"
+            "ignores. A Cortex-M7 can issue two instructions per cycle, but adjacent instructions in these loops often\n"
+            "depend on each other.\n\n"
+            "[kernels.md](kernels.md) explains where the instructions of the float loops go.\n")
 
 
 main()

@@ -58,7 +58,7 @@ core() { sed -n '1,2s/.*\(Cortex-M[0-9]*F*\).*/\1/p' "nin-embedded/boards/$1.x" 
 # sizes [EXAMPLE LEVEL]: a table of the examples, built for speed and for size, or of one of them at level 3 or s. Symbols
 # tell what is what: code that was inlined counts for what it was inlined into.
 sizes() {
-    echo '| example | core | optimised for | engine | reading the file | arithmetic and copying | the rest, printing | constants | weights |'
+    echo '| example | core | optimised for | engine | reading the file | arithmetic and copying | rest and printing | constants | weights |'
     echo '| --- | --- | --- | --: | --: | --: | --: | --: | --: |'
     local example board level levels elf file
     for example in 'fashion mps2-an386' 'fashion-f16 mps2-an386' 'fashion-int8 mps2-an386' \
@@ -179,28 +179,31 @@ print)
     ;;
 record)
     {
-        echo '# What a network takes on a microcontroller'
+        echo '# Instructions, RAM and flash on a microcontroller'
         echo
-        echo 'Written by `scripts/bench.sh record`: one image through each network on the emulator, which counts'
-        echo "instructions exactly${compiler:+; built by $compiler}. \`scripts/bench.sh check\` fails when a figure grows by more than"
-        echo '2 %. MACs are multiply-accumulates, padding counted. State is all working memory of the network; the stack is its peak,'
-        echo 'printing included. `fma` is the build with fused multiply-adds: other last bits, the same everywhere, and not fewer'
-        echo 'cycles on a Cortex-M4, which takes three for one. A Cortex-M3 computes floats in software.'
+        echo 'Written by `scripts/bench.sh record`. Each row is one image through a network on the emulator, which counts'
+        echo "instructions exactly${compiler:+ (compiled by $compiler)}. \`scripts/bench.sh check\` fails if a figure grows by more than 2 %."
+        echo
+        echo '- MACs are multiply-accumulates, including those of padding.'
+        echo '- State is the whole working memory of the network. Stack is the peak of the benchmark firmware, including printing.'
+        echo '- Rows with `fma` use fused multiply-add: fewer instructions, different last bits, the same on every target. They do'
+        echo '  not save cycles on a Cortex-M4, where a fused multiply-add takes three cycles and a product and a sum one each.'
+        echo '- A Cortex-M3 computes floats in software.'
         echo
         echo "$header"
         printf '%s\n' "${rows[@]}"
         echo
         echo '## Code'
         echo
-        echo 'Bytes of the linked examples in flash. The engine is what computes, the kernels for the packing of the weights among'
-        echo 'it; ten test images of 784 bytes are among the constants; the weights are the model file.'
+        echo 'Bytes of the linked examples in flash. Engine is the inference code with the kernels for the packing of the weights.'
+        echo 'Constants include ten test images of 784 bytes. Weights are the model file.'
         echo
         echo "$sizes"
         echo
         echo '## Layer by layer'
         echo
-        echo 'The global average and a last fully connected layer are not observed: their rows say 0, and their work is in `rest` or with'
-        echo "the block before. Most of a pool's work, too, counts for the block before it."
+        echo 'The work of a global average and of a last fully connected layer is not measured separately: their rows are 0, and'
+        echo 'their work is in `rest` or in the block before. Most of the work of a pool is in the block before it.'
         printf '\n```text\n%s\n```\n' "${details[@]}"
     } >"$record"
     ;;
