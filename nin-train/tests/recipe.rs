@@ -7,9 +7,10 @@ use nin_core::Shape;
 use nin_train::Source;
 use nin_train::data::Augment;
 use nin_train::data::Dataset;
-use nin_train::data::batch::{Batch, Changes, Preprocessing};
 use nin_train::engine::loss::{cross_entropy, target};
+use nin_train::network::preprocessing::Preprocessing;
 use nin_train::support::random::{Purpose, Stream};
+use nin_train::training::batch::{Batch, Changes};
 use nin_train::training::optim::Optimizer;
 use nin_train::training::schedule::{Schedule, rate};
 

@@ -11,7 +11,8 @@ use rayon::prelude::*;
 
 use crate::data::Dataset;
 use crate::engine::streaming::{Activations, Streaming, StreamingError};
-use crate::report::{Align, Table, layer_name};
+use crate::network::resources::layer_name;
+use crate::support::text::{Align, Table};
 
 /// A layer with weights and a ReLU, and its dead channels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,8 +3,8 @@
 use nin_core::{Plan, WeightType};
 
 use super::{ExportError, Lanes, Parts};
-use crate::data::batch::Preprocessing;
 use crate::integers::{GRAIN, Output, QuantizedLayer, QuantizedModel};
+use crate::network::preprocessing::Preprocessing;
 
 impl QuantizedModel {
     /// The model file. Lanes change speed, not results: 2 for a Cortex-M with the DSP extension (M4, M7, M33), 16 for
@@ -18,8 +18,7 @@ impl QuantizedModel {
             return Err(ExportError::Packing { lanes, weight_type: WeightType::Int8.name() });
         }
         let plan = self.plan();
-        let channels = usize::from(self.spec.input().channels);
-        let preprocessing = Preprocessing { mean: vec![0.0; channels], scale: vec![self.input_scale; channels] };
+        let preprocessing = Preprocessing::one_scale(self.spec.input().channels.into(), self.input_scale);
         let weights = self.packed(&plan, lanes)?;
         let (weight_type, class_names) = (self.weight_type(), &self.class_names);
         let parts = Parts { plan: &plan, preprocessing: &preprocessing, class_names, weight_type, lanes };

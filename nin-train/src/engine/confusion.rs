@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Align, Table, percent};
+use crate::support::text::{Align, Table, percent};
 
 /// A confusion matrix: how often images of one class were taken for another.
 #[derive(Clone, Debug, PartialEq, Eq)]
