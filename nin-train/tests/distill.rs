@@ -129,8 +129,8 @@ fn at_temperature_one_teachers_mix_the_targets() {
     }
 }
 
-/// Images in a fresh order, some of them again: the same bytes whether the teacher has seen them or not. This one is wide
-/// enough to compute by tiles.
+/// Images in a fresh order, some of them again: the same bytes whether the teacher has seen them or not. This one is
+/// wide enough to compute by tiles.
 #[test]
 fn what_a_teacher_remembers_it_would_say_again() {
     let [student, teacher] =

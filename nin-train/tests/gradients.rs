@@ -29,7 +29,8 @@ const LINES: &[&str] = &[
     "1x4x5 nin3+1:32 nin5+2:33,3 gap",
 ];
 
-/// Normalises each channel over all pixels of some images' maps; returns what it had: means, and variances as a sample's.
+/// Normalises each channel over all pixels of some images' maps; returns what it had: means, and variances as a
+/// sample's.
 fn normalize(maps: &mut [Vec<f64>], channels: usize, gain: &[f64]) -> Vec<(f64, f64)> {
     let mut moments = Vec::new();
     let n = (maps.len() * maps[0].len() / channels) as f64;

@@ -8,8 +8,8 @@
 //! A batch comes from a [`source`]; a [`step`](Engine::gradient) computes its [`loss`] and takes it back, or
 //! [`distill`]s teachers. [`streaming`] is apart: the engine that runs on boards, on this host.
 //!
-//! Imports [`support`](crate::support), [`data`](crate::data), [`network`](crate::network), [`kernel`](crate::kernel),
-//! [`integers`](crate::integers) and [`layers`](crate::layers).
+//! Imports [`support`](crate::support), [`data`](crate::data), [`network`](crate::network), `kernel`,
+//! [`integers`](crate::integers) and `layers`.
 
 mod arithmetic;
 pub mod confusion;
@@ -176,8 +176,8 @@ impl Engine {
         self.pool.install(work)
     }
 
-    /// Takes parameters for the batches that follow, in the [layout](Arithmetic::layout) of the engine's arithmetic; those
-    /// that an optimiser changes are enough.
+    /// Takes parameters for the batches that follow, in the [layout](Arithmetic::layout) of the engine's arithmetic;
+    /// those that an optimiser changes are enough.
     pub fn load(&mut self, parameters: &[f32]) {
         match &mut self.rounding {
             Some(rounding) => {

@@ -76,7 +76,8 @@ impl<'m> Streaming<'m> {
         self.classify_observed(image, shape, &mut ())
     }
 
-    /// As [`classify`](Self::classify); `observer` sees what every layer computes, in bytes if the model is of integers.
+    /// As [`classify`](Self::classify); `observer` sees what every layer computes, in bytes if the model is of
+    /// integers.
     ///
     /// # Errors
     ///

@@ -2,8 +2,8 @@
 //!
 //! [`open`] reads a network from any file that holds one, a checkpoint included.
 //!
-//! Imports [`support`](crate::support), [`network`](crate::network), [`integers`](crate::integers) and, for checkpoints,
-//! [`training`](crate::training).
+//! Imports [`support`](crate::support), [`network`](crate::network), [`integers`](crate::integers) and, for
+//! checkpoints, [`training`](crate::training).
 
 pub mod model_file;
 pub mod onnx;

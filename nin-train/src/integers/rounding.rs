@@ -38,8 +38,8 @@ pub(crate) fn bound(ranges: &mut [f32]) {
 pub(crate) struct ActivationGrid {
     /// What a step stands for.
     pub(crate) step: f32,
-    /// For each channel what is added, in steps, before rounding down: a half, and half a unit of the accumulator's first
-    /// rounding, which comes before the last one (steps 2 and 3 of a convolution in `docs/int8.md`).
+    /// For each channel what is added, in steps, before rounding down: a half, and half a unit of the accumulator's
+    /// first rounding, which comes before the last one (steps 2 and 3 of a convolution in `docs/int8.md`).
     pub(crate) halves: Vec<f32>,
 }
 

@@ -25,8 +25,8 @@ impl Network {
 
     /// The same network with its activations rounded; a step of the image stands for `input`.
     ///
-    /// What was above 0 and became 0 has a gradient. So it is not gated by what the next layer reads, but by the layer that
-    /// rounded it, which knows.
+    /// What was above 0 and became 0 has a gradient. So it is not gated by what the next layer reads, but by the layer
+    /// that rounded it, which knows.
     pub(crate) fn rounding(mut self, input: f32) -> Network {
         self.rounded = Some(input);
         let rounded = |layer| match layer {
@@ -93,8 +93,8 @@ impl Network {
         gradients
     }
 
-    /// Bytes that a [`workspace`](Self::workspace) takes at least: the maps and their gradients, but not what some layers
-    /// keep beside them.
+    /// Bytes that a [`workspace`](Self::workspace) takes at least: the maps and their gradients, but not what some
+    /// layers keep beside them.
     pub(crate) fn workspace_bytes(&self, training: bool) -> u64 {
         let maps = self.slots.iter().map(|slot| slot.map.len(slot.images));
         let gradients = self.gradients().into_iter().filter(|_| training);

@@ -5,7 +5,7 @@
 //! choice of the layer that *made* it. The gradient that reaches a layer is already gated by the layer's own ReLU:
 //! whoever computes the gradient of a tensor gates it, while it is in registers.
 //!
-//! Imports [`support`](crate::support), [`network`](crate::network), [`kernel`](crate::kernel) and
+//! Imports [`support`](crate::support), [`network`](crate::network), `kernel` and
 //! [`integers`](crate::integers).
 
 mod average;

@@ -12,7 +12,7 @@ pub enum Layout {
     #[default]
     Plain,
     /// Gains, running means and running variances of the normalised layers, in the order of
-    /// [`normalization`](super::normalization).
+    /// [`normalization`].
     Normalized,
     /// The range of each layer that makes activations: quantisation-aware training.
     Ranged,
@@ -36,8 +36,8 @@ impl Layout {
         }
     }
 
-    /// The weights and biases of the network that is evaluated and exported: normalisation is folded in, ranges are left
-    /// out.
+    /// The weights and biases of the network that is evaluated and exported: normalisation is folded in, ranges are
+    /// left out.
     ///
     /// # Panics
     ///

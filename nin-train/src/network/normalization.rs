@@ -9,11 +9,12 @@
 //! ```
 //!
 //! The parameters of a normalised network are those of [`parameters`](super::parameters), then the gains of all
-//! normalised layers, then their running means, then their running variances. An optimiser changes all but the last two.
+//! normalised layers, then their running means, then their running variances. An optimiser changes all but the last
+//! two.
 //!
 //! The images of a batch are normalised in groups ("ghost batches", Hoffer, Hubara, Soudry 2017): as few groups as a
-//! largest size allows, all equally large or one image smaller, each carried by one thread. The result does not depend on
-//! the number of threads.
+//! largest size allows, all equally large or one image smaller, each carried by one thread. The result does not depend
+//! on the number of threads.
 
 use std::ops::Range;
 

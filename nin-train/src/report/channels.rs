@@ -1,7 +1,7 @@
 //! Which channels of a network do nothing.
 //!
-//! A channel whose ReLU lets nothing through for any image is dead: no gradient reaches its weights, so it stays as it is,
-//! and what reads it might as well read zeros (Lu, Shin, Su, Karniadakis 2019, "Dying ReLU and Initialization").
+//! A channel whose ReLU lets nothing through for any image is dead: no gradient reaches its weights, so it stays as it
+//! is, and what reads it might as well read zeros (Lu, Shin, Su, Karniadakis 2019, "Dying ReLU and Initialization").
 
 use std::fmt;
 

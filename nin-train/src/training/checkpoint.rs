@@ -8,13 +8,14 @@
 //! | 4 | version, 2 |
 //! | 4 | length of the header, n |
 //! | n | the header: JSON, see below |
-//! | 4 each | parameters, their moving average, the optimiser's first and second memory, the teachers' parameters: f32, as many as the header says |
+//! | 4 each | f32: parameters, their moving average, the optimiser's first and second memory, teachers' parameters |
 //! | 32 | SHA-256 of everything before |
 //!
 //! The header is an object with `line` (the architecture), `recipe`, `preprocessing`, `class_names`, `images` (the
-//! training images' fingerprint, or null), `position`, `history`, `teachers` (their lines) and `sizes` (parameters, average, first,
-//! second, all teachers, and the optimiser's `steps`). What the parameters hold is the [`Layout`] of the recipe. There is
-//! no generator's state: all chance is drawn from the recipe's seed and the position (see [`crate::support::random`]).
+//! training images' fingerprint, or null), `position`, `history`, `teachers` (their lines) and `sizes` (parameters,
+//! average, first, second, all teachers, and the optimiser's `steps`). What the parameters hold is the [`Layout`] of
+//! the recipe. There is no generator's state: all chance is drawn from the recipe's seed and the position (see
+//! [`crate::support::random`]).
 
 use std::path::{Path, PathBuf};
 use std::{fmt, fs, io};
@@ -143,8 +144,8 @@ impl fmt::Display for CheckpointError {
 impl std::error::Error for CheckpointError {}
 
 impl Checkpoint {
-    /// A run that has not begun, from weights and biases in the order of [`parameters`](crate::network::parameters); for
-    /// quantisation-aware training in [`Layout::Ranged`], as [`Begun`](crate::quantize::aware::Begun) has them.
+    /// A run that has not begun, from weights and biases in the order of [`parameters`](crate::network::parameters);
+    /// for quantisation-aware training in [`Layout::Ranged`], as [`Begun`](crate::quantize::aware::Begun) has them.
     pub fn begin(
         spec: &Spec,
         recipe: Recipe,

@@ -1,9 +1,9 @@
 //! The training run: what decides it, its loop, and the file that keeps it.
 //!
 //! A [`recipe`] holds the hyperparameters; a [`batch`] is a step's images; [`optim`] and [`schedule`] change the
-//! parameters; [`trainer`] is the loop, [`evaluation`] measures what came of it; a [`position`] says how far a run is, and
-//! a [`checkpoint`] writes it to disk so that it resumes to the same bytes; [`search`] draws architectures that fit a
-//! board.
+//! parameters; [`trainer`] is the loop, [`evaluation`] measures what came of it; a [`position`] says how far a run is,
+//! and a [`checkpoint`] writes it to disk so that it resumes to the same bytes; [`search`] draws architectures that fit
+//! a board.
 //!
 //! Imports every folder above it in the [crate's table](crate).
 

@@ -83,8 +83,8 @@ pub struct Sums {
 /// Dead steps in a row after which a run is given up: momentum may move it back to life in the first few.
 const DEAD_STEPS: u64 = 20;
 
-/// Mean loss up to which no gradient is the sign of a network that has learnt its images by heart: their softmax is 1 to
-/// the last bit. A dead one answers the same to every image, at a loss of ln classes.
+/// Mean loss up to which no gradient is the sign of a network that has learnt its images by heart: their softmax is 1
+/// to the last bit. A dead one answers the same to every image, at a loss of ln classes.
 const LEARNT: f64 = 1e-6;
 
 impl Position {

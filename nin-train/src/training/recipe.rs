@@ -52,10 +52,10 @@ pub struct Recipe {
     pub quantize: Option<WeightBits>,
     /// How a teacher takes part (see [`crate::engine::distill`]); `None` is none.
     pub distill: Option<Distill>,
-    /// Share of the training images of each class that is split off by the seed and not trained with, to choose the best
-    /// epoch by; 0 is none. A [`Trainer`](crate::Trainer) does not do so itself: its caller splits them off
-    /// ([`Dataset::split`](crate::data::Dataset::split)), trains with the rest, evaluates on them after each epoch,
-    /// and keeps the checkpoint if [`Trainer::record`](crate::Trainer::record) says that it is the best.
+    /// Share of the training images of each class that is split off by the seed and not trained with, to choose the
+    /// best epoch by; 0 is none. A [`Trainer`](crate::Trainer) does not do so itself: its caller splits them off
+    /// ([`Dataset::split`](crate::data::Dataset::split)), trains with the rest, evaluates on them after each epoch, and
+    /// keeps the checkpoint if [`Trainer::record`](crate::Trainer::record) says that it is the best.
     pub validation: f32,
     /// Epochs in a row without a better accuracy, as [`Trainer::record`](crate::Trainer::record) was told, after which
     /// the run [is done](crate::Trainer::is_done); 0 is never.

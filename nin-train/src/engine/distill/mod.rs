@@ -1,5 +1,5 @@
-//! Knowledge distillation: a network learns from what a larger, trained one, or several, make of the same images, beside
-//! their labels (Hinton, Vinyals, Dean 2015).
+//! Knowledge distillation: a network learns from what a larger, trained one, or several, make of the same images,
+//! beside their labels (Hinton, Vinyals, Dean 2015).
 //!
 //! The loss of an image, with student's logits `z`, teacher's `v`, softmax `σ`, share `a` and temperature `T`:
 //!
@@ -10,8 +10,8 @@
 //! Several teachers speak with one voice, the mean of their logits: its softmax is the geometric mean of theirs.
 //!
 //! A teacher sees each image as the student does: shifted, mirrored, blended. Where images come again in the same form,
-//! shifted and mirrored as before, what was said is remembered, and costs nothing in a later epoch. A checkpoint holds the
-//! teachers too, so that a run goes on without any other file.
+//! shifted and mirrored as before, what was said is remembered, and costs nothing in a later epoch. A checkpoint holds
+//! the teachers too, so that a run goes on without any other file.
 
 mod answers;
 
@@ -206,8 +206,8 @@ pub(crate) struct Desk {
 }
 
 impl Lessons {
-    /// Lessons of teachers with these architectures and parameters, for a student of `classes` classes, who remember their
-    /// answers if `images` come again.
+    /// Lessons of teachers with these architectures and parameters, for a student of `classes` classes, who remember
+    /// their answers if `images` come again.
     pub(crate) fn new(teachers: &[(Spec, &[f32])], classes: usize, distill: Distill, images: Recurrence) -> Lessons {
         let teacher = |(spec, parameters): &(Spec, &[f32])| {
             let network = Network::new(&Plan::new(*spec));

@@ -112,8 +112,8 @@ impl QuantizedLayer {
         self.weight(output, upper) | self.weight(output, lower) >> 4
     }
 
-    /// Biases, multipliers and shifts as three rows; then the weights, with 16 lanes four inputs of each at a time. In 4
-    /// bits a byte holds two inputs, with 16 lanes the one of four and of the next four.
+    /// Biases, multipliers and shifts as three rows; then the weights, with 16 lanes four inputs of each at a time. In
+    /// 4 bits a byte holds two inputs, with 16 lanes the one of four and of the next four.
     fn pack_in_rows(&self, lanes: Lanes, bytes: &mut Vec<u8>) {
         let (lanes, inputs) = if lanes == Lanes::Sixteen { (16, 4) } else { (1, 1) };
         let outputs = self.outputs().next_multiple_of(lanes);

@@ -1,7 +1,7 @@
 //! The model file: what a device runs.
 //!
-//! `docs/model-file.md` is the format's definition; [`Trained::to_model`] and [`QuantizedModel::to_bytes`] write it, and
-//! `nin_core::Model` reads it in place. [`rust_source`] writes the Rust file that compiles a model into a firmware.
+//! `docs/model-file.md` is the format's definition; [`Trained::to_model`] and [`QuantizedModel::to_bytes`] write it,
+//! and `nin_core::Model` reads it in place. [`rust_source`] writes the Rust file that compiles a model into a firmware.
 //!
 //! [`QuantizedModel::to_bytes`]: crate::integers::QuantizedModel::to_bytes
 

@@ -101,7 +101,8 @@ impl FloatWeights<'_> {
     }
 }
 
-/// The flat parameters of a model file: what [`Trained::to_model`](crate::network::trained::Trained::to_model) packed, f16 weights widened.
+/// The flat parameters of a model file: what [`Trained::to_model`](crate::network::trained::Trained::to_model) packed,
+/// f16 weights widened.
 pub fn unpacked(model: &Model<'_>) -> Vec<f32> {
     let (plan, lanes, weight_type) = (model.plan(), model.lanes(), model.weight_type());
     let mut parameters = vec![0.0; plan.parameters()];
