@@ -10,7 +10,7 @@ use nin_core::{Plan, Spec};
 use nin_train::network::parameters::{Init, initial};
 use nin_train::support::random::{Purpose, Stream};
 use nin_train::training::optim::Optimizer;
-use nin_train::{Draw, Engine, Source, network::normalization};
+use nin_train::{Arithmetic, Draw, Engine, Source, network::normalization};
 
 /// Random images of the network's size: reading a data set is not what is measured.
 struct Images {
@@ -93,9 +93,9 @@ fn measure(group: &mut BenchmarkGroup<'_, WallTime>, spec: Spec, batch: usize, n
         Some(images) => {
             parameters = normalization::extend(&plan, parameters);
             parameters.truncate(normalization::trainable(&plan));
-            Engine::normalizing(spec, batch, images, threads()).expect("threads")
+            Engine::new(spec, &Arithmetic::Normalized { images }, batch, threads()).expect("threads")
         }
-        None => Engine::new(spec, batch, threads()).expect("threads"),
+        None => Engine::new(spec, &Arithmetic::Float, batch, threads()).expect("threads"),
     };
     let mut gradient = vec![0.0; parameters.len()];
     let optimizer = Optimizer::Sgd { momentum: 0.9, decay: 0.0, nesterov: true };

@@ -12,7 +12,7 @@ use nin_core::{Plan, Spec};
 use nin_train::network::parameters::{Init, initial};
 use nin_train::support::random::{Purpose, Stream};
 use nin_train::training::optim::Optimizer;
-use nin_train::{Draw, Engine, Source, network::normalization};
+use nin_train::{Arithmetic, Draw, Engine, Source, network::normalization};
 
 /// A few random images, again and again.
 struct Images {
@@ -68,9 +68,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut parameters = initial(&plan, Init::He, 1);
     let (mut engine, trained) = if normalized > 0 {
         parameters = normalization::extend(&plan, parameters);
-        (Engine::normalizing(spec, batch, normalized, threads)?, normalization::trainable(&plan))
+        (
+            Engine::new(spec, &Arithmetic::Normalized { images: normalized }, batch, threads)?,
+            normalization::trainable(&plan),
+        )
     } else {
-        (Engine::new(spec, batch, threads)?, plan.parameters())
+        (Engine::new(spec, &Arithmetic::Float, batch, threads)?, plan.parameters())
     };
     let mut gradient = vec![0.0; trained];
     let optimizer = Optimizer::default();

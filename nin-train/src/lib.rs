@@ -7,16 +7,19 @@
 //!
 //! | module | what it holds |
 //! | --- | --- |
-//! | [`support`] | atomic files, free memory, random numbers |
-//! | [`data`] | images in: data sets, augmentation, batches |
-//! | [`network`] | a network as a value: architecture, parameters, preprocessing, class names |
+//! | [`support`] | atomic files, free memory, random numbers, tables of text |
+//! | [`data`] | images in: data sets, augmentation |
+//! | [`network`] | a network as a value: architecture, parameters, preprocessing, class names, resources |
 //! | `kernel` | matrix products and Winograd convolutions for each instruction set |
+//! | [`integers`] | 8-bit and 4-bit arithmetic: how floats become integers |
 //! | `layers` | forward and backward pass of each kind of layer |
 //! | [`engine`] | a batch through all layers and back, on several threads; loss; distillation; the board's engine |
-//! | [`training`] | the run: hyperparameters, optimiser, schedule, loop, checkpoint, architecture search |
-//! | [`integers`] | 8-bit and 4-bit quantisation, after training or during it |
-//! | [`formats`] | files out: the device's model file, ONNX, safetensors |
+//! | [`training`] | the run: hyperparameters, batches, optimiser, schedule, loop, checkpoint, architecture search |
+//! | [`formats`] | files out and in: the device's model file, ONNX, safetensors |
+//! | [`mod@quantize`] | quantisation after training or during it: calibration, bias correction, bits of the weights |
 //! | [`report`] | tables and pages for people |
+//!
+//! A folder imports only folders that stand above it in this table.
 
 pub mod data;
 pub mod engine;
@@ -25,10 +28,12 @@ pub mod integers;
 mod kernel;
 mod layers;
 pub mod network;
+pub mod quantize;
 pub mod report;
 pub mod support;
 pub mod training;
 
-pub use engine::{Draw, Engine, Outcome, Source};
+pub use engine::source::{Draw, Outcome, Source};
+pub use engine::{Arithmetic, Engine};
 pub use training::recipe::Recipe;
-pub use training::train::Trainer;
+pub use training::trainer::Trainer;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use nin_core::Shape;
 use nin_train::data::DatasetKind;
-use nin_train::report::{Align, Table, bytes, grouped};
+use nin_train::support::text::{Align, Table, bytes, grouped};
 use nin_train::{data, report::pictures, support::files};
 
 use super::images::ImageArgs;

@@ -6,7 +6,7 @@ use std::time::Instant;
 use clap::Args;
 use nin_train::engine::streaming::evaluate;
 use nin_train::report::channels::{Channels, LayerChannels};
-use nin_train::report::percent;
+use nin_train::support::text::percent;
 use serde_json::json;
 
 use super::images::{self, ImageArgs};

@@ -12,6 +12,7 @@ mod plan;
 mod predict;
 mod quantize;
 mod report;
+mod run_folder;
 mod search;
 mod size;
 mod train;
@@ -22,7 +23,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use nin_train::report::Confusion;
+use nin_train::engine::confusion::Confusion;
 
 use console::Console;
 

@@ -5,11 +5,12 @@ use std::path::PathBuf;
 use clap::Args;
 use nin_core::{Kernels, WeightType};
 use nin_train::data::Dataset;
-use nin_train::engine::streaming::{Evaluation, ModelBytes, evaluate};
+use nin_train::engine::streaming::{ModelBytes, ModelEvaluation, evaluate};
 use nin_train::formats::model_file::{ExportError, Lanes, RustSource, rust_source};
-use nin_train::integers::{self, Options, QuantizedModel, Weights, post_training, within};
+use nin_train::integers::{QuantizedModel, WeightBits};
 use nin_train::network::trained::Trained;
-use nin_train::report::{bytes, percent};
+use nin_train::quantize::{self, Options, post_training, within};
+use nin_train::support::text::{bytes, percent};
 use nin_train::{formats::onnx, support::files};
 
 use super::export::{beside, command, refuse_input, refuse_twice};
@@ -44,7 +45,7 @@ pub struct QuantizeArgs {
 
     /// Bits of the weights: 8bit, 4bit, or 4bit:3,5 for the third and fifth layer with weights [default: 8bit]
     #[arg(long, value_name = "BITS")]
-    weights: Option<Weights>,
+    weights: Option<WeightBits>,
 
     /// Largest model file: layers get 4-bit weights until it fits, those first whose rounding changes the logits least
     /// for each byte that it saves
@@ -120,12 +121,12 @@ pub fn run(args: &QuantizeArgs, console: &Console) -> Outcome {
             model
         }
         None => {
-            let sample = integers::sample(&splits.train, plan.spec().input(), args.calibration as usize)?;
+            let sample = quantize::sample(&splits.train, plan.spec().input(), args.calibration as usize)?;
             pool.install(|| calibrated(args, &trained, &sample, console))?
         }
     };
 
-    let accuracy = |what: &str, model: &ModelBytes| -> Outcome<Evaluation> {
+    let accuracy = |what: &str, model: &ModelBytes| -> Outcome<ModelEvaluation> {
         let model = model.model()?;
         let bar = console.bar(splits.test.len() as u64, "{msg} {bar:40} {pos}/{len} images {eta}");
         bar.set_message(what.to_owned());
@@ -198,9 +199,10 @@ fn calibrated(
 }
 
 /// "0.12 points less" in words.
-fn difference(weight_type: WeightType, before: &Evaluation, after: &Evaluation, test: &Dataset) -> String {
+fn difference(weight_type: WeightType, before: &ModelEvaluation, after: &ModelEvaluation, test: &Dataset) -> String {
     let bits = weight_type.bits();
-    let points = |evaluation: &Evaluation| 100.0 * evaluation.confusion.correct() as f64 / test.len().max(1) as f64;
+    let points =
+        |evaluation: &ModelEvaluation| 100.0 * evaluation.confusion.correct() as f64 / test.len().max(1) as f64;
     let change = points(after) - points(before);
     match change {
         change if change < 0.0 => format!("{bits} bits cost {:.2} points", -change),

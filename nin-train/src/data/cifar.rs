@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::{DataError, Dataset, DatasetKind, Result, Shape, Splits};
-use crate::report::grouped;
+use crate::support::text::grouped;
 
 const SHAPE: Shape = Shape { channels: 3, rows: 32, columns: 32 };
 const PIXELS: usize = 32 * 32;

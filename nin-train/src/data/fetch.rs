@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use ureq::Agent;
 
 use super::{DataError, Result, idx};
-use crate::report::grouped;
+use crate::support::text::grouped;
 
 /// How far the fetching of one file is.
 #[derive(Clone, Copy, Debug)]

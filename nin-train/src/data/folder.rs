@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use super::image_file::{check_shape, load_image};
 use super::split::held_out;
 use super::{DataError, Dataset, Result, Shape, Splits};
-use crate::report::grouped;
+use crate::support::text::grouped;
 
 /// How one's own images become a data set.
 #[derive(Clone, Copy, Debug, PartialEq)]

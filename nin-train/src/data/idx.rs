@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use flate2::bufread::MultiGzDecoder;
 
 use super::{DataError, Dataset, Result, Shape};
-use crate::report::grouped;
+use crate::support::text::grouped;
 
 /// The official names of the four files without `.gz`: training images and labels, test images and labels.
 pub const NAMES: [&str; 4] =

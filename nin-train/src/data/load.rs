@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::{
     DataError, DatasetKind, FolderOptions, Places, Progress, Remote, Result, Splits, cifar, fetch, folder, idx, subset,
 };
-use crate::report::grouped;
+use crate::support::text::grouped;
 
 /// What [`load`] is to load, and from where.
 #[derive(Clone, Debug)]

@@ -1,9 +1,8 @@
-//! Data in: image data sets, and the batches that a network reads.
+//! Data in: image data sets.
 //!
 //! [`load`] finds, checks and reads the data set that a [`DatasetKind`] names; [`idx`], [`cifar`], [`folder`] and
 //! [`subset`] each read one form of it, and [`fetch`] downloads Fashion-MNIST. A [`Dataset`] holds bytes (0 to 255),
-//! channels last, at the size that its files have. [`resize`] scales them; [`batch`] shuffles, augments and normalises
-//! them for training.
+//! channels last, at the size that its files have. [`resize`] scales an image, [`Augment`] changes it at random.
 //!
 //! Imports [`support`](crate::support) only.
 
@@ -15,7 +14,6 @@ mod places;
 mod sets;
 mod split;
 
-pub mod batch;
 pub mod cifar;
 pub mod fetch;
 pub mod folder;

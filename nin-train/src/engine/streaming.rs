@@ -11,8 +11,10 @@ use nin_core::{
 };
 use rayon::prelude::*;
 
+use super::confusion::Confusion;
 use crate::data::{Dataset, resize_bilinear};
-use crate::report::Confusion;
+use crate::network::parameters::is_activated;
+use crate::network::preprocessing::Preprocessing;
 
 /// A model file's bytes, aligned as the engine wants them.
 #[derive(Clone)]
@@ -54,13 +56,14 @@ impl ModelBytes {
 #[derive(Debug)]
 pub struct Streaming<'m> {
     model: &'m Model<'m>,
+    preprocessing: Preprocessing,
     state: Vec<u32>,
 }
 
 impl<'m> Streaming<'m> {
     /// Prepares the memory of one network.
     pub fn new(model: &'m Model<'m>) -> Self {
-        Self { model, state: vec![0; model.state_words()] }
+        Self { model, preprocessing: Preprocessing::of(model), state: vec![0; model.state_words()] }
     }
 
     /// The logits of an image of any size: rows × columns × channels bytes, brought to the network's input by
@@ -73,7 +76,8 @@ impl<'m> Streaming<'m> {
         self.classify_observed(image, shape, &mut ())
     }
 
-    /// As [`classify`](Self::classify); `observer` sees what every layer computes, in bytes if the model is of integers.
+    /// As [`classify`](Self::classify); `observer` sees what every layer computes, in bytes if the model is of
+    /// integers.
     ///
     /// # Errors
     ///
@@ -85,7 +89,7 @@ impl<'m> Streaming<'m> {
         observer: &mut (impl Observer<f32> + Observer<u8>),
     ) -> Result<Vec<f32>, StreamingError> {
         let input = self.model.plan().spec().input();
-        let values = resized(image, shape, input).ok_or(StreamingError::Image { shape, input })?;
+        let mut values = resized(image, shape, input).ok_or(StreamingError::Image { shape, input })?;
         match self.model.weight_type() {
             weight_type @ (WeightType::Int8 | WeightType::Int4) => {
                 let bytes: Vec<u8> = values.iter().map(|value| value.round() as u8).collect();
@@ -94,7 +98,10 @@ impl<'m> Streaming<'m> {
                     _ => Ok(infer::<Int8, _>(self.model, &mut self.state, &bytes, observer)?),
                 }
             }
-            _ => Ok(self.floats(&preprocessed(self.model, values), observer)?),
+            _ => {
+                self.preprocessing.apply_in_place(&mut values);
+                Ok(self.floats(&values, observer)?)
+            }
         }
     }
 
@@ -153,7 +160,7 @@ impl Activations {
     pub fn new(plan: &Plan) -> Self {
         let (mut layers, mut places) = (Vec::new(), vec![Vec::new(); plan.spec().stages().len()]);
         for layer in plan.layers() {
-            let activated = layer.has_weights() && layer.relu;
+            let activated = is_activated(&layer);
             places[layer.stage].push(activated.then_some(layers.len()));
             if activated {
                 layers.push(layer);
@@ -215,19 +222,9 @@ pub fn resized(image: &[u8], shape: Shape, input: Shape) -> Option<Vec<f32>> {
     Some(values)
 }
 
-/// `(byte - mean) * scale`, channel by channel.
-fn preprocessed(model: &Model<'_>, mut values: Vec<f32>) -> Vec<f32> {
-    let channels = usize::from(model.plan().spec().input().channels);
-    for channel in 0..channels {
-        let (mean, scale) = model.preprocessing(channel);
-        values.iter_mut().skip(channel).step_by(channels).for_each(|value| *value = (*value - mean) * scale);
-    }
-    values
-}
-
-/// How a network does on a data set.
+/// How a model file does on a data set.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Evaluation {
+pub struct ModelEvaluation {
     /// The mean cross-entropy.
     pub loss: f64,
     /// What was taken for what.
@@ -244,7 +241,7 @@ pub fn evaluate(
     model: &Model<'_>,
     dataset: &Dataset,
     done: &(dyn Fn(usize) + Sync),
-) -> Result<Evaluation, StreamingError> {
+) -> Result<ModelEvaluation, StreamingError> {
     /// Images that one task takes: enough to hide its overhead, few enough to share.
     const GROUP: usize = 16;
     let indices: Vec<usize> = (0..dataset.len()).collect();
@@ -273,7 +270,7 @@ pub fn evaluate(
             index += 1;
         }
     }
-    Ok(Evaluation { loss: loss / dataset.len().max(1) as f64, confusion })
+    Ok(ModelEvaluation { loss: loss / dataset.len().max(1) as f64, confusion })
 }
 
 /// Probabilities of logits, in f64.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::formats::model_file::ExportError;
+use super::WeightBitsError;
 
 /// Why a network cannot be quantised. The text is one sentence for the user.
 #[derive(Debug)]
@@ -27,19 +27,10 @@ pub enum QuantizeError {
         /// The layer.
         layer: String,
     },
-    /// Not even 4-bit weights make the model file small enough.
-    Budget {
-        /// Bytes that it may have.
-        budget: usize,
-        /// Bytes that it has with 4-bit weights in all layers.
-        least: usize,
-    },
-    /// There is no image to calibrate with.
-    NoImages,
-    /// The images do not fit the network.
-    Images(String),
-    /// The float network or the quantised one cannot be run.
-    Run(String),
+    /// Bits of weights for layers that the network does not have.
+    Bits(WeightBitsError),
+    /// Fewer ranges of activations than layers with weights.
+    Ranges,
 }
 
 impl fmt::Display for QuantizeError {
@@ -60,19 +51,16 @@ impl fmt::Display for QuantizeError {
             Self::NotFinite { layer } => {
                 write!(f, "{layer} has a weight that is infinite or not a number; train again with a lower rate")
             }
-            Self::Budget { budget, least } => {
-                write!(f, "a model file of {budget} bytes is too small: with 4-bit weights everywhere it has {least}")
-            }
-            Self::NoImages => f.write_str("there is no image to calibrate with"),
-            Self::Images(problem) | Self::Run(problem) => f.write_str(problem),
+            Self::Bits(error) => error.fmt(f),
+            Self::Ranges => f.write_str("there must be a range for each layer with weights"),
         }
     }
 }
 
 impl std::error::Error for QuantizeError {}
 
-impl From<ExportError> for QuantizeError {
-    fn from(error: ExportError) -> Self {
-        Self::Run(error.to_string())
+impl From<WeightBitsError> for QuantizeError {
+    fn from(error: WeightBitsError) -> Self {
+        Self::Bits(error)
     }
 }

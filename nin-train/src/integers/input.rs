@@ -3,12 +3,12 @@
 use nin_core::plan::LayerKind;
 
 use super::QuantizeError;
-use crate::data::batch::Preprocessing;
 use crate::network::parameters::tensors;
+use crate::network::preprocessing::Preprocessing;
 use crate::network::trained::Trained;
 
 /// A network that sees an image's bytes times one scale.
-pub(super) struct Folded {
+pub(crate) struct Folded {
     /// The network, its first layer changed so that it computes the same.
     pub trained: Trained,
     /// The scale.
@@ -18,15 +18,15 @@ pub(super) struct Folded {
 }
 
 /// Moves means, and what is different between the channels' scales, into the first layer with weights.
-pub(super) fn fold(trained: &Trained) -> Result<Folded, QuantizeError> {
+pub(crate) fn fold(trained: &Trained) -> Result<Folded, QuantizeError> {
     let Preprocessing { mean, scale: scales } = &trained.preprocessing;
     let channels = usize::from(trained.spec.input().channels);
     let usable = |scale: &f32| scale.is_normal() && *scale > 0.0;
-    if scales.len() != channels || mean.len() != channels || !scales.iter().all(usable) {
+    if !trained.preprocessing.fits(channels) || !scales.iter().all(usable) {
         return Err(QuantizeError::InputScale(scales.clone()));
     }
     let scale = scales.iter().copied().fold(0.0, f32::max);
-    let plain = Preprocessing { mean: vec![0.0; channels], scale: vec![scale; channels] };
+    let plain = Preprocessing::one_scale(channels, scale);
     let mut folded = Trained { preprocessing: plain, ..trained.clone() };
     if folded.preprocessing == trained.preprocessing {
         return Ok(Folded { trained: folded, scale, border: false });
@@ -59,7 +59,7 @@ mod tests {
     use nin_core::Spec;
 
     use super::*;
-    use crate::Engine;
+    use crate::{Arithmetic, Engine};
 
     fn trained(line: &str) -> Trained {
         let spec = Spec::parse(line).unwrap();
@@ -72,7 +72,7 @@ mod tests {
         let bytes = (0..trained.spec.input().len()).map(|i| (i * 89 % 256) as f32);
         let Preprocessing { mean, scale } = &trained.preprocessing;
         let image: Vec<f32> = bytes.enumerate().map(|(i, byte)| (byte - mean[i % 2]) * scale[i % 2]).collect();
-        let mut engine = Engine::new(trained.spec, 0, 1).unwrap();
+        let mut engine = Engine::new(trained.spec, &Arithmetic::Float, 0, 1).unwrap();
         engine.load(&trained.parameters);
         engine.activations(&image).pop().unwrap()
     }

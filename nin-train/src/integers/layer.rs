@@ -7,6 +7,9 @@ use crate::kernel::vectorized;
 /// What doubles and is still an accumulator: sums stay below this.
 const ACCUMULATOR: i64 = 1 << 30;
 
+/// Steps of an activation's range.
+pub(crate) const STEPS: u32 = 255;
+
 /// The 8-bit integer that a step of a 4-bit weight is: those are the upper halves of bytes.
 pub const GRAIN: i8 = 16;
 
@@ -33,7 +36,7 @@ pub struct QuantizedLayer {
 impl QuantizedLayer {
     /// Steps of the weights' scales that lie between one weight and the next.
     pub(super) fn grain(&self) -> f32 {
-        Grid::of(self.bits).grain.into()
+        WeightGrid::of(self.bits).grain.into()
     }
 
     /// What a step of each output's accumulator stands for.
@@ -62,9 +65,9 @@ pub enum Output {
     },
 }
 
-/// What to make of a layer.
+/// A layer of floats, and the steps that its integers are to have.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Recipe<'a> {
+pub(super) struct FloatLayer<'a> {
     /// `[out][fan_in]`.
     pub weights: &'a [f32],
     /// One for each output.
@@ -81,12 +84,12 @@ pub(super) struct Recipe<'a> {
 
 /// The integers that a weight may be: multiples of `grain` up to `most` times that, either way.
 #[derive(Clone, Copy)]
-struct Grid {
+struct WeightGrid {
     most: i8,
     grain: i8,
 }
 
-impl Grid {
+impl WeightGrid {
     fn of(bits: u8) -> Self {
         if bits == 4 { Self { most: 7, grain: GRAIN } } else { Self { most: 127, grain: 1 } }
     }
@@ -99,8 +102,8 @@ impl Grid {
     }
 }
 
-impl Recipe<'_> {
-    /// The layer. `name` is for errors.
+impl FloatLayer<'_> {
+    /// Rounds the layer to integers. `name` is for errors.
     pub fn quantize(&self, name: impl Fn() -> String) -> Result<QuantizedLayer, QuantizeError> {
         if !self.weights.iter().chain(self.biases).all(|value| value.is_finite()) {
             return Err(QuantizeError::NotFinite { layer: name() });
@@ -115,7 +118,7 @@ impl Recipe<'_> {
         }
         let rows = || self.weights.chunks_exact(fan_in);
         let unit = f64::from(self.input_scale) / self.pixels as f64;
-        let grid = Grid::of(self.bits);
+        let grid = WeightGrid::of(self.bits);
         let natural: Vec<f32> = rows().map(|row| weight_scale(row, grid)).collect();
 
         let scale = self.clip.map(|clip| self.output_scale(clip, unit, &natural));
@@ -177,7 +180,7 @@ fn widest(scale: f32, unit: f64) -> f64 {
 }
 
 /// The scale of one output's weights with the least squared error; 0 if they are all but zero.
-fn weight_scale(weights: &[f32], grid: Grid) -> f32 {
+fn weight_scale(weights: &[f32], grid: WeightGrid) -> f32 {
     /// Thresholds that are tried: parts of the largest weight, in hundredths.
     const PARTS: std::ops::RangeInclusive<u32> = 40..=100;
     let most = weights.iter().fold(0.0f32, |most, weight| most.max(weight.abs()));
@@ -227,12 +230,12 @@ fn squared_error(weights: &[f32], step: f32, most: f32) -> f64 {
 mod tests {
     use super::*;
 
-    fn recipe<'a>(weights: &'a [f32], biases: &'a [f32]) -> Recipe<'a> {
-        Recipe { weights, biases, input_scale: 0.01, pixels: 1, clip: Some(2.0), bits: 8 }
+    fn floats<'a>(weights: &'a [f32], biases: &'a [f32]) -> FloatLayer<'a> {
+        FloatLayer { weights, biases, input_scale: 0.01, pixels: 1, clip: Some(2.0), bits: 8 }
     }
 
-    fn quantized(recipe: Recipe<'_>) -> QuantizedLayer {
-        recipe.quantize(|| "the layer".to_owned()).unwrap()
+    fn quantized(layer: FloatLayer<'_>) -> QuantizedLayer {
+        layer.quantize(|| "the layer".to_owned()).unwrap()
     }
 
     fn factors(layer: &QuantizedLayer) -> Vec<(i32, u32)> {
@@ -244,7 +247,7 @@ mod tests {
     fn weights_and_biases_come_back() {
         let weights: Vec<f32> = (0..60).map(|i| ((i * 37 % 60) as f32 - 30.0) / 50.0).collect();
         let biases = [0.1, -0.2, 3.0];
-        let layer = quantized(recipe(&weights, &biases));
+        let layer = quantized(floats(&weights, &biases));
         for (output, &bias) in biases.iter().enumerate() {
             let scale = layer.weight_scales[output];
             for (integer, float) in layer.weights.iter().zip(&weights).skip(output * 20).take(20) {
@@ -261,7 +264,7 @@ mod tests {
         let mut weights = vec![0.1; 100];
         weights.iter_mut().step_by(2).for_each(|weight| *weight = -0.07);
         weights[0] = 0.2;
-        let layer = quantized(Recipe { bits: 4, ..recipe(&weights, &[0.0]) });
+        let layer = quantized(FloatLayer { bits: 4, ..floats(&weights, &[0.0]) });
         assert_eq!(layer.weights[0], 7 * GRAIN);
         let scale = layer.weight_scales[0] * f32::from(GRAIN);
         assert!(scale < 0.2 / 7.0, "{scale}");
@@ -274,7 +277,7 @@ mod tests {
     #[test]
     fn a_large_bias_widens_the_weights() {
         // A weight of 1e-9 beside a bias of 1: at its natural scale the bias would not fit.
-        let layer = quantized(recipe(&[1e-9, 0.5], &[1.0, 0.0]));
+        let layer = quantized(floats(&[1e-9, 0.5], &[1.0, 0.0]));
         let value = f64::from(layer.bias[0]) * f64::from(layer.weight_scales[0]) * f64::from(0.01f32);
         assert!((value - 1.0).abs() < 1e-6, "{value}");
         assert!(i64::from(layer.bias[0]) + 255 * 127 < ACCUMULATOR);
@@ -283,14 +286,14 @@ mod tests {
 
     #[test]
     fn outputs_without_weights() {
-        let layer = quantized(recipe(&[0.0; 6], &[0.5, 0.0, -0.5]));
+        let layer = quantized(floats(&[0.0; 6], &[0.5, 0.0, -0.5]));
         assert!(layer.weights.iter().all(|&weight| weight == 0));
         let units =
             |output: usize| f64::from(layer.bias[output]) * f64::from(layer.weight_scales[output]) * f64::from(0.01f32);
         assert!((units(0) - 0.5).abs() < 1e-5 && units(1) == 0.0 && (units(2) + 0.5).abs() < 1e-5);
         assert!(layer.weight_scales.iter().all(|&scale| scale > 0.0 && scale.is_finite()));
         // All is zero: any scale will do, but a usable one.
-        let layer = quantized(Recipe { clip: Some(0.0), ..recipe(&[0.0; 6], &[0.0; 3]) });
+        let layer = quantized(FloatLayer { clip: Some(0.0), ..floats(&[0.0; 6], &[0.0; 3]) });
         assert!(factors(&layer).iter().all(|&(_, shift)| (1..=31).contains(&shift)));
     }
 
@@ -298,7 +301,7 @@ mod tests {
     fn a_factor_stays_below_one_half() {
         // A range far too narrow for such weights, and a bias that nothing can balance.
         for (clip, bias) in [(1e-3, 0.0), (1e-6, -1e12), (1e-3, 1e12), (0.0, 0.0)] {
-            let layer = quantized(Recipe { clip: Some(clip), ..recipe(&[100.0, -3.0], &[bias, bias]) });
+            let layer = quantized(FloatLayer { clip: Some(clip), ..floats(&[100.0, -3.0], &[bias, bias]) });
             for (multiplier, shift) in factors(&layer) {
                 assert!(multiplier < i32::MAX && (1..=31).contains(&shift), "{clip} {bias}: {multiplier} {shift}");
             }
@@ -308,12 +311,12 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_is_refused() {
-        let error = |recipe: Recipe<'_>| recipe.quantize(|| "the layer".to_owned()).unwrap_err().to_string();
-        assert!(error(recipe(&[f32::NAN], &[0.0])).contains("the layer has a weight that is infinite"));
-        assert!(error(recipe(&[0.0], &[f32::INFINITY])).contains("infinite"));
+        let error = |layer: FloatLayer<'_>| layer.quantize(|| "the layer".to_owned()).unwrap_err().to_string();
+        assert!(error(floats(&[f32::NAN], &[0.0])).contains("the layer has a weight that is infinite"));
+        assert!(error(floats(&[0.0], &[f32::INFINITY])).contains("infinite"));
         let wide = vec![0.1; 33_200];
-        let text = error(recipe(&wide, &[0.0]));
+        let text = error(floats(&wide, &[0.0]));
         assert!(text.contains("sums 33200 inputs") && text.contains("holds 33155"), "{text}");
-        assert!(error(Recipe { pixels: 40_000, ..recipe(&[0.1], &[0.0]) }).contains("40000"));
+        assert!(error(FloatLayer { pixels: 40_000, ..floats(&[0.1], &[0.0]) }).contains("40000"));
     }
 }

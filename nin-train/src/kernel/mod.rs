@@ -7,11 +7,13 @@
 //! thread; images run side by side. [`Winograd`] does both with fewer multiplications, where that pays.
 
 mod buffer;
+mod map;
 pub(crate) mod simd;
 mod tiles;
 mod winograd;
 
 pub(crate) use buffer::{Buffer, View};
+pub(crate) use map::Map;
 pub(crate) use simd::vectorized;
 pub(crate) use tiles::{SCRATCH, accumulate, multiply, padded};
 pub(crate) use winograd::{Kernels, Needs, Room, Winograd};

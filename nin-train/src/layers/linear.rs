@@ -6,6 +6,7 @@ use nin_core::spec::Window;
 
 use super::norm::Kept;
 use super::{Map, Span, round};
+use crate::integers::rounding::ActivationGrid;
 use crate::kernel::{
     Buffer, Finish, Kernels, Needs, Panels, Room, SCRATCH, View, Windows, Winograd, accumulate, multiply, padded,
     vectorized,
@@ -59,7 +60,7 @@ pub(crate) struct Packed {
     /// Normalisation's gains; empty without.
     gain: Vec<f32>,
     /// How the activations are rounded, if they are.
-    pub(crate) grid: Option<round::Grid>,
+    pub(crate) grid: Option<ActivationGrid>,
 }
 
 impl Linear {

@@ -4,11 +4,13 @@
 //! ([`Map`]) is its *reader's* choice (a padded convolution wants a border of zeros), how its gradient does is the
 //! choice of the layer that *made* it. The gradient that reaches a layer is already gated by the layer's own ReLU:
 //! whoever computes the gradient of a tensor gates it, while it is in registers.
+//!
+//! Imports [`support`](crate::support), [`network`](crate::network), `kernel` and
+//! [`integers`](crate::integers).
 
 mod average;
 mod build;
 mod linear;
-mod map;
 mod norm;
 mod pass;
 mod pool;
@@ -19,16 +21,14 @@ use nin_core::Shape;
 
 pub(crate) use average::{Dropout, GlobalAverage};
 pub(crate) use linear::{Linear, Packed};
-pub(crate) use map::Map;
 pub(crate) use pool::{AvgPool, MaxPool};
-pub(crate) use round::Grid;
 
-use crate::kernel::{Buffer, Room};
+use crate::kernel::{Buffer, Map, Room};
 use norm::Kept;
 use segment::{Segment, Span};
 
 /// What one layer does.
-pub(crate) enum Layer {
+pub(crate) enum Operation {
     Linear(Linear),
     MaxPool(MaxPool),
     AvgPool(AvgPool),
@@ -39,7 +39,7 @@ pub(crate) enum Layer {
 /// A network, laid out for chunks of at most a fixed number of images.
 pub(crate) struct Network {
     pub(crate) images: usize,
-    pub(crate) layers: Vec<Layer>,
+    pub(crate) layers: Vec<Operation>,
     segments: Vec<Segment>,
     /// Tensor i is what layer i reads; the last holds the logits.
     slots: Vec<Slot>,
@@ -123,7 +123,7 @@ impl Network {
     /// The layers with weights.
     pub(crate) fn linears(&self) -> impl Iterator<Item = &Linear> {
         self.layers.iter().filter_map(|layer| match layer {
-            Layer::Linear(linear) => Some(linear),
+            Operation::Linear(linear) => Some(linear),
             _ => None,
         })
     }
@@ -142,7 +142,7 @@ impl Network {
     /// each times `images`.
     pub(crate) fn add_moments(&self, work: &Workspace, images: usize, moments: &mut [f64]) {
         let kept = self.layers.iter().zip(&work.memories).filter_map(|pair| match pair {
-            (Layer::Linear(linear), Memory::Normalized(kept)) => Some((linear.pixels() * images, kept)),
+            (Operation::Linear(linear), Memory::Normalized(kept)) => Some((linear.pixels() * images, kept)),
             _ => None,
         });
         let (means, variances) = moments.split_at_mut(moments.len() / 2);

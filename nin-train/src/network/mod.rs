@@ -2,9 +2,15 @@
 //!
 //! [`architecture`] reads a line or a preset's name; [`parameters`] is the flat buffer of weights and biases and where
 //! each tensor stands in it; [`normalization`] adds batch normalisation to that buffer and folds it away again;
-//! [`trained`] is the whole.
+//! [`layout`] tells what a buffer holds; [`preprocessing`] scales an image's bytes; [`trained`] is the whole;
+//! [`resources`] is what it needs of a board.
+//!
+//! Imports [`support`](crate::support) and [`data`](crate::data).
 
 pub mod architecture;
+pub mod layout;
 pub mod normalization;
 pub mod parameters;
+pub mod preprocessing;
+pub mod resources;
 pub mod trained;

@@ -8,18 +8,19 @@
 //! y = relu(gain · (x·W − mean) / √(variance + ε) + bias)
 //! ```
 //!
-//! The parameters of a normalised network are those of [`crate::network::parameters`], then the gains of all normalised layers,
-//! then their running means, then their running variances. An optimiser changes all but the last two.
+//! The parameters of a normalised network are those of [`parameters`](super::parameters), then the gains of all
+//! normalised layers, then their running means, then their running variances. An optimiser changes all but the last
+//! two.
 //!
 //! The images of a batch are normalised in groups ("ghost batches", Hoffer, Hubara, Soudry 2017): as few groups as a
-//! largest size allows, all equally large or one image smaller, each carried by one thread. The result does not depend on the number of threads.
+//! largest size allows, all equally large or one image smaller, each carried by one thread. The result does not depend
+//! on the number of threads.
 
 use std::ops::Range;
 
 use nin_core::Plan;
-use nin_core::plan::Layer;
 
-use crate::network::parameters::{Tensor, tensors};
+use super::parameters::{Tensor, is_activated, tensors};
 
 /// Added to a variance before its root is taken; PyTorch's default.
 pub const EPSILON: f32 = 1e-5;
@@ -39,20 +40,15 @@ pub struct Normalized {
     pub variance: Range<usize>,
 }
 
-/// Whether a layer is normalised.
-pub(crate) fn applies(layer: &Layer) -> bool {
-    layer.has_weights() && layer.relu
-}
-
 /// Output channels of all normalised layers.
 fn channels(plan: &Plan) -> usize {
-    tensors(plan).iter().filter(|tensor| applies(&tensor.layer)).map(|tensor| tensor.bias.len()).sum()
+    tensors(plan).iter().filter(|tensor| is_activated(&tensor.layer)).map(|tensor| tensor.bias.len()).sum()
 }
 
 /// The normalised layers, in order.
 pub fn normalized(plan: &Plan) -> Vec<Normalized> {
     let (mut start, all) = (plan.parameters(), channels(plan));
-    let layers = tensors(plan).into_iter().filter(|tensor| applies(&tensor.layer));
+    let layers = tensors(plan).into_iter().filter(|tensor| is_activated(&tensor.layer));
     layers
         .map(|tensor| {
             let gain = start..start + tensor.bias.len();
@@ -83,12 +79,13 @@ pub fn extend(plan: &Plan, mut parameters: Vec<f32>) -> Vec<f32> {
 }
 
 /// The weights and biases that do without normalisation what those of a normalised network do with its running means
-/// and variances. Parameters of a network that is not normalised stay as they are.
+/// and variances.
+///
+/// # Panics
+///
+/// If there are fewer parameters than a normalised network has.
 pub fn fold(plan: &Plan, parameters: &[f32]) -> Vec<f32> {
     let mut folded = parameters[..plan.parameters()].to_vec();
-    if parameters.len() != len(plan) {
-        return folded;
-    }
     for Normalized { tensor, gain, mean, variance } in normalized(plan) {
         let weights = folded[tensor.weight.clone()].chunks_exact_mut(tensor.layer.fan_in());
         let moments = parameters[mean.clone()].iter().zip(&parameters[variance]);

@@ -25,6 +25,13 @@ pub struct Tensor {
 }
 
 impl Tensor {
+    /// How messages name the layer: "stage 3 (nin3+1:48,48,48), layer 2".
+    pub fn name(&self, plan: &Plan) -> String {
+        let stage = self.layer.stage;
+        let before = plan.layers().take_while(|layer| layer.stage < stage).count();
+        format!("stage {} ({}), layer {}", stage + 1, plan.spec().stages()[stage], self.index - before + 1)
+    }
+
     /// Kernel rows (and columns) of its weight; for a fully connected layer the rows and columns of its input.
     pub fn kernel(&self) -> (usize, usize) {
         match self.layer.kind {
@@ -60,8 +67,20 @@ pub fn tensors(plan: &Plan) -> Vec<Tensor> {
         .collect()
 }
 
+/// Whether a layer makes activations: it has weights, and a ReLU follows. Batch normalisation normalises these layers,
+/// and 8-bit arithmetic rounds their outputs to a range of their own.
+pub fn is_activated(layer: &Layer) -> bool {
+    layer.has_weights() && layer.relu
+}
+
+/// Layers of a network that make activations.
+pub fn activated(plan: &Plan) -> usize {
+    plan.layers().filter(is_activated).count()
+}
+
 /// Lets one network begin with another's layers: copies the weight layers from the first on that are the same (kind,
-/// kernel, stride, padding, channels, whether a ReLU follows), and says how many those are. What follows the first that differs stays as it is in `to`.
+/// kernel, stride, padding, channels, whether a ReLU follows), and returns their number. What follows the first that
+/// differs stays as it is in `to`.
 ///
 /// # Panics
 ///

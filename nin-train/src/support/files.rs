@@ -50,8 +50,8 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
     whole(path, bytes).map_err(FileError::at(path))
 }
 
-/// Writes beside the file, makes sure that it is on disk, then puts it in the file's place. The file that a link leads to,
-/// if there is one, and what is no file, such as `/dev/null`, is written to instead.
+/// Writes beside the file, makes sure that it is on disk, then puts it in the file's place. The file that a link leads
+/// to, if there is one, and what is no file, such as `/dev/null`, is written to instead.
 pub(crate) fn whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let path = &fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     if fs::metadata(path).is_ok_and(|there| !there.is_file() && !there.is_dir()) {

@@ -1,7 +1,8 @@
-//! What every other folder may use: atomic file replacement, free memory, random numbers.
+//! What every other folder may use: atomic file replacement, free memory, random numbers, tables of text.
 //!
 //! Imports nothing of this crate.
 
 pub mod files;
 pub(crate) mod memory;
 pub mod random;
+pub mod text;

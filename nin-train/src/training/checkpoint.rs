@@ -8,14 +8,14 @@
 //! | 4 | version, 2 |
 //! | 4 | length of the header, n |
 //! | n | the header: JSON, see below |
-//! | 4 each | parameters, their moving average, the optimiser's first and second memory, the teachers' parameters: f32, as many as the header says |
+//! | 4 each | f32: parameters, their moving average, the optimiser's first and second memory, teachers' parameters |
 //! | 32 | SHA-256 of everything before |
 //!
-//! The header is an object with `line` (the architecture), `recipe`, `preprocessing`, `class_names`, `images` (the training
-//! images' fingerprint, or null), `position`, `history`, `teachers` (their lines) and `sizes` (parameters, average, first,
-//! second, all teachers, and the optimiser's `steps`). With batch normalisation the parameters are those of
-//! [`crate::network::normalization`], in quantisation-aware training those of [`crate::integers::aware`]. There is no generator's
-//! state: all chance is drawn from the recipe's seed and the position (see [`crate::support::random`]).
+//! The header is an object with `line` (the architecture), `recipe`, `preprocessing`, `class_names`, `images` (the
+//! training images' fingerprint, or null), `position`, `history`, `teachers` (their lines) and `sizes` (parameters,
+//! average, first, second, all teachers, and the optimiser's `steps`). What the parameters hold is the [`Layout`] of
+//! the recipe. There is no generator's state: all chance is drawn from the recipe's seed and the position (see
+//! [`crate::support::random`]).
 
 use std::path::{Path, PathBuf};
 use std::{fmt, fs, io};
@@ -24,13 +24,15 @@ use nin_core::{Plan, Spec};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::data::batch::Preprocessing;
 use crate::engine::distill::{self, Teacher};
+use crate::network::layout::Layout;
 use crate::network::normalization;
+use crate::network::preprocessing::Preprocessing;
+use crate::network::trained::Trained;
 use crate::support::files;
 use crate::training::optim::State;
+use crate::training::position::{EpochReport, Position};
 use crate::training::recipe::Recipe;
-use crate::training::train::{EpochReport, Position};
 
 /// The first bytes of every checkpoint.
 pub const MAGIC: [u8; 8] = *b"NINTRAIN";
@@ -41,8 +43,8 @@ const HASH: usize = 32;
 /// A run, as it is kept.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Checkpoint {
-    /// The architecture line.
-    pub line: String,
+    /// The architecture.
+    pub spec: Spec,
     /// The recipe.
     pub recipe: Recipe,
     /// How bytes become the network's input.
@@ -56,8 +58,7 @@ pub struct Checkpoint {
     pub position: Position,
     /// The epochs done.
     pub history: Vec<EpochReport>,
-    /// The parameters, in the order of [`crate::network::parameters`], with batch normalisation of [`crate::network::normalization`], in
-    /// quantisation-aware training of [`crate::integers::aware`].
+    /// The parameters, in the [`Layout`] of the recipe.
     pub parameters: Vec<f32>,
     /// Their moving average; empty without.
     pub average: Vec<f32>,
@@ -143,8 +144,8 @@ impl fmt::Display for CheckpointError {
 impl std::error::Error for CheckpointError {}
 
 impl Checkpoint {
-    /// A run that has not begun, from weights and biases in the order of [`crate::network::parameters`]; for quantisation-aware
-    /// training with the ranges of [`crate::integers::aware::begin`] behind them.
+    /// A run that has not begun, from weights and biases in the order of [`parameters`](crate::network::parameters);
+    /// for quantisation-aware training in [`Layout::Ranged`], as [`Begun`](crate::quantize::aware::Begun) has them.
     pub fn begin(
         spec: &Spec,
         recipe: Recipe,
@@ -153,20 +154,50 @@ impl Checkpoint {
         parameters: Vec<f32>,
     ) -> Checkpoint {
         let plan = Plan::new(*spec);
-        let parameters =
-            if recipe.batch_norm.is_some() { normalization::extend(&plan, parameters) } else { parameters };
+        let layout = recipe.layout();
+        let parameters = match layout {
+            Layout::Normalized => normalization::extend(&plan, parameters),
+            Layout::Plain | Layout::Ranged => parameters,
+        };
         Checkpoint {
-            line: spec.to_string(),
+            spec: *spec,
             preprocessing,
             class_names,
             images: None,
             position: Position::default(),
             history: Vec::new(),
             average: if recipe.ema > 0.0 { parameters.clone() } else { Vec::new() },
-            state: recipe.optimizer.start(recipe.trainable(&plan)),
+            state: recipe.optimizer.start(layout.trainable(&plan)),
             parameters,
             recipe,
             teachers: Vec::new(),
+        }
+    }
+
+    /// The network's shapes and sizes.
+    pub fn plan(&self) -> Plan {
+        Plan::new(self.spec)
+    }
+
+    /// The parameters that are evaluated and exported, in the [`Layout`] of the recipe: the average, if there is one.
+    pub fn evaluated(&self) -> &[f32] {
+        if self.average.is_empty() { &self.parameters } else { &self.average }
+    }
+
+    /// Those as weights and biases alone, with normalisation folded in.
+    pub fn folded(&self) -> Vec<f32> {
+        self.recipe.layout().fold(&self.plan(), self.evaluated())
+    }
+
+    /// The network of the run; in quantisation-aware training the floats behind its integers.
+    pub fn trained(&self) -> Trained {
+        let names = &self.class_names;
+        Trained {
+            spec: self.spec,
+            parameters: self.folded(),
+            preprocessing: self.preprocessing.clone(),
+            // A network may have more outputs than its images had classes: then none has a name.
+            class_names: if names.len() == self.spec.classes() { names.clone() } else { Vec::new() },
         }
     }
 
@@ -181,14 +212,14 @@ impl Checkpoint {
             steps: self.state.steps,
         };
         let header = Header {
-            line: self.line.clone(),
+            line: self.spec.to_string(),
             recipe: self.recipe.clone(),
             preprocessing: self.preprocessing.clone(),
             class_names: self.class_names.clone(),
             images: self.images.clone(),
             position: self.position.clone(),
             history: self.history.clone(),
-            teachers: self.teachers.iter().map(|teacher| teacher.line.clone()).collect(),
+            teachers: self.teachers.iter().map(|teacher| teacher.spec.to_string()).collect(),
             sizes,
         };
         // Plain structs with string keys: nothing here can fail to become JSON.
@@ -235,19 +266,15 @@ impl Checkpoint {
             return Err(Problem::Damaged);
         }
         let header = header.map_err(|error| Problem::Header(error.to_string()))?;
-        header.check().map_err(Problem::Header)?;
+        let (spec, teachers) = header.check().map_err(Problem::Header)?;
         let parameters = floats(&mut rest, header.sizes.parameters)?;
         let average = floats(&mut rest, header.sizes.average)?;
         let first = floats(&mut rest, header.sizes.first)?;
         let second = floats(&mut rest, header.sizes.second)?;
-        let teacher = |line: String| {
-            // The header has been checked: so many are there.
-            let parameters = floats(&mut rest, Spec::parse(&line).map_or(0, |spec| Plan::new(spec).parameters()))?;
-            Ok(Teacher { line, parameters })
-        };
-        let teachers = header.teachers.into_iter().map(teacher).collect::<Result<_, _>>()?;
+        let teacher = |spec| Ok(Teacher { spec, parameters: floats(&mut rest, Plan::new(spec).parameters())? });
+        let teachers = teachers.into_iter().map(teacher).collect::<Result<_, _>>()?;
         Ok(Checkpoint {
-            line: header.line,
+            spec,
             recipe: header.recipe,
             preprocessing: header.preprocessing,
             class_names: header.class_names,
@@ -293,30 +320,31 @@ impl Sizes {
 }
 
 impl Header {
-    /// Whether everything fits together.
-    fn check(&self) -> Result<(), String> {
+    /// The architectures of the network and of its teachers, if everything fits together.
+    fn check(&self) -> Result<(Spec, Vec<Spec>), String> {
         let spec = Spec::parse(&self.line).map_err(|error| format!("its line is wrong, {error}"))?;
         let plan = Plan::new(spec);
-        let (found, wanted) = (self.sizes.parameters, self.recipe.parameters(&plan));
+        let (found, wanted) = (self.sizes.parameters, self.recipe.layout().len(&plan));
         if found != wanted {
             return Err(format!("it holds {found} parameters, but its line and recipe have {wanted}"));
         }
         if self.sizes.average != if self.recipe.ema > 0.0 { wanted } else { 0 } {
             return Err("its moving average is not of the right size".into());
         }
-        let (memory, trained) = (self.recipe.optimizer.memories(), self.recipe.trainable(&plan));
+        let (memory, trained) = (self.recipe.optimizer.memories(), self.recipe.layout().trainable(&plan));
         if [self.sizes.first, self.sizes.second] != memory.map(|needed| if needed { trained } else { 0 }) {
             return Err("its optimiser's memory is not of the right size".into());
         }
         if self.recipe.distill.is_none() != self.teachers.is_empty() {
             return Err("its recipe and its teachers do not go together".into());
         }
-        let mut taught = 0;
+        let (mut teachers, mut taught) = (Vec::new(), 0);
         for line in &self.teachers {
-            let spec = Spec::parse(line).map_err(|error| format!("a teacher's line is wrong, {error}"))?;
-            let teacher = Plan::new(spec);
+            let taught_by = Spec::parse(line).map_err(|error| format!("a teacher's line is wrong, {error}"))?;
+            let teacher = Plan::new(taught_by);
             distill::check(&teacher, &plan).map_err(|problem| problem.to_string())?;
             taught += teacher.parameters();
+            teachers.push(taught_by);
         }
         if self.sizes.teachers != taught {
             return Err("its teachers' parameters are not as many as their lines have".into());
@@ -324,14 +352,13 @@ impl Header {
         if let Some(weights) = &self.recipe.quantize {
             weights.check(&plan).map_err(|error| error.to_string())?;
         }
-        let channels = plan.shape(0).channels as usize;
-        if self.preprocessing.mean.len() != channels || self.preprocessing.scale.len() != channels {
+        if !self.preprocessing.fits(plan.shape(0).channels.into()) {
             return Err("its preprocessing is for another number of channels".into());
         }
         if self.class_names.len() > plan.classes() {
             return Err("it names more classes than its network has".into());
         }
-        Ok(())
+        Ok((spec, teachers))
     }
 }
 

@@ -1,13 +1,15 @@
 //! How a network is trained.
 
-use nin_core::Plan;
 use serde::{Deserialize, Serialize};
 
 use crate::data::Augment;
-use crate::engine::distill::{Distill, Images};
-use crate::integers::{Weights, aware};
-use crate::network::normalization;
+use crate::engine::Arithmetic;
+use crate::engine::distill::{Distill, Recurrence};
+use crate::integers::WeightBits;
+use crate::network::layout::Layout;
 use crate::network::parameters::Init;
+use crate::network::preprocessing::Preprocessing;
+use crate::training::error::TrainError;
 use crate::training::optim::Optimizer;
 use crate::training::schedule::{self, Schedule};
 
@@ -46,14 +48,14 @@ pub struct Recipe {
     pub mixup: f32,
     /// Images that are normalised together (see [`crate::network::normalization`]); `None` is no batch normalisation.
     pub batch_norm: Option<usize>,
-    /// Bits of the weights in quantisation-aware training (see [`crate::integers::aware`]); `None` trains floats.
-    pub quantize: Option<Weights>,
+    /// Bits of the weights in quantisation-aware training (see [`crate::quantize::aware`]); `None` trains floats.
+    pub quantize: Option<WeightBits>,
     /// How a teacher takes part (see [`crate::engine::distill`]); `None` is none.
     pub distill: Option<Distill>,
-    /// Share of the training images of each class that is split off by the seed and not trained with, to choose the best
-    /// epoch by; 0 is none. A [`Trainer`](crate::Trainer) does not do so itself: its caller splits them off
-    /// ([`Dataset::split`](crate::data::Dataset::split)), trains with the rest, evaluates on them after each epoch,
-    /// and keeps the checkpoint if [`Trainer::record`](crate::Trainer::record) says that it is the best.
+    /// Share of the training images of each class that is split off by the seed and not trained with, to choose the
+    /// best epoch by; 0 is none. A [`Trainer`](crate::Trainer) does not do so itself: its caller splits them off
+    /// ([`Dataset::split`](crate::data::Dataset::split)), trains with the rest, evaluates on them after each epoch, and
+    /// keeps the checkpoint if [`Trainer::record`](crate::Trainer::record) says that it is the best.
     pub validation: f32,
     /// Epochs in a row without a better accuracy, as [`Trainer::record`](crate::Trainer::record) was told, after which
     /// the run [is done](crate::Trainer::is_done); 0 is never.
@@ -161,25 +163,38 @@ impl Recipe {
         wrong.into_iter().find(|(wrong, _)| *wrong).map_or(Ok(()), |(_, problem)| Err(problem))
     }
 
-    /// Parameters that the optimiser changes.
-    pub fn trainable(&self, plan: &Plan) -> usize {
+    /// What the parameters of such a run hold.
+    pub fn layout(&self) -> Layout {
         match (self.batch_norm, &self.quantize) {
-            (Some(_), _) => normalization::trainable(plan),
-            (None, Some(_)) => plan.parameters() + aware::range_count(plan),
-            (None, None) => plan.parameters(),
+            (Some(_), _) => Layout::Normalized,
+            (None, Some(_)) => Layout::Ranged,
+            (None, None) => Layout::Plain,
         }
     }
 
-    /// Parameters in all.
-    pub fn parameters(&self, plan: &Plan) -> usize {
-        if self.batch_norm.is_some() { normalization::len(plan) } else { self.trainable(plan) }
+    /// How a network with this preprocessing computes while it trains.
+    ///
+    /// # Errors
+    ///
+    /// [`TrainError::Recipe`] if quantisation-aware training is to see images whose preprocessing is not one scale.
+    pub fn arithmetic(&self, preprocessing: &Preprocessing) -> Result<Arithmetic, TrainError> {
+        Ok(match (self.batch_norm, &self.quantize) {
+            (Some(images), _) => Arithmetic::Normalized { images },
+            (None, Some(weights)) => {
+                let input_scale = preprocessing.steps().ok_or(TrainError::Recipe(
+                    "quantisation-aware training needs images whose preprocessing is one scale",
+                ))?;
+                Arithmetic::Rounded { input_scale, weights: weights.clone() }
+            }
+            (None, None) => Arithmetic::Float,
+        })
     }
 
     /// Whether the network meets an image again as it has seen it. Erased ones are new each time, so not if all are.
-    pub(crate) fn images(&self) -> Images {
+    pub(crate) fn recurrence(&self) -> Recurrence {
         let Augment { rotate, erase, brightness, contrast, .. } = self.augment;
         let new = self.mixup > 0.0 || rotate > 0 || erase >= 1.0 || brightness > 0.0 || contrast > 0.0;
-        if new { Images::AlwaysNew } else { Images::Recur }
+        if new { Recurrence::AlwaysNew } else { Recurrence::Recurring }
     }
 
     /// Lets the moving average follow the parameters after `steps` steps; over the first ones it keeps less of itself,

@@ -9,7 +9,7 @@ use std::fmt::Write;
 
 use nin_core::{Plan, Shape, Spec};
 
-use crate::report::Resources;
+use crate::network::resources::Resources;
 use crate::support::random::{Purpose, Stream};
 
 /// What a board has for a network in 8 bits, on a Cortex-M with DSP instructions.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use nin_core::{Plan, Spec};
-use nin_train::data::batch::Preprocessing;
+use nin_train::network::preprocessing::Preprocessing;
 use nin_train::network::trained::Trained;
 
 /// An empty folder of one test.

@@ -7,14 +7,15 @@ use images::{Images, is_close};
 use naive::sums;
 use nin_core::plan::Plan;
 use nin_core::spec::Spec;
-use nin_train::data::batch::Preprocessing;
 use nin_train::engine::distill::{self, Distill, Teacher, TeacherProblem};
 use nin_train::network::parameters::{Init, initial, tensors};
+use nin_train::network::preprocessing::Preprocessing;
 use nin_train::network::trained::Trained;
 use nin_train::support::random::{Purpose, Stream};
 use nin_train::training::checkpoint::{Checkpoint, Problem};
-use nin_train::training::train::TrainError;
-use nin_train::{Draw, Engine, Recipe, Source, Trainer};
+use nin_train::training::error::TrainError;
+use nin_train::{Arithmetic, Draw, Engine, Recipe, Source, Trainer};
+use sha2::{Digest, Sha256};
 
 const STUDENT: &str = "2x9x8 nin3+1:5,4 max3/2+1 nin3+2:6,3 gap fc4";
 const TEACHER: &str = "2x9x8 nin3+1:16,16 max2/2 gap fc4";
@@ -91,8 +92,10 @@ fn at_temperature_one_teachers_mix_the_targets() {
         for together in [None, Some(13)] {
             let mut parameters = initial(&student, Init::He, 1);
             let engine = || match together {
-                Some(together) => Engine::normalizing(*student.spec(), 29, together, 2).unwrap(),
-                None => Engine::new(*student.spec(), 29, 2).unwrap(),
+                Some(together) => {
+                    Engine::new(*student.spec(), &Arithmetic::Normalized { images: together }, 29, 2).unwrap()
+                }
+                None => Engine::new(*student.spec(), &Arithmetic::Float, 29, 2).unwrap(),
             };
             if together.is_some() {
                 parameters = nin_train::network::normalization::extend(&student, parameters);
@@ -110,7 +113,7 @@ fn at_temperature_one_teachers_mix_the_targets() {
                 engine.gradient(&answered, draw, to);
             });
             let mut lessons = engine();
-            lessons.teach(teachers, Distill { share, temperature: 1.0 }, distill::Images::Recur);
+            lessons.teach(teachers, Distill { share, temperature: 1.0 }, distill::Recurrence::Recurring);
             let got = gradient(&mut lessons, &|engine, to| {
                 engine.gradient(&images, draw, to);
             });
@@ -126,8 +129,8 @@ fn at_temperature_one_teachers_mix_the_targets() {
     }
 }
 
-/// Images in a fresh order, some of them again: the same bytes whether the teacher has seen them or not. This one is wide
-/// enough to compute by tiles.
+/// Images in a fresh order, some of them again: the same bytes whether the teacher has seen them or not. This one is
+/// wide enough to compute by tiles.
 #[test]
 fn what_a_teacher_remembers_it_would_say_again() {
     let [student, teacher] =
@@ -142,7 +145,7 @@ fn what_a_teacher_remembers_it_would_say_again() {
         Images::new(values, indices.iter().map(|index| index % 4).collect(), 4)
     };
     let engine = |images| {
-        let mut engine = Engine::new(*student.spec(), 40, 2).unwrap();
+        let mut engine = Engine::new(*student.spec(), &Arithmetic::Float, 40, 2).unwrap();
         engine.teach(&[(*teacher.spec(), &taught)], Distill::default(), images);
         engine.load(&parameters);
         engine
@@ -152,12 +155,12 @@ fn what_a_teacher_remembers_it_would_say_again() {
         let outcome = engine.gradient(images, Draw { seed: 0, step: 0 }, &mut gradient);
         (outcome, gradient.iter().map(|value| value.to_bits()).collect::<Vec<u32>>())
     };
-    let mut experienced = engine(distill::Images::Recur);
+    let mut experienced = engine(distill::Recurrence::Recurring);
     for indices in
         [(0..40).step_by(3).collect::<Vec<usize>>(), (0..40).collect(), (0..40).rev().collect(), vec![5, 5, 39, 0, 5]]
     {
         let images = batch(&indices);
-        let mut forgetful = engine(distill::Images::AlwaysNew);
+        let mut forgetful = engine(distill::Recurrence::AlwaysNew);
         assert!(gradient(&mut experienced, &images) == gradient(&mut forgetful, &images), "{indices:?}");
     }
 }
@@ -180,7 +183,7 @@ fn who_cannot_teach_is_told_why() {
     let names = ["a", "b", "c", "d"].map(String::from);
     let teacher = |trained: &Trained| Teacher::new(trained, &student, &unit, &names);
     let fit = teacher(&trained(TEACHER, &["a", "b", "c", "d"])).expect("a fit teacher");
-    assert_eq!(fit.line, TEACHER);
+    assert_eq!(fit.spec.to_string(), TEACHER);
     assert!(teacher(&trained(TEACHER, &[])).is_ok(), "one that names nothing");
     let problem = teacher(&trained("2x9x9 gap fc4", &[])).unwrap_err();
     assert!(matches!(problem, TeacherProblem::Input { .. }), "{problem}");
@@ -207,21 +210,27 @@ fn a_checkpoint_and_its_teachers_belong_together() {
     let teacher = |line: &str, dropped: usize| {
         let mut trained = trained(line, &[]);
         trained.parameters.truncate(trained.parameters.len() - dropped);
-        Teacher { line: line.to_owned(), parameters: trained.parameters }
+        Teacher { spec: trained.spec, parameters: trained.parameters }
     };
     for teachers in [vec![teacher(TEACHER, 0)], vec![teacher(TEACHER, 0), teacher(ASSISTANT, 0)]] {
         let whole = Checkpoint { teachers, ..begun.clone() };
         assert_eq!(Checkpoint::from_bytes(&whole.to_bytes()).expect("a whole checkpoint"), whole);
     }
-    for (line, dropped) in [(TEACHER, 1), ("2x9x9 gap fc4", 0), ("2x9x8 gap fc5", 0), ("2x9x8 fc0", 0)] {
-        let unfit = match Spec::parse(line) {
-            Ok(_) => teacher(line, dropped),
-            Err(_) => Teacher { line: line.to_owned(), parameters: Vec::new() },
-        };
-        let broken = Checkpoint { teachers: vec![teacher(TEACHER, 0), unfit], ..begun.clone() };
+    for (line, dropped) in [(TEACHER, 1), ("2x9x9 gap fc4", 0), ("2x9x8 gap fc5", 0)] {
+        let broken = Checkpoint { teachers: vec![teacher(TEACHER, 0), teacher(line, dropped)], ..begun.clone() };
         let error = Trainer::resume(broken.clone(), 1).expect_err("an unfit teacher");
         assert!(matches!(error, TrainError::Recipe(_)), "{line}: {error}");
         let error = Checkpoint::from_bytes(&broken.to_bytes()).expect_err(line);
         assert!(matches!(error, Problem::Header(_)), "{line}: {error}");
     }
+    // A sound file whose teacher has a line that is none.
+    let mut file = Checkpoint { teachers: vec![teacher(TEACHER, 0)], ..begun }.to_bytes();
+    let line = format!("[\"{TEACHER}\"]");
+    let at = file.windows(line.len()).position(|bytes| bytes == line.as_bytes()).expect("the teacher's line");
+    file[at + 2] = b'x';
+    let content = file.len() - 32;
+    let hash = Sha256::digest(&file[..content]);
+    file[content..].copy_from_slice(&hash);
+    let error = Checkpoint::from_bytes(&file).expect_err("no line");
+    assert!(error.to_string().contains("a teacher's line is wrong"), "{error}");
 }

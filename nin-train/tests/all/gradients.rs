@@ -12,7 +12,7 @@ use nin_core::spec::Spec;
 use nin_train::network::normalization;
 use nin_train::network::parameters::tensors;
 use nin_train::support::random::{Purpose, Stream};
-use nin_train::{Draw, Engine};
+use nin_train::{Arithmetic, Draw, Engine};
 
 /// Lines that are small, and not square, and together hold everything.
 const LINES: &[&str] = &[
@@ -29,7 +29,8 @@ const LINES: &[&str] = &[
     "1x4x5 nin3+1:32 nin5+2:33,3 gap",
 ];
 
-/// Normalises each channel over all pixels of some images' maps; returns what it had: means, and variances as a sample's.
+/// Normalises each channel over all pixels of some images' maps; returns what it had: means, and variances as a
+/// sample's.
 fn normalize(maps: &mut [Vec<f64>], channels: usize, gain: &[f64]) -> Vec<(f64, f64)> {
     let mut moments = Vec::new();
     let n = (maps.len() * maps[0].len() / channels) as f64;
@@ -111,9 +112,9 @@ fn check(number: usize, line: &str, together: Option<usize>) {
             parameters.extend((plan.parameters()..normalization::trainable(&plan)).map(|_| 1.0 + stream.within(0.5)));
             let count = 11usize.div_ceil(together);
             let groups = (0..count).map(|i| i * 11 / count..(i + 1) * 11 / count).collect();
-            (Engine::normalizing(*plan.spec(), 11, together, 2).expect("threads"), groups)
+            (Engine::new(*plan.spec(), &Arithmetic::Normalized { images: together }, 11, 2).expect("threads"), groups)
         }
-        None => (Engine::new(*plan.spec(), 11, 2).expect("threads"), Vec::new()),
+        None => (Engine::new(*plan.spec(), &Arithmetic::Float, 11, 2).expect("threads"), Vec::new()),
     };
     engine.load(&parameters);
     let mut gradient = vec![0.0; parameters.len()];
@@ -195,7 +196,7 @@ fn folded_weights_do_what_normalisation_did() {
                 *value = if layer.relu { value.max(0.0) } else { *value };
             }
         }
-        let mut engine = Engine::new(*plan.spec(), 0, 1).expect("threads");
+        let mut engine = Engine::new(*plan.spec(), &Arithmetic::Float, 0, 1).expect("threads");
         engine.load(&normalization::fold(&plan, &parameters));
         let got = engine.activations(&image).pop().expect("logits");
         for (got, want) in got.iter().zip(&x) {
@@ -217,7 +218,7 @@ fn dropout_scales_what_it_keeps_and_its_gradient_alike() {
     let bias = |i: usize| if i.is_multiple_of(2) { 0.5 + i as f32 * 1e-4 } else { -1.0 };
     parameters[hidden.bias.clone()].iter_mut().enumerate().for_each(|(i, value)| *value = bias(i));
     let images = Images::new(vec![1.0], vec![0], 2);
-    let mut engine = Engine::new(*plan.spec(), 1, 1).unwrap();
+    let mut engine = Engine::new(*plan.spec(), &Arithmetic::Float, 1, 1).unwrap();
     engine.load(&parameters);
     let masks = [0, 1].map(|step| {
         let mut gradient = vec![0.0; parameters.len()];

@@ -2,9 +2,11 @@
 
 use half::f16;
 use nin_core::{Model, PRESETS, Plan, Spec, WeightType};
-use nin_train::data::batch::Preprocessing;
-use nin_train::formats::model_file::{ExportError, Lanes, ModelFile, file_len, unpacked};
+use nin_train::formats::model_file::{ExportError, Lanes, unpacked};
 use nin_train::network::parameters::tensors;
+use nin_train::network::preprocessing::Preprocessing;
+use nin_train::network::resources::file_len;
+use nin_train::network::trained::Trained;
 
 const DOCUMENT: &str = include_str!("../../../docs/model-file.md");
 
@@ -35,16 +37,13 @@ fn dump(bytes: &[u8]) -> String {
 
 #[test]
 fn the_documents_example_is_what_the_exporter_writes() {
-    let plan = Plan::new(Spec::new("1x2x2 nin1:2 gap"));
-    let file = ModelFile {
-        plan: &plan,
-        parameters: &[1.0, -0.5, 0.25, 0.0],
-        preprocessing: &Preprocessing { mean: vec![127.5], scale: vec![1.0 / 128.0] },
-        class_names: &["no".to_owned(), "yes".to_owned()],
-        weight_type: WeightType::F32,
-        lanes: Lanes::Four,
+    let trained = Trained {
+        spec: Spec::new("1x2x2 nin1:2 gap"),
+        parameters: vec![1.0, -0.5, 0.25, 0.0],
+        preprocessing: Preprocessing { mean: vec![127.5], scale: vec![1.0 / 128.0] },
+        class_names: vec!["no".to_owned(), "yes".to_owned()],
     };
-    let bytes = file.to_bytes().unwrap();
+    let bytes = trained.to_model(WeightType::F32, Lanes::Four).unwrap();
     assert!(bytes == listing(), "the exporter writes\n{}", dump(&bytes));
 }
 
@@ -53,26 +52,20 @@ fn parameters(plan: &Plan) -> Vec<f32> {
     (0..plan.parameters()).map(|i| (i as f32 * 0.37).sin() * 0.5).collect()
 }
 
-fn model<'a>(plan: &'a Plan, parameters: &'a [f32], preprocessing: &'a Preprocessing) -> ModelFile<'a> {
-    ModelFile {
-        plan,
-        parameters,
-        preprocessing,
-        class_names: &[],
-        weight_type: WeightType::F32,
-        lanes: Lanes::default(),
-    }
+fn trained(line: &str, preprocessing: Preprocessing) -> Trained {
+    let spec = Spec::parse(line).unwrap();
+    Trained { spec, parameters: parameters(&Plan::new(spec)), preprocessing, class_names: Vec::new() }
 }
 
 #[test]
 fn each_weight_stands_where_the_document_says() {
-    let plan = Plan::new(Spec::new("2x7x6 nin3+1:5,3 max2/2 nin2:6 fc9,5"));
-    let values = parameters(&plan);
     let input = Preprocessing { mean: vec![1.0, 2.0], scale: vec![3.0, 4.0] };
+    let trained = trained("2x7x6 nin3+1:5,3 max2/2 nin2:6 fc9,5", input);
+    let (plan, values) = (trained.plan(), &trained.parameters);
     for weight_type in [WeightType::F32, WeightType::F16] {
         for lanes in [Lanes::One, Lanes::Four, Lanes::Sixteen] {
             let l = lanes.count();
-            let bytes = ModelFile { weight_type, lanes, ..model(&plan, &values, &input) }.to_bytes().unwrap();
+            let bytes = trained.to_model(weight_type, lanes).unwrap();
             assert_eq!(bytes.len(), file_len(&plan, weight_type, l));
             let u32_at = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap());
             let f32_at = |at: usize| f32::from_bits(u32_at(at));
@@ -121,38 +114,38 @@ fn each_weight_stands_where_the_document_says() {
 #[test]
 fn the_announced_length_is_the_files() {
     for preset in PRESETS.iter().filter(|preset| Plan::new(Spec::new(preset.line)).parameters() < 100_000) {
-        let plan = Plan::new(Spec::new(preset.line));
-        let (values, input) = (parameters(&plan), Preprocessing::unit(1));
-        let bytes = model(&plan, &values, &input).to_bytes().unwrap();
-        assert_eq!(bytes.len(), file_len(&plan, WeightType::F32, 4), "{}", preset.name);
+        let trained = trained(preset.line, Preprocessing::unit(1));
+        let bytes = trained.to_model(WeightType::F32, Lanes::default()).unwrap();
+        assert_eq!(bytes.len(), file_len(&trained.plan(), WeightType::F32, 4), "{}", preset.name);
     }
 }
 
 #[test]
 fn what_does_not_fit_is_refused_and_named() {
-    let plan = Plan::new(Spec::new("1x4x4 nin3:2 max2/2 nin1:3 gap"));
-    let (values, input) = (parameters(&plan), Preprocessing::unit(1));
-    let good = model(&plan, &values, &input);
-    assert!(good.to_bytes().is_ok());
+    let good = trained("1x4x4 nin3:2 max2/2 nin1:3 gap", Preprocessing::unit(1));
+    let written = |trained: &Trained, weight_type| trained.to_model(weight_type, Lanes::default());
+    assert!(written(&good, WeightType::F32).is_ok());
 
-    let mut large = values.clone();
-    let last = tensors(&plan).last().unwrap().weight.start;
-    large[last] = 65_520.0;
-    assert!(ModelFile { parameters: &large, ..good.clone() }.to_bytes().is_ok(), "f32 holds it");
-    let error = ModelFile { parameters: &large, weight_type: WeightType::F16, ..good.clone() }.to_bytes().unwrap_err();
+    let mut large = good.clone();
+    let last = tensors(&good.plan()).last().unwrap().weight.start;
+    large.parameters[last] = 65_520.0;
+    assert!(written(&large, WeightType::F32).is_ok(), "f32 holds it");
+    let error = written(&large, WeightType::F16).unwrap_err();
     assert_eq!(error, ExportError::OutOfRange { layer: "stage 3 (nin1:3), layer 1".into(), weight: "65520".into() });
-    large[last] = 65_519.0;
-    assert!(ModelFile { parameters: &large, weight_type: WeightType::F16, ..good.clone() }.to_bytes().is_ok());
-    large[last] = f32::NAN;
-    let error = ModelFile { parameters: &large, ..good.clone() }.to_bytes().unwrap_err();
+    large.parameters[last] = 65_519.0;
+    assert!(written(&large, WeightType::F16).is_ok());
+    large.parameters[last] = f32::NAN;
+    let error = written(&large, WeightType::F32).unwrap_err();
     assert_eq!(error, ExportError::NotFinite { layer: "stage 3 (nin1:3), layer 1".into() });
 
-    let error = ModelFile { parameters: &values[1..], ..good.clone() }.to_bytes().unwrap_err();
-    assert!(matches!(error, ExportError::Parameters { .. }));
-    let error = ModelFile { preprocessing: &Preprocessing::unit(3), ..good.clone() }.to_bytes().unwrap_err();
+    let short = Trained { parameters: good.parameters[1..].to_vec(), ..good.clone() };
+    assert!(matches!(written(&short, WeightType::F32), Err(ExportError::Parameters { .. })));
+    let colours = Trained { preprocessing: Preprocessing::unit(3), ..good.clone() };
+    let error = written(&colours, WeightType::F32).unwrap_err();
     assert!(matches!(error, ExportError::Preprocessing { what: "mean", channels: 1 }));
     for names in [&["a", "b"][..], &["a", "b", "c", "d"], &["a", "b\nc", "d"], &["a", "", "c"]] {
-        let class_names: Vec<_> = names.iter().map(ToString::to_string).collect();
-        assert!(ModelFile { class_names: &class_names, ..good.clone() }.to_bytes().is_err(), "{names:?}");
+        let class_names = names.iter().map(ToString::to_string).collect();
+        let named = Trained { class_names, ..good.clone() };
+        assert!(written(&named, WeightType::F32).is_err(), "{names:?}");
     }
 }

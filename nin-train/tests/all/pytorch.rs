@@ -8,7 +8,7 @@ use images::{Images, is_close};
 use nin_core::{Plan, Spec};
 use nin_train::network::parameters::tensors;
 use nin_train::training::optim::Optimizer;
-use nin_train::{Draw, Engine};
+use nin_train::{Arithmetic, Draw, Engine};
 use serde_json::Value;
 
 /// The fixtures' generator.
@@ -65,7 +65,8 @@ impl Fixture {
     }
 
     fn engine(&self) -> Engine {
-        let mut engine = Engine::new(*self.plan.spec(), self.images.labels.len(), 2).expect("threads");
+        let mut engine =
+            Engine::new(*self.plan.spec(), &Arithmetic::Float, self.images.labels.len(), 2).expect("threads");
         engine.load(&self.parameters);
         engine
     }

@@ -13,17 +13,19 @@ use nin_core::plan::{LayerKind, Plan};
 use nin_core::{Int8, Network, Shape, Spec};
 use nin_train::data::Augment;
 use nin_train::data::Dataset;
-use nin_train::data::batch::Preprocessing;
 use nin_train::engine::streaming::ModelBytes;
 use nin_train::formats::model_file::Lanes;
-use nin_train::integers::{GRAIN, Output, QuantizedModel, Weights, aware};
+use nin_train::integers::{GRAIN, Output, QuantizedModel, WeightBits};
 use nin_train::network::parameters::tensors;
+use nin_train::network::preprocessing::Preprocessing;
 use nin_train::network::trained::Trained;
+use nin_train::quantize::aware;
 use nin_train::support::random::{Purpose, Stream};
 use nin_train::training::checkpoint::Checkpoint;
+use nin_train::training::evaluation::evaluator;
 use nin_train::training::optim::Optimizer;
-use nin_train::training::train::{Ended, evaluator};
-use nin_train::{Draw, Engine, Recipe, Trainer};
+use nin_train::training::trainer::Ended;
+use nin_train::{Arithmetic, Draw, Engine, Recipe, Trainer};
 use timeless::bytes;
 
 /// Lines that are small, and not square, and together hold everything.
@@ -54,12 +56,11 @@ fn network(number: usize, line: &str) -> (Trained, Vec<Vec<u8>>) {
 }
 
 /// A run that has not begun, of the network and its ranges times `narrow`: so that some activations are above theirs.
-fn begun(trained: &Trained, images: &[Vec<u8>], weights: &Weights, narrow: f32) -> Checkpoint {
+fn begun(trained: &Trained, images: &[Vec<u8>], weights: &WeightBits, narrow: f32) -> Checkpoint {
     let mut begun = aware::begin(trained, images, weights).expect("a network that can be quantised");
-    let ranges = trained.plan().parameters()..;
-    begun.parameters[ranges].iter_mut().for_each(|range| *range *= narrow);
+    begun.ranges.iter_mut().for_each(|range| *range *= narrow);
     let recipe = Recipe { quantize: Some(weights.clone()), ..Recipe::default() };
-    Checkpoint::begin(&trained.spec, recipe, begun.preprocessing, Vec::new(), begun.parameters)
+    Checkpoint::begin(&trained.spec, recipe, begun.network.preprocessing.clone(), Vec::new(), begun.parameters())
 }
 
 fn unit(image: &[u8]) -> Vec<f32> {
@@ -69,7 +70,7 @@ fn unit(image: &[u8]) -> Vec<f32> {
 #[test]
 fn training_computes_what_the_exported_integers_compute() {
     for (number, line) in LINES.iter().enumerate() {
-        for weights in [Weights::Eight, Weights::Four, Weights::FourIn(vec![2])] {
+        for weights in [WeightBits::Eight, WeightBits::Four, WeightBits::FourIn(vec![2])] {
             let (trained, images) = network(number, line);
             let checkpoint = begun(&trained, &images, &weights, 0.7);
             let model = aware::quantized(&checkpoint).expect("a run with integers").expect("integers");
@@ -250,14 +251,15 @@ fn average(steps: f64, count: f64) -> f64 {
 fn gradients_are_those_of_a_network_rounded_in_the_same_places() {
     let (mut above, mut below, mut beyond) = (0, 0, 0);
     for (number, line) in LINES.iter().enumerate() {
-        for weights in [Weights::Eight, Weights::Four] {
+        for weights in [WeightBits::Eight, WeightBits::Four] {
             let (trained, bytes) = network(number, line);
             let checkpoint = begun(&trained, &bytes, &weights, 0.6);
             let plan = trained.plan();
             let labels: Vec<usize> = (0..11).map(|i| i % plan.classes()).collect();
             let values = bytes[..11].iter().flat_map(|image| unit(image)).collect();
             let images = Images::new(values, labels.clone(), plan.classes());
-            let mut engine = Engine::rounding(trained.spec, 11, 1.0 / 255.0, &weights, 2).expect("threads");
+            let rounded = Arithmetic::Rounded { input_scale: 1.0 / 255.0, weights: weights.clone() };
+            let mut engine = Engine::new(trained.spec, &rounded, 11, 2).expect("threads");
             engine.load(&checkpoint.parameters);
             let mut gradient = vec![0.0; checkpoint.parameters.len()];
             let outcome = engine.gradient(&images, Draw { seed: 0, step: 0 }, &mut gradient);
@@ -320,13 +322,13 @@ fn data(images: usize) -> Dataset {
     Dataset::new(bytes, shape, (0..images).map(|i| (i % 4) as u16).collect(), names).expect("a good data set")
 }
 
-fn run(data: &Dataset, optimizer: Optimizer, ema: f32, weights: Weights) -> Checkpoint {
+fn run(data: &Dataset, optimizer: Optimizer, ema: f32, weights: WeightBits) -> Checkpoint {
     let spec = Spec::new("1x12x12 nin3+1:8,8 avg2/2 drop0.3 nin3+1:12,4 gap fc4");
     let parameters = nin_train::network::parameters::initial(&Plan::new(spec), Default::default(), 5);
     let names = data.class_names().to_vec();
     let trained = Trained { spec, parameters, preprocessing: Preprocessing::unit(1), class_names: names.clone() };
     let sample: Vec<Vec<u8>> = (0..20).map(|index| data.image(index).to_vec()).collect();
-    let trained = aware::begin(&trained, &sample, &weights).expect("a network that can be quantised");
+    let begun = aware::begin(&trained, &sample, &weights).expect("a network that can be quantised");
     let augment = Augment { crop: 1, rotate: 10, ..Augment::default() };
     let recipe = Recipe {
         epochs: 2,
@@ -338,7 +340,7 @@ fn run(data: &Dataset, optimizer: Optimizer, ema: f32, weights: Weights) -> Chec
         quantize: Some(weights),
         ..Recipe::default()
     };
-    Checkpoint::begin(&spec, recipe, trained.preprocessing, names, trained.parameters)
+    Checkpoint::begin(&spec, recipe, begun.network.preprocessing.clone(), names, begun.parameters())
 }
 
 #[test]
@@ -346,7 +348,7 @@ fn the_same_bytes_with_any_threads_and_when_resumed() {
     let data = data(200);
     let adam = Optimizer::AdamW { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, decay: 0.01 };
     let nesterov = Optimizer::Sgd { momentum: 0.9, decay: 1e-3, nesterov: true };
-    for (optimizer, ema, weights) in [(adam, 0.0, Weights::Four), (nesterov, 0.9, Weights::FourIn(vec![1, 3]))] {
+    for (optimizer, ema, weights) in [(adam, 0.0, WeightBits::Four), (nesterov, 0.9, WeightBits::FourIn(vec![1, 3]))] {
         let begun = run(&data, optimizer, ema, weights);
         let whole = |threads: usize| {
             let mut trainer = Trainer::resume(begun.clone(), threads).expect("a run");
@@ -358,7 +360,7 @@ fn the_same_bytes_with_any_threads_and_when_resumed() {
             trainer
         };
         let one = whole(1);
-        let ranges = Plan::new(Spec::parse(&begun.line).expect("a line")).parameters()..;
+        let ranges = begun.plan().parameters()..;
         let [before, after] = [&begun, &one.checkpoint()].map(|run| run.parameters[ranges.clone()].to_vec());
         assert!(before.iter().zip(&after).all(|(before, after)| before != after && *after > 0.0), "ranges are trained");
         for threads in [2, 3] {
@@ -383,7 +385,7 @@ fn the_same_bytes_with_any_threads_and_when_resumed() {
 #[test]
 fn what_cannot_be_trained_so_is_refused() {
     let data = data(40);
-    let begun = run(&data, Optimizer::default(), 0.0, Weights::Eight);
+    let begun = run(&data, Optimizer::default(), 0.0, WeightBits::Eight);
     let refused = |checkpoint: Checkpoint| Trainer::resume(checkpoint, 1).expect_err("refused").to_string();
     let mut mean = begun.clone();
     mean.preprocessing.mean = vec![20.0];
@@ -392,6 +394,6 @@ fn what_cannot_be_trained_so_is_refused() {
     normalized.recipe.batch_norm = Some(8);
     assert!(refused(normalized).contains("batch normalisation is folded"));
     let (trained, images) = network(0, LINES[0]);
-    let error = aware::begin(&trained, &images, &Weights::FourIn(vec![4])).expect_err("three layers").to_string();
+    let error = aware::begin(&trained, &images, &WeightBits::FourIn(vec![4])).expect_err("three layers").to_string();
     assert_eq!(error, "there is no layer 4: the network has 3 layers with weights");
 }

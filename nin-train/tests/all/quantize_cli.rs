@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use nin_core::{Kernels, Model, Plan, Spec, WeightType};
-use nin_train::data::batch::Preprocessing;
 use nin_train::data::{Dataset, idx, load_image, subset};
 use nin_train::engine::streaming::{ModelBytes, Streaming};
+use nin_train::network::preprocessing::Preprocessing;
 use nin_train::network::trained::Trained;
 
 const LINE: &str = "1x28x28 nin5/2+2:6,6 max3/2 nin3+1:8,10 gap";

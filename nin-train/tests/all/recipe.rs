@@ -7,9 +7,10 @@ use nin_core::Shape;
 use nin_train::Source;
 use nin_train::data::Augment;
 use nin_train::data::Dataset;
-use nin_train::data::batch::{Batch, Changes, Preprocessing};
 use nin_train::engine::loss::{cross_entropy, target};
+use nin_train::network::preprocessing::Preprocessing;
 use nin_train::support::random::{Purpose, Stream};
+use nin_train::training::batch::{Batch, Changes};
 use nin_train::training::optim::Optimizer;
 use nin_train::training::schedule::{Schedule, rate};
 
@@ -230,8 +231,8 @@ fn a_rectangle_is_erased_in_a_share_of_the_images() {
     assert!((0.8..1.25).contains(&(tall as f64 / wide as f64)), "{tall} tall, {wide} wide");
 }
 
-/// torchvision's `ColorJitter`, whose factors are uniform about 1: a ramp stays one, brighter by one factor and steeper by
-/// another, except where it leaves the bytes.
+/// torchvision's `ColorJitter`, whose factors are uniform about 1: a ramp stays one, brighter by one factor and steeper
+/// by another, except where it leaves the bytes.
 #[test]
 fn light_and_contrast_change_as_a_camera_has_it() {
     let shape = Shape { channels: 1, rows: 1, columns: 5 };

@@ -2,8 +2,9 @@
 
 use half::{bf16, f16};
 use nin_core::{Plan, Spec};
-use nin_train::data::batch::Preprocessing;
-use nin_train::formats::safetensors::{TensorError, about, read, write};
+use nin_train::formats::safetensors::{TensorError, about, read};
+use nin_train::network::preprocessing::Preprocessing;
+use nin_train::network::trained::Trained;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
 fn parameters(plan: &Plan) -> Vec<f32> {
@@ -42,14 +43,20 @@ fn renamed(bytes: &[u8], rename: impl Fn(&str) -> String) -> Vec<Made> {
     made.collect()
 }
 
+/// The bytes of a network's file.
+fn write(plan: &Plan, parameters: &[f32], preprocessing: &Preprocessing, class_names: &[String]) -> Vec<u8> {
+    let (spec, parameters, preprocessing) = (*plan.spec(), parameters.to_vec(), preprocessing.clone());
+    Trained { spec, parameters, preprocessing, class_names: class_names.to_vec() }.to_safetensors().unwrap()
+}
+
 #[test]
 fn write_then_read_gives_the_same_parameters() {
     for line in ["3x9x7 nin3/2+1:4,5 max2/2 nin2:6 fc9,5", "2x5x5 nin2:7,3 gap fc4", "1x9x9 fc4,3"] {
         let plan = Plan::new(Spec::new(line));
         let (values, input) = (parameters(&plan), Preprocessing::unit(usize::from(plan.spec().input().channels)));
         let names: Vec<_> = (0..plan.classes()).map(|class| format!("class {class}")).collect();
-        let bytes = write(&plan, &values, &input, &names).unwrap();
-        assert_eq!(bytes, write(&plan, &values, &input, &names).unwrap(), "the same bytes every time");
+        let bytes = write(&plan, &values, &input, &names);
+        assert_eq!(bytes, write(&plan, &values, &input, &names), "the same bytes every time");
         assert_eq!(read(plan.spec(), &bytes).unwrap(), values);
         let told = about(&bytes).unwrap();
         assert_eq!(told.line.as_deref(), Some(line));
@@ -63,7 +70,7 @@ fn shapes_and_places_are_pytorchs() {
     // 2 channels of 3×4 into a 2×2 convolution with 3 outputs, then a fully connected layer on its 3×2×3 map.
     let plan = Plan::new(Spec::new("2x3x4 nin2:3 fc5"));
     let values = parameters(&plan);
-    let bytes = write(&plan, &values, &Preprocessing::unit(2), &[]).unwrap();
+    let bytes = write(&plan, &values, &Preprocessing::unit(2), &[]);
     let tensors = SafeTensors::deserialize(&bytes).unwrap();
     let shape = |name| tensors.tensor(name).unwrap().shape().to_vec();
     assert_eq!(shape("net.0.0.weight"), [3, 2, 2, 2]);
@@ -88,7 +95,7 @@ fn other_names_are_taken_in_layer_order() {
     let line = "1x8x8 nin3:4,4,4 nin3:4,4,4 nin1:4,4,4 nin1:4,4,4 gap fc4,4";
     let plan = Plan::new(Spec::new(line));
     let values = parameters(&plan);
-    let bytes = write(&plan, &values, &Preprocessing::unit(1), &[]).unwrap();
+    let bytes = write(&plan, &values, &Preprocessing::unit(1), &[]);
     let order = nin_train::formats::safetensors::book_names(&plan);
     let place = |name: &str| {
         let (stem, kind) = name.rsplit_once('.').unwrap();
@@ -133,7 +140,7 @@ fn half_precision_is_widened() {
     let values = [0.25f32, -1.5, 3.0];
     let spec = Spec::new("1x1x1 nin1:1 fc1");
     let mut tensors = renamed(
-        &write(&Plan::new(spec), &[values[0], values[1], values[2], 0.0], &Preprocessing::unit(1), &[]).unwrap(),
+        &write(&Plan::new(spec), &[values[0], values[1], values[2], 0.0], &Preprocessing::unit(1), &[]),
         str::to_owned,
     );
     tensors.sort_by(|a, b| a.name.cmp(&b.name));
@@ -181,7 +188,7 @@ fn what_does_not_fit_is_listed() {
 #[test]
 fn broken_files_are_errors() {
     let plan = Plan::new(Spec::new("1x4x4 nin3:2 gap"));
-    let bytes = write(&plan, &parameters(&plan), &Preprocessing::unit(1), &[]).unwrap();
+    let bytes = write(&plan, &parameters(&plan), &Preprocessing::unit(1), &[]);
     for cut in 0..bytes.len() {
         assert!(read(plan.spec(), &bytes[..cut]).is_err(), "the first {cut} bytes");
         // Needs the header only; what counts is that it comes back.

@@ -7,13 +7,15 @@ use std::ops::ControlFlow;
 use nin_core::{Plan, Shape, Spec};
 use nin_train::data::Augment;
 use nin_train::data::Dataset;
-use nin_train::data::batch::Preprocessing;
 use nin_train::engine::distill::{Distill, Teacher};
 use nin_train::network::parameters::{Init, initial};
+use nin_train::network::preprocessing::Preprocessing;
 use nin_train::support::random::{Purpose, Stream};
 use nin_train::training::checkpoint::{Checkpoint, Problem, VERSION};
+use nin_train::training::error::TrainError;
 use nin_train::training::optim::Optimizer;
-use nin_train::training::train::{Ended, Part, TrainError};
+use nin_train::training::position::EpochPart;
+use nin_train::training::trainer::Ended;
 use nin_train::{Recipe, Trainer};
 use timeless::bytes;
 
@@ -58,7 +60,7 @@ fn trainer(recipe: Recipe, threads: usize) -> Trainer {
     let mut begun = Checkpoint::begin(&spec, recipe, Preprocessing::unit(1), names, parameters);
     if taught {
         let parameters = initial(&Plan::new(Spec::new(TEACHER)), Init::He, 5);
-        begun.teachers = vec![Teacher { line: TEACHER.into(), parameters }];
+        begun.teachers = vec![Teacher { spec: Spec::new(TEACHER), parameters }];
     }
     Trainer::resume(begun, threads).expect("a good recipe")
 }
@@ -140,7 +142,7 @@ fn it_learns() {
     for report in run.history() {
         // Parts of four steps each.
         assert_eq!(report.parts.iter().map(|part| part.done).collect::<Vec<_>>(), [0.2, 0.4, 0.6, 0.8, 1.0]);
-        let mean = |value: fn(&Part) -> f64| report.parts.iter().map(value).sum::<f64>() / 5.0;
+        let mean = |value: fn(&EpochPart) -> f64| report.parts.iter().map(value).sum::<f64>() / 5.0;
         let (loss, accuracy) = (mean(|part| part.loss), mean(|part| part.accuracy));
         assert!((loss - report.loss).abs() < 1e-9 && (accuracy - report.accuracy).abs() < 1e-9, "{report:?}");
     }

@@ -9,7 +9,7 @@ use std::process::{Command, Output};
 use common::TempDir;
 use nin_core::{Plan, Spec};
 use nin_train::data::{Dataset, idx, subset};
-use nin_train::report::Resources;
+use nin_train::network::resources::Resources;
 use serde_json::Value;
 
 /// A folder with a small part of Fashion-MNIST in `images`.

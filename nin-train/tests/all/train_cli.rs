@@ -224,7 +224,7 @@ fn several_teachers_teach_a_run_and_are_in_its_checkpoint() {
     let taught = ["--teacher", "first/model.nin", "--teacher", "second/checkpoint"];
     done(train(student, "2", "taught", &taught));
     let checkpoint = Checkpoint::load(&folder.join("taught/checkpoint")).unwrap();
-    let lines: Vec<_> = checkpoint.teachers.iter().map(|teacher| &*teacher.line).collect();
+    let lines: Vec<_> = checkpoint.teachers.iter().map(|teacher| teacher.spec.to_string()).collect();
     assert_eq!(lines, [LINE, other]);
     let noted = metrics(&folder.join("taught/metrics.jsonl"))[0]["teachers"].clone();
     assert_eq!((&noted[0]["line"], &noted[1]["line"]), (&LINE.into(), &other.into()));
@@ -344,7 +344,7 @@ fn validation_images_choose_the_network_and_end_the_run() {
     let at = accuracies.iter().position(|accuracy| *accuracy == largest).unwrap();
     assert_eq!((best.history.len(), accuracies.len()), (at + 1, at + 3));
     // The model is the best epoch's: its average, with normalisation folded in.
-    let trained = Trained::from_checkpoint(&best).unwrap();
+    let trained = best.trained();
     let model = fs::read(folder.join("run/model.nin")).unwrap();
     assert_eq!(Trained::from_model(&model).unwrap().parameters, trained.parameters);
     assert_eq!(trained.parameters.len(), trained.plan().parameters());

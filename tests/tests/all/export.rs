@@ -1,15 +1,17 @@
 //! The exporter: what it writes is what the document says and the engine runs.
 
 use half::f16;
-use nin_core::{Model, Plan, WeightType};
+use nin_core::{Model, WeightType};
 use nin_tests::close::assert_same_bits;
 use nin_tests::engine;
 use nin_tests::mix;
 use nin_tests::model_file::{self, Aligned, LANES, WEIGHT_TYPES, stored};
 use nin_tests::oracle;
 use nin_tests::random::{self, Case};
-use nin_train::data::batch::Preprocessing;
-use nin_train::formats::model_file::{ExportError, Lanes, ModelFile, file_len};
+use nin_train::formats::model_file::{ExportError, Lanes};
+use nin_train::network::preprocessing::Preprocessing;
+use nin_train::network::resources::file_len;
+use nin_train::network::trained::Trained;
 use proptest::prelude::*;
 
 fn lanes(count: usize) -> Lanes {
@@ -18,15 +20,13 @@ fn lanes(count: usize) -> Lanes {
 
 /// A network's file by the exporter, which must be the same as by the tests' own writer.
 fn export(ours: &model_file::ModelFile) -> Result<Vec<u8>, ExportError> {
-    let file = ModelFile {
-        plan: &Plan::new(ours.spec),
-        parameters: &ours.parameters,
-        preprocessing: &Preprocessing { mean: ours.mean.clone(), scale: ours.scale.clone() },
-        class_names: &ours.names,
-        weight_type: ours.weight_type,
-        lanes: lanes(ours.lanes),
+    let trained = Trained {
+        spec: ours.spec,
+        parameters: ours.parameters.clone(),
+        preprocessing: Preprocessing { mean: ours.mean.clone(), scale: ours.scale.clone() },
+        class_names: ours.names.clone(),
     };
-    file.to_bytes()
+    trained.to_model(ours.weight_type, lanes(ours.lanes))
 }
 
 proptest! {

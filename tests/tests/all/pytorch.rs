@@ -6,8 +6,9 @@ use nin_tests::engine;
 use nin_tests::fixture::{Fixture, MapSums};
 use nin_tests::model_file::{Aligned, WEIGHT_TYPES, stored};
 use nin_tests::oracle::{self, Map, Op, Step};
-use nin_train::data::batch::Preprocessing;
-use nin_train::formats::model_file::{Lanes, ModelFile};
+use nin_train::formats::model_file::Lanes;
+use nin_train::network::preprocessing::Preprocessing;
+use nin_train::network::trained::Trained;
 use rayon::prelude::*;
 
 const NAMES: [&str; 2] = ["fashion", "d2l"];
@@ -107,26 +108,18 @@ fn channels_first(map: &Map) -> Vec<f64> {
 fn engine_agrees(name: &str, layouts: &[Lanes]) {
     let fixture = Fixture::load(name);
     let (spec, parameters) = (fixture.spec(), fixture.parameters());
-    let plan = Plan::new(spec);
     let preprocessing = Preprocessing::unit(fixture.input_shape[1]);
+    let trained = Trained { spec, parameters, preprocessing, class_names: Vec::new() };
     let images: Vec<Map<f32>> = (0..fixture.input_shape[0]).map(|n| fixture.image(n)).collect();
     for weight_type in WEIGHT_TYPES {
         // PyTorch's numbers are for f32 weights; for f16 weights the oracle has them.
-        let rounded = stored(spec, &parameters, weight_type);
+        let rounded = stored(spec, &trained.parameters, weight_type);
         let want: Vec<Vec<f64>> = match weight_type {
             WeightType::F32 => fixture.float64.logits.clone(),
             _ => images.par_iter().map(|image| oracle::logits(&spec, &rounded, &image.widen()).0).collect(),
         };
         for &lanes in layouts {
-            let file = ModelFile {
-                plan: &plan,
-                parameters: &parameters,
-                preprocessing: &preprocessing,
-                class_names: &[],
-                weight_type,
-                lanes,
-            };
-            let bytes = Aligned::new(&file.to_bytes().unwrap());
+            let bytes = Aligned::new(&trained.to_model(weight_type, lanes).unwrap());
             let model = Model::read(&bytes).unwrap();
             images.par_iter().zip(&want).for_each(|(image, want)| {
                 let what = format!("{name}, {} in {lanes} lanes", weight_type.name());

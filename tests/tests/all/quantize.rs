@@ -8,10 +8,11 @@ use nin_tests::integer_file;
 use nin_tests::integer_random::{self, Style};
 use nin_tests::oracle::{self, Map};
 use nin_tests::random::{self, Case};
-use nin_train::data::batch::Preprocessing;
 use nin_train::formats::model_file::Lanes;
-use nin_train::integers::{Options, Output, QuantizedModel, Report, Weights, post_training};
+use nin_train::integers::{Output, QuantizedModel, WeightBits};
+use nin_train::network::preprocessing::Preprocessing;
 use nin_train::network::trained::Trained;
+use nin_train::quantize::{Options, Report, post_training};
 use proptest::prelude::*;
 
 fn trained(case: &Case) -> Trained {
@@ -122,7 +123,7 @@ proptest! {
     fn any_network_quantises_to_four_bits(case in random::case(), every in 1usize..4) {
         let trained = trained(&case);
         let layers = trained.plan().layers().filter(|layer| layer.has_weights()).count();
-        let weights = Weights::FourIn((1..=layers).step_by(every).collect());
+        let weights = WeightBits::FourIn((1..=layers).step_by(every).collect());
         prop_assume!(layers > 0);
         let options = Options { weights: weights.clone(), ..Options::default() };
         let (model, _) = post_training(&trained, &images(&case, 3), &options, |_, _| {}).unwrap();
@@ -151,19 +152,19 @@ fn a_budget_of_flash_is_kept() {
     let case = Case::new("1x16x16 nin3+1:16,16 max2/2 nin3+1:24,24 max2/2 nin3+1:32,10 gap", 5);
     let trained = trained(&case);
     let images = images(&case, 24);
-    let length = |weights: &Weights| {
+    let length = |weights: &WeightBits| {
         let clips = vec![1.0; 6];
         QuantizedModel::with_weights(&trained, &clips, weights).unwrap().to_bytes(Lanes::Two).unwrap().len()
     };
-    let (most, least) = (length(&Weights::Eight), length(&Weights::Four));
+    let (most, least) = (length(&WeightBits::Eight), length(&WeightBits::Four));
     assert!(least < most * 7 / 10, "{least} of {most}");
-    let within = |budget: usize| nin_train::integers::within(&trained, &images, budget, Lanes::Two);
-    assert_eq!(within(most).unwrap(), Weights::Eight);
+    let within = |budget: usize| nin_train::quantize::within(&trained, &images, budget, Lanes::Two);
+    assert_eq!(within(most).unwrap(), WeightBits::Eight);
     let mut before = 0;
     for budget in [most - 1, (most + least) / 2, least] {
         let weights = within(budget).unwrap();
         assert!(length(&weights) <= budget, "{weights}");
-        let Weights::FourIn(layers) = &weights else { panic!("{weights}") };
+        let WeightBits::FourIn(layers) = &weights else { panic!("{weights}") };
         assert!(layers.len() >= before, "{weights}: as many layers or more for less flash");
         before = layers.len();
     }

@@ -10,7 +10,7 @@ use nin_tests::mix;
 use nin_tests::model_file::ModelFile;
 use nin_tests::oracle::{self, Map};
 use nin_tests::random::{self, Case};
-use nin_train::{Draw, Engine, Source};
+use nin_train::{Arithmetic, Draw, Engine, Source};
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 
@@ -47,7 +47,7 @@ impl Source for Images {
 }
 
 fn trainer_logits(case: &Case, images: &Images) -> Vec<Vec<f32>> {
-    let mut trainer = Engine::new(case.spec, 0, 1).unwrap();
+    let mut trainer = Engine::new(case.spec, &Arithmetic::Float, 0, 1).unwrap();
     trainer.load(&case.parameters());
     let logits = Mutex::new(vec![Vec::new(); images.images.len()]);
     trainer.forward(images, |index, label, values| {
@@ -87,7 +87,7 @@ proptest! {
     #[test]
     fn every_layer_agrees(case in random::case()) {
         let image = case.image(0);
-        let mut trainer = Engine::new(case.spec, 0, 1).unwrap();
+        let mut trainer = Engine::new(case.spec, &Arithmetic::Float, 0, 1).unwrap();
         trainer.load(&case.parameters());
         let layers = oracle::layers(&oracle::forward(&case.spec, &case.parameters(), &image.widen()));
         let activations = trainer.activations(&image.values);
@@ -111,7 +111,7 @@ fn gradients_are_differences_of_the_loss() {
     let answer = TestRunner::new(random::config(300)).run(&(cases, 1u64..4), |(case, count)| {
         let images = Images::of(&case, count);
         let parameters = case.parameters();
-        let mut trainer = Engine::new(case.spec, count as usize, 2).unwrap();
+        let mut trainer = Engine::new(case.spec, &Arithmetic::Float, count as usize, 2).unwrap();
         trainer.load(&parameters);
         let mut gradient = vec![f32::NAN; parameters.len()];
         let outcome = trainer.gradient(&images, Draw { seed: 0, step: 0 }, &mut gradient);

@@ -1,7 +1,6 @@
 //! `nin-train train`: from images to a network.
 
 mod flags;
-pub(super) mod folder;
 mod metrics;
 mod screen;
 
@@ -12,16 +11,17 @@ use std::time::{Duration, Instant};
 use nin_core::WeightType;
 use nin_train::data::Dataset;
 use nin_train::formats::model_file::Lanes;
-use nin_train::integers::aware;
 use nin_train::network::trained::Trained;
+use nin_train::quantize::aware;
 use nin_train::report::LayerTable;
 use nin_train::report::html::Findings;
 use nin_train::training::checkpoint::Checkpoint;
-use nin_train::training::train::{Ended, Trainer, evaluator};
+use nin_train::training::evaluation::evaluator;
+use nin_train::training::trainer::{Ended, Trainer};
 
+use super::run_folder::RunFolder;
 use super::{Console, Outcome, images, interrupt, networks, program, word};
 pub use flags::TrainArgs;
-use folder::RunFolder;
 use metrics::Metrics;
 use screen::Screen;
 
@@ -31,7 +31,7 @@ pub fn run(args: &TrainArgs, console: &Console) -> Outcome<ExitCode> {
     let in_place = args.resumed_in_place()?;
     // What can be wrong with the flags comes before any waiting.
     let start = args.start(console)?;
-    let plan = start.plan()?;
+    let plan = start.plan();
     let mut splits = args.images.load(plan.spec().input(), console)?;
     images::check(plan.spec().input(), plan.classes(), &splits)?;
     let fingerprint = splits.train.fingerprint();
@@ -109,7 +109,7 @@ impl Exported {
             true => Checkpoint::load(&folder.best())?,
             false => trainer.checkpoint(),
         };
-        let trained = Trained::from_checkpoint(&checkpoint)?;
+        let trained = checkpoint.trained();
         let integers = aware::quantized(&checkpoint).transpose()?;
         let model = match &integers {
             Some(integers) => integers.to_bytes(Lanes::Two)?,

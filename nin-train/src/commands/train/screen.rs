@@ -4,11 +4,14 @@ use std::path::Path;
 
 use indicatif::ProgressBar;
 use nin_train::Recipe;
-use nin_train::report::{Confusion, grouped, percent};
-use nin_train::training::train::{EpochReport, Evaluation, Position, Progress};
+use nin_train::engine::confusion::Confusion;
+use nin_train::support::text::{grouped, percent};
+use nin_train::training::evaluation::Evaluation;
+use nin_train::training::position::{EpochReport, Position};
+use nin_train::training::trainer::Progress;
 
+use super::super::run_folder::RunFolder;
 use super::super::{Console, program, say_never_answered, word};
-use super::folder::RunFolder;
 
 /// Prints a training run.
 pub struct Screen<'a> {

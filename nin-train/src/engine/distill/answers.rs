@@ -1,7 +1,7 @@
 //! What teachers said of the images they have seen.
 //!
-//! Mirrored and shifted by a pixel, an image has eighteen forms; in twenty epochs a student meets most of them, and from
-//! then on its teachers, who answer the same to the same image, need hardly compute.
+//! Mirrored and shifted by a pixel, an image has eighteen forms; in twenty epochs a student meets most of them, and
+//! from then on its teachers, who answer the same to the same image, need hardly compute.
 
 use std::collections::HashMap;
 

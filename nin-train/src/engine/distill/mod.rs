@@ -1,5 +1,5 @@
-//! Knowledge distillation: a network learns from what a larger, trained one, or several, make of the same images, beside
-//! their labels (Hinton, Vinyals, Dean 2015).
+//! Knowledge distillation: a network learns from what a larger, trained one, or several, make of the same images,
+//! beside their labels (Hinton, Vinyals, Dean 2015).
 //!
 //! The loss of an image, with student's logits `z`, teacher's `v`, softmax `σ`, share `a` and temperature `T`:
 //!
@@ -10,8 +10,8 @@
 //! Several teachers speak with one voice, the mean of their logits: its softmax is the geometric mean of theirs.
 //!
 //! A teacher sees each image as the student does: shifted, mirrored, blended. Where images come again in the same form,
-//! shifted and mirrored as before, what was said is remembered, and costs nothing in a later epoch. A checkpoint holds the
-//! teachers too, so that a run goes on without any other file.
+//! shifted and mirrored as before, what was said is remembered, and costs nothing in a later epoch. A checkpoint holds
+//! the teachers too, so that a run goes on without any other file.
 
 mod answers;
 
@@ -22,9 +22,9 @@ use nin_core::{Plan, Shape, Spec};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::data::batch::Preprocessing;
 use crate::data::hex;
 use crate::layers::{Mode, Network, Packed, Workspace};
+use crate::network::preprocessing::Preprocessing;
 use crate::network::trained::Trained;
 
 use answers::{Answers, Key};
@@ -73,8 +73,8 @@ impl Distill {
 /// A trained network that another learns from.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Teacher {
-    /// Its architecture line.
-    pub line: String,
+    /// Its architecture.
+    pub spec: Spec,
     /// Its weights and biases, in the order of [`crate::network::parameters`].
     pub parameters: Vec<f32>,
 }
@@ -101,7 +101,7 @@ impl Teacher {
         if !trained.class_names.is_empty() && trained.class_names != class_names {
             return Err(TeacherProblem::Names(trained.class_names.join(", ")));
         }
-        Ok(Teacher { line: trained.spec.to_string(), parameters: trained.parameters.clone() })
+        Ok(Teacher { spec: trained.spec, parameters: trained.parameters.clone() })
     }
 
     /// SHA-256 of its parameters as bytes, little end first, in hexadecimal digits.
@@ -175,9 +175,9 @@ impl std::error::Error for TeacherProblem {}
 
 /// Whether a run shows its network the same images again, number for number: then a teacher remembers its answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Images {
+pub enum Recurrence {
     /// Whole, or in a few forms (shifted by whole pixels, mirrored).
-    Recur,
+    Recurring,
     /// Blended, turned by any angle, in another light.
     AlwaysNew,
 }
@@ -206,9 +206,9 @@ pub(crate) struct Desk {
 }
 
 impl Lessons {
-    /// Lessons of teachers with these architectures and parameters, for a student of `classes` classes, who remember their
-    /// answers if `images` come again.
-    pub(crate) fn new(teachers: &[(Spec, &[f32])], classes: usize, distill: Distill, images: Images) -> Lessons {
+    /// Lessons of teachers with these architectures and parameters, for a student of `classes` classes, who remember
+    /// their answers if `images` come again.
+    pub(crate) fn new(teachers: &[(Spec, &[f32])], classes: usize, distill: Distill, images: Recurrence) -> Lessons {
         let teacher = |(spec, parameters): &(Spec, &[f32])| {
             let network = Network::new(&Plan::new(*spec));
             let mut packed: Vec<Packed> = network.linears().map(|linear| linear.packed(false)).collect();
@@ -218,8 +218,8 @@ impl Lessons {
         let teachers: Vec<_> = teachers.iter().map(teacher).collect();
         let together = teachers.iter().map(|(network, _)| network.images).min().unwrap_or(1);
         let answers = match images {
-            Images::Recur => Some(Mutex::new(Answers::new(classes))),
-            Images::AlwaysNew => None,
+            Recurrence::Recurring => Some(Mutex::new(Answers::new(classes))),
+            Recurrence::AlwaysNew => None,
         };
         Lessons { distill, teachers, together, answers }
     }

@@ -3,8 +3,8 @@
 use nin_core::{Plan, WeightType};
 
 use super::{ExportError, Lanes, Parts};
-use crate::data::batch::Preprocessing;
 use crate::integers::{GRAIN, Output, QuantizedLayer, QuantizedModel};
+use crate::network::preprocessing::Preprocessing;
 
 impl QuantizedModel {
     /// The model file. Lanes change speed, not results: 2 for a Cortex-M with the DSP extension (M4, M7, M33), 16 for
@@ -18,8 +18,7 @@ impl QuantizedModel {
             return Err(ExportError::Packing { lanes, weight_type: WeightType::Int8.name() });
         }
         let plan = self.plan();
-        let channels = usize::from(self.spec.input().channels);
-        let preprocessing = Preprocessing { mean: vec![0.0; channels], scale: vec![self.input_scale; channels] };
+        let preprocessing = Preprocessing::one_scale(self.spec.input().channels.into(), self.input_scale);
         let weights = self.packed(&plan, lanes)?;
         let (weight_type, class_names) = (self.weight_type(), &self.class_names);
         let parts = Parts { plan: &plan, preprocessing: &preprocessing, class_names, weight_type, lanes };
@@ -113,8 +112,8 @@ impl QuantizedLayer {
         self.weight(output, upper) | self.weight(output, lower) >> 4
     }
 
-    /// Biases, multipliers and shifts as three rows; then the weights, with 16 lanes four inputs of each at a time. In 4
-    /// bits a byte holds two inputs, with 16 lanes the one of four and of the next four.
+    /// Biases, multipliers and shifts as three rows; then the weights, with 16 lanes four inputs of each at a time. In
+    /// 4 bits a byte holds two inputs, with 16 lanes the one of four and of the next four.
     fn pack_in_rows(&self, lanes: Lanes, bytes: &mut Vec<u8>) {
         let (lanes, inputs) = if lanes == Lanes::Sixteen { (16, 4) } else { (1, 1) };
         let outputs = self.outputs().next_multiple_of(lanes);

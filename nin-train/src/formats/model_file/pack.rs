@@ -7,9 +7,9 @@ use std::fmt;
 use std::str::FromStr;
 
 use half::f16;
-use nin_core::{Model, Plan, WeightType};
+use nin_core::{Model, WeightType};
 
-use super::{ExportError, ModelFile};
+use super::{ExportError, FloatWeights};
 use crate::network::parameters::{Tensor, tensors};
 
 /// How many outputs stand side by side in the packed weights.
@@ -60,20 +60,13 @@ impl FromStr for Lanes {
     }
 }
 
-/// "stage 3 (nin3+1:48,48,48), layer 2": how messages name a layer with weights.
-pub(crate) fn name(plan: &Plan, tensor: &Tensor) -> String {
-    let stage = tensor.layer.stage;
-    let before = plan.layers().take_while(|layer| layer.stage < stage).count();
-    format!("stage {} ({}), layer {}", stage + 1, plan.spec().stages()[stage], tensor.index - before + 1)
-}
-
-impl ModelFile<'_> {
+impl FloatWeights<'_> {
     /// The weights' part of the file.
     pub(super) fn packed(&self) -> Result<Vec<u8>, ExportError> {
         let mut bytes = Vec::with_capacity(self.plan.weight_bytes(self.weight_type, self.lanes.count()));
         for tensor in tensors(self.plan) {
             let (weights, biases) = (&self.parameters[tensor.weight.clone()], &self.parameters[tensor.bias.clone()]);
-            let layer = || name(self.plan, &tensor);
+            let layer = || tensor.name(self.plan);
             if !weights.iter().chain(biases).all(|value| value.is_finite()) {
                 return Err(ExportError::NotFinite { layer: layer() });
             }
@@ -108,7 +101,8 @@ impl ModelFile<'_> {
     }
 }
 
-/// The flat parameters of a model file: what [`ModelFile::to_bytes`] packed, f16 weights widened.
+/// The flat parameters of a model file: what [`Trained::to_model`](crate::network::trained::Trained::to_model) packed,
+/// f16 weights widened.
 pub fn unpacked(model: &Model<'_>) -> Vec<f32> {
     let (plan, lanes, weight_type) = (model.plan(), model.lanes(), model.weight_type());
     let mut parameters = vec![0.0; plan.parameters()];

@@ -17,8 +17,7 @@ mod transform;
 use passes::{GradientBlock, Inputs, KernelTransform, Outputs, ProductBlock, Spread, Weights};
 
 use super::simd;
-use super::{Buffer, Finish, Panels, Windows, accumulate, multiply, padded};
-use crate::layers::Map;
+use super::{Buffer, Finish, Map, Panels, Windows, accumulate, multiply, padded};
 
 /// Side of a tile: the points of the transform.
 const SIDE: usize = 6;
@@ -315,8 +314,7 @@ mod tests {
     use nin_core::Shape;
 
     use super::Winograd;
-    use crate::kernel::{Buffer, Finish, Panels, SCRATCH, Windows, accumulate, multiply, padded};
-    use crate::layers::Map;
+    use crate::kernel::{Buffer, Finish, Map, Panels, SCRATCH, Windows, accumulate, multiply, padded};
     use crate::support::random::{Purpose, Stream};
 
     fn random(len: usize, stream: &mut Stream) -> Buffer {

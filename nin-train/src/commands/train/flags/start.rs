@@ -2,22 +2,23 @@
 
 use std::path::{Path, PathBuf};
 
-use nin_core::{Plan, Spec};
+use nin_core::Plan;
 use nin_train::Recipe;
 use nin_train::data::Dataset;
-use nin_train::data::batch::Preprocessing;
 use nin_train::engine::distill::Teacher;
 use nin_train::formats::model_file;
-use nin_train::integers::{self, aware};
 use nin_train::network::architecture::Architecture;
 use nin_train::network::parameters::{initial, tensors, transfer};
+use nin_train::network::preprocessing::Preprocessing;
 use nin_train::network::trained::Trained;
+use nin_train::quantize;
+use nin_train::quantize::aware::{self, Begun};
 use nin_train::training::checkpoint::Checkpoint;
 use nin_train::training::optim::Optimizer;
 use nin_train::training::recipe::Origin;
 use nin_train::training::schedule::Schedule;
 
-use super::super::folder::{CHECKPOINT, RunFolder};
+use super::super::super::run_folder::{CHECKPOINT, RunFolder};
 use super::super::{Console, Outcome, images, networks};
 use super::{Input, TrainArgs};
 
@@ -232,10 +233,10 @@ fn is_same(a: &Path, b: &Path) -> bool {
 
 impl Start {
     /// The network's shapes and sizes.
-    pub fn plan(&self) -> Outcome<Plan> {
+    pub fn plan(&self) -> Plan {
         match self {
-            Start::Fresh(fresh) => Ok(fresh.architecture.plan()),
-            Start::Resume(checkpoint) => Ok(Plan::new(Spec::parse(&checkpoint.line)?)),
+            Start::Fresh(fresh) => fresh.architecture.plan(),
+            Start::Resume(checkpoint) => checkpoint.plan(),
         }
     }
 
@@ -266,25 +267,30 @@ impl Start {
             ),
             Start::Resume(checkpoint) => Ok(*checkpoint),
             Start::Fresh(fresh) => {
-                let Fresh { architecture, recipe, input, mut from, teachers } = *fresh;
+                let Fresh { architecture, recipe, input, from, teachers } = *fresh;
                 let plan = architecture.plan();
                 if names.len() == plan.classes() {
                     model_file::check_names(names)?;
                 }
-                if let (Some(weights), Some(trained)) = (&recipe.quantize, &from) {
-                    images::check_names(trained.class_names.iter().map(String::as_str), names)?;
-                    let sample = integers::sample(train, plan.spec().input(), CALIBRATION)?;
-                    from = Some(aware::begin(trained, &sample, weights)?);
-                }
+                let (from, ranges) = match (&recipe.quantize, from) {
+                    (Some(weights), Some(trained)) => {
+                        images::check_names(trained.class_names.iter().map(String::as_str), names)?;
+                        let sample = quantize::sample(train, plan.spec().input(), CALIBRATION)?;
+                        let Begun { network, ranges } = aware::begin(&trained, &sample, weights)?;
+                        (Some(network), ranges)
+                    }
+                    (_, from) => (from, Vec::new()),
+                };
                 let preprocessing = match (&from, input) {
                     (Some(from), _) => from.preprocessing.clone(),
                     (None, Input::Standard) => Preprocessing::standard(train),
                     (None, Input::Unit) => Preprocessing::unit(usize::from(plan.spec().input().channels)),
                 };
-                let parameters = match from {
+                let mut parameters = match from {
                     Some(from) => from.parameters,
                     None => initial(&plan, recipe.init, recipe.seed),
                 };
+                parameters.extend(ranges);
                 if !parameters.iter().all(|value| value.is_finite()) {
                     return Err("the network named by --from has weights that are infinite or no numbers".into());
                 }

@@ -46,12 +46,12 @@ impl Table {
     }
 
     /// The columns' names, and to which side their texts stand.
-    pub(super) fn columns(&self) -> &[(String, Align)] {
+    pub(crate) fn columns(&self) -> &[(String, Align)] {
         &self.columns
     }
 
     /// The rows in order; `None` is a line across.
-    pub(super) fn rows(&self) -> impl Iterator<Item = Option<&[String]>> {
+    pub(crate) fn rows(&self) -> impl Iterator<Item = Option<&[String]>> {
         self.rows.iter().map(|row| match row {
             Row::Cells(cells) => Some(cells.as_slice()),
             Row::Rule => None,

@@ -2,8 +2,9 @@
 
 use std::fmt;
 
-use super::{Output, Range};
-use crate::report::{Align, Table};
+use super::Range;
+use crate::integers::Output;
+use crate::support::text::{Align, Table};
 
 /// What quantisation has cost on the sample it was calibrated with.
 #[derive(Clone, Debug, PartialEq)]

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 /// `4bit`, or `4bit:3,5` for the third and the fifth layer with weights.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub enum Weights {
+pub enum WeightBits {
     /// None.
     #[default]
     Eight,
@@ -20,7 +20,7 @@ pub enum Weights {
     FourIn(Vec<usize>),
 }
 
-impl Weights {
+impl WeightBits {
     /// Bits of the weights of layer `number`, counted from 1 among the layers with weights.
     pub fn bits(&self, number: usize) -> u8 {
         match self {
@@ -40,12 +40,12 @@ impl Weights {
     ///
     /// # Errors
     ///
-    /// [`WeightsError::Layer`] with the first of them.
-    pub fn check(&self, plan: &Plan) -> Result<(), WeightsError> {
+    /// [`WeightBitsError::Layer`] with the first of them.
+    pub fn check(&self, plan: &Plan) -> Result<(), WeightBitsError> {
         let layers = plan.layers().filter(|layer| layer.has_weights()).count();
         match self {
             Self::FourIn(numbers) => match numbers.iter().find(|number| **number > layers) {
-                Some(&number) => Err(WeightsError::Layer { number, layers }),
+                Some(&number) => Err(WeightBitsError::Layer { number, layers }),
                 None => Ok(()),
             },
             Self::Eight | Self::Four => Ok(()),
@@ -53,7 +53,7 @@ impl Weights {
     }
 }
 
-impl fmt::Display for Weights {
+impl fmt::Display for WeightBits {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Eight => f.write_str("8bit"),
@@ -66,15 +66,15 @@ impl fmt::Display for Weights {
     }
 }
 
-impl FromStr for Weights {
-    type Err = WeightsError;
+impl FromStr for WeightBits {
+    type Err = WeightBitsError;
 
-    fn from_str(text: &str) -> Result<Self, WeightsError> {
+    fn from_str(text: &str) -> Result<Self, WeightBitsError> {
         match text {
             "8bit" => Ok(Self::Eight),
             "4bit" => Ok(Self::Four),
             _ => {
-                let wrong = || WeightsError::Text(text.to_owned());
+                let wrong = || WeightBitsError::Text(text.to_owned());
                 let layers = text.strip_prefix("4bit:").ok_or_else(wrong)?.split(',').map(str::parse);
                 let mut layers: Vec<usize> = layers.collect::<Result<_, _>>().map_err(|_| wrong())?;
                 layers.sort_unstable();
@@ -85,16 +85,16 @@ impl FromStr for Weights {
     }
 }
 
-impl TryFrom<String> for Weights {
-    type Error = WeightsError;
+impl TryFrom<String> for WeightBits {
+    type Error = WeightBitsError;
 
-    fn try_from(text: String) -> Result<Self, WeightsError> {
+    fn try_from(text: String) -> Result<Self, WeightBitsError> {
         text.parse()
     }
 }
 
-impl From<Weights> for String {
-    fn from(weights: Weights) -> Self {
+impl From<WeightBits> for String {
+    fn from(weights: WeightBits) -> Self {
         weights.to_string()
     }
 }
@@ -102,7 +102,7 @@ impl From<Weights> for String {
 /// Why bits of weights cannot be used. The text is one sentence for the user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum WeightsError {
+pub enum WeightBitsError {
     /// A text that says no such thing.
     Text(String),
     /// A layer that the network does not have.
@@ -114,7 +114,7 @@ pub enum WeightsError {
     },
 }
 
-impl fmt::Display for WeightsError {
+impl fmt::Display for WeightBitsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Text(text) => {
@@ -130,7 +130,7 @@ impl fmt::Display for WeightsError {
     }
 }
 
-impl std::error::Error for WeightsError {}
+impl std::error::Error for WeightBitsError {}
 
 #[cfg(test)]
 mod tests {
@@ -141,15 +141,15 @@ mod tests {
     #[test]
     fn texts_come_back() {
         for text in ["8bit", "4bit", "4bit:3", "4bit:1,12"] {
-            let weights: Weights = text.parse().unwrap();
+            let weights: WeightBits = text.parse().unwrap();
             assert_eq!(weights.to_string(), text);
             let json = serde_json::to_string(&weights).unwrap();
             assert_eq!(json, format!("\"{text}\""));
-            assert_eq!(serde_json::from_str::<Weights>(&json).unwrap(), weights);
+            assert_eq!(serde_json::from_str::<WeightBits>(&json).unwrap(), weights);
         }
-        assert_eq!("4bit:5,3,5".parse(), Ok(Weights::FourIn(vec![3, 5])));
+        assert_eq!("4bit:5,3,5".parse(), Ok(WeightBits::FourIn(vec![3, 5])));
         for wrong in ["", "4", "4bit:", "4bit:0", "4bit:a", "4bit:1,", "2bit", "8bit:1"] {
-            let error = wrong.parse::<Weights>().unwrap_err();
+            let error = wrong.parse::<WeightBits>().unwrap_err();
             assert!(error.to_string().starts_with(&format!("'{wrong}' does not say")), "{error}");
         }
     }
@@ -157,11 +157,11 @@ mod tests {
     #[test]
     fn layers_are_counted_from_one() {
         let plan = Plan::new(Spec::new("1x8x8 nin3:4,4 max2/2 drop0.5 fc5,3"));
-        let weights = Weights::FourIn(vec![2, 4]);
+        let weights = WeightBits::FourIn(vec![2, 4]);
         assert_eq!([1, 2, 3, 4].map(|number| weights.bits(number)), [8, 4, 8, 4]);
-        assert_eq!((Weights::Eight.bits(1), Weights::Four.bits(1)), (8, 4));
+        assert_eq!((WeightBits::Eight.bits(1), WeightBits::Four.bits(1)), (8, 4));
         assert_eq!(weights.check(&plan), Ok(()));
-        let error = Weights::FourIn(vec![1, 5]).check(&plan).unwrap_err();
+        let error = WeightBits::FourIn(vec![1, 5]).check(&plan).unwrap_err();
         assert_eq!(error.to_string(), "there is no layer 5: the network has 4 layers with weights");
     }
 }

@@ -6,12 +6,11 @@ use std::path::{Path, PathBuf};
 
 use nin_train::data::{Dataset, Splits};
 use nin_train::network::trained::Trained;
-use nin_train::report::html::{Findings, Images, Run, page};
+use nin_train::report::html::{Findings, Run, RunImages, page};
 use nin_train::report::pictures;
 use nin_train::support::files::{self, FileError};
 use nin_train::training::checkpoint::Checkpoint;
 
-use super::super::report;
 use super::Outcome;
 
 /// The name of the checkpoint in a run's folder.
@@ -89,7 +88,7 @@ impl RunFolder {
         let best = Checkpoint::load(&path)?;
         // Killed in between, it may be of an epoch that the checkpoint does not know yet.
         let same_run =
-            best.line == checkpoint.line && best.history.iter().zip(&checkpoint.history).all(|(a, b)| a == b);
+            best.spec == checkpoint.spec && best.history.iter().zip(&checkpoint.history).all(|(a, b)| a == b);
         if !same_run {
             return Err(
                 format!("{}: this is the best network of another run than the checkpoint's", path.display()).into()
@@ -146,8 +145,8 @@ impl RunFolder {
     ) -> Outcome<PathBuf> {
         let path = self.path.join(REPORT);
         let (training, test) = (splits.train.len(), splits.test.len());
-        let images = Images { source: splits.source.clone(), training, test };
-        let run = Run::new(report::name(&self.checkpoint()), checkpoint, Some(images))?;
+        let images = RunImages { source: splits.source.clone(), training, test };
+        let run = Run::new(run_name(&self.checkpoint()), checkpoint, Some(images));
         files::write(&path, page(&run, trained, findings, &splits.test).as_bytes())?;
         Ok(path)
     }
@@ -164,4 +163,11 @@ impl RunFolder {
     pub fn path(&self) -> &Path {
         &self.path
     }
+}
+
+/// The name of the folder that a run's file stands in, however it was typed.
+pub fn run_name(file: &Path) -> String {
+    let whole = file.canonicalize().unwrap_or_else(|_| file.to_owned());
+    let folder = whole.parent().and_then(Path::file_name);
+    folder.map_or_else(|| "run".to_owned(), |name| name.to_string_lossy().into_owned())
 }

@@ -3,10 +3,18 @@
 use nin_core::plan::{Kernels, LayerKind, Memory};
 use nin_core::{Plan, WeightType};
 
-use crate::formats::model_file::{Lanes, file_len};
+use crate::formats::model_file::Lanes;
+use nin_core::model::HEADER;
 
 /// Bytes of one activation or parameter in the float engines.
-pub(super) const VALUE: u64 = 4;
+pub(crate) const VALUE: u64 = 4;
+
+/// Bytes of the model file of a network without class names: its flash.
+pub fn file_len(plan: &Plan, weight_type: WeightType, lanes: usize) -> usize {
+    let line = plan.spec().to_string().len();
+    let head = HEADER + 8 * usize::from(plan.spec().input().channels) + line;
+    head.next_multiple_of(16) + plan.weight_bytes(weight_type, lanes) + 4
+}
 
 /// Memory of training and predicting a batch at once, the way the book asks for it: every map of the batch in memory.
 /// A trainer that works through a batch in chunks needs less.

@@ -2,11 +2,12 @@
 
 use nin_core::{Model, WeightType};
 
-use super::input::fold;
-use super::observe::{ChannelSums, Comparison, LayerSums, compare, histograms};
-use super::{LayerReport, QuantizeError, QuantizedModel, Range, Report, STEPS, Weights};
+use super::observe::{ChannelSums, Differences, LayerSums, compare, histograms};
+use super::sample::check_images;
+use super::{CalibrationError, LayerReport, Range, Report};
 use crate::engine::streaming::ModelBytes;
 use crate::formats::model_file::Lanes;
+use crate::integers::{QuantizedModel, STEPS, WeightBits, fold};
 use crate::network::parameters::tensors;
 use crate::network::trained::Trained;
 
@@ -14,7 +15,7 @@ use crate::network::trained::Trained;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
     /// Bits of the weights.
-    pub weights: Weights,
+    pub weights: WeightBits,
     /// Whether biases take up the mean error of each output, where that brings the logits nearer to the float ones.
     pub correct_biases: bool,
     /// At most so many of the images serve for that: each layer takes a pass over them.
@@ -23,7 +24,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { weights: Weights::Eight, correct_biases: true, correction_images: 256 }
+        Self { weights: WeightBits::Eight, correct_biases: true, correction_images: 256 }
     }
 }
 
@@ -32,15 +33,15 @@ impl Default for Options {
 ///
 /// # Errors
 ///
-/// [`QuantizeError`] if 8-bit arithmetic cannot compute such a network, or the images do not fit it.
+/// [`CalibrationError`] if 8-bit arithmetic cannot compute such a network, or the images do not fit it.
 pub fn post_training(
     trained: &Trained,
     images: &[Vec<u8>],
     options: &Options,
     mut progress: impl FnMut(usize, usize),
-) -> Result<(QuantizedModel, Report), QuantizeError> {
+) -> Result<(QuantizedModel, Report), CalibrationError> {
     let plan = trained.plan();
-    super::check_images(trained, images)?;
+    check_images(trained, images)?;
     let tensors = tensors(&plan);
     let passes = if options.correct_biases { tensors.len() + 3 } else { 2 };
 
@@ -48,7 +49,7 @@ pub fn post_training(
     let quantize = |trained: &Trained, clips: &[f32]| QuantizedModel::with_weights(trained, clips, &options.weights);
     quantize(trained, &vec![1.0; tensors.len()])?;
     let float = ModelBytes::new(&trained.to_model(WeightType::F32, Lanes::Sixteen)?);
-    let float = float.model().map_err(|error| QuantizeError::Run(error.to_string()))?;
+    let float = float.model()?;
     let ranges: Vec<Range> = histograms(&float, images)?.iter().map(|histogram| histogram.range(STEPS)).collect();
     progress(1, passes);
     // Logits have no range; nor does anything read its place in the list.
@@ -106,9 +107,9 @@ pub(super) struct Bench<'a> {
 }
 
 impl Bench<'_> {
-    pub fn compare(&self, quantized: &QuantizedModel, images: &[Vec<u8>]) -> Result<Comparison, QuantizeError> {
+    pub fn compare(&self, quantized: &QuantizedModel, images: &[Vec<u8>]) -> Result<Differences, CalibrationError> {
         let bytes = ModelBytes::new(&quantized.clone().widened().to_bytes(Lanes::Sixteen)?);
-        let model = bytes.model().map_err(|error| QuantizeError::Run(error.to_string()))?;
+        let model = bytes.model()?;
         compare(self.float, quantized, &model, images)
     }
 }

@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 use nin_train::Recipe;
 use nin_train::data::Augment;
 use nin_train::engine::distill::Distill;
-use nin_train::integers::Weights;
+use nin_train::integers::WeightBits;
 use nin_train::network::parameters::Init;
 use nin_train::training::optim::Optimizer;
 use nin_train::training::schedule::Schedule;
@@ -146,7 +146,7 @@ pub struct TrainArgs {
     /// Bits of the weights in quantisation-aware training: 8bit, 4bit, or 4bit:3,5 for the third and fifth layer with
     /// weights [default: 8bit]
     #[arg(long, value_name = "BITS", requires = "qat")]
-    weights: Option<Weights>,
+    weights: Option<WeightBits>,
 
     /// Distillation: learn also from a trained network (a model, checkpoint or safetensors file) that reads the same
     /// images and was trained with the same --input; given several times, from the mean of their logits

@@ -6,8 +6,10 @@ use nin_core::plan::Layer;
 use nin_core::{F32, Format, Int8, Model, Network, Piece, argmax};
 use rayon::prelude::*;
 
-use super::{Histogram, Output, QuantizeError, QuantizedModel, activations};
+use super::{CalibrationError, Histogram};
 use crate::engine::streaming::Activations;
+use crate::integers::{Output, QuantizedModel};
+use crate::network::parameters::{activated, is_activated};
 
 /// Images that one task takes.
 const GROUP: usize = 16;
@@ -31,9 +33,8 @@ impl<'m, F: Format> Probe<'m, F> {
         Self { model, state, activations, maps, logits: Vec::new() }
     }
 
-    fn run(&mut self, mut read_row: impl FnMut(usize, &mut [F::Value])) -> Result<(), QuantizeError> {
-        let run = |error: nin_core::NetworkError| QuantizeError::Run(error.to_string());
-        let mut network = Network::<F>::new(self.model, &mut self.state).map_err(run)?;
+    fn run(&mut self, mut read_row: impl FnMut(usize, &mut [F::Value])) -> Result<(), CalibrationError> {
+        let mut network = Network::<F>::new(self.model, &mut self.state)?;
         let (activations, maps) = (&self.activations, &mut self.maps);
         let mut observer = |piece: Piece, values: &[F::Value]| {
             let Some(index) = activations.index(piece) else { return };
@@ -60,14 +61,14 @@ fn row<'i>(model: &Model<'_>, image: &'i [u8], y: usize) -> &'i [u8] {
 }
 
 impl Probe<'_, F32> {
-    fn image(&mut self, image: &[u8]) -> Result<(), QuantizeError> {
+    fn image(&mut self, image: &[u8]) -> Result<(), CalibrationError> {
         let model = self.model;
         self.run(|y, values| model.preprocess(row(model, image, y), values))
     }
 }
 
 impl Probe<'_, Int8> {
-    fn image(&mut self, image: &[u8]) -> Result<(), QuantizeError> {
+    fn image(&mut self, image: &[u8]) -> Result<(), CalibrationError> {
         let model = self.model;
         self.run(|y, values| values.copy_from_slice(row(model, image, y)))
     }
@@ -78,10 +79,10 @@ fn over<S, T: Send>(
     images: &[Vec<u8>],
     start: impl Fn() -> S + Sync,
     empty: impl Fn() -> T + Sync,
-    visit: impl Fn(&mut S, &[u8], &mut T) -> Result<(), QuantizeError> + Sync,
+    visit: impl Fn(&mut S, &[u8], &mut T) -> Result<(), CalibrationError> + Sync,
     join: impl Fn(T, T) -> T,
-) -> Result<T, QuantizeError> {
-    let groups: Vec<Result<T, QuantizeError>> = images
+) -> Result<T, CalibrationError> {
+    let groups: Vec<Result<T, CalibrationError>> = images
         .par_chunks(GROUP)
         .map_init(&start, |state, group| {
             let mut sums = empty();
@@ -93,8 +94,8 @@ fn over<S, T: Send>(
 }
 
 /// Histograms of what each layer that makes activations makes of the images.
-pub(super) fn histograms(float: &Model<'_>, images: &[Vec<u8>]) -> Result<Vec<Histogram>, QuantizeError> {
-    let empty = || vec![Histogram::default(); activations(float.plan())];
+pub(super) fn histograms(float: &Model<'_>, images: &[Vec<u8>]) -> Result<Vec<Histogram>, CalibrationError> {
+    let empty = || vec![Histogram::default(); activated(float.plan())];
     over(
         images,
         || Probe::<F32>::new(float),
@@ -110,7 +111,7 @@ pub(super) fn histograms(float: &Model<'_>, images: &[Vec<u8>]) -> Result<Vec<Hi
 
 /// How far two networks are apart on some images.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Comparison {
+pub(super) struct Differences {
     /// For each layer that makes activations.
     pub layers: Vec<LayerSums>,
     /// The logits, as if they were a layer's channels.
@@ -178,7 +179,7 @@ pub(super) fn compare(
     quantized: &QuantizedModel,
     model: &Model<'_>,
     images: &[Vec<u8>],
-) -> Result<Comparison, QuantizeError> {
+) -> Result<Differences, CalibrationError> {
     let plan = float.plan();
     let scales: Vec<f32> = quantized
         .layers
@@ -188,21 +189,17 @@ pub(super) fn compare(
             Output::Logits { .. } => None,
         })
         .collect();
-    let channels: Vec<usize> = plan
-        .layers()
-        .filter(|layer| layer.has_weights() && layer.relu)
-        .map(|layer| layer.output.channels.into())
-        .collect();
+    let channels: Vec<usize> = plan.layers().filter(is_activated).map(|layer| layer.output.channels.into()).collect();
     over(
         images,
         || (Probe::<F32>::new(float), Probe::<Int8>::new(model)),
-        || Comparison {
+        || Differences {
             layers: channels.iter().map(|&channels| LayerSums::new(channels)).collect(),
             logits: LayerSums::new(plan.classes()),
             agreed: 0,
             images: 0,
         },
-        |(float, integer), image, sums: &mut Comparison| {
+        |(float, integer), image, sums: &mut Differences| {
             float.image(image)?;
             integer.image(image)?;
             let maps = float.maps.iter().zip(&integer.maps);
@@ -214,7 +211,7 @@ pub(super) fn compare(
             sums.images += 1;
             Ok(())
         },
-        |a, b| Comparison {
+        |a, b| Differences {
             layers: a.layers.into_iter().zip(b.layers).map(|(a, b)| a.join(b)).collect(),
             logits: a.logits.join(b.logits),
             agreed: a.agreed + b.agreed,

@@ -2,47 +2,55 @@
 
 use nin_core::WeightType;
 
+use super::CalibrationError;
 use super::correct::Bench;
 use super::observe::histograms;
-use super::{QuantizeError, QuantizedModel, STEPS, Weights, check_images};
+use super::sample::check_images;
 use crate::engine::streaming::ModelBytes;
 use crate::formats::model_file::Lanes;
+use crate::integers::{QuantizedModel, STEPS, WeightBits};
 use crate::network::parameters::tensors;
 use crate::network::trained::Trained;
 
 /// Images that the logits are compared on, for each layer.
 const IMAGES: usize = 256;
 
-/// The fewest bits of weights with which a network's model file has at most `budget` bytes: 8 for all, or 4 for the layers
-/// whose rounding alone changes the logits least (in squares, against the float network) for each byte that it saves.
+/// The fewest bits of weights with which a network's model file has at most `budget` bytes: 8 for all, or 4 for the
+/// layers whose rounding alone changes the logits least (in squares, against the float network) for each byte that it
+/// saves.
 ///
 /// # Errors
 ///
-/// [`QuantizeError::Budget`] if not even 4-bit weights everywhere fit; others as for
+/// [`CalibrationError::Budget`] if not even 4-bit weights everywhere fit; others as for
 /// [`post_training`](super::post_training).
-pub fn within(trained: &Trained, images: &[Vec<u8>], budget: usize, lanes: Lanes) -> Result<Weights, QuantizeError> {
+pub fn within(
+    trained: &Trained,
+    images: &[Vec<u8>],
+    budget: usize,
+    lanes: Lanes,
+) -> Result<WeightBits, CalibrationError> {
     check_images(trained, images)?;
     let float = ModelBytes::new(&trained.to_model(WeightType::F32, Lanes::Sixteen)?);
-    let float = float.model().map_err(|error| QuantizeError::Run(error.to_string()))?;
+    let float = float.model()?;
     let histograms = histograms(&float, images)?;
     let clips: Vec<f32> = histograms.iter().map(|histogram| histogram.range(STEPS).clip).chain([0.0]).collect();
-    let quantized = |weights: &Weights| QuantizedModel::with_weights(trained, &clips, weights);
-    let length = |model: &QuantizedModel| Ok::<_, QuantizeError>(model.to_bytes(lanes)?.len());
+    let quantized = |weights: &WeightBits| QuantizedModel::with_weights(trained, &clips, weights);
+    let length = |model: &QuantizedModel| Ok::<_, CalibrationError>(model.to_bytes(lanes)?.len());
 
-    let eight = quantized(&Weights::Eight)?;
+    let eight = quantized(&WeightBits::Eight)?;
     let whole = length(&eight)?;
     if whole <= budget {
-        return Ok(Weights::Eight);
+        return Ok(WeightBits::Eight);
     }
-    let least = length(&quantized(&Weights::Four)?)?;
+    let least = length(&quantized(&WeightBits::Four)?)?;
     if least > budget {
-        return Err(QuantizeError::Budget { budget, least });
+        return Err(CalibrationError::Budget { budget, least });
     }
     let bench = Bench { float: &float, images, sample: &images[..images.len().min(IMAGES)] };
     let before = bench.compare(&eight, bench.sample)?.logits.noise;
     let mut layers = Vec::new();
     for number in 1..=tensors(&trained.plan()).len() {
-        let model = quantized(&Weights::FourIn(vec![number]))?;
+        let model = quantized(&WeightBits::FourIn(vec![number]))?;
         let noise = bench.compare(&model, bench.sample)?.logits.noise - before;
         // With a word for each layer a small one may save nothing.
         let saved = whole.saturating_sub(length(&model)?).max(1);
@@ -53,10 +61,10 @@ pub fn within(trained: &Trained, images: &[Vec<u8>], budget: usize, lanes: Lanes
     for (_, number) in layers {
         chosen.push(number);
         chosen.sort_unstable();
-        let weights = Weights::FourIn(chosen.clone());
+        let weights = WeightBits::FourIn(chosen.clone());
         if length(&quantized(&weights)?)? <= budget {
             return Ok(weights);
         }
     }
-    Ok(Weights::Four)
+    Ok(WeightBits::Four)
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Align, Table, percent};
+use crate::support::text::{Align, Table, percent};
 
 /// A confusion matrix: how often images of one class were taken for another.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,8 +49,8 @@ impl Confusion {
         self.counts.chunks_exact(self.predictions.max(1))
     }
 
-    /// The mean over the classes that have images of the share of their images that was found: what accuracy would be if
-    /// all classes had as many images (scikit-learn's `balanced_accuracy_score`); 0 without images.
+    /// The mean over the classes that have images of the share of their images that was found: what accuracy would be
+    /// if all classes had as many images (scikit-learn's `balanced_accuracy_score`); 0 without images.
     pub fn balanced_accuracy(&self) -> f64 {
         let found = self.rows().enumerate().filter_map(|(label, row)| {
             let images = row.iter().sum::<usize>();

@@ -2,17 +2,18 @@
 
 use nin_core::Shape;
 
-use super::QuantizeError;
+use super::CalibrationError;
 use crate::data::Dataset;
 use crate::engine::streaming::resized;
+use crate::network::trained::Trained;
 use crate::support::random::{Purpose, Stream};
 
 /// Up to `count` images of a data set, the same each time, in the network's shape: rows × columns × channels bytes.
 ///
 /// # Errors
 ///
-/// [`QuantizeError`] if there is no image, or images have other channels than the network sees.
-pub fn sample(data: &Dataset, input: Shape, count: usize) -> Result<Vec<Vec<u8>>, QuantizeError> {
+/// [`CalibrationError`] if there is no image, or images have other channels than the network sees.
+pub fn sample(data: &Dataset, input: Shape, count: usize) -> Result<Vec<Vec<u8>>, CalibrationError> {
     // A data set has fewer than 2³² images: their bytes are in memory.
     let mut order: Vec<u32> = (0..data.len() as u32).collect();
     Stream::new(0, Purpose::Order, 0, 0).shuffle(&mut order);
@@ -23,11 +24,24 @@ pub fn sample(data: &Dataset, input: Shape, count: usize) -> Result<Vec<Vec<u8>>
     };
     let images: Option<Vec<Vec<u8>>> = order.iter().take(count).map(|&index| image(index)).collect();
     match images {
-        Some(images) if images.is_empty() => Err(QuantizeError::NoImages),
+        Some(images) if images.is_empty() => Err(CalibrationError::NoImages),
         Some(images) => Ok(images),
         None => {
             let text = format!("images of {} do not fit the network's {input}", data.shape());
-            Err(QuantizeError::Images(text))
+            Err(CalibrationError::Images(text))
         }
+    }
+}
+
+/// Refuses images that do not fit the network, and none at all.
+pub(super) fn check_images(trained: &Trained, images: &[Vec<u8>]) -> Result<(), CalibrationError> {
+    let input = trained.spec.input();
+    match images.iter().find(|image| image.len() != input.len()) {
+        Some(image) => {
+            let text = format!("an image of {} bytes does not fit the network's {input}", image.len());
+            Err(CalibrationError::Images(text))
+        }
+        None if images.is_empty() => Err(CalibrationError::NoImages),
+        None => Ok(()),
     }
 }

@@ -10,13 +10,15 @@ use std::time::Instant;
 use clap::Args;
 use nin_core::{Plan, Shape};
 use nin_train::Recipe;
-use nin_train::data::batch::Preprocessing;
 use nin_train::data::{Dataset, DatasetKind};
 use nin_train::formats::model_file;
-use nin_train::report::{Align, Resources, Table, bytes, grouped};
+use nin_train::network::preprocessing::Preprocessing;
+use nin_train::network::resources::Resources;
+use nin_train::support::text::{Align, Table, bytes, grouped};
+use nin_train::training::error::TrainError;
 use nin_train::training::optim::Optimizer;
 use nin_train::training::search::{Budget, candidates, rungs};
-use nin_train::training::train::{Ended, TrainError, Trainer};
+use nin_train::training::trainer::{Ended, Trainer};
 
 use super::images::{self, ImageArgs};
 use super::size::{count, shape, size};

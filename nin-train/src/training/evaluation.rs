@@ -3,16 +3,16 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Instant;
 
-use nin_core::{Plan, Spec, argmax};
+use nin_core::{Plan, argmax};
 use serde::{Deserialize, Serialize};
 
-use super::TrainError;
 use crate::data::Dataset;
-use crate::data::batch::{Batch, Preprocessing};
-use crate::engine::Engine;
-use crate::network::normalization;
+use crate::engine::{Arithmetic, Engine};
+use crate::network::layout::Layout;
+use crate::network::preprocessing::Preprocessing;
+use crate::training::batch::Batch;
 use crate::training::checkpoint::Checkpoint;
-use crate::training::recipe::Recipe;
+use crate::training::error::TrainError;
 
 /// How a network does on a data set.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -34,23 +34,23 @@ pub struct Evaluation {
 ///
 /// # Errors
 ///
-/// If the checkpoint's line is wrong, or the system gives no threads.
+/// If the recipe is of quantisation-aware training and the preprocessing is not one scale, or the system gives no
+/// threads.
 pub fn evaluator(checkpoint: &Checkpoint, threads: usize) -> Result<Engine, TrainError> {
-    let Checkpoint { line, recipe, preprocessing, parameters, average, .. } = checkpoint;
-    let spec = Spec::parse(line).map_err(|_| TrainError::Recipe("the checkpoint's line is wrong"))?;
-    let mut engine = match &recipe.quantize {
-        Some(weights) => Engine::rounding(spec, 0, preprocessing.steps()?, weights, threads)?,
-        None => Engine::new(spec, 0, threads)?,
+    let arithmetic = match checkpoint.recipe.layout() {
+        Layout::Ranged => checkpoint.recipe.arithmetic(&checkpoint.preprocessing)?,
+        Layout::Plain | Layout::Normalized => Arithmetic::Float,
     };
-    load(&mut engine, recipe, parameters, average);
+    let mut engine = Engine::new(checkpoint.spec, &arithmetic, 0, threads)?;
+    load(&mut engine, checkpoint);
     Ok(engine)
 }
 
 /// Loads what is evaluated: the average, if there is one; with normalisation folded in, or with the ranges.
-pub(super) fn load(engine: &mut Engine, recipe: &Recipe, parameters: &[f32], average: &[f32]) {
-    match recipe.quantize {
-        Some(_) => engine.load(if average.is_empty() { parameters } else { average }),
-        None => engine.load(&deployed(&Plan::new(*engine.plan().spec()), parameters, average)),
+pub(super) fn load(engine: &mut Engine, checkpoint: &Checkpoint) {
+    match checkpoint.recipe.layout() {
+        Layout::Ranged => engine.load(checkpoint.evaluated()),
+        Layout::Plain | Layout::Normalized => engine.load_folded(&checkpoint.folded()),
     }
 }
 
@@ -106,14 +106,8 @@ pub(super) fn check_data(plan: &Plan, data: &Dataset, preprocessing: &Preprocess
     if classes > plan.classes() {
         return Err(TrainError::Classes { data: classes, network: plan.classes() });
     }
-    let channels = input.channels as usize;
-    if preprocessing.mean.len() != channels || preprocessing.scale.len() != channels {
+    if !preprocessing.fits(input.channels.into()) {
         return Err(TrainError::Preprocessing);
     }
     Ok(())
-}
-
-/// The parameters that a device gets: of the average, if there is one, with normalisation folded in.
-pub(crate) fn deployed(plan: &Plan, parameters: &[f32], average: &[f32]) -> Vec<f32> {
-    normalization::fold(plan, if average.is_empty() { parameters } else { average })
 }

@@ -3,81 +3,13 @@
 use std::cell::RefCell;
 
 use nin_core::Shape;
-use serde::{Deserialize, Serialize};
 
-use super::{Augment, Dataset, resize_bilinear};
-use crate::engine::Source;
+use crate::data::{Augment, Dataset, resize_bilinear};
 use crate::engine::loss;
+use crate::engine::source::Source;
 use crate::kernel::vectorized;
+use crate::network::preprocessing::Preprocessing;
 use crate::support::random::{Purpose, Stream};
-use crate::training::train::TrainError;
-
-/// How a byte becomes the network's input: `(byte - mean[c]) * scale[c]` for each channel c.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Preprocessing {
-    /// Subtracted from each byte, one number a channel.
-    pub mean: Vec<f32>,
-    /// Multiplied with the difference, one number a channel.
-    pub scale: Vec<f32>,
-}
-
-impl Preprocessing {
-    /// Bytes to 0..1, as PyTorch's `ToTensor` does.
-    pub fn unit(channels: usize) -> Preprocessing {
-        Preprocessing { mean: vec![0.0; channels], scale: vec![1.0 / 255.0; channels] }
-    }
-
-    /// Mean 0 and standard deviation 1 in each channel over a data set; a channel that is the same everywhere is only
-    /// shifted.
-    pub fn standard(data: &Dataset) -> Preprocessing {
-        let channels = data.shape().channels as usize;
-        let mut sums = vec![(0u64, 0u64); channels];
-        for pixel in data.images().chunks_exact(channels) {
-            for ((sum, squares), byte) in sums.iter_mut().zip(pixel) {
-                *sum += u64::from(*byte);
-                *squares += u64::from(*byte) * u64::from(*byte);
-            }
-        }
-        let pixels = (data.images().len() / channels).max(1) as f64;
-        let moments = sums.into_iter().map(|(sum, squares)| {
-            let mean = sum as f64 / pixels;
-            let deviation = (squares as f64 / pixels - mean * mean).max(0.0).sqrt();
-            (mean as f32, if deviation > 0.0 { (1.0 / deviation) as f32 } else { 1.0 })
-        });
-        let (mean, scale) = moments.unzip();
-        Preprocessing { mean, scale }
-    }
-
-    /// The scale, if it is all there is: what quantisation-aware training needs, and makes for itself.
-    pub(crate) fn steps(&self) -> Result<f32, TrainError> {
-        match &self.scale[..] {
-            [first, rest @ ..]
-                if *first > 0.0
-                    && rest.iter().all(|scale| scale == first)
-                    && self.mean.iter().all(|mean| *mean == 0.0) =>
-            {
-                Ok(*first)
-            }
-            _ => Err(TrainError::Recipe("quantisation-aware training needs images whose preprocessing is one scale")),
-        }
-    }
-
-    /// Scales bytes, or values resized from bytes.
-    #[inline(always)]
-    fn apply<T: Copy + Into<f32>>(&self, from: &[T], to: &mut [f32]) {
-        let scaled = |from: T, mean: f32, scale: f32| (from.into() - mean) * scale;
-        if let ([mean], [scale]) = (&self.mean[..], &self.scale[..]) {
-            to.iter_mut().zip(from).for_each(|(to, from)| *to = scaled(*from, *mean, *scale));
-            return;
-        }
-        let channels = self.mean.len();
-        for (to, from) in to.chunks_exact_mut(channels).zip(from.chunks_exact(channels)) {
-            for (((to, from), mean), scale) in to.iter_mut().zip(from).zip(&self.mean).zip(&self.scale) {
-                *to = scaled(*from, *mean, *scale);
-            }
-        }
-    }
-}
 
 /// The order in which an epoch visits `len` samples.
 pub fn order(len: usize, seed: u64, epoch: u64) -> Vec<u32> {
@@ -133,16 +65,7 @@ impl Batch<'_> {
         resize_bilinear(bytes, size(shape), shape.channels.into(), image, size(self.input));
         vectorized(
             #[inline(always)]
-            || {
-                let channels = self.preprocessing.mean.len();
-                for pixel in image.chunks_exact_mut(channels) {
-                    for ((value, mean), scale) in
-                        pixel.iter_mut().zip(&self.preprocessing.mean).zip(&self.preprocessing.scale)
-                    {
-                        *value = (*value - mean) * scale;
-                    }
-                }
-            },
+            || self.preprocessing.apply_in_place(image),
         );
     }
 }

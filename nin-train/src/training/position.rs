@@ -2,12 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::TrainError;
-use crate::engine::Outcome;
+use super::error::TrainError;
+use crate::engine::source::Outcome;
 
 /// What a part of an epoch came to.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Part {
+pub struct EpochPart {
     /// Share of the epoch's steps that are done at its end.
     pub done: f64,
     /// Mean loss over its images, each as the network stood when it saw it.
@@ -34,14 +34,14 @@ pub struct EpochReport {
     pub seconds: f64,
     /// Images a second.
     pub images_per_second: f64,
-    /// Loss on images not trained with, once [`Trainer::record`](super::Trainer::record) gave it: despite the name on
+    /// Loss on images not trained with, once [`Trainer::record`](crate::Trainer::record) gave it: despite the name on
     /// validation images, where the recipe has such.
     pub test_loss: Option<f64>,
     /// Accuracy on images not trained with, likewise.
     pub test_accuracy: Option<f64>,
     /// Its course, a fifth of its steps at a time.
     #[serde(default)]
-    pub parts: Vec<Part>,
+    pub parts: Vec<EpochPart>,
 }
 
 /// Where in its training a run stands.
@@ -63,7 +63,7 @@ pub struct Position {
     pub dead: u64,
     /// The parts of that epoch that are done.
     #[serde(default)]
-    pub parts: Vec<Part>,
+    pub parts: Vec<EpochPart>,
     /// What has been done of the part that follows.
     #[serde(default)]
     pub part: Sums,
@@ -83,8 +83,8 @@ pub struct Sums {
 /// Dead steps in a row after which a run is given up: momentum may move it back to life in the first few.
 const DEAD_STEPS: u64 = 20;
 
-/// Mean loss up to which no gradient is the sign of a network that has learnt its images by heart: their softmax is 1 to
-/// the last bit. A dead one answers the same to every image, at a loss of ln classes.
+/// Mean loss up to which no gradient is the sign of a network that has learnt its images by heart: their softmax is 1
+/// to the last bit. A dead one answers the same to every image, at a loss of ln classes.
 const LEARNT: f64 = 1e-6;
 
 impl Position {
@@ -114,7 +114,7 @@ impl Position {
         *part = Sums { loss: part.loss + loss, correct: part.correct + correct, images: part.images + images };
         if self.step * PARTS / steps > (self.step - 1) * PARTS / steps {
             let Sums { loss, correct, images } = std::mem::take(part);
-            self.parts.push(Part {
+            self.parts.push(EpochPart {
                 done: self.step as f64 / steps as f64,
                 loss: loss / images as f64,
                 accuracy: correct as f64 / images as f64,
@@ -143,8 +143,8 @@ impl Position {
 #[cfg(test)]
 mod tests {
     use super::{DEAD_STEPS, Position};
-    use crate::engine::Outcome;
-    use crate::training::train::TrainError;
+    use crate::engine::source::Outcome;
+    use crate::training::error::TrainError;
 
     /// Steps without a gradient, each with this mean loss.
     fn steps(loss: f64) -> Result<(), TrainError> {

@@ -1,0 +1,106 @@
+//! How an image's bytes become what a network reads.
+
+use nin_core::Model;
+use serde::{Deserialize, Serialize};
+
+use crate::data::Dataset;
+
+/// How a byte becomes the network's input: `(byte - mean[c]) * scale[c]` for each channel c.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Preprocessing {
+    /// Subtracted from each byte, one number a channel.
+    pub mean: Vec<f32>,
+    /// Multiplied with the difference, one number a channel.
+    pub scale: Vec<f32>,
+}
+
+/// A value of a channel with this mean and scale.
+#[inline(always)]
+fn scaled(value: f32, mean: f32, scale: f32) -> f32 {
+    (value - mean) * scale
+}
+
+impl Preprocessing {
+    /// Bytes to 0..1, as PyTorch's `ToTensor` does.
+    pub fn unit(channels: usize) -> Preprocessing {
+        Preprocessing::one_scale(channels, 1.0 / 255.0)
+    }
+
+    /// No mean, and the same scale for all channels.
+    pub fn one_scale(channels: usize, scale: f32) -> Preprocessing {
+        Preprocessing { mean: vec![0.0; channels], scale: vec![scale; channels] }
+    }
+
+    /// Mean 0 and standard deviation 1 in each channel over a data set; a channel that is the same everywhere is only
+    /// shifted.
+    pub fn standard(data: &Dataset) -> Preprocessing {
+        let channels = data.shape().channels as usize;
+        let mut sums = vec![(0u64, 0u64); channels];
+        for pixel in data.images().chunks_exact(channels) {
+            for ((sum, squares), byte) in sums.iter_mut().zip(pixel) {
+                *sum += u64::from(*byte);
+                *squares += u64::from(*byte) * u64::from(*byte);
+            }
+        }
+        let pixels = (data.images().len() / channels).max(1) as f64;
+        let moments = sums.into_iter().map(|(sum, squares)| {
+            let mean = sum as f64 / pixels;
+            let deviation = (squares as f64 / pixels - mean * mean).max(0.0).sqrt();
+            (mean as f32, if deviation > 0.0 { (1.0 / deviation) as f32 } else { 1.0 })
+        });
+        let (mean, scale) = moments.unzip();
+        Preprocessing { mean, scale }
+    }
+
+    /// That of a model file.
+    pub fn of(model: &Model<'_>) -> Preprocessing {
+        let channels = usize::from(model.plan().spec().input().channels);
+        let (mean, scale) = (0..channels).map(|channel| model.preprocessing(channel)).unzip();
+        Preprocessing { mean, scale }
+    }
+
+    /// Whether it has a mean and a scale for each of so many channels.
+    pub fn fits(&self, channels: usize) -> bool {
+        self.mean.len() == channels && self.scale.len() == channels
+    }
+
+    /// The scale above 0 that all channels share, if there is no mean: the only preprocessing of a network of integers,
+    /// and so of quantisation-aware training. `None` for any other preprocessing.
+    pub fn steps(&self) -> Option<f32> {
+        match &self.scale[..] {
+            [first, rest @ ..]
+                if *first > 0.0
+                    && rest.iter().all(|scale| scale == first)
+                    && self.mean.iter().all(|mean| *mean == 0.0) =>
+            {
+                Some(*first)
+            }
+            _ => None,
+        }
+    }
+
+    /// Scales an image's bytes, channels last.
+    #[inline(always)]
+    pub(crate) fn apply(&self, from: &[u8], to: &mut [f32]) {
+        if let ([mean], [scale]) = (&self.mean[..], &self.scale[..]) {
+            to.iter_mut().zip(from).for_each(|(to, from)| *to = scaled((*from).into(), *mean, *scale));
+            return;
+        }
+        let channels = self.mean.len();
+        for (to, from) in to.chunks_exact_mut(channels).zip(from.chunks_exact(channels)) {
+            for (((to, from), mean), scale) in to.iter_mut().zip(from).zip(&self.mean).zip(&self.scale) {
+                *to = scaled((*from).into(), *mean, *scale);
+            }
+        }
+    }
+
+    /// Scales values between 0 and 255 where they stand, channels last.
+    #[inline(always)]
+    pub(crate) fn apply_in_place(&self, values: &mut [f32]) {
+        for pixel in values.chunks_exact_mut(self.mean.len()) {
+            for ((value, mean), scale) in pixel.iter_mut().zip(&self.mean).zip(&self.scale) {
+                *value = scaled(*value, *mean, *scale);
+            }
+        }
+    }
+}
