@@ -9,8 +9,7 @@ layer without a ReLU and an average can change places: the second network is the
 in Markdown, a row when its runs are done.
 """
 
-import sys
-
+import runs
 import seeds
 
 BLOCKS = "1x28x28 nin5+2:32,32,32 max3/2 nin3+1:48,48,48 max3/2 nin3+1:64,64,64"
@@ -21,10 +20,7 @@ RECIPE = "--optimizer sgd --momentum 0 --weight-decay 0 --schedule constant".spl
 
 
 def main():
-    words = sys.argv[1:]
-    if words[:1] in (["-h"], ["--help"]):
-        sys.exit(__doc__.strip())
-    count, flags = int(words[0]) if words else 6, words[1:] or ["--epochs", "3"]
+    count, flags = runs.arguments(__doc__, ["--epochs", "3"], 6)
     print("| last block | initialisation | learning rate | died | diverged | answer one class | answer every class"
           " | test accuracy |")
     print("| --- | --- | --: | --: | --: | --: | --: | --: |", flush=True)

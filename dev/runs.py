@@ -26,6 +26,19 @@ class Run:
     never_answered: int = 0
 
 
+def arguments(about, flags, seeds=None):
+    """The command line `[SEEDS [FLAGS OF TRAIN...]]` with these defaults: `(seeds, flags)`; no SEEDS without a default."""
+    words = sys.argv[1:]
+    if words[:1] in (["-h"], ["--help"]):
+        sys.exit(about.strip())
+    if seeds is not None and words:
+        count = words.pop(0)
+        if not count.isdecimal() or int(count) == 0:
+            sys.exit(f"the number of seeds comes first, and {count!r} is none: see --help")
+        seeds = int(count)
+    return seeds, words or flags
+
+
 def build():
     """Builds the trainer where `train` runs it from, whatever cargo's settings are."""
     environment = {**os.environ, "CARGO_TARGET_DIR": str(ROOT / "target")}
@@ -60,7 +73,7 @@ def evaluate(flags, folder):
     for flag in ("--dataset", "--data", "--test-fraction"):
         images.add_argument(flag)
     images.add_argument("--offline", action="store_true")
-    known, _ = images.parse_known_args(flags)
+    known, _ = images.parse_known_args(list(map(str, flags)))
     same = [f"--{name.replace('_', '-')}={value}" for name, value in vars(known).items() if value and value is not True]
     done = nin_train("eval", folder / "model.nin", "--json", *same, *(["--offline"] if known.offline else []))
     if done.returncode:

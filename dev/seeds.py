@@ -48,10 +48,7 @@ def train(seeds, flags, report=lambda seed, run: None):
 
 
 def main():
-    words = sys.argv[1:]
-    if words[:1] in (["-h"], ["--help"]):
-        sys.exit(__doc__.strip())
-    seeds, flags = int(words[0]) if words else 20, words[1:] or ["--epochs", "1"]
+    seeds, flags = runs.arguments(__doc__, ["--epochs", "1"], 20)
 
     def row(seed, run):
         if run.failure:

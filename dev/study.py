@@ -50,9 +50,7 @@ def costs(line):
 
 
 def main():
-    flags = sys.argv[1:] or ["--epochs", "2"]
-    if flags[0] in ("-h", "--help"):
-        sys.exit(__doc__.strip())
+    _, flags = runs.arguments(__doc__, ["--epochs", "2"])
     runs.build()
     print(f"nin-train train {' '.join(flags)}\n")
     print("| network | parameters | MACs | RAM | seconds | test accuracy |")
