@@ -9,6 +9,7 @@
 
 mod augment;
 mod error;
+mod http;
 mod kind;
 mod load;
 mod places;
