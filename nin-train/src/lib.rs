@@ -1,7 +1,8 @@
 //! Trains Network in Network image classifiers for small machines.
 //!
 //! The binary `nin-train` is a thin layer over this library: `commands/` parses flags and prints, everything else
-//! works here. A network is one line of text (see [`nin_core::spec`]), read by [`network::architecture`].
+//! works here. Without the feature `cli` there is the library alone, and without `fetch`, which `cli` turns on, nothing is
+//! downloaded. A network is one line of text (see [`nin_core::spec`]), read by [`network::architecture`].
 //!
 //! The folders in the order in which the data meets the code:
 //!
@@ -32,3 +33,8 @@ pub mod training;
 pub use engine::{Draw, Engine, Outcome, Source};
 pub use training::recipe::Recipe;
 pub use training::train::Trainer;
+
+/// The README's example compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct Readme;
