@@ -47,3 +47,8 @@ pub use network::{Network, NetworkError};
 pub use plan::{Kernels, Plan, WeightType};
 pub use presets::{PRESETS, Preset};
 pub use spec::{Shape, Spec, SpecError, Stage, Window};
+
+/// The README's example compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct Readme;

@@ -1,7 +1,8 @@
 //! Trains Network in Network image classifiers for small machines.
 //!
 //! The binary `nin-train` is a thin layer over this library: `commands/` parses flags and prints, everything else
-//! works here. A network is one line of text (see [`nin_core::spec`]), read by [`network::architecture`].
+//! works here. Without the feature `cli` there is the library alone, and without `fetch`, which `cli` turns on, nothing is
+//! downloaded. A network is one line of text (see [`nin_core::spec`]), read by [`network::architecture`].
 //!
 //! The folders in the order in which the data meets the code:
 //!
@@ -37,3 +38,8 @@ pub use engine::source::{Draw, Outcome, Source};
 pub use engine::{Arithmetic, Engine};
 pub use training::recipe::Recipe;
 pub use training::trainer::Trainer;
+
+/// The README's example compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct Readme;

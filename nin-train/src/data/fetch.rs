@@ -1,16 +1,15 @@
 //! Fetching files into the cache: bounded in time and size, checked, and never visible half-written.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{Read, Write};
 use std::path::Path;
 use std::time::Duration;
 
 use flate2::bufread::MultiGzDecoder;
 use sha2::{Digest, Sha256};
-use ureq::Agent;
 
+use super::http::Client;
 use super::{DataError, Result, idx};
-use crate::support::text::grouped;
 
 /// How far the fetching of one file is.
 #[derive(Clone, Copy, Debug)]
@@ -76,76 +75,33 @@ impl Remote {
             stall: Duration::from_secs(20),
         }
     }
-
-    fn agent(&self) -> Agent {
-        let builder = Agent::config_builder()
-            .https_only(self.base.starts_with("https:"))
-            .user_agent(concat!("nin-train/", env!("CARGO_PKG_VERSION")))
-            .timeout_resolve(Some(self.resolve))
-            .timeout_connect(Some(self.connect))
-            .timeout_recv_response(Some(self.connect))
-            .timeout_per_read(Some(self.stall))
-            .timeout_per_write(Some(self.stall));
-        // A proxy set for the outside world can't reach this machine's own addresses.
-        let own = ["://127.0.0.1", "://localhost"].iter().any(|own| self.base.contains(own));
-        let builder = if own { builder.proxy(None) } else { builder };
-        builder.build().into()
-    }
 }
 
 /// Fetches those files of `remote` that `folder` lacks, making the folder if needed. Each file is checked and written
 /// completely under a temporary name first, so that `folder` never shows a broken one.
 ///
 /// # Errors
-/// [`DataError::Download`] if a file can't be had or is not what it should be; [`DataError::Io`] if it can't be kept.
+/// [`DataError::Download`] if a file can't be had or is not what it should be, or if a file is missing and this crate was
+/// built without its feature `fetch`; [`DataError::Io`] if a file can't be kept.
 pub fn fetch_into(folder: &Path, remote: &Remote, progress: &mut dyn FnMut(Progress<'_>)) -> Result<()> {
     // First, for it is in vain to fetch what can't be kept.
     fs::create_dir_all(folder).map_err(DataError::io(folder, "make this folder"))?;
-    let agent = remote.agent();
+    let client = Client::new(&remote.base, remote.resolve, remote.connect, remote.stall);
     for file in &remote.files {
         let path = folder.join(&file.name);
         if path.is_file() {
             continue;
         }
         let url = format!("{}{}", remote.base, file.name);
-        let bytes = download(&agent, &url, file, progress)?;
-        check(&bytes, file).map_err(|problem| DataError::Download { url, problem })?;
+        // Gzip makes no file much longer than it was; this bounds what a wrong server can make us take.
+        let most = file.unpacked + file.unpacked / 100 + 4096;
+        let bytes = client
+            .download(&url, most, &mut |bytes, total| progress(Progress { file: &file.name, bytes, total }))
+            .and_then(|bytes| check(&bytes, file).map(|()| bytes))
+            .map_err(|problem| DataError::Download { url, problem })?;
         keep(folder, &file.name, &bytes)?;
     }
     Ok(())
-}
-
-fn download(agent: &Agent, url: &str, file: &RemoteFile, progress: &mut dyn FnMut(Progress<'_>)) -> Result<Vec<u8>> {
-    let failed = |problem: String| DataError::Download { url: url.to_owned(), problem };
-    let response = agent.get(url).call().map_err(|error| failed(error.to_string()))?;
-    let body = response.into_body();
-    let total = body.content_length();
-    // Gzip makes no file much longer than it was; this bounds what a wrong server can make us take.
-    let most = file.unpacked + file.unpacked / 100 + 4096;
-    let mut reader = body.into_reader().take(most + 1);
-    let mut bytes = Vec::new();
-    let mut block = vec![0; 1 << 16];
-    loop {
-        progress(Progress { file: &file.name, bytes: bytes.len() as u64, total });
-        let count = reader.read(&mut block).map_err(|error| {
-            let so_far = grouped(bytes.len() as u64);
-            failed(format!("broke off after {so_far} bytes: {error}"))
-        })?;
-        if count == 0 {
-            break;
-        }
-        bytes.extend_from_slice(&block[..count]);
-    }
-    let count = bytes.len() as u64;
-    if count > most {
-        return Err(failed(format!("is longer than the {} bytes it may have", grouped(most))));
-    }
-    match total {
-        Some(total) if total != count => {
-            Err(failed(format!("ended after {} of {} bytes", grouped(count), grouped(total))))
-        }
-        _ => Ok(bytes),
-    }
 }
 
 /// Compares what the file unpacks to with what it must be.
@@ -177,17 +133,17 @@ fn check(bytes: &[u8], file: &RemoteFile) -> std::result::Result<(), String> {
 
 /// Writes a file so that it is there either whole or not at all, even if the power fails or two programs do it at once.
 fn keep(folder: &Path, name: &str, bytes: &[u8]) -> Result<()> {
-    let path = folder.join(name);
-    let temporary = folder.join(format!(".{name}.{}.part", std::process::id()));
     let write = || {
-        let mut file = File::create(&temporary)?;
+        let mut file = tempfile::Builder::new();
+        file.prefix(".").suffix(".part");
+        // As other new files: whoever may read the folder may read what was fetched into it.
+        #[cfg(unix)]
+        file.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+        let mut file = file.tempfile_in(folder)?;
         file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&temporary, &path)
+        file.as_file().sync_all()?;
+        file.persist(folder.join(name))?;
+        Ok(())
     };
-    write().map_err(|error| {
-        // Best effort: the error that matters is the one being returned.
-        let _ = fs::remove_file(&temporary);
-        DataError::io(&path, "write")(error)
-    })
+    write().map_err(DataError::io(&folder.join(name), "write"))
 }

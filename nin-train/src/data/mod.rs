@@ -8,6 +8,7 @@
 
 mod augment;
 mod error;
+mod http;
 mod kind;
 mod load;
 mod places;

@@ -1,7 +1,8 @@
 //! Where data sets are looked for.
 
-use std::env;
 use std::path::{Path, PathBuf};
+
+use etcetera::{BaseStrategy, choose_base_strategy};
 
 use super::DatasetKind;
 
@@ -38,15 +39,24 @@ impl Places {
     }
 }
 
-/// The user's folder for files that can be fetched again, by the rules of each system.
+/// Returns the user's folder for files that can be fetched again: `%LOCALAPPDATA%` on Windows, elsewhere
+/// `$XDG_CACHE_HOME` or `~/.cache`.
 fn user_cache() -> Option<PathBuf> {
-    // The XDG rules say that a relative path is to be ignored; the other variables are treated alike.
-    let absolute = |name: &str| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    if cfg!(windows) {
-        absolute("LOCALAPPDATA")
-    } else if cfg!(target_os = "macos") {
-        absolute("XDG_CACHE_HOME").or_else(|| Some(absolute("HOME")?.join("Library/Caches")))
-    } else {
-        absolute("XDG_CACHE_HOME").or_else(|| Some(absolute("HOME")?.join(".cache")))
+    let cache = choose_base_strategy().ok()?.cache_dir();
+    // A relative home folder would make it a folder inside the current one.
+    cache.is_absolute().then_some(cache)
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::user_cache;
+
+    #[test]
+    fn the_cache_is_where_xdg_puts_it() {
+        let absolute = |name: &str| std::env::var_os(name).map(std::path::PathBuf::from).filter(|p| p.is_absolute());
+        let home = absolute("HOME").map(|home| home.join(".cache"));
+        if let Some(wanted) = absolute("XDG_CACHE_HOME").or(home) {
+            assert_eq!(user_cache(), Some(wanted));
+        }
     }
 }

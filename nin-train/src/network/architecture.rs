@@ -3,6 +3,7 @@
 use std::fmt;
 
 use nin_core::{PRESETS, Plan, Preset, Spec, SpecError};
+use strsim::levenshtein;
 
 /// The networks that the book compares NiN with, and the paper's reason for NiN; as lines they can be planned and
 /// trained like any other.
@@ -124,8 +125,8 @@ impl fmt::Display for ArchitectureError {
             Self::Name(name) => {
                 let names: Vec<_> = named().map(|preset| preset.name).collect();
                 write!(f, "there is no preset '{name}'")?;
-                if let Some(near) = names.iter().min_by_key(|known| distance(known, name))
-                    && distance(near, name) <= 2
+                if let Some(near) = names.iter().min_by_key(|known| levenshtein(known, name))
+                    && levenshtein(near, name) <= 2
                 {
                     write!(f, "; did you mean '{near}'?")?;
                 }
@@ -149,24 +150,9 @@ impl fmt::Display for ArchitectureError {
 
 impl std::error::Error for ArchitectureError {}
 
-/// Levenshtein's distance.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.iter().enumerate() {
-            let cost = (diagonal + usize::from(x != *y)).min(row[j] + 1).min(row[j + 1] + 1);
-            diagonal = std::mem::replace(&mut row[j + 1], cost);
-        }
-    }
-    row[b.len()]
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Architecture, COMPARISONS, distance, named, parse_words};
+    use super::{Architecture, COMPARISONS, named, parse_words};
 
     #[test]
     fn every_name_is_read_and_keeps_its_name() {
@@ -202,7 +188,6 @@ mod tests {
         let error = Architecture::parse("fashon").unwrap_err().to_string();
         assert!(error.contains("did you mean 'fashion'?") && error.contains("vgg-11"), "{error}");
         assert!(!Architecture::parse("transformer").unwrap_err().to_string().contains("did you mean"));
-        assert_eq!(distance("kitten", "sitting"), 3);
     }
 
     #[test]

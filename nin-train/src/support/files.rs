@@ -1,4 +1,7 @@
 //! Reading and writing whole files, with errors that name them.
+//!
+//! Files are replaced without `tempfile`: its names are random, so each killed run would leave one more partial file
+//! beside its checkpoint, and links, devices, permissions and the two syncs would have to be handled here all the same.
 
 use std::error::Error;
 use std::ffi::OsString;

@@ -5,6 +5,7 @@
 mod channels;
 mod emulator;
 mod export;
+mod exporter;
 mod integer;
 mod logits;
 mod model_file;
@@ -14,3 +15,4 @@ mod quantize;
 mod stream;
 mod tflite;
 mod trainer;
+mod trainer_pytorch;

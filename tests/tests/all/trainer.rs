@@ -6,44 +6,23 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use nin_core::{Model, Plan, Stage, WeightType};
 use nin_tests::close::{assert_close_in_scale, magnitude};
 use nin_tests::engine;
+use nin_tests::images::Images;
 use nin_tests::mix;
 use nin_tests::model_file::ModelFile;
-use nin_tests::oracle::{self, Map};
+use nin_tests::oracle;
 use nin_tests::random::{self, Case};
-use nin_train::{Arithmetic, Draw, Engine, Source};
+use nin_train::{Arithmetic, Draw, Engine};
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 
 /// The trainer sums in an order of its own: the bound within which it agrees with everyone else.
 const BOUND: f64 = 1e-5;
 
-/// Images in memory with a label each.
-struct Images {
-    images: Vec<Map<f32>>,
-    labels: Vec<usize>,
-    classes: usize,
-}
-
-impl Images {
-    fn of(case: &Case, count: u64) -> Images {
-        let classes = case.spec.classes();
-        let labels = (0..count).map(|n| mix::mix(case.seed ^ n) as usize % classes).collect();
-        Images { images: (0..count).map(|n| case.image(n)).collect(), labels, classes }
-    }
-}
-
-impl Source for Images {
-    fn len(&self) -> usize {
-        self.images.len()
-    }
-
-    fn sample(&self, index: usize, image: &mut [f32], target: &mut [f32]) -> usize {
-        image.copy_from_slice(&self.images[index].values);
-        assert_eq!(target.len(), self.classes);
-        target.fill(0.0);
-        target[self.labels[index]] = 1.0;
-        self.labels[index]
-    }
+/// Random images of a case, each with a random label.
+fn images(case: &Case, count: u64) -> Images {
+    let classes = case.spec.classes();
+    let labels = (0..count).map(|n| mix::mix(case.seed ^ n) as usize % classes).collect();
+    Images { images: (0..count).map(|n| case.image(n)).collect(), labels, classes }
 }
 
 fn trainer_logits(case: &Case, images: &Images) -> Vec<Vec<f32>> {
@@ -73,7 +52,7 @@ proptest! {
 
     #[test]
     fn forward_agrees(case in random::case(), count in 1u64..6) {
-        let images = Images::of(&case, count);
+        let images = images(&case, count);
         let file = ModelFile::of(&case, WeightType::F32, 4).aligned();
         let model = Model::read(&file).unwrap();
         for (got, image) in trainer_logits(&case, &images).iter().zip(&images.images) {
@@ -109,7 +88,7 @@ fn gradients_are_differences_of_the_loss() {
     let cases = random::case().prop_filter("dropout draws random numbers in training", still);
     let (compared, skipped) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let answer = TestRunner::new(random::config(300)).run(&(cases, 1u64..4), |(case, count)| {
-        let images = Images::of(&case, count);
+        let images = images(&case, count);
         let parameters = case.parameters();
         let mut trainer = Engine::new(case.spec, &Arithmetic::Float, count as usize, 2).unwrap();
         trainer.load(&parameters);
