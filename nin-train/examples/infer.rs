@@ -5,19 +5,15 @@
 //! `best` is the shortest time of an image in seconds, `mean` what all took on average; of both the processor's time
 //! is the better number on a busy machine: `mean_cpu`. `dev/compare_onnxruntime.py` runs it.
 
+#[path = "common/cpu.rs"]
+mod cpu;
+
 use std::error::Error;
 use std::time::Instant;
 
+use cpu::processor_seconds;
 use nin_core::{F32, Format, Int8, Model, Network, WeightType};
 use nin_train::engine::streaming::ModelBytes;
-
-/// A number from Linux's books about this process; 0 elsewhere.
-fn processor_seconds() -> f64 {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-    let ticks = |field: usize| fields.get(field).and_then(|ticks| ticks.parse::<f64>().ok()).unwrap_or(0.0);
-    (ticks(11) + ticks(12)) / 100.0
-}
 
 /// Runs the image again and again; `read` takes a row of its bytes to what the network reads.
 fn measure<F: Format>(

@@ -5,6 +5,8 @@
 //! packed once a step into [`Panels`] as wide as a few vectors. [`multiply`] sums over a window (the forward pass,
 //! and the gradient of the data); [`accumulate`] sums over pixels (the gradient of the weights). Both run on one
 //! thread; images run side by side. [`Winograd`] does both with fewer multiplications, where that pays.
+//!
+//! Imports nothing of this crate, and [`support`](crate::support) for its tests.
 
 mod buffer;
 mod map;

@@ -5,7 +5,7 @@
 //! added. [`post_training`] does all of it and reports what each layer lost; [`within`] chooses the layers with 4-bit
 //! weights. The arithmetic itself is in [`integers`](crate::integers).
 //!
-//! Imports every folder but [`report`](crate::report).
+//! Imports every folder above it in the [crate's table](crate).
 
 pub mod aware;
 mod budget;

@@ -82,7 +82,7 @@ impl Default for Recipe {
             seed: 1,
             epochs: 10,
             batch: 128,
-            lr: 0.003,
+            lr: ADAMW_RATE,
             warmup: 0.0,
             schedule: Schedule::OneCycle { rise: 0.3 },
             optimizer: Optimizer::AdamW { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, decay: 0.01 },
@@ -102,6 +102,9 @@ impl Default for Recipe {
     }
 }
 
+/// The default learning rate of AdamW.
+const ADAMW_RATE: f32 = 0.003;
+
 /// Images in a step at most.
 const MOST_IMAGES: usize = 1 << 16;
 
@@ -114,6 +117,19 @@ impl Recipe {
             optimizer: Optimizer::default(),
             init: Init::XavierBook,
             ..Recipe::default()
+        }
+    }
+
+    /// The usual learning rate of the recipe's optimiser. It is lower in quantisation-aware training, where a network
+    /// that is trained already has only its rounding to learn.
+    pub fn usual_rate(&self) -> f32 {
+        match (self.optimizer, self.layout()) {
+            (Optimizer::AdamW { .. }, Layout::Ranged) => 0.0003,
+            (Optimizer::Sgd { .. }, Layout::Ranged) => 0.001,
+            (Optimizer::AdamW { .. }, _) => ADAMW_RATE,
+            (Optimizer::Sgd { .. }, Layout::Normalized) => 0.1,
+            // Momentum multiplies steps; higher rates kill the ReLUs of a head like nin3+1:10,10,10 gap.
+            (Optimizer::Sgd { .. }, Layout::Plain) => 0.01,
         }
     }
 

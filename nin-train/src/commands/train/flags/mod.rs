@@ -17,9 +17,8 @@ use super::super::images::ImageArgs;
 
 /// Epochs when nobody says how many: about three minutes for `fashion` on two cores.
 const EPOCHS: u32 = 5;
-/// Epochs of quantisation-aware training, and its learning rates for AdamW and SGD: a network that is trained already
-/// has only its rounding to learn.
-const QAT: (u32, f32, f32) = (3, 0.0003, 0.001);
+/// Epochs of quantisation-aware training: a network that is trained already has only its rounding to learn.
+const QAT_EPOCHS: u32 = 3;
 
 /// Flags of `train`.
 #[derive(Args, Clone, Debug)]
@@ -253,7 +252,7 @@ impl TrainArgs {
     fn recipe(&self, book: bool) -> Recipe {
         let mut recipe = if book { Recipe::book(0.05) } else { Recipe::default() };
         recipe.optimizer = self.optimizer(book);
-        recipe.epochs = self.epochs.unwrap_or(if self.qat { QAT.0 } else { EPOCHS });
+        recipe.epochs = self.epochs.unwrap_or(if self.qat { QAT_EPOCHS } else { EPOCHS });
         recipe.quantize = self.qat.then(|| self.weights.clone().unwrap_or_default());
         recipe.distill = (!self.teacher.is_empty()).then(|| Distill {
             share: self.teacher_share.unwrap_or(Distill::default().share),
@@ -263,13 +262,8 @@ impl TrainArgs {
         recipe.batch = self.batch.unwrap_or(recipe.batch);
         recipe.batch_norm = self.batch_norm;
         recipe.lr = self.lr.unwrap_or(match recipe.optimizer {
-            Optimizer::Sgd { .. } if book => 0.05,
-            Optimizer::AdamW { .. } if self.qat => QAT.1,
-            Optimizer::Sgd { .. } if self.qat => QAT.2,
-            Optimizer::AdamW { .. } => 0.003,
-            // Momentum multiplies steps; higher rates kill the ReLUs of a head like nin3+1:10,10,10 gap.
-            Optimizer::Sgd { .. } if recipe.batch_norm.is_none() => 0.01,
-            Optimizer::Sgd { .. } => 0.1,
+            Optimizer::Sgd { .. } if book => recipe.lr,
+            _ => recipe.usual_rate(),
         });
         recipe.warmup = self.warmup.unwrap_or(recipe.warmup);
         recipe.smoothing = self.smoothing.unwrap_or(recipe.smoothing);

@@ -1,4 +1,4 @@
-//! A run on disk: everything needed to go on as if it had never stopped.
+//! The bytes of a checkpoint.
 //!
 //! All numbers are little-endian.
 //!
@@ -13,22 +13,21 @@
 //!
 //! The header is an object with `line` (the architecture), `recipe`, `preprocessing`, `class_names`, `images` (the
 //! training images' fingerprint, or null), `position`, `history`, `teachers` (their lines) and `sizes` (parameters,
-//! average, first, second, all teachers, and the optimiser's `steps`). What the parameters hold is the [`Layout`] of
-//! the recipe. There is no generator's state: all chance is drawn from the recipe's seed and the position (see
-//! [`crate::support::random`]).
+//! average, first, second, all teachers, and the optimiser's `steps`). What the parameters hold is the
+//! [`Layout`](crate::network::layout::Layout) of the recipe. There is no generator's state: all chance is drawn from
+//! the recipe's seed and the position (see [`crate::support::random`]).
 
-use std::path::{Path, PathBuf};
-use std::{fmt, fs, io};
+use std::fs;
+use std::path::Path;
 
 use nin_core::{Plan, Spec};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::error::{CheckpointError, Problem};
+use super::record::Checkpoint;
 use crate::engine::distill::{self, Teacher};
-use crate::network::layout::Layout;
-use crate::network::normalization;
 use crate::network::preprocessing::Preprocessing;
-use crate::network::trained::Trained;
 use crate::support::files;
 use crate::training::optim::State;
 use crate::training::position::{EpochReport, Position};
@@ -39,34 +38,6 @@ pub const MAGIC: [u8; 8] = *b"NINTRAIN";
 /// The version this code writes and reads.
 pub const VERSION: u32 = 2;
 const HASH: usize = 32;
-
-/// A run, as it is kept.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Checkpoint {
-    /// The architecture.
-    pub spec: Spec,
-    /// The recipe.
-    pub recipe: Recipe,
-    /// How bytes become the network's input.
-    pub preprocessing: Preprocessing,
-    /// The names of the classes.
-    pub class_names: Vec<String>,
-    /// The [fingerprint](crate::data::Dataset::fingerprint) of the images that the run was given for training, if it
-    /// is known. With others it would not be the same run; whoever resumes it has to compare them.
-    pub images: Option<String>,
-    /// Where the run stands.
-    pub position: Position,
-    /// The epochs done.
-    pub history: Vec<EpochReport>,
-    /// The parameters, in the [`Layout`] of the recipe.
-    pub parameters: Vec<f32>,
-    /// Their moving average; empty without.
-    pub average: Vec<f32>,
-    /// What the optimiser remembers.
-    pub state: State,
-    /// Whom the network learns from, if the recipe has it learn from others.
-    pub teachers: Vec<Teacher>,
-}
 
 #[derive(Serialize, Deserialize)]
 struct Header {
@@ -91,116 +62,7 @@ struct Sizes {
     steps: u64,
 }
 
-/// Why bytes are not a checkpoint that can be used.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum Problem {
-    /// The system refused to read or write.
-    Io(io::Error),
-    /// It does not begin as a checkpoint does.
-    NotACheckpoint,
-    /// It was written by another version.
-    Version(u32),
-    /// It ends too early.
-    Truncated,
-    /// Its bytes are not those that were written.
-    Damaged,
-    /// Its header does not say what it should; says what is wrong.
-    Header(String),
-}
-
-impl fmt::Display for Problem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Problem::Io(error) => error.fmt(f),
-            Problem::NotACheckpoint => f.write_str("this is no checkpoint"),
-            Problem::Version(found) => {
-                write!(f, "this is a checkpoint of version {found}, but this program reads version {VERSION}")
-            }
-            Problem::Truncated => f.write_str("the checkpoint is cut off: its end is missing"),
-            Problem::Damaged => f.write_str("the checkpoint is damaged: its checksum does not fit its content"),
-            Problem::Header(problem) => write!(f, "the checkpoint's header is wrong: {problem}"),
-        }
-    }
-}
-
-impl std::error::Error for Problem {}
-
-/// A checkpoint's file, and what is wrong with it. The text is one sentence that names the file.
-#[derive(Debug)]
-pub struct CheckpointError {
-    /// The file.
-    pub path: PathBuf,
-    /// What is wrong.
-    pub problem: Problem,
-}
-
-impl fmt::Display for CheckpointError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.path.display(), self.problem)
-    }
-}
-
-impl std::error::Error for CheckpointError {}
-
 impl Checkpoint {
-    /// A run that has not begun, from weights and biases in the order of [`parameters`](crate::network::parameters);
-    /// for quantisation-aware training in [`Layout::Ranged`], as [`Begun`](crate::quantize::aware::Begun) has them.
-    pub fn begin(
-        spec: &Spec,
-        recipe: Recipe,
-        preprocessing: Preprocessing,
-        class_names: Vec<String>,
-        parameters: Vec<f32>,
-    ) -> Checkpoint {
-        let plan = Plan::new(*spec);
-        let layout = recipe.layout();
-        let parameters = match layout {
-            Layout::Normalized => normalization::extend(&plan, parameters),
-            Layout::Plain | Layout::Ranged => parameters,
-        };
-        Checkpoint {
-            spec: *spec,
-            preprocessing,
-            class_names,
-            images: None,
-            position: Position::default(),
-            history: Vec::new(),
-            average: if recipe.ema > 0.0 { parameters.clone() } else { Vec::new() },
-            state: recipe.optimizer.start(layout.trainable(&plan)),
-            parameters,
-            recipe,
-            teachers: Vec::new(),
-        }
-    }
-
-    /// The network's shapes and sizes.
-    pub fn plan(&self) -> Plan {
-        Plan::new(self.spec)
-    }
-
-    /// The parameters that are evaluated and exported, in the [`Layout`] of the recipe: the average, if there is one.
-    pub fn evaluated(&self) -> &[f32] {
-        if self.average.is_empty() { &self.parameters } else { &self.average }
-    }
-
-    /// Those as weights and biases alone, with normalisation folded in.
-    pub fn folded(&self) -> Vec<f32> {
-        self.recipe.layout().fold(&self.plan(), self.evaluated())
-    }
-
-    /// The network of the run; in quantisation-aware training the floats behind its integers.
-    pub fn trained(&self) -> Trained {
-        let names = &self.class_names;
-        Trained {
-            spec: self.spec,
-            parameters: self.folded(),
-            preprocessing: self.preprocessing.clone(),
-            // A network may have more outputs than its images had classes: then none has a name.
-            class_names: if names.len() == self.spec.classes() { names.clone() } else { Vec::new() },
-        }
-    }
-
     /// The file's bytes.
     pub fn to_bytes(&self) -> Vec<u8> {
         let sizes = Sizes {
@@ -251,7 +113,7 @@ impl Checkpoint {
         let mut rest = bytes.get(MAGIC.len()..).ok_or(Problem::Truncated)?;
         let version = number(&mut rest)?;
         if version != VERSION {
-            return Err(Problem::Version(version));
+            return Err(Problem::Version { found: version, read: VERSION });
         }
         let length = number(&mut rest)? as usize;
         let header = take(&mut rest, length)?;
