@@ -4,6 +4,7 @@
 //! its own workspace. Each group sums its chunks' gradients in order, and the groups are summed in order: the
 //! result does not depend on how many threads took part, and nothing large is allocated in a step.
 
+pub mod arrays;
 pub mod distill;
 pub mod loss;
 pub mod streaming;

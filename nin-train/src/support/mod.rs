@@ -3,5 +3,5 @@
 //! Imports nothing of this crate.
 
 pub mod files;
-pub(crate) mod memory;
+pub mod memory;
 pub mod random;

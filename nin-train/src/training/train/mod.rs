@@ -3,6 +3,7 @@
 mod error;
 mod evaluation;
 mod position;
+mod run;
 
 use std::fmt;
 use std::ops::ControlFlow;
