@@ -3,6 +3,9 @@
 //! The binary `nin-train` is a thin layer over this library: `commands/` parses flags and prints, everything else
 //! works here. A network is one line of text (see [`nin_core::spec`]), read by [`network::architecture`].
 //!
+//! Images, parameters, activations, logits and confusion matrices go in and out as arrays of [`ndarray`]; the crate's
+//! `examples/` train from arrays, quantise and export, and evaluate a model file.
+//!
 //! The folders in the order in which the data meets the code:
 //!
 //! | module | what it holds |
@@ -15,7 +18,7 @@
 //! | [`engine`] | a batch through all layers and back, on several threads; loss; distillation; the board's engine |
 //! | [`training`] | the run: hyperparameters, optimiser, schedule, loop, checkpoint, architecture search |
 //! | [`integers`] | 8-bit and 4-bit quantisation, after training or during it |
-//! | [`formats`] | files out: the device's model file, ONNX, safetensors |
+//! | [`formats`] | files out: the device's model file, ONNX, safetensors, arrays for NumPy |
 //! | [`report`] | tables and pages for people |
 
 pub mod data;
@@ -28,6 +31,9 @@ pub mod network;
 pub mod report;
 pub mod support;
 pub mod training;
+
+/// The version of `ndarray` whose arrays this crate takes and returns.
+pub use ndarray;
 
 pub use engine::{Draw, Engine, Outcome, Source};
 pub use training::recipe::Recipe;

@@ -58,8 +58,7 @@ pub fn logits(model: &Model<'_>, images: ArrayView4<'_, u8>) -> Result<Array2<f3
 pub enum Maps {
     /// Of a model with float weights.
     Floats(Array4<f32>),
-    /// Of a model of integers: each stands for itself times a scale that
-    /// [`QuantizedModel`](crate::integers::QuantizedModel) has.
+    /// Of a model of integers, in steps of the layer's scale. A model file does not hold that scale.
     Bytes(Array4<u8>),
 }
 

@@ -2,13 +2,11 @@
 
 use std::path::Path;
 
-use ndarray::{Array1, Array4, ArrayView1, ArrayView4, Axis, concatenate};
-use nin_core::plan::Plan;
+use ndarray::{Array4, ArrayView4, Axis, concatenate};
 use nin_core::{Model, Shape};
 use nin_train::data::{load_image, npz};
-use nin_train::engine::arrays::{LayerMaps, Maps, activation_bytes, activations, logits};
+use nin_train::engine::arrays::{Maps, activation_bytes, activations, logits};
 use nin_train::formats::npz::Npz;
-use nin_train::integers::QuantizedModel;
 use nin_train::report::{bytes, grouped};
 use nin_train::support::{files, memory};
 
@@ -33,13 +31,7 @@ pub fn read(path: &Path, input: Shape, invert: bool) -> Outcome<Array4<u8>> {
 }
 
 /// Writes the archive.
-pub fn write(
-    args: &PredictArgs,
-    out: &Path,
-    model: &Model<'_>,
-    integers: Option<&QuantizedModel>,
-    console: &Console,
-) -> Outcome {
+pub fn write(args: &PredictArgs, out: &Path, model: &Model<'_>, console: &Console) -> Outcome {
     let images = together(args, model.plan().spec().input())?;
     let count = images.dim().0;
     let mut file = Npz::new();
@@ -64,9 +56,6 @@ pub fn write(
                 Maps::Bytes(maps) => file.add(&layer.name(), maps)?,
                 _ => return Err("the model has activations of an unknown type".into()),
             }
-        }
-        if let Some(integers) = integers {
-            file.add("scales", &scales(model.plan(), integers, &layers))?;
         }
     } else {
         file.add("logits", &logits(model, images.view())?)?;
@@ -109,13 +98,4 @@ fn together(args: &PredictArgs, input: Shape) -> Outcome<Array4<u8>> {
             Ok(concatenate(Axis(0), &views)?)
         }
     }
-}
-
-/// What a step of each layer's bytes stands for: the scale of the next layer with weights that reads them, or the last.
-fn scales(plan: &Plan, integers: &QuantizedModel, layers: &[LayerMaps]) -> Array1<f32> {
-    let scale = |layer: &LayerMaps| {
-        let before = plan.layers().take(layer.index + 1).filter(|layer| layer.has_weights()).count();
-        integers.layers.get(before).map_or_else(|| integers.last_scale(), |next| next.input_scale)
-    };
-    ArrayView1::from(&layers.iter().map(scale).collect::<Vec<_>>()).to_owned()
 }

@@ -52,19 +52,18 @@ pub struct PredictArgs {
     #[arg(long, value_name = "FILE.npz", conflicts_with_all = ["logits", "top"])]
     npz: Option<PathBuf>,
 
-    /// Write what each layer computed, too: arrays `layer_NN_KIND` (images x rows x columns x channels), and of a model of
-    /// integers `scales`, what a step of each layer's bytes stands for
+    /// Write the output of each layer, too: arrays `layer_NN_KIND` (images x rows x columns x channels), as bytes for a
+    /// model of integers
     #[arg(long, requires = "npz")]
     activations: bool,
 }
 
 /// Prints the likeliest classes of each picture. A picture that cannot be read does not keep the others waiting.
 pub fn run(args: &PredictArgs, console: &Console) -> Outcome {
-    let loaded = networks::load(&args.network)?;
-    let bytes = loaded.fast_model()?;
+    let bytes = networks::load(&args.network)?.fast_model()?;
     let model = bytes.model()?;
     if let Some(out) = &args.npz {
-        return arrays::write(args, out, &model, loaded.integers()?.as_ref(), console);
+        return arrays::write(args, out, &model, console);
     }
     let mut failed = 0;
     for path in &args.images {

@@ -114,7 +114,8 @@ impl<'a> Stored<'a> {
         let described = header.type_descriptor.as_string();
         let Some(dtype) = described.and_then(|text| Dtype::parse(text)) else {
             let text = header.type_descriptor.to_string();
-            let problem = format!("has the dtype {}", text.chars().take(40).collect::<String>().escape_debug());
+            let problem =
+                format!("has the dtype {}", text.chars().filter(|c| !c.is_control()).take(40).collect::<String>());
             return Err(place.wrong(problem, "give numbers, or text that is not a Python object"));
         };
         let elements = |sides: &[usize]| sides.iter().try_fold(1usize, |product, &side| product.checked_mul(side));
