@@ -22,9 +22,9 @@ pub struct ImageArgs {
     dataset: Option<DatasetKind>,
 
     /// Folder of the images, or an .npz file with the arrays x_train, y_train, x_test, y_test or train_images,
-    /// train_labels, test_images, test_labels; without it the usual places are searched. Without --dataset, IDX files are
-    /// taken for Fashion-MNIST (for MNIST say --dataset mnist), CIFAR's batches for cifar10, any other folder for a folder
-    /// of images
+    /// train_labels, test_images, test_labels; without it the usual places are searched. Without --dataset, IDX files
+    /// are taken for Fashion-MNIST (for MNIST say --dataset mnist), CIFAR's batches for cifar10, any other folder for a
+    /// folder of images
     #[arg(long, value_name = "DIR|FILE.npz")]
     data: Option<PathBuf>,
 

@@ -5,7 +5,8 @@ use std::str::FromStr;
 
 use super::{DataError, Result};
 
-/// Which data set is asked for. Its text form (`fashion-mnist`, `mnist`, `cifar10`, `folder`, `npz`) is that of `--dataset`.
+/// Which data set is asked for. Its text form (`fashion-mnist`, `mnist`, `cifar10`, `folder`, `npz`) is that of
+/// `--dataset`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum DatasetKind {
     /// Zalando's articles of clothing: 60,000 + 10,000 images of 1×28×28, ten classes; comes by itself.

@@ -1,9 +1,9 @@
 //! Data in: image data sets, and the batches that a network reads.
 //!
-//! [`load`] finds, checks and reads the data set that a [`DatasetKind`] names; [`idx`], [`cifar`], [`folder`], [`npz`]
-//! and [`subset`] each read one form of it, and [`fetch`] downloads Fashion-MNIST. A [`Dataset`] holds bytes (0 to 255),
-//! channels last, at the size that its files have; [`Dataset::from_arrays`] makes one of arrays. [`resize`] scales them; [`batch`] shuffles, augments and normalises
-//! them for training.
+//! [`load`] finds, checks and reads the data set that a [`DatasetKind`] names; [`idx`], [`cifar`], [`folder`],
+//! [`npz`] and [`subset`] each read one form of it, and [`fetch`] downloads Fashion-MNIST. A [`Dataset`] holds bytes (0
+//! to 255), channels last, at the size that its files have; [`Dataset::from_arrays`] makes one of arrays. [`resize`]
+//! scales them; [`batch`] shuffles, augments and normalises them for training.
 //!
 //! Imports [`support`](crate::support) only.
 

@@ -82,8 +82,8 @@ fn together(args: &PredictArgs, input: Shape) -> Outcome<Array4<u8>> {
             let ((_, rows, columns, channels), (_, y, x, c)) = (size(first), size(&part));
             if (rows, columns, channels) != (y, x, c) {
                 return Err(format!(
-                    "{}: the images are {c}x{y}x{x}, those before are {channels}x{rows}x{columns}; one file of --npz holds \
-                     images of one shape",
+                    "{}: the images are {c}x{y}x{x}, those before are {channels}x{rows}x{columns}; one file of --npz \
+                     holds images of one shape",
                     path.display()
                 )
                 .into());

@@ -23,7 +23,8 @@ Examples:
   nin-train predict runs/fashion/model.nin set.npz --npz logits.npz
 
 A picture is cut to the network's aspect ratio about its centre, scaled and, for a network with one channel, turned
-grey. An .npy file gives all images of an array, an .npz file the test images of a data set. Fashion-MNIST and MNIST are white on black: use --invert for pictures on a light ground.
+grey. An .npy file gives all images of its array, an .npz file the test images of its data set; docs/arrays.md describes
+both. Fashion-MNIST and MNIST are white on black: use --invert for pictures on a light ground.
 The numbers are those that a board computes from the same model file, bit for bit,
 if its firmware is built without the feature fma.")]
 pub struct PredictArgs {
@@ -47,8 +48,8 @@ pub struct PredictArgs {
     #[arg(long)]
     logits: bool,
 
-    /// Write arrays for NumPy instead of printing classes: `images` (images x rows x columns x channels, as given to the
-    /// network) and `logits` (images x classes)
+    /// Write arrays for NumPy instead of printing classes: `images` (images x rows x columns x channels) and `logits`
+    /// (images x classes)
     #[arg(long, value_name = "FILE.npz", conflicts_with_all = ["logits", "top"])]
     npz: Option<PathBuf>,
 

@@ -61,7 +61,7 @@ impl Keys {
             [] => Err(DataError::file(
                 archive.path(),
                 format!("has no images that are known by name: {}", archive.listed()),
-                "name its arrays x_train, y_train, x_test, y_test, or train_images, train_labels, test_images, test_labels",
+                "name its arrays x_train, y_train, x_test, y_test (Keras) or train_images, train_labels, … (MedMNIST)",
             )),
             _ => {
                 let (path, all) = (archive.path(), archive.listed());
