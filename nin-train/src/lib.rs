@@ -4,6 +4,9 @@
 //! works here. Without the feature `cli` there is the library alone, and without `fetch`, which `cli` turns on, nothing is
 //! downloaded. A network is one line of text (see [`nin_core::spec`]), read by [`network::architecture`].
 //!
+//! Images, parameters, activations, logits and confusion matrices go in and out as arrays of [`ndarray`]; the crate's
+//! `examples/` train from arrays, quantise and export, and evaluate a model file.
+//!
 //! The folders in the order in which the data meets the code:
 //!
 //! | module | what it holds |
@@ -16,7 +19,7 @@
 //! | `layers` | forward and backward pass of each kind of layer |
 //! | [`engine`] | a batch through all layers and back, on several threads; loss; distillation; the board's engine |
 //! | [`training`] | the run: hyperparameters, batches, optimiser, schedule, loop, checkpoint, architecture search |
-//! | [`formats`] | files out and in: the device's model file, ONNX, safetensors |
+//! | [`formats`] | files out and in: the device's model file, ONNX, safetensors, arrays for NumPy |
 //! | [`mod@quantize`] | quantisation after training or during it: calibration, bias correction, bits of the weights |
 //! | [`report`] | tables and pages for people |
 //!
@@ -33,6 +36,9 @@ pub mod quantize;
 pub mod report;
 pub mod support;
 pub mod training;
+
+/// The version of `ndarray` whose arrays this crate takes and returns.
+pub use ndarray;
 
 pub use engine::source::{Draw, Outcome, Source};
 pub use engine::{Arithmetic, Engine};

@@ -49,7 +49,7 @@ pub fn load(folder: &Path, advice: &str) -> Result<Splits> {
     let test = Dataset::new(images, SHAPE, labels, names)?;
     let counts = [train.len(), test.len()].map(|count| grouped(count as u64));
     let source = format!("CIFAR-10 from {}: {} training and {} test images.", folder.display(), counts[0], counts[1]);
-    Ok(Splits { train, test, source, is_subset: false, notice: None })
+    Ok(Splits { train, validation: None, test, source, is_subset: false, notice: None })
 }
 
 fn class_names(path: &Path, advice: &str) -> Result<Vec<String>> {

@@ -77,7 +77,7 @@ pub fn load(folder: &Path, options: &FolderOptions) -> Result<Splits> {
         source.push_str(&format!("; {} other entries skipped", grouped(skipped as u64)));
     }
     source.push_str(").");
-    Ok(Splits { train, test, source, is_subset: false, notice: None })
+    Ok(Splits { train, validation: None, test, source, is_subset: false, notice: None })
 }
 
 /// The entries of a folder that are not hidden, by name, and the number of hidden ones.

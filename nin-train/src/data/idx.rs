@@ -218,7 +218,7 @@ pub fn write_images(dataset: &Dataset, writer: &mut dyn Write) -> io::Result<()>
     for size in [count(dataset)?, shape.rows.into(), shape.columns.into()] {
         writer.write_all(&size.to_be_bytes())?;
     }
-    writer.write_all(dataset.images())
+    writer.write_all(dataset.bytes())
 }
 
 /// Writes the labels of a data set as a plain IDX label file.

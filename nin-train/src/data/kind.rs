@@ -5,7 +5,8 @@ use std::str::FromStr;
 
 use super::{DataError, Result};
 
-/// Which data set is asked for. Its text form (`fashion-mnist`, `mnist`, `cifar10`, `folder`) is that of `--dataset`.
+/// Which data set is asked for. Its text form (`fashion-mnist`, `mnist`, `cifar10`, `folder`, `npz`) is that of
+/// `--dataset`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum DatasetKind {
     /// Zalando's articles of clothing: 60,000 + 10,000 images of 1×28×28, ten classes; comes by itself.
@@ -18,11 +19,13 @@ pub enum DatasetKind {
     Cifar10,
     /// One's own PNG and JPEG files, one sub-folder a class.
     Folder,
+    /// The user's own images as arrays in an `.npz` file.
+    Npz,
 }
 
 impl DatasetKind {
     /// All kinds, in the order a help text lists them.
-    pub const ALL: [Self; 5] = [Self::FashionMnist, Self::Subset, Self::Mnist, Self::Cifar10, Self::Folder];
+    pub const ALL: [Self; 6] = [Self::FashionMnist, Self::Subset, Self::Mnist, Self::Cifar10, Self::Folder, Self::Npz];
 
     /// The name used by `--dataset` and for the folder of the data set.
     pub const fn name(self) -> &'static str {
@@ -32,10 +35,12 @@ impl DatasetKind {
             Self::Mnist => "mnist",
             Self::Cifar10 => "cifar10",
             Self::Folder => "folder",
+            Self::Npz => "npz",
         }
     }
 
-    /// The standard class names by label; empty for [`DatasetKind::Folder`], whose folders name the classes.
+    /// The standard class names by label; empty for [`DatasetKind::Folder`] and
+    /// [`DatasetKind::Npz`], whose files name the classes.
     pub const fn class_names(self) -> &'static [&'static str] {
         match self {
             Self::FashionMnist | Self::Subset => &[
@@ -54,7 +59,7 @@ impl DatasetKind {
             Self::Cifar10 => {
                 &["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
             }
-            Self::Folder => &[],
+            Self::Folder | Self::Npz => &[],
         }
     }
 }

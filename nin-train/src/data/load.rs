@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use super::{
-    DataError, DatasetKind, FolderOptions, Places, Progress, Remote, Result, Splits, cifar, fetch, folder, idx, subset,
+    DataError, DatasetKind, FolderOptions, Places, Progress, Remote, Result, Splits, cifar, fetch, folder, idx, npz,
+    subset,
 };
 use crate::support::text::grouped;
 
@@ -12,11 +13,12 @@ use crate::support::text::grouped;
 pub struct LoadOptions {
     /// Which data set.
     pub kind: DatasetKind,
-    /// The folder given with `--data`; then only this folder is read, and anything wrong with it is an error.
+    /// The folder or `.npz` file given with `--data`; then only this is read, and anything wrong with it is an error.
+    /// The classes of a `.npz` file that does not name them are called as those of a `kind` that has names.
     pub data: Option<PathBuf>,
     /// Never download anything.
     pub offline: bool,
-    /// Size and split of one's own images; not used by the other kinds.
+    /// Size and split of the images in a folder, and split of those in a `.npz` file; not used by the other kinds.
     pub folder: FolderOptions,
 }
 
@@ -49,12 +51,19 @@ pub fn load_from(
             Some(_) => Err(DataError::Invalid("the bundled subset is in no folder: leave --data out".into())),
         };
     }
+    if let Some(file) = options.data.as_deref().filter(|path| kind == DatasetKind::Npz || npz::is_npz(path))
+        && !file.is_dir()
+    {
+        let FolderOptions { test_fraction, seed, .. } = options.folder;
+        return npz::load(file, test_fraction, seed, kind.class_names());
+    }
     if let Some(folder) = &options.data {
         if !folder.is_dir() {
             return Err(DataError::file(folder, "there is no such folder", "check the path given with --data"));
         }
         return match kind {
             DatasetKind::Folder => folder::load(folder, &options.folder),
+            DatasetKind::Npz => Err(DataError::file(folder, "is a folder", "name an .npz file with --data")),
             DatasetKind::Cifar10 => cifar::load(folder, "replace it with an intact copy"),
             DatasetKind::FashionMnist | DatasetKind::Subset | DatasetKind::Mnist => {
                 let missing = idx::missing(folder);
@@ -66,8 +75,14 @@ pub fn load_from(
             }
         };
     }
-    if kind == DatasetKind::Folder {
-        return Err(DataError::Invalid("the data set 'folder' needs --data DIR, the folder of the images".into()));
+    match kind {
+        DatasetKind::Folder => {
+            return Err(DataError::Invalid("the data set 'folder' needs --data DIR, the folder of the images".into()));
+        }
+        DatasetKind::Npz => {
+            return Err(DataError::Invalid("the data set 'npz' needs --data FILE.npz, the file of the images".into()));
+        }
+        _ => {}
     }
     search(options, places, remote, progress)
 }
@@ -140,7 +155,7 @@ fn read_idx(kind: DatasetKind, folder: &Path, advice: &str) -> Result<Splits> {
         grouped(train.len() as u64),
         grouped(test.len() as u64)
     );
-    Ok(Splits { train, test, source, is_subset: false, notice: None })
+    Ok(Splits { train, validation: None, test, source, is_subset: false, notice: None })
 }
 
 /// Joins remarks to one line; an operating system's message inside might have line breaks.

@@ -1,11 +1,13 @@
 //! Data in: image data sets.
 //!
-//! [`load`] finds, checks and reads the data set that a [`DatasetKind`] names; [`idx`], [`cifar`], [`folder`] and
-//! [`subset`] each read one form of it, and [`fetch`] downloads Fashion-MNIST. A [`Dataset`] holds bytes (0 to 255),
-//! channels last, at the size that its files have. [`resize`] scales an image, [`Augment`] changes it at random.
+//! [`load`] finds, checks and reads the data set that a [`DatasetKind`] names; [`idx`], [`cifar`], [`folder`],
+//! [`npz`] and [`subset`] each read one form of it, and [`fetch`] downloads Fashion-MNIST. A [`Dataset`] holds bytes (0
+//! to 255), channels last, at the size that its files have; [`Dataset::from_arrays`] makes one of arrays. [`resize`]
+//! scales an image, [`Augment`] changes it at random.
 //!
 //! Imports [`support`](crate::support) only.
 
+mod arrays;
 mod augment;
 mod error;
 mod http;
@@ -20,6 +22,7 @@ pub mod fetch;
 pub mod folder;
 pub mod idx;
 pub mod image_file;
+pub mod npz;
 pub mod resize;
 pub mod subset;
 

@@ -1,5 +1,6 @@
 //! What a loaded data set is.
 
+use ndarray::{ArrayView1, ArrayView4};
 use nin_core::Shape;
 use sha2::{Digest, Sha256};
 
@@ -77,14 +78,21 @@ impl Dataset {
         self.shape
     }
 
-    /// The bytes of all images, one after the other.
-    pub fn images(&self) -> &[u8] {
+    /// Returns the bytes of all images, one after the other.
+    pub fn bytes(&self) -> &[u8] {
         &self.images
     }
 
-    /// The labels of all images.
-    pub fn labels(&self) -> &[u16] {
-        &self.labels
+    /// Returns all images as an array (images × rows × columns × channels) that copies nothing.
+    pub fn images(&self) -> ArrayView4<'_, u8> {
+        let [rows, columns, channels] = [self.shape.rows, self.shape.columns, self.shape.channels].map(usize::from);
+        ArrayView4::from_shape((self.len(), rows, columns, channels), &self.images)
+            .expect("the number of bytes was checked when the data set was made")
+    }
+
+    /// Returns the labels of all images as an array that copies nothing.
+    pub fn labels(&self) -> ArrayView1<'_, u16> {
+        ArrayView1::from(&self.labels)
     }
 
     /// SHA-256 of all images, labels and the shape, in hexadecimal digits: what tells these images from others.
@@ -159,11 +167,13 @@ impl Dataset {
     }
 }
 
-/// A training set and a test set with the same shape and classes.
+/// A training set, a test set and perhaps a validation set with the same shape and classes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Splits {
     /// The images to train with.
     pub train: Dataset,
+    /// The images to choose the best epoch by, if the data set says which those are.
+    pub validation: Option<Dataset>,
     /// The images to test with.
     pub test: Dataset,
     /// One sentence saying where the images came from.

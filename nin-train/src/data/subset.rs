@@ -88,5 +88,5 @@ pub fn read_subset(bytes: &[u8], path: &Path) -> Result<Splits> {
     let source =
         "The bundled part of Fashion-MNIST (MIT, Zalando SE): the first 600 training and 100 test images of each class."
             .to_owned();
-    Ok(Splits { train, test, source, is_subset: true, notice: None })
+    Ok(Splits { train, validation: None, test, source, is_subset: true, notice: None })
 }

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use ndarray::ArrayView2;
+
 use crate::support::text::{Align, Table, percent};
 
 /// A confusion matrix: how often images of one class were taken for another.
@@ -42,6 +44,12 @@ impl Confusion {
     /// The images' classes, by label.
     pub fn labels(&self) -> &[String] {
         &self.labels
+    }
+
+    /// Returns the counts as an array (true classes × predicted classes) that copies nothing.
+    pub fn matrix(&self) -> ArrayView2<'_, usize> {
+        ArrayView2::from_shape((self.labels.len(), self.predictions), &self.counts)
+            .expect("there is a count for each pair of classes")
     }
 
     /// How many images of each class, by label, were taken for each class that the network tells apart.
@@ -128,6 +136,7 @@ mod tests {
         let mut confusion = Confusion::new(&["cat".into(), "dog".into()], 3);
         [(0, 0), (0, 1), (0, 1), (1, 1), (1, 2), (2, 0), (0, 3)].into_iter().for_each(|(l, p)| confusion.add(l, p, 1));
         assert_eq!((confusion.correct(), confusion.total()), (2, 5));
+        assert_eq!(confusion.matrix(), ndarray::array![[1, 2, 0], [0, 1, 1]]);
         let text = confusion.to_string();
         let lines: Vec<_> = text.lines().map(str::trim_end).collect();
         assert_eq!(lines[2], "0  cat    1  2  ·  33.33 %   100.00 %");

@@ -3,7 +3,6 @@
 //! A batch is cut into [`GROUPS`] groups, a group into chunks of images that a thread carries through all layers in
 //! its own workspace. Each group sums its chunks' gradients in order, and the groups are summed in order: the
 //! result does not depend on how many threads took part, and nothing large is allocated in a step.
-
 //!
 //! A batch comes from a [`source`]; a [`step`](Engine::gradient) computes its [`loss`] and takes it back, or
 //! [`distill`]s teachers. [`streaming`] is apart: the engine that runs on boards, on this host.
@@ -12,6 +11,7 @@
 //! [`integers`](crate::integers) and `layers`.
 
 mod arithmetic;
+pub mod arrays;
 pub mod confusion;
 pub mod distill;
 mod error;

@@ -1,4 +1,4 @@
-//! Files out (and in): the model file of a device, ONNX, safetensors.
+//! Files out (and in): the model file of a device, ONNX, safetensors, arrays for NumPy.
 //!
 //! [`open`] reads a network from any file that holds one, a checkpoint included.
 //!
@@ -6,6 +6,7 @@
 //! checkpoints, [`training`](crate::training).
 
 pub mod model_file;
+pub mod npz;
 pub mod onnx;
 pub mod open;
 pub mod safetensors;

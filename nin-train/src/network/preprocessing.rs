@@ -36,13 +36,13 @@ impl Preprocessing {
     pub fn standard(data: &Dataset) -> Preprocessing {
         let channels = data.shape().channels as usize;
         let mut sums = vec![(0u64, 0u64); channels];
-        for pixel in data.images().chunks_exact(channels) {
+        for pixel in data.bytes().chunks_exact(channels) {
             for ((sum, squares), byte) in sums.iter_mut().zip(pixel) {
                 *sum += u64::from(*byte);
                 *squares += u64::from(*byte) * u64::from(*byte);
             }
         }
-        let pixels = (data.images().len() / channels).max(1) as f64;
+        let pixels = (data.bytes().len() / channels).max(1) as f64;
         let moments = sums.into_iter().map(|(sum, squares)| {
             let mean = sum as f64 / pixels;
             let deviation = (squares as f64 / pixels - mean * mean).max(0.0).sqrt();

@@ -3,6 +3,6 @@
 //! Imports nothing of this crate.
 
 pub mod files;
-pub(crate) mod memory;
+pub mod memory;
 pub mod random;
 pub mod text;

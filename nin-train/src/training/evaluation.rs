@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Instant;
 
+use ndarray::Array2;
 use nin_core::{Plan, argmax};
 use serde::{Deserialize, Serialize};
 
@@ -27,6 +28,14 @@ pub struct Evaluation {
     pub confusion: Vec<Vec<u32>>,
     /// Images a second.
     pub images_per_second: f64,
+}
+
+impl Evaluation {
+    /// Returns the confusion matrix as an array (true classes × predicted classes).
+    pub fn matrix(&self) -> Array2<u32> {
+        let columns = self.confusion.first().map_or(0, Vec::len);
+        Array2::from_shape_fn((self.confusion.len(), columns), |(label, class)| self.confusion[label][class])
+    }
 }
 
 /// An engine with the network that a checkpoint's run would export, to evaluate it; `threads` 0 means one for each

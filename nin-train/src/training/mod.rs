@@ -14,6 +14,7 @@ pub mod evaluation;
 pub mod optim;
 pub mod position;
 pub mod recipe;
+mod run;
 pub mod schedule;
 pub mod search;
 pub mod trainer;

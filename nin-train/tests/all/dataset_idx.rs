@@ -39,7 +39,7 @@ fn every_form_of_the_files_is_read() {
         assert!(!splits.is_subset && splits.notice.is_none());
         assert!(splits.source.contains("40 training and 20 test"), "{}", splits.source);
         let image = 3 * SHAPE.len();
-        assert_eq!(splits.train.image(3), &train.images()[image..image + SHAPE.len()]);
+        assert_eq!(splits.train.image(3), &train.bytes()[image..image + SHAPE.len()]);
         assert_eq!(splits.test.label(13), 3);
     }
 }

@@ -48,6 +48,7 @@ fn making_and_reading_are_each_others_reverse() {
     let shape = Shape { channels: 1, rows: 2, columns: 3 };
     let whole = |train, test| Splits {
         train: noise(train, shape, 1),
+        validation: None,
         test: noise(test, shape, 2),
         source: String::new(),
         is_subset: false,

@@ -2,12 +2,14 @@
 //! `cargo test -p nin-train --test all gradients::` runs those of one file. (`../allocations.rs` is a program of its own,
 //! for its allocator.)
 
+mod arrays;
 mod cli;
 mod common;
 mod dataset_cifar;
 mod dataset_fetch;
 mod dataset_folder;
 mod dataset_idx;
+mod dataset_npz;
 mod dataset_resize;
 mod dataset_subset;
 mod distill;

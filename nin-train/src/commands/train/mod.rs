@@ -36,6 +36,12 @@ pub fn run(args: &TrainArgs, console: &Console) -> Outcome<ExitCode> {
     images::check(plan.spec().input(), plan.classes(), &splits)?;
     let fingerprint = splits.train.fingerprint();
     let validation = images::split_off(start.recipe(), &mut splits)?;
+    if let Some(unused) = &splits.validation {
+        let images = unused.len();
+        console.warn(format_args!(
+            "the data set's {images} validation images are not used: choose the best epoch by them with --validation 0.1"
+        ));
+    }
     let checkpoint = start.checkpoint(&splits.train, fingerprint)?;
     let metrics = metrics::Start::new(&checkpoint, &plan, &splits, validation.as_ref());
     let mut trainer = Trainer::resume(checkpoint, args.threads)?;

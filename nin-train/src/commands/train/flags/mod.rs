@@ -161,7 +161,7 @@ pub struct TrainArgs {
     temperature: Option<f32>,
 
     /// Split this share off the training images, of each class alike; measure each epoch on it instead of on the test
-    /// images, and export the network of the best epoch
+    /// images, and export the network of the best epoch. An .npz file that has validation images gives those instead
     #[arg(long, value_name = "SHARE")]
     validation: Option<f32>,
 

@@ -1,11 +1,13 @@
 //! `nin-train predict`: what is on a picture.
 
+mod arrays;
+
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use nin_core::Model;
-use nin_train::data::load_image;
-use nin_train::engine::streaming::{Streaming, softmax};
+use nin_train::engine::arrays::logits as logits_of;
+use nin_train::engine::streaming::softmax;
 use serde_json::json;
 
 use super::networks;
@@ -18,9 +20,11 @@ Examples:
   nin-train predict runs/fashion/model.nin shoe.png
   nin-train predict runs/fashion/model.nin --invert photos/*.jpg
   nin-train predict runs/fashion/model.nin --logits shoe.png
+  nin-train predict runs/fashion/model.nin set.npz --npz logits.npz
 
 A picture is cut to the network's aspect ratio about its centre, scaled and, for a network with one channel, turned
-grey. Fashion-MNIST and MNIST are white on black: use --invert for pictures on a light ground.
+grey. An .npy file gives all images of its array, an .npz file the test images of its data set; docs/arrays.md describes
+both. Fashion-MNIST and MNIST are white on black: use --invert for pictures on a light ground.
 The numbers are those that a board computes from the same model file, bit for bit,
 if its firmware is built without the feature fma.")]
 pub struct PredictArgs {
@@ -28,7 +32,7 @@ pub struct PredictArgs {
     #[arg(value_name = "MODEL")]
     network: PathBuf,
 
-    /// PNG or JPEG files
+    /// PNG or JPEG files, or arrays of uint8 images in .npy or .npz files
     #[arg(value_name = "IMAGE", required = true)]
     images: Vec<PathBuf>,
 
@@ -43,16 +47,36 @@ pub struct PredictArgs {
     /// Print the raw logits, one JSON object a line
     #[arg(long)]
     logits: bool,
+
+    /// Write arrays for NumPy instead of printing classes: `images` (images x rows x columns x channels) and `logits`
+    /// (images x classes)
+    #[arg(long, value_name = "FILE.npz", conflicts_with_all = ["logits", "top"])]
+    npz: Option<PathBuf>,
+
+    /// Write the output of each layer, too: arrays `layer_NN_KIND` (images x rows x columns x channels), as bytes for a
+    /// model of integers
+    #[arg(long, requires = "npz")]
+    activations: bool,
 }
 
 /// Prints the likeliest classes of each picture. A picture that cannot be read does not keep the others waiting.
 pub fn run(args: &PredictArgs, console: &Console) -> Outcome {
     let bytes = networks::load(&args.network)?.fast_model()?;
     let model = bytes.model()?;
+    if let Some(out) = &args.npz {
+        return arrays::write(args, out, &model, console);
+    }
     let mut failed = 0;
     for path in &args.images {
         match logits(&model, path, args.invert) {
-            Ok(logits) => show(args, console, &model, path, &logits),
+            Ok(logits) => {
+                let single = logits.len() == 1;
+                for (number, logits) in logits.iter().enumerate() {
+                    let name = path.display();
+                    let name = if single { name.to_string() } else { format!("{name}[{number}]") };
+                    show(args, console, &model, &name, logits);
+                }
+            }
             Err(error) => {
                 failed += 1;
                 console.warn(format_args!("{error}"));
@@ -66,13 +90,15 @@ pub fn run(args: &PredictArgs, console: &Console) -> Outcome {
     }
 }
 
-fn logits(model: &Model<'_>, path: &Path, invert: bool) -> Outcome<Vec<f32>> {
-    let shape = model.plan().spec().input();
-    let image = load_image(path, shape.channels, shape.rows, shape.columns, invert)?;
-    Ok(Streaming::new(model).classify(&image, shape)?)
+/// The logits of each image in a file: a picture has one.
+fn logits(model: &Model<'_>, path: &Path, invert: bool) -> Outcome<Vec<Vec<f32>>> {
+    let images = arrays::read(path, model.plan().spec().input(), invert)?;
+    let logits = logits_of(model, images.view());
+    let logits = logits.map_err(|error| format!("{}: {error}", path.display()))?;
+    Ok(logits.outer_iter().map(|row| row.to_vec()).collect())
 }
 
-fn show(args: &PredictArgs, console: &Console, model: &Model<'_>, path: &Path, logits: &[f32]) {
+fn show(args: &PredictArgs, console: &Console, model: &Model<'_>, file: &str, logits: &[f32]) {
     let name = |class: usize| model.class_name(class).map_or_else(|| format!("class {class}"), str::to_owned);
     // The order of the board's argmax: largest first, the earlier class among equals.
     let mut order: Vec<usize> = (0..logits.len()).collect();
@@ -82,23 +108,19 @@ fn show(args: &PredictArgs, console: &Console, model: &Model<'_>, path: &Path, l
     if args.logits {
         // Not by way of a JSON value, whose numbers are f64: as text, an f32 has fewer digits.
         let line = serde_json::to_string(logits).map(|logits| {
-            format!(
-                "{{\"image\":{},\"class\":{best},\"name\":{},\"logits\":{logits}}}",
-                json!(path.display().to_string()),
-                json!(name(best))
-            )
+            format!("{{\"image\":{},\"class\":{best},\"name\":{},\"logits\":{logits}}}", json!(file), json!(name(best)))
         });
         match line {
             Ok(line) => console.result(format_args!("{line}")),
-            Err(error) => console.warn(format_args!("{}: {error}", path.display())),
+            Err(error) => console.warn(format_args!("{file}: {error}")),
         }
         return;
     }
     if console.quiet {
-        console.result(format_args!("{}: {}", path.display(), name(best)));
+        console.result(format_args!("{file}: {}", name(best)));
         return;
     }
-    console.result(format_args!("{}", path.display()));
+    console.result(format_args!("{file}"));
     let probabilities = softmax(logits);
     let width = order.iter().take(args.top).map(|&class| name(class).chars().count()).max().unwrap_or(0);
     for &class in order.iter().take(args.top) {
