@@ -17,6 +17,7 @@
 //! | [`integers`] | 8-bit and 4-bit quantisation, after training or during it |
 //! | [`formats`] | files out: the device's model file, ONNX, safetensors |
 //! | [`report`] | tables and pages for people |
+#![deny(unsafe_code)]
 
 pub mod data;
 pub mod engine;
