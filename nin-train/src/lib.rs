@@ -24,6 +24,7 @@
 //! | [`report`] | tables and pages for people |
 //!
 //! A folder imports only folders that stand above it in this table.
+#![deny(unsafe_code)]
 
 pub mod data;
 pub mod engine;

@@ -68,7 +68,8 @@ impl Packed<'_> {
         let unit = f64::from(input_scale) / pixels as f64;
         let outputs: Vec<[i32; 3]> = (0..self.outputs).map(|output| self.output(output)).collect();
         let factor = |&[_, multiplier, shift]: &[i32; 3]| match own_scale {
-            Some(scale) => f64::from(multiplier) * f64::powi(2.0, -31 - shift) * f64::from(scale),
+            // A file may hold any shift; of one outside of 1…31 the engine takes the lowest five bits.
+            Some(scale) => f64::from(multiplier) * f64::powi(2.0, -31 - (shift & 31)) * f64::from(scale),
             None => f64::from(f32::from_bits(multiplier as u32)),
         };
         QuantizedLayer {
@@ -151,5 +152,24 @@ impl Packed<'_> {
         };
         let byte = self.bytes.get(at).copied().unwrap_or(0);
         (if lower { byte << 4 } else { byte & 0xF0 }) as i8
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Lanes, Packed};
+
+    /// The scale of the weights follows from the shift that the engine uses, whatever a file holds.
+    #[test]
+    fn any_shift_can_be_read() {
+        let shifts = [(1, 1), (31, 31), (0, 0), (33, 1), (-1, 31), (i32::MAX, 31), (i32::MIN, 0)];
+        for (shift, used) in shifts {
+            let words = [7, 1 << 30, shift, 0x0000_0005i32];
+            let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+            let packed = Packed { bytes: &bytes, bits: 8, outputs: 1, fan_in: 1, lanes: Lanes::One };
+            let layer = packed.layer(Some(0.5), 1.0, 1);
+            assert_eq!((layer.bias[0], layer.weights[0]), (7, 5));
+            assert_eq!(layer.weight_scales, [f32::powi(2.0, 30 - 31 - used) * 0.5], "shift {shift}");
+        }
     }
 }

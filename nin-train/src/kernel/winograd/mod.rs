@@ -12,34 +12,14 @@
 //! rounding errors are a few times those of the plain sum, which the tests bound.
 
 mod passes;
+mod tile;
 mod transform;
 
 use passes::{GradientBlock, Inputs, KernelTransform, Outputs, ProductBlock, Spread, Weights};
+use tile::{BLOCK, PLACES, SIDE, Tile, WEIGHT_BLOCK};
 
 use super::simd;
 use super::{Buffer, Finish, Map, Panels, Windows, accumulate, multiply, padded};
-
-/// Side of a tile: the points of the transform.
-const SIDE: usize = 6;
-/// Products in a tile.
-const PLACES: usize = SIDE * SIDE;
-/// Columns of the products that are transformed back at once: as many as stay in cache.
-const BLOCK: usize = 48;
-/// The same for the gradient of the weights.
-const WEIGHT_BLOCK: usize = 64;
-
-/// Where a tile begins in its image, and how much of it is inside.
-#[derive(Clone, Copy)]
-struct Tile {
-    /// Values before its first input.
-    from: usize,
-    /// Rows and columns of its inputs that are in memory; beyond are zeros.
-    inside: [usize; 2],
-    /// Its first output pixel of the chunk.
-    pixel: usize,
-    /// Rows and columns of its outputs that are real.
-    real: [usize; 2],
-}
 
 /// A convolution by tiles, for chunks of a fixed number of images.
 pub(crate) struct Winograd {
@@ -305,7 +285,8 @@ impl Winograd {
 
     /// Transforms tiles, place by place.
     fn inputs(&self, from: &[f32], tiles: &[Tile], to: &mut [f32]) {
-        simd::run(Inputs { winograd: self, from, tiles, to });
+        let (channels, line, place) = (self.channels, self.line, self.tiles.len() * self.channels);
+        simd::run(Inputs { channels, line, place, from, tiles, to });
     }
 }
 
