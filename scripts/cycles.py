@@ -29,7 +29,7 @@ FLOATS = """\
 ## What the float kernels could still save
 
 Sixteen sums fill half of the registers, so a tile is four pixels by four outputs. Two inputs are 64 products and
-additions (32 with the feature `fma`), a load of eight inputs that lie side by side, and two of weights (one): 67 for 32
+additions (32 in a fused format), a load of eight inputs that lie side by side, and two of weights (one): 67 for 32
 multiply-accumulates, 2.09 (34, 1.06). Around that, for each four outputs: four loads of biases, 35 instructions to put
 sixteen ReLUs away, some ten to begin and to end. For each tile: 4.75 to lay an input of four pixels side by side, and
 some 300 to say what is where. The maxima of the pools, which count for the layers before them, take 0.07 per

@@ -10,8 +10,8 @@
 
 use bytemuck::Zeroable;
 
-use crate::format::private::{Arithmetic, LayerWeights};
-use crate::kernel::Patch;
+use crate::format::Arithmetic;
+use crate::kernel::operands::{LayerWeights, Patch};
 use crate::plan::{Plan, TILE};
 use crate::spec::{MAX_WIDTHS, Stage};
 

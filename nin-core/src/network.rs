@@ -6,7 +6,8 @@ use core::marker::PhantomData;
 use crate::flow::{Flow, Observer, Rest, words};
 use crate::format::Format;
 use crate::model::Model;
-use crate::plan::{Kernels, WeightType};
+use crate::packing::WeightType;
+use crate::plan::Kernels;
 
 /// A model and the memory it runs in: rows in, logits out.
 ///

@@ -4,7 +4,7 @@ mod augment;
 
 use std::cell::RefCell;
 
-use nin_core::Shape;
+use nin_core::{Normalization, Shape};
 use serde::{Deserialize, Serialize};
 
 use crate::dataset::{Dataset, resize_bilinear};
@@ -69,15 +69,15 @@ impl Preprocessing {
     /// Scales bytes, or values resized from bytes.
     #[inline(always)]
     fn apply<T: Copy + Into<f32>>(&self, from: &[T], to: &mut [f32]) {
-        let scaled = |from: T, mean: f32, scale: f32| (from.into() - mean) * scale;
-        if let ([mean], [scale]) = (&self.mean[..], &self.scale[..]) {
-            to.iter_mut().zip(from).for_each(|(to, from)| *to = scaled(*from, *mean, *scale));
+        if let (&[mean], &[scale]) = (&self.mean[..], &self.scale[..]) {
+            let normalization = Normalization { mean, scale };
+            to.iter_mut().zip(from).for_each(|(to, from)| *to = normalization.apply((*from).into()));
             return;
         }
         let channels = self.mean.len();
         for (to, from) in to.chunks_exact_mut(channels).zip(from.chunks_exact(channels)) {
-            for (((to, from), mean), scale) in to.iter_mut().zip(from).zip(&self.mean).zip(&self.scale) {
-                *to = scaled(*from, *mean, *scale);
+            for (((to, from), &mean), &scale) in to.iter_mut().zip(from).zip(&self.mean).zip(&self.scale) {
+                *to = Normalization { mean, scale }.apply((*from).into());
             }
         }
     }
@@ -140,10 +140,10 @@ impl Batch<'_> {
             || {
                 let channels = self.preprocessing.mean.len();
                 for pixel in image.chunks_exact_mut(channels) {
-                    for ((value, mean), scale) in
+                    for ((value, &mean), &scale) in
                         pixel.iter_mut().zip(&self.preprocessing.mean).zip(&self.preprocessing.scale)
                     {
-                        *value = (*value - mean) * scale;
+                        *value = Normalization { mean, scale }.apply(*value);
                     }
                 }
             },

@@ -215,12 +215,12 @@ pub fn resized(image: &[u8], shape: Shape, input: Shape) -> Option<Vec<f32>> {
     Some(values)
 }
 
-/// `(byte - mean) * scale`, channel by channel.
+/// Levels from 0 to 255 as the model's network of floats sees them.
 fn preprocessed(model: &Model<'_>, mut values: Vec<f32>) -> Vec<f32> {
     let channels = usize::from(model.plan().spec().input().channels);
     for channel in 0..channels {
-        let (mean, scale) = model.preprocessing(channel);
-        values.iter_mut().skip(channel).step_by(channels).for_each(|value| *value = (*value - mean) * scale);
+        let normalization = model.normalization(channel);
+        values.iter_mut().skip(channel).step_by(channels).for_each(|value| *value = normalization.apply(*value));
     }
     values
 }

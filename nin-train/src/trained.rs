@@ -37,7 +37,8 @@ impl Trained {
             return Err(TrainedProblem::Rounded(model.weight_type()));
         }
         let spec = *model.plan().spec();
-        let (mean, scale) = (0..usize::from(spec.input().channels)).map(|channel| model.preprocessing(channel)).unzip();
+        let channels = 0..usize::from(spec.input().channels);
+        let (mean, scale) = channels.map(|c| model.normalization(c)).map(|norm| (norm.mean, norm.scale)).unzip();
         Ok(Self {
             spec,
             parameters: unpacked(&model),

@@ -1,7 +1,7 @@
 //! The exporter against the document that defines the format.
 
 use half::f16;
-use nin_core::{Model, PRESETS, Plan, Spec, WeightType};
+use nin_core::{Model, Normalization, PRESETS, Plan, Spec, WeightType};
 use nin_train::batch::Preprocessing;
 use nin_train::export::{ExportError, Lanes, ModelFile, file_len, unpacked};
 use nin_train::parameters::tensors;
@@ -106,7 +106,8 @@ fn each_weight_stands_where_the_document_says() {
             // And nin-core reads it so.
             let model = Model::read(&bytes).unwrap();
             assert_eq!((model.plan(), model.weight_type(), model.lanes()), (&plan, weight_type, l));
-            assert_eq!([model.preprocessing(0), model.preprocessing(1)], [(1.0, 3.0), (2.0, 4.0)]);
+            let normalizations = [(1.0, 3.0), (2.0, 4.0)].map(|(mean, scale)| Normalization { mean, scale });
+            assert_eq!([model.normalization(0), model.normalization(1)], normalizations);
             let stored =
                 |value: f32| if weight_type == WeightType::F16 { f16::from_f32(value).to_f32() } else { value };
             let mut expected = values.clone();

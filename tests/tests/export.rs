@@ -1,7 +1,7 @@
 //! The exporter: what it writes is what the document says and the engine runs.
 
 use half::f16;
-use nin_core::{Model, Plan, WeightType};
+use nin_core::{Model, Normalization, Plan, WeightType};
 use nin_tests::close::assert_same_bits;
 use nin_tests::engine;
 use nin_tests::mix;
@@ -58,7 +58,8 @@ proptest! {
                 prop_assert_eq!((model.weight_type(), model.lanes()), (weight_type, lanes));
                 prop_assert_eq!(model.class_names().collect::<Vec<_>>(), file.names.iter().collect::<Vec<_>>());
                 for channel in 0..channels {
-                    prop_assert_eq!(model.preprocessing(channel), (file.mean[channel], file.scale[channel]));
+                    let (mean, scale) = (file.mean[channel], file.scale[channel]);
+                    prop_assert_eq!(model.normalization(channel), Normalization { mean, scale });
                 }
                 prop_assert_eq!(model.weights().len(), model.plan().weight_bytes(weight_type, lanes));
                 if file.names.is_empty() {

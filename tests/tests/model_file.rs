@@ -1,7 +1,7 @@
 //! Model files: what is written is what is read, and whatever else comes is a typed error.
 
 use nin_core::model::{HEADER, MAGIC, VERSION};
-use nin_core::{F16, F32, Int4, Int8, Model, ModelError, Network, Plan, WeightType};
+use nin_core::{F16, F32, Int4, Int8, Model, ModelError, Network, Normalization, Plan, WeightType};
 use nin_tests::close::assert_same_bits;
 use nin_tests::engine;
 use nin_tests::model_file::{Aligned, LANES, ModelFile, WEIGHT_TYPES, seal};
@@ -32,12 +32,12 @@ struct Content {
 impl Content {
     fn of(model: &Model<'_>) -> Content {
         let channels = usize::from(model.plan().spec().input().channels);
-        let bits = |(mean, scale): (f32, f32)| [mean.to_bits(), scale.to_bits()];
+        let bits = |Normalization { mean, scale }| [mean.to_bits(), scale.to_bits()];
         Content {
             line: model.plan().spec().to_string(),
             weight_type: model.weight_type(),
             lanes: model.lanes(),
-            preprocessing: (0..channels).map(|channel| bits(model.preprocessing(channel))).collect(),
+            preprocessing: (0..channels).map(|channel| bits(model.normalization(channel))).collect(),
             names: model.class_names().map(String::from).collect(),
             weights: model.weights().to_vec(),
         }
@@ -87,7 +87,8 @@ fn what_is_written_is_read() {
     let model = Model::read(&bytes).unwrap();
     assert_eq!(model.plan(), &Plan::new(file.spec));
     assert_eq!((model.weight_type(), model.lanes()), (WeightType::F16, 4));
-    assert_eq!([model.preprocessing(0), model.preprocessing(1)], [(127.5, 1.0 / 128.0), (-3.0, 0.25)]);
+    let normalizations = [(127.5, 1.0 / 128.0), (-3.0, 0.25)].map(|(mean, scale)| Normalization { mean, scale });
+    assert_eq!([model.normalization(0), model.normalization(1)], normalizations);
     assert_eq!(model.class_names().collect::<Vec<_>>(), ["one", "zwölf", "3"]);
     assert_eq!([0, 1, 2, 3].map(|class| model.class_name(class)), [Some("one"), Some("zwölf"), Some("3"), None]);
     assert_eq!(model.weights().len(), model.plan().weight_bytes(WeightType::F16, 4));

@@ -1,6 +1,11 @@
 //! Reads an architecture line, word by word, and checks that it is a network.
 
-use super::{MAX_STAGES, MAX_WIDTHS, Rate, Shape, Spec, SpecError, Stage, Widths, Window, stage_parameters};
+use super::error::SpecError;
+use super::shape::{Shape, Window};
+use super::stage::{MAX_WIDTHS, Rate, Stage, Widths, stage_parameters};
+
+/// Most stages a line may have.
+pub const MAX_STAGES: usize = 24;
 
 const STAGE_EXPECTED: &str = "expected a stage: nin, max, avg, drop, gap or fc";
 const HEAD_EXPECTED: &str = "after gap or fc only drop and fc may follow";
@@ -11,14 +16,14 @@ pub(super) struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// The whole line.
-    pub const fn spec(&mut self) -> Result<Spec, SpecError> {
+    /// The whole line: the input, the stages and how many there are.
+    pub const fn line(&mut self) -> Result<(Shape, [Stage; MAX_STAGES], u8), SpecError> {
         self.spaces();
         let input = match self.shape() {
             Ok(input) => input,
             Err(error) => return Err(error),
         };
-        let mut spec = Spec { input, len: 0, stages: [Stage::GlobalAverage; MAX_STAGES] };
+        let (mut stages, mut len) = ([Stage::GlobalAverage; MAX_STAGES], 0u8);
         let mut shape = input;
         let mut parameters = 0u64;
         let mut values = values_of(input);
@@ -38,7 +43,7 @@ impl Reader<'_> {
                 Ok(stage) => stage,
                 Err(error) => return Err(error),
             };
-            if spec.len as usize == MAX_STAGES {
+            if len as usize == MAX_STAGES {
                 self.at = start;
                 return self.error("at most 24 stages fit a line");
             }
@@ -73,14 +78,14 @@ impl Reader<'_> {
                 self.at = start;
                 return self.error("the network is too large: at most 536,870,911 values in all its maps");
             }
-            spec.stages[spec.len as usize] = stage;
-            spec.len += 1;
+            stages[len as usize] = stage;
+            len += 1;
             shape = output;
         }
         if !head {
             return self.error("expected the head: gap, fc… or gap fc…");
         }
-        Ok(spec)
+        Ok((input, stages, len))
     }
 
     const fn shape(&mut self) -> Result<Shape, SpecError> {

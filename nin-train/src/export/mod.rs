@@ -10,11 +10,12 @@ mod source;
 mod unpack;
 
 use nin_core::model::{HEADER, MAGIC, VERSION};
+pub use nin_core::Lanes;
 use nin_core::{Plan, WeightType};
 
 pub use error::ExportError;
 pub(crate) use pack::name;
-pub use pack::{Lanes, unpacked};
+pub use pack::unpacked;
 pub use source::{RustSource, rust_source};
 
 use crate::batch::Preprocessing;

@@ -182,7 +182,7 @@ unsafe extern "C" {
     fn nin_int8_2(window: *const u32, streams: *const u32, frame: *const Frame);
     fn nin_int8_1(window: *const u32, streams: *const u32, frame: *const Frame);
 }
-/// Does it.
+/// Multiplies the window with every stream.
 #[inline(never)]
 pub fn multiply(product: &mut Product<'_>) {
     let &mut Product { pixels, window, inputs, streams, stride, count, first, last, outputs, .. } = product;

@@ -4,8 +4,8 @@
 //! packing by two: a word of four inputs falls into (0, 2) and (1, 3) by one AND each, with a shift that costs
 //! nothing. Inputs are doubled, so that sums are too, and the upper half of a product is the doubling high multiply.
 
-use super::Patch;
 use super::kernels::Window;
+use crate::kernel::operands::Patch;
 use crate::plan::TILE;
 
 /// Widens inputs `from..to` of the windows of `count` pixels, 4, 2 or 1, from pixel `first` of the tile on.

@@ -12,14 +12,14 @@
 use core::arch::global_asm;
 
 use super::super::split::high;
-use super::Task;
+use super::task::PairTask;
 
 /// Whether the kernel needs the sums of the inputs.
 pub const TOTALS: bool = true;
 
 unsafe extern "C" {
     /// Writes `A` and `B` of three outputs.
-    fn nin_int8_muls(task: *const Task, sums: *mut [[u32; 2]; 3]);
+    fn nin_int8_muls(task: *const PairTask, sums: *mut [[u32; 2]; 3]);
 }
 
 /// Computes three outputs of two pixels as often as the task says; `totals` are the sums of the inputs.
@@ -27,7 +27,7 @@ unsafe extern "C" {
 /// # Safety
 ///
 /// The task's pointers have to be good for what its fields say.
-pub unsafe fn run(task: &mut Task, totals: [i32; 2]) {
+pub unsafe fn run(task: &mut PairTask, totals: [i32; 2]) {
     let surplus = totals.map(|total| total.wrapping_mul(128));
     let stride = task.stride / size_of::<i32>();
     for _ in 0..task.groups {

@@ -1,18 +1,19 @@
 //! The model file, read in place: from flash, without copying.
 //!
-//! `docs/model-file.md` in the repository describes its layout field by field.
+//! `docs/model-file.md` in the repository describes its layout field by field. `layout` has its bytes, `error` what may be
+//! wrong with them, [`Normalization`] what a pixel's byte means. It may import `spec`, `packing` and `plan`.
 
-use core::fmt;
+mod error;
+mod layout;
+mod normalization;
 
-use crate::plan::{Kernels, Plan, WeightType};
-use crate::spec::{Spec, SpecError};
-
-/// First bytes of every model file.
-pub const MAGIC: [u8; 8] = *b"NiNmodel";
-/// The version of the layout that this crate reads.
-pub const VERSION: u16 = 1;
-/// Bytes before the preprocessing table.
-pub const HEADER: usize = 32;
+pub use self::error::ModelError;
+use self::layout::{all_zero, crc32, lines, u16_at, u32_at};
+pub use self::layout::{HEADER, MAGIC, VERSION};
+pub use self::normalization::Normalization;
+use crate::packing::{Lanes, WeightType};
+use crate::plan::{Kernels, Plan};
+use crate::spec::Spec;
 
 /// Aligns what it holds as a model file must be: `static FILE: Aligned<[u8; N]> = Aligned(*include_bytes!(…))`.
 #[repr(C, align(16))]
@@ -26,7 +27,7 @@ pub struct Aligned<T: ?Sized>(pub T);
 pub struct Model<'m> {
     plan: Plan,
     weight_type: WeightType,
-    lanes: u8,
+    lanes: Lanes,
     preprocessing: &'m [u8],
     class_names: &'m str,
     weights: &'m [u8],
@@ -74,17 +75,12 @@ impl<'m> Model<'m> {
             4 => WeightType::Int4,
             other => return Err(ModelError::WeightType(other)),
         };
-        let lanes = file[11];
-        match weight_type {
-            WeightType::F32 | WeightType::F16 if matches!(lanes, 1 | 4 | 16) => {}
-            WeightType::Int8 | WeightType::Int4 if matches!(lanes, 1 | 2 | 16) => {}
-            _ => return Err(ModelError::Lanes(lanes)),
-        }
+        let Some(lanes) = Lanes::of(weight_type, file[11] as usize) else { return Err(ModelError::Lanes(file[11])) };
         Model::parts(body, weight_type, lanes)
     }
 
     /// Takes apart what the checksum has vouched for; a writer may still have put together what does not fit.
-    const fn parts(body: &'m [u8], weight_type: WeightType, lanes: u8) -> Result<Model<'m>, ModelError> {
+    const fn parts(body: &'m [u8], weight_type: WeightType, lanes: Lanes) -> Result<Model<'m>, ModelError> {
         let (line_len, names_len) = (u16_at(body, 16) as usize, u16_at(body, 18) as usize);
         let (weights_at, weights_len) = (u32_at(body, 20) as usize, u32_at(body, 24) as usize);
         let table_len = 8 * u16_at(body, 28) as usize;
@@ -116,11 +112,11 @@ impl<'m> Model<'m> {
             return Err(ModelError::ClassNames { expected: plan.classes(), found });
         }
         let expected = match weight_type {
-            WeightType::Int4 => match mixed_bytes(&plan, lanes as usize, weights) {
+            WeightType::Int4 => match mixed_bytes(&plan, lanes.count(), weights) {
                 Ok(expected) => expected,
                 Err(bits) => return Err(ModelError::Bits(bits)),
             },
-            _ => plan.weight_bytes(weight_type, lanes as usize),
+            _ => plan.weight_bytes(weight_type, lanes.count()),
         };
         if weights.len() != expected {
             return Err(ModelError::Weights { expected, found: weights.len() });
@@ -142,7 +138,7 @@ impl<'m> Model<'m> {
     /// all: floats have 1, 4 or 16, everywhere; integers 1 (everywhere), 2 (hosts, Cortex-M with DSP instructions) or
     /// 16 (hosts).
     pub const fn lanes(&self) -> usize {
-        self.lanes as usize
+        self.lanes.count()
     }
 
     /// 32-bit words of working memory that a [`Network`](crate::Network) of this model needs in this build: at most
@@ -166,28 +162,28 @@ impl<'m> Model<'m> {
         self.class_names().nth(index)
     }
 
-    /// `(mean, scale)` of an input channel: a pixel's byte becomes `(byte - mean) * scale`.
+    /// What a byte of an input channel means to a network of floats.
     ///
     /// # Panics
     ///
     /// If the input has no such channel.
-    pub fn preprocessing(&self, channel: usize) -> (f32, f32) {
+    pub fn normalization(&self, channel: usize) -> Normalization {
         let (means, scales) = self.preprocessing.split_at(self.preprocessing.len() / 2);
         let value = |of: &[u8]| f32::from_bits(u32_at(of, 4 * channel));
-        (value(means), value(scales))
+        Normalization { mean: value(means), scale: value(scales) }
     }
 
-    /// Turns a row of pixel bytes, channels last, into what a network of floats reads: `(byte - mean) * scale`. (One of
+    /// Turns a row of pixel bytes, channels last, into what a network of floats reads: [`Normalization::apply`]. (One of
     /// integers reads the bytes themselves.)
     ///
     /// Both rows hold columns × channels values; what one has more than the other is left as it is.
     pub fn preprocess(&self, bytes: &[u8], row: &mut [f32]) {
         let channels = self.plan.spec().input().channels as usize;
         for channel in 0..channels {
-            let (mean, scale) = self.preprocessing(channel);
+            let normalization = self.normalization(channel);
             let pixels = bytes.iter().skip(channel).step_by(channels);
             for (value, &byte) in row.iter_mut().skip(channel).step_by(channels).zip(pixels) {
-                *value = (f32::from(byte) - mean) * scale;
+                *value = normalization.apply(f32::from(byte));
             }
         }
     }
@@ -217,169 +213,3 @@ const fn mixed_bytes(plan: &Plan, lanes: usize, weights: &[u8]) -> Result<usize,
     }
     Ok(bytes)
 }
-
-/// CRC-32 as zip and Ethernet have it, half a byte at a time: bit by bit a board takes nearly five times as long over its
-/// model, and a table of bytes takes a kilobyte of flash.
-const fn crc32(bytes: &[u8]) -> u32 {
-    const NIBBLES: [u32; 16] = {
-        let mut table = [0; 16];
-        let mut nibble = 0;
-        while nibble < 16 {
-            let mut rest = nibble as u32;
-            let mut bit = 0;
-            while bit < 4 {
-                rest = if rest & 1 == 1 { rest >> 1 ^ 0xedb8_8320 } else { rest >> 1 };
-                bit += 1;
-            }
-            table[nibble] = rest;
-            nibble += 1;
-        }
-        table
-    };
-    let mut crc = u32::MAX;
-    let mut i = 0;
-    while i < bytes.len() {
-        crc ^= bytes[i] as u32;
-        crc = crc >> 4 ^ NIBBLES[crc as usize & 15];
-        crc = crc >> 4 ^ NIBBLES[crc as usize & 15];
-        i += 1;
-    }
-    !crc
-}
-
-/// The value that the catalogues of CRCs give for checking one.
-const _: () = assert!(crc32(b"123456789") == 0xcbf4_3926);
-
-const fn u16_at(bytes: &[u8], at: usize) -> u16 {
-    u16::from_le_bytes([bytes[at], bytes[at + 1]])
-}
-
-const fn u32_at(bytes: &[u8], at: usize) -> u32 {
-    u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
-}
-
-const fn all_zero(bytes: &[u8]) -> bool {
-    count(bytes, 0) == bytes.len()
-}
-
-/// How many lines a text has that are not empty, and whether one is.
-const fn lines(text: &[u8]) -> (usize, bool) {
-    let (mut found, mut empty) = (0, false);
-    let (mut start, mut i) = (0, 0);
-    while i <= text.len() {
-        if i == text.len() || text[i] == b'\n' {
-            if i > start {
-                found += 1;
-            } else {
-                empty = true;
-            }
-            start = i + 1;
-        }
-        i += 1;
-    }
-    (found, empty)
-}
-
-const fn count(bytes: &[u8], wanted: u8) -> usize {
-    let (mut i, mut found) = (0, 0);
-    while i < bytes.len() {
-        if bytes[i] == wanted {
-            found += 1;
-        }
-        i += 1;
-    }
-    found
-}
-
-/// Why bytes are not a model that this crate can run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum ModelError {
-    /// The file ends early.
-    Truncated {
-        /// Bytes that there should be.
-        expected: u32,
-        /// Bytes that there are.
-        found: usize,
-    },
-    /// Bytes follow the file's end.
-    TrailingBytes {
-        /// Bytes that there should be.
-        expected: u32,
-        /// Bytes that there are.
-        found: usize,
-    },
-    /// It does not begin as a model file does.
-    Magic,
-    /// A version of the layout that this crate does not know.
-    Version(u16),
-    /// The bytes are not those that were written.
-    Checksum {
-        /// What the file says.
-        stored: u32,
-        /// What its bytes give.
-        computed: u32,
-    },
-    /// A weight type that this crate does not know.
-    WeightType(u8),
-    /// A packing of the weights that this crate does not know.
-    Lanes(u8),
-    /// A layer says that its weights have a number of bits that this crate does not know.
-    Bits(u32),
-    /// The parts do not lie where the layout puts them.
-    Layout,
-    /// The architecture line is wrong.
-    Line(SpecError),
-    /// The number of class names that are not empty is neither zero nor the number of classes, or one is empty.
-    ClassNames {
-        /// The number of classes.
-        expected: usize,
-        /// The number of names.
-        found: usize,
-    },
-    /// The weights are not as many as the architecture takes.
-    Weights {
-        /// Bytes that the architecture takes.
-        expected: usize,
-        /// Bytes that the file has.
-        found: usize,
-    },
-}
-
-impl fmt::Display for ModelError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            ModelError::Truncated { expected, found } => {
-                write!(f, "the model file ends early: it has {found} of {expected} bytes")
-            }
-            ModelError::TrailingBytes { expected, found } => {
-                write!(f, "the model file has {found} bytes where it says {expected}")
-            }
-            ModelError::Magic => f.write_str("not a model file: it does not begin with \"NiNmodel\""),
-            ModelError::Version(version) => {
-                write!(f, "the model file has version {version}; this program reads version {VERSION}")
-            }
-            ModelError::Checksum { stored, computed } => {
-                write!(f, "the model file is damaged: its checksum is {computed:08x}, not {stored:08x}")
-            }
-            ModelError::WeightType(code) => write!(f, "the model file has an unknown weight type, {code}"),
-            ModelError::Lanes(lanes) => {
-                write!(f, "the model file packs its weights by {lanes}, which is none of the packings of their type")
-            }
-            ModelError::Bits(bits) => write!(f, "the model file has a layer with weights of {bits} bits, not 4 or 8"),
-            ModelError::Layout => f.write_str("the parts of the model file do not lie where its layout puts them"),
-            ModelError::Line(error) => write!(f, "the model file's architecture line is wrong: {error}"),
-            ModelError::ClassNames { expected, found } if expected == found => {
-                f.write_str("the model file has a class without a name")
-            }
-            ModelError::ClassNames { expected, found } => {
-                write!(f, "the model file names {found} classes, but its architecture has {expected}")
-            }
-            ModelError::Weights { expected, found } => {
-                write!(f, "the model file has {found} bytes of weights, but its architecture takes {expected}")
-            }
-        }
-    }
-}
-
-impl core::error::Error for ModelError {}
