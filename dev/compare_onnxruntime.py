@@ -8,7 +8,7 @@ Both run the same network: weights by formula in a model file packed by sixteen,
 export --onnx` makes of it (8 bits in QDQ form). Each round runs every engine once, in a process of its own, so that a
 machine that is busy or throttles hits all of them alike; the table gives what an image takes of the processor's time,
 as the mean of a round: the least of the rounds and their median, and the ratio of onnxruntime's to each. Above 1, ours
-is faster. With --fma a build of ours whose float sums are fused runs too.
+is faster. With --fma ours with float sums that are fused runs too.
 
 In 8 bits, a processor without VNNI makes onnxruntime's sums of two products saturate at 16 bits, which is fast and wrong
 where weights are large; "exact" is onnxruntime told to be right there (`session.x64quantprecision`), as ours always is.
@@ -58,7 +58,7 @@ def main():
     parser.add_argument("--seconds", type=float, default=2, help="of each engine in each round")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--isa", default="", help="instruction sets of ours to compare too, as NIN_ISA names them")
-    parser.add_argument("--fma", action="store_true", help="also ours with nin-core's feature fma, in f32")
+    parser.add_argument("--fma", action="store_true", help="also ours with fused sums, in f32")
     parser.add_argument("--onnxruntime", metavar="FILE", help=argparse.SUPPRESS)
     parser.add_argument("--exact", action="store_true", help=argparse.SUPPRESS)
     args = parser.parse_args()
@@ -74,8 +74,6 @@ def main():
     )
     build("-p", "nin-train", "--bin", "nin-train", "--example", "infer")
     build("-p", "nin-tests", "--bin", "formula-model")
-    if args.fma:
-        build("-p", "nin-train", "--example", "infer", "--features", "nin-core/fma", "--target-dir", WORK / "fma")
     WORK.mkdir(parents=True, exist_ok=True)
     networks = args.networks.split(";") if ";" in args.networks or ":" in args.networks else args.networks.split(",")
     for number, network in enumerate(networks):
@@ -89,7 +87,7 @@ def main():
             for isa in filter(None, args.isa.split(",")):
                 engines[f"ours, {isa}"] = ([*ours, seconds], {"NIN_ISA": isa})
             if args.fma and weights == "f32":
-                engines["ours, fma"] = ([WORK / "fma" / "release" / "examples" / "infer", model, seconds], {})
+                engines["ours, fma"] = ([*ours, seconds, "fused"], {})
             theirs = [sys.executable, __file__, "--seconds", seconds, "--onnxruntime", onnx]
             engines["onnxruntime"] = (theirs, {})
             if weights == "int8":

@@ -28,7 +28,7 @@ if [ "$action" != size ]; then
     command -v $runner >/dev/null || missing $runner
 fi
 
-# network, weights, lanes, board, features to build with
+# network, weights, lanes, board, and `fma` where sums are fused
 runs=(
     'fashion f32 4 mps2-an386'
     'fashion f32 4 mps2-an386 fma'
@@ -108,15 +108,15 @@ fi
 cargo build --quiet --package nin-tests --bin formula-model
 built=
 for run in "${runs[@]}"; do
-    read -r network weights lanes board features <<<"$run"
+    read -r network weights lanes board sums <<<"$run"
     model=$folder/$network-$weights-$lanes.nin
     cargo run --quiet --package nin-tests --bin formula-model -- "$network" "$weights" "$lanes" "$model"
-    firmware=$folder/$board${features:+-$features}
+    firmware=$folder/$board${sums:+-$sums}
     case "$built " in *" $firmware "*) continue ;; esac
     # All the RAM that a micro:bit has would not do for what the others get. As a statement of its own: its status counts.
     state=
     [ "$board" != microbit ] || state=5120
-    elf=$(env ${state:+NIN_STATE=$state} NIN_FEATURES="$features" scripts/firmware.sh "$board" bench 2>"$folder/log") || {
+    elf=$(env ${state:+NIN_STATE=$state} ${sums:+NIN_FUSED=1} scripts/firmware.sh "$board" bench 2>"$folder/log") || {
         status=$?
         cat "$folder/log" >&2
         exit $status
@@ -133,22 +133,22 @@ trap 'kill $(jobs -rp) 2>/dev/null || true' EXIT
 for number in "${!runs[@]}"; do
     # The bash of macOS has no `wait -n`.
     while [ "$(jobs -rp | wc -l)" -ge "$at_once" ]; do sleep 0.2; done
-    read -r network weights lanes board features <<<"${runs[number]}"
-    NIN_BOARD=$board scripts/run.sh "$folder/$board${features:+-$features}" "models=$folder/$network-$weights-$lanes.nin" \
+    read -r network weights lanes board sums <<<"${runs[number]}"
+    NIN_BOARD=$board scripts/run.sh "$folder/$board${sums:+-$sums}" "models=$folder/$network-$weights-$lanes.nin" \
         >"$folder/$number.out" 2>&1 &
     measuring+=($!)
 done
 newline=$'\n'
 rows=() details=()
 for number in "${!runs[@]}"; do
-    read -r network weights lanes board features <<<"${runs[number]}"
+    read -r network weights lanes board sums <<<"${runs[number]}"
     wait "${measuring[number]}" || {
         status=$?
         cat "$folder/$number.out" >&2
         exit $status
     }
     output=$(<"$folder/$number.out")
-    row=$(awk -v "name=| \`$network\` | $weights${features:+, $features} | $(core "$board") |" '
+    row=$(awk -v "name=| \`$network\` | $weights${sums:+, $sums} | $(core "$board") |" '
         $1 == "total" { macs = $2; instructions = $3; ratio = $4 }
         $1 == "state:" { state = $2 }
         $1 == "stack:" { stack = $2 }
@@ -156,7 +156,7 @@ for number in "${!runs[@]}"; do
     rows+=("$row")
     echo "$row" >&2
     # The first line says what the firmware cannot: how it was built.
-    [ -z "$features" ] || output="${output%%"$newline"*}, built with $features$newline${output#*"$newline"}"
+    [ -z "$sums" ] || output="${output%%"$newline"*}, built with $sums$newline${output#*"$newline"}"
     details+=("$output")
 done
 

@@ -16,8 +16,9 @@
 //! [`F32`], [`F16`] (16-bit weights), [`Int8`] (8-bit weights and activations) and [`Int4`] (the same with weights of 4
 //! bits where the model has them).
 //!
-//! Features, none of them on by default: with `std` a host's kernels ask the processor for its vectors at run time;
-//! with `fma` a product and its sum are rounded once ([`Float`]).
+//! Which form of a format computes is a type that the program chooses: [`F32Fused`] rounds a product and its sum once
+//! ([`Float`]). With the feature `std`, which is off by default, a host's kernels ask the processor for its vectors at
+//! run time.
 #![no_std]
 #![deny(unsafe_code)]
 
@@ -35,16 +36,18 @@ mod kernel;
 mod logits;
 pub mod model;
 mod network;
+pub mod packing;
 pub mod plan;
 mod presets;
 pub mod spec;
 
 pub use flow::{Observer, Piece};
-pub use format::{F16, F32, Float, Format, Int4, Int8};
+pub use format::{F16, F16Fused, F32, F32Fused, Float, Format, Fused, Int4, Int8, Rounding, Separate};
 pub use logits::{argmax, softmax, top_k};
-pub use model::{Aligned, Model, ModelError};
+pub use model::{Aligned, Model, ModelError, Normalization};
 pub use network::{Network, NetworkError};
-pub use plan::{Kernels, Plan, WeightType};
+pub use packing::{Lanes, WeightType};
+pub use plan::{Kernels, Plan};
 pub use presets::{PRESETS, Preset};
 pub use spec::{Shape, Spec, SpecError, Stage, Window};
 

@@ -6,9 +6,9 @@
 use std::error::Error;
 use std::path::PathBuf;
 
+use nin_core::Lanes;
 use nin_core::Spec;
 use nin_train::data::{Splits, subset};
-use nin_train::formats::model_file::Lanes;
 use nin_train::network::preprocessing::Preprocessing;
 use nin_train::quantize::{Options, post_training, sample};
 use nin_train::support::files;

@@ -8,10 +8,10 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use nin_core::Lanes;
 use nin_core::{F32, Int8, Model, Network, Plan, Spec, WeightType};
 use nin_tests::formula;
 use nin_train::engine::streaming::ModelBytes;
-use nin_train::formats::model_file::Lanes;
 
 /// An image's bytes: rows × columns × channels.
 fn image(plan: &Plan) -> Vec<u8> {

@@ -1,7 +1,7 @@
 //! Whole models by formula: any architecture, any weight type, and no file.
 
+use nin_core::Lanes;
 use nin_core::{Plan, Spec, WeightType};
-use nin_train::formats::model_file::Lanes;
 use nin_train::integers::{QuantizedModel, WeightBits};
 use nin_train::network::preprocessing::Preprocessing;
 use nin_train::network::trained::Trained;

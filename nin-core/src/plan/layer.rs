@@ -1,7 +1,10 @@
-//! One layer: what it sums over, and what its weights take.
+//! One layer: what it sums over, and how many bytes its weights have.
 
-use super::WeightType;
+use crate::packing::{Packing, WeightType};
 use crate::spec::{Shape, Window};
+
+/// Bytes of the word that says how many bits a layer's weights have.
+const BITS_WORD: usize = 4;
 
 /// One layer with or without weights: what a layer summary has a line for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,48 +69,35 @@ impl Layer {
         }
     }
 
-    /// Bytes of the layer's packed weights and biases (and multipliers, if they are integers): outputs are padded to a
-    /// multiple of `lanes`, and each of the two arrays to a multiple of four bytes. For [`WeightType::Int4`], of 4-bit
-    /// weights; a layer with 8-bit ones in such a model takes what it does in 8 bits, and one word.
+    /// How the layer's parameters lie in a model file. In a model of [`WeightType::Int4`] a word comes before them.
+    #[inline(always)]
+    pub const fn packing(&self, weights: WeightType, lanes: usize) -> Packing {
+        Packing::new(weights, lanes, self.output.channels as usize, self.fan_in())
+    }
+
+    /// Bytes of the layer's part of a model file: [`Packing::bytes`], and for [`WeightType::Int4`], of 4-bit weights,
+    /// the word that says how many bits they have; a layer with 8-bit ones in such a model takes what it does in 8
+    /// bits, and that word.
     ///
     /// `lanes` is one that [`Model::lanes`](crate::Model::lanes) names for the type; no file has another.
     ///
     /// # Panics
     ///
     /// If `lanes` is 0.
+    #[inline]
     pub const fn weight_bytes(&self, weights: WeightType, lanes: usize) -> usize {
         if !self.has_weights() {
             return 0;
         }
-        let outputs = (self.output.channels as usize).next_multiple_of(lanes);
-        let fan_in = match (weights, lanes) {
-            (WeightType::Int8, 2) => self.fan_in().next_multiple_of(2),
-            (WeightType::Int8, 16) | (WeightType::Int4, 2) => self.fan_in().next_multiple_of(4),
-            (WeightType::Int4, 16) => self.fan_in().next_multiple_of(8),
-            (WeightType::Int4, _) => self.fan_in().next_multiple_of(2),
-            _ => self.fan_in(),
-        };
-        // Bias and, for integers, what requantising takes; in 4 bits, how many bits there are.
-        let (parameters, word) = match (weights, lanes) {
-            (WeightType::Int8, 2) => (16, 0),
-            (WeightType::Int8, _) => (12, 0),
-            (WeightType::Int4, 2) => (16, 4),
-            (WeightType::Int4, _) => (12, 4),
-            _ => (4, 0),
-        };
-        let bytes = match weights.bits() {
-            4 => fan_in.saturating_mul(outputs) / 2,
-            bits => fan_in.saturating_mul(outputs).saturating_mul(bits / 8),
-        };
-        // Where this saturates, a 32-bit device cannot hold the model anyway.
-        (word + parameters * outputs).saturating_add(bytes.saturating_add(3) / 4 * 4)
+        let word = if matches!(weights, WeightType::Int4) { BITS_WORD } else { 0 };
+        self.packing(weights, lanes).bytes().saturating_add(word)
     }
 
     /// Bytes of the layer in a model whose layers say how many bits their weights have; `None` if none has so many.
     pub(crate) const fn mixed_bytes(&self, bits: u32, lanes: usize) -> Option<usize> {
         match bits {
             4 => Some(self.weight_bytes(WeightType::Int4, lanes)),
-            8 => Some(self.weight_bytes(WeightType::Int8, lanes).saturating_add(4)),
+            8 => Some(self.weight_bytes(WeightType::Int8, lanes).saturating_add(BITS_WORD)),
             _ => None,
         }
     }

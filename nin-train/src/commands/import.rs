@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use nin_core::Lanes;
 use nin_core::WeightType;
 use nin_train::data::DatasetKind;
-use nin_train::formats::model_file::Lanes;
 use nin_train::network::architecture::Architecture;
 use nin_train::network::preprocessing::Preprocessing;
 use nin_train::network::trained::Trained;

@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use nin_core::Lanes;
 use nin_core::{Model, WeightType};
 use nin_train::engine::streaming::ModelBytes;
-use nin_train::formats::model_file::Lanes;
 use nin_train::formats::open::FileKind;
 use nin_train::integers::QuantizedModel;
 use nin_train::network::trained::Trained;

@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use nin_core::Lanes;
 use nin_core::{Kernels, WeightType};
 use nin_train::data::Dataset;
 use nin_train::engine::streaming::{ModelBytes, ModelEvaluation, evaluate};
-use nin_train::formats::model_file::{ExportError, Lanes, RustSource, rust_source};
+use nin_train::formats::model_file::{ExportError, RustSource, rust_source};
 use nin_train::integers::{QuantizedModel, WeightBits};
 use nin_train::network::trained::Trained;
 use nin_train::quantize::{self, Options, post_training, within};

@@ -1,6 +1,6 @@
 //! How an image's bytes become what a network reads.
 
-use nin_core::Model;
+use nin_core::{Model, Normalization};
 use serde::{Deserialize, Serialize};
 
 use crate::data::Dataset;
@@ -12,12 +12,6 @@ pub struct Preprocessing {
     pub mean: Vec<f32>,
     /// Multiplied with the difference, one number a channel.
     pub scale: Vec<f32>,
-}
-
-/// A value of a channel with this mean and scale.
-#[inline(always)]
-fn scaled(value: f32, mean: f32, scale: f32) -> f32 {
-    (value - mean) * scale
 }
 
 impl Preprocessing {
@@ -55,7 +49,8 @@ impl Preprocessing {
     /// That of a model file.
     pub fn of(model: &Model<'_>) -> Preprocessing {
         let channels = usize::from(model.plan().spec().input().channels);
-        let (mean, scale) = (0..channels).map(|channel| model.preprocessing(channel)).unzip();
+        let (mean, scale) =
+            (0..channels).map(|channel| model.normalization(channel)).map(|norm| (norm.mean, norm.scale)).unzip();
         Preprocessing { mean, scale }
     }
 
@@ -83,13 +78,15 @@ impl Preprocessing {
     #[inline(always)]
     pub(crate) fn apply(&self, from: &[u8], to: &mut [f32]) {
         if let ([mean], [scale]) = (&self.mean[..], &self.scale[..]) {
-            to.iter_mut().zip(from).for_each(|(to, from)| *to = scaled((*from).into(), *mean, *scale));
+            to.iter_mut()
+                .zip(from)
+                .for_each(|(to, from)| *to = Normalization { mean: *mean, scale: *scale }.apply((*from).into()));
             return;
         }
         let channels = self.mean.len();
         for (to, from) in to.chunks_exact_mut(channels).zip(from.chunks_exact(channels)) {
             for (((to, from), mean), scale) in to.iter_mut().zip(from).zip(&self.mean).zip(&self.scale) {
-                *to = scaled((*from).into(), *mean, *scale);
+                *to = Normalization { mean: *mean, scale: *scale }.apply((*from).into());
             }
         }
     }
@@ -99,7 +96,7 @@ impl Preprocessing {
     pub(crate) fn apply_in_place(&self, values: &mut [f32]) {
         for pixel in values.chunks_exact_mut(self.mean.len()) {
             for ((value, mean), scale) in pixel.iter_mut().zip(&self.mean).zip(&self.scale) {
-                *value = scaled(*value, *mean, *scale);
+                *value = Normalization { mean: *mean, scale: *scale }.apply(*value);
             }
         }
     }

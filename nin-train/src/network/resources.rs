@@ -3,7 +3,7 @@
 use nin_core::plan::{Kernels, LayerKind, Memory};
 use nin_core::{Plan, WeightType};
 
-use crate::formats::model_file::Lanes;
+use nin_core::Lanes;
 use nin_core::model::HEADER;
 
 /// Bytes of one activation or parameter in the float engines.

@@ -13,11 +13,11 @@ use super::CalibrationError;
 use super::observe::histograms;
 use super::sample::check_images;
 use crate::engine::streaming::ModelBytes;
-use crate::formats::model_file::Lanes;
 use crate::integers::rounding::{bound, clips};
 use crate::integers::{QuantizedModel, STEPS, WeightBits, fold};
 use crate::network::trained::Trained;
 use crate::training::checkpoint::Checkpoint;
+use nin_core::Lanes;
 
 /// What quantisation-aware training begins with.
 #[derive(Clone, Debug, PartialEq)]

@@ -7,10 +7,10 @@ use super::correct::Bench;
 use super::observe::histograms;
 use super::sample::check_images;
 use crate::engine::streaming::ModelBytes;
-use crate::formats::model_file::Lanes;
 use crate::integers::{QuantizedModel, STEPS, WeightBits};
 use crate::network::parameters::tensors;
 use crate::network::trained::Trained;
+use nin_core::Lanes;
 
 /// Images that the logits are compared on, for each layer.
 const IMAGES: usize = 256;

@@ -6,10 +6,10 @@ use super::observe::{ChannelSums, Differences, LayerSums, compare, histograms};
 use super::sample::check_images;
 use super::{CalibrationError, LayerReport, Range, Report};
 use crate::engine::streaming::ModelBytes;
-use crate::formats::model_file::Lanes;
 use crate::integers::{QuantizedModel, STEPS, WeightBits, fold};
 use crate::network::parameters::tensors;
 use crate::network::trained::Trained;
+use nin_core::Lanes;
 
 /// How to quantise.
 #[derive(Clone, Debug, PartialEq, Eq)]

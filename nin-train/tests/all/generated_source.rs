@@ -5,9 +5,9 @@
 use std::convert::Infallible;
 use std::path::Path;
 
+use nin_core::Lanes;
 use nin_core::{Kernels, Model, Plan, Spec, WeightType};
 use nin_train::engine::streaming::{ModelBytes, Streaming};
-use nin_train::formats::model_file::Lanes;
 use nin_train::formats::model_file::{RustSource, rust_source};
 use nin_train::network::preprocessing::Preprocessing;
 use nin_train::network::trained::Trained;

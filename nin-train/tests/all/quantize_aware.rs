@@ -9,12 +9,12 @@ use std::ops::ControlFlow;
 
 use images::Images;
 use naive::{covered, sums};
+use nin_core::Lanes;
 use nin_core::plan::{LayerKind, Plan};
 use nin_core::{Int8, Network, Shape, Spec};
 use nin_train::data::Augment;
 use nin_train::data::Dataset;
 use nin_train::engine::streaming::ModelBytes;
-use nin_train::formats::model_file::Lanes;
 use nin_train::integers::{GRAIN, Output, QuantizedModel, WeightBits};
 use nin_train::network::parameters::tensors;
 use nin_train::network::preprocessing::Preprocessing;

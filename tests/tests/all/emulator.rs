@@ -5,6 +5,7 @@
 
 use std::fs;
 
+use nin_core::Lanes;
 use nin_core::{Spec, WeightType};
 use nin_embedded::{FASHION, formula_level};
 use nin_tests::emulator::{firmware, host, logits, number, printed, root};
@@ -12,12 +13,9 @@ use nin_tests::integer_random::{self, Style};
 use nin_tests::random::Case;
 use nin_tests::{formula, integer_file};
 use nin_train::data::resize_bilinear;
-use nin_train::formats::model_file::Lanes;
 
 /// A Cortex-M4F.
 const BOARD: &str = "mps2-an386";
-/// Sums are fused: what is new is in floats, for integers have been tested without.
-const FUSED: bool = cfg!(feature = "fma");
 /// It runs any model.
 const PARTITION: (&str, &str) = (BOARD, "partition");
 
@@ -34,14 +32,11 @@ fn the_example_agrees() {
         ("mps2-an505", "fashion"),
         ("mps2-an505", "fashion-int8"),
     ] {
-        if FUSED && program.contains("int8") {
-            continue;
-        }
         let Some(output) = firmware(board, program, &["bits"], &[]) else { return };
         let printed = printed(&output);
         let file = fs::read(root().join("nin-embedded/models").join(program).with_extension("nin")).expect(program);
         let images: Vec<_> = FASHION.iter().map(|(image, _)| image).collect();
-        let host = host(&file, images.len(), |image, (y, x), _| f32::from(images[image].row(y)[x]));
+        let host = host(&file, false, images.len(), |image, (y, x), _| f32::from(images[image].row(y)[x]));
         assert_eq!(logits(&printed), host, "{program} on {board}");
 
         let statics = number(&printed, "static RAM (.data + .bss)");
@@ -63,13 +58,35 @@ enum Show {
 fn agree(
     (board, program): (&str, &str),
     line: &str,
+    packing: (WeightType, Lanes),
+    images: usize,
+    show: Show,
+) -> Option<String> {
+    agree_in((board, program), line, packing, Sums::Separate, images, show)
+}
+
+/// How a firmware adds up floats.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Sums {
+    /// A product is rounded before it is added.
+    Separate,
+    /// It is not.
+    Fused,
+}
+
+/// The same with sums of either kind.
+fn agree_in(
+    (board, program): (&str, &str),
+    line: &str,
     (weight_type, lanes): (WeightType, Lanes),
+    sums: Sums,
     images: usize,
     show: Show,
 ) -> Option<String> {
     let spec: Spec = line.parse().unwrap_or_else(|error| panic!("{line}: {error}"));
     let file = formula::model(spec, weight_type, lanes);
-    agree_on((board, program), &format!("{line} in {} by {lanes}", weight_type.name()), (spec, &file), images, show)
+    let what = format!("{line} in {} by {lanes}, {sums:?}", weight_type.name());
+    agree_on((board, program), &what, (spec, &file), sums, images, show)
 }
 
 /// The same for a model file of this architecture, whatever is in it; `what` names it.
@@ -77,6 +94,7 @@ fn agree_on(
     (board, program): (&str, &str),
     what: &str,
     (spec, file): (Spec, &[u8]),
+    sums: Sums,
     images: usize,
     show: Show,
 ) -> Option<String> {
@@ -87,6 +105,9 @@ fn agree_on(
     if let Show::Formula(counter) = show {
         words.push(format!("formula={counter}"));
     }
+    if sums == Sums::Fused {
+        words.push("fused".into());
+    }
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let output = firmware(board, program, &words, &[])?;
     let printed = printed(&output);
@@ -94,7 +115,7 @@ fn agree_on(
     let input = spec.input();
     let (channels, rows, columns) = (input.channels as usize, input.rows as usize, input.columns as usize);
     let fashion: Vec<_> = FASHION.iter().map(|(image, _)| image).collect();
-    let host = host(file, images, |image, (y, x), channel| match show {
+    let host = host(file, sums == Sums::Fused, images, |image, (y, x), channel| match show {
         Show::Formula(counter) => {
             formula_level(counter + (((image * channels + channel) * rows + y) * columns + x) as u64)
         }
@@ -165,19 +186,19 @@ fn small_networks_agree() {
             "70x3x5 nin3+1:4,2 gap",
         ] {
             for &packing in packings {
-                if FUSED && !matches!(packing.0, WeightType::F32 | WeightType::F16) {
-                    continue;
-                }
-                if agree(target, line, packing, 2, Show::Formula(1_000_000_000)).is_none() {
-                    return;
+                let floats = matches!(packing.0, WeightType::F32 | WeightType::F16);
+                for sums in [Sums::Separate, Sums::Fused].into_iter().take(1 + usize::from(floats)) {
+                    if agree_in(target, line, packing, sums, 2, Show::Formula(1_000_000_000)).is_none() {
+                        return;
+                    }
                 }
             }
         }
     }
 }
 
-/// Weights of ±127 and biases near the limit, any multiplier and any shift: where a carry or a half-word that is wrong in
-/// a hand-written kernel shows.
+/// Weights of ±127 and biases near the limit, any multiplier and any shift: where a carry or a half-word that is wrong
+/// in a hand-written kernel shows.
 #[test]
 fn networks_at_the_ends_of_their_ranges_agree() {
     // A Cortex-M4F, a Cortex-M33, a Cortex-M3 and a Cortex-M0.
@@ -204,7 +225,7 @@ fn networks_at_the_ends_of_their_ranges_agree() {
                     let what = format!("{line}, {style:?}, by {lanes}");
                     let file = integer_file::write(&network, lanes, 1.0 / 255.0, &[]);
                     let show = Show::Formula(1_000_000_000);
-                    if agree_on(target, &what, (case.spec, &file), 2, show).is_none() {
+                    if agree_on(target, &what, (case.spec, &file), Sums::Separate, 2, show).is_none() {
                         return;
                     }
                 }

@@ -1,14 +1,15 @@
 //! The exporter: what it writes is what the document says and the engine runs.
 
 use half::f16;
-use nin_core::{Model, WeightType};
+use nin_core::Lanes;
+use nin_core::{Model, Normalization, WeightType};
 use nin_tests::close::assert_same_bits;
 use nin_tests::engine;
 use nin_tests::mix;
 use nin_tests::model_file::{self, Aligned, LANES, WEIGHT_TYPES, stored};
 use nin_tests::oracle;
 use nin_tests::random::{self, Case};
-use nin_train::formats::model_file::{ExportError, Lanes};
+use nin_train::formats::model_file::ExportError;
 use nin_train::network::preprocessing::Preprocessing;
 use nin_train::network::resources::file_len;
 use nin_train::network::trained::Trained;
@@ -58,7 +59,8 @@ proptest! {
                 prop_assert_eq!((model.weight_type(), model.lanes()), (weight_type, lanes));
                 prop_assert_eq!(model.class_names().collect::<Vec<_>>(), file.names.iter().collect::<Vec<_>>());
                 for channel in 0..channels {
-                    prop_assert_eq!(model.preprocessing(channel), (file.mean[channel], file.scale[channel]));
+                    let (mean, scale) = (file.mean[channel], file.scale[channel]);
+                    prop_assert_eq!(model.normalization(channel), Normalization { mean, scale });
                 }
                 prop_assert_eq!(model.weights().len(), model.plan().weight_bytes(weight_type, lanes));
                 if file.names.is_empty() {

@@ -1,8 +1,9 @@
 //! The exporter against the document that defines the format.
 
 use half::f16;
-use nin_core::{Model, PRESETS, Plan, Spec, WeightType};
-use nin_train::formats::model_file::{ExportError, Lanes, unpacked};
+use nin_core::Lanes;
+use nin_core::{Model, Normalization, PRESETS, Plan, Spec, WeightType};
+use nin_train::formats::model_file::{ExportError, unpacked};
 use nin_train::network::parameters::tensors;
 use nin_train::network::preprocessing::Preprocessing;
 use nin_train::network::resources::file_len;
@@ -99,7 +100,8 @@ fn each_weight_stands_where_the_document_says() {
             // And nin-core reads it so.
             let model = Model::read(&bytes).unwrap();
             assert_eq!((model.plan(), model.weight_type(), model.lanes()), (&plan, weight_type, l));
-            assert_eq!([model.preprocessing(0), model.preprocessing(1)], [(1.0, 3.0), (2.0, 4.0)]);
+            let normalizations = [(1.0, 3.0), (2.0, 4.0)].map(|(mean, scale)| Normalization { mean, scale });
+            assert_eq!([model.normalization(0), model.normalization(1)], normalizations);
             let stored =
                 |value: f32| if weight_type == WeightType::F16 { f16::from_f32(value).to_f32() } else { value };
             let mut expected = values.clone();

@@ -1,12 +1,12 @@
 //! The oracle and the engine against PyTorch: first that weights and images are the same, then what is computed.
 
+use nin_core::Lanes;
 use nin_core::{Model, Plan, WeightType};
 use nin_tests::close::{self, assert_close};
 use nin_tests::engine;
 use nin_tests::fixture::{Fixture, MapSums};
 use nin_tests::model_file::{Aligned, WEIGHT_TYPES, stored};
 use nin_tests::oracle::{self, Map, Op, Step};
-use nin_train::formats::model_file::Lanes;
 use nin_train::network::preprocessing::Preprocessing;
 use nin_train::network::trained::Trained;
 use rayon::prelude::*;

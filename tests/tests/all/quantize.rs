@@ -1,5 +1,6 @@
 //! The trainer's quantiser and its 8-bit model files, against the reference and the second writer.
 
+use nin_core::Lanes;
 use nin_core::{Int8, Model, Network};
 use nin_tests::close::assert_same_bits;
 use nin_tests::engine;
@@ -8,7 +9,6 @@ use nin_tests::integer_file;
 use nin_tests::integer_random::{self, Style};
 use nin_tests::oracle::{self, Map};
 use nin_tests::random::{self, Case};
-use nin_train::formats::model_file::Lanes;
 use nin_train::integers::{Output, QuantizedModel, WeightBits};
 use nin_train::network::preprocessing::Preprocessing;
 use nin_train::network::trained::Trained;

@@ -4,16 +4,16 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 
 use nin_core::plan::Layer;
-use nin_core::{F16, F32, Format, Model, Network, NetworkError, Piece, Spec, Stage, WeightType};
+use nin_core::{F16, F16Fused, F32, F32Fused, Model, Network, NetworkError, Piece, Spec, Stage, WeightType};
 use nin_tests::close::{assert_close_in_scale, assert_same_bits};
-use nin_tests::engine::{self, POISON, frame};
+use nin_tests::engine::{self, Floats, POISON, frame};
 use nin_tests::model_file::{Aligned, LANES, ModelFile, WEIGHT_TYPES, stored};
 use nin_tests::oracle::{self, Map, Op};
 use nin_tests::random::{self, Case};
 use proptest::prelude::*;
 
 /// A new network for a case, in a state that holds nothing but NaN.
-fn with_network<F: Format<Value = f32>, T>(case: &Case, run: impl FnOnce(&mut Network<'_, F>) -> T) -> T {
+fn with_network<F: Floats, T>(case: &Case, run: impl FnOnce(&mut Network<'_, F>) -> T) -> T {
     let file = ModelFile::of(case, F::WEIGHTS, 4).aligned();
     let model = Model::read(&file).unwrap();
     let mut state = engine::state(&model);
@@ -21,8 +21,8 @@ fn with_network<F: Format<Value = f32>, T>(case: &Case, run: impl FnOnce(&mut Ne
 }
 
 /// The logits that a network must give, bit for bit.
-fn expected<F: Format>(case: &Case, image: &Map<f32>) -> Vec<f32> {
-    oracle::logits(&case.spec, &stored(case.spec, &case.parameters(), F::WEIGHTS), image).0
+fn expected<F: Floats>(case: &Case, image: &Map<f32>) -> Vec<f32> {
+    F::oracle(&case.spec, &stored(case.spec, &case.parameters(), F::WEIGHTS), image)
 }
 
 fn check_every_layout(case: &Case) {
@@ -30,7 +30,8 @@ fn check_every_layout(case: &Case) {
     for weight_type in WEIGHT_TYPES {
         let parameters = stored(case.spec, &case.parameters(), weight_type);
         let (in_f64, scale) = oracle::logits(&case.spec, &parameters, &image.widen());
-        let (in_f32, _) = oracle::logits(&case.spec, &parameters, &image);
+        let in_f32 = F32::oracle(&case.spec, &parameters, &image);
+        let fused = F32Fused::oracle(&case.spec, &parameters, &image);
         for lanes in LANES {
             let what = format!("{case:?}, {} in {lanes} lanes", weight_type.name());
             let file = ModelFile::of(case, weight_type, lanes).aligned();
@@ -38,6 +39,9 @@ fn check_every_layout(case: &Case) {
             let logits = engine::logits(&model, &image);
             assert_close_in_scale(&what, &logits, &in_f64, 1e-5, scale);
             assert_same_bits(&what, &logits, &in_f32);
+            let logits = engine::fused_logits(&model, &image);
+            assert_close_in_scale(&what, &logits, &in_f64, 1e-5, scale);
+            assert_same_bits(&format!("{what}, fused"), &logits, &fused);
         }
     }
 }
@@ -72,7 +76,7 @@ fn equals_the_oracle_on_larger_networks() {
     }
 }
 
-fn check_frames<F: Format<Value = f32>>(case: &Case) {
+fn check_frames<F: Floats>(case: &Case) {
     let images = [case.image(0), case.image(1), case.image(2)];
     let want = images.each_ref().map(|image| expected::<F>(case, image));
     let file = ModelFile::of(case, F::WEIGHTS, 4).aligned();
@@ -97,7 +101,7 @@ fn check_frames<F: Format<Value = f32>>(case: &Case) {
     }
 }
 
-fn check_rows<F: Format<Value = f32>>(case: &Case, broken_at: usize) {
+fn check_rows<F: Floats>(case: &Case, broken_at: usize) {
     let (first, second) = (case.image(0), case.image(1));
     let (rows, values) = (usize::from(case.spec.input().rows), case.spec.input().row());
     let want = [expected::<F>(case, &first), expected::<F>(case, &second)];
@@ -171,7 +175,7 @@ fn check_rows<F: Format<Value = f32>>(case: &Case, broken_at: usize) {
     });
 }
 
-fn check_memory<F: Format<Value = f32>>(case: &Case) {
+fn check_memory<F: Floats>(case: &Case) {
     let image = case.image(0);
     let want = expected::<F>(case, &image);
     let file = ModelFile::of(case, F::WEIGHTS, 4).aligned();
@@ -192,10 +196,10 @@ fn check_memory<F: Format<Value = f32>>(case: &Case) {
 }
 
 /// Every layer's map, put together from the pieces that the observer sees; each value is seen once.
-fn check_observer<F: Format<Value = f32>>(case: &Case) {
+fn check_observer<F: Floats>(case: &Case) {
     let image = case.image(0);
     let parameters = stored(case.spec, &case.parameters(), F::WEIGHTS);
-    let layers = oracle::layers(&oracle::forward(&case.spec, &parameters, &image));
+    let layers = oracle::layers(&F::forward(&case.spec, &parameters, &image));
     let mut steps = BTreeMap::new();
     let mut maps = BTreeMap::new();
     for layer in &layers {
@@ -248,7 +252,7 @@ fn check_observer<F: Format<Value = f32>>(case: &Case) {
 }
 
 /// Numbers that no sane image holds: whatever comes out, nothing panics, and the next image is right.
-fn check_wild_images<F: Format<Value = f32>>(case: &Case, bits: &[u32]) {
+fn check_wild_images<F: Floats>(case: &Case, bits: &[u32]) {
     let image = case.image(0);
     let mut wild = image.clone();
     for (i, value) in wild.values.iter_mut().enumerate() {
@@ -267,6 +271,8 @@ proptest! {
     fn frames_are_independent(case in random::case()) {
         check_frames::<F32>(&case);
         check_frames::<F16>(&case);
+        check_frames::<F32Fused>(&case);
+        check_frames::<F16Fused>(&case);
     }
 
     #[test]
@@ -274,24 +280,30 @@ proptest! {
         let broken_at = broken_at.index(case.spec.input().rows.into());
         check_rows::<F32>(&case, broken_at);
         check_rows::<F16>(&case, broken_at);
+        check_rows::<F32Fused>(&case, broken_at);
     }
 
     #[test]
     fn state_is_what_the_plan_says(case in random::case()) {
         check_memory::<F32>(&case);
         check_memory::<F16>(&case);
+        check_memory::<F32Fused>(&case);
+        check_memory::<F16Fused>(&case);
     }
 
     #[test]
     fn the_observer_sees_every_layer(case in random::case()) {
         check_observer::<F32>(&case);
         check_observer::<F16>(&case);
+        check_observer::<F32Fused>(&case);
+        check_observer::<F16Fused>(&case);
     }
 
     #[test]
     fn wild_images_do_no_harm(case in random::case(), bits in prop::collection::vec(any::<u32>(), 1..9)) {
         check_wild_images::<F32>(&case, &bits);
         check_wild_images::<F16>(&case, &bits);
+        check_wild_images::<F16Fused>(&case, &bits);
     }
 }
 

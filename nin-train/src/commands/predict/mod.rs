@@ -26,7 +26,7 @@ A picture is cut to the network's aspect ratio about its centre, scaled and, for
 grey. An .npy file gives all images of its array, an .npz file the test images of its data set; docs/arrays.md describes
 both. Fashion-MNIST and MNIST are white on black: use --invert for pictures on a light ground.
 The numbers are those that a board computes from the same model file, bit for bit,
-if its firmware is built without the feature fma.")]
+if its firmware does not fuse the sums of floats.")]
 pub struct PredictArgs {
     /// A model file, checkpoint or safetensors file
     #[arg(value_name = "MODEL")]

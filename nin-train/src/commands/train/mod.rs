@@ -8,9 +8,9 @@ use std::ops::ControlFlow;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use nin_core::Lanes;
 use nin_core::WeightType;
 use nin_train::data::Dataset;
-use nin_train::formats::model_file::Lanes;
 use nin_train::network::trained::Trained;
 use nin_train::quantize::aware;
 use nin_train::report::LayerTable;

@@ -11,11 +11,12 @@ mod pack;
 mod source;
 mod unpack;
 
+pub use nin_core::Lanes;
 use nin_core::model::{HEADER, MAGIC, VERSION};
 use nin_core::{Plan, WeightType};
 
 pub use error::ExportError;
-pub use pack::{Lanes, unpacked};
+pub use pack::unpacked;
 pub use source::{RustSource, rust_source};
 
 use crate::network::preprocessing::Preprocessing;

@@ -16,12 +16,12 @@ mod write;
 
 use nin_core::{Plan, WeightType};
 
-use crate::formats::model_file::Lanes;
 use crate::integers::QuantizedModel;
 use crate::quantize::aware;
 use crate::training::checkpoint::Checkpoint;
 use crate::training::position::EpochReport;
 use crate::training::recipe::Recipe;
+use nin_core::Lanes;
 
 pub use compare::comparison;
 pub use findings::Findings;

@@ -2,8 +2,8 @@
 //!
 //! The compiler keeps neither sixteen sums in registers nor two inputs of four pixels beside them; [`quads`] does. It
 //! wants little else in registers, nor loops of a few rounds, so the inputs of a tile are first laid [side by
-//! side](Work), four values for each, and a [program](quads::Steps) written that says what to do with them. All outputs,
-//! four at a time, go through the same program.
+//! side](Work), four values for each, and a [program](quads::Steps) written that says what to do with them. All
+//! outputs, four at a time, go through the same program.
 //!
 //! Each pixel's inputs come in their order, and padding is not among them: where a column of the windows is on the map
 //! for some of the pixels, the program has steps for these.
@@ -14,12 +14,9 @@ mod quads;
 use core::arch::asm;
 use core::mem::MaybeUninit;
 
-pub use quads::Quad;
-use quads::{Step, Steps, Task};
-
-use super::Patch;
-use super::float::{Stored, split};
-use crate::format::private::LayerWeights;
+use self::quads::{Quad, QuadTask, Step, Steps};
+use super::stored::{Stored, split};
+use crate::kernel::operands::{LayerWeights, Patch};
 use crate::plan::TILE;
 
 /// Inputs that a program works on; the sums of longer windows stand in the outputs between two programs.
@@ -28,14 +25,15 @@ const INPUTS: usize = 48;
 /// Words of a program: a 5×5 window of one channel over the edge of a map takes 27.
 const WORDS: usize = 40;
 
-/// Words that a piece of the windows takes in a program at most: 2 to leave inputs out, 2 for where it is, 5, and the end.
+/// Words that a piece of the windows takes in a program at most: 2 to leave inputs out, 2 for where it is, 5, and the
+/// end.
 const PIECE: usize = 10;
 
 /// A layer at work on a tile.
-struct Work<'w> {
+struct TileRun<'w> {
     steps: &'static Steps,
-    kernel: unsafe fn(&Task),
-    task: Task,
+    kernel: unsafe fn(&QuadTask),
+    task: QuadTask,
     inputs: &'w mut [MaybeUninit<[f32; TILE]>; INPUTS],
     /// How many inputs stand there.
     count: usize,
@@ -49,7 +47,7 @@ struct Work<'w> {
     last: Option<&'w mut [MaybeUninit<[f32; 4]>; TILE]>,
 }
 
-impl Work<'_> {
+impl TileRun<'_> {
     fn push(&mut self, word: usize) {
         self.program[self.words].write(word);
         self.words += 1;
@@ -90,7 +88,7 @@ impl Work<'_> {
         }
         if let Some(last) = &mut self.last {
             let task = &self.task;
-            let rest = Task {
+            let rest = QuadTask {
                 bias: task.bias.wrapping_add(4 * task.groups),
                 weights: task.weights.wrapping_add(task.groups * task.group),
                 out: last.as_mut_ptr().cast(),
@@ -199,7 +197,8 @@ impl Work<'_> {
         }
     }
 
-    /// Ends a piece; the next is of other pixels, or leaves inputs out before it, or the program's inputs are elsewhere.
+    /// Ends a piece; the next is of other pixels, or leaves inputs out before it, or the program's inputs are
+    /// elsewhere.
     #[inline(never)]
     fn turn(&mut self, piece: &mut Piece, set: usize, first: usize) {
         self.close(piece);
@@ -241,7 +240,8 @@ impl Work<'_> {
 /// Pixels of a tile that have a column of their windows on the map.
 struct Set {
     first: usize,
-    /// Steps from the first one's inputs to those of each: who has none gets another's, which nobody looks at.
+    /// Steps from the first one's inputs to those of each: an unused pixel repeats another's, and its result is
+    /// ignored.
     apart: [usize; TILE],
 }
 
@@ -362,7 +362,12 @@ unsafe fn gather(x: [*const f32; TILE], to: &mut [MaybeUninit<[f32; TILE]>]) {
 
 /// One layer for a tile of pixels.
 #[inline(never)]
-pub fn layer<W: Quad + Stored>(patch: &Patch<'_, f32>, pixels: usize, weights: &LayerWeights<'_>, out: &mut [f32]) {
+pub fn layer<W: Quad<R> + Stored, R>(
+    patch: &Patch<'_, f32>,
+    pixels: usize,
+    weights: &LayerWeights<'_>,
+    out: &mut [f32],
+) {
     let (biases, packed) = split::<W>(weights);
     let (outputs, fan_in) = (weights.outputs, weights.fan_in);
     let (groups, left) = (outputs / 4, outputs % 4);
@@ -373,10 +378,10 @@ pub fn layer<W: Quad + Stored>(patch: &Patch<'_, f32>, pixels: usize, weights: &
     let steps = W::steps();
     let (mut inputs, mut program) = ([MaybeUninit::uninit(); INPUTS], [MaybeUninit::uninit(); WORDS]);
     let mut last = [MaybeUninit::uninit(); TILE];
-    let mut work = Work {
+    let mut work = TileRun {
         steps,
         kernel: W::run,
-        task: Task {
+        task: QuadTask {
             program: core::ptr::null(),
             inputs: core::ptr::null(),
             bias: biases.as_ptr(),
@@ -416,27 +421,6 @@ macro_rules! larger {
     ($most:literal, $value:literal) => {
         concat!("vcmp.f32 ", $value, ", ", $most, "\nvmrs apsr_nzcv, fpscr\nit gt\nvmovgt.f32 ", $most, ", ", $value)
     };
-}
-
-/// `sum + x · weight`, rounded once.
-#[cfg(feature = "fma")]
-#[inline(always)]
-pub fn fused(x: f32, weight: f32, sum: f32) -> f32 {
-    let mut bits = sum.to_bits();
-    // SAFETY: works on registers only, which it gives up.
-    unsafe {
-        asm!(
-            "vmov s0, {x}",
-            "vmov s1, {weight}",
-            "vmov s2, {sum}",
-            "vfma.f32 s2, s0, s1",
-            "vmov {sum}, s2",
-            sum = inout(reg) bits, x = in(reg) x.to_bits(), weight = in(reg) weight.to_bits(),
-            out("d0") _, out("d1") _,
-            options(pure, nomem, nostack)
-        );
-    }
-    f32::from_bits(bits)
 }
 
 /// Raises each of `most` to the value beside it, if that is larger.

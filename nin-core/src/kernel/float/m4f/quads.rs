@@ -10,6 +10,8 @@ use core::arch::global_asm;
 
 use half::f16;
 
+use crate::kernel::sum::{Fused, Separate};
+
 /// A step of a program: the address of what does it.
 pub type Step = usize;
 
@@ -39,7 +41,7 @@ pub struct Steps {
 /// What a kernel works on; the order is its own, and it counts in it.
 #[repr(C)]
 #[derive(Clone, Copy)]
-pub struct Task {
+pub struct QuadTask {
     pub program: *const Step,
     /// Four values for each input, one for each pixel of the tile.
     pub inputs: *const f32,
@@ -58,8 +60,9 @@ pub struct Task {
     pub groups: usize,
 }
 
-/// A weight type with a kernel for four outputs side by side.
-pub trait Quad: Sized {
+/// A weight type with a kernel for four outputs side by side, whose sums are rounded as `R` says.
+pub trait Quad<R>: Sized {
+    /// The kernel's table of steps.
     fn steps() -> &'static Steps;
 
     /// Runs a program for each group of four outputs.
@@ -67,44 +70,43 @@ pub trait Quad: Sized {
     /// # Safety
     ///
     /// The task's pointers have to be good for what its fields say and what its program does, which has to end.
-    unsafe fn run(task: &Task);
+    unsafe fn run(task: &QuadTask);
 }
 
-impl Quad for f32 {
-    fn steps() -> &'static Steps {
-        // SAFETY: the table below, which nothing writes.
-        unsafe { &nin_f32_steps }
-    }
+/// A kernel of the assembly below, by its name and that of its table.
+macro_rules! quads {
+    ($weights:ty, $rounding:ty, $name:ident, $steps:ident) => {
+        unsafe extern "C" {
+            static $steps: Steps;
+            fn $name(task: *const QuadTask);
+        }
 
-    unsafe fn run(task: &Task) {
-        // SAFETY: as this function's; the kernel keeps to the procedure call standard.
-        unsafe { nin_f32_quads(task) }
-    }
+        impl Quad<$rounding> for $weights {
+            fn steps() -> &'static Steps {
+                // SAFETY: the table below, which nothing writes.
+                unsafe { &$steps }
+            }
+
+            unsafe fn run(task: &QuadTask) {
+                // SAFETY: as this function's; the kernel keeps to the procedure call standard.
+                unsafe { $name(task) }
+            }
+        }
+    };
 }
 
-impl Quad for f16 {
-    fn steps() -> &'static Steps {
-        // SAFETY: the table below, which nothing writes.
-        unsafe { &nin_f16_steps }
-    }
+quads!(f32, Separate, nin_f32_quads, nin_f32_steps);
+quads!(f16, Separate, nin_f16_quads, nin_f16_steps);
+quads!(f32, Fused, nin_f32_fused_quads, nin_f32_fused_steps);
+quads!(f16, Fused, nin_f16_fused_quads, nin_f16_fused_steps);
 
-    unsafe fn run(task: &Task) {
-        // SAFETY: as this function's; the kernel keeps to the procedure call standard.
-        unsafe { nin_f16_quads(task) }
-    }
-}
-
-unsafe extern "C" {
-    static nin_f32_steps: Steps;
-    static nin_f16_steps: Steps;
-    fn nin_f32_quads(task: *const Task);
-    fn nin_f16_quads(task: *const Task);
-}
-
-/// An input times the weights of four outputs, added to four sums.
-#[cfg(not(feature = "fma"))]
+/// An input times the weights of four outputs, added to four sums, which are rounded as the first word says.
 macro_rules! quad {
-    ($x:literal, ($w0:literal, $w1:literal, $w2:literal, $w3:literal), ($s0:literal, $s1:literal, $s2:literal, $s3:literal)) => {
+    (
+        separate, $x:literal,
+        ($w0:literal, $w1:literal, $w2:literal, $w3:literal),
+        ($s0:literal, $s1:literal, $s2:literal, $s3:literal)
+    ) => {
         concat!(
             concat!("vmul.f32 s28, ", $x, ", ", $w0, "\nvmul.f32 s29, ", $x, ", ", $w1, "\n"),
             concat!("vmul.f32 s30, ", $x, ", ", $w2, "\nvmul.f32 s31, ", $x, ", ", $w3, "\n"),
@@ -112,12 +114,11 @@ macro_rules! quad {
             concat!("vadd.f32 ", $s2, ", ", $s2, ", s30\nvadd.f32 ", $s3, ", ", $s3, ", s31\n"),
         )
     };
-}
-
-/// The same with sums that are rounded once.
-#[cfg(feature = "fma")]
-macro_rules! quad {
-    ($x:literal, ($w0:literal, $w1:literal, $w2:literal, $w3:literal), ($s0:literal, $s1:literal, $s2:literal, $s3:literal)) => {
+    (
+        fused, $x:literal,
+        ($w0:literal, $w1:literal, $w2:literal, $w3:literal),
+        ($s0:literal, $s1:literal, $s2:literal, $s3:literal)
+    ) => {
         concat!(
             concat!("vfma.f32 ", $s0, ", ", $x, ", ", $w0, "\nvfma.f32 ", $s1, ", ", $x, ", ", $w1, "\n"),
             concat!("vfma.f32 ", $s2, ", ", $x, ", ", $w2, "\nvfma.f32 ", $s3, ", ", $x, ", ", $w3, "\n"),
@@ -127,59 +128,54 @@ macro_rules! quad {
 
 /// The same for the sums of a pixel by number.
 macro_rules! pixel {
-    (0, $x:literal, $weights:tt) => {
-        quad!($x, $weights, ("s0", "s1", "s2", "s3"))
+    ($sum:tt, 0, $x:literal, $weights:tt) => {
+        quad!($sum, $x, $weights, ("s0", "s1", "s2", "s3"))
     };
-    (1, $x:literal, $weights:tt) => {
-        quad!($x, $weights, ("s4", "s5", "s6", "s7"))
+    ($sum:tt, 1, $x:literal, $weights:tt) => {
+        quad!($sum, $x, $weights, ("s4", "s5", "s6", "s7"))
     };
-    (2, $x:literal, $weights:tt) => {
-        quad!($x, $weights, ("s8", "s9", "s10", "s11"))
+    ($sum:tt, 2, $x:literal, $weights:tt) => {
+        quad!($sum, $x, $weights, ("s8", "s9", "s10", "s11"))
     };
-    (3, $x:literal, $weights:tt) => {
-        quad!($x, $weights, ("s12", "s13", "s14", "s15"))
+    ($sum:tt, 3, $x:literal, $weights:tt) => {
+        quad!($sum, $x, $weights, ("s12", "s13", "s14", "s15"))
     };
 }
 
 /// One input of some pixels, each `register pixel`.
 macro_rules! input {
-    ($weights:tt, $($x:literal $pixel:tt)+) => { concat!($(pixel!($pixel, $x, $weights)),+) };
+    ($sum:tt, $weights:tt, $($x:literal $pixel:tt)+) => { concat!($(pixel!($sum, $pixel, $x, $weights)),+) };
 }
 
-/// Two inputs of some pixels.
-#[cfg(not(feature = "fma"))]
+/// Two inputs of some pixels. Fused sums have no products on their way: the registers of these hold the second input's
+/// weights.
 macro_rules! pair {
-    (($one:literal, $two:literal, $both:literal), ($($first:tt)+), ($($second:tt)+)) => {
+    ((separate, $one:literal, $two:literal, $both:literal), ($($first:tt)+), ($($second:tt)+)) => {
         concat!(
             "vldmia r3!, {s16-s23}\n",
             $one,
-            input!(("s24", "s25", "s26", "s27"), $($first)+),
+            input!(separate, ("s24", "s25", "s26", "s27"), $($first)+),
             $one,
-            input!(("s24", "s25", "s26", "s27"), $($second)+),
+            input!(separate, ("s24", "s25", "s26", "s27"), $($second)+),
         )
     };
-}
-
-/// The same without products on their way: their registers hold the second input's weights.
-#[cfg(feature = "fma")]
-macro_rules! pair {
-    (($one:literal, $two:literal, $both:literal), ($($first:tt)+), ($($second:tt)+)) => {
+    ((fused, $one:literal, $two:literal, $both:literal), ($($first:tt)+), ($($second:tt)+)) => {
         concat!(
             "vldmia r3!, {s16-s23}\n",
             $both,
-            input!(("s24", "s25", "s26", "s27"), $($first)+),
-            input!(("s28", "s29", "s30", "s31"), $($second)+),
+            input!(fused, ("s24", "s25", "s26", "s27"), $($first)+),
+            input!(fused, ("s28", "s29", "s30", "s31"), $($second)+),
         )
     };
 }
 
 /// Two inputs of one pixel, in the registers given.
 macro_rules! two {
-    (($one:literal, $two:literal, $both:literal), $pixel:tt, $x0:literal, $x1:literal) => {
+    (($sum:tt, $one:literal, $two:literal, $both:literal), $pixel:tt, $x0:literal, $x1:literal) => {
         concat!(
             $two,
-            pixel!($pixel, $x0, ("s20", "s21", "s22", "s23")),
-            pixel!($pixel, $x1, ("s24", "s25", "s26", "s27")),
+            pixel!($sum, $pixel, $x0, ("s20", "s21", "s22", "s23")),
+            pixel!($sum, $pixel, $x1, ("s24", "s25", "s26", "s27")),
         )
     };
 }
@@ -212,11 +208,11 @@ macro_rules! some {
 
 /// One input of some pixels, and on.
 macro_rules! one {
-    (($one:literal, $two:literal, $both:literal), ($($first:tt)+)) => {
+    (($sum:tt, $one:literal, $two:literal, $both:literal), ($($first:tt)+)) => {
         concat!(
             "vldmia r3!, {s16-s19}\n",
             $one,
-            input!(("s24", "s25", "s26", "s27"), $($first)+),
+            input!($sum, ("s24", "s25", "s26", "s27"), $($first)+),
             next!(),
         )
     };
@@ -224,16 +220,16 @@ macro_rules! one {
 
 /// The steps for inputs that only one pixel has.
 macro_rules! alone {
-    ($name:literal, $pixel:tt, ($one:literal, $two:literal, $both:literal)) => {
+    ($name:literal, $pixel:tt, ($sum:tt, $one:literal, $two:literal, $both:literal)) => {
         concat!(
             concat!(".L", $name, "_alone", $pixel, "_fours:\n"),
             times!(
                 "vldmia r3!, {s16-s19}\n",
-                two!(($one, $two, $both), $pixel, "s16", "s17"),
-                two!(($one, $two, $both), $pixel, "s18", "s19"),
+                two!(($sum, $one, $two, $both), $pixel, "s16", "s17"),
+                two!(($sum, $one, $two, $both), $pixel, "s18", "s19"),
             ),
             concat!(".L", $name, "_alone", $pixel, "_ones:\n"),
-            times!("vldmia r3!, {s16}\n", $one, pixel!($pixel, "s16", ("s24", "s25", "s26", "s27"))),
+            times!("vldmia r3!, {s16}\n", $one, pixel!($sum, $pixel, "s16", ("s24", "s25", "s26", "s27"))),
         )
     };
 }
@@ -338,45 +334,56 @@ macro_rules! kernel {
     };
 }
 
+/// The two kernels of a rounding: weights in f32, and in f16.
+macro_rules! kernels {
+    ($sum:tt, $f32:literal, $f32_steps:literal, $f16:literal, $f16_steps:literal) => {
+        concat!(
+            kernel!(
+                $f32,
+                $f32_steps,
+                ($sum, "vldmia r1!, {s24-s27}\n", "vldmia r1!, {s20-s27}\n", "vldmia r1!, {s24-s31}\n")
+            ),
+            kernel!(
+                $f16,
+                $f16_steps,
+                (
+                    $sum,
+                    "vldmia r1!, {s26-s27}
+                     vcvtb.f32.f16 s24, s26
+                     vcvtt.f32.f16 s25, s26
+                     vcvtb.f32.f16 s26, s27
+                     vcvtt.f32.f16 s27, s27
+                    ",
+                    // Four words into the upper half; each is taken before its place is.
+                    "vldmia r1!, {s24-s27}
+                     vcvtb.f32.f16 s20, s24
+                     vcvtt.f32.f16 s21, s24
+                     vcvtb.f32.f16 s22, s25
+                     vcvtt.f32.f16 s23, s25
+                     vcvtb.f32.f16 s24, s26
+                     vcvtt.f32.f16 s25, s26
+                     vcvtb.f32.f16 s26, s27
+                     vcvtt.f32.f16 s27, s27
+                    ",
+                    "vldmia r1!, {s28-s31}
+                     vcvtb.f32.f16 s24, s28
+                     vcvtt.f32.f16 s25, s28
+                     vcvtb.f32.f16 s26, s29
+                     vcvtt.f32.f16 s27, s29
+                     vcvtb.f32.f16 s28, s30
+                     vcvtt.f32.f16 s29, s30
+                     vcvtb.f32.f16 s30, s31
+                     vcvtt.f32.f16 s31, s31
+                    "
+                )
+            )
+        )
+    };
+}
+
 global_asm!(
     ".syntax unified\n.fpu fpv4-sp-d16\n.thumb\n",
-    kernel!(
-        "nin_f32_quads",
-        "nin_f32_steps",
-        ("vldmia r1!, {s24-s27}\n", "vldmia r1!, {s20-s27}\n", "vldmia r1!, {s24-s31}\n")
-    ),
-    kernel!(
-        "nin_f16_quads",
-        "nin_f16_steps",
-        (
-            "vldmia r1!, {s26-s27}
-         vcvtb.f32.f16 s24, s26
-         vcvtt.f32.f16 s25, s26
-         vcvtb.f32.f16 s26, s27
-         vcvtt.f32.f16 s27, s27
-        ",
-            // Four words into the upper half; each is taken before its place is.
-            "vldmia r1!, {s24-s27}
-         vcvtb.f32.f16 s20, s24
-         vcvtt.f32.f16 s21, s24
-         vcvtb.f32.f16 s22, s25
-         vcvtt.f32.f16 s23, s25
-         vcvtb.f32.f16 s24, s26
-         vcvtt.f32.f16 s25, s26
-         vcvtb.f32.f16 s26, s27
-         vcvtt.f32.f16 s27, s27
-        ",
-            "vldmia r1!, {s28-s31}
-         vcvtb.f32.f16 s24, s28
-         vcvtt.f32.f16 s25, s28
-         vcvtb.f32.f16 s26, s29
-         vcvtt.f32.f16 s27, s29
-         vcvtb.f32.f16 s28, s30
-         vcvtt.f32.f16 s29, s30
-         vcvtb.f32.f16 s30, s31
-         vcvtt.f32.f16 s31, s31
-        "
-        )
-    ),
+    kernels!(separate, "nin_f32_quads", "nin_f32_steps", "nin_f16_quads", "nin_f16_steps"),
+    kernels!(fused, "nin_f32_fused_quads", "nin_f32_fused_steps", "nin_f16_fused_quads", "nin_f16_fused_steps"),
     options(raw)
 );

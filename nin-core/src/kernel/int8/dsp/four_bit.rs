@@ -1,14 +1,20 @@
 //! Streams of 4-bit weights: widened to those of 8 bits as many at a time as there is room for.
 
-use super::super::narrow::widen_words;
-use super::{BIASES, FACTORS, Part, Storage};
+use super::storage::{Storage, StreamPart};
+use crate::kernel::int8::nibbles::widen_words;
+use crate::packing::{STREAM_BIASES as BIASES, STREAM_FACTORS as FACTORS, WeightType};
 
 /// Two weights to a byte.
 pub enum Four {}
 
 impl Storage for Four {
-    fn streams(stored: &[u32], part: &Part, room: &mut [u32], mut multiply: impl FnMut(usize, usize, &[u32], usize)) {
-        let stream = BIASES + part.fan_in.div_ceil(4) + FACTORS;
+    fn streams(
+        stored: &[u32],
+        part: &StreamPart,
+        room: &mut [u32],
+        mut multiply: impl FnMut(usize, usize, &[u32], usize),
+    ) {
+        let stream = part.stream_words(WeightType::Int4);
         let inputs = part.to - part.from;
         let biases = if part.first() { BIASES } else { 0 };
         let factors = if part.last() { FACTORS } else { 0 };

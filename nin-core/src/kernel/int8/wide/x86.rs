@@ -7,14 +7,14 @@
 
 use core::arch::x86_64::*;
 
-use super::super::isa::Isa;
-use super::wide::Layer;
+use super::layer::PackedLayer;
+use crate::kernel::isa::Isa;
 
 /// Does a layer for a tile of pixels, if it has a kernel for the instruction set.
 ///
 /// Each of `windows` begins `layer.fan_in` bytes after the one before.
 #[inline]
-pub fn layer(isa: Isa, layer: &Layer<'_>, windows: &[u8], pixels: usize, out: &mut [u8]) -> bool {
+pub fn layer(isa: Isa, layer: &PackedLayer<'_>, windows: &[u8], pixels: usize, out: &mut [u8]) -> bool {
     match isa {
         // SAFETY: `Isa` says that the processor has AVX-512 with VNNI.
         Isa::Vnni => unsafe { vnni(layer, windows, pixels, out) },
@@ -54,7 +54,7 @@ impl<'a, const N: usize> Words<'a, N> {
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
-fn vnni(layer: &Layer<'_>, windows: &[u8], pixels: usize, out: &mut [u8]) {
+fn vnni(layer: &PackedLayer<'_>, windows: &[u8], pixels: usize, out: &mut [u8]) {
     match pixels {
         1 => vnni_tile::<1>(layer, windows, out),
         2 => vnni_tile::<2>(layer, windows, out),
@@ -65,7 +65,7 @@ fn vnni(layer: &Layer<'_>, windows: &[u8], pixels: usize, out: &mut [u8]) {
 
 /// N pixels: as many groups of outputs at a time as there are registers for.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
-fn vnni_tile<const N: usize>(layer: &Layer<'_>, windows: &[u8], out: &mut [u8]) {
+fn vnni_tile<const N: usize>(layer: &PackedLayer<'_>, windows: &[u8], out: &mut [u8]) {
     let groups = layer.outputs.div_ceil(16);
     for first in (0..groups).step_by(4) {
         match groups - first {
@@ -79,7 +79,7 @@ fn vnni_tile<const N: usize>(layer: &Layer<'_>, windows: &[u8], out: &mut [u8]) 
 
 /// N pixels, G groups of outputs from `first` on.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
-fn vnni_groups<const N: usize, const G: usize>(layer: &Layer<'_>, first: usize, windows: &[u8], out: &mut [u8]) {
+fn vnni_groups<const N: usize, const G: usize>(layer: &PackedLayer<'_>, first: usize, windows: &[u8], out: &mut [u8]) {
     let words = Words::<N>::new(windows, layer.fan_in);
     let fours = layer.fan_in / 4;
     let weights = layer.weights(first, G).as_ptr();
@@ -135,14 +135,14 @@ struct End512 {
 impl End512 {
     #[inline]
     #[target_feature(enable = "avx512f")]
-    fn new(layer: &Layer<'_>, group: usize) -> Self {
+    fn new(layer: &PackedLayer<'_>, group: usize) -> Self {
         let multipliers = load512(layer.parameters(1, group));
         let shifts = _mm512_and_si512(load512(layer.parameters(2, group)), _mm512_set1_epi32(31));
         let halves = _mm512_srli_epi32::<1>(_mm512_sllv_epi32(_mm512_set1_epi32(1), shifts));
         End512 { multipliers, odd_multipliers: _mm512_srli_epi64::<32>(multipliers), halves, shifts }
     }
 
-    /// [`Output::requantise`](super::Output::requantise) of each lane.
+    /// [`OutputParameters::requantise`](crate::kernel::int8::read::OutputParameters::requantise) of each lane.
     #[inline]
     #[target_feature(enable = "avx512f")]
     fn requantise(&self, sums: __m512i) -> __m128i {
@@ -158,7 +158,7 @@ impl End512 {
 }
 
 #[target_feature(enable = "avx2")]
-fn avx2(layer: &Layer<'_>, windows: &[u8], pixels: usize, out: &mut [u8]) {
+fn avx2(layer: &PackedLayer<'_>, windows: &[u8], pixels: usize, out: &mut [u8]) {
     match pixels {
         1 => avx2_tile::<1>(layer, windows, out),
         2 => avx2_tile::<2>(layer, windows, out),
@@ -169,7 +169,7 @@ fn avx2(layer: &Layer<'_>, windows: &[u8], pixels: usize, out: &mut [u8]) {
 
 /// N pixels, a group of outputs at a time: as two vectors, or as one where the second half would be padding.
 #[target_feature(enable = "avx2")]
-fn avx2_tile<const N: usize>(layer: &Layer<'_>, windows: &[u8], out: &mut [u8]) {
+fn avx2_tile<const N: usize>(layer: &PackedLayer<'_>, windows: &[u8], out: &mut [u8]) {
     for first in (0..layer.outputs).step_by(16) {
         match layer.outputs - first {
             1..=8 => avx2_eights::<N, 1>(layer, first, windows, out),
@@ -180,7 +180,7 @@ fn avx2_tile<const N: usize>(layer: &Layer<'_>, windows: &[u8], out: &mut [u8]) 
 
 /// N pixels, E times eight outputs of the group that begins at `first`.
 #[target_feature(enable = "avx2")]
-fn avx2_eights<const N: usize, const E: usize>(layer: &Layer<'_>, first: usize, windows: &[u8], out: &mut [u8]) {
+fn avx2_eights<const N: usize, const E: usize>(layer: &PackedLayer<'_>, first: usize, windows: &[u8], out: &mut [u8]) {
     let words = Words::<N>::new(windows, layer.fan_in);
     let group = first / 16;
     let eight = |row, half| load256(&layer.parameters(row, group).as_chunks::<8>().0[half]);

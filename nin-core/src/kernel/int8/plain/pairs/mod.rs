@@ -1,6 +1,6 @@
 //! Two pixels times three outputs at a time, by hand.
 //!
-//! What the windows of two pixels have side by side in memory is a list of [`Part`]s, padding included, which a row of
+//! What the windows of two pixels have side by side in memory is a list of [`Run`]s, padding included, which a row of
 //! zeros stands in for; so one loop does for the middle of a map and its edges. Windows of few inputs are put together
 //! first and are one part. All outputs go through the same list.
 #![allow(unsafe_code)]
@@ -9,6 +9,7 @@
 mod mla;
 #[cfg(nin_muls)]
 mod muls;
+mod task;
 
 #[cfg(nin_mla)]
 use mla as kernel;
@@ -17,9 +18,10 @@ use muls as kernel;
 
 use core::mem::MaybeUninit;
 
-use super::super::copy::copy;
-use super::Patch;
-use crate::format::private::LayerWeights;
+use self::task::{PairTask, Run};
+use super::copy::copy;
+use crate::kernel::operands::{LayerWeights, Patch};
+use crate::packing::ROWS;
 
 /// Parts in a list: a window over the edge of a map has up to five in a row.
 const PARTS: usize = 32;
@@ -30,40 +32,9 @@ const ROOM: usize = 32;
 /// Stands in for padding.
 static ZEROS: [u8; 64] = [0; 64];
 
-/// Inputs of two pixels.
-#[repr(C)]
-#[derive(Clone, Copy)]
-struct Part {
-    first: *const u8,
-    second: *const u8,
-    /// How many of each, at least one.
-    length: usize,
-}
-
-/// What a kernel works on; the order is its own, and it counts in it.
-#[repr(C)]
-struct Task {
-    /// The first input of the first of the next three outputs.
-    weights: *const i8,
-    /// Weights from one output to the next.
-    fan_in: usize,
-    parts: *const Part,
-    end: *const Part,
-    /// The next three outputs' biases.
-    biases: *const i32,
-    /// Bytes from an output's bias to its multiplier, and from there to its shift.
-    stride: usize,
-    /// The first pixel's next output.
-    out: *mut u8,
-    /// Bytes from there to the second pixel's.
-    step: usize,
-    /// Outputs left, in threes.
-    groups: usize,
-}
-
 /// A list of parts.
 struct List<'p> {
-    parts: &'p mut [MaybeUninit<Part>; PARTS],
+    parts: &'p mut [MaybeUninit<Run>; PARTS],
     count: usize,
     inputs: usize,
     /// Sums of the inputs of each pixel, if the kernel asks for them.
@@ -75,7 +46,7 @@ impl List<'_> {
     fn push(&mut self, first: &[u8], second: &[u8]) -> bool {
         debug_assert!(first.len() == second.len() && !first.is_empty());
         let Some(part) = self.parts.get_mut(self.count) else { return false };
-        part.write(Part { first: first.as_ptr(), second: second.as_ptr(), length: first.len() });
+        part.write(Run { first: first.as_ptr(), second: second.as_ptr(), length: first.len() });
         (self.count, self.inputs) = (self.count + 1, self.inputs + first.len());
         if kernel::TOTALS {
             for (total, x) in self.totals.iter_mut().zip([first, second]) {
@@ -133,7 +104,7 @@ pub fn layer(patch: &Patch<'_, u8>, pair: [usize; 2], weights: &LayerWeights<'_>
         return false;
     };
 
-    let (parameters, packed) = weights.bytes.split_at(12 * outputs);
+    let (parameters, packed) = weights.bytes.split_at(4 * ROWS * outputs);
     assert!(above + list.inputs <= fan_in && packed.len() >= outputs * fan_in, "weights for the windows");
     assert!(out.len() >= (pair[1] + 1) * outputs && pair[0] <= pair[1], "room for the outputs of two pixels");
     // What is left of the outputs when they are taken by three is the last three.
@@ -141,7 +112,7 @@ pub fn layer(patch: &Patch<'_, u8>, pair: [usize; 2], weights: &LayerWeights<'_>
         if groups == 0 {
             continue;
         }
-        let mut task = Task {
+        let mut task = PairTask {
             weights: packed[first * fan_in + above..].as_ptr().cast(),
             fan_in,
             parts: list.parts.as_ptr().cast(),
@@ -152,10 +123,11 @@ pub fn layer(patch: &Patch<'_, u8>, pair: [usize; 2], weights: &LayerWeights<'_>
             step: (pair[1] - pair[0]) * outputs,
             groups,
         };
-        // SAFETY: the parts up to `count` are written, each from two slices that are still borrowed. For each of 3 · `groups` outputs from
-        // `first` on, of which there are as many, the kernel reads a bias, a multiplier and a shift, each `outputs`
-        // words behind the one before; as many weights as the parts have inputs, at most `fan_in` from the
-        // beginning of the output's; and it writes one value of each of two pixels: the checks above are for these.
+        // SAFETY: the parts up to `count` are written, each from two slices that are still borrowed. For each of 3 ·
+        // `groups` outputs from `first` on, of which there are as many, the kernel reads a bias, a multiplier and a
+        // shift, each `outputs` words behind the one before; as many weights as the parts have inputs, at most `fan_in`
+        // from the beginning of the output's; and it writes one value of each of two pixels: the checks above are for
+        // these.
         unsafe { kernel::run(&mut task, list.totals) };
     }
     true

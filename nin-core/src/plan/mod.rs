@@ -2,122 +2,21 @@
 //!
 //! Everything here is `const`: a firmware sizes its buffers and checks its budgets while it compiles, and the
 //! trainer prints the same numbers. What the plan says is what the engine uses; nothing else states a size.
+//!
+//! [`Plan`] is the whole network, [`Layer`] one layer of it, `work` the memory that kernels divide. It may import
+//! `spec` and `packing`.
 
 mod layer;
+mod memory;
+pub(crate) mod work;
 
+use crate::packing::WeightType;
 use crate::spec::{MAX_STAGES, Shape, Spec, Stage, Window, stage_parameters};
 
-pub use layer::{Layer, LayerKind};
-
-/// Pixels that a block carries through all its layers at once: its weights are read once a tile.
-pub const TILE: usize = 4;
-
-/// How the weights are stored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum WeightType {
-    /// 32-bit floats.
-    F32,
-    /// 16-bit floats (IEEE 754 binary16), widened exactly when used; biases stay 32-bit.
-    F16,
-    /// 8-bit integers with a scale for each output; activations are 8-bit too, and all arithmetic is integer, but for the
-    /// logits, which are f32.
-    Int8,
-    /// The same with weights of 4 bits in some layers or all; they are widened exactly when used.
-    Int4,
-}
-
-impl WeightType {
-    /// Bits of one stored weight, at least.
-    pub const fn bits(self) -> usize {
-        match self {
-            WeightType::F32 => 32,
-            WeightType::F16 => 16,
-            WeightType::Int8 => 8,
-            WeightType::Int4 => 4,
-        }
-    }
-
-    /// Bytes of one activation.
-    pub const fn value_bytes(self) -> usize {
-        match self {
-            WeightType::F32 | WeightType::F16 => 4,
-            WeightType::Int8 | WeightType::Int4 => 1,
-        }
-    }
-
-    /// The name on the command line and in reports: `f32`, `f16`, `int8` or `int4`.
-    pub const fn name(self) -> &'static str {
-        match self {
-            WeightType::F32 => "f32",
-            WeightType::F16 => "f16",
-            WeightType::Int8 => "int8",
-            WeightType::Int4 => "int4",
-        }
-    }
-}
-
-/// The kernels that a build has for 8-bit layers; they differ in speed and in working memory, not in results.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Kernels {
-    /// For processors without either of the below: inputs straight from the lines; no memory of their own, but for what
-    /// 4-bit weights are widened in.
-    Plain,
-    /// Cortex-M with the DSP extension: activations are widened to pairs of 16 bits, a part of the window at a time.
-    Dsp,
-    /// Processors with wide vectors and memory to spare: the windows of a tile are gathered first.
-    Wide,
-}
-
-impl Kernels {
-    /// Those of this build.
-    pub const HERE: Kernels = if cfg!(nin_dsp) {
-        Kernels::Dsp
-    } else if cfg!(target_os = "none") {
-        Kernels::Plain
-    } else {
-        Kernels::Wide
-    };
-
-    /// Those of this build that 8-bit weights with so many lanes run on: plain rows run on plain kernels everywhere.
-    pub const fn for_lanes(lanes: usize) -> Kernels {
-        if lanes == 1 { Kernels::Plain } else { Kernels::HERE }
-    }
-}
-
-/// Most inputs that [`Kernels::Dsp`] widens at a time.
-pub(crate) const SEGMENT: usize = 288;
-/// Most outputs whose sums [`Kernels::Dsp`] keeps from one part of the window to the next.
-pub(crate) const KEPT: usize = 64;
-
-/// Working memory of the streaming engine: in values (4 bytes each in the float engines) from [`Plan::memory`], in bytes
-/// from [`Plan::bytes`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Memory {
-    /// Rows kept between stages: convolution lines, and pooled rows while they gather.
-    pub lines: usize,
-    /// One tile of pixels on its way through a block; from [`Plan::bytes`] also what the kernels need beside it.
-    pub scratch: usize,
-    /// Accumulators of the head: averages, fully connected layers, logits.
-    pub head: usize,
-}
-
-impl Memory {
-    /// Everything together.
-    pub const fn total(&self) -> usize {
-        self.lines.saturating_add(self.scratch).saturating_add(self.head)
-    }
-}
-
-/// Words of the 8-bit packing of as many outputs as lie side by side, two at least.
-pub(crate) const fn narrow_words(fan_in: usize, lanes: usize) -> usize {
-    match lanes {
-        16 => fan_in.div_ceil(4).saturating_mul(16).saturating_add(16 * 3),
-        2 => 8 + fan_in.div_ceil(2),
-        _ => 2 * 3 + fan_in.div_ceil(2),
-    }
-}
+pub use self::layer::{Layer, LayerKind};
+pub use self::memory::Memory;
+use self::work::Work;
+pub use self::work::{Kernels, TILE};
 
 /// A network's resources; see the [module](self).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -130,6 +29,7 @@ pub struct Plan {
 
 impl Plan {
     /// Plans a network.
+    #[inline(always)] // a plan is large: made in its place, it is on the stack once
     pub const fn new(spec: Spec) -> Plan {
         let mut shapes = [spec.input(); MAX_STAGES + 1];
         let mut i = 0;
@@ -155,7 +55,6 @@ impl Plan {
     }
 
     /// Shape of the input of stage `index`; at the number of stages, the shape of the logits.
-    ///
     ///
     /// # Panics
     ///
@@ -275,79 +174,27 @@ impl Plan {
 
     /// Words for the tiles of a block and for what the kernels need beside them.
     pub(crate) const fn scratch_words(&self, weights: WeightType, kernels: Kernels) -> usize {
-        self.tile_words(weights)
-            + match weights {
-                WeightType::F32 | WeightType::F16 => 0,
-                WeightType::Int8 => self.work_words(kernels),
-                WeightType::Int4 => self.work_words(kernels).saturating_add(self.narrow_words(kernels)),
+        if matches!(weights, WeightType::F32 | WeightType::F16) {
+            return self.tile_words(weights);
+        }
+        let mut work = Work::new(kernels);
+        let mut stage = 0;
+        while stage < self.spec.stages().len() {
+            let mut step = 0;
+            while let Some(layer) = self.layer(stage, step) {
+                if matches!(layer.kind, LayerKind::Convolution(_)) {
+                    work = work.with(layer.fan_in(), layer.output.channels as usize);
+                }
+                step += 1;
             }
+            stage += 1;
+        }
+        self.tile_words(weights) + work.words(matches!(weights, WeightType::Int4))
     }
 
     /// Words for the tiles of a block.
     pub(crate) const fn tile_words(&self, weights: WeightType) -> usize {
         (self.memory().scratch * weights.value_bytes()).div_ceil(4)
-    }
-
-    /// Words that kernels for 8-bit layers need beside the tiles.
-    const fn work_words(&self, kernels: Kernels) -> usize {
-        let (mut window, mut kept) = (0, 0);
-        let mut stage = 0;
-        while stage < self.spec.stages().len() {
-            let mut step = 0;
-            while let Some(layer) = self.layer(stage, step) {
-                step += 1;
-                if !matches!(layer.kind, LayerKind::Convolution(_)) {
-                    continue;
-                }
-                let (fan_in, outputs) = (layer.fan_in().next_multiple_of(4), layer.output.channels as usize);
-                let segment = if fan_in < SEGMENT || matches!(kernels, Kernels::Wide) { fan_in } else { SEGMENT };
-                if segment > window {
-                    window = segment;
-                }
-                let outputs = if outputs < KEPT { outputs.next_multiple_of(2) } else { KEPT };
-                if fan_in > SEGMENT && outputs > kept {
-                    kept = outputs;
-                }
-            }
-            stage += 1;
-        }
-        match kernels {
-            Kernels::Plain => 0,
-            // Pairs of 16 bits, then sums of 32.
-            Kernels::Dsp => TILE * (window / 2 + kept),
-            Kernels::Wide => TILE * (window / 4),
-        }
-    }
-
-    /// Words that 4-bit weights are widened in: of some outputs of one layer at a time.
-    const fn narrow_words(&self, kernels: Kernels) -> usize {
-        let mut words = 0;
-        let mut stage = 0;
-        while stage < self.spec.stages().len() {
-            let mut step = 0;
-            while let Some(layer) = self.layer(stage, step) {
-                step += 1;
-                if !matches!(layer.kind, LayerKind::Convolution(_)) {
-                    continue;
-                }
-                let needed = match kernels {
-                    Kernels::Plain => narrow_words(layer.fan_in(), 1),
-                    Kernels::Dsp => {
-                        // Two outputs of a segment; or what plain rows take, which need no other memory.
-                        let segment = layer.fan_in().next_multiple_of(4);
-                        let segment = narrow_words(if segment < SEGMENT { segment } else { SEGMENT }, 2);
-                        let rows = narrow_words(layer.fan_in(), 1).saturating_sub(self.work_words(kernels));
-                        if rows > segment { rows } else { segment }
-                    }
-                    Kernels::Wide => narrow_words(layer.fan_in(), 16),
-                };
-                if needed > words {
-                    words = needed;
-                }
-            }
-            stage += 1;
-        }
-        words
     }
 
     /// Bytes of packed weights and biases in a model file, layer by layer; for [`WeightType::Int4`], if all layers have

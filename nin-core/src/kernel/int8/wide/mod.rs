@@ -1,10 +1,13 @@
 //! 8-bit layers for processors with wide vectors: the windows of a tile are gathered, then multiplied.
 
-use super::super::isa::Isa;
+mod layer;
 #[cfg(target_arch = "x86_64")]
-use super::x86;
-use super::{Output, Patch, weight};
-use crate::format::private::LayerWeights;
+mod x86;
+
+use self::layer::PackedLayer;
+use crate::kernel::int8::read::{OutputParameters, weight};
+use crate::kernel::isa::Isa;
+use crate::kernel::operands::{LayerWeights, Patch};
 use crate::plan::TILE;
 
 /// One layer for a tile of pixels.
@@ -32,52 +35,13 @@ pub fn layer_on(
     if weights.lanes != 16 {
         return one_by_one(windows, pixels, weights, out);
     }
-    let layer = Layer::new(weights);
+    let layer = PackedLayer::new(weights);
     #[cfg(target_arch = "x86_64")]
     if x86::layer(isa, &layer, windows, pixels, out) {
         return;
     }
     let _ = isa;
     portable(&layer, windows, pixels, out);
-}
-
-/// A layer whose weights are packed by sixteen outputs and four inputs.
-#[derive(Clone, Copy)]
-pub struct Layer<'m> {
-    /// Inputs of an output, rounded up to fours.
-    pub fan_in: usize,
-    /// Outputs.
-    pub outputs: usize,
-    /// Biases, multipliers and shifts of each group.
-    parameters: [&'m [[i32; 16]]; 3],
-    /// For each group of outputs, for each four inputs, four weights of each output.
-    weights: &'m [[i8; 64]],
-}
-
-impl<'m> Layer<'m> {
-    fn new(weights: &LayerWeights<'m>) -> Self {
-        let (outputs, fan_in) = (weights.outputs, weights.fan_in.next_multiple_of(4));
-        let (parameters, packed) = weights.bytes.split_at(12 * outputs.next_multiple_of(16));
-        // `Network::new` has checked the alignment.
-        let parameters: &[i32] = bytemuck::cast_slice(parameters);
-        let packed: &[i8] = bytemuck::cast_slice(packed);
-        let (biases, rest) = parameters.as_chunks().0.split_at(outputs.div_ceil(16));
-        let (multipliers, shifts) = rest.split_at(biases.len());
-        Layer { fan_in, outputs, parameters: [biases, multipliers, shifts], weights: packed.as_chunks().0 }
-    }
-
-    /// Row 0 has the biases, 1 the multipliers, 2 the shifts of group `group`.
-    #[inline(always)]
-    pub fn parameters(&self, row: usize, group: usize) -> &'m [i32; 16] {
-        &self.parameters[row][group]
-    }
-
-    /// The weights of `groups` groups from `first` on, four inputs after four of each.
-    #[inline(always)]
-    pub fn weights(&self, first: usize, groups: usize) -> &'m [[i8; 64]] {
-        let fours = self.fan_in / 4;
-        &self.weights[first * fours..][..groups * fours]
-    }
 }
 
 /// The windows of a tile, each `fan_in` bytes long, padding as zeros.
@@ -126,7 +90,7 @@ fn copy(from: &[u8], to: &mut [u8]) {
 }
 
 /// For any processor: what the compiler makes of it.
-fn portable(layer: &Layer<'_>, windows: &[u8], pixels: usize, out: &mut [u8]) {
+fn portable(layer: &PackedLayer<'_>, windows: &[u8], pixels: usize, out: &mut [u8]) {
     for group in 0..layer.outputs.div_ceil(16) {
         let [biases, multipliers, shifts] = [0, 1, 2].map(|row| layer.parameters(row, group));
         let count = 16.min(layer.outputs - 16 * group);
@@ -139,7 +103,8 @@ fn portable(layer: &Layer<'_>, windows: &[u8], pixels: usize, out: &mut [u8]) {
                 }
             }
             for (lane, out) in out[16 * group..][..count].iter_mut().enumerate() {
-                let output = Output { bias: biases[lane], multiplier: multipliers[lane], shift: shifts[lane] as u32 };
+                let output =
+                    OutputParameters { bias: biases[lane], multiplier: multipliers[lane], shift: shifts[lane] as u32 };
                 *out = output.requantise(sums[lane]);
             }
         }
@@ -150,7 +115,7 @@ fn portable(layer: &Layer<'_>, windows: &[u8], pixels: usize, out: &mut [u8]) {
 fn one_by_one(windows: &[u8], pixels: usize, weights: &LayerWeights<'_>, out: &mut [u8]) {
     let fan_in = weights.fan_in.next_multiple_of(4);
     for output in 0..weights.outputs {
-        let parameters = Output::of::<0>(weights, output);
+        let parameters = OutputParameters::of::<0>(weights, output);
         let mut sums = [parameters.bias; TILE];
         for input in 0..weights.fan_in {
             let weight = i32::from(weight::<0>(weights, output, input));

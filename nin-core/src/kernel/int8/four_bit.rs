@@ -1,14 +1,14 @@
 //! Layers with weights of 4 bits: widened to the 8-bit packing, some outputs at a time, and computed as any other.
 //!
-//! A 4-bit weight is the upper half of a byte: one mask makes an 8-bit weight of it, a multiple of 16, and no sign has to
-//! be extended. `docs/int8.md` in the repository has the packings.
+//! A 4-bit weight is the upper half of a byte: one mask makes an 8-bit weight of it, a multiple of 16, and no sign has
+//! to be extended. `docs/int8.md` in the repository has the packings.
 
-use super::{Output, Patch, place_of_two};
-use crate::format::private::LayerWeights;
-use crate::plan::{TILE, narrow_words};
-
-/// The upper half of each byte.
-const UPPER: u32 = 0xF0F0_F0F0;
+use super::nibbles::{UPPER, widen_words};
+use super::read::{self, OutputParameters};
+use crate::kernel::operands::{LayerWeights, Patch};
+use crate::packing::{Packing, Part, ROWS, STREAM_BIASES, STREAM_FACTORS, WeightType};
+use crate::plan::TILE;
+use crate::plan::work::widened_words;
 
 /// A layer's part of the weights without the word that says their bits.
 #[derive(Clone, Copy, Debug)]
@@ -34,37 +34,28 @@ impl<'m> Bits<'m> {
     }
 
     /// What output `index` has beside its weights.
-    pub(crate) fn output(&self, index: usize) -> Output {
+    pub(crate) fn output(&self, index: usize) -> OutputParameters {
         match self {
-            Bits::Four(weights) if weights.lanes == 2 => {
-                let words: &[i32] = bytemuck::cast_slice(weights.bytes);
-                Output::in_stream(words, weights.fan_in.div_ceil(4) + 8, index)
-            }
-            Bits::Four(weights) | Bits::Eight(weights) => Output::of::<0>(weights, index),
+            Bits::Four(weights) => OutputParameters::packed(weights.bytes, four_bit(weights), index),
+            Bits::Eight(weights) => OutputParameters::of::<0>(weights, index),
         }
     }
 
     /// The weight of `input` for `output`, as an 8-bit integer.
     pub(crate) fn weight(&self, output: usize, input: usize) -> i8 {
         let weights = match self {
-            Bits::Eight(weights) => return super::weight::<0>(weights, output, input),
+            Bits::Eight(weights) => return read::weight::<0>(weights, output, input),
             Bits::Four(weights) => weights,
         };
-        let LayerWeights { bytes, fan_in, outputs, lanes } = *weights;
-        let (at, lower) = match lanes {
-            2 => {
-                let (pair, half) = place_of_two(input, fan_in.next_multiple_of(2));
-                let stream = 4 * fan_in.div_ceil(4) + 32;
-                (output / 2 * stream + 8 + 4 * (pair / 2) + 2 * half + output % 2, pair % 2 == 1)
-            }
-            16 => {
-                let group = output / 16 * fan_in.div_ceil(8) + input / 8;
-                (12 * outputs.next_multiple_of(16) + group * 64 + output % 16 * 4 + input % 4, input / 4 % 2 == 1)
-            }
-            _ => (12 * outputs + output * fan_in.div_ceil(2) + input / 2, input % 2 == 1),
-        };
-        (if lower { bytes[at] << 4 } else { bytes[at] & 0xF0 }) as i8
+        let place = four_bit(weights).weight(output, input);
+        let byte = weights.bytes[place.byte];
+        (if matches!(place.part, Part::Lower) { byte << 4 } else { byte & 0xF0 }) as i8
     }
+}
+
+/// The packing of a layer with weights of 4 bits.
+const fn four_bit(weights: &LayerWeights<'_>) -> Packing {
+    Packing::new(WeightType::Int4, weights.lanes, weights.outputs, weights.fan_in)
 }
 
 /// One layer for a tile of at most [`TILE`] pixels; `out` takes pixels × outputs values. `weights` are of 4 bits.
@@ -77,10 +68,10 @@ pub(crate) fn layer(
 ) {
     #[cfg(nin_dsp)]
     if weights.lanes == 2 {
-        return super::dsp::layer::<super::dsp::narrow::Four>(patch, pixels, weights, work, out);
+        return super::dsp::layer::<super::dsp::four_bit::Four>(patch, pixels, weights, work, out);
     }
     let LayerWeights { outputs, fan_in, lanes, .. } = *weights;
-    let (wide, work) = work.split_at_mut(narrow_words(fan_in, lanes));
+    let (wide, work) = work.split_at_mut(widened_words(fan_in, lanes));
     let together = lanes.max(2);
     let mut values = [0; TILE * 16];
     for first in (0..outputs).step_by(together) {
@@ -99,20 +90,20 @@ fn widen<'w>(weights: &LayerWeights<'_>, first: usize, count: usize, wide: &'w m
     let LayerWeights { bytes, fan_in, outputs, lanes } = *weights;
     let words: &[u32] = bytemuck::cast_slice(bytes);
     if lanes == 2 {
-        let stream = fan_in.div_ceil(4) + 8;
-        let wide = &mut wide[..fan_in.div_ceil(2) + 8];
+        let stream = four_bit(weights).stream_words();
+        let wide = &mut wide[..Packing::new(WeightType::Int8, 2, 2, fan_in).stream_words()];
         widen_stream(&words[first / 2 * stream..][..stream], wide);
         return bytemuck::cast_slice(wide);
     }
     let all = outputs.next_multiple_of(lanes);
     let padded = count.next_multiple_of(lanes);
-    let (parameters, wide_weights) = wide.split_at_mut(3 * padded);
+    let (parameters, wide_weights) = wide.split_at_mut(ROWS * padded);
     for (row, parameters) in parameters.chunks_exact_mut(padded).enumerate() {
         parameters.copy_from_slice(&words[row * all + first..][..padded]);
     }
     if lanes == 16 {
         let eights = fan_in.div_ceil(8) * 16;
-        let group = &words[3 * all + first / 16 * eights..][..eights];
+        let group = &words[ROWS * all + first / 16 * eights..][..eights];
         for (eight, wide) in group.chunks_exact(16).zip(wide_weights.chunks_mut(32)) {
             // The upper halves are four inputs, the lower ones the next four, if there are so many.
             let (upper, lower) = wide.split_at_mut(16);
@@ -120,7 +111,7 @@ fn widen<'w>(weights: &LayerWeights<'_>, first: usize, count: usize, wide: &'w m
             lower.iter_mut().zip(eight).for_each(|(wide, word)| *wide = word << 4 & UPPER);
         }
     } else {
-        let rows = bytes[12 * all + first * fan_in.div_ceil(2)..].chunks_exact(fan_in.div_ceil(2));
+        let rows = bytes[4 * ROWS * all + first * fan_in.div_ceil(2)..].chunks_exact(fan_in.div_ceil(2));
         let wide: &mut [u8] = bytemuck::cast_slice_mut(wide_weights);
         for (row, wide) in rows.zip(wide.chunks_exact_mut(fan_in)).take(count) {
             for (two, wide) in row.iter().zip(wide.chunks_mut(2)) {
@@ -136,24 +127,11 @@ fn widen<'w>(weights: &LayerWeights<'_>, first: usize, count: usize, wide: &'w m
 
 /// A whole stream of two outputs.
 fn widen_stream(stream: &[u32], wide: &mut [u32]) {
-    let (biases, rest) = stream.split_at(2);
-    let (weights, factors) = rest.split_at(rest.len() - 6);
-    let (wide_biases, wide) = wide.split_at_mut(2);
-    let (wide, wide_factors) = wide.split_at_mut(wide.len() - 6);
+    let (biases, rest) = stream.split_at(STREAM_BIASES);
+    let (weights, factors) = rest.split_at(rest.len() - STREAM_FACTORS);
+    let (wide_biases, wide) = wide.split_at_mut(STREAM_BIASES);
+    let (wide, wide_factors) = wide.split_at_mut(wide.len() - STREAM_FACTORS);
     wide_biases.copy_from_slice(biases);
     widen_words(weights, wide);
     wide_factors.copy_from_slice(factors);
-}
-
-/// Weights of a stream: the upper halves of a word are two inputs of a four, the lower ones the other two. Where two
-/// inputs are left at the end, they are upper halves.
-#[inline(always)]
-pub(super) fn widen_words(weights: &[u32], wide: &mut [u32]) {
-    let (twos, rest) = wide.as_chunks_mut::<2>();
-    for (two, word) in twos.iter_mut().zip(weights) {
-        *two = [word & UPPER, word << 4 & UPPER];
-    }
-    if let ([last], Some(word)) = (rest, weights.last()) {
-        *last = word & UPPER;
-    }
 }

@@ -3,26 +3,68 @@
 //!
 //! Every sum takes its products in the order that it always does; what padding would add is left out.
 
-use super::Patch;
-use super::float::{Stored, split};
-use super::isa::{Isa, Vectors, Work};
-use crate::format::private::LayerWeights;
+use core::marker::PhantomData;
+
+use half::f16;
+
+use super::stored::{Stored, split};
+use crate::kernel::isa::{Isa, Vectors, Work};
+use crate::kernel::operands::{LayerWeights, Patch};
+use crate::kernel::sum::sealed::Rounding;
 use crate::plan::TILE;
 
-/// One layer for a tile of pixels, on an instruction set.
-pub fn layer<W: Stored>(isa: Isa, patch: &Patch<'_, f32>, pixels: usize, weights: &LayerWeights<'_>, out: &mut [f32]) {
+/// Stored weights that vectors are made of.
+pub trait Sixteen: Stored {
+    /// Sixteen of them in a vector of floats.
+    fn sixteen<V: Vectors>(vectors: V, weights: &[Self; 16]) -> V::Sixteen;
+}
+
+impl Sixteen for f32 {
+    #[inline(always)]
+    fn sixteen<V: Vectors>(vectors: V, weights: &[f32; 16]) -> V::Sixteen {
+        vectors.load(weights)
+    }
+}
+
+impl Sixteen for f16 {
+    #[inline(always)]
+    fn sixteen<V: Vectors>(vectors: V, weights: &[f16; 16]) -> V::Sixteen {
+        vectors.widen(weights)
+    }
+}
+
+/// One layer for a tile of pixels.
+pub fn layer<W: Sixteen, R: Rounding>(
+    patch: &Patch<'_, f32>,
+    pixels: usize,
+    weights: &LayerWeights<'_>,
+    out: &mut [f32],
+) {
+    layer_on::<W, R>(Isa::here(), patch, pixels, weights, out);
+}
+
+/// The same on a certain instruction set.
+pub fn layer_on<W: Sixteen, R: Rounding>(
+    isa: Isa,
+    patch: &Patch<'_, f32>,
+    pixels: usize,
+    weights: &LayerWeights<'_>,
+    out: &mut [f32],
+) {
     let (biases, packed) = split::<W>(weights);
-    let layer = Layer {
+    let layer = PackedLayer {
         patch,
         biases: biases.as_chunks().0,
         weights: packed.as_chunks().0,
         fan_in: weights.fan_in,
         outputs: weights.outputs,
+        rounding: PhantomData::<R>,
     };
     isa.run(Tile { layer, pixels, out });
 }
 
-struct Layer<'a, W> {
+/// A layer whose weights are packed by sixteen outputs.
+struct PackedLayer<'a, W, R> {
     patch: &'a Patch<'a, f32>,
     /// Of each group of outputs.
     biases: &'a [[f32; 16]],
@@ -30,15 +72,17 @@ struct Layer<'a, W> {
     weights: &'a [[W; 16]],
     fan_in: usize,
     outputs: usize,
+    rounding: PhantomData<R>,
 }
 
-struct Tile<'a, W> {
-    layer: Layer<'a, W>,
+/// The work of one tile.
+struct Tile<'a, W, R> {
+    layer: PackedLayer<'a, W, R>,
     pixels: usize,
     out: &'a mut [f32],
 }
 
-impl<W: Stored> Work for Tile<'_, W> {
+impl<W: Sixteen, R: Rounding> Work for Tile<'_, W, R> {
     #[inline(always)]
     fn run<V: Vectors>(self, vectors: V) {
         let Tile { layer, pixels, out } = self;
@@ -78,7 +122,7 @@ impl<const N: usize> Columns<N> {
     }
 }
 
-impl<W: Stored> Layer<'_, W> {
+impl<W: Sixteen, R: Rounding> PackedLayer<'_, W, R> {
     #[inline(always)]
     fn pixels<V: Vectors, const N: usize>(&self, vectors: V, out: &mut [f32]) {
         if self.patch.flat {
@@ -138,7 +182,7 @@ impl<W: Stored> Layer<'_, W> {
             *weights = &self.weights[(first + group) * self.fan_in..][..self.fan_in];
         }
         match columns {
-            None => products(vectors, &mut sums, x, weights),
+            None => products::<V, W, R, _, _>(vectors, &mut sums, x, weights),
             Some(columns) => self.windows(vectors, columns, weights, &mut sums),
         }
         for (pixel, sums) in sums.iter().enumerate() {
@@ -178,22 +222,22 @@ impl<W: Stored> Layer<'_, W> {
                 *x = &line[start..start + common];
             }
             if inside {
-                products(vectors, sums, x, of(0, patch.kernel));
+                products::<V, W, R, _, _>(vectors, sums, x, of(0, patch.kernel));
                 continue;
             }
             for pixel in 0..N {
                 let (from, to) = (valid[pixel].0, valid[pixel].1.min(begin));
                 if from < to {
                     let x = &line[patch.at(pixel, from)..][..(to - from) * channels];
-                    products(vectors, core::array::from_mut(&mut sums[pixel]), [x], of(from, to));
+                    products::<V, W, R, _, _>(vectors, core::array::from_mut(&mut sums[pixel]), [x], of(from, to));
                 }
             }
-            products(vectors, sums, x, of(begin, end));
+            products::<V, W, R, _, _>(vectors, sums, x, of(begin, end));
             for pixel in 0..N {
                 let (from, to) = (valid[pixel].0.max(end), valid[pixel].1);
                 if from < to {
                     let x = &line[patch.at(pixel, from)..][..(to - from) * channels];
-                    products(vectors, core::array::from_mut(&mut sums[pixel]), [x], of(from, to));
+                    products::<V, W, R, _, _>(vectors, core::array::from_mut(&mut sums[pixel]), [x], of(from, to));
                 }
             }
         }
@@ -212,7 +256,7 @@ fn part<W, const G: usize>(weights: [&[[W; 16]]; G], first: usize, count: usize)
 
 /// Adds products of inputs, of N pixels as many, and their weights of G groups of outputs.
 #[inline(always)]
-fn products<V: Vectors, W: Stored, const N: usize, const G: usize>(
+fn products<V: Vectors, W: Sixteen, R: Rounding, const N: usize, const G: usize>(
     vectors: V,
     sums: &mut [[V::Sixteen; G]; N],
     x: [&[f32]; N],
@@ -224,7 +268,7 @@ fn products<V: Vectors, W: Stored, const N: usize, const G: usize>(
         for group in 0..G {
             let weights = W::sixteen(vectors, &weights[group][k]);
             for pixel in 0..N {
-                local[pixel][group] = vectors.add(local[pixel][group], x[pixel][k], weights);
+                local[pixel][group] = vectors.add::<R>(local[pixel][group], x[pixel][k], weights);
             }
         }
     }
