@@ -54,7 +54,6 @@ pub fn logits(model: &Model<'_>, images: ArrayView4<'_, u8>) -> Result<Array2<f3
 
 /// What one layer computed of some images: images × rows × columns × channels.
 #[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
 pub enum Maps {
     /// Of a model with float weights.
     Floats(Array4<f32>),

@@ -1,6 +1,6 @@
 //! What `predict --npz` writes: logits, and what each layer computed, of all images together.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use ndarray::{Array4, ArrayView4, Axis, concatenate};
 use nin_core::{Model, Shape};
@@ -11,7 +11,6 @@ use nin_train::support::text::{bytes, grouped};
 use nin_train::support::{files, memory};
 
 use super::super::{Console, Outcome};
-use super::PredictArgs;
 
 /// Reads the images of one argument (images × rows × columns × channels): all of an array file, or one picture in the
 /// network's input shape.
@@ -30,13 +29,25 @@ pub fn read(path: &Path, input: Shape, invert: bool) -> Outcome<Array4<u8>> {
     Ok(images)
 }
 
+/// What to write.
+pub struct Request<'a> {
+    /// Pictures and array files.
+    pub images: &'a [PathBuf],
+    /// Whether light becomes dark.
+    pub invert: bool,
+    /// Whether each layer's output is written, too.
+    pub activations: bool,
+    /// The file.
+    pub out: &'a Path,
+}
+
 /// Writes the archive.
-pub fn write(args: &PredictArgs, out: &Path, model: &Model<'_>, console: &Console) -> Outcome {
-    let images = together(args, model.plan().spec().input())?;
+pub fn write(request: &Request<'_>, model: &Model<'_>, console: &Console) -> Outcome {
+    let images = together(request, model.plan().spec().input())?;
     let count = images.dim().0;
     let mut file = Npz::new();
     file.add("images", &images)?;
-    if args.activations {
+    if request.activations {
         // The arrays, and the archive that holds them again.
         let needed = 2 * count as u64 * activation_bytes(model) as u64;
         if let Some(left) = memory::left().filter(|&left| left < needed) {
@@ -54,18 +65,17 @@ pub fn write(args: &PredictArgs, out: &Path, model: &Model<'_>, console: &Consol
             match &layer.maps {
                 Maps::Floats(maps) => file.add(&layer.name(), maps)?,
                 Maps::Bytes(maps) => file.add(&layer.name(), maps)?,
-                _ => return Err("the model has activations of an unknown type".into()),
             }
         }
     } else {
         file.add("logits", &logits(model, images.view())?)?;
     }
     let file = file.into_bytes()?;
-    files::write(out, &file)?;
-    let what = if args.activations { "logits and activations" } else { "logits" };
+    files::write(request.out, &file)?;
+    let what = if request.activations { "logits and activations" } else { "logits" };
     console.result(format_args!(
         "{}: {what} of {} images, {}",
-        out.display(),
+        request.out.display(),
         grouped(count as u64),
         bytes(file.len() as u64)
     ));
@@ -73,10 +83,10 @@ pub fn write(args: &PredictArgs, out: &Path, model: &Model<'_>, console: &Consol
 }
 
 /// All images in one array. One that cannot be read is an error: the rows of the others would move.
-fn together(args: &PredictArgs, input: Shape) -> Outcome<Array4<u8>> {
+fn together(request: &Request<'_>, input: Shape) -> Outcome<Array4<u8>> {
     let mut parts = Vec::new();
-    for path in &args.images {
-        let part = read(path, input, args.invert)?;
+    for path in request.images {
+        let part = read(path, input, request.invert)?;
         let size = |images: &Array4<u8>| images.dim();
         if let Some(first) = parts.first() {
             let ((_, rows, columns, channels), (_, y, x, c)) = (size(first), size(&part));

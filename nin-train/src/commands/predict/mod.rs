@@ -64,7 +64,9 @@ pub fn run(args: &PredictArgs, console: &Console) -> Outcome {
     let bytes = networks::load(&args.network)?.fast_model()?;
     let model = bytes.model()?;
     if let Some(out) = &args.npz {
-        return arrays::write(args, out, &model, console);
+        let PredictArgs { images, invert, activations, .. } = args;
+        let request = arrays::Request { images, invert: *invert, activations: *activations, out };
+        return arrays::write(&request, &model, console);
     }
     let mut failed = 0;
     for path in &args.images {
