@@ -4,7 +4,7 @@ use std::fmt;
 use std::ops::ControlFlow;
 use std::time::Instant;
 
-use nin_core::{Plan, Spec};
+use nin_core::{Plan, Shape, Spec};
 
 use crate::data::Dataset;
 use crate::engine::Engine;
@@ -58,6 +58,26 @@ pub struct Trainer {
     gradient: Vec<f32>,
     /// Parameters of the first layer.
     inputs: usize,
+}
+
+/// Returns a batch of an epoch: these images, augmented as the recipe asks.
+fn batch<'a>(
+    (recipe, preprocessing): (&Recipe, &'a Preprocessing),
+    epoch: u32,
+    data: &'a Dataset,
+    indices: &'a [u32],
+    input: Shape,
+    class_weights: &'a [f32],
+) -> Batch<'a> {
+    Batch {
+        data,
+        indices: Some(indices),
+        input,
+        preprocessing,
+        changes: Some(Changes { augment: recipe.augment, mixup: recipe.mixup, seed: recipe.seed, epoch: epoch.into() }),
+        smoothing: recipe.smoothing,
+        class_weights,
+    }
 }
 
 impl fmt::Debug for Trainer {
@@ -162,20 +182,7 @@ impl Trainer {
         let class_weights = if recipe.balanced { data.balancing_weights() } else { Vec::new() };
         for indices in order.chunks(recipe.batch).skip(run.position.step as usize) {
             let step = u64::from(epoch) * steps + run.position.step;
-            let batch = Batch {
-                data,
-                indices: Some(indices),
-                input,
-                preprocessing: &run.preprocessing,
-                changes: Some(Changes {
-                    augment: recipe.augment,
-                    mixup: recipe.mixup,
-                    seed: recipe.seed,
-                    epoch: epoch.into(),
-                }),
-                smoothing: recipe.smoothing,
-                class_weights: &class_weights,
-            };
+            let batch = batch((recipe, &run.preprocessing), epoch, data, indices, input, &class_weights);
             engine.load(&run.parameters);
             let outcome = engine.gradient(&batch, Draw { seed: recipe.seed, step }, gradient);
             let dead = *inputs > 0 && gradient[..*inputs].iter().all(|gradient| *gradient == 0.0);
@@ -239,6 +246,33 @@ impl Trainer {
                  normalised so: choose another --batch",
             )),
         }
+    }
+
+    /// Measures how fast this computer trains the network, in images per second: computes gradients of the next epoch's
+    /// first batch for about half a second, one gradient at least, and discards them. The run is not changed.
+    ///
+    /// # Errors
+    ///
+    /// If the data does not fit the network.
+    pub fn measure(&mut self, data: &Dataset) -> Result<f64, TrainError> {
+        self.check(data)?;
+        let Trainer { engine, run, gradient, .. } = self;
+        let recipe = &run.recipe;
+        let input = engine.plan().shape(0);
+        let order = order(data.len(), recipe.seed, run.position.epoch.into());
+        let indices = &order[..recipe.batch.min(order.len())];
+        let class_weights = if recipe.balanced { data.balancing_weights() } else { Vec::new() };
+        let batch = batch((recipe, &run.preprocessing), run.position.epoch, data, indices, input, &class_weights);
+        let mut images_per_second = 0.0f64;
+        let begun = Instant::now();
+        while begun.elapsed().as_secs_f64() < 0.5 {
+            let step = Instant::now();
+            engine.load(&run.parameters);
+            engine.gradient(&batch, Draw { seed: recipe.seed, step: 0 }, gradient);
+            // The first step finds cold caches, and another program may hold the processor: the fastest one counts.
+            images_per_second = images_per_second.max(indices.len() as f64 / step.elapsed().as_secs_f64());
+        }
+        Ok(images_per_second)
     }
 
     /// Evaluates the network as it stands.

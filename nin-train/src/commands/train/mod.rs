@@ -30,7 +30,7 @@ pub fn run(args: &TrainArgs, console: &Console) -> Outcome<ExitCode> {
     // Locked before its checkpoint is read: nobody goes on with the run in between.
     let in_place = args.resumed_in_place()?;
     // What can be wrong with the flags comes before any waiting.
-    let start = args.start(console)?;
+    let mut start = args.start(console)?;
     let plan = start.plan();
     let mut splits = args.images.load(plan.spec().input(), console)?;
     images::check(plan.spec().input(), plan.classes(), &splits)?;
@@ -42,6 +42,7 @@ pub fn run(args: &TrainArgs, console: &Console) -> Outcome<ExitCode> {
             "the data set's {images} validation images are not used: choose the best epoch by them with --validation 0.1"
         ));
     }
+    start.choose_epochs(splits.train.len());
     let checkpoint = start.checkpoint(&splits.train, fingerprint)?;
     let metrics = metrics::Start::new(&checkpoint, &plan, &splits, validation.as_ref());
     let mut trainer = Trainer::resume(checkpoint, args.threads)?;
@@ -71,6 +72,9 @@ pub fn run(args: &TrainArgs, console: &Console) -> Outcome<ExitCode> {
 
     console.say(format_args!("\n{}\n", LayerTable { plan: &plan, batch: trainer.recipe().batch as u64 }));
     let mut screen = Screen::new(console, trainer.recipe(), splits.train.len());
+    if !trainer.is_done() {
+        screen.estimate(trainer.measure(&splits.train)?, trainer.position());
+    }
     screen.heading(trainer.history());
     let measured = validation.as_ref().unwrap_or(&splits.test);
     let every = Duration::from_secs(60 * u64::from(args.checkpoint_every));

@@ -15,8 +15,6 @@ use nin_train::training::schedule::Schedule;
 
 use super::super::images::ImageArgs;
 
-/// Epochs when nobody says how many: about three minutes for `fashion` on two cores.
-const EPOCHS: u32 = 5;
 /// Epochs of quantisation-aware training: a network that is trained already has only its rounding to learn.
 const QAT_EPOCHS: u32 = 3;
 
@@ -48,7 +46,8 @@ pub struct TrainArgs {
     #[arg(long, value_name = "LINE", conflicts_with = "preset")]
     line: Option<String>,
 
-    /// Passes over the training images [default: 5; 3 with --qat]
+    /// Passes over the training images [default: by their number, for example 30 for 6,000 images and 9 for 60,000; 10 for
+    /// the book's networks; 3 with --qat]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     epochs: Option<u32>,
 
@@ -252,7 +251,7 @@ impl TrainArgs {
     fn recipe(&self, book: bool) -> Recipe {
         let mut recipe = if book { Recipe::book(0.05) } else { Recipe::default() };
         recipe.optimizer = self.optimizer(book);
-        recipe.epochs = self.epochs.unwrap_or(if self.qat { QAT_EPOCHS } else { EPOCHS });
+        recipe.epochs = self.epochs.unwrap_or(if self.qat { QAT_EPOCHS } else { recipe.epochs });
         recipe.quantize = self.qat.then(|| self.weights.clone().unwrap_or_default());
         recipe.distill = (!self.teacher.is_empty()).then(|| Distill {
             share: self.teacher_share.unwrap_or(Distill::default().share),

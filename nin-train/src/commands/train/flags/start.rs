@@ -16,7 +16,6 @@ use nin_train::quantize::aware::{self, Begun};
 use nin_train::training::checkpoint::Checkpoint;
 use nin_train::training::optim::Optimizer;
 use nin_train::training::recipe::Origin;
-use nin_train::training::schedule::Schedule;
 
 use super::super::super::run_folder::{CHECKPOINT, RunFolder};
 use super::super::{Console, Outcome, images, networks};
@@ -39,6 +38,8 @@ pub enum Start {
 pub struct Fresh {
     architecture: Architecture,
     recipe: Recipe,
+    /// Whether the number of epochs follows from the number of images.
+    usual_epochs: bool,
     input: Input,
     /// The network whose weights it begins with.
     from: Option<Trained>,
@@ -104,7 +105,8 @@ impl TrainArgs {
             from
         });
         let input = self.input.unwrap_or(Input::Unit);
-        Ok(Start::Fresh(Box::new(Fresh { recipe, architecture, input, from, teachers })))
+        let usual_epochs = self.epochs.is_none() && !self.qat && !book;
+        Ok(Start::Fresh(Box::new(Fresh { recipe, usual_epochs, architecture, input, from, teachers })))
     }
 
     /// A new network that begins with the first layers of another, and how many those are.
@@ -184,10 +186,7 @@ impl TrainArgs {
             return Err(format!("to go on with {path} beside {there}, name a folder of its own with --out").into());
         }
         if let Some(epochs) = self.epochs {
-            if let Schedule::Step { epochs: third, .. } = &mut checkpoint.recipe.schedule {
-                *third = epochs.div_ceil(3);
-            }
-            checkpoint.recipe.epochs = epochs;
+            checkpoint.recipe.set_epochs(epochs);
         }
         Ok(Start::Resume(Box::new(checkpoint)))
     }
@@ -248,6 +247,15 @@ impl Start {
         }
     }
 
+    /// Chooses the number of epochs by the number of training images, unless a flag or the recipe decides it.
+    pub fn choose_epochs(&mut self, images: usize) {
+        if let Start::Fresh(fresh) = self
+            && fresh.usual_epochs
+        {
+            fresh.recipe.set_epochs(Recipe::usual_epochs(images));
+        }
+    }
+
     /// The state of the run before its next step; `train` are the images that are left to train with, `fingerprint` is
     /// that of all that were given for it.
     pub fn checkpoint(self, train: &Dataset, fingerprint: String) -> Outcome<Checkpoint> {
@@ -267,7 +275,7 @@ impl Start {
             ),
             Start::Resume(checkpoint) => Ok(*checkpoint),
             Start::Fresh(fresh) => {
-                let Fresh { architecture, recipe, input, from, teachers } = *fresh;
+                let Fresh { architecture, recipe, input, from, teachers, .. } = *fresh;
                 let plan = architecture.plan();
                 if names.len() == plan.classes() {
                     model_file::check_names(names)?;
