@@ -1,9 +1,9 @@
 //! Tells the kernels what the processor has that `cfg` does not say on stable Rust.
 //!
 //! `nin_dsp`: the DSP extension of Armv7E-M and Armv8-M (SMLAD and the like). Every Cortex-M4 and M7 has it; of the
-//! Armv8-M cores those named with `-C target-cpu`, for which it comes with `nin_v8m`.
-//! `nin_m4f`: the FPU of a Cortex-M4F, M7 or M33 and the calling convention for it. (A Cortex-R has the convention, too.)
-//! `nin_mla`: Thumb-2, as all Cortex-M have but the smallest. `nin_muls`: those, Armv6-M and Armv8-M Baseline.
+//! Armv8-M cores those named with `-C target-cpu`, for which it comes with `nin_v8m`. `nin_m4f`: the FPU of a
+//! Cortex-M4F, M7 or M33 and the calling convention for it. (A Cortex-R has the convention, too.) `nin_mla`: Thumb-2,
+//! as all Cortex-M have but the smallest. `nin_muls`: those, Armv6-M and Armv8-M Baseline.
 
 fn main() {
     println!("cargo::rustc-check-cfg=cfg(nin_dsp, nin_m4f, nin_mla, nin_muls, nin_v8m)");

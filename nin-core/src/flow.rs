@@ -91,8 +91,8 @@ impl<V> Rows<'_, V> {
 impl<'f, A: Arithmetic, O: Observer<A::Value>> Flow<'f, A, O> {
     /// Row `y` of the stage's input stands in its lines: computes what that completes.
     ///
-    /// This, [`close`](Self::close) and [`head`](Self::head) call one another down the stages, so they keep little on the
-    /// stack; what computes a row is done when the next stage goes on.
+    /// This, [`close`](Self::close) and [`head`](Self::head) call one another down the stages, so they keep little on
+    /// the stack; what computes a row is done when the next stage goes on.
     pub fn arrive(&mut self, mut rest: Rest<'_, '_>, y: usize) {
         if !matches!(self.stage(rest.stage), Stage::Block(..)) {
             let (mut lines, own) = self.lines(rest.again());

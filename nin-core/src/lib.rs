@@ -17,8 +17,8 @@
 //! bits where the model has them).
 //!
 //! Which form of a format computes is a type that the program chooses: [`F32Fused`] rounds a product and its sum once
-//! ([`Float`]). With the feature `std`, which is off by default, a host's kernels ask the processor for its vectors at run
-//! time.
+//! ([`Float`]). With the feature `std`, which is off by default, a host's kernels ask the processor for its vectors at
+//! run time.
 #![no_std]
 #![deny(unsafe_code)]
 

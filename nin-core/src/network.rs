@@ -8,6 +8,7 @@ use crate::format::Format;
 use crate::model::Model;
 use crate::packing::WeightType;
 use crate::plan::Kernels;
+use crate::spec::Stage;
 
 /// A model and the memory it runs in: rows in, logits out.
 ///
@@ -36,8 +37,8 @@ pub struct Network<'a, F: Format> {
 }
 
 impl<'a, F: Format> Network<'a, F> {
-    /// Prepares a network. `state` needs [`Model::state_words`] words, whatever they hold; words past those stay as they
-    /// are. [`Plan::state_words`](crate::Plan::state_words) says how many where there is no model yet.
+    /// Prepares a network. `state` needs [`Model::state_words`] words, whatever they hold; words past those stay as
+    /// they are. [`Plan::state_words`](crate::Plan::state_words) says how many where there is no model yet.
     ///
     /// # Errors
     ///
@@ -70,8 +71,8 @@ impl<'a, F: Format> Network<'a, F> {
 
     /// Runs one image through the network, asking `read_row` for each of its rows in turn: `(y, row)`, where `row`
     /// takes columns × channels values, channels last: preprocessed for floats, bytes for integers. All of it must be
-    /// written, for it holds what an earlier row left there. The answer is one logit a class. Rows of another image that
-    /// were pushed and not finished are forgotten.
+    /// written, for it holds what an earlier row left there. The answer is one logit a class. Rows of another image
+    /// that were pushed and not finished are forgotten.
     ///
     /// # Errors
     ///
@@ -148,7 +149,7 @@ impl<'a, F: Format> Network<'a, F> {
     /// The first stage that does something.
     fn first(&self) -> usize {
         let stages = self.model.plan().spec().stages();
-        stages.iter().take_while(|stage| matches!(stage, crate::Stage::Dropout(_))).count()
+        stages.iter().take_while(|stage| matches!(stage, Stage::Dropout(_))).count()
     }
 
     fn flow(&mut self, y: usize, observer: &mut impl Observer<F::Value>) {

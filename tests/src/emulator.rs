@@ -27,8 +27,8 @@ pub fn root() -> PathBuf {
 ///
 /// If something is missing that is required.
 pub fn firmware(board: &str, program: &str, words: &[&str], environment: &[(&str, &str)]) -> Option<Output> {
-    // The environment that each ELF file was last built with here: to build again what is up to date takes longer than most
-    // runs. Held to the end, since tests share the files and the machine.
+    // The environment that each ELF file was last built with here: to build again what is up to date takes longer than
+    // most runs. Held to the end, since tests share the files and the machine.
     static BUILT: Mutex<BTreeMap<PathBuf, String>> = Mutex::new(BTreeMap::new());
     let mut built = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
 

@@ -197,8 +197,8 @@ fn small_networks_agree() {
     }
 }
 
-/// Weights of ±127 and biases near the limit, any multiplier and any shift: where a carry or a half-word that is wrong in
-/// a hand-written kernel shows.
+/// Weights of ±127 and biases near the limit, any multiplier and any shift: where a carry or a half-word that is wrong
+/// in a hand-written kernel shows.
 #[test]
 fn networks_at_the_ends_of_their_ranges_agree() {
     // A Cortex-M4F, a Cortex-M33, a Cortex-M3 and a Cortex-M0.

@@ -109,8 +109,8 @@ proptest! {
     }
 }
 
-/// A packing that a format does not run is refused, rather than read as another; and plain rows need no more memory than
-/// plain kernels do, whatever kernels there are.
+/// A packing that a format does not run is refused, rather than read as another; and plain rows need no more memory
+/// than plain kernels do, whatever kernels there are.
 #[test]
 fn packings_are_not_mixed_up() {
     let case = Case::new("1x9x10 nin3+1:20,7 gap", 3);

@@ -1,11 +1,14 @@
 //! Model files: what is written is what is read, and whatever else comes is a typed error.
 
 use nin_core::model::{HEADER, MAGIC, VERSION};
+use nin_core::packing::Place;
+use nin_core::plan::Layer;
 use nin_core::{F16, F32, Int4, Int8, Model, ModelError, Network, Normalization, Plan, WeightType};
 use nin_tests::close::assert_same_bits;
-use nin_tests::engine;
+use nin_tests::integer::{self, Finish, Integers};
 use nin_tests::model_file::{Aligned, LANES, ModelFile, WEIGHT_TYPES, seal};
 use nin_tests::random::{self, Case};
+use nin_tests::{engine, integer_file};
 use proptest::prelude::*;
 
 /// A small file in which every field matters: two channels, names, lanes that leave gaps, f16.
@@ -205,9 +208,8 @@ fn a_changed_byte_under_a_right_checksum_never_lies() {
                 answer.expect_err("an error is the same each time");
                 continue;
             };
-            // It reads: then the change stands in what was read. (A line's spaces may be of any kind.)
-            let space = changed[at].is_ascii_whitespace() && bytes[at] == b' ';
-            assert_eq!(Content::of(&model) == Content::of(&before), space, "byte {at} ^ {flip}");
+            // It reads: then the change stands in what was read.
+            assert_ne!(Content::of(&model), Content::of(&before), "byte {at} ^ {flip}");
             assert_eq!(model.plan().weight_bytes(model.weight_type(), model.lanes()), model.weights().len());
             if at >= weights_at {
                 assert_eq!(model.plan(), before.plan());
@@ -330,6 +332,83 @@ fn a_huge_network_is_an_error() {
     }
 }
 
+/// What a file of integers must say beside its weights: each half byte that is 0 whatever the numbers are has to be 0.
+#[test]
+fn padding_and_shifts_are_checked() {
+    // Numbers without a 0 among their hexadecimal digits, so that what is 0 is padding or a part of a shift.
+    let spec = nin_core::Spec::new("2x2x3 nin1:3 nin1:5 gap fc3");
+    let layers = [(2, 3, true), (3, 5, true), (5, 3, false)].map(|(fan_in, outputs, activations)| integer::Layer {
+        weights: vec![0x70; fan_in * outputs],
+        bias: vec![0x1111_1111; outputs],
+        finish: match activations {
+            true => Finish::Activations(vec![(0x4141_4141, 9); outputs]),
+            false => Finish::Logits(vec![f32::from_bits(0x3F11_1111); outputs]),
+        },
+    });
+    let network = Integers { spec, layers: layers.to_vec(), scale: 1.0 };
+    for lanes in integer_file::LANES {
+        for file in [
+            integer_file::write(&network, lanes, 0.5, &[]),
+            integer_file::write_in_bits(&network, &[4, 8, 4], lanes, 0.5, &[]),
+        ] {
+            assert_eq!(survive(&file), Ok(()));
+            let with = |at: usize, word: u32| {
+                let mut changed = file.clone();
+                changed[at..at + 4].copy_from_slice(&word.to_le_bytes());
+                seal(&mut changed);
+                survive(&changed)
+            };
+            // Means and scales of the two channels.
+            for (at, value) in [(32, 1.0f32), (36, -1.0), (40, 0.25), (44, 0.75)] {
+                assert_eq!(with(at, value.to_bits()), Err(ModelError::Preprocessing), "{lanes} lanes, at {at}");
+            }
+            let weights_at = u32::from_le_bytes(file[20..24].try_into().unwrap()) as usize;
+            let mut found = [0, 0];
+            for at in weights_at..file.len() - 4 {
+                for digit in [0x0F, 0xF0].into_iter().filter(|digit| file[at] & digit == 0) {
+                    let mut changed = file.clone();
+                    changed[at] |= digit;
+                    seal(&mut changed);
+                    match survive(&changed) {
+                        Err(ModelError::Padding) => found[0] += 1,
+                        Err(ModelError::Shift) => found[1] += 1,
+                        // The words that say how many bits a layer has, and weights of 8 bits whose lower half is 0.
+                        Err(ModelError::Bits(_)) => {}
+                        Ok(()) => assert_eq!((digit, file[at]), (0x0F, 0x70), "{lanes} lanes, at {at}"),
+                        Err(other) => panic!("{lanes} lanes, at {at}: {other}"),
+                    }
+                }
+            }
+            assert!(found[0] > 0 && found[1] > 0, "{lanes} lanes: {found:?}");
+        }
+    }
+}
+
+/// A line is written in one way only.
+#[test]
+fn a_line_is_canonical() {
+    for line in [
+        "1x4x4  gap",
+        " 1x4x4 gap",
+        "1x4x4 gap ",
+        "1x4x4\tgap",
+        "01x4x4 gap",
+        "1x4x4 nin1/1:2 gap",
+        "1x4x4 nin1+0:2 gap",
+        "1x4x4 nin1:02 gap",
+        "1x4x4 max2/2+0 gap",
+        "1x4x4 drop0.50 gap",
+        "1x4x4 drop0.0 gap",
+    ] {
+        let spec: nin_core::Spec = line.parse().unwrap_or_else(|error| panic!("{line}: {error}"));
+        assert_ne!(spec.to_string(), line);
+        let parameters = vec![0.5; Plan::new(spec).parameters()];
+        let right = ModelFile::plain(spec, parameters, WeightType::F32, 1);
+        assert_eq!(survive(&right.write()), Ok(()), "{spec}");
+        assert_eq!(survive(&right.write_line(line)), Err(ModelError::NotCanonical), "{line}");
+    }
+}
+
 /// A line may be as long as its field can say; more is not a line.
 #[test]
 fn a_long_line_is_read_to_its_end() {
@@ -348,7 +427,7 @@ fn a_long_line_is_read_to_its_end() {
         survive(&bytes)
     };
     let spaces = " ".repeat(65_535 - "1x1x1gap".len());
-    assert_eq!(long(&format!("1x1x1{spaces}gap")), Ok(()));
+    assert_eq!(long(&format!("1x1x1{spaces}gap")), Err(ModelError::NotCanonical));
     let wrong = long(&format!("1x1x1{spaces}gip")).unwrap_err();
     assert!(matches!(wrong, ModelError::Line(error) if error.column == 65_533), "{wrong:?}");
 }
@@ -417,10 +496,46 @@ proptest! {
     }
 }
 
+/// Makes bytes that may be anything the weights of a layer: its padding is 0, and its shifts are in range.
+fn tidy(weight_type: WeightType, lanes: usize, layer: &Layer, bytes: &mut [u8]) {
+    let (packing, outputs) = (layer.packing(weight_type, lanes), usize::from(layer.output.channels));
+    let wild = bytes.to_vec();
+    bytes.fill(0);
+    let mut keep = |at: usize, count: usize| bytes[at..at + count].copy_from_slice(&wild[at..at + count]);
+    let width = (weight_type.bits() / 8).max(1);
+    for output in 0..outputs {
+        keep(packing.bias(output), 4);
+        for input in 0..layer.fan_in() {
+            keep(packing.weight(output, input).byte, width);
+        }
+    }
+    if matches!(weight_type, WeightType::F32 | WeightType::F16) {
+        return;
+    }
+    for output in 0..packing.padded_outputs() {
+        let word = |at: usize| u32::from_le_bytes(wild[at..at + 4].try_into().expect("a word"));
+        let mut put = |at: usize, word: u32| bytes[at..at + 4].copy_from_slice(&word.to_le_bytes());
+        let shift = if layer.relu { 1 + word(packing.shift(output)) % 31 } else { 0 };
+        put(packing.shift(output), shift);
+        put(packing.multiplier(output), if output < outputs { word(packing.multiplier(output)) } else { 0 });
+        if let Some(at) = packing.half_unit(output) {
+            put(at, (1 << shift) >> 1);
+        }
+    }
+    // Halves of bytes that hold one weight.
+    let mut halves = vec![0u8; bytes.len()];
+    for (output, input) in (0..outputs).flat_map(|output| (0..layer.fan_in()).map(move |input| (output, input))) {
+        let Place { byte, part } = packing.weight(output, input);
+        halves[byte] |= [0xFF, 0xF0, 0x0F][part as usize];
+    }
+    bytes.iter_mut().zip(halves).filter(|(_, mask)| *mask != 0).for_each(|(byte, mask)| *byte &= mask);
+}
+
 proptest! {
     #![proptest_config(random::config(1_000))]
 
-    /// Weights that no exporter would write (8-bit ones with any bias, multiplier and shift) run without a panic.
+    /// Weights that no exporter would write (8-bit ones with any bias, multiplier and shift) run without a panic, where
+    /// padding and shifts are what every file has.
     #[test]
     fn any_weights_run(
         case in random::case(),
@@ -438,13 +553,14 @@ proptest! {
         let plan = Plan::new(case.spec);
         let length = plan.weight_bytes(weight_type, lanes);
         let mut weights: Vec<u8> = bytes.iter().copied().cycle().take(length).collect();
-        if weight_type == WeightType::Int4 {
-            // Layers say how many bits they have; everything else may be anything.
-            let mut at = 0;
-            for layer in plan.layers().filter(|layer| layer.has_weights()) {
-                weights[at..at + 4].copy_from_slice(&4u32.to_le_bytes());
-                at += layer.weight_bytes(weight_type, lanes);
-            }
+        let mut at = 0;
+        for layer in plan.layers().filter(|layer| layer.has_weights()) {
+            let part = &mut weights[at..at + layer.weight_bytes(weight_type, lanes)];
+            at += part.len();
+            // Layers of a model with 4-bit weights say how many bits they have.
+            let (bits, part) = part.split_at_mut(if weight_type == WeightType::Int4 { 4 } else { 0 });
+            bits.copy_from_slice(&4u32.to_le_bytes()[..bits.len()]);
+            tidy(weight_type, lanes, &layer, part);
         }
         prop_assert_eq!(survive(&file.write_with(&weights)), Ok(()));
     }
@@ -456,6 +572,19 @@ fn errors_in_words() {
     for (error, words) in [
         (ModelError::Truncated { expected: 36, found: 7 }, "the model file ends early: it has 7 of 36 bytes"),
         (ModelError::TrailingBytes { expected: 36, found: 40 }, "the model file has 40 bytes where it says 36"),
+        (
+            ModelError::NotCanonical,
+            "the model file's architecture line is not in its canonical form: export the model again",
+        ),
+        (
+            ModelError::Preprocessing,
+            "the model file has weights of integers, but means that are not 0 or scales that differ",
+        ),
+        (
+            ModelError::Padding,
+            "the model file has weights for outputs or inputs that do not exist: export the model again",
+        ),
+        (ModelError::Shift, "the model file has an output whose shift is out of range: quantize the network again"),
         (ModelError::Magic, "not a model file: it does not begin with \"NiNmodel\""),
         (ModelError::Version(2), "the model file has version 2; this program reads version 1"),
         (

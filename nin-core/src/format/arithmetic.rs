@@ -4,8 +4,8 @@ use crate::kernel::operands::{LayerWeights, Patch};
 use crate::packing::WeightType;
 use crate::plan::Layer;
 
-/// How a [`Network`](crate::Network) computes: [`F32`](crate::F32), [`F16`](crate::F16) and their [fused](crate::Fused) forms, [`Int8`](crate::Int8) or [`Int4`](crate::Int4); no others
-/// can be added.
+/// How a [`Network`](crate::Network) computes: [`F32`](crate::F32), [`F16`](crate::F16) and their [fused](crate::Fused)
+/// forms, [`Int8`](crate::Int8) or [`Int4`](crate::Int4); no others can be added.
 ///
 /// Its `Value`, in which rows of an image are given and an [`Observer`](crate::Observer) sees activations, is `f32` for
 /// floats (preprocessed, see [`Model::preprocess`](crate::Model::preprocess)) and `u8` for the others (an image's

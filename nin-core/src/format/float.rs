@@ -14,11 +14,11 @@ use crate::packing::{Lanes, WeightType};
 /// Float activations with weights stored as `W`.
 ///
 /// Every sum starts with its bias and takes its products in the order rows, columns, channels of the window, each
-/// product rounded before it is added: so all builds for all targets agree bit for bit, as long as no sum overflows (infinities
-/// and the signs of NaNs differ between processors).
+/// product rounded before it is added: so all builds for all targets agree bit for bit, as long as no sum overflows
+/// (infinities and the signs of NaNs differ between processors).
 ///
-/// With [`Fused`] for `R` a product is not rounded before it is added: a contract of its own, which all builds keep bit for
-/// bit, on processors that do both in one instruction and on others, where it is slow.
+/// With [`Fused`] for `R` a product is not rounded before it is added: a contract of its own, which all builds keep bit
+/// for bit, on processors that do both in one instruction and on others, where it is slow.
 #[derive(Clone, Copy, Debug)]
 pub struct Float<W, R = Separate>(PhantomData<(W, R)>);
 

@@ -8,8 +8,8 @@ use crate::kernel::operands::{LayerWeights, Patch};
 use crate::packing::WeightType;
 use crate::plan::Layer;
 
-/// What [`Int8`] computes, with the weights of some layers or all stored in 4 bits: each is a multiple of 16 between −112
-/// and 112, the upper half of a byte. Whatever the packing, results are those of [`Int8`] with these weights.
+/// What [`Int8`] computes, with the weights of some layers or all stored in 4 bits: each is a multiple of 16 between
+/// −112 and 112, the upper half of a byte. Whatever the packing, results are those of [`Int8`] with these weights.
 #[derive(Clone, Copy, Debug)]
 pub enum Int4 {}
 

@@ -9,8 +9,8 @@ use crate::packing::WeightType;
 /// 8-bit integer weights and activations, after TensorFlow Lite's specification; `docs/int8.md` in the repository has
 /// the arithmetic. Rows of an image are its bytes as they are.
 ///
-/// A firmware whose model is compiled in says how it is packed, by its [lanes](crate::Model::lanes), and carries the kernels
-/// for that packing alone; with 0 it reads all that the build computes with.
+/// A firmware whose model is compiled in says how it is packed, by its [lanes](crate::Model::lanes), and carries the
+/// kernels for that packing alone; with 0 it reads all that the build computes with.
 #[derive(Clone, Copy, Debug)]
 pub enum Int8<const LANES: usize = 0> {}
 

@@ -75,7 +75,8 @@ impl Case {
         self.kernel * self.kernel * self.channels
     }
 
-    /// The tile's windows; of a 1×1 layer that could stand behind another in its block, as that one passes its pixels on.
+    /// The tile's windows; of a 1×1 layer that could stand behind another in its block, as that one passes its pixels
+    /// on.
     fn patch<'a, V>(&self, map: &'a [V]) -> Patch<'a, V> {
         if self.is_flat() {
             let start = (self.at.0 * self.columns + self.at.1) * self.channels;
@@ -218,11 +219,7 @@ fn floats<R: Rounding>() {
                 let mut sum = biases[output];
                 for (input, x) in window.iter().enumerate() {
                     if let Some(x) = x {
-                        R::add_product(
-                            &mut sum,
-                            *x,
-                            packed[(output / 16 * fan_in + input) * 16 + output % 16],
-                        );
+                        R::add_product(&mut sum, *x, packed[(output / 16 * fan_in + input) * 16 + output % 16]);
                     }
                 }
                 want.push(if sum.is_sign_negative() { 0.0 } else { sum }.to_bits());

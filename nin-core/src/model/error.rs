@@ -44,6 +44,14 @@ pub enum ModelError {
     Layout,
     /// The architecture line is wrong.
     Line(SpecError),
+    /// The architecture line is not written as the layout wants it: one space between words, defaults left out.
+    NotCanonical,
+    /// A model of integers has means other than 0, or scales that differ.
+    Preprocessing,
+    /// What fills weights up to whole lanes and words is not 0.
+    Padding,
+    /// An output of a layer of integers has a shift that the arithmetic does not have.
+    Shift,
     /// The number of class names that are not empty is neither zero nor the number of classes, or one is empty.
     ClassNames {
         /// The number of classes.
@@ -83,6 +91,18 @@ impl fmt::Display for ModelError {
             ModelError::Bits(bits) => write!(f, "the model file has a layer with weights of {bits} bits, not 4 or 8"),
             ModelError::Layout => f.write_str("the parts of the model file do not lie where its layout puts them"),
             ModelError::Line(error) => write!(f, "the model file's architecture line is wrong: {error}"),
+            ModelError::NotCanonical => {
+                f.write_str("the model file's architecture line is not in its canonical form: export the model again")
+            }
+            ModelError::Preprocessing => {
+                f.write_str("the model file has weights of integers, but means that are not 0 or scales that differ")
+            }
+            ModelError::Padding => f.write_str(
+                "the model file has weights for outputs or inputs that do not exist: export the model again",
+            ),
+            ModelError::Shift => {
+                f.write_str("the model file has an output whose shift is out of range: quantize the network again")
+            }
             ModelError::ClassNames { expected, found } if expected == found => {
                 f.write_str("the model file has a class without a name")
             }

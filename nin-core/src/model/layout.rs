@@ -7,8 +7,8 @@ pub const VERSION: u16 = 1;
 /// Bytes before the preprocessing table.
 pub const HEADER: usize = 32;
 
-/// CRC-32 as zip and Ethernet have it, half a byte at a time: bit by bit a board takes nearly five times as long over its
-/// model, and a table of bytes takes a kilobyte of flash.
+/// CRC-32 as zip and Ethernet have it, half a byte at a time: bit by bit a board takes nearly five times as long over
+/// its model, and a table of bytes takes a kilobyte of flash.
 pub(super) const fn crc32(bytes: &[u8]) -> u32 {
     const NIBBLES: [u32; 16] = {
         let mut table = [0; 16];
@@ -45,6 +45,20 @@ pub(super) const fn u16_at(bytes: &[u8], at: usize) -> u16 {
 
 pub(super) const fn u32_at(bytes: &[u8], at: usize) -> u32 {
     u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
+}
+
+/// Whether a preprocessing table, means before scales, is one scale and no means.
+pub(super) const fn is_one_scale(table: &[u8]) -> bool {
+    let scales = table.len() / 2;
+    let mut at = 0;
+    while at < scales {
+        // Zero has a sign.
+        if u32_at(table, at) << 1 != 0 || u32_at(table, scales + at) != u32_at(table, scales) {
+            return false;
+        }
+        at += 4;
+    }
+    true
 }
 
 pub(super) const fn all_zero(bytes: &[u8]) -> bool {

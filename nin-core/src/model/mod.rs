@@ -1,19 +1,20 @@
 //! The model file, read in place: from flash, without copying.
 //!
-//! `docs/model-file.md` in the repository describes its layout field by field. `layout` has its bytes, `error` what may be
-//! wrong with them, [`Normalization`] what a pixel's byte means. It may import `spec`, `packing` and `plan`.
+//! `docs/model-file.md` in the repository describes its layout field by field. `layout` has its bytes, `error` what may
+//! be wrong with them, [`Normalization`] what a pixel's byte means. It may import `spec`, `packing` and `plan`.
 
 mod error;
 mod layout;
 mod normalization;
+mod weights;
 
 pub use self::error::ModelError;
-use self::layout::{all_zero, crc32, lines, u16_at, u32_at};
 pub use self::layout::{HEADER, MAGIC, VERSION};
+use self::layout::{all_zero, crc32, is_one_scale, lines, u16_at, u32_at};
 pub use self::normalization::Normalization;
 use crate::packing::{Lanes, WeightType};
 use crate::plan::{Kernels, Plan};
-use crate::spec::Spec;
+use crate::spec::Reader;
 
 /// Aligns what it holds as a model file must be: `static FILE: Aligned<[u8; N]> = Aligned(*include_bytes!(…))`.
 #[repr(C, align(16))]
@@ -27,7 +28,7 @@ pub struct Aligned<T: ?Sized>(pub T);
 pub struct Model<'m> {
     plan: Plan,
     weight_type: WeightType,
-    lanes: Lanes,
+    lanes: u8,
     preprocessing: &'m [u8],
     class_names: &'m str,
     weights: &'m [u8],
@@ -75,12 +76,15 @@ impl<'m> Model<'m> {
             4 => WeightType::Int4,
             other => return Err(ModelError::WeightType(other)),
         };
-        let Some(lanes) = Lanes::of(weight_type, file[11] as usize) else { return Err(ModelError::Lanes(file[11])) };
+        let lanes = file[11];
+        if Lanes::of(weight_type, lanes as usize).is_none() {
+            return Err(ModelError::Lanes(lanes));
+        }
         Model::parts(body, weight_type, lanes)
     }
 
     /// Takes apart what the checksum has vouched for; a writer may still have put together what does not fit.
-    const fn parts(body: &'m [u8], weight_type: WeightType, lanes: Lanes) -> Result<Model<'m>, ModelError> {
+    const fn parts(body: &'m [u8], weight_type: WeightType, lanes: u8) -> Result<Model<'m>, ModelError> {
         let (line_len, names_len) = (u16_at(body, 16) as usize, u16_at(body, 18) as usize);
         let (weights_at, weights_len) = (u32_at(body, 20) as usize, u32_at(body, 24) as usize);
         let table_len = 8 * u16_at(body, 28) as usize;
@@ -99,10 +103,14 @@ impl<'m> Model<'m> {
         let (names, padding) = text.split_at(names_len);
         let Ok(line) = core::str::from_utf8(line) else { return Err(ModelError::Layout) };
         let Ok(names) = core::str::from_utf8(names) else { return Err(ModelError::Layout) };
-        let spec = match Spec::parse(line) {
+        let mut reader = Reader::new(line);
+        let spec = match reader.spec() {
             Ok(spec) => spec,
             Err(error) => return Err(ModelError::Line(error)),
         };
+        if !reader.is_canonical() {
+            return Err(ModelError::NotCanonical);
+        }
         let plan = Plan::new(spec);
         if spec.input().channels as usize * 8 != table_len || !all_zero(padding) {
             return Err(ModelError::Layout);
@@ -111,17 +119,13 @@ impl<'m> Model<'m> {
         if !names.is_empty() && (found != plan.classes() || empty) {
             return Err(ModelError::ClassNames { expected: plan.classes(), found });
         }
-        let expected = match weight_type {
-            WeightType::Int4 => match mixed_bytes(&plan, lanes.count(), weights) {
-                Ok(expected) => expected,
-                Err(bits) => return Err(ModelError::Bits(bits)),
-            },
-            _ => plan.weight_bytes(weight_type, lanes.count()),
-        };
-        if weights.len() != expected {
-            return Err(ModelError::Weights { expected, found: weights.len() });
+        if matches!(weight_type, WeightType::Int8 | WeightType::Int4) && !is_one_scale(table) {
+            return Err(ModelError::Preprocessing);
         }
-        Ok(Model { plan, weight_type, lanes, preprocessing: table, class_names: names, weights })
+        match weights::check(&plan, weight_type, lanes as usize, weights) {
+            Ok(()) => Ok(Model { plan, weight_type, lanes, preprocessing: table, class_names: names, weights }),
+            Err(error) => Err(error),
+        }
     }
 
     /// The architecture and its resources.
@@ -138,7 +142,7 @@ impl<'m> Model<'m> {
     /// all: floats have 1, 4 or 16, everywhere; integers 1 (everywhere), 2 (hosts, Cortex-M with DSP instructions) or
     /// 16 (hosts).
     pub const fn lanes(&self) -> usize {
-        self.lanes.count()
+        self.lanes as usize
     }
 
     /// 32-bit words of working memory that a [`Network`](crate::Network) of this model needs in this build: at most
@@ -173,8 +177,8 @@ impl<'m> Model<'m> {
         Normalization { mean: value(means), scale: value(scales) }
     }
 
-    /// Turns a row of pixel bytes, channels last, into what a network of floats reads: [`Normalization::apply`]. (One of
-    /// integers reads the bytes themselves.)
+    /// Turns a row of pixel bytes, channels last, into what a network of floats reads: [`Normalization::apply`]. (One
+    /// of integers reads the bytes themselves.)
     ///
     /// Both rows hold columns × channels values; what one has more than the other is left as it is.
     pub fn preprocess(&self, bytes: &[u8], row: &mut [f32]) {
@@ -187,29 +191,4 @@ impl<'m> Model<'m> {
             }
         }
     }
-}
-
-/// Bytes of the weights of a model whose layers say for themselves how many bits they have; `Err` is a number of bits
-/// that no layer has. Where the weights end early, layers count as those with the fewest bits.
-const fn mixed_bytes(plan: &Plan, lanes: usize, weights: &[u8]) -> Result<usize, u32> {
-    let mut bytes = 0usize;
-    let mut stage = 0;
-    while stage < plan.spec().stages().len() {
-        let mut step = 0;
-        while let Some(layer) = plan.layer(stage, step) {
-            step += 1;
-            if !layer.has_weights() {
-                // A `gap` that ends the line has the scale of its logits.
-                bytes = bytes.saturating_add(plan.stage_weight_bytes(stage, WeightType::Int4, lanes));
-                continue;
-            }
-            let bits = if bytes <= weights.len() && weights.len() - bytes >= 4 { u32_at(weights, bytes) } else { 4 };
-            match layer.mixed_bytes(bits, lanes) {
-                Some(own) => bytes = bytes.saturating_add(own),
-                None => return Err(bits),
-            }
-        }
-        stage += 1;
-    }
-    Ok(bytes)
 }

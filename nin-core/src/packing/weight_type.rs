@@ -8,8 +8,8 @@ pub enum WeightType {
     F32,
     /// 16-bit floats (IEEE 754 binary16), widened exactly when used; biases stay 32-bit.
     F16,
-    /// 8-bit integers with a scale for each output; activations are 8-bit too, and all arithmetic is integer, but for the
-    /// logits, which are f32.
+    /// 8-bit integers with a scale for each output; activations are 8-bit too, and all arithmetic is integer, but for
+    /// the logits, which are f32.
     Int8,
     /// The same with weights of 4 bits in some layers or all; they are widened exactly when used.
     Int4,

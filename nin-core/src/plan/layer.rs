@@ -70,19 +70,21 @@ impl Layer {
     }
 
     /// How the layer's parameters lie in a model file. In a model of [`WeightType::Int4`] a word comes before them.
+    #[inline(always)]
     pub const fn packing(&self, weights: WeightType, lanes: usize) -> Packing {
         Packing::new(weights, lanes, self.output.channels as usize, self.fan_in())
     }
 
-    /// Bytes of the layer's part of a model file: [`Packing::bytes`], and for [`WeightType::Int4`], of 4-bit weights, the
-    /// word that says how many bits they have; a layer with 8-bit ones in such a model takes what it does in 8 bits, and
-    /// that word.
+    /// Bytes of the layer's part of a model file: [`Packing::bytes`], and for [`WeightType::Int4`], of 4-bit weights,
+    /// the word that says how many bits they have; a layer with 8-bit ones in such a model takes what it does in 8
+    /// bits, and that word.
     ///
     /// `lanes` is one that [`Model::lanes`](crate::Model::lanes) names for the type; no file has another.
     ///
     /// # Panics
     ///
     /// If `lanes` is 0.
+    #[inline]
     pub const fn weight_bytes(&self, weights: WeightType, lanes: usize) -> usize {
         if !self.has_weights() {
             return 0;

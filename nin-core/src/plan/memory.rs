@@ -1,12 +1,13 @@
 //! How much memory a network works in.
 
-/// Working memory of the streaming engine: in values (4 bytes each in the float engines) from [`Plan::memory`](super::Plan::memory), in bytes
-/// from [`Plan::bytes`](super::Plan::bytes).
+/// Working memory of the streaming engine: in values (4 bytes each in the float engines) from
+/// [`Plan::memory`](super::Plan::memory), in bytes from [`Plan::bytes`](super::Plan::bytes).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Memory {
     /// Rows kept between stages: convolution lines, and pooled rows while they gather.
     pub lines: usize,
-    /// One tile of pixels on its way through a block; from [`Plan::bytes`](super::Plan::bytes) also what the kernels need beside it.
+    /// One tile of pixels on its way through a block; from [`Plan::bytes`](super::Plan::bytes) also what the kernels
+    /// need beside it.
     pub scratch: usize,
     /// Accumulators of the head: averages, fully connected layers, logits.
     pub head: usize,

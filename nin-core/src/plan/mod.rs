@@ -3,8 +3,8 @@
 //! Everything here is `const`: a firmware sizes its buffers and checks its budgets while it compiles, and the
 //! trainer prints the same numbers. What the plan says is what the engine uses; nothing else states a size.
 //!
-//! [`Plan`] is the whole network, [`Layer`] one layer of it, `work` the memory that kernels divide. It may import `spec`
-//! and `packing`.
+//! [`Plan`] is the whole network, [`Layer`] one layer of it, `work` the memory that kernels divide. It may import
+//! `spec` and `packing`.
 
 mod layer;
 mod memory;
@@ -29,6 +29,7 @@ pub struct Plan {
 
 impl Plan {
     /// Plans a network.
+    #[inline(always)] // a plan is large: made in its place, it is on the stack once
     pub const fn new(spec: Spec) -> Plan {
         let mut shapes = [spec.input(); MAX_STAGES + 1];
         let mut i = 0;

@@ -1,4 +1,5 @@
-//! Working memory of the 8-bit kernels: what the plan reserves beside the tiles of a block, and how the kernels divide it.
+//! Working memory of the 8-bit kernels: what the plan reserves beside the tiles of a block, and how the kernels divide
+//! it.
 
 use crate::packing::{Packing, WeightType};
 

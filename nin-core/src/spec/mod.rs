@@ -20,30 +20,21 @@
 //! Windows round down, as in PyTorch. The parser is a `const fn`: a device reads the line at compile time
 //! (a wrong one is a compile failure in words), the trainer at run time.
 //!
-//! [`Spec`] is a line that was read: its input's [`Shape`] and its [`Stage`]s, by `reader`. This folder imports nothing of
-//! the crate.
+//! [`Spec`] is a line that was read: its input's [`Shape`] and its [`Stage`]s, by `reader`. This folder imports nothing
+//! of the crate.
 
+mod architecture;
 mod error;
 mod reader;
 mod shape;
 mod stage;
 
-use core::fmt;
-
+pub use self::architecture::{MAX_STAGES, Spec};
 pub use self::error::SpecError;
-use self::reader::Reader;
-pub use self::reader::MAX_STAGES;
+pub(crate) use self::reader::Reader;
 pub use self::shape::{Shape, Window};
 pub(crate) use self::stage::stage_parameters;
 pub use self::stage::{MAX_WIDTHS, Rate, Stage, Widths};
-
-/// A network's architecture: what the line says, checked. Every window fits and the line has its head.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Spec {
-    input: Shape,
-    len: u8,
-    stages: [Stage; MAX_STAGES],
-}
 
 impl Spec {
     /// Reads a line in a constant: a wrong one fails the build and says why.
@@ -84,48 +75,7 @@ impl Spec {
     ///
     /// [`SpecError`] names the column (from 1) where the line goes wrong, and what should stand there.
     pub const fn parse(line: &str) -> Result<Spec, SpecError> {
-        let mut reader = Reader { bytes: line.as_bytes(), at: 0 };
-        match reader.line() {
-            Ok((input, stages, len)) => Ok(Spec { input, len, stages }),
-            Err(error) => Err(error),
-        }
-    }
-
-    /// The shape of the input image.
-    pub const fn input(&self) -> Shape {
-        self.input
-    }
-
-    /// The stages, in order.
-    pub const fn stages(&self) -> &[Stage] {
-        self.stages.split_at(self.len as usize).0
-    }
-
-    /// How many classes the network tells apart: the channels of its last stage.
-    pub const fn classes(&self) -> usize {
-        let mut shape = self.input;
-        let mut i = 0;
-        while i < self.len as usize {
-            // A stage of a parsed spec always fits.
-            if let Some(output) = self.stages[i].output(shape) {
-                shape = output;
-            }
-            i += 1;
-        }
-        shape.channels as usize
-    }
-}
-
-impl fmt::Display for Spec {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.input.fmt(f)?;
-        self.stages().iter().try_for_each(|stage| write!(f, " {stage}"))
-    }
-}
-
-impl fmt::Debug for Spec {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Spec(\"{self}\")")
+        Reader::new(line).spec()
     }
 }
 

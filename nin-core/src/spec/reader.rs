@@ -1,29 +1,39 @@
 //! Reads an architecture line, word by word, and checks that it is a network.
 
+use super::architecture::{MAX_STAGES, Spec};
 use super::error::SpecError;
 use super::shape::{Shape, Window};
 use super::stage::{MAX_WIDTHS, Rate, Stage, Widths, stage_parameters};
 
-/// Most stages a line may have.
-pub const MAX_STAGES: usize = 24;
-
 const STAGE_EXPECTED: &str = "expected a stage: nin, max, avg, drop, gap or fc";
 const HEAD_EXPECTED: &str = "after gap or fc only drop and fc may follow";
 
-pub(super) struct Reader<'a> {
-    pub bytes: &'a [u8],
-    pub at: usize,
+pub struct Reader<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    /// Whether everything up to here is written as [`Spec`] displays it.
+    canonical: bool,
 }
 
 impl Reader<'_> {
-    /// The whole line: the input, the stages and how many there are.
-    pub const fn line(&mut self) -> Result<(Shape, [Stage; MAX_STAGES], u8), SpecError> {
-        self.spaces();
+    pub const fn new(line: &str) -> Reader<'_> {
+        Reader { bytes: line.as_bytes(), at: 0, canonical: true }
+    }
+
+    /// Whether the whole line, once it is read, is written as a [`Spec`] displays it: one space between
+    /// words, defaults left out, no digit too many.
+    pub const fn is_canonical(&self) -> bool {
+        self.canonical
+    }
+
+    /// Reads the whole line.
+    pub const fn spec(&mut self) -> Result<Spec, SpecError> {
+        self.spaces(0);
         let input = match self.shape() {
             Ok(input) => input,
             Err(error) => return Err(error),
         };
-        let (mut stages, mut len) = ([Stage::GlobalAverage; MAX_STAGES], 0u8);
+        let mut spec = Spec { input, len: 0, stages: [Stage::GlobalAverage; MAX_STAGES] };
         let mut shape = input;
         let mut parameters = 0u64;
         let mut values = values_of(input);
@@ -31,8 +41,12 @@ impl Reader<'_> {
         let mut head = false;
         loop {
             let before = self.at;
-            self.spaces();
             if self.at == self.bytes.len() {
+                break;
+            }
+            self.spaces(1);
+            if self.at == self.bytes.len() {
+                self.canonical = false;
                 break;
             }
             if self.at == before {
@@ -43,7 +57,7 @@ impl Reader<'_> {
                 Ok(stage) => stage,
                 Err(error) => return Err(error),
             };
-            if len as usize == MAX_STAGES {
+            if spec.len as usize == MAX_STAGES {
                 self.at = start;
                 return self.error("at most 24 stages fit a line");
             }
@@ -78,14 +92,14 @@ impl Reader<'_> {
                 self.at = start;
                 return self.error("the network is too large: at most 536,870,911 values in all its maps");
             }
-            stages[len as usize] = stage;
-            len += 1;
+            spec.stages[spec.len as usize] = stage;
+            spec.len += 1;
             shape = output;
         }
         if !head {
             return self.error("expected the head: gap, fc… or gap fc…");
         }
-        Ok((input, stages, len))
+        Ok(spec)
     }
 
     const fn shape(&mut self) -> Result<Shape, SpecError> {
@@ -163,10 +177,12 @@ impl Reader<'_> {
             Err(error) => return Err(error),
         };
         let stride = if self.take(b'/') {
-            match self.number(255, "expected a stride, 1 to 255") {
+            let stride = match self.number(255, "expected a stride, 1 to 255") {
                 Ok(number) => number as u8,
                 Err(error) => return Err(error),
-            }
+            };
+            self.canonical &= pool || stride != 1;
+            stride
         } else if pool {
             return self.error("expected `/` and the pool's stride, like max3/2");
         } else {
@@ -179,6 +195,7 @@ impl Reader<'_> {
                 Ok(number) => number as u8,
                 Err(error) => return Err(error),
             };
+            self.canonical &= padding != 0;
             if pool && padding > kernel / 2 {
                 self.at = start;
                 return self.error("a pool's padding is at most half its window");
@@ -227,6 +244,7 @@ impl Reader<'_> {
                 rate += (self.bytes[self.at] - b'0') as u16 * scale;
                 self.at += 1;
             }
+            self.canonical &= self.bytes[self.at - 1] != b'0';
             if scale == 10_000 || self.at < self.bytes.len() && self.bytes[self.at].is_ascii_digit() {
                 return self.error(EXPECTED);
             }
@@ -261,13 +279,18 @@ impl Reader<'_> {
         if self.at == start {
             return self.error(expected);
         }
+        self.canonical &= self.bytes[start] != b'0' || self.at == start + 1;
         Ok(value as u16)
     }
 
-    const fn spaces(&mut self) {
+    /// Passes over white space, which is so many spaces in a canonical line.
+    const fn spaces(&mut self, canonical: usize) {
+        let start = self.at;
         while self.at < self.bytes.len() && self.bytes[self.at].is_ascii_whitespace() {
+            self.canonical &= self.bytes[self.at] == b' ';
             self.at += 1;
         }
+        self.canonical &= self.at - start == canonical;
     }
 
     const fn take(&mut self, byte: u8) -> bool {
@@ -296,8 +319,8 @@ impl Reader<'_> {
     }
 }
 
-/// Most values that all maps of a network may have together: their bytes as floats then fit 32 bits, whatever part of them
-/// is in memory.
+/// Most values that all maps of a network may have together: their bytes as floats then fit 32 bits, whatever part of
+/// them is in memory.
 const MOST_VALUES: u64 = (1 << 29) - 1;
 
 /// Values of a map. (On a 32-bit device [`Shape::len`] is only safe for shapes that passed the parser.)

@@ -2,7 +2,8 @@
 //!
 //!     scripts/firmware.sh mps2-an386 bench run models=model.nin
 //!
-//! `NIN_FUSED=1` builds it with fused sums. On the emulator the counts are exact: the same firmware and model count the same, always.
+//! `NIN_FUSED=1` builds it with fused sums. On the emulator the counts are exact: the same firmware and model count the
+//! same, always.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
 use core::cell::Cell;
@@ -15,8 +16,8 @@ use nin_core::{F16, F16Fused, F32, F32Fused, Int4, Int8, Model, Network, Piece, 
 use nin_embedded::{Board, Error, Sight, firmware, formula_level, model_in, say, state_budget};
 use static_cell::ConstStaticCell;
 
-/// Whether the sums of floats are rounded once for each product. Chosen while compiling: only the kernels that are measured
-/// are in the program.
+/// Whether the sums of floats are rounded once for each product. Chosen while compiling: only the kernels that are
+/// measured are in the program.
 const FUSED: bool = option_env!("NIN_FUSED").is_some();
 
 /// Bytes of working memory for the model.

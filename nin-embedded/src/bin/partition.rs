@@ -4,8 +4,8 @@
 //!     scripts/firmware.sh mps2-an386 partition run models=model.nin
 //!
 //! It shows the network the ten test images, resized to its input row by row as they stream; with `formula=COUNTER`,
-//! images whose pixels a formula gives, from a counter on; with `images=N`, so many of either. With the word `fused`, the
-//! sums of floats are rounded once for each product.
+//! images whose pixels a formula gives, from a counter on; with `images=N`, so many of either. With the word `fused`,
+//! the sums of floats are rounded once for each product.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
 use nin_core::{F16, F16Fused, F32, F32Fused, Int4, Int8, WeightType};

@@ -9,8 +9,8 @@ mod pack;
 mod source;
 mod unpack;
 
-use nin_core::model::{HEADER, MAGIC, VERSION};
 pub use nin_core::Lanes;
+use nin_core::model::{HEADER, MAGIC, VERSION};
 use nin_core::{Plan, WeightType};
 
 pub use error::ExportError;

@@ -28,12 +28,7 @@ use m4f::layer as by_four;
 
 #[cfg(not(nin_m4f))]
 #[inline(always)]
-fn by_four<W: Stored, R: Rounding>(
-    patch: &Patch<'_, f32>,
-    pixels: usize,
-    weights: &LayerWeights<'_>,
-    out: &mut [f32],
-) {
+fn by_four<W: Stored, R: Rounding>(patch: &Patch<'_, f32>, pixels: usize, weights: &LayerWeights<'_>, out: &mut [f32]) {
     scalar::layer::<W, R, 4>(patch, pixels, weights, out);
 }
 

@@ -1,7 +1,7 @@
 //! Layers with weights of 4 bits: widened to the 8-bit packing, some outputs at a time, and computed as any other.
 //!
-//! A 4-bit weight is the upper half of a byte: one mask makes an 8-bit weight of it, a multiple of 16, and no sign has to
-//! be extended. `docs/int8.md` in the repository has the packings.
+//! A 4-bit weight is the upper half of a byte: one mask makes an 8-bit weight of it, a multiple of 16, and no sign has
+//! to be extended. `docs/int8.md` in the repository has the packings.
 
 use super::nibbles::{UPPER, widen_words};
 use super::read::{self, OutputParameters};

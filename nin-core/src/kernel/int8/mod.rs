@@ -1,13 +1,13 @@
 //! 8-bit layers: the door to their kernels. `docs/int8.md` in the repository has the arithmetic and the packings.
 //!
-//! The exporter sees to it that no sum overflows, and all builds agree. A file may say anything, though: sums wrap around,
-//! so that whatever it holds is computed without a panic, though one that does not keep to that document may come to
-//! other numbers in another build.
+//! The exporter sees to it that no sum overflows, and all builds agree. A file may say anything, though: sums wrap
+//! around, so that whatever it holds is computed without a panic, though one that does not keep to that document may
+//! come to other numbers in another build.
 //!
 //! [`read`] takes single parameters from any packing and rounds sums, [`pool`] has averages and maxima. `plain` is for
-//! weights in rows on any processor, `dsp` for pairs of outputs on a Cortex-M with DSP instructions, `wide` for a host's
-//! vectors; [`four_bit`] widens weights of 4 bits for each of them. Imports: `kernel`'s operands and vectors; `packing`;
-//! `plan`.
+//! weights in rows on any processor, `dsp` for pairs of outputs on a Cortex-M with DSP instructions, `wide` for a
+//! host's vectors; [`four_bit`] widens weights of 4 bits for each of them. Imports: `kernel`'s operands and vectors;
+//! `packing`; `plan`.
 
 #[cfg(nin_dsp)]
 mod dsp;

@@ -1,8 +1,8 @@
 //! Code compiled for the vectors of the processor that runs.
 //!
-//! A build knows those that the compiler was told of. With the feature `std` it asks the processor, and the
-//! environment variable `NIN_ISA` (`vnni`, `avx512`, `avx2`, `portable`) can ask for lesser ones, to compare them. All
-//! compute the same. [`vectors`] is what kernels are written in, [`portable`] and `x86` are what they become. It imports
+//! A build knows those that the compiler was told of. With the feature `std` it asks the processor, and the environment
+//! variable `NIN_ISA` (`vnni`, `avx512`, `avx2`, `portable`) can ask for lesser ones, to compare them. All compute the
+//! same. [`vectors`] is what kernels are written in, [`portable`] and `x86` are what they become. It imports
 //! `kernel::sum` alone.
 #![allow(unsafe_code)]
 

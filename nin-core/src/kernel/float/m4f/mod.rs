@@ -2,8 +2,8 @@
 //!
 //! The compiler keeps neither sixteen sums in registers nor two inputs of four pixels beside them; [`quads`] does. It
 //! wants little else in registers, nor loops of a few rounds, so the inputs of a tile are first laid [side by
-//! side](Work), four values for each, and a [program](quads::Steps) written that says what to do with them. All outputs,
-//! four at a time, go through the same program.
+//! side](Work), four values for each, and a [program](quads::Steps) written that says what to do with them. All
+//! outputs, four at a time, go through the same program.
 //!
 //! Each pixel's inputs come in their order, and padding is not among them: where a column of the windows is on the map
 //! for some of the pixels, the program has steps for these.
@@ -25,7 +25,8 @@ const INPUTS: usize = 48;
 /// Words of a program: a 5×5 window of one channel over the edge of a map takes 27.
 const WORDS: usize = 40;
 
-/// Words that a piece of the windows takes in a program at most: 2 to leave inputs out, 2 for where it is, 5, and the end.
+/// Words that a piece of the windows takes in a program at most: 2 to leave inputs out, 2 for where it is, 5, and the
+/// end.
 const PIECE: usize = 10;
 
 /// A layer at work on a tile.
@@ -196,7 +197,8 @@ impl TileRun<'_> {
         }
     }
 
-    /// Ends a piece; the next is of other pixels, or leaves inputs out before it, or the program's inputs are elsewhere.
+    /// Ends a piece; the next is of other pixels, or leaves inputs out before it, or the program's inputs are
+    /// elsewhere.
     #[inline(never)]
     fn turn(&mut self, piece: &mut Piece, set: usize, first: usize) {
         self.close(piece);
@@ -238,7 +240,8 @@ impl TileRun<'_> {
 /// Pixels of a tile that have a column of their windows on the map.
 struct Set {
     first: usize,
-    /// Steps from the first one's inputs to those of each: an unused pixel repeats another's, and its result is ignored.
+    /// Steps from the first one's inputs to those of each: an unused pixel repeats another's, and its result is
+    /// ignored.
     apart: [usize; TILE],
 }
 

@@ -102,7 +102,11 @@ quads!(f16, Fused, nin_f16_fused_quads, nin_f16_fused_steps);
 
 /// An input times the weights of four outputs, added to four sums, which are rounded as the first word says.
 macro_rules! quad {
-    (separate, $x:literal, ($w0:literal, $w1:literal, $w2:literal, $w3:literal), ($s0:literal, $s1:literal, $s2:literal, $s3:literal)) => {
+    (
+        separate, $x:literal,
+        ($w0:literal, $w1:literal, $w2:literal, $w3:literal),
+        ($s0:literal, $s1:literal, $s2:literal, $s3:literal)
+    ) => {
         concat!(
             concat!("vmul.f32 s28, ", $x, ", ", $w0, "\nvmul.f32 s29, ", $x, ", ", $w1, "\n"),
             concat!("vmul.f32 s30, ", $x, ", ", $w2, "\nvmul.f32 s31, ", $x, ", ", $w3, "\n"),
@@ -110,7 +114,11 @@ macro_rules! quad {
             concat!("vadd.f32 ", $s2, ", ", $s2, ", s30\nvadd.f32 ", $s3, ", ", $s3, ", s31\n"),
         )
     };
-    (fused, $x:literal, ($w0:literal, $w1:literal, $w2:literal, $w3:literal), ($s0:literal, $s1:literal, $s2:literal, $s3:literal)) => {
+    (
+        fused, $x:literal,
+        ($w0:literal, $w1:literal, $w2:literal, $w3:literal),
+        ($s0:literal, $s1:literal, $s2:literal, $s3:literal)
+    ) => {
         concat!(
             concat!("vfma.f32 ", $s0, ", ", $x, ", ", $w0, "\nvfma.f32 ", $s1, ", ", $x, ", ", $w1, "\n"),
             concat!("vfma.f32 ", $s2, ", ", $x, ", ", $w2, "\nvfma.f32 ", $s3, ", ", $x, ", ", $w3, "\n"),

@@ -8,7 +8,12 @@ use crate::packing::{STREAM_BIASES as BIASES, STREAM_FACTORS as FACTORS, WeightT
 pub enum Four {}
 
 impl Storage for Four {
-    fn streams(stored: &[u32], part: &StreamPart, room: &mut [u32], mut multiply: impl FnMut(usize, usize, &[u32], usize)) {
+    fn streams(
+        stored: &[u32],
+        part: &StreamPart,
+        room: &mut [u32],
+        mut multiply: impl FnMut(usize, usize, &[u32], usize),
+    ) {
         let stream = part.stream_words(WeightType::Int4);
         let inputs = part.to - part.from;
         let biases = if part.first() { BIASES } else { 0 };

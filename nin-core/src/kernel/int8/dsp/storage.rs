@@ -34,8 +34,8 @@ impl StreamPart {
 
 /// How streams are stored.
 pub trait Storage {
-    /// Calls `multiply` with all streams of a part, as many at a time as there is `room` for: which is the first, how many,
-    /// their words as the kernels read them, and words from one to the next.
+    /// Calls `multiply` with all streams of a part, as many at a time as there is `room` for: which is the first, how
+    /// many, their words as the kernels read them, and words from one to the next.
     fn streams(stored: &[u32], part: &StreamPart, room: &mut [u32], multiply: impl FnMut(usize, usize, &[u32], usize));
 }
 
@@ -44,7 +44,12 @@ pub enum Eight {}
 
 impl Storage for Eight {
     #[inline]
-    fn streams(stored: &[u32], part: &StreamPart, _: &mut [u32], mut multiply: impl FnMut(usize, usize, &[u32], usize)) {
+    fn streams(
+        stored: &[u32],
+        part: &StreamPart,
+        _: &mut [u32],
+        mut multiply: impl FnMut(usize, usize, &[u32], usize),
+    ) {
         let stream = part.stream_words(WeightType::Int8);
         let begin = if part.first() { 0 } else { STREAM_BIASES + part.from / 2 };
         multiply(part.pair, part.count, &stored[part.pair * stream + begin..], stream);

@@ -22,8 +22,8 @@ pub fn widen(patch: &Patch<'_, u8>, (first, count): (usize, usize), (from, to): 
         window.put((0, count), (0, run.min(to) - from), &patch.lines[first * step + from..], step);
         return window.close();
     }
-    // Which bytes of a window's row are on the map for each pixel, and what is to be added to find them in the line; then
-    // which are for all of them.
+    // Which bytes of a window's row are on the map for each pixel, and what is to be added to find them in the line;
+    // then which are for all of them.
     let spans: [_; TILE] = core::array::from_fn(|pixel| {
         let (begin, end) = patch.valid(first + pixel);
         let start = patch.left * patch.channels as isize + ((first + pixel) * step) as isize;

@@ -1,4 +1,5 @@
-//! Two pixels times two outputs: four sums, each input is read once for two outputs and each weight once for two pixels.
+//! Two pixels times two outputs: four sums, each input is read once for two outputs and each weight once for two
+//! pixels.
 
 use crate::kernel::int8::read::OutputParameters;
 use crate::kernel::operands::{LayerWeights, Patch};

@@ -103,7 +103,8 @@ fn portable(layer: &PackedLayer<'_>, windows: &[u8], pixels: usize, out: &mut [u
                 }
             }
             for (lane, out) in out[16 * group..][..count].iter_mut().enumerate() {
-                let output = OutputParameters { bias: biases[lane], multiplier: multipliers[lane], shift: shifts[lane] as u32 };
+                let output =
+                    OutputParameters { bias: biases[lane], multiplier: multipliers[lane], shift: shifts[lane] as u32 };
                 *out = output.requantise(sums[lane]);
             }
         }

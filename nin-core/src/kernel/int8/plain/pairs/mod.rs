@@ -123,10 +123,11 @@ pub fn layer(patch: &Patch<'_, u8>, pair: [usize; 2], weights: &LayerWeights<'_>
             step: (pair[1] - pair[0]) * outputs,
             groups,
         };
-        // SAFETY: the parts up to `count` are written, each from two slices that are still borrowed. For each of 3 · `groups` outputs from
-        // `first` on, of which there are as many, the kernel reads a bias, a multiplier and a shift, each `outputs`
-        // words behind the one before; as many weights as the parts have inputs, at most `fan_in` from the
-        // beginning of the output's; and it writes one value of each of two pixels: the checks above are for these.
+        // SAFETY: the parts up to `count` are written, each from two slices that are still borrowed. For each of 3 ·
+        // `groups` outputs from `first` on, of which there are as many, the kernel reads a bias, a multiplier and a
+        // shift, each `outputs` words behind the one before; as many weights as the parts have inputs, at most `fan_in`
+        // from the beginning of the output's; and it writes one value of each of two pixels: the checks above are for
+        // these.
         unsafe { kernel::run(&mut task, list.totals) };
     }
     true

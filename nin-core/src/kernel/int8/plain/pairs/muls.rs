@@ -1,10 +1,11 @@
 //! Armv6-M: a multiplication to 32 bits, and eight registers for anything but moves and additions.
 //!
-//! One multiplication makes two products. Two inputs are one number, `x0 + x1 · 2^16`; a weight, at least −128, is
-//! made `u = w + 128`, at least 0 and at most 255. Then `x0 · u` is below 2^16 and so are the lower and the upper half of
-//! `(x0 + x1 · 2^16) · u` just the two products. With `A` the sum of these and `B` that of their upper halves, both modulo
-//! 2^32, `B` is the sum of `x1 · u` and `A − B · 2^16` that of `x0 · u`, modulo 2^32 as well; 128 times the sum of the
-//! inputs, the same for all outputs, is taken off in the end. So the result is the exact one, in wrapping arithmetic.
+//! One multiplication makes two products. Two inputs are one number, `x0 + x1 · 2^16`; a weight, at least −128, is made
+//! `u = w + 128`, at least 0 and at most 255. Then `x0 · u` is below 2^16 and so are the lower and the upper half of
+//! `(x0 + x1 · 2^16) · u` just the two products. With `A` the sum of these and `B` that of their upper halves, both
+//! modulo 2^32, `B` is the sum of `x1 · u` and `A − B · 2^16` that of `x0 · u`, modulo 2^32 as well; 128 times the sum
+//! of the inputs, the same for all outputs, is taken off in the end. So the result is the exact one, in wrapping
+//! arithmetic.
 //!
 //! `A` and `B` of three outputs are in the upper registers, which can be added to. A step is 24 instructions for
 //! 6 multiply-accumulates.
