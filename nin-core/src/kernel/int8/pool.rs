@@ -9,6 +9,7 @@ pub(crate) fn average(sum: i32, count: usize) -> u8 {
 }
 
 /// Raises each of `most` to the value beside it, where that is larger.
+#[cfg(not(nin_dsp))]
 pub(crate) fn raise(most: &mut [u8], values: &[u8]) {
     // Without vectors four at a time, in a word.
     let fours = if cfg!(target_os = "none") { most.len() / 4 * 4 } else { 0 };
@@ -23,6 +24,7 @@ pub(crate) fn raise(most: &mut [u8], values: &[u8]) {
 }
 
 /// The larger of each pair of bytes.
+#[cfg(not(nin_dsp))]
 #[inline(always)]
 fn larger(a: u32, b: u32) -> u32 {
     const TOP: u32 = 0x8080_8080;
