@@ -5,10 +5,9 @@
 //! packed once a step into [`Panels`] as wide as a few vectors. [`multiply`] sums over a window (the forward pass,
 //! and the gradient of the data); [`accumulate`] sums over pixels (the gradient of the weights). Both run on one
 //! thread; images run side by side. [`Winograd`] does both with fewer multiplications, where that pays.
-
 //!
-//! All `unsafe` of this crate but that of its tests stands here, in [`simd`] and in `tiles`. What is written in vectors
-//! elsewhere, [`channels`] for normalisation and the loops in [`crate::layers`], is safe: see [`simd::Simd`].
+//! This library's `unsafe` stands in [`simd`] and `tiles` alone. [`channels`], [`Winograd`] and the layers that are
+//! written in vectors are safe code: a token proves that the processor has them, see [`simd::Simd`].
 
 mod buffer;
 pub(crate) mod channels;
