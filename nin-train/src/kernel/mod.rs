@@ -8,8 +8,8 @@
 //!
 //! Imports nothing of this crate, and [`support`](crate::support) for its tests.
 //!
-//! All `unsafe` of this crate but that of its tests stands here, in [`simd`] and in `tiles`. What is written in vectors
-//! elsewhere, [`channels`] for normalisation and the loops in [`crate::layers`], is safe: see [`simd::Simd`].
+//! This library's `unsafe` stands in [`simd`] and `tiles` alone. [`channels`], [`Winograd`] and the layers that are
+//! written in vectors are safe code: a token proves that the processor has them, see [`simd::Simd`].
 
 mod buffer;
 pub(crate) mod channels;

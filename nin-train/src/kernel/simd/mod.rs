@@ -4,14 +4,14 @@
 //! trait [`Simd`]. A value of a type that implements `Simd` proves that the processor has the vectors: only a check at
 //! run time makes one. Hence the operations are safe, and only access by raw pointers is not.
 //!
-//! `nin-core` has vectors of its own, in `nin-core/src/kernel/isa.rs`. The two are not one crate because they share
-//! nothing but the detection below:
+//! `nin-core` has vectors too, in `nin-core/src/kernel/isa.rs`. The two are not one crate:
 //!
-//! - The engine's vectors are sixteen floats on every processor, its sums have one order, and all instruction sets give
-//!   the same bits. Here vectors are as wide as a register, products are fused where the processor can, and kernels need
-//!   masks and vectors of which a part is in memory.
-//! - What proves a processor's features must stand in the crate whose `unsafe` relies on it. A crate for both would be
-//!   these forty lines, one more to publish, and a dependency of the firmware, which has no such processor.
+//! - The engine's vectors are sixteen floats on every processor, and all instruction sets give the same bits. Here a
+//!   vector is one register, products are fused where the processor can, and kernels need masks and parts of vectors.
+//! - A token is a proof for the crate whose `unsafe` relies on it. What could be shared is the detection, some twenty
+//!   lines; a crate for it would be one more to publish, and a dependency of firmware that has no such processor.
+//! - `pulp` has tokens and most of these operations. It and what it depends on take 12 s of processor time to compile
+//!   (AMD EPYC), and the hot loops would still need loads of their own: see the `vector` module for what those avoid.
 
 mod portable;
 mod vector;
@@ -124,6 +124,8 @@ pub(crate) fn run(work: impl Work) {
 mod tests {
     use super::{Isa, Simd};
 
+    type Lane<'a> = &'a dyn Fn(f32, f32) -> f32;
+
     /// Each operation, lane by lane, beside what its description says; slices of every length up to a vector's.
     fn check<S: Simd>(simd: S) {
         let special = [f32::NAN, -0.0, 0.0, f32::INFINITY, f32::NEG_INFINITY, 1.5, -2.5, f32::MIN_POSITIVE];
@@ -134,7 +136,7 @@ mod tests {
         for len in 0..=S::LANES {
             let [x, y] = [&a, &b].map(|values| simd.read(&values[..len]));
             let [above, equal] = [simd.above(x, y), simd.equal(x, y)];
-            let results: [(S::Vector, &dyn Fn(f32, f32) -> f32); 7] = [
+            let results: [(S::Vector, Lane); 7] = [
                 (simd.splat(0.25), &|_, _| 0.25),
                 (simd.add(x, y), &|a, b| a + b),
                 // Exact, fused or not: these products have few digits.

@@ -4,8 +4,8 @@
 //! takes M²R²: 2.8 times as many for R = 5. For inputs d, kernel g and outputs y, each transform on rows and columns:
 //!
 //! ```text
-//! forward    y  = Aᵀ [ (G g Gᵀ) ⊙ (Bᵀ d B) ] A       summed over channels: 36 matrix products, tiles × channels × outputs
-//! weights    dg = Gᵀ [ (Bᵀ d B) ⊙ (A dy Aᵀ) ] G      summed over tiles
+//! forward    y  = Aᵀ [ (G g Gᵀ) ⊙ (Bᵀ d B) ] A    summed over channels: 36 products, tiles × channels × outputs
+//! weights    dg = Gᵀ [ (Bᵀ d B) ⊙ (A dy Aᵀ) ] G   summed over tiles
 //! ```
 //!
 //! The gradient of the data is a forward pass over dy with the kernel turned round. The points are 0, ±1, ±2 and ∞;
@@ -35,7 +35,8 @@ pub(crate) struct Winograd {
     columns: usize,
     /// The transformed tiles, place by place, as operands of a product.
     windows: Vec<Windows>,
-    /// Where a place's rows of products begin: in the forward pass from the place, in that of the weights from the first.
+    /// Where a place's rows of products begin: in the forward pass from the place, in that of the weights from the
+    /// first.
     product_at: Vec<u32>,
     weight_at: Vec<u32>,
 }
