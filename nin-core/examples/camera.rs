@@ -2,7 +2,7 @@
 //!
 //!     cargo run -p nin-core --example camera -- [MODEL.nin [IMAGES.idx]]
 //!
-//! The model has 8-bit weights and takes images of 1×28×28. A thread stands for the interrupt.
+//! The model has 8-bit weights and takes images of 1×28×28. A thread replaces the interrupt.
 
 mod common;
 
@@ -22,13 +22,13 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let images = common::images()?;
     let (rows, _) = images.as_chunks::<ROWS>();
-    // Three rows wait at most: the network works on several at once where a window is complete, and on none in between.
+    // The queue holds up to three rows: most rows need little time, but one that completes windows needs more.
     let mut queue: Queue<[u8; ROWS], 4> = Queue::new();
     let (mut camera, mut arrived) = queue.split();
     thread::scope(|scope| {
         scope.spawn(move || {
             for &row in rows {
-                // A camera does not wait: on a board a full queue is a lost frame, and a longer queue is the cure.
+                // A real camera does not wait: on a board a full queue loses the frame, so make the queue longer.
                 while camera.enqueue(row).is_err() {
                     thread::yield_now();
                 }

@@ -1,4 +1,4 @@
-//! Classifies images: the network asks for their rows.
+//! Classifies images: the network requests their rows.
 //!
 //!     cargo run -p nin-core --example classify -- [MODEL.nin [IMAGES.idx]]
 //!

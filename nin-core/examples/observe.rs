@@ -1,8 +1,8 @@
-//! Observes what each layer computes: the range and the mean of its activations, and how many a ReLU has stopped.
+//! Prints statistics of each layer's activations: mean, maximum and the share of zeros.
 //!
 //!     cargo run -p nin-core --example observe -- [MODEL.nin [IMAGES.idx]]
 //!
-//! The model has f32 weights and takes images of 1×28×28; the first one is shown to it.
+//! The model has f32 weights and takes images of 1×28×28; only the first image is used.
 
 mod common;
 
@@ -19,7 +19,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut network = Network::<F32>::new(&model, &mut state)?;
 
     let (image, row) = (common::images()?, model.plan().spec().input().row());
-    // Pieces of some pixels come as they are computed; a layer's own are in reading order.
+    // Pieces arrive as they are computed; those of one layer arrive in reading order.
     let mut layers: BTreeMap<(usize, usize), Vec<f32>> = BTreeMap::new();
     let Ok(logits) = network.infer_observed(
         |y, values| {

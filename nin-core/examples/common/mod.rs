@@ -1,4 +1,4 @@
-//! What the examples share: files, and the ten images that the repository has.
+//! Shared code of the examples: reads model files and the repository's ten images.
 
 use std::{env, fs, io};
 
@@ -9,7 +9,7 @@ pub struct ModelBytes {
 }
 
 impl ModelBytes {
-    /// Reads the file that the program's first argument names, or one of the repository's.
+    /// Reads the file that the program's first argument names, or else `default` from the repository.
     pub fn read(default: &str) -> io::Result<ModelBytes> {
         let bytes = read(&env::args().nth(1).unwrap_or_else(|| in_repository(default)))?;
         let mut words = vec![0; bytes.len().div_ceil(4)];
@@ -23,8 +23,8 @@ impl ModelBytes {
     }
 }
 
-/// Test images of Fashion-MNIST, 28 rows of 28 bytes each, one after the other: from the file that the program's second
-/// argument names, in IDX form, or the repository's, one of each class.
+/// Returns test images of Fashion-MNIST, 28 rows of 28 bytes each, from the IDX file that the program's second argument
+/// names; without one, the repository's ten images, one of each class.
 pub fn images() -> io::Result<Vec<u8>> {
     let bytes = read(&env::args().nth(2).unwrap_or_else(|| in_repository("nin-embedded/images/fashion-images")))?;
     bytes.get(16..).map(<[u8]>::to_vec).ok_or_else(|| io::Error::other("the images have no IDX header"))

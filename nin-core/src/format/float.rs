@@ -13,25 +13,25 @@ use crate::packing::{Lanes, WeightType};
 
 /// Float activations with weights stored as `W`.
 ///
-/// Every sum starts with its bias and takes its products in the order rows, columns, channels of the window, each
-/// product rounded before it is added: so all builds for all targets agree bit for bit, as long as no sum overflows
+/// Every sum starts with its bias. The products are added in the order rows, columns, channels of the window, and each
+/// is rounded before it is added. So all builds for all targets agree bit for bit, as long as no sum overflows
 /// (infinities and the signs of NaNs differ between processors).
 ///
-/// With [`Fused`] for `R` a product is not rounded before it is added: a contract of its own, which all builds keep bit
-/// for bit, on processors that do both in one instruction and on others, where it is slow.
+/// If `R` is [`Fused`], a product is not rounded before it is added. Results differ from those of [`Separate`], but all
+/// builds agree bit for bit as well. Processors without a fused multiply-add are slow with it.
 #[derive(Clone, Copy, Debug)]
 pub struct Float<W, R = Separate>(PhantomData<(W, R)>);
 
 /// 32-bit float weights.
 pub type F32 = Float<f32>;
 
-/// 16-bit float weights, widened exactly when used: half the flash, the same sums in the same order.
+/// 16-bit float weights, widened exactly when used: half the flash, the same order of sums.
 pub type F16 = Float<f16>;
 
-/// [`F32`] with sums that are rounded once for each product.
+/// [`F32`] with fused multiply-adds: product and sum are rounded once.
 pub type F32Fused = Float<f32, Fused>;
 
-/// [`F16`] with sums that are rounded once for each product.
+/// [`F16`] with fused multiply-adds: product and sum are rounded once.
 pub type F16Fused = Float<f16, Fused>;
 
 impl<W: Layers<R>, R: Rounding> Format for Float<W, R> {}

@@ -8,8 +8,8 @@ use crate::kernel::operands::{LayerWeights, Patch};
 use crate::packing::WeightType;
 use crate::plan::Layer;
 
-/// What [`Int8`] computes, with the weights of some layers or all stored in 4 bits: each is a multiple of 16 between
-/// −112 and 112, the upper half of a byte. Whatever the packing, results are those of [`Int8`] with these weights.
+/// [`Int8`] with the weights of some or all layers stored in 4 bits: each is a multiple of 16 from −112 to 112, the
+/// upper half of a byte. With every packing the results are those of [`Int8`] with these weights.
 #[derive(Clone, Copy, Debug)]
 pub enum Int4 {}
 
@@ -57,7 +57,7 @@ impl Arithmetic for Int4 {
     }
 
     fn full_add_averages(weights: &LayerWeights<'_>, averages: &[i32], _: usize, sums: &mut [i32]) {
-        // The count is part of the layer's scale.
+        // The layer's scale includes the division by the count.
         let weights = Bits::of(weights);
         for (output, sum) in sums.iter_mut().enumerate() {
             for (input, &average) in averages.iter().enumerate() {

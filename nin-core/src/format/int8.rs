@@ -6,11 +6,11 @@ use crate::kernel::int8::{self, pool};
 use crate::kernel::operands::{LayerWeights, Patch};
 use crate::packing::WeightType;
 
-/// 8-bit integer weights and activations, after TensorFlow Lite's specification; `docs/int8.md` in the repository has
-/// the arithmetic. Rows of an image are its bytes as they are.
+/// 8-bit integer weights and activations, as in TensorFlow Lite's specification; `docs/int8.md` in the repository
+/// describes the arithmetic. Rows of an image are its bytes.
 ///
-/// A firmware whose model is compiled in says how it is packed, by its [lanes](crate::Model::lanes), and carries the
-/// kernels for that packing alone; with 0 it reads all that the build computes with.
+/// A firmware with a compiled-in model sets `LANES` to the model's [lanes](crate::Model::lanes), and then contains only
+/// the kernels for that packing. With 0 it runs every packing that the build supports.
 #[derive(Clone, Copy, Debug)]
 pub enum Int8<const LANES: usize = 0> {}
 
@@ -53,7 +53,7 @@ impl<const LANES: usize> Arithmetic for Int8<LANES> {
     }
 
     fn full_add_averages(weights: &LayerWeights<'_>, averages: &[i32], _: usize, sums: &mut [i32]) {
-        // The count is part of the layer's scale.
+        // The layer's scale includes the division by the count.
         for (output, sum) in sums.iter_mut().enumerate() {
             for (input, &average) in averages.iter().enumerate() {
                 *sum = sum.wrapping_add(average.wrapping_mul(weight::<LANES>(weights, output, input).into()));

@@ -1,7 +1,7 @@
-//! The ways a network can compute: what its weights, its activations and its sums are.
+//! The number formats of a network: the types of its weights, activations and sums.
 //!
-//! A file for each: `float`, `int8` and `int4`, of what `arithmetic` asks. They join the kernels to the engine, and may
-//! import `packing`, `plan` and `kernel`.
+//! `float`, `int8` and `int4` implement the trait of `arithmetic`, by which the engine calls the kernels. This module
+//! may import `packing`, `plan` and `kernel`.
 
 mod arithmetic;
 mod float;

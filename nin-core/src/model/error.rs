@@ -1,69 +1,69 @@
-//! Why bytes are not a model.
+//! The error of a file that is not a valid model.
 
 use core::fmt;
 
 use super::layout::VERSION;
 use crate::spec::SpecError;
 
-/// Why bytes are not a model that this crate can run.
+/// Why a file is not a model that this crate can run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ModelError {
     /// The file ends early.
     Truncated {
-        /// Bytes that there should be.
+        /// The file's length according to its header, in bytes.
         expected: u32,
-        /// Bytes that there are.
+        /// Bytes of the file.
         found: usize,
     },
     /// Bytes follow the file's end.
     TrailingBytes {
-        /// Bytes that there should be.
+        /// The file's length according to its header, in bytes.
         expected: u32,
-        /// Bytes that there are.
+        /// Bytes of the file.
         found: usize,
     },
-    /// It does not begin as a model file does.
+    /// The file does not begin with [`MAGIC`](super::MAGIC).
     Magic,
     /// A version of the layout that this crate does not know.
     Version(u16),
-    /// The bytes are not those that were written.
+    /// The checksum is wrong: the file is damaged.
     Checksum {
-        /// What the file says.
+        /// The checksum in the file.
         stored: u32,
-        /// What its bytes give.
+        /// The checksum of the file's bytes.
         computed: u32,
     },
     /// A weight type that this crate does not know.
     WeightType(u8),
     /// A packing of the weights that this crate does not know.
     Lanes(u8),
-    /// A layer says that its weights have a number of bits that this crate does not know.
+    /// A layer states a number of bits for its weights that is neither 4 nor 8.
     Bits(u32),
-    /// The parts do not lie where the layout puts them.
+    /// The parts of the file are not where the layout puts them.
     Layout,
     /// The architecture line is wrong.
     Line(SpecError),
-    /// The architecture line is not written as the layout wants it: one space between words, defaults left out.
+    /// The architecture line is not canonical: it has more than one space between words, or states default values.
     NotCanonical,
-    /// A model of integers has means other than 0, or scales that differ.
+    /// A model with integer weights has means other than 0, or scales that differ.
     Preprocessing,
-    /// What fills weights up to whole lanes and words is not 0.
+    /// The padding of the weights to whole lanes and words is not 0.
     Padding,
-    /// An output of a layer of integers has a shift that the arithmetic does not have.
+    /// An output of an integer layer has a shift out of range.
     Shift,
-    /// The number of class names that are not empty is neither zero nor the number of classes, or one is empty.
+    /// The number of class names is neither 0 nor the number of classes, or a name is empty.
     ClassNames {
         /// The number of classes.
         expected: usize,
-        /// The number of names.
+        /// The number of names that are not empty.
         found: usize,
     },
-    /// The weights are not as many as the architecture takes.
+    /// The weights have another size than the architecture needs.
     Weights {
-        /// Bytes that the architecture takes.
+        /// Bytes of weights that the architecture needs.
         expected: usize,
-        /// Bytes that the file has.
+        /// Bytes of weights in the file.
         found: usize,
     },
 }
@@ -75,7 +75,7 @@ impl fmt::Display for ModelError {
                 write!(f, "the model file ends early: it has {found} of {expected} bytes")
             }
             ModelError::TrailingBytes { expected, found } => {
-                write!(f, "the model file has {found} bytes where it says {expected}")
+                write!(f, "the model file has {found} bytes, but its header states {expected}")
             }
             ModelError::Magic => f.write_str("not a model file: it does not begin with \"NiNmodel\""),
             ModelError::Version(version) => {
@@ -86,16 +86,16 @@ impl fmt::Display for ModelError {
             }
             ModelError::WeightType(code) => write!(f, "the model file has an unknown weight type, {code}"),
             ModelError::Lanes(lanes) => {
-                write!(f, "the model file packs its weights by {lanes}, which is none of the packings of their type")
+                write!(f, "the model file packs its weights in {lanes} lanes, which their type does not have")
             }
             ModelError::Bits(bits) => write!(f, "the model file has a layer with weights of {bits} bits, not 4 or 8"),
-            ModelError::Layout => f.write_str("the parts of the model file do not lie where its layout puts them"),
+            ModelError::Layout => f.write_str("the parts of the model file are not where its layout puts them"),
             ModelError::Line(error) => write!(f, "the model file's architecture line is wrong: {error}"),
             ModelError::NotCanonical => {
                 f.write_str("the model file's architecture line is not in its canonical form: export the model again")
             }
             ModelError::Preprocessing => {
-                f.write_str("the model file has weights of integers, but means that are not 0 or scales that differ")
+                f.write_str("the model file has integer weights, but means that are not 0 or scales that differ")
             }
             ModelError::Padding => f.write_str(
                 "the model file has weights for outputs or inputs that do not exist: export the model again",
@@ -110,7 +110,7 @@ impl fmt::Display for ModelError {
                 write!(f, "the model file names {found} classes, but its architecture has {expected}")
             }
             ModelError::Weights { expected, found } => {
-                write!(f, "the model file has {found} bytes of weights, but its architecture takes {expected}")
+                write!(f, "the model file has {found} bytes of weights, but its architecture needs {expected}")
             }
         }
     }

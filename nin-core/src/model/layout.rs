@@ -1,4 +1,4 @@
-//! The bytes of a model file: its constants, numbers, text and checksum.
+//! The layout of a model file: its constants, and functions that read its numbers, text and checksum.
 
 /// First bytes of every model file.
 pub const MAGIC: [u8; 8] = *b"NiNmodel";
@@ -7,8 +7,8 @@ pub const VERSION: u16 = 1;
 /// Bytes before the preprocessing table.
 pub const HEADER: usize = 32;
 
-/// CRC-32 as zip and Ethernet have it, half a byte at a time: bit by bit a board takes nearly five times as long over
-/// its model, and a table of bytes takes a kilobyte of flash.
+/// Returns the CRC-32 of zip and Ethernet, computed half a byte at a time. Bit by bit takes a board nearly five times
+/// as long; a table of 256 entries needs a kilobyte of flash.
 pub(super) const fn crc32(bytes: &[u8]) -> u32 {
     const NIBBLES: [u32; 16] = {
         let mut table = [0; 16];
@@ -36,7 +36,7 @@ pub(super) const fn crc32(bytes: &[u8]) -> u32 {
     !crc
 }
 
-/// The value that the catalogues of CRCs give for checking one.
+// The check value of the catalogues of CRCs.
 const _: () = assert!(crc32(b"123456789") == 0xcbf4_3926);
 
 pub(super) const fn u16_at(bytes: &[u8], at: usize) -> u16 {
@@ -47,12 +47,12 @@ pub(super) const fn u32_at(bytes: &[u8], at: usize) -> u32 {
     u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
 }
 
-/// Whether a preprocessing table, means before scales, is one scale and no means.
+/// Whether a preprocessing table (means, then scales) has only zero means and equal scales.
 pub(super) const fn is_one_scale(table: &[u8]) -> bool {
     let scales = table.len() / 2;
     let mut at = 0;
     while at < scales {
-        // Zero has a sign.
+        // The shift drops the sign: both +0 and -0 are allowed.
         if u32_at(table, at) << 1 != 0 || u32_at(table, scales + at) != u32_at(table, scales) {
             return false;
         }
@@ -65,7 +65,7 @@ pub(super) const fn all_zero(bytes: &[u8]) -> bool {
     count(bytes, 0) == bytes.len()
 }
 
-/// How many lines a text has that are not empty, and whether one is.
+/// Returns the number of lines that are not empty, and whether there is an empty one.
 pub(super) const fn lines(text: &[u8]) -> (usize, bool) {
     let (mut found, mut empty) = (0, false);
     let (mut start, mut i) = (0, 0);

@@ -1,7 +1,8 @@
 //! The model file, read in place: from flash, without copying.
 //!
-//! `docs/model-file.md` in the repository describes its layout field by field. `layout` has its bytes, `error` what may
-//! be wrong with them, [`Normalization`] what a pixel's byte means. It may import `spec`, `packing` and `plan`.
+//! `docs/model-file.md` in the repository describes the layout field by field. `layout` reads it, `error` holds
+//! [`ModelError`], `weights` checks the weights, [`Normalization`] maps a pixel's byte to a float. This module may
+//! import `spec`, `packing` and `plan`.
 
 mod error;
 mod layout;
@@ -16,14 +17,14 @@ use crate::packing::{Lanes, WeightType};
 use crate::plan::{Kernels, Plan};
 use crate::spec::Reader;
 
-/// Aligns what it holds as a model file must be: `static FILE: Aligned<[u8; N]> = Aligned(*include_bytes!(…))`.
+/// Aligns a model file to 16 bytes: `static FILE: Aligned<[u8; N]> = Aligned(*include_bytes!(…))`.
 #[repr(C, align(16))]
 #[derive(Clone, Copy, Debug)]
 pub struct Aligned<T: ?Sized>(pub T);
 
-/// A checked model: its architecture and what lies where in its file.
+/// A checked model: its architecture and the parts of its file.
 ///
-/// Reading is `const`: a model compiled into a firmware can be checked while that compiles.
+/// Reading is `const`: a model that is compiled into a firmware can be checked at compile time.
 #[derive(Clone, Copy, Debug)]
 pub struct Model<'m> {
     plan: Plan,
@@ -39,8 +40,8 @@ impl<'m> Model<'m> {
     ///
     /// # Errors
     ///
-    /// [`ModelError`] says which check failed. Whatever the bytes, the answer is an error or a model that is
-    /// exactly what was written, up to what a 32-bit checksum can tell.
+    /// [`ModelError`] states which check failed. For any bytes the result is an error or a model that is exactly what
+    /// was written, as far as a 32-bit checksum can tell.
     pub const fn read(file: &'m [u8]) -> Result<Model<'m>, ModelError> {
         if file.len() < HEADER + 4 {
             return Err(ModelError::Truncated { expected: HEADER as u32 + 4, found: file.len() });
@@ -83,7 +84,7 @@ impl<'m> Model<'m> {
         Model::parts(body, weight_type, lanes)
     }
 
-    /// Takes apart what the checksum has vouched for; a writer may still have put together what does not fit.
+    /// Splits a file with a valid checksum into its parts and checks them: the writer may have made a mistake.
     const fn parts(body: &'m [u8], weight_type: WeightType, lanes: u8) -> Result<Model<'m>, ModelError> {
         let (line_len, names_len) = (u16_at(body, 16) as usize, u16_at(body, 18) as usize);
         let (weights_at, weights_len) = (u32_at(body, 20) as usize, u32_at(body, 24) as usize);
@@ -133,20 +134,20 @@ impl<'m> Model<'m> {
         &self.plan
     }
 
-    /// How the weights are stored.
+    /// The type in which the weights are stored.
     pub const fn weight_type(&self) -> WeightType {
         self.weight_type
     }
 
-    /// Outputs that lie side by side in the packed weights. They change speed, not results; but not every build runs
-    /// all: floats have 1, 4 or 16, everywhere; integers 1 (everywhere), 2 (hosts, Cortex-M with DSP instructions) or
-    /// 16 (hosts).
+    /// The number of outputs that are side by side in the packed weights. It changes the speed, not the results. Float
+    /// weights have 1, 4 or 16 lanes, which every build runs. Integer weights have 1 (every build), 2 (hosts and
+    /// Cortex-M with DSP instructions) or 16 (hosts).
     pub const fn lanes(&self) -> usize {
         self.lanes as usize
     }
 
-    /// 32-bit words of working memory that a [`Network`](crate::Network) of this model needs in this build: at most
-    /// [`Plan::state_words`], and less where its packing runs on kernels that need less.
+    /// Returns the working memory in 32-bit words that a [`Network`](crate::Network) of this model needs in this build:
+    /// at most [`Plan::state_words`], and less if the kernels for its packing need less.
     pub const fn state_words(&self) -> usize {
         self.plan.bytes(self.weight_type, Kernels::for_lanes(self.lanes())).total() / 4
     }
@@ -156,17 +157,17 @@ impl<'m> Model<'m> {
         self.weights
     }
 
-    /// The names of the classes in order; none if the file has none.
+    /// Returns the names of the classes in order; none if the file has none.
     pub fn class_names(&self) -> impl Iterator<Item = &'m str> + Clone + use<'m> {
         self.class_names.split('\n').filter(|name| !name.is_empty())
     }
 
-    /// The name of class `index`, if the file has names.
+    /// Returns the name of class `index`; `None` if the file has no names or there is no such class.
     pub fn class_name(&self, index: usize) -> Option<&'m str> {
         self.class_names().nth(index)
     }
 
-    /// What a byte of an input channel means to a network of floats.
+    /// Returns the normalization of an input channel for a float network.
     ///
     /// # Panics
     ///
@@ -177,10 +178,10 @@ impl<'m> Model<'m> {
         Normalization { mean: value(means), scale: value(scales) }
     }
 
-    /// Turns a row of pixel bytes, channels last, into what a network of floats reads: [`Normalization::apply`]. (One
-    /// of integers reads the bytes themselves.)
+    /// Normalizes a row of pixel bytes, channels last, for a float network with [`Normalization::apply`]. (An integer
+    /// network reads the bytes themselves.)
     ///
-    /// Both rows hold columns × channels values; what one has more than the other is left as it is.
+    /// Both rows hold columns × channels values. If one is longer, its additional values are ignored.
     pub fn preprocess(&self, bytes: &[u8], row: &mut [f32]) {
         let channels = self.plan.spec().input().channels as usize;
         for channel in 0..channels {

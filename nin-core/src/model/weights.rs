@@ -1,4 +1,4 @@
-//! The weights of a model: as many as its architecture takes, and what fills them up is what the layout says.
+//! The checks of a model's weights: their size, their padding and the shifts of integer layers.
 
 use super::error::ModelError;
 use super::layout::u32_at;
@@ -40,7 +40,7 @@ pub(super) const fn check(
     Ok(())
 }
 
-/// Checks the part of the weights that they begin with; the answer is what comes after it.
+/// Checks the layer's part at the beginning of `weights`; returns the rest.
 const fn check_layer<'m>(
     layer: &Layer,
     weight_type: WeightType,
@@ -65,8 +65,8 @@ const fn check_layer<'m>(
     Ok(rest)
 }
 
-/// Bytes of the weights of a model whose layers say for themselves how many bits they have; `Err` is a number of bits
-/// that no layer has. Where the weights end early, layers count as those with the fewest bits.
+/// Returns the bytes of the weights of a model whose layers state their own number of bits; `Err` is a number that is
+/// neither 4 nor 8. If the weights end early, the missing layers count as 4-bit ones.
 const fn mixed_bytes(plan: &Plan, lanes: usize, weights: &[u8]) -> Result<usize, u32> {
     let mut bytes = 0usize;
     let mut stage = 0;
@@ -75,7 +75,7 @@ const fn mixed_bytes(plan: &Plan, lanes: usize, weights: &[u8]) -> Result<usize,
         while let Some(layer) = plan.layer(stage, step) {
             step += 1;
             if !layer.has_weights() {
-                // A `gap` that ends the line has the scale of its logits.
+                // A `gap` at the end of the line stores the scale of its logits.
                 bytes = bytes.saturating_add(plan.stage_weight_bytes(stage, WeightType::Int4, lanes));
                 continue;
             }

@@ -1,31 +1,31 @@
-//! How many outputs stand side by side, and for which weights.
+//! The number of outputs that are side by side, for each type of weights.
 
 use core::fmt;
 use core::str::FromStr;
 
 use super::weight_type::WeightType;
 
-/// How many outputs stand side by side in the packed weights. They change speed, not results.
+/// The number of outputs that are side by side in the packed weights. It changes the speed, not the results.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Lanes {
     /// Plain rows: the smallest file.
     One,
-    /// For 8-bit weights on a Cortex-M with the DSP extension (M4, M7, M33): pairs, as its instructions take them.
+    /// For integer weights on a Cortex-M with the DSP extension (M4, M7, M33), whose instructions multiply pairs.
     Two,
-    /// For float weights on Cortex-M: four accumulators fit its registers.
+    /// For float weights on Cortex-M: the accumulators of four outputs fit its registers.
     #[default]
     Four,
-    /// For a host with vector registers.
+    /// For hosts with vector registers.
     Sixteen,
 }
 
 impl Lanes {
     /// The packings of float weights.
     pub const FLOAT: [Self; 3] = [Self::One, Self::Four, Self::Sixteen];
-    /// The packings of weights of 8 bits and of 4.
+    /// The packings of 8-bit and 4-bit weights.
     pub const INT8: [Self; 3] = [Self::One, Self::Two, Self::Sixteen];
 
-    /// The lanes with this number, if weights of this type are packed so.
+    /// Returns the lanes with this number, if weights of this type can have them.
     pub const fn of(weight_type: WeightType, count: usize) -> Option<Self> {
         let lanes = match weight_type {
             WeightType::F32 | WeightType::F16 => Self::FLOAT,
@@ -41,7 +41,7 @@ impl Lanes {
         None
     }
 
-    /// The number.
+    /// The number of lanes.
     pub const fn count(self) -> usize {
         match self {
             Self::One => 1,
@@ -72,7 +72,7 @@ impl FromStr for Lanes {
     }
 }
 
-/// A text is not the number of any lanes.
+/// A text is not a valid number of lanes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ParseLanesError;
 

@@ -1,13 +1,13 @@
-//! Where each bias, factor and weight of a layer stands in a model file: the only statement of it.
+//! The layout of a layer's biases, factors and weights in a model file.
 //!
-//! A kernel reads by it, a [`Plan`](crate::Plan) counts by it, and an exporter writes by it. `docs/model-file.md` and
-//! `docs/int8.md` in the repository show the layouts in tables. This folder imports nothing of the crate.
+//! The kernels, [`Plan`](crate::Plan) and the exporter all use this one definition. `docs/model-file.md` and
+//! `docs/int8.md` in the repository show the layouts in tables. This module imports nothing from the rest of the crate.
 //!
 //! ```
 //! use nin_core::packing::{Packing, Part, Place};
 //! use nin_core::WeightType;
 //!
-//! // Ten outputs that see 288 inputs each, in 8 bits for a Cortex-M with DSP instructions.
+//! // Ten outputs with 288 inputs each, in 8 bits for a Cortex-M with DSP instructions.
 //! let packing = Packing::new(WeightType::Int8, 2, 10, 288);
 //! assert_eq!(packing.bytes(), 5 * (8 + 2 * 288 + 24));
 //! assert_eq!(packing.weight(1, 2), Place { byte: 8 + 3, part: Part::Whole });

@@ -1,10 +1,10 @@
-//! What stands where there is no output and no input: zeros.
+//! The checks of a layer's padding and shifts.
 
 use super::place::{Packing, Part};
 use super::weight_type::WeightType;
 
 impl Packing {
-    /// Whether all that is there to fill lanes and words is 0, shifts apart; `bytes` are [`Packing::bytes`] of them.
+    /// Whether all padding of lanes and words is 0, except shifts; `bytes` has the length [`Packing::bytes`].
     pub(crate) const fn is_padded_with_zeros(self, bytes: &[u8]) -> bool {
         let mut at = self.end();
         while at < bytes.len() {
@@ -13,7 +13,7 @@ impl Packing {
             }
             at += 1;
         }
-        // Of streams, inputs that fill a four of 4-bit weights are halves of bytes with no place of their own.
+        // In a stream of 4-bit weights, the inputs that pad to a multiple of four have no `Place`; see below.
         let streams = self.integers() && self.lanes == 2;
         let inputs = if streams { self.fan_in.next_multiple_of(2) } else { self.padded_fan_in() };
         let mut output = 0;
@@ -54,9 +54,8 @@ impl Packing {
         }
     }
 
-    /// Whether every output of a layer of integers has a shift that its arithmetic has, and where half of the shift's
-    /// unit is stored the right one: 1 to 31 for one that makes activations, and for padding; 0 for one that makes
-    /// logits.
+    /// Whether every output of an integer layer, padding included, has a valid shift: 1 to 31 in a layer that computes
+    /// activations, 0 in one that computes logits. Where half of the shift's unit is stored, it must match.
     pub(crate) const fn has_shifts(self, bytes: &[u8], activations: bool) -> bool {
         let mut output = 0;
         while output < self.padded_outputs() {

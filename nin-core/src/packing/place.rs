@@ -1,18 +1,19 @@
-//! The places of one layer.
+//! The places of one layer's parameters.
 
 use super::weight_type::WeightType;
 
-/// Words at the beginning of a stream, which is how two outputs of integers lie by two lanes: their biases, doubled.
+/// Words at the beginning of a stream: the doubled biases of its two outputs. A stream holds two outputs of an integer
+/// layer with two lanes.
 pub(crate) const STREAM_BIASES: usize = 2;
-/// Words at its end: multiplier, half of the shift's unit and shift, of each of the two.
+/// Words at the end of a stream: multiplier, half of the shift's unit, and shift of each of the two outputs.
 pub(crate) const STREAM_FACTORS: usize = 6;
-/// Rows of words before the weights of integers by 1 or 16 lanes: biases, multipliers, shifts.
+/// Rows of words before integer weights with 1 or 16 lanes: biases, multipliers, shifts.
 pub(crate) const ROWS: usize = 3;
 
-/// How the parameters of one layer lie in its part of a model file's weights.
+/// The layout of one layer's parameters in its part of a model file's weights.
 ///
-/// All places count bytes from the beginning of that part. In a model of 4-bit weights the part begins after the word
-/// that says how many bits the layer has.
+/// All places count bytes from the beginning of that part. In a model of [`WeightType::Int4`] the part begins after the
+/// word that states the layer's number of bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Packing {
     pub(super) weight_type: WeightType,
@@ -21,23 +22,23 @@ pub struct Packing {
     pub(super) fan_in: usize,
 }
 
-/// Where a weight stands.
+/// The place of a weight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place {
-    /// Its byte, or the first of its bytes.
+    /// Index of its first byte.
     pub byte: usize,
-    /// What part of the byte it is.
+    /// The part of the byte that it occupies.
     pub part: Part,
 }
 
-/// What part of a byte a weight is.
+/// The part of a byte that a weight occupies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
-    /// All of it; of a float, this byte and those after it.
+    /// The whole byte; for a float, this byte and the following ones.
     Whole,
-    /// Its upper half: four bits.
+    /// The upper four bits.
     Upper,
-    /// Its lower half.
+    /// The lower four bits.
     Lower,
 }
 
@@ -54,26 +55,26 @@ impl Place {
 }
 
 impl Packing {
-    /// The packing of a layer: so many outputs that sum over `fan_in` inputs each. `lanes` is one that
-    /// [`Lanes::of`] knows for the type; no file has another.
+    /// Returns the packing of a layer with `outputs` outputs that sum over `fan_in` inputs each. `lanes` must be valid
+    /// for the type: a number that [`Lanes::of`](super::Lanes::of) accepts.
     #[inline(always)]
     pub const fn new(weight_type: WeightType, lanes: usize, outputs: usize, fan_in: usize) -> Packing {
         Packing { weight_type, lanes, outputs, fan_in }
     }
 
-    /// Whether it is of integers.
+    /// Whether the weights are integers.
     #[inline(always)]
     pub(crate) const fn integers(self) -> bool {
         matches!(self.weight_type, WeightType::Int8 | WeightType::Int4)
     }
 
-    /// Whether two outputs are one stream of words.
+    /// Whether every two outputs are one stream of words.
     #[inline(always)]
     const fn streams(self) -> bool {
         self.integers() && self.lanes == 2
     }
 
-    /// Outputs with those that are there to fill the lanes.
+    /// The number of outputs, padded to a multiple of the lanes.
     ///
     /// # Panics
     ///
@@ -83,7 +84,7 @@ impl Packing {
         self.outputs.next_multiple_of(self.lanes)
     }
 
-    /// Inputs with those that are there to fill a word: their weights are 0.
+    /// The number of inputs, padded as the packing needs; the padding's weights are 0.
     #[inline(always)]
     pub const fn padded_fan_in(self) -> usize {
         match (self.weight_type, self.lanes) {
@@ -95,18 +96,18 @@ impl Packing {
         }
     }
 
-    /// Bytes of the whole part, a multiple of four.
+    /// The number of bytes of the whole part, a multiple of four.
     ///
     /// # Panics
     ///
     /// If the lanes are 0.
     #[inline(always)]
     pub const fn bytes(self) -> usize {
-        // Where this saturates, a 32-bit device cannot hold the model anyway.
+        // If this saturates, the model does not fit a 32-bit address space.
         self.end().saturating_add(3) / 4 * 4
     }
 
-    /// Bytes before those that only make a multiple of four.
+    /// The number of bytes before the padding to a multiple of four.
     #[inline(always)]
     pub(super) const fn end(self) -> usize {
         let (outputs, fan_in) = (self.padded_outputs(), self.padded_fan_in());
@@ -122,51 +123,51 @@ impl Packing {
         (parameters * outputs).saturating_add(bytes)
     }
 
-    /// Words of a stream of two outputs, if integers are packed by two.
+    /// The number of words of a stream of two outputs, for integers with two lanes.
     #[inline(always)]
     pub(crate) const fn stream_words(self) -> usize {
         let inputs = if matches!(self.weight_type, WeightType::Int4) { 4 } else { 2 };
         STREAM_BIASES + self.fan_in.div_ceil(inputs) + STREAM_FACTORS
     }
 
-    /// By what biases are multiplied before they are stored: 2 where integers are packed by two, else 1.
+    /// The factor of stored biases: 2 for integers with two lanes, else 1.
     #[inline(always)]
     pub const fn bias_factor(self) -> i32 {
         if self.streams() { 2 } else { 1 }
     }
 
-    /// The place of an output's bias: an f32, or an i32 times [`bias_factor`](Self::bias_factor).
+    /// Returns the place of an output's bias: an f32, or an i32 times [`bias_factor`](Self::bias_factor).
     #[inline(always)]
     pub const fn bias(self, output: usize) -> usize {
         if self.streams() { 4 * (output / 2 * self.stream_words() + output % 2) } else { 4 * output }
     }
 
-    /// The place of an output's multiplier, an i32, or of its scale, an f32, in a last layer; only of integers.
+    /// Returns the place of an output's multiplier (i32) or, in the last layer, of its scale (f32); integers only.
     #[inline(always)]
     pub const fn multiplier(self, output: usize) -> usize {
         if self.streams() { 4 * self.factors(output) } else { 4 * (self.padded_outputs() + output) }
     }
 
-    /// The place of an output's shift, a u32; only of integers.
+    /// Returns the place of an output's shift (u32); integers only.
     #[inline(always)]
     pub const fn shift(self, output: usize) -> usize {
         if self.streams() { 4 * (self.factors(output) + 2) } else { 4 * (2 * self.padded_outputs() + output) }
     }
 
-    /// The place of half of the shift's unit, a u32, where it is stored: with integers packed by two.
+    /// Returns the place of half of the shift's unit (u32), which is stored for integers with two lanes only.
     #[inline(always)]
     pub const fn half_unit(self, output: usize) -> Option<usize> {
         if self.streams() { Some(4 * (self.factors(output) + 1)) } else { None }
     }
 
-    /// The first of an output's three words at the end of its stream.
+    /// Returns the index of the first of an output's three words at the end of its stream.
     #[inline(always)]
     const fn factors(self, output: usize) -> usize {
         let stream = self.stream_words();
         output / 2 * stream + stream - STREAM_FACTORS + 3 * (output % 2)
     }
 
-    /// The place of the weight of `input` for `output`.
+    /// Returns the place of the weight of `input` for `output`.
     #[inline(always)]
     pub const fn weight(self, output: usize, input: usize) -> Place {
         let Packing { weight_type, lanes, fan_in, .. } = self;
@@ -199,15 +200,16 @@ impl Packing {
         }
     }
 
-    /// Bytes before the weights of integers that are not streams.
+    /// The number of bytes before the weights, for integers that are not in streams.
     #[inline(always)]
     const fn rows(self) -> usize {
         4 * ROWS * self.padded_outputs()
     }
 }
 
-/// In streams: the pair of inputs that `input` is in, and its place there. Of each four inputs the pairs are (0, 2) and
-/// (1, 3), as a word of four activations falls apart; two inputs left at the end are one pair.
+/// Returns the index of the pair that holds `input` in a stream, and the input's position in it. The pairs of each four
+/// inputs are (0, 2) and (1, 3), as DSP instructions unpack a word of four activations; two remaining inputs at the end
+/// are one pair.
 #[inline(always)]
 const fn pair(input: usize, fan_in: usize) -> (usize, usize) {
     let (four, rest) = (input / 4 * 4, input % 4);

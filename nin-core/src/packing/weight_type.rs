@@ -1,6 +1,6 @@
-//! The types that weights are stored in.
+//! The types of stored weights.
 
-/// How the weights are stored.
+/// The type in which weights are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum WeightType {
@@ -8,15 +8,15 @@ pub enum WeightType {
     F32,
     /// 16-bit floats (IEEE 754 binary16), widened exactly when used; biases stay 32-bit.
     F16,
-    /// 8-bit integers with a scale for each output; activations are 8-bit too, and all arithmetic is integer, but for
+    /// 8-bit integers with a scale for each output. Activations are 8-bit too. All arithmetic is integer, except for
     /// the logits, which are f32.
     Int8,
-    /// The same with weights of 4 bits in some layers or all; they are widened exactly when used.
+    /// As `Int8`, with 4-bit weights in some or all layers; they are widened exactly when used.
     Int4,
 }
 
 impl WeightType {
-    /// Bits of one stored weight, at least.
+    /// Bits of one stored weight; for `Int4` the smaller number.
     pub const fn bits(self) -> usize {
         match self {
             WeightType::F32 => 32,

@@ -1,36 +1,36 @@
-//! One layer: what it sums over, and how many bytes its weights have.
+//! One layer: its shapes, its fan-in and the size of its weights.
 
 use crate::packing::{Packing, WeightType};
 use crate::spec::{Shape, Window};
 
-/// Bytes of the word that says how many bits a layer's weights have.
+/// Bytes of the word that states how many bits a layer's weights have.
 const BITS_WORD: usize = 4;
 
-/// One layer with or without weights: what a layer summary has a line for.
+/// One layer, with or without weights: one line of a layer summary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Layer {
-    /// Which of [`Spec::stages`](crate::Spec::stages) it belongs to.
+    /// Index of its stage in [`Spec::stages`](crate::Spec::stages).
     pub stage: usize,
-    /// What it does.
+    /// The operation.
     pub kind: LayerKind,
-    /// Shape it reads.
+    /// Shape of the input.
     pub input: Shape,
-    /// Shape it makes.
+    /// Shape of the output.
     pub output: Shape,
     /// Whether a ReLU follows.
     pub relu: bool,
 }
 
-/// What a [`Layer`] does.
+/// The operation of a [`Layer`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LayerKind {
-    /// A convolution with bias; 1×1 ones have `Window { kernel: 1, stride: 1, padding: 0 }`.
+    /// A convolution with bias; if 1×1, its window is `Window { kernel: 1, stride: 1, padding: 0 }`.
     Convolution(Window),
     /// Maximum pooling.
     MaxPool(Window),
     /// Average pooling.
     AvgPool(Window),
-    /// Dropout; nothing on the device.
+    /// Dropout; does nothing on the device.
     Dropout,
     /// Global average.
     GlobalAverage,
@@ -39,8 +39,8 @@ pub enum LayerKind {
 }
 
 impl Layer {
-    /// Inputs that one output sums over: the columns of the weight matrix; 0 for a layer without weights.
-    /// They are ordered rows, columns, channels (channels last).
+    /// The number of inputs that one output sums over, which is the columns of the weight matrix; 0 for a layer without
+    /// weights. Their order is rows, columns, channels (channels last).
     pub const fn fan_in(&self) -> usize {
         match self.kind {
             LayerKind::Convolution(window) => {
@@ -56,12 +56,12 @@ impl Layer {
         matches!(self.kind, LayerKind::Convolution(_) | LayerKind::Full)
     }
 
-    /// Weights, without biases: outputs × fan-in.
+    /// The number of weights, without biases: outputs × fan-in.
     pub const fn weights(&self) -> usize {
         self.fan_in() * self.output.channels as usize
     }
 
-    /// Weights and biases.
+    /// The number of weights and biases.
     pub const fn parameters(&self) -> usize {
         match self.has_weights() {
             true => self.weights() + self.output.channels as usize,
@@ -69,17 +69,17 @@ impl Layer {
         }
     }
 
-    /// How the layer's parameters lie in a model file. In a model of [`WeightType::Int4`] a word comes before them.
+    /// The layout of the layer's parameters in a model file. In a model of [`WeightType::Int4`] a word precedes them.
     #[inline(always)]
     pub const fn packing(&self, weights: WeightType, lanes: usize) -> Packing {
         Packing::new(weights, lanes, self.output.channels as usize, self.fan_in())
     }
 
-    /// Bytes of the layer's part of a model file: [`Packing::bytes`], and for [`WeightType::Int4`], of 4-bit weights,
-    /// the word that says how many bits they have; a layer with 8-bit ones in such a model takes what it does in 8
-    /// bits, and that word.
+    /// Returns the bytes of the layer's part of a model file: [`Packing::bytes`]. For [`WeightType::Int4`] the weights
+    /// count as 4-bit ones, and the word that states their bits is included; a layer of such a model with 8-bit weights
+    /// has the bytes of [`WeightType::Int8`] and that word.
     ///
-    /// `lanes` is one that [`Model::lanes`](crate::Model::lanes) names for the type; no file has another.
+    /// `lanes` must be valid for the type; [`Model::lanes`](crate::Model::lanes) lists the values.
     ///
     /// # Panics
     ///
@@ -93,7 +93,8 @@ impl Layer {
         self.packing(weights, lanes).bytes().saturating_add(word)
     }
 
-    /// Bytes of the layer in a model whose layers say how many bits their weights have; `None` if none has so many.
+    /// Returns the bytes of the layer in a model whose layers state the bits of their weights; `None` if `bits` is
+    /// neither 4 nor 8.
     pub(crate) const fn mixed_bytes(&self, bits: u32, lanes: usize) -> Option<usize> {
         match bits {
             4 => Some(self.weight_bytes(WeightType::Int4, lanes)),
@@ -102,7 +103,7 @@ impl Layer {
         }
     }
 
-    /// Multiply-accumulates for one image (padding counted, as is the custom).
+    /// Multiply-accumulates for one image (padding counted, as is usual).
     pub const fn macs(&self) -> u64 {
         self.weights() as u64 * self.output.pixels() as u64
     }

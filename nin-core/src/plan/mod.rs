@@ -1,10 +1,10 @@
-//! What a network takes: shapes, parameters, multiplications and memory, all from its architecture line.
+//! A network's resources, computed from its architecture line: shapes, parameters, multiplications and memory.
 //!
-//! Everything here is `const`: a firmware sizes its buffers and checks its budgets while it compiles, and the
-//! trainer prints the same numbers. What the plan says is what the engine uses; nothing else states a size.
+//! Almost everything here is `const`: a firmware sizes its buffers and checks its budgets at compile time, and the
+//! trainer prints the same numbers. The engine takes all its sizes from the plan.
 //!
-//! [`Plan`] is the whole network, [`Layer`] one layer of it, `work` the memory that kernels divide. It may import
-//! `spec` and `packing`.
+//! [`Plan`] describes the whole network, [`Layer`] one layer, `work` the kernels' working memory. This module may
+//! import `spec` and `packing`.
 
 mod layer;
 mod memory;
@@ -23,13 +23,13 @@ pub use self::work::{Kernels, TILE};
 pub struct Plan {
     spec: Spec,
     shapes: [Shape; MAX_STAGES + 1],
-    /// What [`ring`](Self::ring) answers: the engine asks for every tile.
+    /// The results of [`ring`](Self::ring), stored because the engine needs them for every tile.
     rings: [u16; MAX_STAGES],
 }
 
 impl Plan {
     /// Plans a network.
-    #[inline(always)] // a plan is large: made in its place, it is on the stack once
+    #[inline(always)] // a plan is large: built in place, it is on the stack only once
     pub const fn new(spec: Spec) -> Plan {
         let mut shapes = [spec.input(); MAX_STAGES + 1];
         let mut i = 0;
@@ -54,28 +54,28 @@ impl Plan {
         &self.spec
     }
 
-    /// Shape of the input of stage `index`; at the number of stages, the shape of the logits.
+    /// Returns the shape of the input of stage `index`; if `index` is the number of stages, the shape of the logits.
     ///
     /// # Panics
     ///
-    /// If `index` is larger than that and debug assertions are on; without them it may panic, or mean nothing.
-    #[inline(never)] // a firmware calls it from many places, never in a hot loop: one copy is less flash
+    /// If `index` is larger and debug assertions are on. Otherwise it may panic or return an unspecified shape.
+    #[inline(never)] // a firmware calls it from many places, never in a hot loop: one copy needs less flash
     pub const fn shape(&self, index: usize) -> Shape {
         debug_assert!(index <= self.spec.stages().len(), "there are fewer stages");
         self.shapes[index]
     }
 
-    /// How many classes the network tells apart.
+    /// The number of classes.
     pub const fn classes(&self) -> usize {
         self.shapes[self.spec.stages().len()].channels as usize
     }
 
-    /// Every layer in order, dropout included: the layer summary.
+    /// Returns every layer in order, including dropout: the layer summary.
     pub fn layers(&self) -> impl Iterator<Item = Layer> + Clone + '_ {
         (0..self.spec.stages().len()).flat_map(move |stage| (0..).map_while(move |step| self.layer(stage, step)))
     }
 
-    /// Layer `step` of stage `stage`, or `None` past that stage's last.
+    /// Returns layer `step` of stage `stage`; `None` past the stage's last layer.
     ///
     /// # Panics
     ///
@@ -106,7 +106,7 @@ impl Plan {
         Some(Layer { stage, kind, input, output: Shape { channels: widths[step], ..output }, relu })
     }
 
-    /// Weights and biases of the whole network.
+    /// The number of weights and biases of the whole network.
     pub const fn parameters(&self) -> usize {
         let mut parameters = 0;
         let mut i = 0;
@@ -132,7 +132,7 @@ impl Plan {
         macs
     }
 
-    /// Working memory when an image streams through row by row.
+    /// Returns the working memory, in values, of an image that streams through row by row.
     pub const fn memory(&self) -> Memory {
         let mut memory = Memory { lines: 0, scratch: 0, head: 0 };
         let mut stage = 0;
@@ -148,17 +148,18 @@ impl Plan {
         memory
     }
 
-    /// 32-bit words of working memory that a [`Network`](crate::Network) with weights of this type needs in this
-    /// build, however they are packed; [`Model::state_words`](crate::Model::state_words) knows a model's packing.
+    /// Returns the working memory in 32-bit words that a [`Network`](crate::Network) with weights of this type needs in
+    /// this build, for any packing. [`Model::state_words`](crate::Model::state_words) may be smaller: it uses the
+    /// model's packing.
     pub const fn state_words(&self, weights: WeightType) -> usize {
         self.bytes(weights, Kernels::HERE).total() / 4
     }
 
-    /// Bytes of working memory: what [`memory`](Self::memory) counts in values, as this build or another lays it out.
-    /// Each stage's lines are padded to whole words.
+    /// Returns the working memory in bytes for weights of this type and these kernels. It is [`memory`](Self::memory)
+    /// with each stage's lines padded to whole words, and the kernels' working memory.
     pub const fn bytes(&self, weights: WeightType, kernels: Kernels) -> Memory {
         let value = weights.value_bytes();
-        // A line may ask for more than an address can say.
+        // A network may need more bytes than an address can express.
         let scratch = self.scratch_words(weights, kernels).saturating_mul(4);
         let mut bytes = Memory { lines: 0, scratch, head: 0 };
         let mut stage = 0;
@@ -172,7 +173,7 @@ impl Plan {
         bytes
     }
 
-    /// Words for the tiles of a block and for what the kernels need beside them.
+    /// Words for the tiles of a block and for the kernels' working memory.
     pub(crate) const fn scratch_words(&self, weights: WeightType, kernels: Kernels) -> usize {
         if matches!(weights, WeightType::F32 | WeightType::F16) {
             return self.tile_words(weights);
@@ -197,8 +198,8 @@ impl Plan {
         (self.memory().scratch * weights.value_bytes()).div_ceil(4)
     }
 
-    /// Bytes of packed weights and biases in a model file, layer by layer; for [`WeightType::Int4`], if all layers have
-    /// 4 bits. `lanes` and panics are those of [`Layer::weight_bytes`].
+    /// Returns the bytes of all packed weights and biases in a model file; for [`WeightType::Int4`], of a model whose
+    /// layers all have 4-bit weights. `lanes` and panics are as for [`Layer::weight_bytes`].
     pub const fn weight_bytes(&self, weights: WeightType, lanes: usize) -> usize {
         let mut bytes = 0;
         let mut stage = 0;
@@ -216,7 +217,7 @@ impl Plan {
             bytes = layer.weight_bytes(weights, lanes).saturating_add(bytes);
             step += 1;
         }
-        // The scale of the logits, where no layer with weights is there to have it.
+        // The scale of the logits, if no layer with weights follows that could hold it.
         let average = matches!(self.spec.stages()[stage], Stage::GlobalAverage);
         if average && matches!(weights, WeightType::Int8 | WeightType::Int4) && self.next(stage).is_none() {
             bytes += 4;
@@ -224,7 +225,8 @@ impl Plan {
         bytes
     }
 
-    /// Values that layer-by-layer execution needs at once: the largest sum of a layer's input and output maps.
+    /// Returns the number of values that layer-by-layer execution holds at once: the largest sum of a layer's input and
+    /// output maps.
     pub const fn layer_by_layer(&self) -> usize {
         let mut most = 0;
         let mut stage = 0;
@@ -242,7 +244,7 @@ impl Plan {
         most
     }
 
-    /// The stage after `stage` that does something on the device, if any.
+    /// Returns the next stage after `stage` that is not dropout, if any.
     pub const fn next(&self, stage: usize) -> Option<usize> {
         let mut next = stage + 1;
         while next < self.spec.stages().len() {
@@ -254,7 +256,7 @@ impl Plan {
         None
     }
 
-    /// The stage before `stage` that does something on the device, if any.
+    /// Returns the last stage before `stage` that is not dropout, if any.
     const fn previous(&self, stage: usize) -> Option<&Stage> {
         let mut previous = stage;
         while previous > 0 {
@@ -266,11 +268,11 @@ impl Plan {
         None
     }
 
-    /// Rows of its input that stage `stage` keeps.
+    /// Returns the number of rows of its input that stage `stage` keeps.
     ///
-    /// A block keeps as many as its kernel is high. Rows that a maximum before it still gathers stand in the same
-    /// ring: one less than the windows that overlap, since the newest finished row is one of them. Stages that
-    /// need no lines of their own keep just those rows, or one row of the image if they are the first.
+    /// A block keeps as many rows as its kernel is high. If a maximum pool precedes it, the pool's unfinished rows are
+    /// in the same ring: one row less than the number of overlapping windows, because the newest finished row is one of
+    /// them. Other stages keep only such pooled rows, or one row of the image if they are first.
     pub const fn ring(&self, stage: usize) -> usize {
         self.rings[stage] as usize
     }
@@ -290,7 +292,7 @@ impl Plan {
         if rows < most { rows } else { most }
     }
 
-    /// Sums that an average pool keeps: a row for each of the windows that overlap.
+    /// The number of sums that an average pool keeps: one output row for each overlapping window.
     pub(crate) const fn sums(&self, stage: usize) -> usize {
         match &self.spec.stages()[stage] {
             Stage::AvgPool(window) => {
@@ -302,7 +304,7 @@ impl Plan {
         }
     }
 
-    /// Accumulators of a head stage.
+    /// The number of accumulators of a head stage.
     pub(crate) const fn head(&self, stage: usize) -> usize {
         match &self.spec.stages()[stage] {
             Stage::GlobalAverage => self.shapes[stage].channels as usize,
@@ -320,8 +322,8 @@ impl Plan {
         }
     }
 
-    /// Values in the two tiles that the layers of a block write in turn; what average pools and fully connected layers
-    /// pass on stands in the first.
+    /// The sizes in values of the two tiles that the layers of a block write alternately. Average pools and fully
+    /// connected layers write their output to the first.
     pub(crate) const fn tiles(&self, stage: usize) -> [usize; 2] {
         let mut tiles = [0; 2];
         match &self.spec.stages()[stage] {
@@ -338,7 +340,7 @@ impl Plan {
             }
             Stage::AvgPool(_) => tiles[0] = self.shapes[stage].channels as usize,
             Stage::Full(widths) => {
-                // What a layer passes to the next; the last of the line passes nothing.
+                // The outputs that a layer passes to the next one; the last layer of the line passes none.
                 let widths = widths.as_slice();
                 let passing = widths.len() - self.next(stage).is_none() as usize;
                 let mut i = 0;

@@ -1,31 +1,29 @@
-//! Working memory of the 8-bit kernels: what the plan reserves beside the tiles of a block, and how the kernels divide
-//! it.
+//! Working memory of the 8-bit kernels: what the plan reserves in addition to the tiles of a block.
 
 use crate::packing::{Packing, WeightType};
 
-/// Pixels that a block carries through all its layers at once: its weights are read once a tile.
+/// Pixels that pass through all layers of a block at once: its weights are read once per tile.
 pub const TILE: usize = 4;
 
-/// Most inputs that [`Kernels::Dsp`] widens at a time.
+/// The largest number of inputs that [`Kernels::Dsp`] widens at a time.
 pub(crate) const SEGMENT: usize = 288;
-/// Most outputs whose sums [`Kernels::Dsp`] keeps from one part of the window to the next.
+/// The largest number of outputs whose sums [`Kernels::Dsp`] keeps from one segment of the window to the next.
 pub(crate) const KEPT: usize = 64;
 
 /// The kernels that a build has for 8-bit layers; they differ in speed and in working memory, not in results.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Kernels {
-    /// For processors without either of the below: inputs straight from the lines; no memory of their own, but for what
-    /// 4-bit weights are widened in.
+    /// For all processors: reads inputs directly from the lines. Needs working memory only to widen 4-bit weights.
     Plain,
-    /// Cortex-M with the DSP extension: activations are widened to pairs of 16 bits, a part of the window at a time.
+    /// For Cortex-M with the DSP extension: widens activations to pairs of 16 bits, a segment of the window at a time.
     Dsp,
-    /// Processors with wide vectors and memory to spare: the windows of a tile are gathered first.
+    /// For hosts, with or without wide vectors: copies the windows of a tile to contiguous memory first.
     Wide,
 }
 
 impl Kernels {
-    /// Those of this build.
+    /// The kernels of this build.
     pub const HERE: Kernels = if cfg!(nin_dsp) {
         Kernels::Dsp
     } else if cfg!(target_os = "none") {
@@ -34,38 +32,38 @@ impl Kernels {
         Kernels::Wide
     };
 
-    /// Those of this build that 8-bit weights with so many lanes run on: plain rows run on plain kernels everywhere.
+    /// Returns the kernels of this build for 8-bit weights with `lanes` lanes: with 1, plain kernels in every build.
     pub const fn for_lanes(lanes: usize) -> Kernels {
         if lanes == 1 { Kernels::Plain } else { Kernels::HERE }
     }
 }
 
-/// Words of the 8-bit packing that 4-bit weights are widened to: of as many outputs as lie side by side, two at least.
+/// Returns the words of the 8-bit packing that 4-bit weights are widened to: of `lanes` outputs, but at least two.
 pub(crate) const fn widened_words(fan_in: usize, lanes: usize) -> usize {
     Packing::new(WeightType::Int8, lanes, if lanes < 2 { 2 } else { lanes }, fan_in).bytes() / 4
 }
 
-/// The working memory of some 8-bit layers, one of which is at work at a time.
+/// The working memory that 8-bit layers share; one of them runs at a time.
 #[derive(Clone, Copy)]
 pub(crate) struct Work {
     kernels: Kernels,
-    /// Inputs of a window that are gathered or widened at once, at most.
+    /// The most inputs of a window that are gathered or widened at once.
     window: usize,
-    /// Outputs whose sums wait for the rest of the window, at most.
+    /// The most outputs whose sums are kept until the rest of the window is read.
     kept: usize,
-    /// Words of widened weights, at most: of outputs that lie side by side,
+    /// The most words of widened weights of side-by-side outputs.
     widened: usize,
-    /// and of outputs in plain rows, which [`Kernels::Dsp`] may have to run too.
+    /// The same for outputs in plain rows, which [`Kernels::Dsp`] may also have to run.
     widened_rows: usize,
 }
 
 impl Work {
-    /// The memory of no layer.
+    /// The working memory of no layer.
     pub const fn new(kernels: Kernels) -> Work {
         Work { kernels, window: 0, kept: 0, widened: 0, widened_rows: 0 }
     }
 
-    /// The same with one layer more.
+    /// Adds one convolution.
     pub const fn with(self, fan_in: usize, outputs: usize) -> Work {
         let padded = fan_in.next_multiple_of(4);
         let segment = if padded < SEGMENT { padded } else { SEGMENT };
@@ -91,7 +89,7 @@ impl Work {
         }
     }
 
-    /// Words beside the tiles; `narrow` if some layers have weights of 4 bits.
+    /// Returns the words in addition to the tiles; `narrow` if some layers have 4-bit weights.
     pub const fn words(self, narrow: bool) -> usize {
         let words = match self.kernels {
             Kernels::Plain => 0,
@@ -104,7 +102,7 @@ impl Work {
         }
         words.saturating_add(match self.kernels {
             Kernels::Plain => self.widened_rows,
-            // Plain rows need no other memory, so they have all of it.
+            // Plain rows use no other working memory, so their widened weights may take all of it.
             Kernels::Dsp => max(self.widened, self.widened_rows.saturating_sub(words)),
             Kernels::Wide => self.widened,
         })

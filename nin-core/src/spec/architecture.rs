@@ -1,14 +1,14 @@
-//! A whole architecture, as a line says it.
+//! A whole architecture, parsed from its line.
 
 use core::fmt;
 
 use super::shape::Shape;
 use super::stage::Stage;
 
-/// Most stages a line may have.
+/// The largest number of stages in a line.
 pub const MAX_STAGES: usize = 24;
 
-/// A network's architecture: what the line says, checked. Every window fits and the line has its head.
+/// A network's architecture: a parsed and checked line. Every window fits and the line has a head.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Spec {
     pub(super) input: Shape,
@@ -27,7 +27,7 @@ impl Spec {
         self.stages.split_at(self.len as usize).0
     }
 
-    /// How many classes the network tells apart: the channels of its last stage.
+    /// The number of classes: the channels of the last stage.
     pub const fn classes(&self) -> usize {
         let mut shape = self.input;
         let mut i = 0;

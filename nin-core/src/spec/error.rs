@@ -1,13 +1,13 @@
-//! Where a line goes wrong.
+//! The error of a wrong architecture line.
 
 use core::fmt;
 
 use super::shape::Shape;
 
-/// Where an architecture line goes wrong, and why.
+/// What is wrong with an architecture line, and where.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SpecError {
-    /// Column of the line, counted in bytes from 1.
+    /// The column of the mistake, counted in bytes from 1.
     pub column: u16,
     /// What is wrong, or what was expected there.
     pub problem: &'static str,
@@ -16,7 +16,7 @@ pub struct SpecError {
 }
 
 impl SpecError {
-    /// "architecture line, column N: problem" as bytes, for a constant's panic.
+    /// Returns "architecture line, column N: problem" as bytes and their number, for a panic in a constant.
     pub(super) const fn sentence(&self) -> ([u8; 160], usize) {
         let mut text = [0; 160];
         let mut len = put(&mut text, 0, b"architecture line, column ");

@@ -1,4 +1,4 @@
-//! The architecture line: one line of text that says what a network is.
+//! The architecture line: one line of text that describes a network.
 //!
 //! ```text
 //! 1x28x28 nin5+2:32,32,32 max3/2 nin3+1:48,48,48 max3/2 drop0.5 nin3+1:10,10,10 gap
@@ -6,22 +6,22 @@
 //!
 //! | word | meaning |
 //! | --- | --- |
-//! | `CxHxW` | the input: channels × rows × columns; stands first |
-//! | `ninK/S+P:a,b,c` | a block: a K×K convolution with stride S and padding P to `a` channels, then a 1×1 convolution for each further number, a ReLU after each; `/1` and `+0` may be left out |
-//! | `maxK/S+P` | maximum over K×K windows with stride S; `+0` may be left out |
+//! | `CxHxW` | the input: channels × rows × columns; the first word |
+//! | `ninK/S+P:a,b,c` | a block: a K×K convolution with stride S and padding P to `a` channels, then a 1×1 convolution for each further number, each followed by a ReLU; `/1` and `+0` may be omitted |
+//! | `maxK/S+P` | maximum over K×K windows with stride S; `+0` may be omitted |
 //! | `avgK/S+P` | average over K×K windows (padding counts as zeros, as in PyTorch by default) |
-//! | `dropP` | dropout with probability P, while training only |
-//! | `gap` | global average: one value a channel |
-//! | `fcA,B,…` | fully connected layers with a ReLU between them; after the line's last one there is none |
+//! | `dropP` | dropout with probability P, in training only |
+//! | `gap` | global average: one value per channel |
+//! | `fcA,B,…` | fully connected layers with a ReLU between them; none after the line's last layer |
 //!
-//! A line ends in its head: `gap`, `fc…` or `gap fc…`; from there on only `drop` and further `fc…` may follow. K and S
-//! are 1 to 255; P is less than K, and for a pool at most half of it; a dropout probability is below 1 and has at most
-//! four decimals. A line has at most 24 stages, a `nin` or `fc` at most six numbers, each 1 to 65,535.
-//! Windows round down, as in PyTorch. The parser is a `const fn`: a device reads the line at compile time
-//! (a wrong one is a compile failure in words), the trainer at run time.
+//! A line ends with its head: `gap`, `fc…` or `gap fc…`. Only `drop` and further `fc…` may follow. K and S are 1 to
+//! 255; P is less than K, and for a pool at most half of K. A dropout probability is below 1 and has at most four
+//! decimals. A line has at most 24 stages; a `nin` or `fc` lists at most six numbers, each 1 to 65,535. The number of
+//! windows is rounded down, as in PyTorch. The parser is a `const fn`: a device reads the line at compile time, where a
+//! wrong line is a compile error with a message; the trainer reads it at run time.
 //!
-//! [`Spec`] is a line that was read: its input's [`Shape`] and its [`Stage`]s, by `reader`. This folder imports nothing
-//! of the crate.
+//! `reader` parses a line into a [`Spec`]: the input's [`Shape`] and the [`Stage`]s. This module imports nothing from
+//! the rest of the crate.
 
 mod architecture;
 mod error;
@@ -37,7 +37,7 @@ pub(crate) use self::stage::stage_parameters;
 pub use self::stage::{MAX_WIDTHS, Rate, Stage, Widths};
 
 impl Spec {
-    /// Reads a line in a constant: a wrong one fails the build and says why.
+    /// Parses a line in a constant; a wrong line fails the build with a message.
     ///
     /// ```
     /// use nin_core::Spec;
@@ -55,7 +55,7 @@ impl Spec {
     ///
     /// # Panics
     ///
-    /// If the line is wrong; use [`Spec::parse`] for a line from outside.
+    /// If the line is wrong; use [`Spec::parse`] for a line known only at run time.
     pub const fn new(line: &str) -> Spec {
         match Spec::parse(line) {
             Ok(spec) => spec,
@@ -69,11 +69,11 @@ impl Spec {
         }
     }
 
-    /// Reads a line.
+    /// Parses a line.
     ///
     /// # Errors
     ///
-    /// [`SpecError`] names the column (from 1) where the line goes wrong, and what should stand there.
+    /// [`SpecError`] names the column (from 1) of the mistake and what was expected there.
     pub const fn parse(line: &str) -> Result<Spec, SpecError> {
         Reader::new(line).spec()
     }

@@ -1,4 +1,4 @@
-//! Reads an architecture line, word by word, and checks that it is a network.
+//! The parser of architecture lines: reads word by word and checks that every stage fits.
 
 use super::architecture::{MAX_STAGES, Spec};
 use super::error::SpecError;
@@ -11,7 +11,7 @@ const HEAD_EXPECTED: &str = "after gap or fc only drop and fc may follow";
 pub struct Reader<'a> {
     bytes: &'a [u8],
     at: usize,
-    /// Whether everything up to here is written as [`Spec`] displays it.
+    /// Whether the line is canonical up to here: written as [`Spec`] displays it.
     canonical: bool,
 }
 
@@ -20,8 +20,8 @@ impl Reader<'_> {
         Reader { bytes: line.as_bytes(), at: 0, canonical: true }
     }
 
-    /// Whether the whole line, once it is read, is written as a [`Spec`] displays it: one space between
-    /// words, defaults left out, no digit too many.
+    /// Whether the line that was read is canonical, as a [`Spec`] displays it: one space between words, no default
+    /// values, no superfluous digits.
     pub const fn is_canonical(&self) -> bool {
         self.canonical
     }
@@ -37,7 +37,7 @@ impl Reader<'_> {
         let mut shape = input;
         let mut parameters = 0u64;
         let mut values = values_of(input);
-        // Where the head began, if it did; a dropout after it keeps it open.
+        // Whether the head has begun.
         let mut head = false;
         loop {
             let before = self.at;
@@ -252,7 +252,7 @@ impl Reader<'_> {
         Ok(Rate(rate))
     }
 
-    /// A decimal number from 1 to `most`.
+    /// Reads a decimal number from 1 to `most`.
     const fn number(&mut self, most: u16, expected: &'static str) -> Result<u16, SpecError> {
         let start = self.at;
         match self.digits(most, expected) {
@@ -264,7 +264,7 @@ impl Reader<'_> {
         }
     }
 
-    /// A decimal number from 0 to `most`.
+    /// Reads a decimal number from 0 to `most`.
     const fn digits(&mut self, most: u16, expected: &'static str) -> Result<u16, SpecError> {
         let start = self.at;
         let mut value = 0u32;
@@ -283,7 +283,7 @@ impl Reader<'_> {
         Ok(value as u16)
     }
 
-    /// Passes over white space, which is so many spaces in a canonical line.
+    /// Skips white space; a canonical line has exactly `canonical` spaces here.
     const fn spaces(&mut self, canonical: usize) {
         let start = self.at;
         while self.at < self.bytes.len() && self.bytes[self.at].is_ascii_whitespace() {
@@ -319,16 +319,16 @@ impl Reader<'_> {
     }
 }
 
-/// Most values that all maps of a network may have together: their bytes as floats then fit 32 bits, whatever part of
-/// them is in memory.
+/// The largest number of values in all maps of a network together. As floats their bytes fit 32 bits, and so does every
+/// size that is computed from some of them.
 const MOST_VALUES: u64 = (1 << 29) - 1;
 
-/// Values of a map. (On a 32-bit device [`Shape::len`] is only safe for shapes that passed the parser.)
+/// Returns the number of values of a map. ([`Shape::len`] may overflow on a 32-bit device before the parser's check.)
 const fn values_of(shape: Shape) -> u64 {
     shape.channels as u64 * shape.rows as u64 * shape.columns as u64
 }
 
-/// Values of all maps that the layers of a stage make.
+/// Returns the number of values in the output maps of all layers of a stage.
 const fn stage_values(stage: &Stage, output: Shape) -> u64 {
     let (Stage::Block(_, widths) | Stage::Full(widths)) = stage else { return values_of(output) };
     let widths = widths.as_slice();

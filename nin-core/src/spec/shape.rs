@@ -19,7 +19,7 @@ impl Shape {
         self.pixels() * self.channels as usize
     }
 
-    /// Whether the map holds no value; never so for a shape from a [`Spec`](super::Spec).
+    /// Whether the map holds no value; false for every shape from a [`Spec`](super::Spec).
     pub const fn is_empty(self) -> bool {
         self.len() == 0
     }
@@ -41,7 +41,7 @@ impl fmt::Display for Shape {
     }
 }
 
-/// A square window that slides over a map: its size, step and border, in pixels.
+/// A square window that slides over a map: its size, stride and padding in pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Window {
     /// Rows and columns of the window; at least 1.
@@ -53,12 +53,13 @@ pub struct Window {
 }
 
 impl Window {
-    /// Whether the window fits a side of `length` pixels at all.
+    /// Whether the window fits a padded side of `length` pixels.
     pub(super) const fn fits(self, length: u16) -> bool {
         self.kernel as u32 <= length as u32 + 2 * self.padding as u32
     }
 
-    /// Windows along a side of `length` pixels, rounded down; `None` if not even one fits, or more than 65,535.
+    /// Returns the number of windows along a side of `length` pixels, rounded down; `None` if it is 0 or more than
+    /// 65,535.
     pub const fn count(self, length: u16) -> Option<u16> {
         if !self.fits(length) {
             return None;
@@ -69,7 +70,7 @@ impl Window {
         if count > u16::MAX as u32 { None } else { Some(count as u16) }
     }
 
-    /// The windows, of `count`, that lie over position `at`.
+    /// Returns which of `count` windows cover position `at`: the first, and one past the last.
     pub(crate) const fn over(self, at: usize, count: u16) -> (usize, usize) {
         let (kernel, stride) = (self.kernel as usize, self.stride as usize);
         let at = at + self.padding as usize;
@@ -78,15 +79,15 @@ impl Window {
         (first, if end < count as usize { end } else { count as usize })
     }
 
-    /// The part of a side of `length` that window `index` covers: first position and the one past its last.
-    #[inline(never)] // as `Plan::shape`: one copy is less flash
+    /// Returns the part of a side of `length` that window `index` covers: the first position, and one past the last.
+    #[inline(never)] // as `Plan::shape`: one copy needs less flash
     pub(crate) const fn covers(self, index: usize, length: u16) -> (usize, usize) {
         let (start, padding) = (index * self.stride as usize, self.padding as usize);
         let end = start + self.kernel as usize - padding;
         (start.saturating_sub(padding), if end < length as usize { end } else { length as usize })
     }
 
-    /// Most windows that lie over one pixel row: how many output rows are in progress at once.
+    /// The largest number of windows over one pixel row: the output rows that are in progress at once.
     pub const fn overlap(self) -> usize {
         (self.kernel as usize).div_ceil(self.stride as usize)
     }

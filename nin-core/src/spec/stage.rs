@@ -4,7 +4,7 @@ use core::fmt;
 
 use super::shape::{Shape, Window};
 
-/// Most numbers one `nin` or `fc` may list.
+/// The largest number of layers in one `nin` or `fc`.
 pub const MAX_WIDTHS: usize = 6;
 
 /// The numbers after a `nin…:` or `fc`: output channels, layer by layer.
@@ -75,7 +75,7 @@ pub enum Stage {
 }
 
 impl Stage {
-    /// The shape this stage makes of `input`; `None` if its window does not fit.
+    /// Returns the shape of this stage's output for `input`; `None` if its window does not fit.
     pub const fn output(&self, input: Shape) -> Option<Shape> {
         match self {
             Stage::Block(window, widths) => windows(*window, input, widths.last()),
@@ -134,7 +134,7 @@ impl fmt::Display for Stage {
     }
 }
 
-/// Weights and biases of a stage on `input`.
+/// Returns the number of weights and biases of a stage with this input.
 pub(crate) const fn stage_parameters(stage: &Stage, input: Shape) -> u64 {
     let (widths, mut fan_in) = match stage {
         Stage::Block(window, widths) => (widths, window.kernel as u64 * window.kernel as u64 * input.channels as u64),

@@ -571,14 +571,17 @@ fn errors_in_words() {
     let line = nin_core::Spec::parse("1x1x1 gup").unwrap_err();
     for (error, words) in [
         (ModelError::Truncated { expected: 36, found: 7 }, "the model file ends early: it has 7 of 36 bytes"),
-        (ModelError::TrailingBytes { expected: 36, found: 40 }, "the model file has 40 bytes where it says 36"),
+        (
+            ModelError::TrailingBytes { expected: 36, found: 40 },
+            "the model file has 40 bytes, but its header states 36",
+        ),
         (
             ModelError::NotCanonical,
             "the model file's architecture line is not in its canonical form: export the model again",
         ),
         (
             ModelError::Preprocessing,
-            "the model file has weights of integers, but means that are not 0 or scales that differ",
+            "the model file has integer weights, but means that are not 0 or scales that differ",
         ),
         (
             ModelError::Padding,
@@ -593,8 +596,8 @@ fn errors_in_words() {
         ),
         (ModelError::WeightType(9), "the model file has an unknown weight type, 9"),
         (ModelError::Bits(5), "the model file has a layer with weights of 5 bits, not 4 or 8"),
-        (ModelError::Lanes(5), "the model file packs its weights by 5, which is none of the packings of their type"),
-        (ModelError::Layout, "the parts of the model file do not lie where its layout puts them"),
+        (ModelError::Lanes(5), "the model file packs its weights in 5 lanes, which their type does not have"),
+        (ModelError::Layout, "the parts of the model file are not where its layout puts them"),
         (
             ModelError::Line(line),
             "the model file's architecture line is wrong: column 7: expected a stage: nin, max, avg, drop, gap or fc",
@@ -605,7 +608,7 @@ fn errors_in_words() {
         ),
         (
             ModelError::Weights { expected: 100, found: 99 },
-            "the model file has 99 bytes of weights, but its architecture takes 100",
+            "the model file has 99 bytes of weights, but its architecture needs 100",
         ),
     ] {
         assert_eq!(error.to_string(), words);

@@ -391,9 +391,12 @@ fn errors_in_words() {
     assert_eq!(words(NetworkError::Alignment), "the model file must begin at a multiple of four bytes");
     assert_eq!(
         words(NetworkError::Lanes(2)),
-        "the model's weights are packed by 2, for another processor: export it for this one"
+        "the model's weights are packed in 2 lanes: export it for this processor"
     );
     assert_eq!(words(NetworkError::State { needed: 10, found: 9 }), "the network needs 10 words of state, there are 9");
-    assert_eq!(words(NetworkError::RowLength { expected: 28, found: 27 }), "a row of the image has 28 values, 27 came");
-    assert_eq!(words(NetworkError::Rows { expected: 28, found: 29 }), "an image has 28 rows, 29 came");
+    assert_eq!(
+        words(NetworkError::RowLength { expected: 28, found: 27 }),
+        "a row of the image has 28 values, this one has 27"
+    );
+    assert_eq!(words(NetworkError::Rows { expected: 28, found: 29 }), "an image has 28 rows, this one has 29");
 }
