@@ -54,7 +54,7 @@ pub(super) fn assemble(images: CowArray<'_, u8, Ix4>, labels: Vec<u16>, class_na
     Dataset::new(bytes, shape, labels, class_names)
 }
 
-/// The shape of each image of an array.
+/// Returns the shape of each image of an array.
 fn shape(images: &CowArray<'_, u8, Ix4>) -> Result<Shape> {
     let (_, rows, columns, channels) = images.dim();
     match [channels, rows, columns].map(u16::try_from) {
@@ -65,7 +65,7 @@ fn shape(images: &CowArray<'_, u8, Ix4>) -> Result<Shape> {
     }
 }
 
-/// The labels as indices of `classes` classes, or one sentence about the first that is none.
+/// Returns the labels as indices of `classes` classes, or one sentence about the first that is none.
 pub(super) fn indices<L>(labels: ArrayView1<'_, L>, classes: usize) -> std::result::Result<Vec<u16>, String>
 where
     L: Copy + Display + TryInto<u16>,

@@ -80,7 +80,7 @@ fn exposure(image: &[u8], [brightness, contrast]: [f32; 2]) -> [u8; 256] {
     })
 }
 
-/// The pixel at a place between pixels, `from(index)` being the bytes; those outside the image are black.
+/// Returns the pixel at a place between pixels, `from(index)` being the bytes; those outside the image are black.
 fn blend(from: impl Fn(usize) -> u8, shape: Shape, [row, column]: [f32; 2], to: &mut [u8]) {
     let channels = shape.channels as usize;
     let [above, left] = [row.floor(), column.floor()];

@@ -16,13 +16,13 @@ const TRAIN: [&str; 5] =
     ["data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin", "data_batch_5.bin"];
 const TEST: &str = "test_batch.bin";
 
-/// Whether `folder` or its `cifar-10-batches-bin` has all six files.
+/// Returns whether `folder` or its `cifar-10-batches-bin` has all six files.
 pub fn is_whole(folder: &Path) -> bool {
     let inner = inner(folder);
     TRAIN.iter().chain([&TEST]).all(|name| inner.join(name).is_file())
 }
 
-/// The folder that holds the files: the official archive unpacks to a folder of its own.
+/// Returns the folder that holds the files: the official archive unpacks to a folder of its own.
 fn inner(folder: &Path) -> PathBuf {
     let unpacked = folder.join("cifar-10-batches-bin");
     if unpacked.is_dir() { unpacked } else { folder.to_owned() }

@@ -42,7 +42,7 @@ pub enum DataError {
 }
 
 impl DataError {
-    /// A file or folder with wrong content.
+    /// Returns a file or folder with wrong content.
     pub(crate) fn file(path: &Path, problem: impl Into<String>, advice: impl Into<String>) -> Self {
         Self::File { path: path.to_owned(), problem: problem.into(), advice: advice.into() }
     }

@@ -80,7 +80,7 @@ pub fn load(folder: &Path, options: &FolderOptions) -> Result<Splits> {
     Ok(Splits { train, validation: None, test, source, is_subset: false, notice: None })
 }
 
-/// The entries of a folder that are not hidden, by name, and the number of hidden ones.
+/// Returns the entries of a folder that are not hidden, by name, and the number of hidden ones.
 fn entries(folder: &Path) -> Result<(Vec<(OsString, PathBuf)>, usize)> {
     let mut seen = Vec::new();
     let mut hidden = 0;
@@ -135,7 +135,8 @@ fn scan(folder: &Path) -> Result<Classes> {
     Ok(Classes { names, files, labels, skipped })
 }
 
-/// Whether a folder among the classes is one that a run or search has written, or has such folders in it, as `runs` has.
+/// Returns whether a folder among the classes is one that a run or search has written, or has such folders in it, as
+/// `runs` has.
 fn holds_runs(folder: &Path) -> bool {
     let is_run =
         |folder: &Path| [".lock", "metrics.jsonl", "trials.jsonl"].iter().any(|name| folder.join(name).is_file());

@@ -30,13 +30,13 @@ impl Origin<'_> {
     }
 }
 
-/// The names of the four files that `folder` lacks in every form; empty if the data set is whole.
+/// Returns the names of the four files that `folder` lacks in every form; empty if the data set is whole.
 pub fn missing(folder: &Path) -> Vec<&'static str> {
     NAMES.into_iter().filter(|name| locate(folder, name).is_none()).collect()
 }
 
-/// The file for one of [`NAMES`]: as it is or with a dot (`train-images.idx3-ubyte`), gzip or plain, or, as some
-/// unpackers leave it, inside a folder of its own name.
+/// Returns the file for one of [`NAMES`]: as it is or with a dot (`train-images.idx3-ubyte`), gzip or plain, or, as
+/// some unpackers leave it, inside a folder of its own name.
 fn locate(folder: &Path, name: &str) -> Option<PathBuf> {
     let dotted = name.replace("-idx", ".idx");
     let mut names = [name, &dotted].into_iter().flat_map(|n| [format!("{n}.gz"), n.to_owned(), format!("{n}/{n}")]);

@@ -32,7 +32,7 @@ pub fn load_image(path: &Path, channels: u16, rows: u16, columns: u16, invert: b
     Ok(pixels)
 }
 
-/// Whether images can be made in this shape.
+/// Checks whether images can be made in this shape.
 pub(crate) fn check_shape(shape: Shape) -> Result<()> {
     match shape.channels {
         1 | 3 if !shape.is_empty() => Ok(()),

@@ -27,7 +27,7 @@ impl DatasetKind {
     /// All kinds, in the order a help text lists them.
     pub const ALL: [Self; 6] = [Self::FashionMnist, Self::Subset, Self::Mnist, Self::Cifar10, Self::Folder, Self::Npz];
 
-    /// The name used by `--dataset` and for the folder of the data set.
+    /// Returns the name used by `--dataset` and for the folder of the data set.
     pub const fn name(self) -> &'static str {
         match self {
             Self::FashionMnist => "fashion-mnist",
@@ -39,8 +39,8 @@ impl DatasetKind {
         }
     }
 
-    /// The standard class names by label; empty for [`DatasetKind::Folder`] and
-    /// [`DatasetKind::Npz`], whose files name the classes.
+    /// Returns the standard class names by label; empty for [`DatasetKind::Folder`] and [`DatasetKind::Npz`], whose
+    /// files name the classes.
     pub const fn class_names(self) -> &'static [&'static str] {
         match self {
             Self::FashionMnist | Self::Subset => &[

@@ -18,7 +18,7 @@ pub struct Places {
 }
 
 impl Places {
-    /// The usual folders for `kind`.
+    /// Returns the usual folders for `kind`.
     pub fn usual(kind: DatasetKind) -> Self {
         let name = kind.name();
         Self {
@@ -28,12 +28,12 @@ impl Places {
         }
     }
 
-    /// The folders in the order they are searched.
+    /// Returns the folders in the order they are searched.
     pub fn in_order(&self) -> impl Iterator<Item = &Path> {
         [Some(&self.local), self.cache.as_ref(), Some(&self.system)].into_iter().flatten().map(PathBuf::as_path)
     }
 
-    /// The folders as one text for messages.
+    /// Returns the folders as one text for messages.
     pub(crate) fn listed(&self) -> String {
         self.in_order().map(|folder| folder.display().to_string()).collect::<Vec<_>>().join(", ")
     }

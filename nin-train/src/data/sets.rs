@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use super::split::held_out;
 use super::{DataError, Result};
 
-/// A digest as people compare them.
+/// Returns a digest as people compare them.
 pub(crate) fn hex(hash: Sha256) -> String {
     hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
@@ -43,7 +43,7 @@ impl Dataset {
         Ok(Self { images, shape, labels, class_names, files: Vec::new() })
     }
 
-    /// The same images, each with the name of its file.
+    /// Returns the same images, each with the name of its file.
     ///
     /// # Errors
     /// [`DataError::Invalid`] if there are not as many names as images.
@@ -58,22 +58,22 @@ impl Dataset {
         Ok(Self { files, ..self })
     }
 
-    /// The name of image `i`'s file, if it has one of its own.
+    /// Returns the name of image `i`'s file, if it has one of its own.
     pub fn file(&self, i: usize) -> Option<&str> {
         self.files.get(i).map(String::as_str)
     }
 
-    /// Number of images.
+    /// Returns the number of images.
     pub fn len(&self) -> usize {
         self.labels.len()
     }
 
-    /// Whether there is no image.
+    /// Returns whether there is no image.
     pub fn is_empty(&self) -> bool {
         self.labels.is_empty()
     }
 
-    /// The shape of each image.
+    /// Returns the shape of each image.
     pub fn shape(&self) -> Shape {
         self.shape
     }
@@ -104,7 +104,7 @@ impl Dataset {
         hex(hash)
     }
 
-    /// The names of the classes, by label.
+    /// Returns the names of the classes, by label.
     pub fn class_names(&self) -> &[String] {
         &self.class_names
     }
@@ -117,7 +117,7 @@ impl Dataset {
         &self.images[i * self.shape.len()..][..self.shape.len()]
     }
 
-    /// The label of image `i`: the index of its class.
+    /// Returns the label of image `i`: the index of its class.
     ///
     /// # Panics
     /// If `i` is not below [`Dataset::len`], as indexing a slice does.
@@ -125,7 +125,7 @@ impl Dataset {
         usize::from(self.labels[i])
     }
 
-    /// Number of images of each class, by label.
+    /// Returns the number of images of each class, by label.
     pub fn class_counts(&self) -> Vec<usize> {
         let mut counts = vec![0; self.class_names.len()];
         for &label in &self.labels {
@@ -134,15 +134,16 @@ impl Dataset {
         counts
     }
 
-    /// How much an image of each class should count, so that all classes count alike: images / (classes × images of the
-    /// class), over the classes that have any (scikit-learn's `class_weight="balanced"`). Over all images the mean is 1.
+    /// Returns how much an image of each class should count, so that all classes count alike: images / (classes ×
+    /// images of the class), over the classes that have any (scikit-learn's `class_weight="balanced"`). Over all images
+    /// the mean is 1.
     pub fn balancing_weights(&self) -> Vec<f32> {
         let counts = self.class_counts();
         let classes = counts.iter().filter(|count| **count > 0).count();
         counts.iter().map(|&count| (self.len() as f64 / (classes * count.max(1)) as f64) as f32).collect()
     }
 
-    /// A data set of the images with these indices, in this order.
+    /// Returns a data set of the images with these indices, in this order.
     ///
     /// # Panics
     /// If an index is not below [`Dataset::len`].

@@ -42,7 +42,7 @@ impl SplitMix64 {
         z ^ (z >> 31)
     }
 
-    /// A number below `limit`; the bias of the multiplication is below `limit` / 2^64.
+    /// Returns a number below `limit`; the bias of the multiplication is below `limit` / 2^64.
     fn below(&mut self, limit: usize) -> usize {
         ((u128::from(self.next()) * limit as u128) >> 64) as usize
     }

@@ -38,7 +38,7 @@ fn pack(parts: &[Dataset]) -> io::Result<Vec<u8>> {
     gzip.finish()
 }
 
-/// The first `per_class` images of each class, in the original order.
+/// Returns the first `per_class` images of each class, in the original order.
 fn first_of_each_class(dataset: &Dataset, per_class: usize) -> Result<Dataset> {
     let mut counts = vec![0; dataset.class_names().len()];
     let mut indices = Vec::with_capacity(per_class * counts.len());
@@ -59,7 +59,7 @@ fn first_of_each_class(dataset: &Dataset, per_class: usize) -> Result<Dataset> {
     }
 }
 
-/// The subset that is part of the program.
+/// Returns the subset that is part of the program.
 ///
 /// # Errors
 /// As [`read_subset`]; only if the program was built with a broken file.

@@ -11,8 +11,8 @@ use crate::engine::streaming::{Streaming, StreamingError};
 /// Images whose activations exist twice at a time: as each thread recorded them, and in the arrays.
 const GROUP: usize = 256;
 
-/// The shape of each image of an array (images × rows × columns × channels); sides too large for any network become
-/// the largest there are.
+/// Returns the shape of each image of an array (images × rows × columns × channels); sides too large for any network
+/// become the largest there are.
 fn shape(images: &ArrayView4<'_, u8>) -> Shape {
     let side = |side: usize| u16::try_from(side).unwrap_or(u16::MAX);
     let (_, rows, columns, channels) = images.dim();
@@ -87,7 +87,8 @@ impl LayerMaps {
     }
 }
 
-/// The layers that the board's engine shows to an [`Observer`]: all but dropout, global average and that of the logits.
+/// Returns the layers that the board's engine shows to an [`Observer`]: all but dropout, global average and that of the
+/// logits.
 fn observed(plan: &Plan) -> impl Iterator<Item = (usize, Layer)> {
     let last = plan.layers().enumerate().filter(|(_, layer)| layer.kind != LayerKind::Dropout).last();
     let last = last.map(|(index, _)| index);
@@ -175,7 +176,7 @@ impl<'l> Recorder<'l> {
         Self { layers, first: (0..plan.spec().stages().len()).map(first).collect(), floats, bytes }
     }
 
-    /// Which of the layers a piece belongs to, and where in its output it begins.
+    /// Returns which of the layers a piece belongs to, and where in its output it begins.
     fn place(&self, piece: Piece) -> Option<(usize, usize)> {
         let index = self.first.get(piece.stage)? + piece.step;
         let found = self.layers.iter().position(|(of_layer, _)| *of_layer == index)?;

@@ -18,7 +18,7 @@ pub struct Confusion {
 }
 
 impl Confusion {
-    /// An empty matrix, for images of these classes and a network that tells so many apart (at least as many).
+    /// Returns an empty matrix, for images of these classes and a network that tells so many apart (at least as many).
     pub fn new(labels: &[String], predictions: usize) -> Self {
         let predictions = predictions.max(labels.len());
         Self { counts: vec![0; labels.len() * predictions], predictions, labels: labels.to_vec() }
@@ -41,7 +41,7 @@ impl Confusion {
         self.counts.iter().step_by(self.predictions + 1).sum()
     }
 
-    /// The images' classes, by label.
+    /// Returns the images' classes, by label.
     pub fn labels(&self) -> &[String] {
         &self.labels
     }
@@ -52,13 +52,13 @@ impl Confusion {
             .expect("there is a count for each pair of classes")
     }
 
-    /// How many images of each class, by label, were taken for each class that the network tells apart.
+    /// Returns how many images of each class, by label, were taken for each class that the network tells apart.
     pub fn rows(&self) -> impl Iterator<Item = &[usize]> {
         self.counts.chunks_exact(self.predictions.max(1))
     }
 
-    /// The mean over the classes that have images of the share of their images that was found: what accuracy would be
-    /// if all classes had as many images (scikit-learn's `balanced_accuracy_score`); 0 without images.
+    /// Returns the mean over the classes that have images of the share of their images that was found: what accuracy
+    /// would be if all classes had as many images (scikit-learn's `balanced_accuracy_score`); 0 without images.
     pub fn balanced_accuracy(&self) -> f64 {
         let found = self.rows().enumerate().filter_map(|(label, row)| {
             let images = row.iter().sum::<usize>();
@@ -68,8 +68,8 @@ impl Confusion {
         found.iter().sum::<f64>() / found.len().max(1) as f64
     }
 
-    /// The classes that have images, while no image at all was taken for them: the network never gives that answer, as
-    /// where a ReLU has cut off its logit.
+    /// Returns the classes that have images, while no image at all was taken for them: the network never gives that
+    /// answer, as where a ReLU has cut off its logit.
     pub fn never_answered(&self) -> impl Iterator<Item = &str> {
         let answered = |class: usize| self.rows().any(|row| row[class] > 0);
         let unanswered =
@@ -84,7 +84,7 @@ impl Confusion {
         (taken > 0).then(|| right as f64 / taken as f64)
     }
 
-    /// The share of images whose prediction is their label; 0 without images.
+    /// Returns the share of images whose prediction is their label; 0 without images.
     pub fn accuracy(&self) -> f64 {
         match self.total() {
             0 => 0.0,

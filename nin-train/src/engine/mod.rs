@@ -89,7 +89,7 @@ impl fmt::Debug for Engine {
 }
 
 impl Engine {
-    /// An engine for training in batches of `batch` images, or for evaluation only if `batch` is 0; `threads` 0
+    /// Returns an engine for training in batches of `batch` images, or for evaluation only if `batch` is 0; `threads` 0
     /// means one for each processor.
     ///
     /// # Errors
@@ -166,7 +166,7 @@ impl Engine {
         self.lessons = Some(lessons);
     }
 
-    /// The network's plan.
+    /// Returns the network's plan.
     pub fn plan(&self) -> &Plan {
         &self.plan
     }
@@ -205,7 +205,8 @@ impl Engine {
         &self.moments
     }
 
-    /// The values after every layer for one image, channels last, the image itself first; dropout passes them on.
+    /// Returns the values after every layer for one image, channels last, the image itself first; dropout passes them
+    /// on.
     pub fn activations(&mut self, image: &[f32]) -> Vec<Vec<f32>> {
         let Some(worker) = self.workers.first() else { return Vec::new() };
         let workspace = &mut lock(worker).workspace;

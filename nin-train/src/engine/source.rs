@@ -5,7 +5,7 @@ pub trait Source: Sync {
     /// Images in the batch.
     fn len(&self) -> usize;
 
-    /// Whether there is none.
+    /// Returns whether there is none.
     fn is_empty(&self) -> bool {
         self.len() == 0
     }

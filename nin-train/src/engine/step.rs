@@ -23,8 +23,8 @@ struct Chunk {
 }
 
 impl Engine {
-    /// The mean loss's gradient over a batch, in the order of the parameters, with normalisation also that of the
-    /// gains, with rounding that of the ranges.
+    /// Returns the mean loss's gradient over a batch, in the order of the parameters, with normalisation also that of
+    /// the gains, with rounding that of the ranges.
     ///
     /// # Panics
     ///

@@ -37,7 +37,7 @@ impl ModelBytes {
         Self { words, length: file.len() }
     }
 
-    /// The bytes.
+    /// Returns the bytes.
     pub fn bytes(&self) -> &[u8] {
         &cast_slice(&self.words)[..self.length]
     }
@@ -66,7 +66,7 @@ impl<'m> Streaming<'m> {
         Self { model, preprocessing: Preprocessing::of(model), state: vec![0; model.state_words()] }
     }
 
-    /// The logits of an image of any size: rows × columns × channels bytes, brought to the network's input by
+    /// Returns the logits of an image of any size: rows × columns × channels bytes, brought to the network's input by
     /// [`resized`], then preprocessed as the model file says.
     ///
     /// # Errors
@@ -105,7 +105,7 @@ impl<'m> Streaming<'m> {
         }
     }
 
-    /// The logits of one image in the network's shape, already preprocessed; not for models of integers.
+    /// Returns the logits of one image in the network's shape, already preprocessed; not for models of integers.
     ///
     /// # Errors
     ///
@@ -169,7 +169,7 @@ impl Activations {
         Self { layers, places }
     }
 
-    /// Which of the layers a piece is of, if it is of one of them.
+    /// Returns which of the layers a piece is of, if it is of one of them.
     pub fn index(&self, piece: Piece) -> Option<usize> {
         *self.places.get(piece.stage)?.get(piece.step)?
     }
@@ -207,8 +207,8 @@ impl From<NetworkError> for StreamingError {
     }
 }
 
-/// An image's bytes as floats of the same range, bilinearly resized to `input` if they have another size. `None` if the
-/// image has other channels or is not as large as `shape` says.
+/// Returns an image's bytes as floats of the same range, bilinearly resized to `input` if they have another size.
+/// `None` if the image has other channels or is not as large as `shape` says.
 pub fn resized(image: &[u8], shape: Shape, input: Shape) -> Option<Vec<f32>> {
     if shape.channels != input.channels || image.len() != shape.len() || shape.is_empty() {
         return None;

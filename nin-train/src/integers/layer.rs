@@ -94,7 +94,7 @@ impl WeightGrid {
         if bits == 4 { Self { most: 7, grain: GRAIN } } else { Self { most: 127, grain: 1 } }
     }
 
-    /// The integer nearest to a weight, where a step of 1 stands for `step`.
+    /// Returns the integer nearest to a weight, where a step of 1 stands for `step`.
     fn round(self, weight: f32, step: f64) -> i8 {
         let nearest = (f64::from(weight) / (step * f64::from(self.grain))).round();
         // Within ±127 by the clamp.
@@ -161,7 +161,8 @@ impl FloatLayer<'_> {
         Ok(layer)
     }
 
-    /// The output's scale: 255 steps of it reach the clip, unless that makes an output's factor one half or more.
+    /// Returns the output's scale: 255 steps of it reach the clip, unless that makes an output's factor one half or
+    /// more.
     fn output_scale(&self, clip: f32, unit: f64, weight_scales: &[f32]) -> f32 {
         let widest = weight_scales.iter().copied().fold(0.0, f32::max);
         let least = 2.0 * unit * f64::from(widest) * (1.0 + MARGIN);
@@ -174,12 +175,12 @@ impl FloatLayer<'_> {
 /// By how much a factor stays clear of one half: more than the rounding of three f32.
 const MARGIN: f64 = 1e-6;
 
-/// The largest weight scale whose factor is below one half.
+/// Returns the largest weight scale whose factor is below one half.
 fn widest(scale: f32, unit: f64) -> f64 {
     0.5 * f64::from(scale) / unit * (1.0 - 0.25 * MARGIN)
 }
 
-/// The scale of one output's weights with the least squared error; 0 if they are all but zero.
+/// Returns the scale of one output's weights with the least squared error; 0 if they are all but zero.
 fn weight_scale(weights: &[f32], grid: WeightGrid) -> f32 {
     /// Thresholds that are tried: parts of the largest weight, in hundredths.
     const PARTS: std::ops::RangeInclusive<u32> = 40..=100;

@@ -35,7 +35,7 @@ impl QuantizedModel {
         Self::with_weights(trained, clips, &WeightBits::Eight)
     }
 
-    /// The same with weights of 8 or 4 bits.
+    /// Returns the same with weights of 8 or 4 bits.
     ///
     /// # Errors
     ///
@@ -52,7 +52,7 @@ impl QuantizedModel {
         Ok(Self { spec: trained.spec, layers, input_scale: *input_scale, class_names })
     }
 
-    /// The same integers, all weights stored in 8 bits.
+    /// Returns the same integers, all weights stored in 8 bits.
     pub fn widened(mut self) -> Self {
         self.layers.iter_mut().for_each(|layer| layer.bits = 8);
         self
@@ -63,7 +63,7 @@ impl QuantizedModel {
         Plan::new(self.spec)
     }
 
-    /// Whether the line ends in a `gap`, so that its sums are the logits.
+    /// Returns whether the line ends in a `gap`, so that its sums are the logits.
     pub fn ends_in_average(&self) -> bool {
         let mut stages = self.spec.stages().iter().rev();
         matches!(stages.find(|stage| !matches!(stage, Stage::Dropout(_))), Some(Stage::GlobalAverage))
@@ -79,7 +79,7 @@ impl QuantizedModel {
     }
 }
 
-/// The layers of a network that sees an image's bytes times `input_scale`.
+/// Returns the layers of a network that sees an image's bytes times `input_scale`.
 pub(super) fn layers(
     plan: &Plan,
     parameters: &[f32],

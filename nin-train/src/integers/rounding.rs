@@ -22,8 +22,8 @@ use crate::network::parameters::{Tensor, tensors};
 /// The least range: an optimiser's step must not make one negative.
 const LEAST: f32 = 1e-6;
 
-/// A range for each layer with weights, from those of the layers that make activations: the last has none if it makes
-/// logits.
+/// Returns a range for each layer with weights, from those of the layers that make activations: the last has none if it
+/// makes logits.
 pub(crate) fn clips(ranges: &[f32]) -> Vec<f32> {
     ranges.iter().copied().chain([0.0]).collect()
 }

@@ -18,7 +18,7 @@ impl Buffer {
         Buffer { values, start, len }
     }
 
-    /// All of it.
+    /// Returns all of it.
     pub(crate) fn view(&self) -> View<'_> {
         self.view_from(0)
     }
@@ -34,7 +34,7 @@ impl Buffer {
 pub(crate) struct View<'a>(&'a [f32]);
 
 impl<'a> View<'a> {
-    /// The values and the room behind them.
+    /// Returns the values and the room behind them.
     pub(crate) fn with_slack(self) -> &'a [f32] {
         self.0
     }

@@ -50,18 +50,18 @@ impl Map {
         images * self.image
     }
 
-    /// Whether there is memory that belongs to no pixel.
+    /// Returns whether there is memory that belongs to no pixel.
     pub(crate) fn has_room(&self) -> bool {
         self.image != self.shape.len()
     }
 
-    /// Where a pixel begins.
+    /// Returns where a pixel begins.
     #[inline(always)]
     pub(crate) fn at(&self, image: usize, row: usize, column: usize) -> usize {
         image * self.image + self.origin + row * self.row + column * self.column
     }
 
-    /// Where each pixel of `images` begins, ascending.
+    /// Returns where each pixel of `images` begins, ascending.
     pub(crate) fn offsets(&self, images: usize) -> Vec<u32> {
         let [rows, columns] = [self.shape.rows as usize, self.shape.columns as usize];
         let mut offsets = Vec::with_capacity(images * rows * columns);
@@ -105,7 +105,7 @@ impl Map {
         }
     }
 
-    /// An image's pixels, channels last, without room.
+    /// Returns an image's pixels, channels last, without room.
     pub(crate) fn get(&self, image: usize, from: &[f32]) -> Vec<f32> {
         let channels = self.shape.channels as usize;
         let mut pixels = Vec::with_capacity(self.shape.len());

@@ -79,7 +79,7 @@ impl Panels {
         self.bias[..bias.len()].copy_from_slice(bias);
     }
 
-    /// The biases, one for each column.
+    /// Returns the biases, one for each column.
     pub(crate) fn bias(&self) -> &[f32] {
         &self.bias[..self.columns]
     }

@@ -18,12 +18,12 @@ impl Network {
         Network::with_segments(plan, images, vec![Segment { layers: 0..plan.layers().count(), images }])
     }
 
-    /// A network that trains with batch normalisation: a chunk is what is normalised together.
+    /// Returns a network that trains with batch normalisation: a chunk is what is normalised together.
     pub(crate) fn normalized(plan: &Plan, images: usize) -> Network {
         Network::with_segments(plan, images, Segment::cut(plan, images))
     }
 
-    /// The same network with its activations rounded; a step of the image stands for `input`.
+    /// Returns the same network with its activations rounded; a step of the image stands for `input`.
     ///
     /// What was above 0 and became 0 has a gradient. So it is not gated by what the next layer reads, but by the layer
     /// that rounded it, which knows.
@@ -93,8 +93,8 @@ impl Network {
         gradients
     }
 
-    /// Bytes that a [`workspace`](Self::workspace) takes at least: the maps and their gradients, but not what some
-    /// layers keep beside them.
+    /// Returns bytes that a [`workspace`](Self::workspace) takes at least: the maps and their gradients, but not what
+    /// some layers keep beside them.
     pub(crate) fn workspace_bytes(&self, training: bool) -> u64 {
         let maps = self.slots.iter().map(|slot| slot.map.len(slot.images));
         let gradients = self.gradients().into_iter().filter(|_| training);
@@ -127,7 +127,7 @@ impl Network {
     }
 }
 
-/// Whether layer `i` is normalised: then it ends a segment, and is not the end of the last one.
+/// Returns whether layer `i` is normalised: then it ends a segment, and is not the end of the last one.
 fn normalizes(segments: &[Segment], i: usize, layer: &Layer) -> bool {
     let (_, but_last) = segments.split_last().unzip();
     let ends = but_last.unwrap_or(&[]).iter().any(|segment| segment.layers.end == i + 1);

@@ -67,12 +67,12 @@ struct Slot {
 }
 
 impl Slot {
-    /// Where some images begin.
+    /// Returns where some images begin.
     fn start(&self, span: Span) -> usize {
         if self.kept { self.map.len(span.first) } else { 0 }
     }
 
-    /// Where their gradient does.
+    /// Returns where their gradient does.
     fn d_start(&self, span: Span) -> usize {
         if self.d_kept { self.d_map.len(span.first) } else { 0 }
     }
@@ -120,7 +120,7 @@ pub(crate) enum Mode {
 }
 
 impl Network {
-    /// The layers with weights.
+    /// Returns the layers with weights.
     pub(crate) fn linears(&self) -> impl Iterator<Item = &Linear> {
         self.layers.iter().filter_map(|layer| match layer {
             Operation::Linear(linear) => Some(linear),
@@ -170,12 +170,12 @@ impl Network {
         }
     }
 
-    /// The values of tensor `index` (0 is the image) for one image of the chunk, channels last.
+    /// Returns the values of tensor `index` (0 is the image) for one image of the chunk, channels last.
     pub(crate) fn get(&self, work: &Workspace, index: usize, image: usize) -> Vec<f32> {
         self.slots[index].map.get(image, &work.tensors[index])
     }
 
-    /// The logits of one image of the chunk, and where their gradient goes.
+    /// Returns the logits of one image of the chunk, and where their gradient goes.
     pub(crate) fn head<'a>(&self, work: &'a mut Workspace, image: usize) -> (&'a [f32], &'a mut [f32]) {
         let last = self.layers.len();
         let Slot { map, d_map, d_buffer, .. } = &self.slots[last];

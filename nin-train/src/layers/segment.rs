@@ -45,7 +45,7 @@ impl Segment {
         segments
     }
 
-    /// The images of a workspace, as many at a time as the segment takes.
+    /// Returns the images of a workspace, as many at a time as the segment takes.
     pub(crate) fn spans(&self, images: usize) -> impl Iterator<Item = Span> + use<> {
         let most = self.images;
         (0..images).step_by(most).map(move |first| Span { first, images: most.min(images - first) })

@@ -25,7 +25,7 @@ pub const COMPARISONS: &[Preset] = &[
     },
 ];
 
-/// All names: presets, then comparisons.
+/// Returns all names: presets, then comparisons.
 pub fn named() -> impl Iterator<Item = &'static Preset> {
     PRESETS.iter().chain(COMPARISONS)
 }
@@ -69,7 +69,7 @@ impl Architecture {
         Ok(Self::of(spec))
     }
 
-    /// An architecture that was read before; a preset's has its name.
+    /// Returns an architecture that was read before; a preset's has its name.
     pub fn of(spec: Spec) -> Self {
         match named().find(|preset| Spec::parse(preset.line) == Ok(spec)) {
             Some(preset) => Self { name: preset.name.to_owned(), about: Some(preset.about), spec },

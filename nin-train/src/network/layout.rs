@@ -36,9 +36,9 @@ impl Layout {
         }
     }
 
-    /// The buffer that training begins with, made of initial weights and biases: a normalised network gets gains 1,
-    /// running means 0 and running variances 1. Ranges are found on images, so they must stand behind the weights
-    /// already.
+    /// Returns the buffer that training begins with, made of initial weights and biases: a normalised network gets
+    /// gains 1, running means 0 and running variances 1. Ranges are found on images, so they must stand behind the
+    /// weights already.
     pub fn begin(self, plan: &Plan, parameters: Vec<f32>) -> Vec<f32> {
         match self {
             Layout::Normalized => normalization::extend(plan, parameters),
@@ -46,8 +46,8 @@ impl Layout {
         }
     }
 
-    /// The weights and biases of the network that is evaluated and exported: normalisation is folded in, ranges are
-    /// left out.
+    /// Returns the weights and biases of the network that is evaluated and exported: normalisation is folded in, ranges
+    /// are left out.
     ///
     /// # Panics
     ///

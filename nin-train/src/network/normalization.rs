@@ -45,7 +45,7 @@ fn channels(plan: &Plan) -> usize {
     tensors(plan).iter().filter(|tensor| is_activated(&tensor.layer)).map(|tensor| tensor.bias.len()).sum()
 }
 
-/// The normalised layers, in order.
+/// Returns the normalised layers, in order.
 pub fn normalized(plan: &Plan) -> Vec<Normalized> {
     let (mut start, all) = (plan.parameters(), channels(plan));
     let layers = tensors(plan).into_iter().filter(|tensor| is_activated(&tensor.layer));
@@ -64,7 +64,7 @@ pub fn trainable(plan: &Plan) -> usize {
     plan.parameters() + channels(plan)
 }
 
-/// All values of a normalised network.
+/// Returns all values of a normalised network.
 pub fn len(plan: &Plan) -> usize {
     plan.parameters() + 3 * channels(plan)
 }
@@ -78,8 +78,8 @@ pub fn extend(plan: &Plan, mut parameters: Vec<f32>) -> Vec<f32> {
     parameters
 }
 
-/// The weights and biases that do without normalisation what those of a normalised network do with its running means
-/// and variances.
+/// Returns the weights and biases that do without normalisation what those of a normalised network do with its running
+/// means and variances.
 ///
 /// # Panics
 ///

@@ -40,7 +40,7 @@ impl Tensor {
         }
     }
 
-    /// The weight's values in PyTorch's order (OIHW; a fully connected layer's `[out][in]` over C, H, W) as
+    /// Returns the weight's values in PyTorch's order (OIHW; a fully connected layer's `[out][in]` over C, H, W) as
     /// positions in the flat buffer.
     pub fn torch_order(&self) -> impl Iterator<Item = usize> + '_ {
         let (rows, columns) = self.kernel();
@@ -53,7 +53,7 @@ impl Tensor {
     }
 }
 
-/// The weight layers of a network, in order.
+/// Returns the weight layers of a network, in order.
 pub fn tensors(plan: &Plan) -> Vec<Tensor> {
     let mut start = 0;
     let weighty = plan.layers().enumerate().filter(|(_, layer)| layer.has_weights());
@@ -67,8 +67,8 @@ pub fn tensors(plan: &Plan) -> Vec<Tensor> {
         .collect()
 }
 
-/// Whether a layer makes activations: it has weights, and a ReLU follows. Batch normalisation normalises these layers,
-/// and 8-bit arithmetic rounds their outputs to a range of their own.
+/// Returns whether a layer makes activations: it has weights, and a ReLU follows. Batch normalisation normalises these
+/// layers, and 8-bit arithmetic rounds their outputs to a range of their own.
 pub fn is_activated(layer: &Layer) -> bool {
     layer.has_weights() && layer.relu
 }

@@ -15,7 +15,7 @@ pub struct Preprocessing {
 }
 
 impl Preprocessing {
-    /// Bytes to 0..1, as PyTorch's `ToTensor` does.
+    /// Returns bytes to 0..1, as PyTorch's `ToTensor` does.
     pub fn unit(channels: usize) -> Preprocessing {
         Preprocessing::one_scale(channels, 1.0 / 255.0)
     }
@@ -54,13 +54,13 @@ impl Preprocessing {
         Preprocessing { mean, scale }
     }
 
-    /// Whether it has a mean and a scale for each of so many channels.
+    /// Returns whether it has a mean and a scale for each of so many channels.
     pub fn fits(&self, channels: usize) -> bool {
         self.mean.len() == channels && self.scale.len() == channels
     }
 
-    /// The scale above 0 that all channels share, if there is no mean: the only preprocessing of a network of integers,
-    /// and so of quantisation-aware training. `None` for any other preprocessing.
+    /// Returns the scale above 0 that all channels share, if there is no mean: the only preprocessing of a network of
+    /// integers, and so of quantisation-aware training. `None` for any other preprocessing.
     pub fn steps(&self) -> Option<f32> {
         match &self.scale[..] {
             [first, rest @ ..]

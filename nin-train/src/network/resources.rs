@@ -9,7 +9,7 @@ use nin_core::model::HEADER;
 /// Bytes of one activation or parameter in the float engines.
 pub(crate) const VALUE: u64 = 4;
 
-/// Bytes of the model file of a network without class names: its flash.
+/// Returns bytes of the model file of a network without class names: its flash.
 pub fn file_len(plan: &Plan, weight_type: WeightType, lanes: usize) -> usize {
     let line = plan.spec().to_string().len();
     let head = HEADER + 8 * usize::from(plan.spec().input().channels) + line;
@@ -87,7 +87,7 @@ impl Resources {
     }
 }
 
-/// A layer in words: `conv 5x5 +2`.
+/// Returns a layer in words: `conv 5x5 +2`.
 pub(crate) fn layer_name(kind: LayerKind) -> String {
     let window = |name: &str, window: nin_core::Window| {
         let mut text = format!("{name} {0}x{0}", window.kernel);

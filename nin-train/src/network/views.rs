@@ -29,7 +29,7 @@ pub struct LayerViewMut<'a> {
     pub bias: ArrayViewMut1<'a, f32>,
 }
 
-/// The weight's sides in memory: outputs × rows × columns × inputs.
+/// Returns the weight's sides in memory: outputs × rows × columns × inputs.
 fn sides(tensor: &Tensor) -> (usize, usize, usize, usize) {
     let (rows, columns) = tensor.kernel();
     (tensor.bias.len(), rows, columns, tensor.layer.input.channels.into())

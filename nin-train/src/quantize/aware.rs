@@ -53,7 +53,7 @@ pub fn begin(trained: &Trained, images: &[Vec<u8>], weights: &WeightBits) -> Res
     Ok(Begun { network, ranges })
 }
 
-/// The integers that a run with quantisation-aware training has come to; `None` for any other run.
+/// Returns the integers that a run with quantisation-aware training has come to; `None` for any other run.
 ///
 /// # Errors
 ///

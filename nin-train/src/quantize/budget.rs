@@ -15,9 +15,9 @@ use nin_core::Lanes;
 /// Images that the logits are compared on, for each layer.
 const IMAGES: usize = 256;
 
-/// The fewest bits of weights with which a network's model file has at most `budget` bytes: 8 for all, or 4 for the
-/// layers whose rounding alone changes the logits least (in squares, against the float network) for each byte that it
-/// saves.
+/// Returns the fewest bits of weights with which a network's model file has at most `budget` bytes: 8 for all, or 4 for
+/// the layers whose rounding alone changes the logits least (in squares, against the float network) for each byte that
+/// it saves.
 ///
 /// # Errors
 ///

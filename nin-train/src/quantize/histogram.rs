@@ -65,8 +65,8 @@ impl Histogram {
         }
     }
 
-    /// The range with the least mean squared error when values are rounded to `steps` equal steps of it: a narrower
-    /// one has finer steps, but clips more.
+    /// Returns the range with the least mean squared error when values are rounded to `steps` equal steps of it: a
+    /// narrower one has finer steps, but clips more.
     pub fn range(&self, steps: u32) -> Range {
         let width = f64::powi(2.0, self.exponent) / BINS as f64;
         let total = self.zeros + self.bins.iter().sum::<u64>();

@@ -54,7 +54,7 @@ impl<'m, F: Format> Probe<'m, F> {
     }
 }
 
-/// One row of an image's bytes.
+/// Returns one row of an image's bytes.
 fn row<'i>(model: &Model<'_>, image: &'i [u8], y: usize) -> &'i [u8] {
     let length = model.plan().spec().input().row();
     &image[y * length..][..length]

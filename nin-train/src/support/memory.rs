@@ -2,8 +2,8 @@
 
 use std::fs;
 
-/// Bytes that a program can still take, where the system says so: on Linux what it counts as available, and no more
-/// than a container may have. A process that goes beyond is killed there, without a word.
+/// Returns bytes that a program can still take, where the system says so: on Linux what it counts as available, and no
+/// more than a container may have. A process that goes beyond is killed there, without a word.
 pub fn left() -> Option<u64> {
     let available = fs::read_to_string("/proc/meminfo").ok().and_then(|text| available(&text));
     // "max" if there is no limit.

@@ -43,7 +43,7 @@ fn finish(z: u64) -> u64 {
 }
 
 impl Stream {
-    /// The stream for one purpose, epoch and sample.
+    /// Returns the stream for one purpose, epoch and sample.
     pub fn new(seed: u64, purpose: Purpose, epoch: u64, sample: u64) -> Stream {
         let state = [purpose as u64, epoch, sample].iter().fold(mix(seed), |state, part| mix(state ^ mix(*part)));
         Stream { state }
@@ -56,19 +56,19 @@ impl Stream {
         finish(self.state)
     }
 
-    /// A number in [0, 1), a multiple of 2⁻²⁴.
+    /// Returns a number in [0, 1), a multiple of 2⁻²⁴.
     #[inline]
     pub fn unit(&mut self) -> f32 {
         (self.bits() >> 40) as f32 / (1 << 24) as f32
     }
 
-    /// A number in [−bound, bound).
+    /// Returns a number in [−bound, bound).
     pub fn within(&mut self, bound: f64) -> f32 {
         let unit = (self.bits() >> 11) as f64 / (1u64 << 52) as f64 - 1.0;
         (unit * bound) as f32
     }
 
-    /// A whole number below `end`, each as likely (to within 2⁻³² or better); 0 if `end` is 0.
+    /// Returns a whole number below `end`, each as likely (to within 2⁻³² or better); 0 if `end` is 0.
     pub fn below(&mut self, end: usize) -> usize {
         ((u128::from(self.bits()) * end as u128) >> 64) as usize
     }

@@ -11,7 +11,7 @@ use crate::kernel::vectorized;
 use crate::network::preprocessing::Preprocessing;
 use crate::support::random::{Purpose, Stream};
 
-/// The order in which an epoch visits `len` samples.
+/// Returns the order in which an epoch visits `len` samples.
 pub fn order(len: usize, seed: u64, epoch: u64) -> Vec<u32> {
     // A data set has fewer than 2³² images: their bytes are in memory.
     let mut order: Vec<u32> = (0..len as u32).collect();
@@ -129,7 +129,7 @@ impl Source for Batch<'_> {
     }
 }
 
-/// A number from Beta(α, α), for α up to 1 (Jöhnk 1964).
+/// Returns a number from Beta(α, α), for α up to 1 (Jöhnk 1964).
 fn beta(alpha: f32, stream: &mut Stream) -> f32 {
     loop {
         let [x, y] = [(); 2].map(|()| (1.0 - stream.unit()).powf(1.0 / alpha));

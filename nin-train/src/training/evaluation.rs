@@ -38,8 +38,8 @@ impl Evaluation {
     }
 }
 
-/// An engine with the network that a checkpoint's run would export, to evaluate it; `threads` 0 means one for each
-/// processor.
+/// Returns an engine with the network that a checkpoint's run would export, to evaluate it; `threads` 0 means one for
+/// each processor.
 ///
 /// # Errors
 ///
@@ -102,7 +102,7 @@ pub fn evaluate_each(
     })
 }
 
-/// Whether a network can work on images.
+/// Checks whether a network can work on images.
 pub(super) fn check_data(plan: &Plan, data: &Dataset, preprocessing: &Preprocessing) -> Result<(), TrainError> {
     let (images, input) = (data.shape(), plan.shape(0));
     let classes = data.class_names().len();

@@ -54,7 +54,7 @@ pub struct State {
 const RUN: usize = 1 << 15;
 
 impl Optimizer {
-    /// Whether its numbers are of use.
+    /// Returns whether its numbers are of use.
     pub(crate) fn is_sound(&self) -> bool {
         let (share, decays) = (0.0..1.0, |decay: f32| decay.is_finite() && decay >= 0.0);
         match self {
@@ -65,7 +65,7 @@ impl Optimizer {
         }
     }
 
-    /// Whether it keeps a first and a second memory.
+    /// Returns whether it keeps a first and a second memory.
     pub fn memories(&self) -> [bool; 2] {
         match self {
             Optimizer::Sgd { momentum, .. } => [*momentum != 0.0, false],
@@ -73,7 +73,7 @@ impl Optimizer {
         }
     }
 
-    /// The state before the first step, for that many parameters.
+    /// Returns the state before the first step, for that many parameters.
     pub fn start(&self, parameters: usize) -> State {
         let [first, second] = self.memories().map(|kept| vec![0.0; if kept { parameters } else { 0 }]);
         State { steps: 0, first, second }

@@ -88,7 +88,7 @@ const DEAD_STEPS: u64 = 20;
 const LEARNT: f64 = 1e-6;
 
 impl Position {
-    /// Whether a step's loss allows to go on.
+    /// Checks whether a step's loss allows to go on.
     pub(super) fn check(&mut self, outcome: Outcome, dead: bool, lr: f32) -> Result<(), TrainError> {
         let (epoch, step) = (self.epoch + 1, self.step + 1);
         if !outcome.loss.is_finite() {

@@ -109,7 +109,7 @@ const ADAMW_RATE: f32 = 0.003;
 const MOST_IMAGES: usize = 1 << 16;
 
 impl Recipe {
-    /// The book's recipe: plain SGD at a constant rate, Xavier-uniform weights.
+    /// Returns the book's recipe: plain SGD at a constant rate, Xavier-uniform weights.
     pub fn book(lr: f32) -> Recipe {
         Recipe {
             lr,
@@ -120,8 +120,8 @@ impl Recipe {
         }
     }
 
-    /// The usual learning rate of the recipe's optimiser. It is lower in quantisation-aware training, where a network
-    /// that is trained already has only its rounding to learn.
+    /// Returns the usual learning rate of the recipe's optimiser. It is lower in quantisation-aware training, where a
+    /// network that is trained already has only its rounding to learn.
     pub fn usual_rate(&self) -> f32 {
         match (self.optimizer, self.layout()) {
             (Optimizer::AdamW { .. }, Layout::Ranged) => 0.0003,
@@ -206,7 +206,8 @@ impl Recipe {
         })
     }
 
-    /// Whether the network meets an image again as it has seen it. Erased ones are new each time, so not if all are.
+    /// Returns whether the network meets an image again as it has seen it. Erased ones are new each time, so not if all
+    /// are.
     pub(crate) fn recurrence(&self) -> Recurrence {
         let Augment { rotate, erase, brightness, contrast, .. } = self.augment;
         let new = self.mixup > 0.0 || rotate > 0 || erase >= 1.0 || brightness > 0.0 || contrast > 0.0;

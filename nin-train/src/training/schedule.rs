@@ -26,7 +26,7 @@ pub enum Schedule {
     },
 }
 
-/// The learning rate of step `step` (from 0) of `steps`, of which `per_epoch` make an epoch; `peak` is the
+/// Returns the learning rate of step `step` (from 0) of `steps`, of which `per_epoch` make an epoch; `peak` is the
 /// schedule's highest rate, and the first `warmup` steps rise to it in equal steps.
 pub fn rate(schedule: Schedule, peak: f32, warmup: u64, step: u64, steps: u64, per_epoch: u64) -> f32 {
     if step < warmup {

@@ -24,7 +24,7 @@ pub struct Budget {
 }
 
 impl Budget {
-    /// Whether a network keeps to it.
+    /// Returns whether a network keeps to it.
     pub fn holds(&self, plan: &Plan) -> bool {
         let needs = Resources::new(plan);
         needs.flash_int8 <= self.flash && needs.streaming_int8 <= self.ram && needs.macs <= self.macs
@@ -123,7 +123,7 @@ impl Form {
         Form { blocks, pool, growth: [1.0, 1.25, 1.5, 2.0][stream.below(4)] }
     }
 
-    /// The line whose first level has `width` steps of channels.
+    /// Returns the line whose first level has `width` steps of channels.
     fn line(&self, input: Shape, classes: usize, width: usize) -> String {
         let mut line = format!("{}x{}x{}", input.channels, input.rows, input.columns);
         let mut level = 0;
@@ -144,7 +144,7 @@ impl Form {
         line + &format!(" gap fc{classes}")
     }
 
-    /// The widest network of this form that the budget holds.
+    /// Returns the widest network of this form that the budget holds.
     fn widest(&self, input: Shape, classes: usize, budget: &Budget) -> Option<Plan> {
         let plan = |width| Spec::parse(&self.line(input, classes, width)).ok().map(Plan::new);
         let fits = |width| plan(width).is_some_and(|plan| budget.holds(&plan));

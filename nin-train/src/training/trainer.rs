@@ -69,7 +69,7 @@ impl fmt::Debug for Trainer {
 }
 
 impl Trainer {
-    /// A run that has not begun; `threads` 0 means one for each processor.
+    /// Returns a run that has not begun; `threads` 0 means one for each processor.
     ///
     /// # Errors
     ///
@@ -123,7 +123,8 @@ impl Trainer {
         Ok(Trainer { engine, run: checkpoint, gradient, inputs })
     }
 
-    /// Whether it can train on this data. [`epoch`](Self::epoch) asks itself; this is for who wants to know before.
+    /// Checks whether it can train on this data. [`epoch`](Self::epoch) asks itself; this is for who wants to know
+    /// before.
     ///
     /// # Errors
     ///
@@ -218,7 +219,7 @@ impl Trainer {
         Ok(Ended::Epoch(report))
     }
 
-    /// Whether there is something to normalise everywhere: over one value alone, all that there is becomes 0.
+    /// Checks whether there is something to normalise everywhere: over one value alone, all that there is becomes 0.
     fn check_groups(&self, data: usize, images: usize) -> Result<(), TrainError> {
         let normalized = normalization::normalized(self.engine.plan());
         if !normalized.iter().any(|place| place.tensor.layer.output.pixels() == 1) {
@@ -265,7 +266,7 @@ impl Trainer {
         best.is_none_or(|best| evaluation.accuracy > best)
     }
 
-    /// The best accuracy recorded.
+    /// Returns the best accuracy recorded.
     pub fn best(&self) -> Option<f64> {
         self.run.history.iter().filter_map(|report| report.test_accuracy).max_by(f64::total_cmp)
     }
@@ -275,12 +276,12 @@ impl Trainer {
         self.run.clone()
     }
 
-    /// Whether all of the recipe's epochs are done, or its patience is.
+    /// Returns whether all of the recipe's epochs are done, or its patience is.
     pub fn is_done(&self) -> bool {
         self.run.position.epoch >= self.run.recipe.epochs || self.has_stalled()
     }
 
-    /// Whether the recipe's patience is done.
+    /// Returns whether the recipe's patience is done.
     pub fn has_stalled(&self) -> bool {
         let accuracies: Vec<f64> = self.run.history.iter().filter_map(|report| report.test_accuracy).collect();
         let best = accuracies.iter().copied().fold(f64::NEG_INFINITY, f64::max);
@@ -288,12 +289,12 @@ impl Trainer {
         self.run.recipe.patience > 0 && since >= self.run.recipe.patience as usize
     }
 
-    /// The recipe.
+    /// Returns the recipe.
     pub fn recipe(&self) -> &Recipe {
         &self.run.recipe
     }
 
-    /// The network's plan.
+    /// Returns the network's plan.
     pub fn plan(&self) -> &Plan {
         self.engine.plan()
     }
@@ -303,23 +304,23 @@ impl Trainer {
         &self.run.preprocessing
     }
 
-    /// The names of the classes.
+    /// Returns the names of the classes.
     pub fn class_names(&self) -> &[String] {
         &self.run.class_names
     }
 
-    /// The network's weights and biases as they would be exported now, in the order of
+    /// Returns the network's weights and biases as they would be exported now, in the order of
     /// [`parameters`](crate::network::parameters): the average, if there is one, with normalisation folded in.
     pub fn parameters(&self) -> Vec<f32> {
         self.run.folded()
     }
 
-    /// Where the run stands.
+    /// Returns where the run stands.
     pub fn position(&self) -> &Position {
         &self.run.position
     }
 
-    /// The epochs done.
+    /// Returns the epochs done.
     pub fn history(&self) -> &[EpochReport] {
         &self.run.history
     }

@@ -19,7 +19,7 @@ fn loaded(path: &Path) -> Result<Splits, String> {
     load(&options(DatasetKind::Npz, Some(path)), &mut |_| {}).map_err(|error| error.to_string())
 }
 
-/// The images of `make.py`.
+/// Returns the images of `make.py`.
 fn images(count: usize, rows: usize, columns: usize, channels: usize, first: usize) -> Array4<u8> {
     Array4::from_shape_fn((count, rows, columns, channels), |(n, y, x, c)| {
         ((11 * (n + first) + 37 * y + 5 * x + 101 * c) % 256) as u8
@@ -116,7 +116,7 @@ impl Maker {
     }
 }
 
-/// A sound training set, but for what is put in its place.
+/// Returns a sound training set, but for what is put in its place.
 fn training(images: &impl WriteNpyExt, labels: &impl WriteNpyExt) -> Vec<u8> {
     Maker::new().with("x_train", images).with("y_train", labels).bytes()
 }
@@ -211,7 +211,7 @@ fn missing_and_additional_arrays() {
     assert!(message.contains("is a folder; name an .npz file"), "{message}");
 }
 
-/// A `.npy` file with this header and these values.
+/// Returns a `.npy` file with this header and these values.
 fn npy(header: &str, values: &[u8]) -> Vec<u8> {
     let mut file = b"\x93NUMPY\x01\x00".to_vec();
     file.extend((header.len() as u16 + 1).to_le_bytes());
@@ -221,7 +221,7 @@ fn npy(header: &str, values: &[u8]) -> Vec<u8> {
     file
 }
 
-/// An archive whose training images are these bytes, whatever they are.
+/// Returns an archive whose training images are these bytes, whatever they are.
 fn archive(images: &[u8], method: CompressionMethod) -> Vec<u8> {
     let mut labels = Vec::new();
     array![0u8, 1, 0, 1].write_npy(&mut labels).unwrap();

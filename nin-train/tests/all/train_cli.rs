@@ -11,7 +11,7 @@ use serde_json::Value;
 
 const LINE: &str = "1x28x28 nin5/2+2:8,8 max3/2 nin3+1:12,12 gap fc10";
 
-/// An empty folder of one test, with a small part of Fashion-MNIST in `images`.
+/// Returns an empty folder of one test, with a small part of Fashion-MNIST in `images`.
 fn folder(name: &str) -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("train-{name}"));
     let _ = fs::remove_dir_all(&folder);
@@ -50,7 +50,7 @@ fn failure(folder: &Path, arguments: &[&str]) -> String {
     String::from_utf8(output.stderr).unwrap()
 }
 
-/// The metrics, one JSON object a line.
+/// Returns the metrics, one JSON object a line.
 fn metrics(path: &Path) -> Vec<Value> {
     fs::read_to_string(path).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }

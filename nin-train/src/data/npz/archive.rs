@@ -35,28 +35,28 @@ impl<'a> Archive<'a> {
         }
     }
 
-    /// The archive's file.
+    /// Returns the archive's file.
     pub fn path(&self) -> &'a Path {
         self.path
     }
 
-    /// The names of the arrays, as NumPy calls them: without `.npy`.
+    /// Returns the names of the arrays, as NumPy calls them: without `.npy`.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.zip.file_names().map(|name| name.strip_suffix(".npy").unwrap_or(name))
     }
 
-    /// Whether there is an array of this name.
+    /// Returns whether there is an array of this name.
     pub fn has(&self, key: &str) -> bool {
         self.names().any(|name| name == key)
     }
 
-    /// The name of the only array, if there is just one.
+    /// Returns the name of the only array, if there is just one.
     pub fn only(&self) -> Option<String> {
         let mut names = self.names();
         names.next().filter(|_| names.next().is_none()).map(str::to_owned)
     }
 
-    /// The names of the arrays, for messages; of many, the first ones.
+    /// Returns the names of the arrays, for messages; of many, the first ones.
     pub fn listed(&self) -> String {
         const SHOWN: usize = 12;
         let names: Vec<String> = self.names().take(SHOWN).map(|name| name.escape_debug().to_string()).collect();
@@ -67,7 +67,7 @@ impl<'a> Archive<'a> {
         }
     }
 
-    /// The error for an array that is not there.
+    /// Returns the error for an array that is not there.
     pub fn missing(&self, key: &str) -> DataError {
         DataError::file(self.path, format!("has no array '{key}': {}", self.listed()), "add it")
     }
@@ -106,7 +106,7 @@ fn open<'r>(reader: Box<dyn Read + 'r>, length: u64, place: Place<'r>) -> Result
     Stored::open(reader, length, place)
 }
 
-/// The error for an archive that cannot be read.
+/// Returns the error for an archive that cannot be read.
 fn broken(path: &Path, error: ZipError) -> DataError {
     match error {
         ZipError::Io(error) if !matches!(error.kind(), ErrorKind::UnexpectedEof | ErrorKind::InvalidData) => {

@@ -5,8 +5,8 @@ use ndarray::{Array4, Axis, Ix3, Ix4};
 use super::stored::Stored;
 use crate::data::Result;
 
-/// The images of an array of `uint8`, as images × rows × columns × channels. Of four sides those with 1 or 3 places are
-/// the channels: the last (channels last) or the second (channels first).
+/// Returns the images of an array of `uint8`, as images × rows × columns × channels. Of four sides those with 1 or 3
+/// places are the channels: the last (channels last) or the second (channels first).
 pub(super) fn channels_last(stored: Stored<'_>) -> Result<Array4<u8>> {
     let (place, shape) = (stored.place(), stored.listed_shape());
     let is_channels = |side: usize| matches!(side, 1 | 3);

@@ -52,7 +52,7 @@ impl Keys {
         [self.train, self.validation, self.test]
     }
 
-    /// The names that this archive uses.
+    /// Returns the names that this archive uses.
     fn of(archive: &Archive<'_>) -> Result<&'static Keys> {
         let used = |keys: &&Keys| keys.pairs().concat().iter().any(|key| archive.has(key));
         let found: Vec<&Keys> = KEYS.iter().filter(used).collect();
@@ -71,12 +71,12 @@ impl Keys {
     }
 }
 
-/// Whether a path is that of an archive, by its ending.
+/// Returns whether a path is that of an archive, by its ending.
 pub fn is_npz(path: &Path) -> bool {
     path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("npz"))
 }
 
-/// Whether a path is that of a single array, by its ending.
+/// Returns whether a path is that of a single array, by its ending.
 pub fn is_npy(path: &Path) -> bool {
     path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("npy"))
 }

@@ -33,7 +33,7 @@ pub(super) struct Place<'a> {
 }
 
 impl Place<'_> {
-    /// The error for something wrong with the array.
+    /// Returns the error for something wrong with the array.
     pub fn wrong(self, problem: impl Display, advice: &str) -> DataError {
         let problem = match self.key {
             Some(key) => format!("array '{}' {problem}", key.escape_debug()),
@@ -42,7 +42,7 @@ impl Place<'_> {
         DataError::file(self.path, problem, advice)
     }
 
-    /// The error for a reader that failed.
+    /// Returns the error for a reader that failed.
     fn unreadable(self, error: io::Error) -> DataError {
         match error.kind() {
             io::ErrorKind::UnexpectedEof => self.wrong("ends too early", AGAIN),
@@ -75,7 +75,7 @@ impl Dtype {
         Some(Self { big_endian: order == '>', kind, size: rest[1..].parse().ok()? })
     }
 
-    /// Bytes of an element.
+    /// Returns bytes of an element.
     fn bytes(self) -> Option<usize> {
         self.size.checked_mul(if self.kind == 'U' { 4 } else { 1 })
     }
@@ -137,7 +137,7 @@ impl<'a> Stored<'a> {
         Ok(Self { place, header, dtype, len, length: declared, data: reader })
     }
 
-    /// Where it stands.
+    /// Returns where it stands.
     pub fn place(&self) -> Place<'a> {
         self.place
     }
@@ -152,7 +152,7 @@ impl<'a> Stored<'a> {
         listed(&self.header.shape)
     }
 
-    /// The values of an array of `uint8`.
+    /// Returns the values of an array of `uint8`.
     pub fn pixels(self) -> Result<ArrayD<u8>> {
         let Self { place, dtype, .. } = self;
         if (dtype.kind, dtype.size) != ('u', 1) {
@@ -167,7 +167,7 @@ impl<'a> Stored<'a> {
         ArrayD::from_shape_vec(shape, values).map_err(|_| place.wrong("has an impossible shape", AGAIN))
     }
 
-    /// The labels of an array of integers, N or N × 1, as indices of at most `classes` classes.
+    /// Returns the labels of an array of integers, N or N × 1, as indices of at most `classes` classes.
     pub fn labels(self, classes: usize) -> Result<Vec<u16>> {
         let place = self.place;
         if !matches!(self.shape(), [_] | [_, 1]) {
@@ -200,7 +200,7 @@ impl<'a> Stored<'a> {
         indices(ArrayView1::from(&values), classes).map_err(wrong)
     }
 
-    /// The texts of a one-dimensional array of text.
+    /// Returns the texts of a one-dimensional array of text.
     pub fn text(self) -> Result<Vec<String>> {
         let (place, dtype) = (self.place, self.dtype);
         let advice = "give numpy.array([\"name of class 0\", …])";
@@ -226,8 +226,8 @@ impl<'a> Stored<'a> {
         texts.collect::<Option<_>>().ok_or_else(|| place.wrong("holds text that is no Unicode", advice))
     }
 
-    /// All bytes of the values. Memory is taken as they arrive; the end is read too, where an archive's check sum is
-    /// compared.
+    /// Returns all bytes of the values. Memory is taken as they arrive; the end is read too, where an archive's check
+    /// sum is compared.
     fn bytes(mut self) -> Result<Vec<u8>> {
         let mut bytes = Vec::with_capacity(self.length.min(FIRST) as usize);
         let read = self.data.by_ref().take(self.length).read_to_end(&mut bytes);

@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 pub(super) struct Key(u128);
 
 impl Key {
-    /// The key of an image: of all pairs of images that a run could show, not one is expected to share it.
+    /// Returns the key of an image: of all pairs of images that a run could show, not one is expected to share it.
     pub(super) fn of(image: &[f32]) -> Key {
         let digest = Sha256::digest(bytemuck::cast_slice(image));
         Key(digest.iter().take(16).fold(0, |key, byte| key << 8 | u128::from(*byte)))
@@ -41,7 +41,7 @@ impl Answers {
         Answers { places: HashMap::new(), logits: Vec::new(), classes, most }
     }
 
-    /// The logits of an image that was answered before.
+    /// Returns the logits of an image that was answered before.
     pub(super) fn get(&self, key: Key) -> Option<&[f32]> {
         let place = *self.places.get(&key)? as usize;
         self.logits.get(place * self.classes..(place + 1) * self.classes)

@@ -59,7 +59,7 @@ impl Lessons {
         Lessons { distill, teachers, together, answers }
     }
 
-    /// A thread's memory, for chunks of at most `images` images of `classes` classes.
+    /// Returns a thread's memory, for chunks of at most `images` images of `classes` classes.
     pub(crate) fn desk(&self, images: usize, classes: usize) -> Desk {
         let workspaces = self.teachers.iter().map(|(network, _)| network.workspace(false)).collect();
         let (logits, waiting) = (vec![0.0; images * classes], Vec::with_capacity(self.together));

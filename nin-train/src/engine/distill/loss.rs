@@ -13,15 +13,15 @@ pub struct Distill {
 }
 
 impl Default for Distill {
-    /// The values with which distillation methods are compared (Tian, Krishnan, Isola 2020).
+    /// Returns the values with which distillation methods are compared (Tian, Krishnan, Isola 2020).
     fn default() -> Distill {
         Distill { share: 0.9, temperature: 4.0 }
     }
 }
 
 impl Distill {
-    /// The teacher's part of one image's loss; its gradient for the student's logits, times `scale`, is added to
-    /// `d_logits`.
+    /// Returns the teacher's part of one image's loss; its gradient for the student's logits, times `scale`, is added
+    /// to `d_logits`.
     ///
     /// Sums run in f64, in the order of the classes.
     pub(crate) fn loss(&self, logits: &[f32], teacher: &[f32], scale: f32, d_logits: &mut [f32]) -> f64 {

@@ -51,7 +51,7 @@ impl Teacher {
     }
 }
 
-/// Whether a teacher reads what its student reads, and answers in as many classes.
+/// Checks whether a teacher reads what its student reads, and answers in as many classes.
 pub(crate) fn check(teacher: &Plan, student: &Plan) -> Result<(), TeacherProblem> {
     let [found, wanted] = [teacher, student].map(|plan| plan.shape(0));
     if found != wanted {

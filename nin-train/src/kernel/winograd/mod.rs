@@ -57,7 +57,7 @@ pub(crate) struct Needs {
 }
 
 impl Needs {
-    /// The larger of each.
+    /// Returns the larger of each.
     pub(crate) fn and(self, other: Needs) -> Needs {
         Needs {
             inputs: self.inputs.max(other.inputs),
@@ -143,7 +143,7 @@ impl Winograd {
         Needs { inputs: tiles * self.channels, products: tiles * BLOCK, sums: 0 }
     }
 
-    /// The same for the gradient of the weights too.
+    /// Returns the same for the gradient of the weights too.
     pub(crate) fn training_needs(&self) -> Needs {
         let products = PLACES * self.tiles.len() * WEIGHT_BLOCK;
         let sums = PLACES * self.channels * WEIGHT_BLOCK;

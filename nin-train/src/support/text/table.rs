@@ -28,7 +28,7 @@ enum Row {
 const WIDEST: usize = 200;
 
 impl Table {
-    /// A table with these columns.
+    /// Returns a table with these columns.
     pub fn new<'a>(columns: impl IntoIterator<Item = (&'a str, Align)>) -> Self {
         Self { columns: columns.into_iter().map(|(name, align)| (name.to_owned(), align)).collect(), rows: Vec::new() }
     }
@@ -45,12 +45,12 @@ impl Table {
         self
     }
 
-    /// The columns' names, and to which side their texts stand.
+    /// Returns the columns' names, and to which side their texts stand.
     pub(crate) fn columns(&self) -> &[(String, Align)] {
         &self.columns
     }
 
-    /// The rows in order; `None` is a line across.
+    /// Returns the rows in order; `None` is a line across.
     pub(crate) fn rows(&self) -> impl Iterator<Item = Option<&[String]>> {
         self.rows.iter().map(|row| match row {
             Row::Cells(cells) => Some(cells.as_slice()),

@@ -13,7 +13,7 @@ pub fn grouped(number: u64) -> String {
     text
 }
 
-/// Bytes with the unit that leaves at most four digits before the point: `16,432` as `16.0 KiB`.
+/// Returns bytes with the unit that leaves at most four digits before the point: `16,432` as `16.0 KiB`.
 pub fn bytes(number: u64) -> String {
     const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
     let mut unit = 0;

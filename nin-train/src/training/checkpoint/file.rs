@@ -63,7 +63,7 @@ struct Sizes {
 }
 
 impl Checkpoint {
-    /// The file's bytes.
+    /// Returns the file's bytes.
     pub fn to_bytes(&self) -> Vec<u8> {
         let sizes = Sizes {
             parameters: self.parameters.len(),
@@ -173,7 +173,7 @@ impl Checkpoint {
 }
 
 impl Sizes {
-    /// Bytes of the values and the checksum.
+    /// Returns bytes of the values and the checksum.
     fn bytes(&self) -> Option<usize> {
         let values = [self.average, self.first, self.second, self.teachers];
         let values = values.into_iter().try_fold(self.parameters, usize::checked_add)?;
@@ -182,7 +182,7 @@ impl Sizes {
 }
 
 impl Header {
-    /// The architectures of the network and of its teachers, if everything fits together.
+    /// Returns the architectures of the network and of its teachers, if everything fits together.
     fn check(&self) -> Result<(Spec, Vec<Spec>), String> {
         let spec = Spec::parse(&self.line).map_err(|error| format!("its line is wrong, {error}"))?;
         let plan = Plan::new(spec);

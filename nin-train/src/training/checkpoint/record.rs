@@ -38,9 +38,10 @@ pub struct Checkpoint {
 }
 
 impl Checkpoint {
-    /// A run that has not begun, from weights and biases in the order of [`parameters`](crate::network::parameters);
-    /// for quantisation-aware training in [`Layout::Ranged`](crate::network::layout::Layout::Ranged), as
-    /// [`Begun`](crate::quantize::aware::Begun) has them.
+    /// Returns a run that has not begun, from weights and biases in the order of
+    /// [`parameters`](crate::network::parameters); for quantisation-aware training in
+    /// [`Layout::Ranged`](crate::network::layout::Layout::Ranged), as [`Begun`](crate::quantize::aware::Begun) has
+    /// them.
     pub fn begin(
         spec: &Spec,
         recipe: Recipe,
@@ -66,13 +67,13 @@ impl Checkpoint {
         }
     }
 
-    /// The network's shapes and sizes.
+    /// Returns the network's shapes and sizes.
     pub fn plan(&self) -> Plan {
         Plan::new(self.spec)
     }
 
-    /// The parameters that are evaluated and exported, in the [`Layout`](crate::network::layout::Layout) of the recipe:
-    /// the average, if there is one.
+    /// Returns the parameters that are evaluated and exported, in the [`Layout`](crate::network::layout::Layout) of the
+    /// recipe: the average, if there is one.
     pub fn evaluated(&self) -> &[f32] {
         if self.average.is_empty() { &self.parameters } else { &self.average }
     }
@@ -82,7 +83,7 @@ impl Checkpoint {
         self.recipe.layout().fold(&self.plan(), self.evaluated())
     }
 
-    /// The network of the run; in quantisation-aware training the floats behind its integers.
+    /// Returns the network of the run; in quantisation-aware training the floats behind its integers.
     pub fn trained(&self) -> Trained {
         let names = &self.class_names;
         Trained {
