@@ -1,4 +1,4 @@
-//! Where data sets are looked for.
+//! The folders searched for data sets.
 
 use std::path::{Path, PathBuf};
 
@@ -11,7 +11,7 @@ use super::DatasetKind;
 pub struct Places {
     /// In the current folder: `data/NAME`.
     pub local: PathBuf,
-    /// In the user's cache folder: `nin-train/NAME`; fetched files go here. `None` if the system tells no such folder.
+    /// In the user's cache folder: `nin-train/NAME`, the target of downloads. `None` if the system has no such folder.
     pub cache: Option<PathBuf>,
     /// Where system packages put data sets: `/usr/share/datasets/NAME` (Debian's `dataset-fashion-mnist`).
     pub system: PathBuf,
@@ -39,11 +39,10 @@ impl Places {
     }
 }
 
-/// Returns the user's folder for files that can be fetched again: `%LOCALAPPDATA%` on Windows, elsewhere
-/// `$XDG_CACHE_HOME` or `~/.cache`.
+/// Returns the user's cache folder: `%LOCALAPPDATA%` on Windows, elsewhere `$XDG_CACHE_HOME` or `~/.cache`.
 fn user_cache() -> Option<PathBuf> {
     let cache = choose_base_strategy().ok()?.cache_dir();
-    // A relative home folder would make it a folder inside the current one.
+    // With a relative home folder it would be a folder inside the current one.
     cache.is_absolute().then_some(cache)
 }
 

@@ -1,15 +1,15 @@
-//! Random numbers that depend on nothing but what they are for.
+//! Random numbers determined by their seed and use alone.
 //!
 //! A [`Stream`] is SplitMix64 (Steele, Lea, Flood 2014) started at a hash of (seed, purpose, epoch, sample). Every
-//! sample of every epoch has its own stream, so that results do not depend on the order in which threads draw, and
-//! a resumed run needs no generator state: its position says everything.
+//! sample of every epoch has its own stream. Results therefore do not depend on the order in which threads draw, and a
+//! resumed run needs no generator state: its position is enough.
 
-/// What a stream's numbers are for; streams of different purposes share nothing.
+/// The use of a stream's numbers; streams of different purposes are independent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
     /// Initial weights; the epoch is 0, the sample is the weight layer's number.
     Weights = 1,
-    /// Initial biases, likewise.
+    /// Initial biases; epoch and sample as for weights.
     Biases = 2,
     /// The order of an epoch's samples; the sample is 0.
     Order = 3,
@@ -19,7 +19,7 @@ pub enum Purpose {
     Dropout = 5,
     /// Blending one sample with another in one epoch.
     Mixup = 7,
-    /// Drawing the lines of a search; epoch and sample are 0.
+    /// Drawing the architectures of a search; epoch and sample are 0.
     Search = 8,
 }
 
@@ -49,7 +49,7 @@ impl Stream {
         Stream { state }
     }
 
-    /// 64 random bits.
+    /// Returns 64 random bits.
     #[inline]
     pub fn bits(&mut self) -> u64 {
         self.state = self.state.wrapping_add(GOLDEN);
@@ -68,7 +68,7 @@ impl Stream {
         (unit * bound) as f32
     }
 
-    /// Returns a whole number below `end`, each as likely (to within 2⁻³² or better); 0 if `end` is 0.
+    /// Returns an integer below `end`, uniformly distributed (to within 2⁻³² or better); 0 if `end` is 0.
     pub fn below(&mut self, end: usize) -> usize {
         ((u128::from(self.bits()) * end as u128) >> 64) as usize
     }
