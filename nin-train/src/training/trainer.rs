@@ -22,7 +22,7 @@ use crate::training::evaluation::{Evaluation, check_data, evaluate, load};
 use crate::training::position::{EpochReport, Position};
 use crate::training::recipe::Recipe;
 
-/// How far an epoch has come.
+/// The progress of an epoch.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Progress {
     /// Epoch, from 1.
@@ -37,7 +37,7 @@ pub struct Progress {
     pub loss: f64,
     /// Learning rate of the last step.
     pub lr: f32,
-    /// Images a second since the epoch began, or since it was resumed.
+    /// Images per second since the epoch began or was resumed.
     pub images_per_second: f64,
 }
 
@@ -46,17 +46,17 @@ pub struct Progress {
 pub enum Ended {
     /// The epoch is done.
     Epoch(EpochReport),
-    /// The caller stopped it; the next call of [`Trainer::epoch`] goes on.
+    /// The caller stopped it; the next call of [`Trainer::epoch`] continues it.
     Stopped,
 }
 
 /// A training run.
 pub struct Trainer {
     engine: Engine,
-    /// The run as it stands now.
+    /// The current state of the run.
     run: Checkpoint,
     gradient: Vec<f32>,
-    /// Parameters of the first layer.
+    /// The number of parameters of the first layer.
     inputs: usize,
 }
 
@@ -73,8 +73,8 @@ impl Trainer {
     ///
     /// # Errors
     ///
-    /// If the recipe has a value that cannot be used, or the system gives no threads. A recipe with `quantize` or
-    /// `distill` needs ranges or teachers: [`Checkpoint::begin`] with those, then [`Trainer::resume`].
+    /// If the recipe has an invalid value, or the system cannot start the threads. A recipe with `quantize` or
+    /// `distill` needs ranges or teachers: pass them to [`Checkpoint::begin`], then call [`Trainer::resume`].
     pub fn new(
         spec: Spec,
         recipe: Recipe,
@@ -86,8 +86,8 @@ impl Trainer {
         Trainer::resume(Checkpoint::begin(&spec, recipe, preprocessing, class_names, parameters), threads)
     }
 
-    /// Goes on where a checkpoint was made; from there everything is as if the run had never stopped, whatever the
-    /// number of threads.
+    /// Resumes a run from a checkpoint; the results are the same as without the interruption, for any number of
+    /// threads.
     ///
     /// # Errors
     ///
@@ -97,13 +97,13 @@ impl Trainer {
         let (plan, layout) = (checkpoint.plan(), recipe.layout());
         recipe.check().map_err(TrainError::Recipe)?;
         if parameters.len() != layout.len(&plan) {
-            return Err(TrainError::Recipe("the parameters are not as many as the line and the recipe have"));
+            return Err(TrainError::Recipe("the number of parameters does not match the line and the recipe"));
         }
         let arithmetic = recipe.arithmetic(&checkpoint.preprocessing)?;
         let mut engine = Engine::new(*spec, &arithmetic, recipe.batch, threads)?;
         match recipe.distill {
             Some(_) if teachers.is_empty() => {
-                return Err(TrainError::Recipe("to distil there must be a teacher"));
+                return Err(TrainError::Recipe("distillation needs a teacher"));
             }
             Some(distill) => {
                 let mut lessons: Vec<(Spec, &[f32])> = Vec::with_capacity(teachers.len());
@@ -123,13 +123,13 @@ impl Trainer {
         Ok(Trainer { engine, run: checkpoint, gradient, inputs })
     }
 
-    /// Checks whether it can train on this data. [`epoch`](Self::epoch) asks itself; this is for who wants to know
-    /// before.
+    /// Checks whether it can train on this data. [`epoch`](Self::epoch) makes the same check; call this to know
+    /// earlier.
     ///
     /// # Errors
     ///
-    /// If the data does not fit the network, or, before the first step, leaves batch normalisation only one value to
-    /// normalise somewhere.
+    /// If the data does not fit the network, or, before the first step, batch normalisation would have only one value
+    /// to normalise somewhere.
     pub fn check(&self, data: &Dataset) -> Result<(), TrainError> {
         check_data(self.engine.plan(), data, &self.run.preprocessing)?;
         match self.run.recipe.batch_norm {
@@ -138,12 +138,12 @@ impl Trainer {
         }
     }
 
-    /// Trains to the end of the current epoch. `on_batch` is called after each step, and may stop the epoch there.
+    /// Trains to the end of the current epoch. `on_batch` is called after each step and may stop the epoch.
     ///
     /// # Errors
     ///
-    /// If the data does not fit the network, or the run diverged or died: then the last checkpoint is what is worth
-    /// keeping, for a run is stopped only where its network still answers with numbers.
+    /// If the data does not fit the network, or the run diverged or died. In that case keep the last checkpoint: a run
+    /// is stopped only where the network's outputs are still numbers.
     pub fn epoch(
         &mut self,
         data: &Dataset,
@@ -205,7 +205,8 @@ impl Trainer {
                 images_per_second: (run.position.images - images_before) as f64 / elapsed,
             };
             if on_batch(progress).is_break() && run.position.step < steps {
-                // A step's loss is that of before it: what the caller now saves has not been tried yet.
+                // A step's loss is computed before its update, so the parameters that the caller saves now are not
+                // checked yet.
                 load(engine, run);
                 let outcome = engine.forward(&Batch { changes: None, smoothing: 0.0, ..batch }, |_, _, _| {});
                 return match outcome.loss.is_finite() {
@@ -219,7 +220,7 @@ impl Trainer {
         Ok(Ended::Epoch(report))
     }
 
-    /// Checks whether there is something to normalise everywhere: over one value alone, all that there is becomes 0.
+    /// Checks that every layer has more than one value to normalise; a single value would become 0.
     fn check_groups(&self, data: usize, images: usize) -> Result<(), TrainError> {
         let normalized = normalization::normalized(self.engine.plan());
         if !normalized.iter().any(|place| place.tensor.layer.output.pixels() == 1) {
@@ -242,11 +243,11 @@ impl Trainer {
         }
     }
 
-    /// Evaluates the network as it stands.
+    /// Evaluates the network in its current state.
     ///
     /// # Errors
     ///
-    /// If the data does not fit the network, or the loss is not a number: the last steps were ruinous.
+    /// If the data does not fit the network, or the loss is not a number because the last steps diverged.
     pub fn evaluate(&mut self, data: &Dataset) -> Result<Evaluation, TrainError> {
         load(&mut self.engine, &self.run);
         let evaluation = evaluate(&mut self.engine, data, &self.run.preprocessing)?;
@@ -256,7 +257,8 @@ impl Trainer {
         }
     }
 
-    /// Notes how the last epoch's network did on images not trained with, and says whether it is the best so far.
+    /// Records the evaluation of the last epoch's network on held-out images, and returns whether it is the best so
+    /// far.
     pub fn record(&mut self, evaluation: &Evaluation) -> bool {
         let best = self.best();
         if let Some(report) = self.run.history.last_mut() {
@@ -271,17 +273,17 @@ impl Trainer {
         self.run.history.iter().filter_map(|report| report.test_accuracy).max_by(f64::total_cmp)
     }
 
-    /// Everything needed to go on later.
+    /// Returns everything needed to resume the run later.
     pub fn checkpoint(&self) -> Checkpoint {
         self.run.clone()
     }
 
-    /// Returns whether all of the recipe's epochs are done, or its patience is.
+    /// Returns whether all epochs are done, or the run stopped early (patience reached).
     pub fn is_done(&self) -> bool {
         self.run.position.epoch >= self.run.recipe.epochs || self.has_stalled()
     }
 
-    /// Returns whether the recipe's patience is done.
+    /// Returns whether the recipe's patience is reached.
     pub fn has_stalled(&self) -> bool {
         let accuracies: Vec<f64> = self.run.history.iter().filter_map(|report| report.test_accuracy).collect();
         let best = accuracies.iter().copied().fold(f64::NEG_INFINITY, f64::max);
@@ -299,7 +301,7 @@ impl Trainer {
         self.engine.plan()
     }
 
-    /// How bytes become the network's input.
+    /// Returns the preprocessing of an image's bytes.
     pub fn preprocessing(&self) -> &Preprocessing {
         &self.run.preprocessing
     }
@@ -315,12 +317,12 @@ impl Trainer {
         self.run.folded()
     }
 
-    /// Returns where the run stands.
+    /// Returns the run's position.
     pub fn position(&self) -> &Position {
         &self.run.position
     }
 
-    /// Returns the epochs done.
+    /// Returns the reports of completed epochs.
     pub fn history(&self) -> &[EpochReport] {
         &self.run.history
     }
