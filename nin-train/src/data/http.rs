@@ -92,7 +92,8 @@ mod client {
         ///
         /// Always; it names the missing feature.
         pub fn download(&self, _: &str, _: u64, _: &mut dyn FnMut(u64, Option<u64>)) -> Result<Vec<u8>, String> {
-            Err("nin-train was built without its feature `fetch`, so it downloads nothing; build it with that feature".to_owned())
+            Err("nin-train was built without its feature `fetch`, so it downloads nothing; build it with that feature"
+                .to_owned())
         }
     }
 }

@@ -131,7 +131,9 @@ pub(crate) fn read_images(reader: &mut dyn Read, origin: Origin<'_>) -> Result<(
     let [count, rows, columns] = read_header(reader, origin, 3, "images")?;
     let side = |value: u32| u16::try_from(value).ok().filter(|&value| value > 0);
     let (Some(rows), Some(columns), true) = (side(rows), side(columns), count > 0) else {
-        return Err(origin.broken(format!("has a header with {count} images of {rows}x{columns} pixels, which is impossible")));
+        return Err(
+            origin.broken(format!("has a header with {count} images of {rows}x{columns} pixels, which is impossible"))
+        );
     };
     let shape = Shape { channels: 1, rows, columns };
     Ok((shape, read_body(reader, origin, 16, u64::from(count) * shape.len() as u64)?))

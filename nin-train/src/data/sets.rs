@@ -50,11 +50,7 @@ impl Dataset {
     /// [`DataError::Invalid`] if the numbers of names and images differ.
     pub fn with_files(self, files: Vec<String>) -> Result<Self> {
         if files.len() != self.len() {
-            return Err(DataError::Invalid(format!(
-                "there are {} file names for {} images",
-                files.len(),
-                self.len()
-            )));
+            return Err(DataError::Invalid(format!("there are {} file names for {} images", files.len(), self.len())));
         }
         Ok(Self { files, ..self })
     }

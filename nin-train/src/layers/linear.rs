@@ -1,4 +1,4 @@
-//! Convolutions and fully connected layers: a weight, a bias, a ReLU where the line has one.
+//! Convolutions and fully connected layers: a weight, a bias, and a ReLU if the line has one.
 
 use nin_core::Shape;
 use nin_core::plan::{Layer, LayerKind};
@@ -72,7 +72,7 @@ impl Linear {
         }
     }
 
-    /// How this layer wants its input to stand in memory.
+    /// Returns the layout of the layer's input.
     pub(crate) fn input_map(layer: &Layer) -> Map {
         match Linear::window(layer) {
             Some(window) => Map::bordered(layer.input, window.padding.into()),
@@ -80,8 +80,8 @@ impl Linear {
         }
     }
 
-    /// How this layer wants the gradient of its output to stand in memory: so that the gradient of its input is
-    /// again a product of windows with stride 1.
+    /// Returns the layout of the gradient of the layer's output. With it the gradient of the input is also a product of
+    /// windows with stride 1.
     pub(crate) fn gradient_map(layer: &Layer, needs_dx: bool) -> Map {
         match Linear::window(layer) {
             Some(window) if needs_dx => {

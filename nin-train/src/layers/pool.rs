@@ -14,7 +14,7 @@ fn covered(window: Window, index: usize, length: usize) -> (usize, usize) {
     (start.saturating_sub(padding), (start + window.kernel as usize - padding).min(length))
 }
 
-/// Maximum pooling. Of equal values the first counts, row by row; a NaN counts as the largest.
+/// Maximum pooling. Of equal values the first one, row by row, is chosen; NaN counts as the largest value.
 ///
 /// ```text
 /// forward   y = max over the window of x      chosen: which of its kernel² places

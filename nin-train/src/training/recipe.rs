@@ -151,7 +151,10 @@ impl Recipe {
             (!self.lr.is_finite() || self.lr < 0.0, "the learning rate must be a finite number of at least 0"),
             (!share.contains(&self.smoothing), "label smoothing must be at least 0 and below 1"),
             (self.mixup != 0.0 && !(0.01..=1.0).contains(&self.mixup), "mixup's alpha must be from 0.01 to 1, or 0"),
-            (!(0.0..=1.0).contains(&self.augment.erase), "the share of images with an erased rectangle must be from 0 to 1"),
+            (
+                !(0.0..=1.0).contains(&self.augment.erase),
+                "the share of images with an erased rectangle must be from 0 to 1",
+            ),
             (
                 ![self.augment.brightness, self.augment.contrast].iter().all(|most| (0.0..=1.0).contains(most)),
                 "brightness and contrast can change by 0 to 1",

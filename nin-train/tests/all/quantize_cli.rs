@@ -176,7 +176,7 @@ fn weights_of_four_bits_are_half_the_file_and_run() {
     let wrong =
         |more: &[&str]| failure(&folder, &[&["quantize", "network.safetensors", "--data", "images"], more].concat());
     assert!(wrong(&["--flash", "100"]).contains("a model file of 100 bytes is too small"));
-    assert!(wrong(&["--weights", "5bit"]).contains("'5bit' does not say"));
+    assert!(wrong(&["--weights", "5bit"]).contains("'5bit' is not a bit width"));
     assert!(wrong(&["--weights", "4bit:9"]).contains("there is no layer 9"));
 }
 

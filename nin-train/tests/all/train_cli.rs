@@ -64,7 +64,7 @@ fn a_network_that_does_not_fit_the_memory_is_not_begun() {
     let arguments =
         ["train", "--data", "images", "--out", "run", "--line", line, "--batch", "128", "--batch-norm", "128"];
     let error = failure(&folder, &[&arguments[..], &["--threads", "16"]].concat());
-    assert!(error.starts_with("error: the network takes at least ") && error.contains(" on 16 threads, "), "{error}");
+    assert!(error.starts_with("error: the network needs at least ") && error.contains(" on 16 threads, "), "{error}");
     assert!(!folder.join("run").exists(), "nothing has begun");
 }
 
@@ -232,7 +232,7 @@ fn several_teachers_teach_a_run_and_are_in_its_checkpoint() {
 
     let error = train(student, "1", "none", &["--teacher", "first/model.nin", "--teacher", "unfit/model.nin"]).stderr;
     let error = String::from_utf8(error).unwrap();
-    assert!(error.contains("unfit/model.nin: a teacher must know its student's classes"), "{error}");
+    assert!(error.contains("unfit/model.nin: a teacher must have its student's number of classes"), "{error}");
 
     // Without its teachers' files the run goes on, to the bytes of one that was never stopped.
     done(train(student, "3", "whole", &taught));

@@ -101,7 +101,9 @@ pub(super) fn single(path: &Path) -> Result<Stored<'_>> {
 fn open<'r>(reader: Box<dyn Read + 'r>, length: u64, place: Place<'r>) -> Result<Stored<'r>> {
     if let Some(left) = memory::left().filter(|&left| left < length) {
         let (needed, left) = (bytes(length), bytes(left));
-        return Err(place.wrong(format!("needs {needed} of memory, but {left} are available"), "reduce the number of images"));
+        return Err(
+            place.wrong(format!("needs {needed} of memory, but {left} are available"), "reduce the number of images")
+        );
     }
     Stored::open(reader, length, place)
 }

@@ -39,7 +39,8 @@ pub(super) fn channels_last(stored: Stored<'_>) -> Result<Array4<u8>> {
         }
     };
     let pixels = stored.pixels()?;
-    let unfit = |_| place.wrong(format!("has the shape {shape}, which is not a shape of images"), "give N × rows × columns");
+    let unfit =
+        |_| place.wrong(format!("has the shape {shape}, which is not a shape of images"), "give N × rows × columns");
     match first {
         None => Ok(pixels.into_dimensionality::<Ix3>().map_err(unfit)?.insert_axis(Axis(3))),
         Some(false) => pixels.into_dimensionality::<Ix4>().map_err(unfit),
