@@ -1,29 +1,29 @@
 //! Trains Network in Network image classifiers for small machines.
 //!
-//! The binary `nin-train` is a thin layer over this library: `commands/` parses flags and prints, everything else
-//! works here. Without the feature `cli` there is the library alone, and without `fetch`, which `cli` turns on, nothing is
-//! downloaded. A network is one line of text (see [`nin_core::spec`]), read by [`network::architecture`].
+//! The binary `nin-train` is a thin layer over this library: `commands/` parses flags and prints; the library does
+//! everything else. Without the feature `cli` only the library is built; without `fetch`, which `cli` turns on, it
+//! downloads nothing. A network is one line of text (see [`nin_core::spec`]), read by [`network::architecture`].
 //!
-//! Images, parameters, activations, logits and confusion matrices go in and out as arrays of [`ndarray`]; the crate's
-//! `examples/` train from arrays, quantise and export, and evaluate a model file.
+//! The API exchanges images, parameters, activations, logits and confusion matrices as arrays of [`ndarray`]; the
+//! crate's `examples/` train from arrays, quantise and export, and evaluate a model file.
 //!
-//! The folders in the order in which the data meets the code:
+//! The modules, in the order in which data passes through them:
 //!
-//! | module | what it holds |
+//! | module | contents |
 //! | --- | --- |
 //! | [`support`] | atomic files, free memory, random numbers, tables of text |
-//! | [`data`] | images in: data sets, augmentation |
-//! | [`network`] | a network as a value: architecture, parameters, preprocessing, class names, resources |
+//! | [`data`] | loading of data sets, augmentation |
+//! | [`network`] | the description of a network: architecture, parameters, preprocessing, class names, resources |
 //! | `kernel` | matrix products and Winograd convolutions for each instruction set |
 //! | [`integers`] | 8-bit and 4-bit arithmetic: how floats become integers |
 //! | `layers` | forward and backward pass of each kind of layer |
-//! | [`engine`] | a batch through all layers and back, on several threads; loss; distillation; the board's engine |
-//! | [`training`] | the run: hyperparameters, batches, optimiser, schedule, loop, checkpoint, architecture search |
-//! | [`formats`] | files out and in: the device's model file, ONNX, safetensors, arrays for NumPy |
-//! | [`mod@quantize`] | quantisation after training or during it: calibration, bias correction, bits of the weights |
-//! | [`report`] | tables and pages for people |
+//! | [`engine`] | forward and backward pass of a batch on several threads; loss; distillation; the board's engine |
+//! | [`training`] | training runs: hyperparameters, batches, optimiser, schedule, loop, checkpoint, architecture search |
+//! | [`formats`] | reading and writing of files: the device's model file, ONNX, safetensors, arrays for NumPy |
+//! | [`mod@quantize`] | quantisation after or during training: calibration, bias correction, bit widths of weights |
+//! | [`report`] | tables and HTML pages |
 //!
-//! A folder imports only folders that stand above it in this table.
+//! A module imports only modules above it in this table.
 #![deny(unsafe_code)]
 
 pub mod data;
@@ -46,7 +46,7 @@ pub use engine::{Arithmetic, Engine};
 pub use training::recipe::Recipe;
 pub use training::trainer::Trainer;
 
-/// The README's example compiles.
+/// Compiles the README's example as a doctest.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 pub struct Readme;

@@ -8,8 +8,8 @@ use super::{DataError, Dataset, Result, Shape};
 use crate::support::text::grouped;
 
 impl Dataset {
-    /// Makes a data set of an array of images (images × rows × columns × channels, 0 to 255) and their labels, each the
-    /// index of its class in `class_names`. Copies the images once, whatever their order in memory.
+    /// Makes a data set from an array of images (images × rows × columns × channels, 0 to 255) and their labels,
+    /// indices into `class_names`. Copies the images once, whatever their order in memory.
     ///
     /// ```
     /// use ndarray::{Array4, array};
@@ -22,8 +22,8 @@ impl Dataset {
     /// ```
     ///
     /// # Errors
-    /// [`DataError::Invalid`] if the images have no pixels or more than 65,535 rows, columns or channels, if there are
-    /// not as many labels as images, or if a label names no class.
+    /// [`DataError::Invalid`] if the images have no pixels or more than 65,535 rows, columns or channels, if the
+    /// numbers of labels and images differ, or if a label is not below the number of classes.
     pub fn from_arrays<L>(
         images: ArrayView4<'_, u8>,
         labels: ArrayView1<'_, L>,
@@ -38,8 +38,8 @@ impl Dataset {
     }
 }
 
-/// Makes a data set of an array (images × rows × columns × channels) and of labels. An owned array in row-major order
-/// is not copied.
+/// Makes a data set from an array (images × rows × columns × channels) and labels. An owned array in row-major order is
+/// not copied.
 pub(super) fn assemble(images: CowArray<'_, u8, Ix4>, labels: Vec<u16>, class_names: Vec<String>) -> Result<Dataset> {
     let shape = shape(&images)?;
     if images.dim().0 != labels.len() {
@@ -54,7 +54,7 @@ pub(super) fn assemble(images: CowArray<'_, u8, Ix4>, labels: Vec<u16>, class_na
     Dataset::new(bytes, shape, labels, class_names)
 }
 
-/// The shape of each image of an array.
+/// Returns the shape of each image of an array.
 fn shape(images: &CowArray<'_, u8, Ix4>) -> Result<Shape> {
     let (_, rows, columns, channels) = images.dim();
     match [channels, rows, columns].map(u16::try_from) {
@@ -65,7 +65,7 @@ fn shape(images: &CowArray<'_, u8, Ix4>) -> Result<Shape> {
     }
 }
 
-/// The labels as indices of `classes` classes, or one sentence about the first that is none.
+/// Returns the labels as indices of `classes` classes, or a sentence about the first invalid one.
 pub(super) fn indices<L>(labels: ArrayView1<'_, L>, classes: usize) -> std::result::Result<Vec<u16>, String>
 where
     L: Copy + Display + TryInto<u16>,

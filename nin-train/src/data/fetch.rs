@@ -1,4 +1,4 @@
-//! Fetching files into the cache: bounded in time and size, checked, and never visible half-written.
+//! Downloads files into the cache, with limits on time and size. Files are checked and written atomically.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -11,46 +11,45 @@ use sha2::{Digest, Sha256};
 use super::http::Client;
 use super::{DataError, Result, idx};
 
-/// How far the fetching of one file is.
+/// The progress of one download.
 #[derive(Clone, Copy, Debug)]
 pub struct Progress<'a> {
     /// The name of the file.
     pub file: &'a str,
     /// Bytes received so far.
     pub bytes: u64,
-    /// Bytes of the whole file, if the server said so.
+    /// Bytes of the whole file, if the server sent its length.
     pub total: Option<u64>,
 }
 
-/// Where gzip files can be fetched, and what they must hold.
+/// The address of gzip files and their expected contents.
 #[derive(Clone, Debug)]
 pub struct Remote {
-    /// The address that the names of the files are appended to, with its final slash. An `https` one is never
-    /// redirected to plain `http`.
+    /// The URL of the folder, with its final slash. An `https` one is never redirected to plain `http`.
     pub base: String,
     /// The files.
     pub files: Vec<RemoteFile>,
-    /// How long to wait for the name look-up, at most.
+    /// The longest wait for the DNS look-up.
     pub resolve: Duration,
-    /// How long to wait for a connection, at most, and then for the answer's head.
+    /// The longest wait for a connection, and then for the response's headers.
     pub connect: Duration,
-    /// How long to wait for the next bytes, at most.
+    /// The longest wait for the next bytes.
     pub stall: Duration,
 }
 
-/// One gzip file to fetch.
+/// One gzip file to download.
 #[derive(Clone, Debug)]
 pub struct RemoteFile {
-    /// Its name there and in the cache.
+    /// Its name on the server and in the cache.
     pub name: String,
-    /// Bytes it must unpack to.
+    /// Size of the unpacked file in bytes.
     pub unpacked: u64,
-    /// SHA-256 of the unpacked bytes, in lower-case hexadecimal; packed bytes may differ from one packer to another.
+    /// SHA-256 of the unpacked bytes, in lower-case hexadecimal; packed bytes differ between compressors.
     pub sha256: String,
 }
 
 impl Remote {
-    /// Fashion-MNIST at its authors' repository, with waits short enough that a machine without network knows it
+    /// Returns Fashion-MNIST in its authors' repository, with time-outs so short that a machine without network fails
     /// within 10 seconds.
     pub fn fashion_mnist() -> Self {
         let sizes = [47_040_016, 60_008, 7_840_016, 10_008];
@@ -77,15 +76,15 @@ impl Remote {
     }
 }
 
-/// Fetches those files of `remote` that `folder` lacks, making the folder if needed. Each file is checked and written
-/// completely under a temporary name first, so that `folder` never shows a broken one.
+/// Downloads the files of `remote` that `folder` lacks; creates the folder if needed. Each file is checked and written
+/// under a temporary name first, so that `folder` never contains a broken one.
 ///
 /// # Errors
-/// [`DataError::Download`] if a file can't be had or is not what it should be, or if a file is missing and this crate was
-/// built without its feature `fetch`; [`DataError::Io`] if a file can't be kept.
+/// [`DataError::Download`] if a download fails or has the wrong content, or if a file is missing and this crate was
+/// built without its feature `fetch`; [`DataError::Io`] if a file can't be written.
 pub fn fetch_into(folder: &Path, remote: &Remote, progress: &mut dyn FnMut(Progress<'_>)) -> Result<()> {
-    // First, for it is in vain to fetch what can't be kept.
-    fs::create_dir_all(folder).map_err(DataError::io(folder, "make this folder"))?;
+    // This comes first: a download that can't be written would be useless.
+    fs::create_dir_all(folder).map_err(DataError::io(folder, "create this folder"))?;
     let client = Client::new(&remote.base, remote.resolve, remote.connect, remote.stall);
     for file in &remote.files {
         let path = folder.join(&file.name);
@@ -93,7 +92,7 @@ pub fn fetch_into(folder: &Path, remote: &Remote, progress: &mut dyn FnMut(Progr
             continue;
         }
         let url = format!("{}{}", remote.base, file.name);
-        // Gzip makes no file much longer than it was; this bounds what a wrong server can make us take.
+        // Gzip makes no file much longer; this limit protects against a wrong server.
         let most = file.unpacked + file.unpacked / 100 + 4096;
         let bytes = client
             .download(&url, most, &mut |bytes, total| progress(Progress { file: &file.name, bytes, total }))
@@ -104,7 +103,7 @@ pub fn fetch_into(folder: &Path, remote: &Remote, progress: &mut dyn FnMut(Progr
     Ok(())
 }
 
-/// Compares what the file unpacks to with what it must be.
+/// Checks the unpacked file's length and SHA-256.
 fn check(bytes: &[u8], file: &RemoteFile) -> std::result::Result<(), String> {
     if !bytes.starts_with(&[0x1f, 0x8b]) {
         let shown = String::from_utf8_lossy(&bytes[..bytes.len().min(12)]).escape_debug().to_string();
@@ -131,12 +130,12 @@ fn check(bytes: &[u8], file: &RemoteFile) -> std::result::Result<(), String> {
     Ok(())
 }
 
-/// Writes a file so that it is there either whole or not at all, even if the power fails or two programs do it at once.
+/// Writes a file atomically, even if the power fails or two programs write it at once.
 fn keep(folder: &Path, name: &str, bytes: &[u8]) -> Result<()> {
     let write = || {
         let mut file = tempfile::Builder::new();
         file.prefix(".").suffix(".part");
-        // As other new files: whoever may read the folder may read what was fetched into it.
+        // The usual permissions of a new file, so that other users of the folder can read it.
         #[cfg(unix)]
         file.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
         let mut file = file.tempfile_in(folder)?;

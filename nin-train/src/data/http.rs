@@ -1,4 +1,4 @@
-//! The HTTP client that fetches files: bounded in time and size. Without the feature `fetch` it refuses each.
+//! The HTTP client, with limits on time and size. Without the feature `fetch` every download fails.
 
 #[cfg(feature = "fetch")]
 mod client {
@@ -13,10 +13,10 @@ mod client {
     pub struct Client(Agent);
 
     impl Client {
-        /// Makes a client for the server of `base`. From an `https` address it is never redirected to plain `http`.
+        /// Makes a client for the server of `base`. An `https` address is never redirected to plain `http`.
         ///
-        /// It waits at most `resolve` for the name look-up, `connect` for a connection and then for the answer's head,
-        /// and `stall` for the next bytes.
+        /// It waits at most `resolve` for the DNS look-up, `connect` for a connection and then for the response's
+        /// headers, and `stall` for the next bytes.
         pub fn new(base: &str, resolve: Duration, connect: Duration, stall: Duration) -> Self {
             let builder = Agent::config_builder()
                 .https_only(base.starts_with("https:"))
@@ -26,18 +26,18 @@ mod client {
                 .timeout_recv_response(Some(connect))
                 .timeout_per_read(Some(stall))
                 .timeout_per_write(Some(stall));
-            // A proxy set for the outside world can't reach this machine's own addresses.
+            // A proxy for the internet can't reach this machine's local addresses.
             let own = ["://127.0.0.1", "://localhost"].iter().any(|own| base.contains(own));
             let builder = if own { builder.proxy(None) } else { builder };
             Self(builder.build().into())
         }
 
-        /// Fetches a file of at most `most` bytes. `progress` is told the bytes received so far, and those of the whole
-        /// file if the server gives them.
+        /// Downloads a file of at most `most` bytes. `progress` receives the bytes so far, and the file's length if the
+        /// server sent it.
         ///
         /// # Errors
         ///
-        /// What went wrong, without the address.
+        /// A description of the problem, without the URL.
         pub fn download(
             &self,
             url: &str,
@@ -61,7 +61,7 @@ mod client {
             }
             let count = bytes.len() as u64;
             if count > most {
-                return Err(format!("is longer than the {} bytes it may have", grouped(most)));
+                return Err(format!("is longer than the limit of {} bytes", grouped(most)));
             }
             match total {
                 Some(total) if total != count => {
@@ -77,22 +77,23 @@ mod client {
 mod client {
     use std::time::Duration;
 
-    /// Stands in for the client.
+    /// A client that downloads nothing.
     pub struct Client;
 
     impl Client {
-        /// Makes a client that fetches nothing.
+        /// Makes a client that downloads nothing.
         pub fn new(_: &str, _: Duration, _: Duration, _: Duration) -> Self {
             Self
         }
 
-        /// Refuses to fetch.
+        /// Returns an error.
         ///
         /// # Errors
         ///
-        /// Always: how to build this crate so that it can.
+        /// Always; it names the missing feature.
         pub fn download(&self, _: &str, _: u64, _: &mut dyn FnMut(u64, Option<u64>)) -> Result<Vec<u8>, String> {
-            Err("nothing is downloaded by nin-train without its feature `fetch`; build it with that feature".to_owned())
+            Err("nin-train was built without its feature `fetch`, so it downloads nothing; build it with that feature"
+                .to_owned())
         }
     }
 }

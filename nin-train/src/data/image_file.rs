@@ -1,4 +1,4 @@
-//! One PNG or JPEG file to the pixels a network takes.
+//! Loads a PNG or JPEG file as pixels in a network's input shape.
 
 use std::path::Path;
 
@@ -8,19 +8,19 @@ use image::{DynamicImage, GenericImageView, ImageDecoder, ImageError, ImageReade
 
 use super::{DataError, Result, Shape};
 
-/// No camera's images are larger; a crafted file that unpacks to more is refused before it takes the memory.
+/// No camera's images are larger. A crafted file that unpacks to more is refused before memory is allocated.
 const MOST_SIDE: u32 = 32_768;
 const MOST_BYTES: u64 = 512 << 20;
 
-/// Loads one PNG or JPEG file as `rows` × `columns` × `channels` bytes, channels last, for prediction: turned upright
-/// by its EXIF tag, transparent parts on white, cut to the wanted aspect ratio about its centre, scaled with
-/// antialiasing, as luma (1 channel) or RGB (3).
+/// Loads one PNG or JPEG file as `rows` × `columns` × `channels` bytes, channels last, for prediction: rotated by its
+/// EXIF tag, transparent parts on white, cropped to the aspect ratio about its centre, scaled with antialiasing, as
+/// luma (1 channel) or RGB (3).
 ///
-/// `invert` turns light to dark (255 − value): photos of things on paper are dark on white, MNIST and Fashion-MNIST
-/// are light on black.
+/// `invert` inverts brightness (255 − value): photos of objects on paper are dark on white, MNIST and Fashion-MNIST are
+/// light on black.
 ///
 /// # Errors
-/// [`DataError::Invalid`] for other channels or a zero size; else an error naming the file: not there, not an image,
+/// [`DataError::Invalid`] for other channels or a zero size; else an error that names the file: missing, not an image,
 /// damaged, or larger than 32,768 pixels a side or 512 MiB unpacked.
 pub fn load_image(path: &Path, channels: u16, rows: u16, columns: u16, invert: bool) -> Result<Vec<u8>> {
     let shape = Shape { channels, rows, columns };
@@ -32,7 +32,7 @@ pub fn load_image(path: &Path, channels: u16, rows: u16, columns: u16, invert: b
     Ok(pixels)
 }
 
-/// Whether images can be made in this shape.
+/// Checks whether images can be made in this shape.
 pub(crate) fn check_shape(shape: Shape) -> Result<()> {
     match shape.channels {
         1 | 3 if !shape.is_empty() => Ok(()),
@@ -50,7 +50,7 @@ fn decode(path: &Path) -> Result<DynamicImage> {
         error => DataError::file(path, format!("can't be read as PNG or JPEG ({error})"), advice),
     };
     let reader = ImageReader::open(path).map_err(DataError::io(path, "open"))?;
-    // By content: files with the other format's ending are common.
+    // The format is guessed by content: files with the other format's extension are common.
     let mut reader = reader.with_guessed_format().map_err(DataError::io(path, "read"))?;
     let mut limits = Limits::default();
     limits.max_image_width = Some(MOST_SIDE);
@@ -58,7 +58,7 @@ fn decode(path: &Path) -> Result<DynamicImage> {
     limits.max_alloc = Some(MOST_BYTES);
     reader.limits(limits);
     let mut decoder = reader.into_decoder().map_err(failed)?;
-    // The decoder's own limit does not count the image itself.
+    // The decoder's limit does not include the image itself.
     if decoder.total_bytes() > MOST_BYTES {
         let (width, height) = decoder.dimensions();
         return Err(DataError::file(path, format!("has {width}x{height} pixels, too many"), "make it smaller"));
@@ -70,7 +70,8 @@ fn decode(path: &Path) -> Result<DynamicImage> {
     Ok(image)
 }
 
-/// Cut, colours, scale. Cutting first gives the same as scaling the shorter side first, with less work.
+/// Crops, converts colours and scales. Cropping first gives the same result as scaling the shorter side first, with
+/// less work.
 fn convert(image: DynamicImage, shape: Shape) -> Vec<u8> {
     let (rows, columns) = (u32::from(shape.rows), u32::from(shape.columns));
     let (width, height) = image.dimensions();
@@ -88,7 +89,8 @@ fn convert(image: DynamicImage, shape: Shape) -> Vec<u8> {
     }
 }
 
-/// What a page shows of a transparent image; the colours stored under transparent parts are often black, or anything.
+/// Blends an image with white, as a web page does; the colours stored under transparent parts are arbitrary, often
+/// black.
 fn on_white(image: &DynamicImage) -> RgbImage {
     let source = image.to_rgba8();
     RgbImage::from_fn(source.width(), source.height(), |x, y| {

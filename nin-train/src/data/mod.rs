@@ -1,9 +1,9 @@
-//! Data in: image data sets.
+//! Image data sets.
 //!
-//! [`load`] finds, checks and reads the data set that a [`DatasetKind`] names; [`idx`], [`cifar`], [`folder`],
-//! [`npz`] and [`subset`] each read one form of it, and [`fetch`] downloads Fashion-MNIST. A [`Dataset`] holds bytes (0
-//! to 255), channels last, at the size that its files have; [`Dataset::from_arrays`] makes one of arrays. [`resize`]
-//! scales an image, [`Augment`] changes it at random.
+//! [`load`] finds, checks and reads the data set that a [`DatasetKind`] names; [`idx`], [`cifar`], [`folder`], [`npz`]
+//! and [`subset`] each read one format, and [`fetch`] downloads Fashion-MNIST. A [`Dataset`] holds bytes (0 to 255),
+//! channels last, at the original size; [`Dataset::from_arrays`] makes one from arrays. [`resize`] scales an image,
+//! [`Augment`] changes it at random.
 //!
 //! Imports [`support`](crate::support) only.
 

@@ -1,4 +1,4 @@
-//! Where data sets are looked for.
+//! The folders searched for data sets.
 
 use std::path::{Path, PathBuf};
 
@@ -11,14 +11,14 @@ use super::DatasetKind;
 pub struct Places {
     /// In the current folder: `data/NAME`.
     pub local: PathBuf,
-    /// In the user's cache folder: `nin-train/NAME`; fetched files go here. `None` if the system tells no such folder.
+    /// In the user's cache folder: `nin-train/NAME`, the target of downloads. `None` if the system has no such folder.
     pub cache: Option<PathBuf>,
     /// Where system packages put data sets: `/usr/share/datasets/NAME` (Debian's `dataset-fashion-mnist`).
     pub system: PathBuf,
 }
 
 impl Places {
-    /// The usual folders for `kind`.
+    /// Returns the usual folders for `kind`.
     pub fn usual(kind: DatasetKind) -> Self {
         let name = kind.name();
         Self {
@@ -28,22 +28,21 @@ impl Places {
         }
     }
 
-    /// The folders in the order they are searched.
+    /// Returns the folders in the order they are searched.
     pub fn in_order(&self) -> impl Iterator<Item = &Path> {
         [Some(&self.local), self.cache.as_ref(), Some(&self.system)].into_iter().flatten().map(PathBuf::as_path)
     }
 
-    /// The folders as one text for messages.
+    /// Returns the folders as one text for messages.
     pub(crate) fn listed(&self) -> String {
         self.in_order().map(|folder| folder.display().to_string()).collect::<Vec<_>>().join(", ")
     }
 }
 
-/// Returns the user's folder for files that can be fetched again: `%LOCALAPPDATA%` on Windows, elsewhere
-/// `$XDG_CACHE_HOME` or `~/.cache`.
+/// Returns the user's cache folder: `%LOCALAPPDATA%` on Windows, elsewhere `$XDG_CACHE_HOME` or `~/.cache`.
 fn user_cache() -> Option<PathBuf> {
     let cache = choose_base_strategy().ok()?.cache_dir();
-    // A relative home folder would make it a folder inside the current one.
+    // With a relative home folder it would be a folder inside the current one.
     cache.is_absolute().then_some(cache)
 }
 

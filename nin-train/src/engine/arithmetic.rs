@@ -1,22 +1,22 @@
-//! How a network computes while it trains.
+//! The arithmetic of training.
 
 use crate::integers::WeightBits;
 use crate::network::layout::Layout;
 
-/// How a network computes while it trains.
+/// The arithmetic of a network in training.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum Arithmetic {
-    /// With floats, as it is.
+    /// Floats.
     #[default]
     Float,
-    /// With batch normalisation (see [`normalization`](crate::network::normalization)).
+    /// Floats with batch normalisation (see [`normalization`](crate::network::normalization)).
     Normalized {
-        /// Images of a batch that are normalised together: at most so many, where a batch does not divide fewer.
+        /// The largest number of images that are normalised together.
         images: usize,
     },
-    /// With the integers it will be: quantisation-aware training (see [`rounding`](crate::integers::rounding)).
+    /// The values of the quantised network: quantisation-aware training (see [`rounding`](crate::integers::rounding)).
     Rounded {
-        /// What a step of an image's bytes stands for: the network sees the bytes times this.
+        /// The input scale: the network's input is the image's bytes times this.
         input_scale: f32,
         /// Bits of the weights.
         weights: WeightBits,
@@ -24,7 +24,7 @@ pub enum Arithmetic {
 }
 
 impl Arithmetic {
-    /// What stands behind the weights and biases of such a network.
+    /// Returns the layout of the parameters.
     pub fn layout(&self) -> Layout {
         match self {
             Arithmetic::Float => Layout::Plain,

@@ -8,19 +8,18 @@ use rayon::prelude::*;
 use crate::engine::Engine;
 use crate::engine::streaming::{Streaming, StreamingError};
 
-/// Images whose activations exist twice at a time: as each thread recorded them, and in the arrays.
+/// Images whose activations are held twice at a time: in the threads' records and in the arrays.
 const GROUP: usize = 256;
 
-/// The shape of each image of an array (images × rows × columns × channels); sides too large for any network become
-/// the largest there are.
+/// Returns the shape of each image of an array (images × rows × columns × channels); sides above 65,535 become 65,535.
 fn shape(images: &ArrayView4<'_, u8>) -> Shape {
     let side = |side: usize| u16::try_from(side).unwrap_or(u16::MAX);
     let (_, rows, columns, channels) = images.dim();
     Shape { channels: side(channels), rows: side(rows), columns: side(columns) }
 }
 
-/// Takes each image (rows × columns × channels, one after the other in memory) through `visit`, on all threads of the
-/// current rayon pool.
+/// Calls `visit` for each image (rows × columns × channels, consecutive in memory) on all threads of the current rayon
+/// pool.
 fn over<'m, T: Send>(
     model: &'m Model<'m>,
     images: ArrayView4<'_, u8>,
@@ -52,16 +51,16 @@ pub fn logits(model: &Model<'_>, images: ArrayView4<'_, u8>) -> Result<Array2<f3
     Ok(logits)
 }
 
-/// What one layer computed of some images: images × rows × columns × channels.
+/// One layer's outputs: images × rows × columns × channels.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Maps {
-    /// Of a model with float weights.
+    /// The outputs of a model with float weights.
     Floats(Array4<f32>),
-    /// Of a model of integers, in steps of the layer's scale. A model file does not hold that scale.
+    /// The outputs of a quantised model, in units of the layer's scale. A model file does not contain that scale.
     Bytes(Array4<u8>),
 }
 
-/// What one layer computed.
+/// One layer and its outputs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LayerMaps {
     /// The layer's place among [`Plan::layers`].
@@ -87,7 +86,8 @@ impl LayerMaps {
     }
 }
 
-/// The layers that the board's engine shows to an [`Observer`]: all but dropout, global average and that of the logits.
+/// Returns the layers that the board's engine passes to an [`Observer`]: all except dropout, the global average and the
+/// layer of the logits.
 fn observed(plan: &Plan) -> impl Iterator<Item = (usize, Layer)> {
     let last = plan.layers().enumerate().filter(|(_, layer)| layer.kind != LayerKind::Dropout).last();
     let last = last.map(|(index, _)| index);
@@ -96,7 +96,7 @@ fn observed(plan: &Plan) -> impl Iterator<Item = (usize, Layer)> {
     })
 }
 
-/// Returns how many bytes [`activations`] takes for one image.
+/// Returns the bytes that [`activations`] needs for one image.
 pub fn activation_bytes(model: &Model<'_>) -> usize {
     let size = if is_integer(model) { 1 } else { size_of::<f32>() };
     observed(model.plan()).map(|(_, layer)| layer.output.len() * size).sum()
@@ -106,8 +106,8 @@ fn is_integer(model: &Model<'_>) -> bool {
     matches!(model.weight_type(), WeightType::Int8 | WeightType::Int4)
 }
 
-/// Returns the logits (images × classes) and what each layer computed of the same images, in the order of the layers.
-/// The board's engine has no output of dropout layers, global averages (they stay sums) and the layer of the logits.
+/// Returns the logits (images × classes) and each layer's outputs for the same images, in the order of the layers. The
+/// board's engine has no output of dropout layers, global averages (they stay sums) and the layer of the logits.
 ///
 /// # Errors
 ///
@@ -154,7 +154,7 @@ fn put<V: Copy>(maps: &mut Array4<V>, image: usize, values: &[V]) {
     maps.index_axis_mut(Axis(0), image).iter_mut().zip(values).for_each(|(to, from)| *to = *from);
 }
 
-/// Keeps every layer's whole output for one image.
+/// Records every layer's whole output for one image.
 struct Recorder<'l> {
     layers: &'l [(usize, Layer)],
     /// For each stage, the index of its first layer among all.
@@ -175,7 +175,7 @@ impl<'l> Recorder<'l> {
         Self { layers, first: (0..plan.spec().stages().len()).map(first).collect(), floats, bytes }
     }
 
-    /// Which of the layers a piece belongs to, and where in its output it begins.
+    /// Returns the layer that a piece belongs to, and the offset of the piece in that layer's output.
     fn place(&self, piece: Piece) -> Option<(usize, usize)> {
         let index = self.first.get(piece.stage)? + piece.step;
         let found = self.layers.iter().position(|(of_layer, _)| *of_layer == index)?;
@@ -201,8 +201,8 @@ impl Observer<u8> for Recorder<'_> {
 }
 
 impl Engine {
-    /// Returns the output of every layer (rows × columns × channels) for one image of the network's input shape, which
-    /// comes first; dropout passes its input on.
+    /// Returns the output of every layer (rows × columns × channels) for one image of the network's input shape; the
+    /// image comes first, and dropout returns its input.
     ///
     /// # Panics
     ///
@@ -215,7 +215,7 @@ impl Engine {
         let values = self.activations(image.as_standard_layout().as_slice().unwrap_or_default());
         let shapes = std::iter::once(input).chain(plan.layers().map(|layer| layer.output));
         let map = |(shape, values)| {
-            Array3::from_shape_vec(sides(shape), values).expect("a layer's output is as long as its shape says")
+            Array3::from_shape_vec(sides(shape), values).expect("a layer's output has its shape's length")
         };
         shapes.zip(values).map(map).collect()
     }

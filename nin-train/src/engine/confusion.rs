@@ -1,4 +1,4 @@
-//! Which classes a network takes for which.
+//! The confusion matrix.
 
 use std::fmt;
 
@@ -6,59 +6,59 @@ use ndarray::ArrayView2;
 
 use crate::support::text::{Align, Table, percent};
 
-/// A confusion matrix: how often images of one class were taken for another.
+/// A confusion matrix: the number of images for each pair of true and predicted class.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Confusion {
     /// The images' classes.
     labels: Vec<String>,
-    /// How many the network tells apart: at least as many.
+    /// The number of the network's classes; at least that of the labels.
     predictions: usize,
     /// `counts[label * predictions + prediction]`.
     counts: Vec<usize>,
 }
 
 impl Confusion {
-    /// An empty matrix, for images of these classes and a network that tells so many apart (at least as many).
+    /// Returns an empty matrix for images of these classes and a network with `predictions` classes (at least as many).
     pub fn new(labels: &[String], predictions: usize) -> Self {
         let predictions = predictions.max(labels.len());
         Self { counts: vec![0; labels.len() * predictions], predictions, labels: labels.to_vec() }
     }
 
-    /// Counts images of one class that were taken for another; classes outside the matrix are not counted.
+    /// Adds images of class `label` that were predicted as `prediction`; classes outside the matrix are ignored.
     pub fn add(&mut self, label: usize, prediction: usize, images: usize) {
         if label < self.labels.len() && prediction < self.predictions {
             self.counts[label * self.predictions + prediction] += images;
         }
     }
 
-    /// Images counted.
+    /// Returns the number of images.
     pub fn total(&self) -> usize {
         self.counts.iter().sum()
     }
 
-    /// Images whose prediction is their label.
+    /// Returns the number of images whose prediction is their label.
     pub fn correct(&self) -> usize {
         self.counts.iter().step_by(self.predictions + 1).sum()
     }
 
-    /// The images' classes, by label.
+    /// Returns the images' classes, by label.
     pub fn labels(&self) -> &[String] {
         &self.labels
     }
 
-    /// Returns the counts as an array (true classes × predicted classes) that copies nothing.
+    /// Returns the counts as a view (true classes × predicted classes).
     pub fn matrix(&self) -> ArrayView2<'_, usize> {
         ArrayView2::from_shape((self.labels.len(), self.predictions), &self.counts)
             .expect("there is a count for each pair of classes")
     }
 
-    /// How many images of each class, by label, were taken for each class that the network tells apart.
+    /// Returns the rows of the matrix, by label: the number of images for each predicted class.
     pub fn rows(&self) -> impl Iterator<Item = &[usize]> {
         self.counts.chunks_exact(self.predictions.max(1))
     }
 
-    /// The mean over the classes that have images of the share of their images that was found: what accuracy would be
-    /// if all classes had as many images (scikit-learn's `balanced_accuracy_score`); 0 without images.
+    /// Returns the mean recall over the classes that have images: the accuracy if all classes had equally many images
+    /// (scikit-learn's `balanced_accuracy_score`); 0 without images.
     pub fn balanced_accuracy(&self) -> f64 {
         let found = self.rows().enumerate().filter_map(|(label, row)| {
             let images = row.iter().sum::<usize>();
@@ -68,8 +68,8 @@ impl Confusion {
         found.iter().sum::<f64>() / found.len().max(1) as f64
     }
 
-    /// The classes that have images, while no image at all was taken for them: the network never gives that answer, as
-    /// where a ReLU has cut off its logit.
+    /// Returns the classes that have images but were never predicted, for example because a ReLU makes their logit 0
+    /// for all images.
     pub fn never_answered(&self) -> impl Iterator<Item = &str> {
         let answered = |class: usize| self.rows().any(|row| row[class] > 0);
         let unanswered =
@@ -77,14 +77,14 @@ impl Confusion {
         unanswered.map(|(class, _)| self.labels[class].as_str())
     }
 
-    /// Of the images that were taken for a class, the share that is of it; none if there are no such images.
+    /// Returns the share of true positives among the images predicted as a class; `None` without such images.
     fn precision(&self, class: usize) -> Option<f64> {
         let taken: usize = self.rows().map(|row| row[class]).sum();
         let right = self.rows().nth(class).map_or(0, |row| row[class]);
         (taken > 0).then(|| right as f64 / taken as f64)
     }
 
-    /// The share of images whose prediction is their label; 0 without images.
+    /// Returns the share of images whose prediction is their label; 0 without images.
     pub fn accuracy(&self) -> f64 {
         match self.total() {
             0 => 0.0,
@@ -93,7 +93,7 @@ impl Confusion {
     }
 }
 
-/// More classes than this do not fit a screen as a matrix.
+/// The largest number of classes whose matrix fits a screen.
 const WIDEST: usize = 20;
 
 impl fmt::Display for Confusion {
@@ -118,11 +118,11 @@ impl fmt::Display for Confusion {
         }
         write!(f, "{table}")?;
         if matrix {
-            write!(f, "\nRows are true classes, columns what the network took them for.")?;
+            write!(f, "\nRows are true classes, columns are predicted classes.")?;
         }
         write!(
             f,
-            "\nRecall: of a class's images, those that were found. Precision: of those taken for it, those that are of it."
+            "\nRecall: the share of a class's images that were predicted as it. Precision: the share of its predictions that are right."
         )
     }
 }

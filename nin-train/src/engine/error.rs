@@ -1,22 +1,22 @@
-//! Why there can be no engine.
+//! The error of creating an engine.
 
 use std::fmt;
 
 use crate::support::text::bytes;
 
-/// Why there can be no engine.
+/// The reason why an engine cannot be created.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum EngineError {
-    /// The system gave no threads.
+    /// The system could not start the threads.
     Threads(rayon::ThreadPoolBuildError),
-    /// The network's maps do not fit the memory that is left.
+    /// The network's maps do not fit the available memory.
     Memory {
-        /// Bytes that they and the gradients take at least.
+        /// Bytes that the maps and their gradients need at least.
         needed: u64,
-        /// Bytes that are left.
+        /// Available bytes.
         left: u64,
-        /// Threads, each with maps of its own.
+        /// Threads; each has its own maps.
         threads: usize,
     },
 }
@@ -27,7 +27,7 @@ impl fmt::Display for EngineError {
             EngineError::Threads(error) => write!(f, "cannot start the worker threads: {error}"),
             EngineError::Memory { needed, left, threads } => write!(
                 f,
-                "the network takes at least {} of memory on {threads} thread{}, and {} are left; it takes less on fewer \
+                "the network needs at least {} of memory on {threads} thread{}, but {} are available; it needs less on fewer \
                  threads, with a smaller input or fewer channels, and with fewer images normalised together",
                 bytes(*needed),
                 if *threads == 1 { "" } else { "s" },

@@ -1,11 +1,11 @@
-//! One step: a batch's images in parallel through the network and back, into one gradient.
+//! One training step: forward and backward passes of a batch's images in parallel, and the sum of their gradients.
 //!
-//! A batch is cut into [`GROUPS`] groups, a group into chunks of images that a thread carries through all layers in
-//! its own workspace. Each group sums its chunks' gradients in order, and the groups are summed in order: the
-//! result does not depend on how many threads took part, and nothing large is allocated in a step.
+//! A batch is split into [`GROUPS`] groups, and a group into chunks of images that a thread takes through all layers in
+//! its own workspace. Each group sums its chunks' gradients in order, and the groups are summed in order, so the result
+//! does not depend on the number of threads. A step makes no large allocation.
 //!
-//! A batch comes from a [`source`]; a [`step`](Engine::gradient) computes its [`loss`] and takes it back, or
-//! [`distill`]s teachers. [`streaming`] is apart: the engine that runs on boards, on this host.
+//! A batch comes from a [`source`]; a [`step`](Engine::gradient) computes its [`loss`], with teachers that of
+//! [`distill`], and the gradient. [`streaming`] runs the board's engine on this host.
 //!
 //! Imports [`support`](crate::support), [`data`](crate::data), [`network`](crate::network), `kernel`,
 //! [`integers`](crate::integers) and `layers`.
@@ -38,8 +38,8 @@ use source::Outcome;
 pub use arithmetic::Arithmetic;
 pub use error::EngineError;
 
-/// Groups that a full batch is cut into at most, and so the most threads that share a step. With batch normalisation it
-/// is cut into groups of the images that are normalised together instead: 128 by 32 into 4.
+/// The largest number of groups in a batch, and so of threads that share a step. With batch normalisation the groups
+/// are the images that are normalised together: a batch of 128 by 32 gives 4 groups.
 pub const GROUPS: usize = 16;
 
 /// Runs batches through one network; see the [module](self).
@@ -60,10 +60,10 @@ pub struct Engine {
     pool: rayon::ThreadPool,
 }
 
-/// What one thread works with.
+/// One thread's memory.
 struct Worker {
     workspace: Workspace,
-    /// A sample, before it stands among the chunk's.
+    /// A sample, before it is copied to the chunk.
     image: Vec<f32>,
     targets: Vec<f32>,
     labels: Vec<usize>,
@@ -77,7 +77,7 @@ struct Group {
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // A worker that panicked has left numbers, not broken structures; the panic itself is not lost.
+    // A worker that panicked leaves valid structures, and its panic still propagates.
     mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
@@ -89,12 +89,12 @@ impl fmt::Debug for Engine {
 }
 
 impl Engine {
-    /// An engine for training in batches of `batch` images, or for evaluation only if `batch` is 0; `threads` 0
+    /// Returns an engine for training in batches of `batch` images, or for evaluation only if `batch` is 0; `threads` 0
     /// means one for each processor.
     ///
     /// # Errors
     ///
-    /// If the system gives no threads, or has not the memory.
+    /// If the system cannot provide the threads or the memory.
     pub fn new(spec: Spec, arithmetic: &Arithmetic, batch: usize, threads: usize) -> Result<Engine, EngineError> {
         let plan = Plan::new(spec);
         let group = match arithmetic {
@@ -150,12 +150,12 @@ impl Engine {
         })
     }
 
-    /// Lets trained networks, each by its architecture and parameters, teach in the steps that follow (see
-    /// [`crate::engine::distill`]); if `images` come again, they remember their answers.
+    /// Adds teachers, given by architecture and parameters, for the following steps (see [`crate::engine::distill`]);
+    /// their logits are cached if `images` recur.
     ///
     /// # Panics
     ///
-    /// If there is no teacher, or one that reads other images or answers in another number of classes.
+    /// If there is no teacher, or one has another input shape or number of classes.
     pub fn teach(&mut self, teachers: &[(Spec, &[f32])], distill: Distill, images: Recurrence) {
         let fit = |(spec, _): &(Spec, &[f32])| distill::check(&Plan::new(*spec), &self.plan).is_ok();
         assert!(!teachers.is_empty() && teachers.iter().all(fit), "an unfit teacher");
@@ -166,7 +166,7 @@ impl Engine {
         self.lessons = Some(lessons);
     }
 
-    /// The network's plan.
+    /// Returns the network's plan.
     pub fn plan(&self) -> &Plan {
         &self.plan
     }
@@ -176,8 +176,8 @@ impl Engine {
         self.pool.install(work)
     }
 
-    /// Takes parameters for the batches that follow, in the [layout](Arithmetic::layout) of the engine's arithmetic;
-    /// those that an optimiser changes are enough.
+    /// Loads parameters for the following batches, in the [layout](Arithmetic::layout) of the engine's arithmetic; the
+    /// trainable ones are enough.
     pub fn load(&mut self, parameters: &[f32]) {
         match &mut self.rounding {
             Some(rounding) => {
@@ -193,19 +193,20 @@ impl Engine {
         }
     }
 
-    /// Takes the weights and biases of a network of floats to evaluate it: normalisation is
+    /// Loads weights and biases of a float network for evaluation; normalisation is
     /// [folded](crate::network::layout::Layout::fold) in.
     pub fn load_folded(&mut self, parameters: &[f32]) {
         pack(&self.pool, &self.network, &mut self.packed, parameters);
     }
 
-    /// Of the last batch that was trained with normalisation: the means of all normalised layers, then their
+    /// Returns the moments of the last batch trained with normalisation: the means of all normalised layers, then their
     /// variances, in the order of [`crate::network::normalization`].
     pub fn moments(&self) -> &[f32] {
         &self.moments
     }
 
-    /// The values after every layer for one image, channels last, the image itself first; dropout passes them on.
+    /// Returns the values after every layer for one image, channels last, the image itself first; dropout returns its
+    /// input.
     pub fn activations(&mut self, image: &[f32]) -> Vec<Vec<f32>> {
         let Some(worker) = self.workers.first() else { return Vec::new() };
         let workspace = &mut lock(worker).workspace;
@@ -215,7 +216,7 @@ impl Engine {
     }
 }
 
-/// Lays out each layer's weights and biases as its products read them.
+/// Packs each layer's weights and biases for its matrix products.
 fn pack(pool: &rayon::ThreadPool, network: &Network, packed: &mut [Packed], parameters: &[f32]) {
     let linears: Vec<&Linear> = network.linears().collect();
     pool.install(|| {

@@ -1,4 +1,4 @@
-//! The last part of a step: the groups' gradients become one.
+//! The last part of a step: the sum of the groups' gradients.
 
 use rayon::prelude::*;
 

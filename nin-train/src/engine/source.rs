@@ -1,26 +1,26 @@
-//! What goes into a step, and what comes out of it.
+//! The input and the outcome of a step.
 
-/// Where a batch's images come from; called from several threads at once.
+/// The source of a batch's images; called from several threads at once.
 pub trait Source: Sync {
-    /// Images in the batch.
+    /// Returns the number of images in the batch.
     fn len(&self) -> usize;
 
-    /// Whether there is none.
+    /// Returns whether the batch is empty.
     fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Writes image `index` (channels last, as large as the network's input) and the distribution over classes that
-    /// the network should give it, and returns its label.
+    /// Writes image `index` (channels last, as large as the network's input) and its target distribution over the
+    /// classes, and returns its label.
     ///
-    /// The distribution's sum is how much the image's loss counts: usually 1.
+    /// The sum of the distribution is the weight of the image's loss, usually 1.
     fn sample(&self, index: usize, image: &mut [f32], target: &mut [f32]) -> usize;
 }
 
-/// What a batch came to.
+/// The outcome of a batch.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Outcome {
-    /// Sum over the images of the cross-entropy, or with a teacher of what [`crate::engine::distill`] says.
+    /// Sum over the images of the cross-entropy, or with teachers of the loss of [`crate::engine::distill`].
     pub loss: f64,
     /// Images whose largest logit is their label's.
     pub correct: usize,
@@ -29,7 +29,7 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// Both together.
+    /// Returns the sum of both.
     pub(super) fn and(self, other: Outcome) -> Outcome {
         Outcome {
             loss: self.loss + other.loss,
@@ -39,7 +39,7 @@ impl Outcome {
     }
 }
 
-/// Which random numbers a step draws for dropout.
+/// The key of a step's random numbers for dropout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Draw {
     /// The run's seed.

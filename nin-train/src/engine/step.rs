@@ -1,4 +1,4 @@
-//! A batch forward, or forward and back.
+//! Forward and backward passes of a batch.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard};
@@ -12,7 +12,7 @@ use super::source::{Draw, Outcome, Source};
 use super::{Engine, Group, Worker, lock};
 use crate::layers::Mode;
 
-/// Images that a thread takes through the network at once.
+/// The images that a thread takes through the network at once.
 #[derive(Clone, Copy)]
 struct Chunk {
     first: usize,
@@ -23,12 +23,13 @@ struct Chunk {
 }
 
 impl Engine {
-    /// The mean loss's gradient over a batch, in the order of the parameters, with normalisation also that of the
-    /// gains, with rounding that of the ranges.
+    /// Returns the mean loss's gradient over a batch, in the order of the parameters: with normalisation also of the
+    /// gains, with rounding also of the ranges.
     ///
     /// # Panics
     ///
-    /// If the batch is larger than the engine was made for, or `gradient` is not as long as what is trained.
+    /// If the batch is larger than the engine was made for, or the length of `gradient` differs from the number of
+    /// trainable parameters.
     pub fn gradient(&mut self, source: &impl Source, draw: Draw, gradient: &mut [f32]) -> Outcome {
         let images = source.len();
         assert!(images <= self.groups.len() * self.group, "a batch larger than the engine's");
@@ -39,7 +40,7 @@ impl Engine {
         self.pool.install(|| {
             engine.workers.par_iter().with_max_len(1).for_each(|worker| {
                 let worker = &mut *lock(worker);
-                // Whoever is free takes the next group.
+                // A free thread takes the next group.
                 while let Some(group) = Some(next.fetch_add(1, Ordering::Relaxed)).filter(|group| *group < count) {
                     let range = group * images / count..(group + 1) * images / count;
                     let group = &mut *lock(&engine.groups[group]);
@@ -71,7 +72,7 @@ impl Engine {
         self.groups[..count].iter().fold(Outcome::default(), sum)
     }
 
-    /// Runs a batch of any size forward only; `each(index, label, logits)` sees every image, from any thread.
+    /// Runs a batch of any size forward only; `each(index, label, logits)` is called for every image, from any thread.
     pub fn forward(&mut self, source: &impl Source, each: impl Fn(usize, usize, &[f32]) + Sync) -> Outcome {
         let (images, most) = (source.len(), self.network.images);
         // Losses are summed chunk by chunk, so that the sum does not depend on the threads.
@@ -89,7 +90,8 @@ impl Engine {
         outcomes.into_iter().fold(Outcome::default(), Outcome::and)
     }
 
-    /// Takes the chunk's samples forward, and their losses' gradient into the workspace, times `scale`.
+    /// Computes the forward pass of the chunk's samples, and writes their losses' gradient, times `scale`, to the
+    /// workspace.
     fn chunk(
         &self,
         worker: &mut Worker,

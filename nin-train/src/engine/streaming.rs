@@ -16,7 +16,7 @@ use crate::data::{Dataset, resize_bilinear};
 use crate::network::parameters::is_activated;
 use crate::network::preprocessing::Preprocessing;
 
-/// A model file's bytes, aligned as the engine wants them.
+/// A model file's bytes with the alignment that the engine needs.
 #[derive(Clone)]
 pub struct ModelBytes {
     words: Vec<u128>,
@@ -37,7 +37,7 @@ impl ModelBytes {
         Self { words, length: file.len() }
     }
 
-    /// The bytes.
+    /// Returns the bytes.
     pub fn bytes(&self) -> &[u8] {
         &cast_slice(&self.words)[..self.length]
     }
@@ -52,7 +52,7 @@ impl ModelBytes {
     }
 }
 
-/// A model at work on this host; one for each thread.
+/// A model and its working memory on this host; one for each thread.
 #[derive(Debug)]
 pub struct Streaming<'m> {
     model: &'m Model<'m>,
@@ -61,13 +61,13 @@ pub struct Streaming<'m> {
 }
 
 impl<'m> Streaming<'m> {
-    /// Prepares the memory of one network.
+    /// Allocates the working memory of a model.
     pub fn new(model: &'m Model<'m>) -> Self {
         Self { model, preprocessing: Preprocessing::of(model), state: vec![0; model.state_words()] }
     }
 
-    /// The logits of an image of any size: rows × columns × channels bytes, brought to the network's input by
-    /// [`resized`], then preprocessed as the model file says.
+    /// Returns the logits of an image of any size: rows × columns × channels bytes, resized to the network's input by
+    /// [`resized`], then preprocessed as the model file specifies.
     ///
     /// # Errors
     ///
@@ -76,8 +76,8 @@ impl<'m> Streaming<'m> {
         self.classify_observed(image, shape, &mut ())
     }
 
-    /// As [`classify`](Self::classify); `observer` sees what every layer computes, in bytes if the model is of
-    /// integers.
+    /// Classifies as [`classify`](Self::classify) does; `observer` receives every layer's outputs, as bytes if the
+    /// model is quantised.
     ///
     /// # Errors
     ///
@@ -105,7 +105,7 @@ impl<'m> Streaming<'m> {
         }
     }
 
-    /// The logits of one image in the network's shape, already preprocessed; not for models of integers.
+    /// Returns the logits of one image in the network's shape, already preprocessed; not for quantised models.
     ///
     /// # Errors
     ///
@@ -148,11 +148,11 @@ fn infer<F: Format<Value = V>, V: Copy>(
     }
 }
 
-/// The layers with weights and a ReLU, and how an observer finds the one that a piece is of.
+/// The layers with weights and a ReLU, and the index by which an observer finds the layer of a piece.
 pub(crate) struct Activations {
     /// The layers, in order.
     pub layers: Vec<Layer>,
-    /// For each stage, each of its layers: its index among those above.
+    /// For each layer of each stage, its index in `layers`.
     places: Vec<Vec<Option<usize>>>,
 }
 
@@ -169,24 +169,24 @@ impl Activations {
         Self { layers, places }
     }
 
-    /// Which of the layers a piece is of, if it is of one of them.
+    /// Returns the index of the layer that a piece belongs to, if it is one of them.
     pub fn index(&self, piece: Piece) -> Option<usize> {
         *self.places.get(piece.stage)?.get(piece.step)?
     }
 }
 
-/// Why an image cannot be classified.
+/// The reason why an image cannot be classified.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum StreamingError {
-    /// The image has other channels than the network's input, or is not as large as its shape says.
+    /// The image has other channels than the network's input, or another length than its shape.
     Image {
         /// The image's shape.
         shape: Shape,
         /// The network's input.
         input: Shape,
     },
-    /// The engine refused.
+    /// The engine returned an error.
     Network(NetworkError),
 }
 
@@ -207,8 +207,8 @@ impl From<NetworkError> for StreamingError {
     }
 }
 
-/// An image's bytes as floats of the same range, bilinearly resized to `input` if they have another size. `None` if the
-/// image has other channels or is not as large as `shape` says.
+/// Returns an image's bytes as floats of the same range, bilinearly resized to `input` if they have another size.
+/// `None` if the image has other channels or another length than `shape`.
 pub fn resized(image: &[u8], shape: Shape, input: Shape) -> Option<Vec<f32>> {
     if shape.channels != input.channels || image.len() != shape.len() || shape.is_empty() {
         return None;
@@ -222,12 +222,12 @@ pub fn resized(image: &[u8], shape: Shape, input: Shape) -> Option<Vec<f32>> {
     Some(values)
 }
 
-/// How a model file does on a data set.
+/// The evaluation of a model file on a data set.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ModelEvaluation {
     /// The mean cross-entropy.
     pub loss: f64,
-    /// What was taken for what.
+    /// The confusion matrix.
     pub confusion: Confusion,
 }
 
@@ -242,7 +242,7 @@ pub fn evaluate(
     dataset: &Dataset,
     done: &(dyn Fn(usize) + Sync),
 ) -> Result<ModelEvaluation, StreamingError> {
-    /// Images that one task takes: enough to hide its overhead, few enough to share.
+    /// Images of one task: enough to hide its overhead, few enough to balance the threads.
     const GROUP: usize = 16;
     let indices: Vec<usize> = (0..dataset.len()).collect();
     let groups: Vec<Result<Vec<(usize, f64)>, StreamingError>> = indices
@@ -273,7 +273,7 @@ pub fn evaluate(
     Ok(ModelEvaluation { loss: loss / dataset.len().max(1) as f64, confusion })
 }
 
-/// Probabilities of logits, in f64.
+/// Returns the softmax of logits, computed in f64.
 pub fn softmax(logits: &[f32]) -> Vec<f64> {
     let most = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let powers: Vec<f64> = logits.iter().map(|&logit| f64::from(logit - most).exp()).collect();
@@ -281,7 +281,7 @@ pub fn softmax(logits: &[f32]) -> Vec<f64> {
     powers.into_iter().map(|power| power / sum).collect()
 }
 
-/// −ln of the label's probability; a label outside the classes has none.
+/// Returns −ln of the label's probability; for a label outside the classes the probability is 0.
 fn cross_entropy(logits: &[f32], label: usize) -> f64 {
     softmax(logits).get(label).map_or(f64::INFINITY, |probability| -probability.max(f64::MIN_POSITIVE).ln())
 }

@@ -1,4 +1,4 @@
-//! Which layers' weights are stored in how many bits.
+//! The bit widths of the layers' weights.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,22 +6,22 @@ use std::str::FromStr;
 use nin_core::Plan;
 use serde::{Deserialize, Serialize};
 
-/// Which layers have weights of 4 bits in place of 8; on the command line, in recipes and in checkpoints `8bit`,
-/// `4bit`, or `4bit:3,5` for the third and the fifth layer with weights.
+/// The layers that have 4-bit instead of 8-bit weights. Its text form on the command line, in recipes and in
+/// checkpoints is `8bit`, `4bit`, or `4bit:3,5` for the third and the fifth layer with weights.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum WeightBits {
-    /// None.
+    /// No layer.
     #[default]
     Eight,
-    /// All.
+    /// All layers.
     Four,
-    /// Those with these numbers, counted from 1 among the layers with weights; ascending.
+    /// The layers with these numbers, counted from 1 among the layers with weights, ascending.
     FourIn(Vec<usize>),
 }
 
 impl WeightBits {
-    /// Bits of the weights of layer `number`, counted from 1 among the layers with weights.
+    /// Returns the bits of the weights of layer `number`, counted from 1 among the layers with weights.
     pub fn bits(&self, number: usize) -> u8 {
         match self {
             Self::Eight => 8,
@@ -36,11 +36,11 @@ impl WeightBits {
         }
     }
 
-    /// Refuses numbers of layers that the network does not have.
+    /// Checks that the network has layers with these numbers.
     ///
     /// # Errors
     ///
-    /// [`WeightBitsError::Layer`] with the first of them.
+    /// [`WeightBitsError::Layer`] with the first number that it does not have.
     pub fn check(&self, plan: &Plan) -> Result<(), WeightBitsError> {
         let layers = plan.layers().filter(|layer| layer.has_weights()).count();
         match self {
@@ -99,11 +99,11 @@ impl From<WeightBits> for String {
     }
 }
 
-/// Why bits of weights cannot be used. The text is one sentence for the user.
+/// The reason why bit widths cannot be used. The text is one sentence for the user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum WeightBitsError {
-    /// A text that says no such thing.
+    /// A text that cannot be parsed.
     Text(String),
     /// A layer that the network does not have.
     Layer {
@@ -118,10 +118,7 @@ impl fmt::Display for WeightBitsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Text(text) => {
-                write!(
-                    f,
-                    "'{text}' does not say how many bits weights have; write 8bit, 4bit, or 4bit:3,5 for some layers"
-                )
+                write!(f, "'{text}' is not a bit width of weights; write 8bit, 4bit, or 4bit:3,5 for some layers")
             }
             Self::Layer { number, layers } => {
                 write!(f, "there is no layer {number}: the network has {layers} layers with weights")
@@ -150,7 +147,7 @@ mod tests {
         assert_eq!("4bit:5,3,5".parse(), Ok(WeightBits::FourIn(vec![3, 5])));
         for wrong in ["", "4", "4bit:", "4bit:0", "4bit:a", "4bit:1,", "2bit", "8bit:1"] {
             let error = wrong.parse::<WeightBits>().unwrap_err();
-            assert!(error.to_string().starts_with(&format!("'{wrong}' does not say")), "{error}");
+            assert!(error.to_string().starts_with(&format!("'{wrong}' is not a bit width")), "{error}");
         }
     }
 

@@ -1,15 +1,15 @@
-//! Why a network cannot be quantised.
+//! Errors of quantising a network.
 
 use std::fmt;
 
 use super::WeightBitsError;
 
-/// Why a network cannot be quantised. The text is one sentence for the user.
+/// The reason why a network cannot be quantised. The text is one sentence for the user.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum QuantizeError {
-    /// The network subtracts a mean from its input, or has different scales for its channels, and no layer with weights
-    /// that could do so instead.
+    /// The network subtracts a mean from its input, or has different scales for its channels, and has no layer with
+    /// weights that could absorb them.
     Input,
     /// A channel of the input has a scale that is not above 0.
     InputScale(Vec<f32>),
@@ -19,7 +19,7 @@ pub enum QuantizeError {
         layer: String,
         /// Its inputs; pixels × channels after a global average.
         inputs: usize,
-        /// As many as it may have.
+        /// The largest number of inputs.
         most: usize,
     },
     /// A weight that is infinite or not a number.
@@ -27,7 +27,7 @@ pub enum QuantizeError {
         /// The layer.
         layer: String,
     },
-    /// Bits of weights for layers that the network does not have.
+    /// Bit widths for layers that the network does not have.
     Bits(WeightBitsError),
     /// Fewer ranges of activations than layers with weights.
     Ranges,

@@ -1,4 +1,5 @@
-//! Preprocessing that an 8-bit network has: none but one scale.
+//! Preprocessing for an 8-bit network: means and channel scales move into the first layer with weights, and one scale
+//! remains.
 
 use nin_core::plan::LayerKind;
 
@@ -7,17 +8,17 @@ use crate::network::parameters::tensors;
 use crate::network::preprocessing::Preprocessing;
 use crate::network::trained::Trained;
 
-/// A network that sees an image's bytes times one scale.
+/// A network whose input is an image's bytes times one scale.
 pub(crate) struct Folded {
-    /// The network, its first layer changed so that it computes the same.
+    /// The network, with its first layer changed so that the results are the same.
     pub trained: Trained,
     /// The scale.
     pub scale: f32,
-    /// Whether it computes not quite the same: the padding of the first layer stood for the mean, and now is black.
+    /// Whether results differ slightly at the border: the padding of the first layer was the mean, and now is black.
     pub border: bool,
 }
 
-/// Moves means, and what is different between the channels' scales, into the first layer with weights.
+/// Moves means, and the differences between the channels' scales, into the first layer with weights.
 pub(crate) fn fold(trained: &Trained) -> Result<Folded, QuantizeError> {
     let Preprocessing { mean, scale: scales } = &trained.preprocessing;
     let channels = usize::from(trained.spec.input().channels);

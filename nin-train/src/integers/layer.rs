@@ -1,40 +1,40 @@
-//! One layer's floats as integers.
+//! Quantisation of one layer.
 
 use super::QuantizeError;
 use super::fixed::multiplier;
 use crate::kernel::vectorized;
 
-/// What doubles and is still an accumulator: sums stay below this.
+/// The bound of a layer's sums; twice this value still fits a 32-bit accumulator.
 const ACCUMULATOR: i64 = 1 << 30;
 
-/// Steps of an activation's range.
+/// The number of steps in an activation's range.
 pub(crate) const STEPS: u32 = 255;
 
-/// The 8-bit integer that a step of a 4-bit weight is: those are the upper halves of bytes.
+/// The step of 4-bit weights in 8-bit units: 4-bit weights are the upper halves of bytes.
 pub const GRAIN: i8 = 16;
 
-/// A layer of integers, as `docs/int8.md` computes with it.
+/// A quantised layer; `docs/int8.md` defines its arithmetic.
 #[derive(Clone, Debug, PartialEq)]
 pub struct QuantizedLayer {
     /// `[out][fan_in]`, the fan-in ordered rows, columns, channels. Weights of 4 bits are multiples of [`GRAIN`].
     pub weights: Vec<i8>,
     /// Bits in which weights are stored: 8 or 4.
     pub bits: u8,
-    /// One for each output, in units of the input's scale (divided by the pixels of a global average before the
+    /// The bias of each output, in units of the input's scale (divided by the pixels of a global average before the
     /// layer) times the output's weight scale.
     pub bias: Vec<i32>,
     /// What a step of the input stands for.
     pub input_scale: f32,
-    /// Over how many pixels each input is a sum: those of a global average before the layer; else 1.
+    /// The number of pixels that each input sums: those of a global average before the layer, else 1.
     pub pixels: usize,
-    /// What a step of each output's weights stands for.
+    /// The scale of each output's weights.
     pub weight_scales: Vec<f32>,
-    /// What becomes of the accumulators.
+    /// The conversion of the accumulators.
     pub output: Output,
 }
 
 impl QuantizedLayer {
-    /// Steps of the weights' scales that lie between one weight and the next.
+    /// Returns the distance of adjacent weights in units of their scale.
     pub(super) fn grain(&self) -> f32 {
         WeightGrid::of(self.bits).grain.into()
     }
@@ -46,16 +46,16 @@ impl QuantizedLayer {
     }
 }
 
-/// What becomes of a layer's accumulators.
+/// The conversion of a layer's accumulators.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Output {
     /// The 8-bit input of the next layer.
     Activations {
-        /// What a step stands for.
+        /// The scale of the outputs.
         scale: f32,
         /// One for each output.
         multipliers: Vec<i32>,
-        /// One for each output, 1 to 31.
+        /// The shift of each output, 1 to 31.
         shifts: Vec<u32>,
     },
     /// Logits, in the last fully connected layer.
@@ -65,7 +65,7 @@ pub enum Output {
     },
 }
 
-/// A layer of floats, and the steps that its integers are to have.
+/// A float layer, and the parameters of its quantisation.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct FloatLayer<'a> {
     /// `[out][fan_in]`.
@@ -74,7 +74,7 @@ pub(super) struct FloatLayer<'a> {
     pub biases: &'a [f32],
     /// What a step of the input stands for.
     pub input_scale: f32,
-    /// Over how many pixels the inputs are sums; 1 if they are activations.
+    /// The number of pixels that each input sums; 1 for activations.
     pub pixels: usize,
     /// The largest output to represent; `None` for logits.
     pub clip: Option<f32>,
@@ -82,7 +82,7 @@ pub(super) struct FloatLayer<'a> {
     pub bits: u8,
 }
 
-/// The integers that a weight may be: multiples of `grain` up to `most` times that, either way.
+/// The allowed integers of a weight: multiples of `grain` from −`most` to `most` times `grain`.
 #[derive(Clone, Copy)]
 struct WeightGrid {
     most: i8,
@@ -94,7 +94,7 @@ impl WeightGrid {
         if bits == 4 { Self { most: 7, grain: GRAIN } } else { Self { most: 127, grain: 1 } }
     }
 
-    /// The integer nearest to a weight, where a step of 1 stands for `step`.
+    /// Returns the nearest allowed integer to a weight, at scale `step`.
     fn round(self, weight: f32, step: f64) -> i8 {
         let nearest = (f64::from(weight) / (step * f64::from(self.grain))).round();
         // Within ±127 by the clamp.
@@ -103,7 +103,7 @@ impl WeightGrid {
 }
 
 impl FloatLayer<'_> {
-    /// Rounds the layer to integers. `name` is for errors.
+    /// Quantises the layer. `name` is for errors.
     pub fn quantize(&self, name: impl Fn() -> String) -> Result<QuantizedLayer, QuantizeError> {
         if !self.weights.iter().chain(self.biases).all(|value| value.is_finite()) {
             return Err(QuantizeError::NotFinite { layer: name() });
@@ -112,7 +112,7 @@ impl FloatLayer<'_> {
         let most = (ACCUMULATOR - 1) / (255 * 127);
         let inputs = fan_in.saturating_mul(self.pixels);
         let room = ACCUMULATOR - 1 - i64::try_from(inputs).unwrap_or(i64::MAX).saturating_mul(255 * 127);
-        // A bias has to fit as well; a thousandth of the range is plenty.
+        // The bias has to fit as well; a precision of a thousandth of the range is enough.
         if room < ACCUMULATOR / 1024 {
             return Err(QuantizeError::TooWide { layer: name(), inputs, most: most as usize });
         }
@@ -136,11 +136,13 @@ impl FloatLayer<'_> {
         };
         for ((row, &bias), natural) in rows().zip(self.biases).zip(natural) {
             let bias = f64::from(bias);
-            // Where weights are all but zero, the bias alone decides; a millionth of it is precise enough.
+            // If the weights are almost zero, the bias determines the scale; a precision of a millionth of it is
+            // enough.
             let fine = if natural > 0.0 { f64::from(natural) } else { bias.abs() / (unit * f64::from(1 << 20)) };
             let mut weight_scale = fine.max(bias.abs() / (unit * room as f64));
             if let Some(scale) = scale {
-                // A factor below one half. What that clips is the bias of an output that is always 0 or always 255.
+                // The factor stays below one half. This clips only the bias of an output that is always 0 or always
+                // 255.
                 weight_scale = weight_scale.min(widest(scale, unit));
             }
             let weight_scale = if weight_scale > 0.0 { weight_scale as f32 } else { f32::MIN_POSITIVE };
@@ -150,7 +152,7 @@ impl FloatLayer<'_> {
             layer.weight_scales.push(weight_scale);
             match &mut layer.output {
                 Output::Activations { scale, multipliers, shifts } => {
-                    // `widest` keeps it below one half; a factor that is not would saturate anyway.
+                    // `widest` keeps the factor below one half; a larger one would saturate anyway.
                     let (multiplier, shift) = multiplier(unit * step / f64::from(*scale)).unwrap_or((i32::MAX, 1));
                     multipliers.push(multiplier);
                     shifts.push(shift);
@@ -161,27 +163,27 @@ impl FloatLayer<'_> {
         Ok(layer)
     }
 
-    /// The output's scale: 255 steps of it reach the clip, unless that makes an output's factor one half or more.
+    /// Returns the output's scale: the clip divided by 255, or more if an output's factor would be one half or more.
     fn output_scale(&self, clip: f32, unit: f64, weight_scales: &[f32]) -> f32 {
         let widest = weight_scales.iter().copied().fold(0.0, f32::max);
         let least = 2.0 * unit * f64::from(widest) * (1.0 + MARGIN);
         let scale = (f64::from(clip) / 255.0).max(least) as f32;
-        // An output that is always 0 has any scale.
+        // For an output that is always 0, any scale is valid.
         if scale >= f32::MIN_POSITIVE { scale } else { self.input_scale }
     }
 }
 
-/// By how much a factor stays clear of one half: more than the rounding of three f32.
+/// The margin of a factor below one half: more than the rounding of three f32.
 const MARGIN: f64 = 1e-6;
 
-/// The largest weight scale whose factor is below one half.
+/// Returns the largest weight scale whose factor is below one half.
 fn widest(scale: f32, unit: f64) -> f64 {
     0.5 * f64::from(scale) / unit * (1.0 - 0.25 * MARGIN)
 }
 
-/// The scale of one output's weights with the least squared error; 0 if they are all but zero.
+/// Returns the scale of one output's weights with the least squared error; 0 if they are almost zero.
 fn weight_scale(weights: &[f32], grid: WeightGrid) -> f32 {
-    /// Thresholds that are tried: parts of the largest weight, in hundredths.
+    /// The thresholds tried, in hundredths of the largest weight.
     const PARTS: std::ops::RangeInclusive<u32> = 40..=100;
     let most = weights.iter().fold(0.0f32, |most, weight| most.max(weight.abs()));
     if most < f32::MIN_POSITIVE * 1024.0 {
@@ -196,7 +198,7 @@ fn weight_scale(weights: &[f32], grid: WeightGrid) -> f32 {
         if error < best.0 {
             best = (error, scale);
         }
-        // Clipping only grows from here: with 8 bits the first few decide.
+        // The clipping error only grows from here: with 8 bits the first few thresholds decide.
         if error > 4.0 * best.0 {
             break;
         }
@@ -204,15 +206,15 @@ fn weight_scale(weights: &[f32], grid: WeightGrid) -> f32 {
     best.1
 }
 
-/// What rounding to at most `most` steps either way does to weights. Training asks this in each of its own steps, so it
-/// runs in vectors: in f32, eight sums side by side, the same on every processor.
+/// Returns the squared error of rounding weights to at most `most` steps in either direction. Training calls this in
+/// each step, so it is vectorised: eight f32 sums in parallel, with the same result on every processor.
 fn squared_error(weights: &[f32], step: f32, most: f32) -> f64 {
     vectorized(
         #[inline(always)]
         || {
             let (inverse, mut sums) = (1.0 / step, [0.0f32; 8]);
             let mut add = |lane: usize, weight: f32| {
-                // Adding and taking away 1.5 · 2²³ rounds to a whole number.
+                // Adding and subtracting 1.5 · 2²³ rounds to an integer.
                 const WHOLE: f32 = 12_582_912.0;
                 let nearest = (weight * inverse).clamp(-most, most) + WHOLE - WHOLE;
                 let error = weight - nearest * step;

@@ -1,8 +1,8 @@
-//! Networks of 8-bit and 4-bit integers: the rules by which `docs/int8.md` computes.
+//! Networks of 8-bit and 4-bit integers, quantised by the rules of `docs/int8.md`.
 //!
-//! Activations become unsigned bytes with one scale a layer, weights signed bytes with one scale an output.
-//! [`QuantizedModel`] makes integers of a network whose activations have known ranges; [`rounding`] does so in each
-//! step of quantisation-aware training. How ranges are found is the business of [`quantize`](crate::quantize).
+//! Activations become unsigned bytes with one scale for each layer, weights signed bytes with one scale for each
+//! output. [`QuantizedModel`] quantises a network whose activations have known ranges; [`rounding`] does so in each
+//! step of quantisation-aware training. [`quantize`](crate::quantize) finds the ranges.
 //!
 //! Imports [`network`](crate::network) and `kernel`.
 

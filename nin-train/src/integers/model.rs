@@ -1,4 +1,4 @@
-//! A network of integers, made of a network of floats and the ranges of its activations.
+//! A quantised network, made from a float network and the ranges of its activations.
 
 use nin_core::plan::LayerKind;
 use nin_core::{Plan, Spec, Stage};
@@ -9,14 +9,14 @@ use super::{QuantizeError, WeightBits};
 use crate::network::parameters::tensors;
 use crate::network::trained::Trained;
 
-/// A network of integers.
+/// A quantised network.
 #[derive(Clone, Debug, PartialEq)]
 pub struct QuantizedModel {
     /// The architecture.
     pub spec: Spec,
     /// Its layers with weights, in order.
     pub layers: Vec<QuantizedLayer>,
-    /// What a step of an image's bytes stands for.
+    /// The scale of an image's bytes.
     pub input_scale: f32,
     /// The names of the classes by label; none, or one for each.
     pub class_names: Vec<String>,
@@ -24,8 +24,8 @@ pub struct QuantizedModel {
 
 impl QuantizedModel {
     /// Quantises a network's weights to 8 bits and to the given ranges of activations: the largest value to represent
-    /// for each layer with weights, in order. The line's last fully connected layer makes logits and needs none; its
-    /// entry is passed over.
+    /// for each layer with weights, in order. A last fully connected layer makes logits and needs no range; its entry
+    /// is ignored.
     ///
     /// # Errors
     ///
@@ -35,7 +35,7 @@ impl QuantizedModel {
         Self::with_weights(trained, clips, &WeightBits::Eight)
     }
 
-    /// The same with weights of 8 or 4 bits.
+    /// Quantises as [`QuantizedModel::new`] does, with weights of 8 or 4 bits.
     ///
     /// # Errors
     ///
@@ -52,24 +52,24 @@ impl QuantizedModel {
         Ok(Self { spec: trained.spec, layers, input_scale: *input_scale, class_names })
     }
 
-    /// The same integers, all weights stored in 8 bits.
+    /// Returns the same network with all weights stored in 8 bits.
     pub fn widened(mut self) -> Self {
         self.layers.iter_mut().for_each(|layer| layer.bits = 8);
         self
     }
 
-    /// Shapes and sizes.
+    /// Returns its shapes and sizes.
     pub fn plan(&self) -> Plan {
         Plan::new(self.spec)
     }
 
-    /// Whether the line ends in a `gap`, so that its sums are the logits.
+    /// Returns whether the line ends in a `gap`, so that its sums are the logits.
     pub fn ends_in_average(&self) -> bool {
         let mut stages = self.spec.stages().iter().rev();
         matches!(stages.find(|stage| !matches!(stage, Stage::Dropout(_))), Some(Stage::GlobalAverage))
     }
 
-    /// What a step of the last activations stands for: the unit of the sums of a `gap` that ends the line.
+    /// Returns the scale of the last activations: the unit of the sums of a final `gap`.
     pub fn last_scale(&self) -> f32 {
         let scales = self.layers.iter().rev().filter_map(|layer| match &layer.output {
             Output::Activations { scale, .. } => Some(*scale),
@@ -79,7 +79,7 @@ impl QuantizedModel {
     }
 }
 
-/// The layers of a network that sees an image's bytes times `input_scale`.
+/// Returns the quantised layers of a network whose input is an image's bytes times `input_scale`.
 pub(super) fn layers(
     plan: &Plan,
     parameters: &[f32],

@@ -1,4 +1,4 @@
-//! Loops over the pixels of maps, channel by channel: the sums and the affine functions that normalisation consists of.
+//! Loops over the pixels of maps, channel by channel: the sums and the affine functions of normalisation.
 
 #![allow(clippy::needless_range_loop)] // `for v in 0..V` over registers: unrolled
 
@@ -7,9 +7,9 @@ use std::ops::Range;
 use super::simd::{self, Simd, Work};
 use super::{Buffer, padded};
 
-/// How many f32 are summed before they go into f64.
+/// The number of f32 values summed before they are added to an f64.
 const RUN: usize = 64;
-/// Vectors of channels that are worked on at once: their factors stay in registers, and pixels are read line by line.
+/// Vectors of channels processed at once: their factors stay in registers, and pixels are read by cache lines.
 const BLOCK: usize = 4;
 
 /// `scale · x + shift`, channel by channel.
@@ -21,12 +21,12 @@ pub(crate) struct Factors {
 }
 
 impl Factors {
-    /// Zeros.
+    /// Makes a function whose scales and shifts are 0.
     pub(crate) fn zeros(channels: usize) -> Factors {
         Factors { channels, scale: Buffer::zeros(padded(channels)), shift: Buffer::zeros(padded(channels)) }
     }
 
-    /// Sets those of a channel.
+    /// Sets a channel's scale and shift.
     pub(crate) fn set(&mut self, channel: usize, scale: f64, shift: f64) {
         self.scale[channel] = scale as f32;
         self.shift[channel] = shift as f32;
@@ -61,13 +61,13 @@ pub(crate) fn gradient(x: &[f32], factors: &Factors, d: (&[f32], &[f32]), to: &m
     simd::run(Affine { x, factors, d: Some(d), to, to_at });
 }
 
-/// Something done channel by channel and pixel by pixel.
+/// An operation on each channel of each pixel.
 trait Blocks {
-    /// Does it for some pixels, and `V` vectors of their channels from `first` on.
+    /// Processes `V` vectors of channels from `first` on, for some pixels.
     fn block<S: Simd, const V: usize>(&mut self, simd: S, pixels: Range<usize>, first: usize);
 }
 
-/// All blocks of a few pixels and channels.
+/// Processes all pixels and channels in blocks.
 #[inline(always)]
 fn blocks<S: Simd, B: Blocks>(simd: S, pixels: usize, channels: usize, mut to_do: B) {
     for start in (0..pixels).step_by(RUN) {
@@ -83,7 +83,7 @@ fn blocks<S: Simd, B: Blocks>(simd: S, pixels: usize, channels: usize, mut to_do
     }
 }
 
-/// `V` vectors of a pixel's channels, at the edge some of their values.
+/// Reads `V` vectors of a pixel's channels; at the edge, only the values that exist.
 #[inline(always)]
 fn read_all<S: Simd, const V: usize>(simd: S, from: &[f32]) -> [S::Vector; V] {
     if from.len() == V * S::LANES {

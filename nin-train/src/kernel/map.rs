@@ -1,9 +1,9 @@
-//! How a chunk's feature maps stand in memory.
+//! The memory layout of a chunk's feature maps.
 
 use nin_core::Shape;
 
-/// Maps of several images, channels last, with room around and between their pixels where the next product needs
-/// zeros: a border for a padded convolution, and for the gradient of one with a stride also gaps between pixels.
+/// Maps of several images, channels last, with zeros around and between their pixels where the next product needs them:
+/// a border for a padded convolution, and for the gradient of one with a stride also gaps between pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Map {
     pub(crate) shape: Shape,
@@ -15,23 +15,24 @@ pub(crate) struct Map {
     pub(crate) row: usize,
     /// Values from one pixel to the next.
     pub(crate) column: usize,
-    /// Values from one row of memory to the next (`row`, but for gaps).
+    /// Values from one row of memory to the next (`row`, unless there are gaps).
     pub(crate) line: usize,
 }
 
 impl Map {
-    /// Pixel after pixel.
+    /// Makes a dense layout, pixel after pixel.
     pub(crate) fn plain(shape: Shape) -> Map {
         Map::spaced(shape, 0, 1, [shape.rows.into(), shape.columns.into()])
     }
 
-    /// With `border` pixels of zeros on each side.
+    /// Makes a layout with `border` pixels of zeros on each side.
     pub(crate) fn bordered(shape: Shape, border: usize) -> Map {
         let [rows, columns] = [shape.rows as usize + 2 * border, shape.columns as usize + 2 * border];
         Map::spaced(shape, border, 1, [rows, columns])
     }
 
-    /// With `border` pixels above and left, every pixel `gap` from the next, in memory for `rows × columns` pixels.
+    /// Makes a layout with `border` pixels above and left and a distance of `gap` between pixels, in memory for `rows ×
+    /// columns` pixels.
     pub(crate) fn spaced(shape: Shape, border: usize, gap: usize, [rows, columns]: [usize; 2]) -> Map {
         let channels = shape.channels as usize;
         let line = columns * channels;
@@ -45,23 +46,23 @@ impl Map {
         }
     }
 
-    /// Values that `images` of them take.
+    /// Returns the number of values of `images` images.
     pub(crate) fn len(&self, images: usize) -> usize {
         images * self.image
     }
 
-    /// Whether there is memory that belongs to no pixel.
+    /// Returns whether there is memory that belongs to no pixel.
     pub(crate) fn has_room(&self) -> bool {
         self.image != self.shape.len()
     }
 
-    /// Where a pixel begins.
+    /// Returns where a pixel begins.
     #[inline(always)]
     pub(crate) fn at(&self, image: usize, row: usize, column: usize) -> usize {
         image * self.image + self.origin + row * self.row + column * self.column
     }
 
-    /// Where each pixel of `images` begins, ascending.
+    /// Returns where each pixel of `images` begins, ascending.
     pub(crate) fn offsets(&self, images: usize) -> Vec<u32> {
         let [rows, columns] = [self.shape.rows as usize, self.shape.columns as usize];
         let mut offsets = Vec::with_capacity(images * rows * columns);
@@ -73,7 +74,7 @@ impl Map {
         offsets
     }
 
-    /// Fills the memory that belongs to no pixel with zeros (that of gaps with all the rest).
+    /// Fills the memory that belongs to no pixel with zeros; with gaps, all memory.
     pub(crate) fn clear_room(&self, images: usize, values: &mut [f32]) {
         let wide = self.shape.row();
         if self.column != self.shape.channels as usize {
@@ -90,7 +91,7 @@ impl Map {
         values[end..self.len(images)].fill(0.0);
     }
 
-    /// Copies an image's pixels in from channels-last memory without room.
+    /// Copies an image's pixels from dense channels-last memory.
     pub(crate) fn put(&self, image: usize, from: &[f32], to: &mut [f32]) {
         let channels = self.shape.channels as usize;
         for (row, line) in from.chunks_exact(self.shape.row()).enumerate() {
@@ -105,7 +106,7 @@ impl Map {
         }
     }
 
-    /// An image's pixels, channels last, without room.
+    /// Returns an image's pixels, dense and channels last.
     pub(crate) fn get(&self, image: usize, from: &[f32]) -> Vec<f32> {
         let channels = self.shape.channels as usize;
         let mut pixels = Vec::with_capacity(self.shape.len());

@@ -1,10 +1,10 @@
-//! The two matrix products that training consists of, on maps as they stand in memory.
+//! The two matrix products of training, computed on maps in their memory layout.
 //!
-//! A convolution needs no patches packed: channels last, one row of a window is one run of memory, so the left
-//! operand of the product is described by where each window begins ([`Windows`]), and read in place. Weights are
-//! packed once a step into [`Panels`] as wide as a few vectors. [`multiply`] sums over a window (the forward pass,
-//! and the gradient of the data); [`accumulate`] sums over pixels (the gradient of the weights). Both run on one
-//! thread; images run side by side. [`Winograd`] does both with fewer multiplications, where that pays.
+//! A convolution packs no patches. With channels last, one row of a window is contiguous in memory, so the left operand
+//! of the product is given by the start of each window ([`Windows`]) and read in place. Weights are packed once in each
+//! step into [`Panels`] as wide as a few vectors. [`multiply`] sums over a window (the forward pass, and the gradient
+//! of the data); [`accumulate`] sums over pixels (the gradient of the weights). Both run on one thread; images run in
+//! parallel. [`Winograd`] computes both with fewer multiplications, where that is faster.
 //!
 //! Imports nothing of this crate, and [`support`](crate::support) for its tests.
 //!

@@ -1,4 +1,4 @@
-//! What the products are made of: windows over maps, packed panels, and what is done with a sum.
+//! The operands of the products: windows over maps, packed panels, and the final operation on a sum.
 
 use super::Buffer;
 use super::simd::lanes;
@@ -19,19 +19,19 @@ pub(crate) struct Windows {
 }
 
 impl Windows {
-    /// Values in a window: what a product sums over.
+    /// Returns the number of values in a window, the depth of the product.
     pub(crate) fn depth(&self) -> usize {
         self.rows * self.length
     }
 
-    /// Values that the first `pixels` windows reach over.
+    /// Returns the number of values from the start of the map to the end of the first `pixels` windows.
     pub(super) fn reach(&self, pixels: usize) -> usize {
         let rows = self.rows.saturating_sub(1).saturating_mul(self.step);
         farthest(&self.offsets[..pixels]).map_or(0, |last| last.saturating_add(rows).saturating_add(self.length))
     }
 }
 
-/// Columns of a panel, in vectors: at most this many.
+/// The largest width of a panel in vectors.
 const MAX_VECTORS: usize = 3;
 
 /// A packed right operand, `depth × columns`, cut into panels of columns, with a bias for each column.
@@ -41,13 +41,13 @@ pub(crate) struct Panels {
     pub(super) lanes: usize,
     /// First column and vectors of each panel.
     pub(super) cuts: Vec<(usize, usize)>,
-    /// Panel by panel: `depth` rows of its columns, filled up with zeros.
+    /// Panel by panel: `depth` rows of its columns, padded with zeros.
     pub(super) values: Buffer,
     pub(super) bias: Buffer,
 }
 
 impl Panels {
-    /// Zeros.
+    /// Makes panels of zeros.
     pub(crate) fn new(depth: usize, columns: usize) -> Panels {
         let lanes = lanes();
         let cuts = cut(columns.div_ceil(lanes), lanes);
@@ -74,12 +74,12 @@ impl Panels {
         }
     }
 
-    /// Takes the biases.
+    /// Sets the biases.
     pub(crate) fn set_bias(&mut self, bias: &[f32]) {
         self.bias[..bias.len()].copy_from_slice(bias);
     }
 
-    /// The biases, one for each column.
+    /// Returns the biases, one for each column.
     pub(crate) fn bias(&self) -> &[f32] {
         &self.bias[..self.columns]
     }
@@ -90,7 +90,7 @@ pub(super) fn farthest(offsets: &[u32]) -> Option<usize> {
     offsets.iter().max().map(|last| *last as usize)
 }
 
-/// Cuts vectors of columns into panels: as few as possible, as even as possible.
+/// Splits vectors of columns into panels: as few as possible, and of widths as equal as possible.
 fn cut(vectors: usize, lanes: usize) -> Vec<(usize, usize)> {
     let panels = vectors.div_ceil(MAX_VECTORS);
     let mut cuts = Vec::with_capacity(panels);
@@ -103,7 +103,7 @@ fn cut(vectors: usize, lanes: usize) -> Vec<(usize, usize)> {
     cuts
 }
 
-/// What [`multiply`] does with a sum before it is stored.
+/// The operation that [`multiply`] applies to a sum before it is stored.
 pub(crate) enum Finish<'a> {
     /// Nothing.
     Store,

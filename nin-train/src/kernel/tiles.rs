@@ -1,4 +1,4 @@
-//! The hot loops: tiles of sums that live in registers.
+//! The inner loops: tiles of sums in registers.
 #![allow(unsafe_code)]
 #![allow(clippy::needless_range_loop)] // `for i in 0..M` over registers: unrolled, and the same on both sides
 
@@ -10,7 +10,7 @@ use super::{Buffer, Finish, Panels, View, Windows};
 
 /// `to[to_at[p] + n] = finish(Σ_k window(p)[k] · panels(k, n))` for the first `pixels` windows over `from`.
 ///
-/// Each sum runs in the order of a window's values.
+/// Each sum is in the order of a window's values.
 ///
 /// # Panics
 ///
@@ -135,7 +135,7 @@ unsafe fn multiply_tile<S: Simd, const M: usize, const V: usize>(
         }
         let columns = job.panels.columns - first;
         if count < M || columns < V * S::LANES {
-            // Sums that are reached by a variable index live in memory: only a copy of them, and only here.
+            // A variable index would force the sums into memory; here it affects only a copy.
             let mut some = [[simd.splat(0.0); V]; M];
             for i in 0..M {
                 for v in 0..V {
@@ -181,7 +181,7 @@ unsafe fn multiply_tile<S: Simd, const M: usize, const V: usize>(
     }
 }
 
-/// What [`multiply_tile`] does at the end, for a tile at the edge: the first `count` pixels, and no column too many.
+/// Stores a tile at the edge: the first `count` pixels, and no column too many.
 #[inline(always)]
 unsafe fn finish_some<S: Simd, const M: usize, const V: usize>(
     simd: S,
@@ -220,8 +220,8 @@ pub(crate) fn padded(columns: usize) -> usize {
     columns.div_ceil(16) * 16
 }
 
-/// `sums[k][n] += Σ_p window(p)[k] · d[d_at[p] + n]` over the first `pixels` windows over `from`, in their order
-/// block by block; `sums` has [`padded`] columns, of which the padding holds nothing of use.
+/// `sums[k][n] += Σ_p window(p)[k] · d[d_at[p] + n]` over the first `pixels` windows over `from`, in their order block
+/// by block; `sums` has [`padded`] columns, and the contents of the padding are unspecified.
 ///
 /// # Panics
 ///
@@ -326,7 +326,8 @@ unsafe fn accumulate_panel<S: Simd, const L: usize, const M: usize, const N: usi
     let wide = padded(job.columns);
     // SAFETY: `accumulate` checked every window and offset, and that `packed` holds a block.
     unsafe {
-        // Gradients a large power of two apart would fight for the same few sets of the cache: pack them.
+        // Gradients at a distance of a large power of two would compete for the same few cache sets, so they are
+        // packed.
         let pack = job.columns > 64;
         let d = start_of(job.d.with_slack()).add(column);
         if pack {

@@ -1,4 +1,4 @@
-//! A network laid out in memory.
+//! The memory layout of a network.
 
 use nin_core::Plan;
 use nin_core::plan::{Layer, LayerKind};
@@ -18,15 +18,15 @@ impl Network {
         Network::with_segments(plan, images, vec![Segment { layers: 0..plan.layers().count(), images }])
     }
 
-    /// A network that trains with batch normalisation: a chunk is what is normalised together.
+    /// Returns a network that trains with batch normalisation: a chunk is the images that are normalised together.
     pub(crate) fn normalized(plan: &Plan, images: usize) -> Network {
         Network::with_segments(plan, images, Segment::cut(plan, images))
     }
 
-    /// The same network with its activations rounded; a step of the image stands for `input`.
+    /// Returns the same network with its activations rounded; a step of the image stands for `input`.
     ///
-    /// What was above 0 and became 0 has a gradient. So it is not gated by what the next layer reads, but by the layer
-    /// that rounded it, which knows.
+    /// A positive value that was rounded to 0 has a gradient. The gradient is therefore gated by the layer that rounded
+    /// the value, not by the rounded value that the next layer reads.
     pub(crate) fn rounding(mut self, input: f32) -> Network {
         self.rounded = Some(input);
         let rounded = |layer| match layer {
@@ -93,15 +93,15 @@ impl Network {
         gradients
     }
 
-    /// Bytes that a [`workspace`](Self::workspace) takes at least: the maps and their gradients, but not what some
-    /// layers keep beside them.
+    /// Returns bytes that a [`workspace`](Self::workspace) takes at least: the maps and their gradients, without the
+    /// additional memory of some layers.
     pub(crate) fn workspace_bytes(&self, training: bool) -> u64 {
         let maps = self.slots.iter().map(|slot| slot.map.len(slot.images));
         let gradients = self.gradients().into_iter().filter(|_| training);
         maps.chain(gradients).map(|values| (values * size_of::<f32>()) as u64).sum()
     }
 
-    /// Memory for one thread; one that only evaluates takes less.
+    /// Allocates memory for one thread; evaluation alone needs less.
     pub(crate) fn workspace(&self, training: bool) -> Workspace {
         let images = self.images;
         let gradients = if training { self.gradients() } else { [0; buffer::COUNT] };
@@ -127,19 +127,19 @@ impl Network {
     }
 }
 
-/// Whether layer `i` is normalised: then it ends a segment, and is not the end of the last one.
+/// Returns whether layer `i` is normalised: then it ends a segment, and is not the end of the last one.
 fn normalizes(segments: &[Segment], i: usize, layer: &Layer) -> bool {
     let (_, but_last) = segments.split_last().unzip();
     let ends = but_last.unwrap_or(&[]).iter().any(|segment| segment.layers.end == i + 1);
     ends && is_activated(layer)
 }
 
-/// How a layer with weights wants the gradient of its sums to stand in memory.
+/// Returns the layout of the gradient of a weight layer's sums.
 fn gradient_map(layer: &Layer, needs_dx: bool) -> Map {
     if layer.has_weights() { Linear::gradient_map(layer, needs_dx) } else { Map::plain(layer.output) }
 }
 
-/// How each tensor stands in memory.
+/// Returns the layout of each tensor.
 fn slots(plan: &Plan, planned: &[Layer], images: usize, segments: &[Segment]) -> Vec<Slot> {
     let last = planned.len();
     let first = planned.iter().position(Layer::has_weights).unwrap_or(last);

@@ -1,14 +1,14 @@
 //! Batch normalisation of a layer's sums, before its ReLU; see [`crate::network::normalization`].
 //!
-//! Some images at a time of those that are normalised together: what is read here was written a moment ago, or is
-//! about to be read again, so that it is in cache once and not twice. Of all the images only the sums before
-//! normalisation are kept, pixel after pixel; the outputs are made again where they are needed.
+//! The images that are normalised together are processed a few at a time, so that their values are still in cache. Only
+//! the sums before normalisation are kept for all images, pixel after pixel; outputs are recomputed where they are
+//! needed.
 
 use crate::kernel::channels::{Factors, affine_relu, gradient, moments, products};
 use crate::kernel::{Buffer, padded};
 use crate::network::normalization::inverse;
 
-/// What is kept of a normalised layer's forward pass.
+/// The values kept from a normalised layer's forward pass.
 ///
 /// ```text
 /// forward   mean, variance of x      x̂ = (x − mean) · inverse      y = relu(gain · x̂ + bias)
@@ -69,7 +69,8 @@ impl Kept {
         let channels = self.channels();
         let x = &self.x[first * channels..][..pixels * channels];
         if !std::mem::replace(&mut self.begun, true) {
-            // Around one pixel's values: where the mean is far from 0, squares would leave nothing of the variance.
+            // The sums are relative to one pixel's values: if the mean is far from 0, the variance would be lost in the
+            // squares.
             x.iter().take(channels).enumerate().for_each(|(channel, x)| self.centre.set(channel, 1.0, -f64::from(*x)));
         }
         moments(x, &self.centre, &mut self.sums);

@@ -1,4 +1,4 @@
-//! Forward and back through a network, segment by segment, in each some images at a time.
+//! Forward and backward passes of a network, segment by segment, and a few images at a time in each.
 
 use super::{Linear, Memory, Mode, Network, Operation, Packed, Segment, Span, Workspace, buffer};
 use crate::kernel::Buffer;

@@ -14,7 +14,7 @@ fn covered(window: Window, index: usize, length: usize) -> (usize, usize) {
     (start.saturating_sub(padding), (start + window.kernel as usize - padding).min(length))
 }
 
-/// Maximum pooling. Of equal values the first counts, row by row; a NaN counts as the largest.
+/// Maximum pooling. Of equal values the first one, row by row, is chosen; NaN counts as the largest value.
 ///
 /// ```text
 /// forward   y = max over the window of x      chosen: which of its kernel² places
@@ -40,7 +40,7 @@ impl MaxPool {
         simd::run(Backward { pool: self, y, dy, chosen, dx, images });
     }
 
-    /// The place in a window of a pixel that it covers.
+    /// Returns the place in a window of a pixel that it covers.
     #[inline(always)]
     fn place(&self, pixel: (usize, usize), row: usize, column: usize) -> f32 {
         let (stride, padding) = (self.window.stride as usize, self.window.padding as usize);
@@ -48,7 +48,7 @@ impl MaxPool {
         (down * self.window.kernel as usize + right) as f32
     }
 
-    /// Where an output's place is noted.
+    /// Returns where an output's place is noted.
     #[inline(always)]
     fn index(&self, image: usize, pixel: (usize, usize)) -> usize {
         let shape = self.y.shape;

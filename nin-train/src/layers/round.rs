@@ -1,5 +1,4 @@
-//! Activations rounded to 256 steps while a network trains with the integers it will be; see
-//! [`rounding`](crate::integers::rounding).
+//! Rounding of activations to 256 levels in quantisation-aware training; see [`rounding`](crate::integers::rounding).
 
 use crate::integers::rounding::ActivationGrid;
 use crate::kernel::vectorized;

@@ -1,4 +1,4 @@
-//! How a network that normalises is cut, so that few values travel between cache and memory.
+//! The division of a normalised network into segments, which reduces traffic between cache and memory.
 //!
 //! A normalised layer's outputs need the sums of all images first, so each such layer ends a segment; but within a
 //! segment a few images at a time go through all layers, and what one layer writes is in cache when the next one reads
@@ -31,7 +31,7 @@ pub(crate) struct Span {
 const VALUES: usize = 100_000;
 
 impl Segment {
-    /// Cuts a network behind each normalised layer. Behind the last one there is always a segment, if an empty one.
+    /// Splits a network after each normalised layer. There is always a segment after the last one, even if it is empty.
     pub(crate) fn cut(plan: &Plan, images: usize) -> Vec<Segment> {
         let layers: Vec<_> = plan.layers().collect();
         let mut segments = Vec::new();
@@ -45,7 +45,7 @@ impl Segment {
         segments
     }
 
-    /// The images of a workspace, as many at a time as the segment takes.
+    /// Returns the images of a workspace, as many at a time as the segment takes.
     pub(crate) fn spans(&self, images: usize) -> impl Iterator<Item = Span> + use<> {
         let most = self.images;
         (0..images).step_by(most).map(move |first| Span { first, images: most.min(images - first) })

@@ -1,14 +1,14 @@
-//! What a flat buffer of parameters holds.
+//! The contents of a flat buffer of parameters.
 
 use nin_core::Plan;
 
 use super::normalization;
 use super::parameters::activated;
 
-/// What stands in a network's flat buffer of parameters behind its weights and biases.
+/// The values that follow the weights and biases in a network's flat buffer of parameters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Layout {
-    /// Nothing: the buffer is that of [`parameters`](super::parameters).
+    /// None: the buffer is that of [`parameters`](super::parameters).
     #[default]
     Plain,
     /// Gains, running means and running variances of the normalised layers, in the order of
@@ -19,7 +19,7 @@ pub enum Layout {
 }
 
 impl Layout {
-    /// Values in the buffer.
+    /// Returns the number of values in the buffer.
     pub fn len(self, plan: &Plan) -> usize {
         match self {
             Layout::Normalized => normalization::len(plan),
@@ -27,7 +27,7 @@ impl Layout {
         }
     }
 
-    /// Values that an optimiser changes: they come first.
+    /// Returns the number of values that an optimiser changes; they come first.
     pub fn trainable(self, plan: &Plan) -> usize {
         match self {
             Layout::Plain => plan.parameters(),
@@ -36,9 +36,9 @@ impl Layout {
         }
     }
 
-    /// The buffer that training begins with, made of initial weights and biases: a normalised network gets gains 1,
-    /// running means 0 and running variances 1. Ranges are found on images, so they must stand behind the weights
-    /// already.
+    /// Returns the buffer at the start of training, made from initial weights and biases. A normalised network gets
+    /// gains 1, running means 0 and running variances 1. Ranges are measured on images, so `parameters` must already
+    /// contain them.
     pub fn begin(self, plan: &Plan, parameters: Vec<f32>) -> Vec<f32> {
         match self {
             Layout::Normalized => normalization::extend(plan, parameters),
@@ -46,8 +46,8 @@ impl Layout {
         }
     }
 
-    /// The weights and biases of the network that is evaluated and exported: normalisation is folded in, ranges are
-    /// left out.
+    /// Returns the weights and biases of the network that is evaluated and exported: normalisation is folded in, ranges
+    /// are omitted.
     ///
     /// # Panics
     ///

@@ -1,32 +1,32 @@
-//! How an image's bytes become what a network reads.
+//! The conversion of an image's bytes to the network's input.
 
 use nin_core::{Model, Normalization};
 use serde::{Deserialize, Serialize};
 
 use crate::data::Dataset;
 
-/// How a byte becomes the network's input: `(byte - mean[c]) * scale[c]` for each channel c.
+/// The network's input as a function of bytes: `(byte - mean[c]) * scale[c]` for each channel c.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Preprocessing {
-    /// Subtracted from each byte, one number a channel.
+    /// The value subtracted from each byte, one for each channel.
     pub mean: Vec<f32>,
-    /// Multiplied with the difference, one number a channel.
+    /// The factor of the difference, one for each channel.
     pub scale: Vec<f32>,
 }
 
 impl Preprocessing {
-    /// Bytes to 0..1, as PyTorch's `ToTensor` does.
+    /// Returns the scaling of bytes to 0..1, as PyTorch's `ToTensor` does.
     pub fn unit(channels: usize) -> Preprocessing {
         Preprocessing::one_scale(channels, 1.0 / 255.0)
     }
 
-    /// No mean, and the same scale for all channels.
+    /// Returns preprocessing without a mean and with one scale for all channels.
     pub fn one_scale(channels: usize, scale: f32) -> Preprocessing {
         Preprocessing { mean: vec![0.0; channels], scale: vec![scale; channels] }
     }
 
-    /// Mean 0 and standard deviation 1 in each channel over a data set; a channel that is the same everywhere is only
-    /// shifted.
+    /// Returns the standardisation of each channel to mean 0 and standard deviation 1 over a data set; a constant
+    /// channel is only shifted.
     pub fn standard(data: &Dataset) -> Preprocessing {
         let channels = data.shape().channels as usize;
         let mut sums = vec![(0u64, 0u64); channels];
@@ -46,7 +46,7 @@ impl Preprocessing {
         Preprocessing { mean, scale }
     }
 
-    /// That of a model file.
+    /// Returns the preprocessing of a model file.
     pub fn of(model: &Model<'_>) -> Preprocessing {
         let channels = usize::from(model.plan().spec().input().channels);
         let (mean, scale) =
@@ -54,13 +54,13 @@ impl Preprocessing {
         Preprocessing { mean, scale }
     }
 
-    /// Whether it has a mean and a scale for each of so many channels.
+    /// Returns whether it has a mean and a scale for each of `channels` channels.
     pub fn fits(&self, channels: usize) -> bool {
         self.mean.len() == channels && self.scale.len() == channels
     }
 
-    /// The scale above 0 that all channels share, if there is no mean: the only preprocessing of a network of integers,
-    /// and so of quantisation-aware training. `None` for any other preprocessing.
+    /// Returns the positive scale that all channels share, if there is no mean; `None` for any other preprocessing.
+    /// Quantised networks, and so quantisation-aware training, support only this.
     pub fn steps(&self) -> Option<f32> {
         match &self.scale[..] {
             [first, rest @ ..]
@@ -91,7 +91,7 @@ impl Preprocessing {
         }
     }
 
-    /// Scales values between 0 and 255 where they stand, channels last.
+    /// Scales values between 0 and 255 in place, channels last.
     #[inline(always)]
     pub(crate) fn apply_in_place(&self, values: &mut [f32]) {
         for pixel in values.chunks_exact_mut(self.mean.len()) {

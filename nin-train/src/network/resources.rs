@@ -1,4 +1,4 @@
-//! What a network takes, on the board and on the host.
+//! A network's resources, on the board and on the host.
 
 use nin_core::plan::{Kernels, LayerKind, Memory};
 use nin_core::{Plan, WeightType};
@@ -9,15 +9,15 @@ use nin_core::model::HEADER;
 /// Bytes of one activation or parameter in the float engines.
 pub(crate) const VALUE: u64 = 4;
 
-/// Bytes of the model file of a network without class names: its flash.
+/// Returns the bytes of a network's model file without class names: its flash.
 pub fn file_len(plan: &Plan, weight_type: WeightType, lanes: usize) -> usize {
     let line = plan.spec().to_string().len();
     let head = HEADER + 8 * usize::from(plan.spec().input().channels) + line;
     head.next_multiple_of(16) + plan.weight_bytes(weight_type, lanes) + 4
 }
 
-/// Memory of training and predicting a batch at once, the way the book asks for it: every map of the batch in memory.
-/// A trainer that works through a batch in chunks needs less.
+/// Memory for training and predicting a whole batch at once in bytes, as in the book's exercise: all maps of the batch
+/// are in memory. A trainer that works in chunks needs less.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HostMemory {
     /// Parameters, gradients and momenta; every layer's output for each image, kept for the backward pass; and the
@@ -28,13 +28,13 @@ pub struct HostMemory {
 }
 
 impl HostMemory {
-    /// For `batch` images at a time.
+    /// Returns the memory for `batch` images at a time.
     pub fn new(plan: &Plan, batch: u64) -> Self {
         let parameters = plan.parameters() as u64;
         let maps: u64 = plan.layers().map(|layer| layer.output.len() as u64).sum();
         let input = plan.spec().input().len() as u64;
         let pair = plan.layer_by_layer() as u64;
-        // A batch larger than memory is a question, not an error: saturate.
+        // Saturates: a batch larger than memory is a valid input.
         let times = |values: u64| values.saturating_mul(batch);
         let training = (3 * parameters).saturating_add(times(input + maps + pair));
         let prediction = parameters.saturating_add(times(pair));
@@ -42,7 +42,7 @@ impl HostMemory {
     }
 }
 
-/// A network's resources, in bytes where not said otherwise.
+/// A network's resources, in bytes unless stated otherwise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Resources {
     /// Weights and biases (a number).
@@ -53,11 +53,11 @@ pub struct Resources {
     pub weight_layers: usize,
     /// Working memory of the streaming engine with float weights.
     pub memory: Memory,
-    /// Its sum.
+    /// The sum of `memory`.
     pub streaming: u64,
-    /// The same with 8-bit weights and activations, on a Cortex-M with DSP instructions.
+    /// The sum with 8-bit weights and activations, on a Cortex-M with DSP instructions.
     pub streaming_int8: u64,
-    /// Working memory if each layer's whole output were made before the next: its two largest neighbouring maps.
+    /// Working memory if each layer were computed completely before the next: the two largest neighbouring maps.
     pub layer_by_layer: u64,
     /// The model file with f32 weights.
     pub flash_f32: u64,
@@ -68,7 +68,7 @@ pub struct Resources {
 }
 
 impl Resources {
-    /// Of a network, with the layouts made for a Cortex-M.
+    /// Returns a network's resources, with the memory layouts for a Cortex-M.
     pub fn new(plan: &Plan) -> Self {
         let flash = |weight_type, lanes| file_len(plan, weight_type, lanes) as u64;
         let memory = plan.bytes(WeightType::F32, Kernels::Plain);
@@ -87,7 +87,7 @@ impl Resources {
     }
 }
 
-/// A layer in words: `conv 5x5 +2`.
+/// Returns a layer in words: `conv 5x5 +2`.
 pub(crate) fn layer_name(kind: LayerKind) -> String {
     let window = |name: &str, window: nin_core::Window| {
         let mut text = format!("{name} {0}x{0}", window.kernel);

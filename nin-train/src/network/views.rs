@@ -1,4 +1,4 @@
-//! Weights and biases as arrays with the shapes that PyTorch gives them; no value is copied.
+//! Weights and biases as array views with PyTorch's shapes.
 
 use ndarray::{ArrayView1, ArrayView4, ArrayViewMut1, ArrayViewMut4};
 use nin_core::Plan;
@@ -18,7 +18,7 @@ pub struct LayerView<'a> {
     pub bias: ArrayView1<'a, f32>,
 }
 
-/// One weight layer's parameters, to be changed.
+/// One weight layer's parameters, mutable.
 #[derive(Debug)]
 pub struct LayerViewMut<'a> {
     /// The layer, and where its parameters stand in the flat buffer.
@@ -29,13 +29,13 @@ pub struct LayerViewMut<'a> {
     pub bias: ArrayViewMut1<'a, f32>,
 }
 
-/// The weight's sides in memory: outputs × rows × columns × inputs.
+/// Returns the lengths of the weight's axes in memory: outputs × rows × columns × inputs.
 fn sides(tensor: &Tensor) -> (usize, usize, usize, usize) {
     let (rows, columns) = tensor.kernel();
     (tensor.bias.len(), rows, columns, tensor.layer.input.channels.into())
 }
 
-/// From the order in memory to PyTorch's.
+/// The permutation from the order in memory to PyTorch's.
 const TO_PYTORCH: [usize; 4] = [0, 3, 1, 2];
 /// [`tensors`] computes place and sides of a weight from the same layer.
 const FITS: &str = "a weight is as long as its sides say";

@@ -1,11 +1,11 @@
-//! Quantisation-aware training: a network that learns with the integers it will be.
+//! Quantisation-aware training.
 //!
-//! Training itself computes with those integers (see [`rounding`](crate::integers::rounding)). What is exported is
-//! therefore what was trained, but for the last bits of float sums.
+//! Training computes with the quantised values (see [`rounding`](crate::integers::rounding)). The exported network
+//! therefore equals the trained one, except for the last bits of float sums.
 //!
-//! Ranges begin with those that a sample of images shows, as after training, and are trained with the rest, without
-//! Esser's factor for their gradient: AdamW does without, and with SGD they hardly move. Batch normalisation is folded
-//! before.
+//! Initial ranges come from a sample of images, as in post-training quantisation. They are trained with the other
+//! parameters, without Esser's factor for their gradient: AdamW does not need it, and with SGD they hardly move. Batch
+//! normalisation is folded in before.
 
 use nin_core::WeightType;
 
@@ -19,24 +19,24 @@ use crate::network::trained::Trained;
 use crate::training::checkpoint::Checkpoint;
 use nin_core::Lanes;
 
-/// What quantisation-aware training begins with.
+/// The start of quantisation-aware training.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Begun {
-    /// The network as 8-bit arithmetic sees it: its preprocessing is one scale.
+    /// The network for 8-bit arithmetic: its preprocessing is one scale.
     pub network: Trained,
     /// The range of each layer that makes activations, in order.
     pub ranges: Vec<f32>,
 }
 
 impl Begun {
-    /// Its parameters, with the ranges behind them: [`Layout::Ranged`](crate::network::layout::Layout::Ranged).
+    /// Returns its parameters, followed by the ranges: [`Layout::Ranged`](crate::network::layout::Layout::Ranged).
     pub fn parameters(&self) -> Vec<f32> {
         [&self.network.parameters[..], &self.ranges].concat()
     }
 }
 
-/// Makes a network ready for quantisation-aware training; the ranges of its activations are those on some images
-/// (rows × columns × channels bytes each).
+/// Prepares a network for quantisation-aware training; the ranges of its activations are measured on some images (rows
+/// × columns × channels bytes each).
 ///
 /// # Errors
 ///
@@ -53,11 +53,11 @@ pub fn begin(trained: &Trained, images: &[Vec<u8>], weights: &WeightBits) -> Res
     Ok(Begun { network, ranges })
 }
 
-/// The integers that a run with quantisation-aware training has come to; `None` for any other run.
+/// Returns the quantised network of a run with quantisation-aware training; `None` for any other run.
 ///
 /// # Errors
 ///
-/// [`CalibrationError`] if its parameters are no numbers.
+/// [`CalibrationError`] if its parameters are not numbers.
 pub fn quantized(checkpoint: &Checkpoint) -> Option<Result<QuantizedModel, CalibrationError>> {
     let weights = checkpoint.recipe.quantize.as_ref()?;
     let trained = checkpoint.trained();

@@ -1,4 +1,4 @@
-//! Which layers get 4-bit weights, so that a model file fits the flash there is.
+//! The choice of layers with 4-bit weights that makes a model file fit a flash budget.
 
 use nin_core::WeightType;
 
@@ -12,12 +12,12 @@ use crate::network::parameters::tensors;
 use crate::network::trained::Trained;
 use nin_core::Lanes;
 
-/// Images that the logits are compared on, for each layer.
+/// The number of images on which logits are compared for each layer.
 const IMAGES: usize = 256;
 
-/// The fewest bits of weights with which a network's model file has at most `budget` bytes: 8 for all, or 4 for the
-/// layers whose rounding alone changes the logits least (in squares, against the float network) for each byte that it
-/// saves.
+/// Returns bit widths with which a network's model file has at most `budget` bytes: 8 for all layers, or 4 for the
+/// layers whose rounding alone adds the smallest squared error of the logits (against the float network) for each byte
+/// saved.
 ///
 /// # Errors
 ///
@@ -52,7 +52,7 @@ pub fn within(
     for number in 1..=tensors(&trained.plan()).len() {
         let model = quantized(&WeightBits::FourIn(vec![number]))?;
         let noise = bench.compare(&model, bench.sample)?.logits.noise - before;
-        // With a word for each layer a small one may save nothing.
+        // Each layer is padded to words, so a small one may save nothing.
         let saved = whole.saturating_sub(length(&model)?).max(1);
         layers.push((noise / saved as f64, number));
     }

@@ -1,4 +1,4 @@
-//! Post-training quantisation: ranges from a sample, then biases that take up the mean error.
+//! Post-training quantisation: ranges from a sample, then biases corrected for the mean rounding error.
 
 use nin_core::{Model, WeightType};
 
@@ -11,14 +11,14 @@ use crate::network::parameters::tensors;
 use crate::network::trained::Trained;
 use nin_core::Lanes;
 
-/// How to quantise.
+/// The options of quantisation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
-    /// Bits of the weights.
+    /// The bit widths of the weights.
     pub weights: WeightBits,
-    /// Whether biases take up the mean error of each output, where that brings the logits nearer to the float ones.
+    /// Whether to correct biases for the mean error of each output, if that brings the logits closer to the float ones.
     pub correct_biases: bool,
-    /// At most so many of the images serve for that: each layer takes a pass over them.
+    /// The largest number of images for that correction; each layer needs a pass over them.
     pub correction_images: usize,
 }
 
@@ -28,8 +28,8 @@ impl Default for Options {
     }
 }
 
-/// Quantises a trained network after a sample of images, rows × columns × channels bytes each in the network's shape.
-/// `progress` is called with the passes done and the passes there are.
+/// Quantises a trained network, calibrated with images of rows × columns × channels bytes each in the network's shape.
+/// `progress` is called with the completed and the total number of passes.
 ///
 /// # Errors
 ///
@@ -45,14 +45,14 @@ pub fn post_training(
     let tensors = tensors(&plan);
     let passes = if options.correct_biases { tensors.len() + 3 } else { 2 };
 
-    // What cannot be computed at all should not be found out after minutes.
+    // Fails early if the network cannot be quantised at all.
     let quantize = |trained: &Trained, clips: &[f32]| QuantizedModel::with_weights(trained, clips, &options.weights);
     quantize(trained, &vec![1.0; tensors.len()])?;
     let float = ModelBytes::new(&trained.to_model(WeightType::F32, Lanes::Sixteen)?);
     let float = float.model()?;
     let ranges: Vec<Range> = histograms(&float, images)?.iter().map(|histogram| histogram.range(STEPS)).collect();
     progress(1, passes);
-    // Logits have no range; nor does anything read its place in the list.
+    // Logits have no range; this entry of the list is not used.
     let clips: Vec<f32> = ranges.iter().map(|range| range.clip).chain([0.0]).collect();
 
     let bench = Bench { float: &float, images, sample: &images[..images.len().min(options.correction_images.max(1))] };
@@ -98,11 +98,11 @@ pub fn post_training(
     Ok((model, report))
 }
 
-/// The float network, and the images it is compared on.
+/// The float network, and the images for comparisons.
 pub(super) struct Bench<'a> {
     pub float: &'a Model<'a>,
     pub images: &'a [Vec<u8>],
-    /// The first of them, where all would take too long.
+    /// The first of these images, for comparisons where all would take too long.
     pub sample: &'a [Vec<u8>],
 }
 
@@ -115,10 +115,10 @@ impl Bench<'_> {
 }
 
 impl LayerSums {
-    /// What to add to each output's bias so that its mean error becomes nought: only values that nothing has clipped
-    /// follow the bias.
+    /// Returns the value to add to each output's bias so that its mean error becomes 0; only unclipped values depend on
+    /// the bias.
     fn corrections(&self) -> impl Iterator<Item = f32> + '_ {
-        /// Outputs that are clipped more often than in all but one of so many values stay as they are.
+        /// An output is corrected only if at least one in this many of its values is unclipped.
         const RARE: u64 = 50;
         self.channels.iter().map(
             |&ChannelSums { error, free, count }| {

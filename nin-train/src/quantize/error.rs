@@ -1,4 +1,4 @@
-//! Why a network cannot be quantised after a sample of images.
+//! Errors of quantisation with a sample of images.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use nin_core::{ModelError, NetworkError};
 use crate::formats::model_file::ExportError;
 use crate::integers::{QuantizeError, WeightBitsError};
 
-/// Why a network cannot be quantised after a sample of images. The text is one sentence for the user.
+/// The reason why a network cannot be quantised with a sample of images. The text is one sentence for the user.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum CalibrationError {
@@ -15,9 +15,9 @@ pub enum CalibrationError {
     Network(QuantizeError),
     /// Not even 4-bit weights make the model file small enough.
     Budget {
-        /// Bytes that it may have.
+        /// The limit in bytes.
         budget: usize,
-        /// Bytes that it has with 4-bit weights in all layers.
+        /// Its bytes with 4-bit weights in all layers.
         least: usize,
     },
     /// There is no image to calibrate with.

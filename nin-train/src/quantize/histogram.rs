@@ -1,4 +1,4 @@
-//! How often a layer's activations take which value, and the range that 256 steps serve best.
+//! Histograms of activations, and the range with the smallest rounding error.
 
 /// Bins of a histogram; its range is a power of two, so at least half of them are in use.
 const BINS: usize = 8192;
@@ -14,12 +14,12 @@ pub struct Histogram {
     most: f32,
 }
 
-/// The range of activations that is kept.
+/// The chosen range of activations.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Range {
     /// The largest activation seen.
     pub most: f32,
-    /// The largest activation that is represented; what is above becomes this.
+    /// The largest represented activation; larger ones are clipped to it.
     pub clip: f32,
     /// The part of all activations above `clip`.
     pub clipped: f64,
@@ -32,7 +32,7 @@ impl Default for Histogram {
 }
 
 impl Histogram {
-    /// Counts values; what is not above 0 counts as 0.
+    /// Adds values; those not above 0 count as 0.
     pub fn add(&mut self, values: &[f32]) {
         let most = values.iter().copied().filter(|value| value.is_finite()).fold(0.0, f32::max);
         self.most = self.most.max(most);
@@ -47,7 +47,7 @@ impl Histogram {
         }
     }
 
-    /// Adds what another has counted.
+    /// Returns the sum of two histograms.
     pub fn join(mut self, mut other: Self) -> Self {
         self.grow(other.most);
         other.grow(self.most);
@@ -65,13 +65,13 @@ impl Histogram {
         }
     }
 
-    /// The range with the least mean squared error when values are rounded to `steps` equal steps of it: a narrower
-    /// one has finer steps, but clips more.
+    /// Returns the range with the least mean squared error when values are rounded to `steps` equal steps of it: a
+    /// narrower range has finer steps, but clips more.
     pub fn range(&self, steps: u32) -> Range {
         let width = f64::powi(2.0, self.exponent) / BINS as f64;
         let total = self.zeros + self.bins.iter().sum::<u64>();
         let values: u64 = self.bins.iter().sum();
-        // Moments of what lies above the threshold, which falls bin by bin; zeros are exact, whatever it is.
+        // The moments of values above the threshold, which falls bin by bin; zeros are always exact.
         let (mut above, mut sum, mut squares) = (0u64, 0.0, 0.0);
         let mut best = (f64::INFINITY, BINS, 0);
         for bin in (1..BINS).rev() {

@@ -1,9 +1,9 @@
-//! From a trained network of floats to one of integers: [`post_training`], or [`aware`] while it trains.
+//! Quantisation of trained networks: [`post_training`], or quantisation-[`aware`] training.
 //!
-//! The ranges of the activations are those that a [`sample`](sample()) of images shows ([`Histogram`]), clipped where
-//! that costs less than the finer steps win; then each output's bias is corrected by the mean error that rounding has
-//! added. [`post_training`] does all of it and reports what each layer lost; [`within`] chooses the layers with 4-bit
-//! weights. The arithmetic itself is in [`integers`](crate::integers).
+//! The ranges of the activations are measured on a [`sample`](sample()) of images ([`Histogram`]) and clipped where
+//! that reduces the total error. Biases are then corrected for the mean rounding error. [`post_training`] does all of
+//! this and reports each layer's error; [`within`] chooses the layers with 4-bit weights. The arithmetic itself is in
+//! [`integers`](crate::integers).
 //!
 //! Imports every folder above it in the [crate's table](crate).
 

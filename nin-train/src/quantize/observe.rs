@@ -1,4 +1,4 @@
-//! Runs the float network and the quantised one on images, and looks at what flows out of every layer.
+//! Runs the float network and the quantised one on images, and observes every layer's outputs.
 
 use std::convert::Infallible;
 
@@ -11,10 +11,10 @@ use crate::engine::streaming::Activations;
 use crate::integers::{Output, QuantizedModel};
 use crate::network::parameters::{activated, is_activated};
 
-/// Images that one task takes.
+/// Images of one task.
 const GROUP: usize = 16;
 
-/// A network at work on one thread; it keeps every layer's output whole.
+/// A network on one thread; it records every layer's whole output.
 struct Probe<'m, F: Format> {
     model: &'m Model<'m>,
     state: Vec<u32>,
@@ -54,7 +54,7 @@ impl<'m, F: Format> Probe<'m, F> {
     }
 }
 
-/// One row of an image's bytes.
+/// Returns one row of an image's bytes.
 fn row<'i>(model: &Model<'_>, image: &'i [u8], y: usize) -> &'i [u8] {
     let length = model.plan().spec().input().row();
     &image[y * length..][..length]
@@ -74,7 +74,7 @@ impl Probe<'_, Int8> {
     }
 }
 
-/// Takes every image through `visit`, in groups on all threads; what each group gave is joined in order.
+/// Calls `visit` for every image, in groups on all threads; the groups' results are joined in order.
 fn over<S, T: Send>(
     images: &[Vec<u8>],
     start: impl Fn() -> S + Sync,
@@ -93,7 +93,7 @@ fn over<S, T: Send>(
     groups.into_iter().try_fold(empty(), |sums, group| Ok(join(sums, group?)))
 }
 
-/// Histograms of what each layer that makes activations makes of the images.
+/// Returns a histogram of the outputs of each layer that makes activations.
 pub(super) fn histograms(float: &Model<'_>, images: &[Vec<u8>]) -> Result<Vec<Histogram>, CalibrationError> {
     let empty = || vec![Histogram::default(); activated(float.plan())];
     over(
@@ -109,14 +109,14 @@ pub(super) fn histograms(float: &Model<'_>, images: &[Vec<u8>]) -> Result<Vec<Hi
     )
 }
 
-/// How far two networks are apart on some images.
+/// The differences between two networks on some images.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Differences {
     /// For each layer that makes activations.
     pub layers: Vec<LayerSums>,
-    /// The logits, as if they were a layer's channels.
+    /// The logits, treated as a layer's channels.
     pub logits: LayerSums,
-    /// Images whose largest logit is the same.
+    /// Images with the same predicted class.
     pub agreed: usize,
     /// Images.
     pub images: usize,
@@ -127,16 +127,16 @@ pub(super) struct Differences {
 pub(super) struct LayerSums {
     /// Squares of the float values.
     pub signal: f64,
-    /// Squares of what quantisation adds to them.
+    /// Squares of the quantisation errors.
     pub noise: f64,
     pub channels: Vec<ChannelSums>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct ChannelSums {
-    /// What quantisation adds to the float values.
+    /// The quantisation errors.
     pub error: f64,
-    /// Values that neither the ReLU nor the range has clipped.
+    /// The number of values clipped neither by the ReLU nor by the range.
     pub free: u64,
     /// All values.
     pub count: u64,
@@ -147,7 +147,7 @@ impl LayerSums {
         Self { signal: 0.0, noise: 0.0, channels: vec![ChannelSums::default(); channels] }
     }
 
-    /// Signal to noise in decibels; infinite if there is no noise.
+    /// Returns the signal-to-noise ratio in decibels; infinite without noise.
     pub fn decibels(&self) -> f64 {
         10.0 * (self.signal / self.noise).log10()
     }

@@ -1,4 +1,4 @@
-//! What quantisation has cost, layer by layer.
+//! The report of quantisation errors, layer by layer.
 
 use std::fmt;
 
@@ -6,36 +6,36 @@ use super::Range;
 use crate::integers::Output;
 use crate::support::text::{Align, Table};
 
-/// What quantisation has cost on the sample it was calibrated with.
+/// The quantisation errors on the calibration sample.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Report {
-    /// For each layer with weights.
+    /// One report for each layer with weights.
     pub layers: Vec<LayerReport>,
-    /// Signal to noise of the logits, in dB.
+    /// The signal-to-noise ratio of the logits in dB.
     pub logits: f64,
-    /// The part of the images that both networks take for the same class.
+    /// The share of images for which both networks predict the same class.
     pub agreement: f64,
     /// Images of the sample.
     pub images: usize,
-    /// Whether biases take up mean errors.
+    /// Whether biases are corrected for mean errors.
     pub corrected: bool,
-    /// Whether the float network pads its input with its mean, where the 8-bit one has black.
+    /// Whether the float network pads its input with its mean, but the 8-bit one with black.
     pub border: bool,
 }
 
-/// What quantisation has cost one layer.
+/// The quantisation errors of one layer.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LayerReport {
     /// The stage's word of the line, for its first layer; else empty.
     pub stage: String,
-    /// Which layer of its stage, from 1.
+    /// The layer's number in its stage, from 1.
     pub layer: usize,
     /// The range of its activations; `None` for logits.
     pub range: Option<Range>,
-    /// What its accumulators become, with their scale.
+    /// The conversion of its accumulators, with the scale.
     pub output: Output,
-    /// Signal to noise in dB: its float activations against how far the quantised network's are from them, with all
-    /// that the layers before have added.
+    /// The signal-to-noise ratio in dB: float activations against their difference from the quantised network's,
+    /// including the errors of preceding layers.
     pub decibels: f64,
 }
 
@@ -72,7 +72,7 @@ impl fmt::Display for Report {
             decibels(self.logits),
             100.0 * self.agreement,
             self.images,
-            if self.corrected { "biases take up mean errors" } else { "biases as they were" }
+            if self.corrected { "biases corrected for mean errors" } else { "biases not corrected" }
         )?;
         if self.border {
             write!(

@@ -1,4 +1,4 @@
-//! The images that a network is calibrated with.
+//! The images for calibration.
 
 use nin_core::Shape;
 
@@ -8,11 +8,12 @@ use crate::engine::streaming::resized;
 use crate::network::trained::Trained;
 use crate::support::random::{Purpose, Stream};
 
-/// Up to `count` images of a data set, the same each time, in the network's shape: rows × columns × channels bytes.
+/// Returns up to `count` images of a data set, always the same ones, in the network's shape: rows × columns × channels
+/// bytes.
 ///
 /// # Errors
 ///
-/// [`CalibrationError`] if there is no image, or images have other channels than the network sees.
+/// [`CalibrationError`] if there is no image, or images have other channels than the network's input.
 pub fn sample(data: &Dataset, input: Shape, count: usize) -> Result<Vec<Vec<u8>>, CalibrationError> {
     // A data set has fewer than 2³² images: their bytes are in memory.
     let mut order: Vec<u32> = (0..data.len() as u32).collect();
@@ -33,7 +34,7 @@ pub fn sample(data: &Dataset, input: Shape, count: usize) -> Result<Vec<Vec<u8>>
     }
 }
 
-/// Refuses images that do not fit the network, and none at all.
+/// Checks that there are images and that they fit the network.
 pub(super) fn check_images(trained: &Trained, images: &[Vec<u8>]) -> Result<(), CalibrationError> {
     let input = trained.spec.input();
     match images.iter().find(|image| image.len() != input.len()) {

@@ -1,9 +1,10 @@
-//! How much memory this computer has left.
+//! The computer's available memory.
 
 use std::fs;
 
-/// Bytes that a program can still take, where the system says so: on Linux what it counts as available, and no more
-/// than a container may have. A process that goes beyond is killed there, without a word.
+/// Returns the bytes of memory that a program can still allocate, or `None` if the system does not report it. On Linux
+/// this is the available memory, limited by the container's maximum; Linux kills a process that exceeds it without a
+/// message.
 pub fn left() -> Option<u64> {
     let available = fs::read_to_string("/proc/meminfo").ok().and_then(|text| available(&text));
     // "max" if there is no limit.
@@ -11,7 +12,7 @@ pub fn left() -> Option<u64> {
     available.into_iter().chain(limit).min()
 }
 
-/// Of the lines of Linux's `/proc/meminfo`: `MemAvailable:   20480000 kB`, in units of 1,024 bytes.
+/// Returns the bytes in the line `MemAvailable: 20480000 kB` of Linux's `/proc/meminfo`; its unit is 1,024 bytes.
 fn available(meminfo: &str) -> Option<u64> {
     let line = meminfo.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
     line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)

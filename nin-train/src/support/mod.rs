@@ -1,4 +1,4 @@
-//! What every other folder may use: atomic file replacement, free memory, random numbers, tables of text.
+//! Helpers for all other modules: atomic file replacement, free memory, random numbers, tables of text.
 //!
 //! Imports nothing of this crate.
 

@@ -1,4 +1,4 @@
-//! From a data set's bytes to what the network reads: order, augmentation, size, scale.
+//! Conversion of a data set's bytes to the network's input: order, augmentation, size, scale.
 
 use std::cell::RefCell;
 
@@ -11,7 +11,7 @@ use crate::kernel::vectorized;
 use crate::network::preprocessing::Preprocessing;
 use crate::support::random::{Purpose, Stream};
 
-/// The order in which an epoch visits `len` samples.
+/// Returns the order in which an epoch visits `len` samples.
 pub fn order(len: usize, seed: u64, epoch: u64) -> Vec<u32> {
     // A data set has fewer than 2³² images: their bytes are in memory.
     let mut order: Vec<u32> = (0..len as u32).collect();
@@ -19,35 +19,35 @@ pub fn order(len: usize, seed: u64, epoch: u64) -> Vec<u32> {
     order
 }
 
-/// How the images of an epoch are changed.
+/// The random changes of an epoch's images.
 #[derive(Clone, Copy, Debug)]
 pub struct Changes {
-    /// One by one.
+    /// The changes of single images.
     pub augment: Augment,
-    /// By blending pairs of them: mixup's α; 0 is not at all.
+    /// Mixup's α, for blending pairs of images; 0 turns it off.
     pub mixup: f32,
-    /// Of all random numbers.
+    /// The seed of all random numbers.
     pub seed: u64,
     /// Epoch, from 0.
     pub epoch: u64,
 }
 
-/// Some images of a data set, as the network reads them.
+/// Some images of a data set as the network's input.
 #[derive(Clone, Copy, Debug)]
 pub struct Batch<'a> {
     /// The data set.
     pub data: &'a Dataset,
-    /// Which of its images; all, in their order, if `None`.
+    /// The indices of the images; `None` for all in order.
     pub indices: Option<&'a [u32]>,
-    /// What the network reads.
+    /// The network's input shape.
     pub input: Shape,
-    /// How bytes are scaled.
+    /// The scaling of bytes.
     pub preprocessing: &'a Preprocessing,
-    /// For training: how images are changed.
+    /// The random changes in training.
     pub changes: Option<Changes>,
     /// Label smoothing.
     pub smoothing: f32,
-    /// How much the loss of a class's images counts, by label; 1 for all, if there are none.
+    /// The weight of each class in the loss, by label; empty for 1 everywhere.
     pub class_weights: &'a [f32],
 }
 
@@ -71,12 +71,12 @@ impl Batch<'_> {
 }
 
 thread_local! {
-    /// An augmented image, and one to blend it with; each thread's own, so that a step takes no memory.
+    /// An augmented image, and one to blend it with; one pair for each thread, so that a step allocates nothing.
     static CHANGED: RefCell<(Vec<u8>, Vec<f32>, Vec<f32>)> = const { RefCell::new((Vec::new(), Vec::new(), Vec::new())) };
 }
 
 impl Batch<'_> {
-    /// Writes what the network is to say of an image: a distribution, times its class's weight.
+    /// Writes the target distribution of an image, times the weight of its class.
     fn target(&self, label: usize, target: &mut [f32]) {
         loss::target(label, self.smoothing, target);
         if let Some(weight) = self.class_weights.get(label) {
@@ -84,7 +84,7 @@ impl Batch<'_> {
         }
     }
 
-    /// Writes one image of the data set as it is in this epoch.
+    /// Writes one image of the data set with this epoch's changes.
     fn changed(&self, index: usize, room: &mut Vec<u8>, image: &mut [f32]) {
         let bytes = self.data.image(index);
         match self.changes {
@@ -129,7 +129,7 @@ impl Source for Batch<'_> {
     }
 }
 
-/// A number from Beta(α, α), for α up to 1 (Jöhnk 1964).
+/// Returns a random number from Beta(α, α), for α up to 1 (Jöhnk 1964).
 fn beta(alpha: f32, stream: &mut Stream) -> f32 {
     loop {
         let [x, y] = [(); 2].map(|()| (1.0 - stream.unit()).powf(1.0 / alpha));

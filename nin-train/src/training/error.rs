@@ -1,4 +1,4 @@
-//! What can stop a training run.
+//! The errors of a training run.
 
 use std::fmt;
 
@@ -6,22 +6,22 @@ use nin_core::Shape;
 
 use crate::engine::EngineError;
 
-/// Why training cannot begin or go on. The text is one sentence.
+/// The reason why training cannot start or continue. The text is one sentence.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum TrainError {
-    /// The system has not the threads, or not the memory.
+    /// The system cannot provide the threads or the memory.
     Engine(EngineError),
-    /// A recipe with a value that cannot be used; says which.
+    /// An invalid value in the recipe, with a description.
     Recipe(&'static str),
-    /// Images with other channels than the network reads.
+    /// Images whose channels differ from the network's input.
     Channels {
         /// Shape of the images.
         images: Shape,
-        /// Shape the network reads.
+        /// Shape of the network's input.
         input: Shape,
     },
-    /// More classes in the data than the network tells apart.
+    /// More classes in the data than the network's outputs.
     Classes {
         /// Classes of the data.
         data: usize,
@@ -38,7 +38,7 @@ pub enum TrainError {
         epoch: u32,
         /// Step of the epoch, from 1.
         step: u64,
-        /// Learning rate of the step that was too long: this one or the one before.
+        /// Learning rate of the step that diverged: this one or the one before.
         lr: f32,
     },
     /// The loss on images not trained with is not a number.
@@ -48,7 +48,7 @@ pub enum TrainError {
         /// The schedule's highest learning rate.
         lr: f32,
     },
-    /// For many steps no image has given the first layer any gradient: the ReLUs have cut every path through the
+    /// For many steps the first layer has received no gradient from any image: ReLUs block every path through the
     /// network.
     Dead {
         /// Epoch, from 1.
@@ -65,13 +65,13 @@ impl fmt::Display for TrainError {
             TrainError::Recipe(problem) => f.write_str(problem),
             TrainError::Channels { images, input } => write!(
                 f,
-                "the images are {images} and the network reads {input}: they differ in channels (the first number)"
+                "the images are {images}, but the network's input is {input}: the channels (the first number) differ"
             ),
             TrainError::Classes { data, network } => {
-                write!(f, "the data has {data} classes, but the network tells {network} apart")
+                write!(f, "the data has {data} classes, but the network has {network}")
             }
             TrainError::Preprocessing => f.write_str("the preprocessing is for another number of channels"),
-            TrainError::Empty => f.write_str("there are no images to work on"),
+            TrainError::Empty => f.write_str("there are no images"),
             TrainError::Diverged { epoch, step, lr } => write!(
                 f,
                 "training diverged in epoch {epoch}, step {step}: the loss is no longer a number; try a learning rate \

@@ -1,4 +1,4 @@
-//! How a network does on images.
+//! Evaluation of a network on a data set.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Instant;
@@ -15,7 +15,7 @@ use crate::training::batch::Batch;
 use crate::training::checkpoint::Checkpoint;
 use crate::training::error::TrainError;
 
-/// How a network does on a data set.
+/// The result of an evaluation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Evaluation {
     /// Mean cross-entropy.
@@ -24,9 +24,10 @@ pub struct Evaluation {
     pub accuracy: f64,
     /// Images.
     pub images: usize,
-    /// Images of true class (row, of the data's classes) and predicted class (column, of the network's).
+    /// The confusion matrix: images by true class (row, the data's classes) and predicted class (column, the
+    /// network's).
     pub confusion: Vec<Vec<u32>>,
-    /// Images a second.
+    /// Images per second.
     pub images_per_second: f64,
 }
 
@@ -38,13 +39,13 @@ impl Evaluation {
     }
 }
 
-/// An engine with the network that a checkpoint's run would export, to evaluate it; `threads` 0 means one for each
-/// processor.
+/// Returns an engine with the network that a checkpoint's run would export, to evaluate it; `threads` 0 means one for
+/// each processor.
 ///
 /// # Errors
 ///
-/// If the recipe is of quantisation-aware training and the preprocessing is not one scale, or the system gives no
-/// threads.
+/// If the recipe uses quantisation-aware training and the preprocessing is not one scale, or the system cannot start
+/// the threads.
 pub fn evaluator(checkpoint: &Checkpoint, threads: usize) -> Result<Engine, TrainError> {
     let arithmetic = match checkpoint.recipe.layout() {
         Layout::Ranged => checkpoint.recipe.arithmetic(&checkpoint.preprocessing)?,
@@ -55,7 +56,7 @@ pub fn evaluator(checkpoint: &Checkpoint, threads: usize) -> Result<Engine, Trai
     Ok(engine)
 }
 
-/// Loads what is evaluated: the average, if there is one; with normalisation folded in, or with the ranges.
+/// Loads the evaluated parameters: the average, if there is one, with normalisation folded in or with the ranges.
 pub(super) fn load(engine: &mut Engine, checkpoint: &Checkpoint) {
     match checkpoint.recipe.layout() {
         Layout::Ranged => engine.load(checkpoint.evaluated()),
@@ -72,7 +73,7 @@ pub fn evaluate(engine: &mut Engine, data: &Dataset, preprocessing: &Preprocessi
     evaluate_each(engine, data, preprocessing, |_, _, _| {})
 }
 
-/// [`evaluate`], where `each(index, label, logits)` sees every image, from any thread.
+/// Evaluates as [`evaluate`] does, and calls `each(index, label, logits)` for every image, from any thread.
 ///
 /// # Errors
 ///
@@ -102,7 +103,7 @@ pub fn evaluate_each(
     })
 }
 
-/// Whether a network can work on images.
+/// Checks whether a data set fits a network.
 pub(super) fn check_data(plan: &Plan, data: &Dataset, preprocessing: &Preprocessing) -> Result<(), TrainError> {
     let (images, input) = (data.shape(), plan.shape(0));
     let classes = data.class_names().len();

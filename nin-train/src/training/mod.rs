@@ -1,9 +1,9 @@
-//! The training run: what decides it, its loop, and the file that keeps it.
+//! The training run: its hyperparameters, its loop and its checkpoints.
 //!
-//! A [`recipe`] holds the hyperparameters; a [`batch`] is a step's images; [`optim`] and [`schedule`] change the
-//! parameters; [`trainer`] is the loop, [`evaluation`] measures what came of it; a [`position`] says how far a run is,
-//! and a [`checkpoint`] writes it to disk so that it resumes to the same bytes; [`search`] draws architectures that fit
-//! a board.
+//! A [`recipe`] holds the hyperparameters; a [`batch`] is the images of one step; [`optim`] updates the parameters at
+//! the learning rate of [`schedule`]; [`trainer`] is the loop, and [`evaluation`] measures the network. A [`position`]
+//! is the progress of a run, and a [`checkpoint`] saves the run so that resuming it gives the same bytes; [`search`]
+//! draws architectures that fit a board.
 //!
 //! Imports every folder above it in the [crate's table](crate).
 

@@ -1,55 +1,55 @@
-//! Where a run stands, and what its epochs came to.
+//! The position of a run, and the results of its epochs.
 
 use serde::{Deserialize, Serialize};
 
 use super::error::TrainError;
 use crate::engine::source::Outcome;
 
-/// What a part of an epoch came to.
+/// The results of a part of an epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EpochPart {
     /// Share of the epoch's steps that are done at its end.
     pub done: f64,
-    /// Mean loss over its images, each as the network stood when it saw it.
+    /// Mean loss over its images, each computed with the parameters at its step.
     pub loss: f64,
-    /// Share of its images classified correctly, likewise.
+    /// Share of its images classified correctly, computed the same way.
     pub accuracy: f64,
 }
 
-/// Parts of an epoch, as many as the book draws into its curves.
+/// The number of parts of an epoch, as in the curves of the book.
 const PARTS: u64 = 5;
 
-/// What an epoch came to.
+/// The results of an epoch.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EpochReport {
     /// Epoch, from 1.
     pub epoch: u32,
-    /// Mean loss over the epoch's images, each as the network stood when it saw it.
+    /// Mean loss over the epoch's images, each computed with the parameters at its step.
     pub loss: f64,
-    /// Share of images classified correctly, likewise.
+    /// Share of images classified correctly, computed the same way.
     pub accuracy: f64,
     /// Learning rate of the last step.
     pub lr: f32,
     /// Seconds of training.
     pub seconds: f64,
-    /// Images a second.
+    /// Images per second.
     pub images_per_second: f64,
-    /// Loss on images not trained with, once [`Trainer::record`](crate::Trainer::record) gave it: despite the name on
-    /// validation images, where the recipe has such.
+    /// Loss on held-out images, after [`Trainer::record`](crate::Trainer::record): on validation images, despite the
+    /// name, if the recipe has them.
     pub test_loss: Option<f64>,
-    /// Accuracy on images not trained with, likewise.
+    /// Accuracy on the same images.
     pub test_accuracy: Option<f64>,
-    /// Its course, a fifth of its steps at a time.
+    /// The results of each fifth of its steps.
     #[serde(default)]
     pub parts: Vec<EpochPart>,
 }
 
-/// Where in its training a run stands.
+/// The position of a run in its training.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Position {
     /// Epochs done.
     pub epoch: u32,
-    /// Steps done of the epoch that follows.
+    /// Completed steps of the current epoch.
     pub step: u64,
     /// Sum of the losses of those steps' images.
     pub loss: f64,
@@ -57,14 +57,14 @@ pub struct Position {
     pub correct: usize,
     /// Images of those steps.
     pub images: usize,
-    /// Seconds that they took.
+    /// Seconds spent on those steps.
     pub seconds: f64,
-    /// The last steps in which no gradient reached the first layer, in a row.
+    /// The number of most recent consecutive steps in which no gradient reached the first layer.
     pub dead: u64,
-    /// The parts of that epoch that are done.
+    /// The completed parts of that epoch.
     #[serde(default)]
     pub parts: Vec<EpochPart>,
-    /// What has been done of the part that follows.
+    /// The sums over the current part.
     #[serde(default)]
     pub part: Sums,
 }
@@ -80,15 +80,15 @@ pub struct Sums {
     pub images: usize,
 }
 
-/// Dead steps in a row after which a run is given up: momentum may move it back to life in the first few.
+/// The number of consecutive dead steps after which a run stops; in the first few, momentum may restore the gradient.
 const DEAD_STEPS: u64 = 20;
 
-/// Mean loss up to which no gradient is the sign of a network that has learnt its images by heart: their softmax is 1
-/// to the last bit. A dead one answers the same to every image, at a loss of ln classes.
+/// The mean loss up to which a missing gradient means that the network has memorised its images: their softmax rounds
+/// to 1. A dead network gives the same output for every image, at a loss of ln(classes).
 const LEARNT: f64 = 1e-6;
 
 impl Position {
-    /// Whether a step's loss allows to go on.
+    /// Checks whether training can continue after a step's loss.
     pub(super) fn check(&mut self, outcome: Outcome, dead: bool, lr: f32) -> Result<(), TrainError> {
         let (epoch, step) = (self.epoch + 1, self.step + 1);
         if !outcome.loss.is_finite() {
@@ -102,7 +102,7 @@ impl Position {
         Ok(())
     }
 
-    /// Notes what one of the epoch's `steps` came to.
+    /// Adds the outcome of one of the epoch's `steps`.
     pub(super) fn add(&mut self, outcome: Outcome, steps: u64) {
         let Outcome { loss, correct, images, .. } = outcome;
         self.step += 1;

@@ -1,4 +1,4 @@
-//! A whole run in one call, and the network that it gives.
+//! A whole run in one call, and the resulting network.
 
 use std::ops::ControlFlow;
 
@@ -9,7 +9,7 @@ use crate::data::Dataset;
 use crate::network::trained::Trained;
 
 impl Trainer {
-    /// Trains until [`is_done`](Self::is_done); `on_epoch` sees the report of each epoch.
+    /// Trains until [`is_done`](Self::is_done); `on_epoch` receives the report of each epoch.
     ///
     /// # Errors
     ///
@@ -24,7 +24,7 @@ impl Trainer {
     }
 
     /// Returns the network as it would be exported now: averaged, with normalisation folded in. In quantisation-aware
-    /// training these are the floats behind its integers.
+    /// training these are the floats before rounding.
     pub fn trained(&self) -> Trained {
         self.checkpoint().trained()
     }

@@ -22,7 +22,7 @@ use crate::training::evaluation::{Evaluation, check_data, evaluate, load};
 use crate::training::position::{EpochReport, Position};
 use crate::training::recipe::Recipe;
 
-/// How far an epoch has come.
+/// The progress of an epoch.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Progress {
     /// Epoch, from 1.
@@ -37,7 +37,7 @@ pub struct Progress {
     pub loss: f64,
     /// Learning rate of the last step.
     pub lr: f32,
-    /// Images a second since the epoch began, or since it was resumed.
+    /// Images per second since the epoch began or was resumed.
     pub images_per_second: f64,
 }
 
@@ -46,17 +46,17 @@ pub struct Progress {
 pub enum Ended {
     /// The epoch is done.
     Epoch(EpochReport),
-    /// The caller stopped it; the next call of [`Trainer::epoch`] goes on.
+    /// The caller stopped it; the next call of [`Trainer::epoch`] continues it.
     Stopped,
 }
 
 /// A training run.
 pub struct Trainer {
     engine: Engine,
-    /// The run as it stands now.
+    /// The current state of the run.
     run: Checkpoint,
     gradient: Vec<f32>,
-    /// Parameters of the first layer.
+    /// The number of parameters of the first layer.
     inputs: usize,
 }
 
@@ -89,12 +89,12 @@ impl fmt::Debug for Trainer {
 }
 
 impl Trainer {
-    /// A run that has not begun; `threads` 0 means one for each processor.
+    /// Returns a run that has not begun; `threads` 0 means one for each processor.
     ///
     /// # Errors
     ///
-    /// If the recipe has a value that cannot be used, or the system gives no threads. A recipe with `quantize` or
-    /// `distill` needs ranges or teachers: [`Checkpoint::begin`] with those, then [`Trainer::resume`].
+    /// If the recipe has an invalid value, or the system cannot start the threads. A recipe with `quantize` or
+    /// `distill` needs ranges or teachers: pass them to [`Checkpoint::begin`], then call [`Trainer::resume`].
     pub fn new(
         spec: Spec,
         recipe: Recipe,
@@ -106,8 +106,8 @@ impl Trainer {
         Trainer::resume(Checkpoint::begin(&spec, recipe, preprocessing, class_names, parameters), threads)
     }
 
-    /// Goes on where a checkpoint was made; from there everything is as if the run had never stopped, whatever the
-    /// number of threads.
+    /// Resumes a run from a checkpoint; the results are the same as without the interruption, for any number of
+    /// threads.
     ///
     /// # Errors
     ///
@@ -117,13 +117,13 @@ impl Trainer {
         let (plan, layout) = (checkpoint.plan(), recipe.layout());
         recipe.check().map_err(TrainError::Recipe)?;
         if parameters.len() != layout.len(&plan) {
-            return Err(TrainError::Recipe("the parameters are not as many as the line and the recipe have"));
+            return Err(TrainError::Recipe("the number of parameters does not match the line and the recipe"));
         }
         let arithmetic = recipe.arithmetic(&checkpoint.preprocessing)?;
         let mut engine = Engine::new(*spec, &arithmetic, recipe.batch, threads)?;
         match recipe.distill {
             Some(_) if teachers.is_empty() => {
-                return Err(TrainError::Recipe("to distil there must be a teacher"));
+                return Err(TrainError::Recipe("distillation needs a teacher"));
             }
             Some(distill) => {
                 let mut lessons: Vec<(Spec, &[f32])> = Vec::with_capacity(teachers.len());
@@ -143,12 +143,13 @@ impl Trainer {
         Ok(Trainer { engine, run: checkpoint, gradient, inputs })
     }
 
-    /// Whether it can train on this data. [`epoch`](Self::epoch) asks itself; this is for who wants to know before.
+    /// Checks whether it can train on this data. [`epoch`](Self::epoch) makes the same check; call this to know
+    /// earlier.
     ///
     /// # Errors
     ///
-    /// If the data does not fit the network, or, before the first step, leaves batch normalisation only one value to
-    /// normalise somewhere.
+    /// If the data does not fit the network, or, before the first step, batch normalisation would have only one value
+    /// to normalise somewhere.
     pub fn check(&self, data: &Dataset) -> Result<(), TrainError> {
         check_data(self.engine.plan(), data, &self.run.preprocessing)?;
         match self.run.recipe.batch_norm {
@@ -157,12 +158,12 @@ impl Trainer {
         }
     }
 
-    /// Trains to the end of the current epoch. `on_batch` is called after each step, and may stop the epoch there.
+    /// Trains to the end of the current epoch. `on_batch` is called after each step and may stop the epoch.
     ///
     /// # Errors
     ///
-    /// If the data does not fit the network, or the run diverged or died: then the last checkpoint is what is worth
-    /// keeping, for a run is stopped only where its network still answers with numbers.
+    /// If the data does not fit the network, or the run diverged or died. In that case keep the last checkpoint: a run
+    /// is stopped only where the network's outputs are still numbers.
     pub fn epoch(
         &mut self,
         data: &Dataset,
@@ -211,7 +212,8 @@ impl Trainer {
                 images_per_second: (run.position.images - images_before) as f64 / elapsed,
             };
             if on_batch(progress).is_break() && run.position.step < steps {
-                // A step's loss is that of before it: what the caller now saves has not been tried yet.
+                // A step's loss is computed before its update, so the parameters that the caller saves now are not
+                // checked yet.
                 load(engine, run);
                 let outcome = engine.forward(&Batch { changes: None, smoothing: 0.0, ..batch }, |_, _, _| {});
                 return match outcome.loss.is_finite() {
@@ -225,7 +227,7 @@ impl Trainer {
         Ok(Ended::Epoch(report))
     }
 
-    /// Whether there is something to normalise everywhere: over one value alone, all that there is becomes 0.
+    /// Checks that every layer has more than one value to normalise; a single value would become 0.
     fn check_groups(&self, data: usize, images: usize) -> Result<(), TrainError> {
         let normalized = normalization::normalized(self.engine.plan());
         if !normalized.iter().any(|place| place.tensor.layer.output.pixels() == 1) {
@@ -279,7 +281,7 @@ impl Trainer {
     ///
     /// # Errors
     ///
-    /// If the data does not fit the network, or the loss is not a number: the last steps were ruinous.
+    /// If the data does not fit the network, or the loss is not a number because the last steps diverged.
     pub fn evaluate(&mut self, data: &Dataset) -> Result<Evaluation, TrainError> {
         load(&mut self.engine, &self.run);
         let evaluation = evaluate(&mut self.engine, data, &self.run.preprocessing)?;
@@ -289,7 +291,8 @@ impl Trainer {
         }
     }
 
-    /// Notes how the last epoch's network did on images not trained with, and says whether it is the best so far.
+    /// Records the evaluation of the last epoch's network on held-out images, and returns whether it is the best so
+    /// far.
     pub fn record(&mut self, evaluation: &Evaluation) -> bool {
         let best = self.best();
         if let Some(report) = self.run.history.last_mut() {
@@ -299,22 +302,22 @@ impl Trainer {
         best.is_none_or(|best| evaluation.accuracy > best)
     }
 
-    /// The best accuracy recorded.
+    /// Returns the best accuracy recorded.
     pub fn best(&self) -> Option<f64> {
         self.run.history.iter().filter_map(|report| report.test_accuracy).max_by(f64::total_cmp)
     }
 
-    /// Everything needed to go on later.
+    /// Returns everything needed to resume the run later.
     pub fn checkpoint(&self) -> Checkpoint {
         self.run.clone()
     }
 
-    /// Whether all of the recipe's epochs are done, or its patience is.
+    /// Returns whether all epochs are done, or the run stopped early (patience reached).
     pub fn is_done(&self) -> bool {
         self.run.position.epoch >= self.run.recipe.epochs || self.has_stalled()
     }
 
-    /// Whether the recipe's patience is done.
+    /// Returns whether the recipe's patience is reached.
     pub fn has_stalled(&self) -> bool {
         let accuracies: Vec<f64> = self.run.history.iter().filter_map(|report| report.test_accuracy).collect();
         let best = accuracies.iter().copied().fold(f64::NEG_INFINITY, f64::max);
@@ -322,38 +325,38 @@ impl Trainer {
         self.run.recipe.patience > 0 && since >= self.run.recipe.patience as usize
     }
 
-    /// The recipe.
+    /// Returns the recipe.
     pub fn recipe(&self) -> &Recipe {
         &self.run.recipe
     }
 
-    /// The network's plan.
+    /// Returns the network's plan.
     pub fn plan(&self) -> &Plan {
         self.engine.plan()
     }
 
-    /// How bytes become the network's input.
+    /// Returns the preprocessing of an image's bytes.
     pub fn preprocessing(&self) -> &Preprocessing {
         &self.run.preprocessing
     }
 
-    /// The names of the classes.
+    /// Returns the names of the classes.
     pub fn class_names(&self) -> &[String] {
         &self.run.class_names
     }
 
-    /// The network's weights and biases as they would be exported now, in the order of
+    /// Returns the network's weights and biases as they would be exported now, in the order of
     /// [`parameters`](crate::network::parameters): the average, if there is one, with normalisation folded in.
     pub fn parameters(&self) -> Vec<f32> {
         self.run.folded()
     }
 
-    /// Where the run stands.
+    /// Returns the run's position.
     pub fn position(&self) -> &Position {
         &self.run.position
     }
 
-    /// The epochs done.
+    /// Returns the reports of completed epochs.
     pub fn history(&self) -> &[EpochReport] {
         &self.run.history
     }

@@ -7,7 +7,7 @@ use nin_core::{Plan, Spec};
 use nin_train::network::preprocessing::Preprocessing;
 use nin_train::network::trained::Trained;
 
-/// An empty folder of one test.
+/// Returns an empty folder of one test.
 fn folder(name: &str) -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("cli-{name}"));
     let _ = std::fs::remove_dir_all(&folder);
@@ -37,7 +37,7 @@ fn failure(folder: &Path, arguments: &[&str]) -> String {
     text
 }
 
-/// A network of random weights that sees 1×28×28 images.
+/// Returns a network of random weights that sees 1×28×28 images.
 fn trained() -> Trained {
     let spec = Spec::new("1x28x28 nin5/2+2:6,6 max3/2 nin3+1:8,10 gap");
     let parameters = (0..Plan::new(spec).parameters()).map(|i| (i as f32 * 0.37).sin() * 0.4 + 0.05).collect();

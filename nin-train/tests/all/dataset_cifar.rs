@@ -14,7 +14,7 @@ const FILES: [&str; 6] = [
     "test_batch.bin",
 ];
 
-/// The records of a batch: labels and planes, made from channels-last images.
+/// Returns the records of a batch: labels and planes, made from channels-last images.
 fn records(images: &Dataset) -> Vec<u8> {
     let mut bytes = Vec::new();
     for i in 0..images.len() {

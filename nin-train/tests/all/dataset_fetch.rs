@@ -145,7 +145,7 @@ fn without_network_the_subset_is_used_soon_and_the_reason_given() {
     let file = root.write("file", b"");
     let places = Places { cache: Some(file.join("c")), ..places };
     let splits = load_from(&options, &places, &Remote::fashion_mnist(), &mut |_| panic!("fetched in vain")).unwrap();
-    assert!(splits.notice.unwrap().contains("cannot make this folder"));
+    assert!(splits.notice.unwrap().contains("cannot create this folder"));
     let splits = load_from(&options, &Places { cache: None, ..places }, &Remote::fashion_mnist(), &mut |_| ()).unwrap();
     assert!(splits.notice.unwrap().contains("no cache folder"));
 }

@@ -22,7 +22,7 @@ fn plain(colour: [u8; 3], width: u32, height: u32) -> RgbImage {
     RgbImage::from_pixel(width, height, Rgb(colour))
 }
 
-/// A folder with 10 red, 5 green and 5 blue images, each of its own shade, and things to skip.
+/// Returns a folder with 10 red, 5 green and 5 blue images, each of its own shade, and things to skip.
 fn colours() -> TempDir {
     let folder = TempDir::new();
     for i in 0..10 {

@@ -91,10 +91,10 @@ fn each_kind_of_damage_is_told() {
     told(1, false, &|b| b[3] = 3, "holds no labels as IDX");
     told(0, false, &|b| b[4] = 0xff, "far too many");
     told(0, false, &|b| b[7] += 1, "ends after 1,416 of 1,451 bytes");
-    told(0, false, &|b| b[7] -= 1, "has more bytes than its header says");
-    told(0, false, &|b| b[4..8].fill(0), "says it holds 0 images");
+    told(0, false, &|b| b[7] -= 1, "has more bytes than its header states");
+    told(0, false, &|b| b[4..8].fill(0), "has a header with 0 images");
     told(0, false, &|b| b[8] = 1, "which can't be"); // more rows than 65,535
-    told(3, false, &|b| b.push(0), "has more bytes than its header says");
+    told(3, false, &|b| b.push(0), "has more bytes than its header states");
     told(
         1,
         false,
@@ -136,7 +136,7 @@ fn each_kind_of_damage_is_told() {
             let at = b.len() - 3;
             b.truncate(at);
         },
-        "ends within the check sum",
+        "ends within its checksum",
     );
     told(
         0,
@@ -211,7 +211,7 @@ fn places_are_searched_in_order_and_parts_passed_over() {
     let splits = search(&root, DatasetKind::FashionMnist).unwrap();
     assert!(splits.is_subset);
     let notice = splits.notice.unwrap();
-    assert!(notice.contains("as offline was asked for; the bundled subset"), "{notice}");
+    assert!(notice.contains("because of --offline; the bundled subset"), "{notice}");
     assert!(!notice.contains('\n'));
     let usual = Places::usual(DatasetKind::FashionMnist);
     assert_eq!(usual.in_order().next().unwrap(), std::path::Path::new("data/fashion-mnist"));
@@ -228,11 +228,11 @@ fn places_are_searched_in_order_and_parts_passed_over() {
     // A broken file is an error that tells how to heal it, and doing so heals it.
     let labels = root.write("local/train-labels-idx1-ubyte", b"");
     let message = search(&root, DatasetKind::FashionMnist).unwrap_err().to_string();
-    assert!(message.ends_with("is empty; delete it and run again to fetch it anew"), "{message}");
+    assert!(message.ends_with("is empty; delete it and run again to download it"), "{message}");
     std::fs::remove_file(labels).unwrap();
     let splits = search(&root, DatasetKind::FashionMnist).unwrap();
     assert_eq!(splits.train.len(), 20);
-    assert!(splits.notice.unwrap().contains("was passed over, for it has no train-labels-idx1-ubyte"));
+    assert!(splits.notice.unwrap().contains("was skipped, because it has no train-labels-idx1-ubyte"));
 }
 
 #[test]
@@ -240,7 +240,7 @@ fn what_is_not_fetched_is_said_to_be_needed() {
     let root = TempDir::new();
     for kind in [DatasetKind::Mnist, DatasetKind::Cifar10] {
         let message = search(&root, kind).unwrap_err().to_string();
-        assert!(message.contains("it isn't fetched for you") && message.contains("--data DIR"), "{message}");
+        assert!(message.contains("it is not downloaded") && message.contains("--data DIR"), "{message}");
     }
     let message = search(&root, DatasetKind::Folder).unwrap_err().to_string();
     assert!(message.contains("needs --data DIR"), "{message}");

@@ -19,7 +19,7 @@ fn loaded(path: &Path) -> Result<Splits, String> {
     load(&options(DatasetKind::Npz, Some(path)), &mut |_| {}).map_err(|error| error.to_string())
 }
 
-/// The images of `make.py`.
+/// Returns the images of `make.py`.
 fn images(count: usize, rows: usize, columns: usize, channels: usize, first: usize) -> Array4<u8> {
     Array4::from_shape_fn((count, rows, columns, channels), |(n, y, x, c)| {
         ((11 * (n + first) + 37 * y + 5 * x + 101 * c) % 256) as u8
@@ -116,7 +116,7 @@ impl Maker {
     }
 }
 
-/// A sound training set, but for what is put in its place.
+/// Returns a sound training set, but for what is put in its place.
 fn training(images: &impl WriteNpyExt, labels: &impl WriteNpyExt) -> Vec<u8> {
     Maker::new().with("x_train", images).with("y_train", labels).bytes()
 }
@@ -167,13 +167,13 @@ fn wrong_shapes_and_types() {
     tells(&training(&good, &array![0, 0, 0, 0]), "has images of a single class");
     let shaped = |sides: &[usize]| ArrayD::<u8>::zeros(IxDyn(sides));
     for (sides, what) in [
-        (&[4, 3, 6, 3][..], "4 × 3 × 6 × 3, in which both the second and the last side may be the channels"),
-        (&[4, 5, 6, 4], "4 × 5 × 6 × 4, in which neither the second nor the last side is 1 or 3 channels"),
-        (&[4, 30], "has the shape 4 × 30, which is none of images"),
-        (&[4, 1, 5, 6, 1], "has the shape 4 × 1 × 5 × 6 × 1, which is none of images"),
-        (&[], "has the shape (), which is none of images"),
-        (&[0, 5, 6], "has the shape 0 × 5 × 6: no images"),
-        (&[4, 0, 6, 1], "no images"),
+        (&[4, 3, 6, 3][..], "4 × 3 × 6 × 3, in which both the second and the last axis may be the channels"),
+        (&[4, 5, 6, 4], "4 × 5 × 6 × 4, in which neither the second nor the last axis has 1 or 3 channels"),
+        (&[4, 30], "has the shape 4 × 30, which is not a shape of images"),
+        (&[4, 1, 5, 6, 1], "has the shape 4 × 1 × 5 × 6 × 1, which is not a shape of images"),
+        (&[], "has the shape (), which is not a shape of images"),
+        (&[0, 5, 6], "has the shape 0 × 5 × 6, so it is empty"),
+        (&[4, 0, 6, 1], "so it is empty"),
         (&[4, 70_000, 1], "have a side above 65,535"),
     ] {
         tells(&training(&shaped(sides), &labels), what);
@@ -189,8 +189,8 @@ fn wrong_shapes_and_types() {
 fn missing_and_additional_arrays() {
     let (good, labels) = (images(4, 5, 6, 1, 0), array![0u8, 1, 0, 1]);
     let one = |name: &str| Maker::new().with(name, &good);
-    tells(&Maker::new().bytes(), "has no images that are known by name: it has no arrays; name its arrays x_train");
-    tells(&one("photos").bytes(), "has no images that are known by name: its arrays are photos;");
+    tells(&Maker::new().bytes(), "has no images with a known name: it has no arrays; name its arrays x_train");
+    tells(&one("photos").bytes(), "has no images with a known name: its arrays are photos;");
     tells(&one("x_train").bytes(), "has no array 'y_train': its arrays are x_train; add it");
     tells(&one("x_test").with("y_test", &labels).bytes(), "has no array 'y_train'");
     let train = || one("train_images").with("train_labels", &labels);
@@ -211,7 +211,7 @@ fn missing_and_additional_arrays() {
     assert!(message.contains("is a folder; name an .npz file"), "{message}");
 }
 
-/// A `.npy` file with this header and these values.
+/// Returns a `.npy` file with this header and these values.
 fn npy(header: &str, values: &[u8]) -> Vec<u8> {
     let mut file = b"\x93NUMPY\x01\x00".to_vec();
     file.extend((header.len() as u16 + 1).to_le_bytes());
@@ -221,7 +221,7 @@ fn npy(header: &str, values: &[u8]) -> Vec<u8> {
     file
 }
 
-/// An archive whose training images are these bytes, whatever they are.
+/// Returns an archive whose training images are these bytes, whatever they are.
 fn archive(images: &[u8], method: CompressionMethod) -> Vec<u8> {
     let mut labels = Vec::new();
     array![0u8, 1, 0, 1].write_npy(&mut labels).unwrap();
@@ -257,7 +257,7 @@ fn headers_that_cannot_be_believed() {
     tells(&stored(b"\x93NUMPY\x02\x00\xff\xff\xff\xff"), "has a header of 4,294,967,295 bytes, which is too long");
     tells(&stored(b"\x93NUMPY\x01\x00\x50\x00{"), "ends within its header");
     tells(&stored(b"\x93NUM"), "ends within its header");
-    tells(&stored(b"GIF89a and more"), "is no .npy array");
+    tells(&stored(b"GIF89a and more"), "is not a .npy array");
     tells(&stored(&npy("\u{fe0f}", &[])), "has a broken header");
 }
 
@@ -271,7 +271,7 @@ fn broken_archives() {
         assert!(loaded(&folder.write("set.npz", &good)).is_ok());
         // Wherever a file is cut or changed, it is told or it makes no difference to what is read.
         for cut in (0..good.len()).step_by(7) {
-            tells(&good[..cut], "set.npz: is no zip archive, or a damaged one");
+            tells(&good[..cut], "set.npz: is not a zip archive, or is damaged");
         }
         let sound = loaded(&folder.write("set.npz", &good)).unwrap();
         for place in 0..good.len() {
@@ -283,8 +283,8 @@ fn broken_archives() {
             }
         }
     }
-    tells(b"", "is no zip archive, or a damaged one");
-    tells(b"hello", "is no zip archive, or a damaged one");
+    tells(b"", "is not a zip archive, or is damaged");
+    tells(b"hello", "is not a zip archive, or is damaged");
 }
 
 /// A directory entry that declares 3 GiB for a few compressed bytes takes no memory.

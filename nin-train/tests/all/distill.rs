@@ -56,7 +56,7 @@ fn logits_of(plan: &Plan, parameters: &[f32], image: &[f32]) -> Vec<f64> {
     x
 }
 
-/// The softmax of the mean of several networks' logits.
+/// Returns the softmax of the mean of several networks' logits.
 fn softmax_of(networks: &[(Spec, &[f32])], image: &[f32]) -> Vec<f64> {
     let logits: Vec<_> = networks.iter().map(|(spec, taught)| logits_of(&Plan::new(*spec), taught, image)).collect();
     let mean = |class| logits.iter().map(|logits| logits[class]).sum::<f64>() / logits.len() as f64;

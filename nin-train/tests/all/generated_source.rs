@@ -97,7 +97,7 @@ fn constants_are_the_models() {
     let _: &Model<'static> = &tiny::MODEL;
 }
 
-/// A row that is always there.
+/// Returns a row that is always there.
 fn copy(from: &[f32], row: &mut [f32]) -> Result<(), Infallible> {
     row.copy_from_slice(from);
     Ok(())

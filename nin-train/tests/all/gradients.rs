@@ -50,8 +50,9 @@ fn normalize(maps: &mut [Vec<f64>], channels: usize, gain: &[f64]) -> Vec<(f64, 
     moments
 }
 
-/// The mean loss over the images; if `groups` says where groups of images begin and end, with batch normalisation. Then
-/// `moments` are the mean and variance of each normalised channel, the mean over the groups' images.
+/// Returns the mean loss over the images; if `groups` says where groups of images begin and end, with batch
+/// normalisation. Then `moments` are the mean and variance of each normalised channel, the mean over the groups'
+/// images.
 fn loss(
     plan: &Plan,
     parameters: &[f64],

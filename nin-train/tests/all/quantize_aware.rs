@@ -39,7 +39,7 @@ const LINES: &[&str] = &[
     "1x8x8 nin3+1:20,8 avg2/2 nin3:6 gap",
 ];
 
-/// A network of random weights, and images for it.
+/// Returns a network of random weights, and images for it.
 fn network(number: usize, line: &str) -> (Trained, Vec<Vec<u8>>) {
     let spec = Spec::parse(line).expect(line);
     let plan = Plan::new(spec);
@@ -55,7 +55,8 @@ fn network(number: usize, line: &str) -> (Trained, Vec<Vec<u8>>) {
     (Trained { spec, parameters, preprocessing, class_names: Vec::new() }, images)
 }
 
-/// A run that has not begun, of the network and its ranges times `narrow`: so that some activations are above theirs.
+/// Returns a run that has not begun, of the network and its ranges times `narrow`: so that some activations are above
+/// theirs.
 fn begun(trained: &Trained, images: &[Vec<u8>], weights: &WeightBits, narrow: f32) -> Checkpoint {
     let mut begun = aware::begin(trained, images, weights).expect("a network that can be quantised");
     begun.ranges.iter_mut().for_each(|range| *range *= narrow);
@@ -121,7 +122,7 @@ struct Around<'a> {
 }
 
 impl Around<'_> {
-    /// The parameters that the network computes with: moved as they were at the point.
+    /// Returns the parameters that the network computes with: moved as they were at the point.
     fn moved(&self, parameters: &[f64]) -> Vec<f64> {
         let mut moved = parameters.to_vec();
         for (tensor, layer) in tensors(&self.plan).into_iter().zip(&self.model.layers) {

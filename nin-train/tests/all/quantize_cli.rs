@@ -12,7 +12,7 @@ use nin_train::network::trained::Trained;
 
 const LINE: &str = "1x28x28 nin5/2+2:6,6 max3/2 nin3+1:8,10 gap";
 
-/// An empty folder of one test, with a few images in `images` and a network of random weights in two forms.
+/// Returns an empty folder of one test, with a few images in `images` and a network of random weights in two forms.
 fn folder(name: &str) -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("quantize-{name}"));
     let _ = fs::remove_dir_all(&folder);
@@ -53,7 +53,7 @@ fn failure(folder: &Path, arguments: &[&str]) -> String {
     text
 }
 
-/// The number of test images that a line of output says are right.
+/// Returns the number of test images that a line of output says are right.
 fn correct(text: &str, start: &str) -> String {
     let line = text.lines().find(|line| line.starts_with(start)).unwrap_or_else(|| panic!("no {start} in\n{text}"));
     line.split(' ').rev().nth(6).unwrap_or_else(|| panic!("{line}")).to_owned()
@@ -176,7 +176,7 @@ fn weights_of_four_bits_are_half_the_file_and_run() {
     let wrong =
         |more: &[&str]| failure(&folder, &[&["quantize", "network.safetensors", "--data", "images"], more].concat());
     assert!(wrong(&["--flash", "100"]).contains("a model file of 100 bytes is too small"));
-    assert!(wrong(&["--weights", "5bit"]).contains("'5bit' does not say"));
+    assert!(wrong(&["--weights", "5bit"]).contains("'5bit' is not a bit width"));
     assert!(wrong(&["--weights", "4bit:9"]).contains("there is no layer 9"));
 }
 

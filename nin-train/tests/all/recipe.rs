@@ -120,7 +120,7 @@ fn changed<'a>(augment: Augment, image: &'a [u8], shape: Shape, draws: u64) -> i
     })
 }
 
-/// The image whose pixel `(row, column)` is that of `image` at the place that `from` says, or black.
+/// Returns the image whose pixel `(row, column)` is that of `image` at the place that `from` says, or black.
 fn moved(image: &[u8], shape: Shape, from: impl Fn(isize, isize) -> (isize, isize)) -> Vec<u8> {
     let [rows, columns, channels] = [shape.rows, shape.columns, shape.channels].map(|size| size as isize);
     let mut to = Vec::new();

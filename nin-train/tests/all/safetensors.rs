@@ -31,7 +31,7 @@ fn file(tensors: &[Made]) -> Vec<u8> {
     safetensors::serialize(views, None).unwrap()
 }
 
-/// The tensors of a file, renamed.
+/// Returns the tensors of a file, renamed.
 fn renamed(bytes: &[u8], rename: impl Fn(&str) -> String) -> Vec<Made> {
     let tensors = SafeTensors::deserialize(bytes).unwrap();
     let made = tensors.iter().map(|(name, tensor)| Made {
@@ -43,7 +43,7 @@ fn renamed(bytes: &[u8], rename: impl Fn(&str) -> String) -> Vec<Made> {
     made.collect()
 }
 
-/// The bytes of a network's file.
+/// Returns the bytes of a network's file.
 fn write(plan: &Plan, parameters: &[f32], preprocessing: &Preprocessing, class_names: &[String]) -> Vec<u8> {
     let (spec, parameters, preprocessing) = (*plan.spec(), parameters.to_vec(), preprocessing.clone());
     Trained { spec, parameters, preprocessing, class_names: class_names.to_vec() }.to_safetensors().unwrap()

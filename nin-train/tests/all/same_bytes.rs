@@ -65,7 +65,7 @@ fn trainer(recipe: Recipe, threads: usize) -> Trainer {
     Trainer::resume(begun, threads).expect("a good recipe")
 }
 
-/// One for each optimiser, and one with everything a recipe can ask for.
+/// Returns one for each optimiser, and one with everything a recipe can ask for.
 fn recipes() -> [Recipe; 4] {
     let nesterov = recipe(Optimizer::Sgd { momentum: 0.9, decay: 1e-3, nesterov: true });
     let augment = Augment { flip: true, crop: 1, rotate: 10, erase: 0.5, brightness: 0.3, contrast: 0.3 };

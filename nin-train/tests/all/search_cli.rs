@@ -12,7 +12,7 @@ use nin_train::data::{Dataset, idx, subset};
 use nin_train::network::resources::Resources;
 use serde_json::Value;
 
-/// A folder with a small part of Fashion-MNIST in `images`.
+/// Returns a folder with a small part of Fashion-MNIST in `images`.
 fn folder() -> TempDir {
     let folder = TempDir::new();
     let images = folder.0.join("images");

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 const LINE: &str = "1x28x28 nin5/2+2:8,8 max3/2 nin3+1:12,12 gap fc10";
 
-/// An empty folder of one test, with a small part of Fashion-MNIST in `images`.
+/// Returns an empty folder of one test, with a small part of Fashion-MNIST in `images`.
 fn folder(name: &str) -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("train-{name}"));
     let _ = fs::remove_dir_all(&folder);
@@ -50,7 +50,7 @@ fn failure(folder: &Path, arguments: &[&str]) -> String {
     String::from_utf8(output.stderr).unwrap()
 }
 
-/// The metrics, one JSON object a line.
+/// Returns the metrics, one JSON object a line.
 fn metrics(path: &Path) -> Vec<Value> {
     fs::read_to_string(path).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
@@ -64,7 +64,7 @@ fn a_network_that_does_not_fit_the_memory_is_not_begun() {
     let arguments =
         ["train", "--data", "images", "--out", "run", "--line", line, "--batch", "128", "--batch-norm", "128"];
     let error = failure(&folder, &[&arguments[..], &["--threads", "16"]].concat());
-    assert!(error.starts_with("error: the network takes at least ") && error.contains(" on 16 threads, "), "{error}");
+    assert!(error.starts_with("error: the network needs at least ") && error.contains(" on 16 threads, "), "{error}");
     assert!(!folder.join("run").exists(), "nothing has begun");
 }
 
@@ -232,7 +232,7 @@ fn several_teachers_teach_a_run_and_are_in_its_checkpoint() {
 
     let error = train(student, "1", "none", &["--teacher", "first/model.nin", "--teacher", "unfit/model.nin"]).stderr;
     let error = String::from_utf8(error).unwrap();
-    assert!(error.contains("unfit/model.nin: a teacher must know its student's classes"), "{error}");
+    assert!(error.contains("unfit/model.nin: a teacher must have its student's number of classes"), "{error}");
 
     // Without its teachers' files the run goes on, to the bytes of one that was never stopped.
     done(train(student, "3", "whole", &taught));

@@ -49,7 +49,7 @@ fn images(folder: &Path, step: usize) {
     }
 }
 
-/// An empty folder of one test, with a small part of Fashion-MNIST in `images`.
+/// Returns an empty folder of one test, with a small part of Fashion-MNIST in `images`.
 fn folder(name: &str) -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("trust-{name}"));
     let _ = fs::remove_dir_all(&folder);
@@ -77,7 +77,7 @@ fn failure(folder: &Path, arguments: &[&str]) -> String {
     said
 }
 
-/// A run's metrics without what a clock says.
+/// Returns a run's metrics without what a clock says.
 fn metrics(bytes: &[u8]) -> Vec<serde_json::Value> {
     let mut lines: Vec<serde_json::Value> =
         serde_json::Deserializer::from_slice(bytes).into_iter().collect::<Result<_, _>>().expect("JSON");

@@ -12,10 +12,10 @@ use crate::data::{DataError, Result};
 use crate::support::memory;
 use crate::support::text::{bytes, grouped};
 
-/// What to do about a file that is broken.
+/// The advice for a broken file.
 const AGAIN: &str = "write it again with numpy.savez or numpy.savez_compressed";
 
-/// DEFLATE makes at most 1,032 bytes of one; a stream of a few bytes has some room above that.
+/// DEFLATE unpacks one byte to at most 1,032; `ROOM` allows for the overhead of very short streams.
 const MOST_FROM_A_BYTE: u64 = 1032;
 const ROOM: u64 = 1 << 16;
 
@@ -35,28 +35,28 @@ impl<'a> Archive<'a> {
         }
     }
 
-    /// The archive's file.
+    /// Returns the archive's file.
     pub fn path(&self) -> &'a Path {
         self.path
     }
 
-    /// The names of the arrays, as NumPy calls them: without `.npy`.
+    /// Returns the names of the arrays as in NumPy, without `.npy`.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.zip.file_names().map(|name| name.strip_suffix(".npy").unwrap_or(name))
     }
 
-    /// Whether there is an array of this name.
+    /// Returns whether there is an array with this name.
     pub fn has(&self, key: &str) -> bool {
         self.names().any(|name| name == key)
     }
 
-    /// The name of the only array, if there is just one.
+    /// Returns the name of the only array; `None` if there is not exactly one.
     pub fn only(&self) -> Option<String> {
         let mut names = self.names();
         names.next().filter(|_| names.next().is_none()).map(str::to_owned)
     }
 
-    /// The names of the arrays, for messages; of many, the first ones.
+    /// Returns the names of the arrays for messages; at most the first 12.
     pub fn listed(&self) -> String {
         const SHOWN: usize = 12;
         let names: Vec<String> = self.names().take(SHOWN).map(|name| name.escape_debug().to_string()).collect();
@@ -67,7 +67,7 @@ impl<'a> Archive<'a> {
         }
     }
 
-    /// The error for an array that is not there.
+    /// Returns the error for a missing array.
     pub fn missing(&self, key: &str) -> DataError {
         DataError::file(self.path, format!("has no array '{key}': {}", self.listed()), "add it")
     }
@@ -101,12 +101,14 @@ pub(super) fn single(path: &Path) -> Result<Stored<'_>> {
 fn open<'r>(reader: Box<dyn Read + 'r>, length: u64, place: Place<'r>) -> Result<Stored<'r>> {
     if let Some(left) = memory::left().filter(|&left| left < length) {
         let (needed, left) = (bytes(length), bytes(left));
-        return Err(place.wrong(format!("takes {needed} of memory, and {left} are left"), "give it fewer images"));
+        return Err(
+            place.wrong(format!("needs {needed} of memory, but {left} are available"), "reduce the number of images")
+        );
     }
     Stored::open(reader, length, place)
 }
 
-/// The error for an archive that cannot be read.
+/// Returns the error for an archive that cannot be read.
 fn broken(path: &Path, error: ZipError) -> DataError {
     match error {
         ZipError::Io(error) if !matches!(error.kind(), ErrorKind::UnexpectedEof | ErrorKind::InvalidData) => {
@@ -115,6 +117,6 @@ fn broken(path: &Path, error: ZipError) -> DataError {
         ZipError::UnsupportedArchive(what) => {
             DataError::file(path, format!("is a zip archive that cannot be read ({what})"), AGAIN)
         }
-        _ => DataError::file(path, "is no zip archive, or a damaged one", AGAIN),
+        _ => DataError::file(path, "is not a zip archive, or is damaged", AGAIN),
     }
 }

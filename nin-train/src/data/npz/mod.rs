@@ -3,11 +3,10 @@
 //! The arrays have the names that Keras uses (`x_train`, `y_train`, `x_test`, `y_test`, and `x_val`, `y_val`) or those
 //! of MedMNIST (`train_images`, `train_labels`, `val_…`, `test_…`). Images are `uint8`: N × rows × columns, N × rows ×
 //! columns × channels, or N × channels × rows × columns, with 1 or 3 channels. Labels are integers, N or N × 1. An
-//! array of text, `class_names`, may name the classes; without it a class is called by its number. `docs/arrays.md`
-//! describes all of it.
+//! array of text, `class_names`, may name the classes; without it the classes are named by number. `docs/arrays.md`
+//! describes the format.
 //!
-//! A file is not trusted: the size that a header declares is compared with the bytes that are there before memory is
-//! taken.
+//! Files are not trusted: the size in a header is compared with the actual number of bytes before memory is allocated.
 
 mod archive;
 mod layout;
@@ -24,10 +23,10 @@ use archive::Archive;
 use layout::channels_last;
 use stored::Place;
 
-/// What the arrays of images and of labels are called.
+/// The names of the arrays of images and of labels.
 type Pair = [&'static str; 2];
 
-/// What the arrays of a data set are called.
+/// The names of all arrays of a data set.
 struct Keys {
     train: Pair,
     validation: Pair,
@@ -52,7 +51,7 @@ impl Keys {
         [self.train, self.validation, self.test]
     }
 
-    /// The names that this archive uses.
+    /// Returns the names that this archive uses.
     fn of(archive: &Archive<'_>) -> Result<&'static Keys> {
         let used = |keys: &&Keys| keys.pairs().concat().iter().any(|key| archive.has(key));
         let found: Vec<&Keys> = KEYS.iter().filter(used).collect();
@@ -60,7 +59,7 @@ impl Keys {
             [keys] => Ok(keys),
             [] => Err(DataError::file(
                 archive.path(),
-                format!("has no images that are known by name: {}", archive.listed()),
+                format!("has no images with a known name: {}", archive.listed()),
                 "name its arrays x_train, y_train, x_test, y_test (Keras) or train_images, train_labels, … (MedMNIST)",
             )),
             _ => {
@@ -71,24 +70,24 @@ impl Keys {
     }
 }
 
-/// Whether a path is that of an archive, by its ending.
+/// Returns whether a path has an archive's extension, `.npz`.
 pub fn is_npz(path: &Path) -> bool {
     path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("npz"))
 }
 
-/// Whether a path is that of a single array, by its ending.
+/// Returns whether a path has a single array's extension, `.npy`.
 pub fn is_npy(path: &Path) -> bool {
     path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("npy"))
 }
 
 /// Loads a data set from an archive. Without test images, `test_fraction` of each class (above 0, below 1) is held out,
-/// chosen by `seed`. `class_names` are used if the archive names no classes; if they are empty too, a class is called
-/// by its number.
+/// chosen by `seed`. `class_names` are used if the archive names no classes; if they are empty too, classes are named
+/// by number.
 ///
 /// # Errors
-/// A file that is missing, damaged or no zip archive; arrays that are missing or have another dtype or shape than said
-/// [above](self), labels out of range, or training, validation and test images of different shapes. Each error names
-/// file and array.
+/// A file that is missing, damaged or not a zip archive; arrays that are missing or have another dtype or shape than
+/// described [above](self), labels out of range, or training, validation and test images of different shapes. Each
+/// error names the file and the array.
 pub fn load(path: &Path, test_fraction: f64, seed: u64, class_names: &[&str]) -> Result<Splits> {
     let mut archive = Archive::open(path)?;
     let keys = Keys::of(&archive)?;
@@ -107,7 +106,7 @@ pub fn load(path: &Path, test_fraction: f64, seed: u64, class_names: &[&str]) ->
         (0..=labels.copied().max().unwrap_or(0)).map(|class| class.to_string()).collect()
     });
     if names.len() < 2 {
-        return Err(DataError::file(path, "has images of a single class", "give it two or more"));
+        return Err(DataError::file(path, "has images of a single class", "add another class"));
     }
     let notice = notice(&archive, keys, &train);
     let train = train.dataset(&names)?;
@@ -144,8 +143,8 @@ pub fn load(path: &Path, test_fraction: f64, seed: u64, class_names: &[&str]) ->
     Ok(Splits { train, validation, test, source: source + ".", is_subset: false, notice })
 }
 
-/// Reads the images that a file holds without regard to labels, channels last: those of a `.npy` file, the test images
-/// of a `.npz` data set, or the only array of a `.npz` archive.
+/// Reads the images of a file without labels, channels last: those of a `.npy` file, the test images of a `.npz` data
+/// set, or the only array of a `.npz` archive.
 ///
 /// # Errors
 /// As [`load`]; an archive that has neither test images nor a single array.
@@ -165,7 +164,7 @@ pub fn images(path: &Path) -> Result<Array4<u8>> {
     }
 }
 
-/// Images and labels as they are in the archive.
+/// Images and labels of one part.
 struct Part {
     images: Array4<u8>,
     labels: Vec<u16>,
@@ -177,7 +176,7 @@ impl Part {
     }
 }
 
-/// Reads one part of the data set; `None` if it is not in the archive and need not be.
+/// Reads one part of the data set; `None` if it is missing and not needed.
 fn part(archive: &mut Archive<'_>, pair: Pair, needed: bool, names: Option<&[String]>) -> Result<Option<Part>> {
     let [images_key, labels_key] = pair;
     if !needed && !archive.has(images_key) && !archive.has(labels_key) {
@@ -197,7 +196,7 @@ fn part(archive: &mut Archive<'_>, pair: Pair, needed: bool, names: Option<&[Str
     Ok(Some(Part { images, labels }))
 }
 
-/// What the user should know of a data set that can be used.
+/// Returns remarks about a usable data set.
 fn notice(archive: &Archive<'_>, keys: &Keys, train: &Part) -> Option<String> {
     let known = keys.pairs().concat();
     let others: Vec<&str> = archive.names().filter(|name| !known.contains(name) && *name != CLASS_NAMES).collect();

@@ -1,4 +1,4 @@
-//! One array as `.npy` stores it: a header, checked before memory is taken, and the values.
+//! One array in `.npy` format: a header, checked before memory is allocated, and the values.
 
 use std::fmt::Display;
 use std::io::{self, Read};
@@ -14,16 +14,16 @@ use crate::support::text::grouped;
 
 /// The longest header that is read; NumPy has the same limit.
 const LONGEST_HEADER: usize = 10_000;
-/// The most brackets in a header; that of a plain array has those of a dictionary and of a tuple. The parser of Python
-/// literals calls itself for each.
+/// The largest number of brackets in a header. A plain array has those of a dictionary and a tuple. The parser of
+/// Python literals recurses for each bracket.
 const MOST_BRACKETS: usize = 16;
-/// Memory that is taken at once; more is taken as bytes arrive.
+/// Bytes allocated at first; more are allocated as data arrives.
 const FIRST: u64 = 64 << 20;
 
-/// What to do about an array that is broken.
+/// The advice for a broken array.
 const AGAIN: &str = "write it again with NumPy";
 
-/// Which array of which file, for messages.
+/// The array and its file, for messages.
 #[derive(Clone, Copy)]
 pub(super) struct Place<'a> {
     /// The file.
@@ -33,7 +33,7 @@ pub(super) struct Place<'a> {
 }
 
 impl Place<'_> {
-    /// The error for something wrong with the array.
+    /// Returns the error for a fault in the array.
     pub fn wrong(self, problem: impl Display, advice: &str) -> DataError {
         let problem = match self.key {
             Some(key) => format!("array '{}' {problem}", key.escape_debug()),
@@ -42,7 +42,7 @@ impl Place<'_> {
         DataError::file(self.path, problem, advice)
     }
 
-    /// The error for a reader that failed.
+    /// Returns the error for a failed read.
     fn unreadable(self, error: io::Error) -> DataError {
         match error.kind() {
             io::ErrorKind::UnexpectedEof => self.wrong("ends too early", AGAIN),
@@ -60,7 +60,7 @@ struct Dtype {
     big_endian: bool,
     /// `u` and `i` integers, `f` floats, `b` truth values, `c` complex numbers, `U` Unicode text, `S` bytes of text.
     kind: char,
-    /// Bytes of an element; for `U` characters of four bytes.
+    /// Bytes of an element; for `U`, characters of four bytes.
     size: usize,
 }
 
@@ -75,12 +75,12 @@ impl Dtype {
         Some(Self { big_endian: order == '>', kind, size: rest[1..].parse().ok()? })
     }
 
-    /// Bytes of an element.
+    /// Returns bytes of an element.
     fn bytes(self) -> Option<usize> {
         self.size.checked_mul(if self.kind == 'U' { 4 } else { 1 })
     }
 
-    /// NumPy's name: `float32`, `uint8`.
+    /// Returns NumPy's name: `float32`, `uint8`.
     fn name(self) -> String {
         let bits = self.size.saturating_mul(8);
         match self.kind {
@@ -94,7 +94,7 @@ impl Dtype {
     }
 }
 
-/// An array whose header has been read and fits the bytes that follow.
+/// An array whose header has been read and matches the number of bytes that follow.
 pub(super) struct Stored<'a> {
     place: Place<'a>,
     header: Header,
@@ -107,7 +107,7 @@ pub(super) struct Stored<'a> {
 }
 
 impl<'a> Stored<'a> {
-    /// Reads the header of an array of `length` bytes in all.
+    /// Reads the header of an array file of `length` bytes.
     pub fn open(mut reader: Box<dyn Read + 'a>, length: u64, place: Place<'a>) -> Result<Self> {
         let start = start(&mut reader, place)?;
         let header = Header::from_reader(&mut &start[..]).map_err(|_| place.wrong("has a broken header", AGAIN))?;
@@ -119,7 +119,7 @@ impl<'a> Stored<'a> {
             return Err(place.wrong(problem, "give numbers, or text that is not a Python object"));
         };
         let elements = |sides: &[usize]| sides.iter().try_fold(1usize, |product, &side| product.checked_mul(side));
-        // Also without the empty sides, as the array's strides are computed.
+        // The product without empty axes must fit too, because `ndarray` checks it.
         let sides: Vec<usize> = header.shape.iter().map(|&side| side.max(1)).collect();
         let whole = dtype.bytes().and_then(|size| elements(&sides)?.checked_mul(size));
         let (Some(len), Some(_), true) =
@@ -137,22 +137,22 @@ impl<'a> Stored<'a> {
         Ok(Self { place, header, dtype, len, length: declared, data: reader })
     }
 
-    /// Where it stands.
+    /// Returns the array's place.
     pub fn place(&self) -> Place<'a> {
         self.place
     }
 
-    /// Its sides.
+    /// Returns the lengths of its axes.
     pub fn shape(&self) -> &[usize] {
         &self.header.shape
     }
 
-    /// Its sides, for messages: `60000 × 28 × 28`.
+    /// Returns its shape for messages: `60000 × 28 × 28`.
     pub fn listed_shape(&self) -> String {
         listed(&self.header.shape)
     }
 
-    /// The values of an array of `uint8`.
+    /// Returns the values of an array of `uint8`.
     pub fn pixels(self) -> Result<ArrayD<u8>> {
         let Self { place, dtype, .. } = self;
         if (dtype.kind, dtype.size) != ('u', 1) {
@@ -167,12 +167,12 @@ impl<'a> Stored<'a> {
         ArrayD::from_shape_vec(shape, values).map_err(|_| place.wrong("has an impossible shape", AGAIN))
     }
 
-    /// The labels of an array of integers, N or N × 1, as indices of at most `classes` classes.
+    /// Returns the labels of an array of integers, N or N × 1, as indices of at most `classes` classes.
     pub fn labels(self, classes: usize) -> Result<Vec<u16>> {
         let place = self.place;
         if !matches!(self.shape(), [_] | [_, 1]) {
             let problem = format!("has the shape {}, but labels must be N or N × 1", self.listed_shape());
-            return Err(place.wrong(problem, "give each image the index of its one class"));
+            return Err(place.wrong(problem, "give one class index for each image"));
         }
         let Dtype { kind, size, .. } = self.dtype;
         match (kind, size) {
@@ -186,7 +186,7 @@ impl<'a> Stored<'a> {
             ('i', 8) => self.indices::<i64>(classes),
             _ => {
                 let problem = format!("has the dtype {}, but labels must be integers", self.dtype.name());
-                Err(place.wrong(problem, "convert it, as by y.astype('int64')"))
+                Err(place.wrong(problem, "convert it, for example with y.astype('int64')"))
             }
         }
     }
@@ -200,7 +200,7 @@ impl<'a> Stored<'a> {
         indices(ArrayView1::from(&values), classes).map_err(wrong)
     }
 
-    /// The texts of a one-dimensional array of text.
+    /// Returns the texts of a one-dimensional array of text.
     pub fn text(self) -> Result<Vec<String>> {
         let (place, dtype) = (self.place, self.dtype);
         let advice = "give numpy.array([\"name of class 0\", …])";
@@ -210,7 +210,7 @@ impl<'a> Stored<'a> {
         }
         let bytes = self.bytes()?;
         let texts = bytes.chunks_exact(dtype.bytes().unwrap_or(1)).map(|text| {
-            // NumPy fills texts up with zeros.
+            // NumPy pads texts with zeros.
             let text = match dtype.kind {
                 'S' => String::from_utf8(text.to_vec()).ok()?,
                 _ => {
@@ -226,8 +226,8 @@ impl<'a> Stored<'a> {
         texts.collect::<Option<_>>().ok_or_else(|| place.wrong("holds text that is no Unicode", advice))
     }
 
-    /// All bytes of the values. Memory is taken as they arrive; the end is read too, where an archive's check sum is
-    /// compared.
+    /// Returns all bytes of the values. Memory is allocated as they arrive. The end is read too, because the archive's
+    /// checksum is verified there.
     fn bytes(mut self) -> Result<Vec<u8>> {
         let mut bytes = Vec::with_capacity(self.length.min(FIRST) as usize);
         let read = self.data.by_ref().take(self.length).read_to_end(&mut bytes);
@@ -252,7 +252,7 @@ fn start(reader: &mut dyn Read, place: Place<'_>) -> Result<Vec<u8>> {
     };
     read(8, &mut start)?;
     if !start.starts_with(b"\x93NUMPY") {
-        return Err(place.wrong("is no .npy array: it does not start with \\x93NUMPY", AGAIN));
+        return Err(place.wrong("is not a .npy array: it does not start with \\x93NUMPY", AGAIN));
     }
     let bytes = if start[6] == 1 { 2 } else { 4 };
     read(bytes, &mut start)?;
@@ -267,7 +267,7 @@ fn start(reader: &mut dyn Read, place: Place<'_>) -> Result<Vec<u8>> {
     Ok(start)
 }
 
-/// `60000 × 28 × 28`.
+/// Returns a shape as text: `60000 × 28 × 28`.
 fn listed(sides: &[usize]) -> String {
     match sides {
         [] => "()".to_owned(),

@@ -1,4 +1,4 @@
-//! Teachers at work: their logits of each image of a step.
+//! The teachers' logits for each image of a step.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -8,26 +8,26 @@ use super::answers::{Answers, Key};
 use super::loss::Distill;
 use crate::layers::{Mode, Network, Packed, Workspace};
 
-/// Whether a run shows its network the same images again, number for number: then a teacher remembers its answers.
+/// Whether a run repeats images exactly, so that caching the teachers' logits pays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Recurrence {
-    /// Whole, or in a few forms (shifted by whole pixels, mirrored).
+    /// Images recur unchanged or in a few forms (shifted by whole pixels, mirrored).
     Recurring,
-    /// Blended, turned by any angle, in another light.
+    /// Images are blended, rotated by any angle, or changed in brightness or contrast.
     AlwaysNew,
 }
 
-/// Teachers at work, shared by all threads.
+/// The teachers, shared by all threads.
 pub(crate) struct Lessons {
     pub(crate) distill: Distill,
     teachers: Vec<(Network, Vec<Packed>)>,
-    /// Images that all of them take at once.
+    /// The number of images that every teacher can process at once.
     together: usize,
-    /// What they remember, if they are to.
+    /// The cached logits; `None` without caching.
     answers: Option<Mutex<Answers>>,
 }
 
-/// What one thread needs to be taught.
+/// One thread's memory.
 pub(crate) struct Desk {
     /// One for each teacher.
     workspaces: Vec<Workspace>,
@@ -36,13 +36,13 @@ pub(crate) struct Desk {
     classes: usize,
     /// Images of the chunk so far.
     images: usize,
-    /// Those that stand in the workspaces, and have no logits yet; each with its key, if answers are remembered.
+    /// The images in the workspaces that have no logits yet, with their keys if logits are cached.
     waiting: Vec<(usize, Option<Key>)>,
 }
 
 impl Lessons {
-    /// Lessons of teachers with these architectures and parameters, for a student of `classes` classes, who remember
-    /// their answers if `images` come again.
+    /// Prepares teachers with these architectures and parameters for a student of `classes` classes; their logits are
+    /// cached if `images` recur.
     pub(crate) fn new(teachers: &[(Spec, &[f32])], classes: usize, distill: Distill, images: Recurrence) -> Lessons {
         let teacher = |(spec, parameters): &(Spec, &[f32])| {
             let network = Network::new(&Plan::new(*spec));
@@ -59,14 +59,14 @@ impl Lessons {
         Lessons { distill, teachers, together, answers }
     }
 
-    /// A thread's memory, for chunks of at most `images` images of `classes` classes.
+    /// Returns a thread's memory, for chunks of at most `images` images of `classes` classes.
     pub(crate) fn desk(&self, images: usize, classes: usize) -> Desk {
         let workspaces = self.teachers.iter().map(|(network, _)| network.workspace(false)).collect();
         let (logits, waiting) = (vec![0.0; images * classes], Vec::with_capacity(self.together));
         Desk { workspaces, logits, classes, images: 0, waiting }
     }
 
-    /// Shows the teachers the next image of a chunk; `index` 0 begins a new one.
+    /// Adds the next image of a chunk; `index` 0 begins a new chunk.
     pub(crate) fn show(&self, desk: &mut Desk, index: usize, image: &[f32]) {
         if index == 0 {
             desk.images = 0;
@@ -89,13 +89,13 @@ impl Lessons {
         }
     }
 
-    /// What the teachers say of all images of the chunk, one after the other.
+    /// Returns the teachers' mean logits for all images of the chunk, consecutively.
     pub(crate) fn logits<'a>(&self, desk: &'a mut Desk) -> std::slice::ChunksExact<'a, f32> {
         self.answer(desk);
         desk.logits[..desk.images * desk.classes].chunks_exact(desk.classes)
     }
 
-    /// Answers those that wait. An image's logits do not depend on which others it stands among.
+    /// Computes the missing logits. An image's logits do not depend on the other images of its batch.
     fn answer(&self, desk: &mut Desk) {
         if desk.waiting.is_empty() {
             return;
@@ -119,7 +119,7 @@ impl Lessons {
     }
 
     fn answers(&self) -> Option<MutexGuard<'_, Answers>> {
-        // A thread that panicked while it held them has left whole answers; its panic is not lost.
+        // A thread that panicked while it held the lock left complete entries; its panic still propagates.
         self.answers.as_ref().map(|answers| answers.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

@@ -1,29 +1,30 @@
-//! A teacher's part of the loss.
+//! The distillation loss.
 
 use serde::{Deserialize, Serialize};
 
-/// How much of the loss a teacher has, and how soft its answers are.
+/// The hyperparameters of distillation.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Distill {
-    /// Share of the loss, above 0 and at most 1; the labels have the rest.
+    /// The teacher's share of the loss, above 0 and at most 1; the labels have the rest.
     pub share: f32,
-    /// What logits are divided by before the softmax, above 0: the higher, the more the unlikely classes say.
+    /// The temperature, above 0: logits are divided by it before the softmax. A higher one gives unlikely classes more
+    /// weight.
     pub temperature: f32,
 }
 
 impl Default for Distill {
-    /// The values with which distillation methods are compared (Tian, Krishnan, Isola 2020).
+    /// Returns the values commonly used to compare distillation methods (Tian, Krishnan, Isola 2020).
     fn default() -> Distill {
         Distill { share: 0.9, temperature: 4.0 }
     }
 }
 
 impl Distill {
-    /// The teacher's part of one image's loss; its gradient for the student's logits, times `scale`, is added to
-    /// `d_logits`.
+    /// Returns the teacher's part of one image's loss; its gradient for the student's logits, times `scale`, is added
+    /// to `d_logits`.
     ///
-    /// Sums run in f64, in the order of the classes.
+    /// Sums are in f64, in the order of the classes.
     pub(crate) fn loss(&self, logits: &[f32], teacher: &[f32], scale: f32, d_logits: &mut [f32]) -> f64 {
         let (share, temperature) = (f64::from(self.share), f64::from(self.temperature));
         let log_mass = |logits: &[f32]| {

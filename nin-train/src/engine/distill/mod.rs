@@ -1,5 +1,5 @@
-//! Knowledge distillation: a network learns from what a larger, trained one, or several, make of the same images,
-//! beside their labels (Hinton, Vinyals, Dean 2015).
+//! Knowledge distillation (Hinton, Vinyals, Dean 2015): a network learns from the labels and from the logits of one or
+//! more trained networks for the same images.
 //!
 //! The loss of an image, with student's logits `z`, teacher's `v`, softmax `σ`, share `a` and temperature `T`:
 //!
@@ -7,11 +7,11 @@
 //! (1 − a) · cross-entropy(label, σ(z))  +  a · T² · KL(σ(v / T) ‖ σ(z / T))
 //! ```
 //!
-//! Several teachers speak with one voice, the mean of their logits: its softmax is the geometric mean of theirs.
+//! Several teachers are combined by the mean of their logits; its softmax is the normalised geometric mean of theirs.
 //!
-//! A teacher sees each image as the student does: shifted, mirrored, blended. Where images come again in the same form,
-//! shifted and mirrored as before, what was said is remembered, and costs nothing in a later epoch. A checkpoint holds
-//! the teachers too, so that a run goes on without any other file.
+//! A teacher receives each image with the student's augmentation. If images recur in the same form, shifted and
+//! mirrored as before, the teachers' logits are cached and cost nothing in later epochs. A checkpoint contains the
+//! teachers too, so that a run resumes without other files.
 
 mod answers;
 mod lessons;

@@ -1,4 +1,4 @@
-//! The network that another learns from, and whether it can teach that one.
+//! Teachers, and the check that a teacher fits its student.
 
 use std::fmt;
 
@@ -19,11 +19,11 @@ pub struct Teacher {
 }
 
 impl Teacher {
-    /// Takes a network as teacher of one with this plan, preprocessing and class names.
+    /// Makes a trained network the teacher of a student with this plan, preprocessing and class names.
     ///
     /// # Errors
     ///
-    /// [`TeacherProblem`] if it does not see the same images in the same way, or tells other classes apart.
+    /// [`TeacherProblem`] if its input, preprocessing or classes differ from the student's.
     pub fn new(
         trained: &Trained,
         student: &Plan,
@@ -43,7 +43,7 @@ impl Teacher {
         Ok(Teacher { spec: trained.spec, parameters: trained.parameters.clone() })
     }
 
-    /// SHA-256 of its parameters as bytes, little end first, in hexadecimal digits.
+    /// Returns the SHA-256 of its parameters as little-endian bytes, in hexadecimal digits.
     pub fn fingerprint(&self) -> String {
         let mut hash = Sha256::new();
         self.parameters.iter().for_each(|value| hash.update(value.to_le_bytes()));
@@ -51,7 +51,7 @@ impl Teacher {
     }
 }
 
-/// Whether a teacher reads what its student reads, and answers in as many classes.
+/// Checks whether a teacher has its student's input shape and number of classes.
 pub(crate) fn check(teacher: &Plan, student: &Plan) -> Result<(), TeacherProblem> {
     let [found, wanted] = [teacher, student].map(|plan| plan.shape(0));
     if found != wanted {
@@ -64,29 +64,29 @@ pub(crate) fn check(teacher: &Plan, student: &Plan) -> Result<(), TeacherProblem
     Ok(())
 }
 
-/// Why a network cannot teach another. The text follows the teacher's name.
+/// The reason why a network cannot teach another. The text follows the teacher's name.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum TeacherProblem {
-    /// It reads images of another shape.
+    /// Its input has another shape.
     Input {
-        /// What it reads.
+        /// The teacher's input.
         found: Shape,
-        /// What its student reads.
+        /// The student's input.
         wanted: Shape,
     },
-    /// It tells another number of classes apart.
+    /// It has another number of classes.
     Classes {
-        /// How many it knows.
+        /// The teacher's number of classes.
         found: usize,
-        /// How many its student is to know.
+        /// The student's number of classes.
         wanted: usize,
     },
-    /// It tells other classes apart, or in another order; these.
+    /// It has other classes, or in another order; these are its class names.
     Names(String),
-    /// It was trained with bytes scaled otherwise.
+    /// It was trained with other preprocessing.
     Preprocessing,
-    /// It has weights that are infinite or no numbers.
+    /// It has weights that are infinite or not numbers.
     NotFinite,
 }
 
@@ -94,17 +94,17 @@ impl fmt::Display for TeacherProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Input { found, wanted } => {
-                write!(f, "a teacher must read what its student reads: it reads {found}, the student {wanted}")
+                write!(f, "a teacher must have its student's input shape: it reads {found}, the student {wanted}")
             }
             Self::Classes { found, wanted } => {
-                write!(f, "a teacher must know its student's classes: it has {found}, the student {wanted}")
+                write!(f, "a teacher must have its student's number of classes: it has {found}, the student {wanted}")
             }
             Self::Names(names) => {
-                write!(f, "a teacher must know the classes of the images, in their order: it knows {names}")
+                write!(f, "a teacher must have the classes of the images in the same order: it has {names}")
             }
             Self::NotFinite => f.write_str("a teacher must have weights that are finite numbers"),
             Self::Preprocessing => {
-                f.write_str("a teacher must see bytes as its student does: train both with the same --input")
+                f.write_str("a teacher must have its student's preprocessing: train both with the same --input")
             }
         }
     }

@@ -1,10 +1,10 @@
-//! Vectors of the processor that runs, chosen at run time: AVX-512, AVX2 with FMA, or plain arrays.
+//! Vectors of the current processor, chosen at run time: AVX-512, AVX2 with FMA, or plain arrays.
 //!
 //! [`vectorized`] compiles any loop for them. [`run`] compiles a [`Work`], which is written in the operations of the
 //! trait [`Simd`]. A value of a type that implements `Simd` proves that the processor has the vectors: only a check at
-//! run time makes one. Hence the operations are safe, and only access by raw pointers is not.
+//! run time creates one. The operations are therefore safe; only access by raw pointers is not.
 //!
-//! `nin-core` has vectors too, in `nin-core/src/kernel/isa.rs`. The two are not one crate:
+//! `nin-core` has vectors of its own, in `nin-core/src/kernel/isa`. The two are not one crate:
 //!
 //! - The engine's vectors are sixteen floats on every processor, and all instruction sets give the same bits. Here a
 //!   vector is one register, products are fused where the processor can, and kernels need masks and parts of vectors.
@@ -35,12 +35,12 @@ pub(super) enum Isa {
     /// 8 lanes, 16 registers, fused multiply-add.
     #[cfg(target_arch = "x86_64")]
     Avx2(Avx2),
-    /// What the compiler makes of arrays of 8.
+    /// Arrays of 8 lanes, vectorised by the compiler.
     Portable(Portable),
 }
 
 impl Isa {
-    /// Returns every instruction set that this processor has, the best first.
+    /// Returns every instruction set of this processor, the best first.
     fn all() -> impl Iterator<Item = Isa> {
         #[cfg(target_arch = "x86_64")]
         let wide = [Avx512::detect().map(Isa::Avx512), Avx2::detect().map(Isa::Avx2)];
@@ -49,7 +49,7 @@ impl Isa {
         wide.into_iter().flatten().chain([Isa::Portable(Portable)])
     }
 
-    /// Returns the name by which `NIN_ISA` asks for it.
+    /// Returns its name in `NIN_ISA`.
     fn name(self) -> &'static str {
         match self {
             #[cfg(target_arch = "x86_64")]
@@ -63,7 +63,7 @@ impl Isa {
 
 /// Returns the best instruction set of this processor.
 ///
-/// The environment variable `NIN_ISA` (`avx512`, `avx2`, `portable`) can ask for a lesser one, to compare them.
+/// The environment variable `NIN_ISA` (`avx512`, `avx2`, `portable`) can select a lesser one for comparison.
 pub(super) fn isa() -> Isa {
     static ISA: OnceLock<Isa> = OnceLock::new();
     *ISA.get_or_init(|| {
@@ -84,7 +84,8 @@ pub(super) fn lanes() -> usize {
     }
 }
 
-/// Runs `work` compiled for the best instruction set of this processor; what it calls must be inlined into it.
+/// Runs `work` compiled for the best instruction set of this processor; functions that it calls must be inlined into
+/// it.
 #[inline]
 pub(crate) fn vectorized<R>(work: impl FnOnce() -> R) -> R {
     match isa() {
@@ -98,11 +99,11 @@ pub(crate) fn vectorized<R>(work: impl FnOnce() -> R) -> R {
 
 /// Work written in vectors.
 pub(crate) trait Work {
-    /// Does it; to be inlined into code that is compiled for `S`.
+    /// Runs the work; it must be inlined into code that is compiled for `S`.
     fn run<S: Simd>(self, simd: S);
 }
 
-/// Does work with the best vectors of this processor.
+/// Runs work with the best vectors of this processor.
 #[inline]
 pub(crate) fn run(work: impl Work) {
     match isa() {

@@ -1,11 +1,11 @@
-//! Vectors for any processor: arrays of 8, of which the compiler makes what it can.
+//! Vectors for any processor: arrays of 8, vectorised by the compiler.
 #![allow(unsafe_code)]
 
 use std::ptr::NonNull;
 
 use super::Simd;
 
-/// Needs nothing of the processor.
+/// A token that any processor has.
 #[derive(Clone, Copy)]
 pub(in crate::kernel) struct Portable;
 

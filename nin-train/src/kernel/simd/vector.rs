@@ -1,4 +1,4 @@
-//! A vector of f32, and what the kernels do with it.
+//! The vector operations of the kernels.
 //!
 //! Addresses are [`NonNull`], so that kernels keep their speed where debug assertions are on. With them, the compiler
 //! checks each access by a raw pointer for null and alignment, and the standard library checks `ptr::add` and
@@ -17,7 +17,7 @@ pub(crate) trait Simd: Copy {
     /// Values in a vector; at most 16.
     const LANES: usize;
 
-    /// Runs `work` compiled for these vectors; what it calls must be inlined into it.
+    /// Runs `work` compiled for these vectors; functions that it calls must be inlined into it.
     fn vectorize<R>(self, work: impl FnOnce() -> R) -> R;
 
     /// Returns `value` in each lane.
@@ -26,7 +26,7 @@ pub(crate) trait Simd: Copy {
     fn add(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
     /// Returns a where it is positive or not a number, else 0.
     fn relu(self, a: Self::Vector) -> Self::Vector;
-    /// Returns a·b + c, rounded once where the processor can.
+    /// Returns a·b + c, rounded once if the processor supports it.
     fn fma(self, a: Self::Vector, b: Self::Vector, c: Self::Vector) -> Self::Vector;
     /// Returns `value` where `gate` > 0, else 0.
     fn gate(self, value: Self::Vector, gate: Self::Vector) -> Self::Vector;
@@ -62,7 +62,7 @@ pub(crate) trait Simd: Copy {
     /// `lanes` values, at most [`Simd::LANES`], can be written at `at`.
     unsafe fn store_part(self, at: NonNull<f32>, value: Self::Vector, lanes: usize);
 
-    /// Returns the slice's first [`Simd::LANES`] values; of a shorter one all, and zeros in the other lanes.
+    /// Returns the slice's first [`Simd::LANES`] values; of a shorter slice all values, and zeros in the other lanes.
     #[inline(always)]
     fn read(self, from: &[f32]) -> Self::Vector {
         if from.len() >= Self::LANES {
@@ -74,7 +74,7 @@ pub(crate) trait Simd: Copy {
         }
     }
 
-    /// Writes the vector to the slice's first [`Simd::LANES`] values; of a shorter one to all.
+    /// Writes the vector to the slice's first [`Simd::LANES`] values; of a shorter slice, to all of them.
     #[inline(always)]
     fn write(self, to: &mut [f32], value: Self::Vector) {
         if to.len() >= Self::LANES {

@@ -55,7 +55,7 @@ impl Simd for Avx512 {
 
     #[inline(always)]
     fn relu(self, a: __m512) -> __m512 {
-        // The second operand is what a NaN in the first gives way to, so NaN stays.
+        // If either operand is NaN the result is the second operand, so NaN is kept.
         unsafe { _mm512_max_ps(_mm512_setzero_ps(), a) }
     }
 

@@ -1,14 +1,14 @@
 //! Convolutions with fewer multiplications: Winograd's minimal filtering (Lavin and Gray 2016) in tiles of 6×6.
 //!
-//! With R×R kernels a tile of 6×6 inputs gives M×M outputs, M = 7 − R, from 36 products a channel where the plain sum
-//! takes M²R²: 2.8 times as many for R = 5. For inputs d, kernel g and outputs y, each transform on rows and columns:
+//! With R×R kernels a tile of 6×6 inputs gives M×M outputs, M = 7 − R, from 36 products for each channel. The plain sum
+//! needs M²R², 2.8 times as many for R = 5. For inputs d, kernel g and outputs y, each transform on rows and columns:
 //!
 //! ```text
 //! forward    y  = Aᵀ [ (G g Gᵀ) ⊙ (Bᵀ d B) ] A    summed over channels: 36 products, tiles × channels × outputs
 //! weights    dg = Gᵀ [ (Bᵀ d B) ⊙ (A dy Aᵀ) ] G   summed over tiles
 //! ```
 //!
-//! The gradient of the data is a forward pass over dy with the kernel turned round. The points are 0, ±1, ±2 and ∞;
+//! The gradient of the data is a forward pass over dy with the kernel rotated by 180°. The points are 0, ±1, ±2 and ∞;
 //! rounding errors are a few times those of the plain sum, which the tests bound.
 
 mod passes;
@@ -58,7 +58,7 @@ pub(crate) struct Needs {
 }
 
 impl Needs {
-    /// The larger of each.
+    /// Returns the larger of each.
     pub(crate) fn and(self, other: Needs) -> Needs {
         Needs {
             inputs: self.inputs.max(other.inputs),
@@ -84,8 +84,8 @@ pub(crate) struct Kernels {
 }
 
 impl Winograd {
-    /// A convolution with stride 1 over a map with its border, if it is worth it: enough channels to make up for the
-    /// transforms, and enough tiles for the larger weights.
+    /// A convolution with stride 1 over a map with its border, if it is faster: it needs enough channels to outweigh
+    /// the transforms, and enough tiles to outweigh the larger weights.
     pub(crate) fn new(
         map: &Map,
         [rows, columns]: [usize; 2],
@@ -144,7 +144,7 @@ impl Winograd {
         Needs { inputs: tiles * self.channels, products: tiles * BLOCK, sums: 0 }
     }
 
-    /// The same for the gradient of the weights too.
+    /// Returns the same for the gradient of the weights too.
     pub(crate) fn training_needs(&self) -> Needs {
         let products = PLACES * self.tiles.len() * WEIGHT_BLOCK;
         let sums = PLACES * self.channels * WEIGHT_BLOCK;

@@ -1,4 +1,4 @@
-//! What carries tiles, products and kernels from one form into another, vector by vector.
+//! The transforms of tiles, products and kernels, vector by vector.
 
 use super::tile::{BLOCK, SIDE, Tile, WEIGHT_BLOCK};
 use super::transform::{Gradient, Input, Kernel, Powers, Values, both};

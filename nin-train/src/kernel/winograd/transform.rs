@@ -102,8 +102,8 @@ fn scaled<S: Simd>(simd: S, mut values: [S::Vector; SIDE]) -> [S::Vector; SIDE] 
     values
 }
 
-/// A transform of rows, then of columns, of what `read(row, column)` gives; `write` sees the results place by place of
-/// a column.
+/// Returns a transform of rows, then of columns, of what `read(row, column)` gives; `write` sees the results place by
+/// place of a column.
 #[inline(always)]
 pub(super) fn both<S: Simd, T: Transform<S, I, O>, const I: usize, const O: usize>(
     simd: S,

@@ -1,4 +1,4 @@
-//! Text for people: tables, and numbers with their units.
+//! Readable text: tables, and numbers with their units.
 
 mod table;
 mod units;

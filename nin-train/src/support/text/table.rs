@@ -1,8 +1,8 @@
-//! Columns of text.
+//! Tables of text.
 
 use std::fmt;
 
-/// To which side of its column a text stands.
+/// The alignment of a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Align {
     /// Words.
@@ -24,33 +24,34 @@ enum Row {
     Rule,
 }
 
-/// Characters of a column that are padded to at most: formatting has a bound, and a file may have any name in it.
+/// The largest width of a column in characters. Names in files may be longer, and the width that `format!` accepts is
+/// limited.
 const WIDEST: usize = 200;
 
 impl Table {
-    /// A table with these columns.
+    /// Returns an empty table with these columns.
     pub fn new<'a>(columns: impl IntoIterator<Item = (&'a str, Align)>) -> Self {
         Self { columns: columns.into_iter().map(|(name, align)| (name.to_owned(), align)).collect(), rows: Vec::new() }
     }
 
-    /// Adds a row; cells that are missing at its end stay empty.
+    /// Adds a row; missing cells at its end stay empty.
     pub fn row(&mut self, cells: impl IntoIterator<Item = String>) -> &mut Self {
         self.rows.push(Row::Cells(cells.into_iter().collect()));
         self
     }
 
-    /// Adds a line across.
+    /// Adds a horizontal rule.
     pub fn rule(&mut self) -> &mut Self {
         self.rows.push(Row::Rule);
         self
     }
 
-    /// The columns' names, and to which side their texts stand.
+    /// Returns the columns' names, and their alignments.
     pub(crate) fn columns(&self) -> &[(String, Align)] {
         &self.columns
     }
 
-    /// The rows in order; `None` is a line across.
+    /// Returns the rows in order; `None` is a horizontal rule.
     pub(crate) fn rows(&self) -> impl Iterator<Item = Option<&[String]>> {
         self.rows.iter().map(|row| match row {
             Row::Cells(cells) => Some(cells.as_slice()),

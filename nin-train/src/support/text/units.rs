@@ -1,6 +1,6 @@
-//! Numbers as people read them.
+//! Numbers with separators and units.
 
-/// `1234567` as `1,234,567`.
+/// Returns a number with its digits in groups of three: `1234567` as `1,234,567`.
 pub fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
@@ -13,7 +13,7 @@ pub fn grouped(number: u64) -> String {
     text
 }
 
-/// Bytes with the unit that leaves at most four digits before the point: `16,432` as `16.0 KiB`.
+/// Returns a number of bytes in the unit that leaves at most four digits before the point: `16,432` as `16.0 KiB`.
 pub fn bytes(number: u64) -> String {
     const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
     let mut unit = 0;
@@ -29,7 +29,7 @@ pub fn bytes(number: u64) -> String {
     }
 }
 
-/// `part` of `whole` in percent: `91.23 %`.
+/// Returns `part` of `whole` in percent: `91.23 %`.
 pub fn percent(part: usize, whole: usize) -> String {
     match whole {
         0 => "–".to_owned(),

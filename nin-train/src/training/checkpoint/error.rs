@@ -1,15 +1,15 @@
-//! Why there is no checkpoint to go on with.
+//! Errors of reading and writing checkpoints.
 
 use std::path::PathBuf;
 use std::{fmt, io};
 
-/// Why bytes are not a checkpoint that can be used.
+/// The reason why a checkpoint cannot be used.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Problem {
     /// The system refused to read or write.
     Io(io::Error),
-    /// It does not begin as a checkpoint does.
+    /// It does not begin with a checkpoint's magic bytes.
     NotACheckpoint,
     /// It was written by another version.
     Version {
@@ -20,9 +20,9 @@ pub enum Problem {
     },
     /// It ends too early.
     Truncated,
-    /// Its bytes are not those that were written.
+    /// Its checksum does not match its bytes.
     Damaged,
-    /// Its header does not say what it should; says what is wrong.
+    /// Its header is invalid, with a description of the fault.
     Header(String),
 }
 
@@ -30,7 +30,7 @@ impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Problem::Io(error) => error.fmt(f),
-            Problem::NotACheckpoint => f.write_str("this is no checkpoint"),
+            Problem::NotACheckpoint => f.write_str("this is not a checkpoint"),
             Problem::Version { found, read } => {
                 write!(f, "this is a checkpoint of version {found}, but this program reads version {read}")
             }
@@ -43,12 +43,12 @@ impl fmt::Display for Problem {
 
 impl std::error::Error for Problem {}
 
-/// A checkpoint's file, and what is wrong with it. The text is one sentence that names the file.
+/// A checkpoint's file and its problem. The text is one sentence that names the file.
 #[derive(Debug)]
 pub struct CheckpointError {
     /// The file.
     pub path: PathBuf,
-    /// What is wrong.
+    /// The problem.
     pub problem: Problem,
 }
 

@@ -1,21 +1,21 @@
-//! The bytes of a checkpoint.
+//! The file format of checkpoints.
 //!
 //! All numbers are little-endian.
 //!
-//! | bytes | what |
+//! | bytes | content |
 //! | --- | --- |
 //! | 8 | `NINTRAIN` |
 //! | 4 | version, 2 |
 //! | 4 | length of the header, n |
 //! | n | the header: JSON, see below |
 //! | 4 each | f32: parameters, their moving average, the optimiser's first and second memory, teachers' parameters |
-//! | 32 | SHA-256 of everything before |
+//! | 32 | SHA-256 of all preceding bytes |
 //!
 //! The header is an object with `line` (the architecture), `recipe`, `preprocessing`, `class_names`, `images` (the
 //! training images' fingerprint, or null), `position`, `history`, `teachers` (their lines) and `sizes` (parameters,
-//! average, first, second, all teachers, and the optimiser's `steps`). What the parameters hold is the
-//! [`Layout`](crate::network::layout::Layout) of the recipe. There is no generator's state: all chance is drawn from
-//! the recipe's seed and the position (see [`crate::support::random`]).
+//! average, first, second, all teachers, and the optimiser's `steps`). The recipe determines the
+//! [`Layout`](crate::network::layout::Layout) of the parameters. There is no generator state: all random numbers depend
+//! on the recipe's seed and the position (see [`crate::support::random`]).
 
 use std::fs;
 use std::path::Path;
@@ -35,7 +35,7 @@ use crate::training::recipe::Recipe;
 
 /// The first bytes of every checkpoint.
 pub const MAGIC: [u8; 8] = *b"NINTRAIN";
-/// The version this code writes and reads.
+/// The version that this code writes and reads.
 pub const VERSION: u32 = 2;
 const HASH: usize = 32;
 
@@ -63,7 +63,7 @@ struct Sizes {
 }
 
 impl Checkpoint {
-    /// The file's bytes.
+    /// Returns the file's bytes.
     pub fn to_bytes(&self) -> Vec<u8> {
         let sizes = Sizes {
             parameters: self.parameters.len(),
@@ -84,7 +84,7 @@ impl Checkpoint {
             teachers: self.teachers.iter().map(|teacher| teacher.spec.to_string()).collect(),
             sizes,
         };
-        // Plain structs with string keys: nothing here can fail to become JSON.
+        // Plain structs with string keys can always be written as JSON.
         let header = serde_json::to_vec(&header).unwrap_or_default();
         let own = [&self.parameters, &self.average, &self.state.first, &self.state.second];
         let values = || own.into_iter().chain(self.teachers.iter().map(|teacher| &teacher.parameters));
@@ -100,11 +100,11 @@ impl Checkpoint {
         bytes
     }
 
-    /// Reads a file's bytes.
+    /// Parses a file's bytes.
     ///
     /// # Errors
     ///
-    /// [`Problem`] says what is wrong with them.
+    /// [`Problem`] if they are not a valid checkpoint.
     pub fn from_bytes(bytes: &[u8]) -> Result<Checkpoint, Problem> {
         let known = bytes.len().min(MAGIC.len());
         if bytes[..known] != MAGIC[..known] || known == 0 {
@@ -117,7 +117,7 @@ impl Checkpoint {
         }
         let length = number(&mut rest)? as usize;
         let header = take(&mut rest, length)?;
-        // The header is read before the checksum is known to be right, since it says how long the file is.
+        // The header is read before the checksum is verified, because it contains the file's length.
         let header: Result<Header, _> = serde_json::from_slice(header);
         let wanted = header.as_ref().ok().and_then(|header| header.sizes.bytes());
         if wanted.is_some_and(|wanted| rest.len() < wanted) {
@@ -150,11 +150,11 @@ impl Checkpoint {
         })
     }
 
-    /// Writes the file so that at any moment the whole old or the whole new one is there.
+    /// Writes the file atomically: at any moment either the old or the new file is complete.
     ///
     /// # Errors
     ///
-    /// If the system refuses; an older file is then as it was.
+    /// If the system cannot write; an older file then remains unchanged.
     pub fn save(&self, path: &Path) -> Result<(), CheckpointError> {
         let fail = |error| CheckpointError { path: path.to_owned(), problem: Problem::Io(error) };
         files::whole(path, &self.to_bytes()).map_err(fail)
@@ -164,7 +164,7 @@ impl Checkpoint {
     ///
     /// # Errors
     ///
-    /// If it cannot be read or is no checkpoint.
+    /// If it cannot be read or is not a checkpoint.
     pub fn load(path: &Path) -> Result<Checkpoint, CheckpointError> {
         let fail = |problem| CheckpointError { path: path.to_owned(), problem };
         let bytes = fs::read(path).map_err(|error| fail(Problem::Io(error)))?;
@@ -173,7 +173,7 @@ impl Checkpoint {
 }
 
 impl Sizes {
-    /// Bytes of the values and the checksum.
+    /// Returns the number of bytes of the values and the checksum.
     fn bytes(&self) -> Option<usize> {
         let values = [self.average, self.first, self.second, self.teachers];
         let values = values.into_iter().try_fold(self.parameters, usize::checked_add)?;
@@ -182,7 +182,7 @@ impl Sizes {
 }
 
 impl Header {
-    /// The architectures of the network and of its teachers, if everything fits together.
+    /// Returns the architectures of the network and of its teachers, if all sizes are consistent.
     fn check(&self) -> Result<(Spec, Vec<Spec>), String> {
         let spec = Spec::parse(&self.line).map_err(|error| format!("its line is wrong, {error}"))?;
         let plan = Plan::new(spec);
@@ -198,7 +198,7 @@ impl Header {
             return Err("its optimiser's memory is not of the right size".into());
         }
         if self.recipe.distill.is_none() != self.teachers.is_empty() {
-            return Err("its recipe and its teachers do not go together".into());
+            return Err("its recipe and its teachers are inconsistent".into());
         }
         let (mut teachers, mut taught) = (Vec::new(), 0);
         for line in &self.teachers {
@@ -209,7 +209,7 @@ impl Header {
             teachers.push(taught_by);
         }
         if self.sizes.teachers != taught {
-            return Err("its teachers' parameters are not as many as their lines have".into());
+            return Err("its number of teachers' parameters does not match their lines".into());
         }
         if let Some(weights) = &self.recipe.quantize {
             weights.check(&plan).map_err(|error| error.to_string())?;

@@ -1,6 +1,6 @@
-//! A run, kept so that it goes on as if it had never stopped.
+//! A saved run, which can be resumed as if it had never stopped.
 //!
-//! [`Checkpoint`] is the run as a value, [`mod@file`] its bytes on disk.
+//! [`Checkpoint`] is the run as a value, [`mod@file`] its format on disk.
 
 mod error;
 pub mod file;

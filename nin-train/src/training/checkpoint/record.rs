@@ -1,4 +1,4 @@
-//! A run as a value: everything needed to go on as if it had never stopped.
+//! A run as a value: everything needed to resume it as if it had never stopped.
 
 use nin_core::{Plan, Spec};
 
@@ -9,38 +9,38 @@ use crate::training::optim::State;
 use crate::training::position::{EpochReport, Position};
 use crate::training::recipe::Recipe;
 
-/// A run, as it is kept.
+/// A saved run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Checkpoint {
     /// The architecture.
     pub spec: Spec,
     /// The recipe.
     pub recipe: Recipe,
-    /// How bytes become the network's input.
+    /// The preprocessing of an image's bytes.
     pub preprocessing: Preprocessing,
     /// The names of the classes.
     pub class_names: Vec<String>,
-    /// The [fingerprint](crate::data::Dataset::fingerprint) of the images that the run was given for training, if it
-    /// is known. With others it would not be the same run; whoever resumes it has to compare them.
+    /// The [fingerprint](crate::data::Dataset::fingerprint) of the training images, if it is known. The caller who
+    /// resumes the run must compare it: other images would make another run.
     pub images: Option<String>,
-    /// Where the run stands.
+    /// The run's position.
     pub position: Position,
-    /// The epochs done.
+    /// The reports of completed epochs.
     pub history: Vec<EpochReport>,
     /// The parameters, in the [`Layout`](crate::network::layout::Layout) of the recipe.
     pub parameters: Vec<f32>,
-    /// Their moving average; empty without.
+    /// Their moving average; empty if there is none.
     pub average: Vec<f32>,
-    /// What the optimiser remembers.
+    /// The optimiser's state.
     pub state: State,
-    /// Whom the network learns from, if the recipe has it learn from others.
+    /// The teachers, if the recipe uses distillation.
     pub teachers: Vec<Teacher>,
 }
 
 impl Checkpoint {
-    /// A run that has not begun, from weights and biases in the order of [`parameters`](crate::network::parameters);
-    /// for quantisation-aware training in [`Layout::Ranged`](crate::network::layout::Layout::Ranged), as
-    /// [`Begun`](crate::quantize::aware::Begun) has them.
+    /// Returns a run that has not begun, from weights and biases in the order of
+    /// [`parameters`](crate::network::parameters); for quantisation-aware training in
+    /// [`Layout::Ranged`](crate::network::layout::Layout::Ranged), as in [`Begun`](crate::quantize::aware::Begun).
     pub fn begin(
         spec: &Spec,
         recipe: Recipe,
@@ -66,30 +66,30 @@ impl Checkpoint {
         }
     }
 
-    /// The network's shapes and sizes.
+    /// Returns the network's shapes and sizes.
     pub fn plan(&self) -> Plan {
         Plan::new(self.spec)
     }
 
-    /// The parameters that are evaluated and exported, in the [`Layout`](crate::network::layout::Layout) of the recipe:
-    /// the average, if there is one.
+    /// Returns the parameters that are evaluated and exported, in the [`Layout`](crate::network::layout::Layout) of the
+    /// recipe: the average, if there is one.
     pub fn evaluated(&self) -> &[f32] {
         if self.average.is_empty() { &self.parameters } else { &self.average }
     }
 
-    /// Those as weights and biases alone, with normalisation folded in.
+    /// Returns the evaluated parameters as weights and biases alone, with normalisation folded in.
     pub fn folded(&self) -> Vec<f32> {
         self.recipe.layout().fold(&self.plan(), self.evaluated())
     }
 
-    /// The network of the run; in quantisation-aware training the floats behind its integers.
+    /// Returns the network of the run; in quantisation-aware training the floats before rounding.
     pub fn trained(&self) -> Trained {
         let names = &self.class_names;
         Trained {
             spec: self.spec,
             parameters: self.folded(),
             preprocessing: self.preprocessing.clone(),
-            // A network may have more outputs than its images had classes: then none has a name.
+            // If a network has more outputs than its images had classes, no class gets a name.
             class_names: if names.len() == self.spec.classes() { names.clone() } else { Vec::new() },
         }
     }

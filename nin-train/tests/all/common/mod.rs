@@ -39,7 +39,7 @@ impl Drop for TempDir {
     }
 }
 
-/// A repeatable stream of numbers below `limit`.
+/// Returns a repeatable stream of numbers below `limit`.
 pub fn numbers(seed: u64, limit: u64) -> impl FnMut() -> u64 {
     let mut state = seed.wrapping_mul(2).wrapping_add(1);
     move || {
@@ -66,7 +66,7 @@ pub fn gzip(bytes: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-/// The four IDX files of a training and a test set, plain, in the order of their names.
+/// Returns the four IDX files of a training and a test set, plain, in the order of their names.
 pub fn idx_files(train: &Dataset, test: &Dataset) -> [Vec<u8>; 4] {
     let mut files: [Vec<u8>; 4] = Default::default();
     idx::write_images(train, &mut files[0]).unwrap();

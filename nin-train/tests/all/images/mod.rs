@@ -3,7 +3,7 @@
 
 use nin_train::Source;
 
-/// Whether two numbers differ by at most `bound`, relative to the larger.
+/// Returns whether two numbers differ by at most `bound`, relative to the larger.
 pub fn is_close(a: f64, b: f64, bound: f64) -> bool {
     (a - b).abs() <= bound * a.abs().max(b.abs())
 }

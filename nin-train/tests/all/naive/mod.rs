@@ -5,12 +5,12 @@ use nin_core::plan::{Layer, LayerKind};
 use nin_core::spec::Window;
 use nin_train::network::parameters::Tensor;
 
-/// Where a pixel begins in a map without room.
+/// Returns where a pixel begins in a map without room.
 pub fn at(shape: nin_core::Shape, row: usize, column: usize) -> usize {
     (row * shape.columns as usize + column) * shape.channels as usize
 }
 
-/// Every place of the input that a window covers, as (place in the window, offset of its pixel).
+/// Returns every place of the input that a window covers, as (place in the window, offset of its pixel).
 pub fn covered(window: Window, shape: nin_core::Shape, row: usize, column: usize) -> Vec<(usize, usize)> {
     let mut places = Vec::new();
     for down in 0..window.kernel as usize {
@@ -28,7 +28,7 @@ pub fn covered(window: Window, shape: nin_core::Shape, row: usize, column: usize
     places
 }
 
-/// One image through one layer, before normalisation and ReLU: naive, whole maps, f64.
+/// Returns one image through one layer, before normalisation and ReLU: naive, whole maps, f64.
 pub fn sums(layer: &Layer, tensor: Option<&Tensor>, parameters: &[f64], x: &[f64]) -> Vec<f64> {
     let mut y = vec![0.0; layer.output.len()];
     let (inputs, outputs) = (layer.input.channels as usize, layer.output.channels as usize);

@@ -2,7 +2,7 @@
 
 use nin_train::training::checkpoint::Checkpoint;
 
-/// A checkpoint's bytes, without how long its run took.
+/// Returns a checkpoint's bytes, without how long its run took.
 pub fn bytes(mut checkpoint: Checkpoint) -> Vec<u8> {
     for report in &mut checkpoint.history {
         (report.seconds, report.images_per_second) = (0.0, 0.0);
