@@ -46,7 +46,8 @@ pub struct Recipe {
     /// Mixup's α (Zhang et al. 2018), from 0.01 to 1: each image is blended with another, its share drawn from
     /// Beta(α, α). 0 is none.
     pub mixup: f32,
-    /// The largest number of images that are normalised together (see [`crate::network::normalization`]); `None` is no batch normalisation.
+    /// The largest number of images that are normalised together (see [`crate::network::normalization`]); `None` is no
+    /// batch normalisation.
     pub batch_norm: Option<usize>,
     /// Bits of the weights in quantisation-aware training (see [`crate::quantize::aware`]); `None` trains floats.
     pub quantize: Option<WeightBits>,
