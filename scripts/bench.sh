@@ -28,7 +28,7 @@ if [ "$action" != size ]; then
     command -v $runner >/dev/null || missing $runner
 fi
 
-# network, weights, lanes, board, features to build with
+# network, weights, lanes, board, and `fma` where sums are fused
 runs=(
     'fashion f32 4 mps2-an386'
     'fashion f32 4 mps2-an386 fma'
@@ -58,7 +58,7 @@ core() { sed -n '1,2s/.*\(Cortex-M[0-9]*F*\).*/\1/p' "nin-embedded/boards/$1.x" 
 # sizes [EXAMPLE LEVEL]: a table of the examples, built for speed and for size, or of one of them at level 3 or s. Symbols
 # tell what is what: code that was inlined counts for what it was inlined into.
 sizes() {
-    echo '| example | core | optimised for | engine | reading the file | arithmetic and copying | the rest, printing | constants | weights |'
+    echo '| example | core | optimised for | engine | reading the file | arithmetic and copying | rest and printing | constants | weights |'
     echo '| --- | --- | --- | --: | --: | --: | --: | --: | --: |'
     local example board level levels elf file
     for example in 'fashion mps2-an386' 'fashion-f16 mps2-an386' 'fashion-int8 mps2-an386' \
@@ -108,15 +108,15 @@ fi
 cargo build --quiet --package nin-tests --bin formula-model
 built=
 for run in "${runs[@]}"; do
-    read -r network weights lanes board features <<<"$run"
+    read -r network weights lanes board sums <<<"$run"
     model=$folder/$network-$weights-$lanes.nin
     cargo run --quiet --package nin-tests --bin formula-model -- "$network" "$weights" "$lanes" "$model"
-    firmware=$folder/$board${features:+-$features}
+    firmware=$folder/$board${sums:+-$sums}
     case "$built " in *" $firmware "*) continue ;; esac
     # All the RAM that a micro:bit has would not do for what the others get. As a statement of its own: its status counts.
     state=
     [ "$board" != microbit ] || state=5120
-    elf=$(env ${state:+NIN_STATE=$state} NIN_FEATURES="$features" scripts/firmware.sh "$board" bench 2>"$folder/log") || {
+    elf=$(env ${state:+NIN_STATE=$state} ${sums:+NIN_FUSED=1} scripts/firmware.sh "$board" bench 2>"$folder/log") || {
         status=$?
         cat "$folder/log" >&2
         exit $status
@@ -133,22 +133,22 @@ trap 'kill $(jobs -rp) 2>/dev/null || true' EXIT
 for number in "${!runs[@]}"; do
     # The bash of macOS has no `wait -n`.
     while [ "$(jobs -rp | wc -l)" -ge "$at_once" ]; do sleep 0.2; done
-    read -r network weights lanes board features <<<"${runs[number]}"
-    NIN_BOARD=$board scripts/run.sh "$folder/$board${features:+-$features}" "models=$folder/$network-$weights-$lanes.nin" \
+    read -r network weights lanes board sums <<<"${runs[number]}"
+    NIN_BOARD=$board scripts/run.sh "$folder/$board${sums:+-$sums}" "models=$folder/$network-$weights-$lanes.nin" \
         >"$folder/$number.out" 2>&1 &
     measuring+=($!)
 done
 newline=$'\n'
 rows=() details=()
 for number in "${!runs[@]}"; do
-    read -r network weights lanes board features <<<"${runs[number]}"
+    read -r network weights lanes board sums <<<"${runs[number]}"
     wait "${measuring[number]}" || {
         status=$?
         cat "$folder/$number.out" >&2
         exit $status
     }
     output=$(<"$folder/$number.out")
-    row=$(awk -v "name=| \`$network\` | $weights${features:+, $features} | $(core "$board") |" '
+    row=$(awk -v "name=| \`$network\` | $weights${sums:+, $sums} | $(core "$board") |" '
         $1 == "total" { macs = $2; instructions = $3; ratio = $4 }
         $1 == "state:" { state = $2 }
         $1 == "stack:" { stack = $2 }
@@ -156,7 +156,7 @@ for number in "${!runs[@]}"; do
     rows+=("$row")
     echo "$row" >&2
     # The first line says what the firmware cannot: how it was built.
-    [ -z "$features" ] || output="${output%%"$newline"*}, built with $features$newline${output#*"$newline"}"
+    [ -z "$sums" ] || output="${output%%"$newline"*}, built with $sums$newline${output#*"$newline"}"
     details+=("$output")
 done
 
@@ -179,28 +179,31 @@ print)
     ;;
 record)
     {
-        echo '# What a network takes on a microcontroller'
+        echo '# Instructions, RAM and flash on a microcontroller'
         echo
-        echo 'Written by `scripts/bench.sh record`: one image through each network on the emulator, which counts'
-        echo "instructions exactly${compiler:+; built by $compiler}. \`scripts/bench.sh check\` fails when a figure grows by more than"
-        echo '2 %. MACs are multiply-accumulates, padding counted. State is all working memory of the network; the stack is its peak,'
-        echo 'printing included. `fma` is the build with fused multiply-adds: other last bits, the same everywhere, and not fewer'
-        echo 'cycles on a Cortex-M4, which takes three for one. A Cortex-M3 computes floats in software.'
+        echo 'Written by `scripts/bench.sh record`. Each row is one image through a network on the emulator, which counts'
+        echo "instructions exactly${compiler:+ (compiled by $compiler)}. \`scripts/bench.sh check\` fails if a figure grows by more than 2 %."
+        echo
+        echo '- MACs are multiply-accumulates, including those of padding.'
+        echo '- State is the whole working memory of the network. Stack is the peak of the benchmark firmware, including printing.'
+        echo '- Rows with `fma` use fused multiply-add: fewer instructions, different last bits, the same on every target. They do'
+        echo '  not save cycles on a Cortex-M4, where a fused multiply-add takes three cycles and a product and a sum one each.'
+        echo '- A Cortex-M3 computes floats in software.'
         echo
         echo "$header"
         printf '%s\n' "${rows[@]}"
         echo
         echo '## Code'
         echo
-        echo 'Bytes of the linked examples in flash. The engine is what computes, the kernels for the packing of the weights among'
-        echo 'it; ten test images of 784 bytes are among the constants; the weights are the model file.'
+        echo 'Bytes of the linked examples in flash. Engine is the inference code with the kernels for the packing of the weights.'
+        echo 'Constants include ten test images of 784 bytes. Weights are the model file.'
         echo
         echo "$sizes"
         echo
         echo '## Layer by layer'
         echo
-        echo 'The global average and a last fully connected layer are not observed: their rows say 0, and their work is in `rest` or with'
-        echo "the block before. Most of a pool's work, too, counts for the block before it."
+        echo 'The work of a global average and of a last fully connected layer is not measured separately: their rows are 0, and'
+        echo 'their work is in `rest` or in the block before. Most of the work of a pool is in the block before it.'
         printf '\n```text\n%s\n```\n' "${details[@]}"
     } >"$record"
     ;;

@@ -5,7 +5,6 @@
 #     scripts/firmware.sh mps2-an386 fashion run bits
 #     scripts/firmware.sh nrf52840-dk fashion build
 #
-# NIN_FEATURES: features of nin-embedded to build with.
 # Status 77: something that is needed is not installed.
 set -euo pipefail
 here=$PWD
@@ -40,7 +39,7 @@ export NIN_BOARD=$board
 
 # A directory of its own: the tests build firmware while cargo may hold the other one.
 scripts/cargo-for.sh "$target" build --quiet --profile firmware --package nin-embedded --bin "$program" \
-    --features "${NIN_FEATURES:-}" --target-dir target/firmware >&2
+    --target-dir target/firmware >&2
 elf=target/firmware/$board/$program
 mkdir -p "target/firmware/$board"
 cp "target/firmware/$target/firmware/$program" "$elf.$$"

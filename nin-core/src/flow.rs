@@ -1,39 +1,39 @@
-//! The heart: an image flows through the network row by row.
+//! The engine: an image flows through the network row by row.
 //!
-//! A row of the image stands in the first stage's lines. Every row of output that it completes there is computed,
-//! tile of pixels by tile of pixels, and handed to the next stage as it comes: into a block's lines, under a
-//! pool's running maxima, onto the sums of the head. A stage that thereby has a row complete goes on in the same
-//! way before the first takes its next tile row. So nothing is computed twice, and no map is ever whole.
+//! A row of the image is written to the first stage's lines. Each output row that this completes is computed tile by
+//! tile, and each tile is passed to the next stage: into a block's lines, a pool's running maxima, or the sums of the
+//! head. When the next stage has a complete row, it continues in the same way before the first stage computes its next
+//! row. So nothing is computed twice, and memory never holds a whole map.
 //!
-//! Each stage keeps its memory at the head of `state`, the stages after it theirs in the tail:
-//! its lines (a ring of rows), then its sums.
+//! A stage's memory is at the beginning of `state`: its lines (a ring of rows), then its sums. The memory of the stages
+//! after it follows.
 
 use bytemuck::Zeroable;
 
-use crate::format::private::{Arithmetic, LayerWeights};
-use crate::kernel::Patch;
+use crate::format::Arithmetic;
+use crate::kernel::operands::{LayerWeights, Patch};
 use crate::plan::{Plan, TILE};
 use crate::spec::{MAX_WIDTHS, Stage};
 
-/// Where a piece of a row that an [`Observer`] sees belongs.
+/// The position of a piece of a row that an [`Observer`] receives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Piece {
-    /// Which of [`Spec::stages`](crate::Spec::stages).
+    /// Index of the stage in [`Spec::stages`](crate::Spec::stages).
     pub stage: usize,
-    /// Which layer of that stage, from 0.
+    /// Index of the layer in that stage.
     pub step: usize,
     /// Row of the layer's output.
     pub row: usize,
-    /// Column of the first pixel; the piece's pixels stand side by side.
+    /// Column of the first pixel; the piece's pixels are side by side.
     pub column: usize,
 }
 
-/// Sees what every layer computes, piece by piece: for comparing a board with its host layer by layer.
+/// Receives the activations of every layer, piece by piece: for comparing a board with its host layer by layer.
 ///
-/// It does not see dropout, which is nothing on a device, nor a global average, which stays a sum, nor the last layer,
-/// whose output is the logits. `()` sees nothing and costs nothing.
+/// It receives nothing from dropout, which does nothing on a device, from a global average, which stays a sum, and from
+/// the last layer, whose outputs are the logits. `()` ignores everything and costs nothing.
 pub trait Observer<V> {
-    /// `values` are pixels × channels outputs of one layer.
+    /// Receives pixels × channels outputs of one layer.
     fn piece(&mut self, piece: Piece, values: &[V]);
 }
 
@@ -48,14 +48,14 @@ impl<V, F: FnMut(Piece, &[V])> Observer<V> for F {
     }
 }
 
-/// One frame on its way: what every step needs and none owns.
+/// What all steps of an inference share.
 pub(crate) struct Flow<'f, A: Arithmetic, O> {
     pub plan: &'f Plan,
-    /// Outputs that lie side by side in the packed weights.
+    /// Outputs that are side by side in the packed weights.
     pub lanes: usize,
-    /// The tiles of the block at work; free between tiles.
+    /// The tiles of the block that is computed; unused between tiles.
     pub scratch: &'f mut [A::Value],
-    /// What the kernels need beside them.
+    /// The kernels' working memory.
     pub work: &'f mut [u32],
     pub observer: &'f mut O,
 }
@@ -73,7 +73,7 @@ impl<'m> Rest<'_, 'm> {
     }
 }
 
-/// Rows of a map, of which the newest are kept.
+/// A ring of the newest rows of a map.
 struct Rows<'s, V> {
     values: &'s mut [V],
     slots: usize,
@@ -89,10 +89,10 @@ impl<V> Rows<'_, V> {
 }
 
 impl<'f, A: Arithmetic, O: Observer<A::Value>> Flow<'f, A, O> {
-    /// Row `y` of the stage's input stands in its lines: computes what that completes.
+    /// Computes what row `y` of the stage's input completes; the row is already in the stage's lines.
     ///
-    /// This, [`close`](Self::close) and [`head`](Self::head) call one another down the stages, so they keep little on the
-    /// stack; what computes a row is done when the next stage goes on.
+    /// This, [`close`](Self::close) and [`head`](Self::head) call one another down the stages, so they keep little on
+    /// the stack. The functions that compute a row return before the next stage continues.
     pub fn arrive(&mut self, mut rest: Rest<'_, '_>, y: usize) {
         if !matches!(self.stage(rest.stage), Stage::Block(..)) {
             let (mut lines, own) = self.lines(rest.again());
@@ -101,7 +101,7 @@ impl<'f, A: Arithmetic, O: Observer<A::Value>> Flow<'f, A, O> {
         self.close(rest, y);
     }
 
-    /// Takes a piece of row `y` of the stage's input, from column `x` on.
+    /// Takes a piece of row `y` of the stage's input that begins at column `x`.
     fn accept(&mut self, rest: Rest<'_, '_>, y: usize, x: usize, piece: &[A::Value]) {
         let (mut lines, own) = self.lines(rest);
         match self.stage(own.stage) {
@@ -113,7 +113,7 @@ impl<'f, A: Arithmetic, O: Observer<A::Value>> Flow<'f, A, O> {
         }
     }
 
-    /// Row `y` of the stage's input has been accepted whole: what that completes goes on.
+    /// Continues after all of row `y` of the stage's input was accepted: computes what it completes.
     fn close(&mut self, mut rest: Rest<'_, '_>, y: usize) {
         let (stage, plan) = (rest.stage, self.plan);
         let (input, output) = (plan.shape(stage), plan.shape(stage + 1));
@@ -145,7 +145,7 @@ impl<'f, A: Arithmetic, O: Observer<A::Value>> Flow<'f, A, O> {
         }
     }
 
-    /// Computes a row of a block's output, whose input stands in its lines.
+    /// Computes a row of a block's output; returns the stages after it.
     #[inline(never)]
     fn block_row<'s, 'm>(&mut self, rest: Rest<'s, 'm>, row: usize) -> Rest<'s, 'm> {
         let (stage, plan) = (rest.stage, self.plan);
@@ -199,7 +199,7 @@ impl<'f, A: Arithmetic, O: Observer<A::Value>> Flow<'f, A, O> {
         own
     }
 
-    /// Takes a piece of row `y` into a stage that keeps no lines of its input; `own` begins after them.
+    /// Takes a piece of row `y` into a stage that needs no lines of its input; `own` begins after any lines.
     #[inline(never)]
     fn gather(&mut self, mut own: Rest<'_, '_>, y: usize, x: usize, piece: &[A::Value]) {
         let (stage, plan) = (own.stage, self.plan);
@@ -208,7 +208,7 @@ impl<'f, A: Arithmetic, O: Observer<A::Value>> Flow<'f, A, O> {
         let begin = x == 0 && y == 0;
         match self.stage(stage) {
             Stage::MaxPool(window) => {
-                // Running maxima, written straight into the lines of the stage after.
+                // Running maxima, written directly to the lines of the next stage.
                 let mut lines = self.lines(Rest { stage: self.next(stage), ..own }).0;
                 let (first, end) = window.over(y, output.rows);
                 for row in first..end {
@@ -260,7 +260,7 @@ impl<'f, A: Arithmetic, O: Observer<A::Value>> Flow<'f, A, O> {
         }
     }
 
-    /// Divides a row of an average pool's sums.
+    /// Divides a row of an average pool's sums and passes it on; returns the stages after it.
     #[inline(never)]
     fn average_row<'s, 'm>(&mut self, rest: Rest<'s, 'm>, row: usize) -> Rest<'s, 'm> {
         let (stage, plan) = (rest.stage, self.plan);
@@ -283,7 +283,7 @@ impl<'f, A: Arithmetic, O: Observer<A::Value>> Flow<'f, A, O> {
         own
     }
 
-    /// A global average or a fully connected layer has seen its whole map.
+    /// Completes a global average or a fully connected stage after the last row of its map.
     #[inline(never)]
     fn head(&mut self, mut own: Rest<'_, '_>) {
         let (stage, plan) = (own.stage, self.plan);
@@ -340,7 +340,7 @@ impl<'f, A: Arithmetic, O: Observer<A::Value>> Flow<'f, A, O> {
         &self.plan.spec().stages()[stage]
     }
 
-    /// The stage after that does something.
+    /// Returns the next stage that is not dropout; past the last one, the following index.
     #[inline(never)]
     fn next(&self, stage: usize) -> usize {
         self.plan.next(stage).unwrap_or(stage + 1)
@@ -354,7 +354,7 @@ impl<'f, A: Arithmetic, O: Observer<A::Value>> Flow<'f, A, O> {
         (Rows { values: bytemuck::cast_slice_mut(lines), slots, row, channels }, Rest { state, ..rest })
     }
 
-    /// Splits off a stage's sums, which come after its lines.
+    /// Splits off a stage's sums, which follow its lines.
     fn sums<'s>(&self, own: &mut Rest<'s, '_>) -> &'s mut [A::Sum] {
         let sums = self.plan.sums(own.stage) + self.plan.head(own.stage);
         let (sums, state) = core::mem::take(&mut own.state).split_at_mut(sums);
@@ -362,14 +362,14 @@ impl<'f, A: Arithmetic, O: Observer<A::Value>> Flow<'f, A, O> {
         bytemuck::cast_slice_mut(sums)
     }
 
-    /// The same as an average pool's rows.
+    /// Splits off an average pool's sums as rows.
     fn averages<'s>(&self, own: &mut Rest<'s, '_>) -> Rows<'s, A::Sum> {
         let shape = self.plan.shape(own.stage + 1);
         let values = self.sums(own);
         Rows { slots: values.len() / shape.row(), row: shape.row(), channels: shape.channels as usize, values }
     }
 
-    /// Splits off the weights of a stage's layer, which come in order.
+    /// Splits off the weights of the stage's next layer, `step`.
     #[inline(never)]
     fn layer<'m>(&self, own: &mut Rest<'_, 'm>, step: usize) -> LayerWeights<'m> {
         let Some(layer) = self.plan.layer(own.stage, step) else { return LayerWeights::EMPTY };
@@ -387,7 +387,7 @@ fn add<A: Arithmetic>(sums: &mut [A::Sum], pixel: &[A::Value]) {
     }
 }
 
-/// State words that so many values take.
+/// Returns the number of state words for `values` values.
 pub(crate) const fn words<V>(values: usize) -> usize {
     (values * size_of::<V>()).div_ceil(4)
 }

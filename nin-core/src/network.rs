@@ -1,4 +1,4 @@
-//! A network at work: a model and the memory it runs in.
+//! A network that runs: a model and its working memory.
 
 use core::fmt;
 use core::marker::PhantomData;
@@ -6,9 +6,11 @@ use core::marker::PhantomData;
 use crate::flow::{Flow, Observer, Rest, words};
 use crate::format::Format;
 use crate::model::Model;
-use crate::plan::{Kernels, WeightType};
+use crate::packing::WeightType;
+use crate::plan::Kernels;
+use crate::spec::Stage;
 
-/// A model and the memory it runs in: rows in, logits out.
+/// A model and its working memory: takes the rows of an image and computes logits.
 ///
 /// ```no_run
 /// # static FILE: &[u8] = &[];
@@ -28,20 +30,22 @@ pub struct Network<'a, F: Format> {
     state: &'a mut [u32],
     /// The tiles of a block.
     scratch: &'a mut [u32],
-    /// What the kernels need beside them.
+    /// The kernels' working memory.
     work: &'a mut [u32],
+    /// Rows of the current image that were pushed.
     rows: usize,
     format: PhantomData<F>,
 }
 
 impl<'a, F: Format> Network<'a, F> {
-    /// Prepares a network. `state` needs [`Model::state_words`] words, whatever they hold; words past those stay as they
-    /// are. [`Plan::state_words`](crate::Plan::state_words) says how many where there is no model yet.
+    /// Prepares a network. `state` needs [`Model::state_words`] words with any content; additional words are not
+    /// changed. [`Plan::state_words`](crate::Plan::state_words) is enough for every model with this architecture and
+    /// weight type.
     ///
     /// # Errors
     ///
-    /// [`NetworkError`] if the model's weights are of another type, not aligned to four bytes, or packed in lanes that
-    /// this format or build does not run (see [`Model::lanes`]), or if the state is too small.
+    /// [`NetworkError`] if the model's weights have another type, are not aligned to four bytes, or are packed in lanes
+    /// that this format or build does not run (see [`Model::lanes`]), or if `state` is too small.
     pub fn new(model: &'a Model<'a>, state: &'a mut [u32]) -> Result<Self, NetworkError> {
         if model.weight_type() != F::WEIGHTS {
             return Err(NetworkError::WeightType { expected: F::WEIGHTS, found: model.weight_type() });
@@ -67,19 +71,20 @@ impl<'a, F: Format> Network<'a, F> {
         self.model
     }
 
-    /// Runs one image through the network, asking `read_row` for each of its rows in turn: `(y, row)`, where `row`
-    /// takes columns × channels values, channels last: preprocessed for floats, bytes for integers. All of it must be
-    /// written, for it holds what an earlier row left there. The answer is one logit a class. Rows of another image that
-    /// were pushed and not finished are forgotten.
+    /// Runs one image through the network and returns one logit per class.
+    ///
+    /// Calls `read_row(y, row)` for each row of the image in order. `row` holds columns × channels values, channels
+    /// last: preprocessed floats for a float network, bytes for an integer network. The callback must write all of it,
+    /// because it still holds an earlier row. Rows of another image that were pushed but not finished are dropped.
     ///
     /// # Errors
     ///
-    /// The first error of `read_row`, and nothing else; the next image is not affected.
+    /// The first error of `read_row`; the next image is not affected.
     pub fn infer<E>(&mut self, read_row: impl FnMut(usize, &mut [F::Value]) -> Result<(), E>) -> Result<&[f32], E> {
         self.infer_observed(read_row, &mut ())
     }
 
-    /// As [`infer`](Self::infer); `observer` sees what every layer computes.
+    /// As [`infer`](Self::infer), and passes each layer's activations to `observer`.
     ///
     /// # Errors
     ///
@@ -97,13 +102,13 @@ impl<'a, F: Format> Network<'a, F> {
         Ok(self.logits())
     }
 
-    /// Takes the next row of an image as it comes: columns × channels values. For a camera that cannot wait to be
-    /// asked; after the last row, [`finish`](Self::finish) has the logits.
+    /// Takes the next row of an image (columns × channels values), if the camera drives the timing. After the last row,
+    /// [`finish`](Self::finish) returns the logits.
     ///
     /// # Errors
     ///
-    /// [`NetworkError`] if the row is not as long as the network's, or the image already has all its rows. The row
-    /// is then not taken.
+    /// [`NetworkError`] if the row has another length than the network's rows, or if the image already has all its
+    /// rows. The row is then ignored.
     pub fn push_row(&mut self, row: &[F::Value]) -> Result<(), NetworkError> {
         let y = self.rows;
         let expected = self.model.plan().spec().input().rows as usize;
@@ -120,7 +125,7 @@ impl<'a, F: Format> Network<'a, F> {
         Ok(())
     }
 
-    /// Ends an image whose rows were [pushed](Self::push_row): its logits. The next row begins the next image.
+    /// Returns the logits of an image whose rows were [pushed](Self::push_row). The next row begins the next image.
     ///
     /// # Errors
     ///
@@ -134,7 +139,7 @@ impl<'a, F: Format> Network<'a, F> {
         Ok(self.logits())
     }
 
-    /// Where row `y` of the image stands.
+    /// Returns the memory of row `y` of the image.
     fn line(&mut self, y: usize) -> &mut [F::Value] {
         let plan = self.model.plan();
         let first = self.first();
@@ -144,10 +149,10 @@ impl<'a, F: Format> Network<'a, F> {
         &mut lines[y % ring * row..][..row]
     }
 
-    /// The first stage that does something.
+    /// Returns the first stage that is not dropout.
     fn first(&self) -> usize {
         let stages = self.model.plan().spec().stages();
-        stages.iter().take_while(|stage| matches!(stage, crate::Stage::Dropout(_))).count()
+        stages.iter().take_while(|stage| matches!(stage, Stage::Dropout(_))).count()
     }
 
     fn flow(&mut self, y: usize, observer: &mut impl Observer<F::Value>) {
@@ -162,40 +167,40 @@ impl<'a, F: Format> Network<'a, F> {
     }
 }
 
-/// Why a network cannot run, or cannot take a row.
+/// Why a network cannot run or cannot take a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum NetworkError {
-    /// The model's weights are stored in another way.
+    /// The model's weights have another type.
     WeightType {
-        /// What the network computes with.
+        /// The weight type of the network's format.
         expected: WeightType,
-        /// What the model has.
+        /// The weight type of the model.
         found: WeightType,
     },
     /// The weights are packed for another processor.
     Lanes(usize),
-    /// The model file does not begin at a multiple of four bytes.
+    /// The address of the model's weights is not a multiple of four bytes.
     Alignment,
     /// The state is too small.
     State {
         /// Words that the network needs.
         needed: usize,
-        /// Words that there are.
+        /// Words of the state.
         found: usize,
     },
-    /// A row is not as long as the network's.
+    /// A row has another length than the network's rows.
     RowLength {
         /// Values in a row of the network's input.
         expected: usize,
-        /// Values that came.
+        /// Values in the row that was pushed.
         found: usize,
     },
     /// An image has too few or too many rows.
     Rows {
         /// Rows of the network's input.
         expected: usize,
-        /// Rows that came.
+        /// Rows that were pushed.
         found: usize,
     },
 }
@@ -207,16 +212,16 @@ impl fmt::Display for NetworkError {
                 write!(f, "the model's weights are {}, this network computes with {}", found.name(), expected.name())
             }
             NetworkError::Lanes(lanes) => {
-                write!(f, "the model's weights are packed by {lanes}, for another processor: export it for this one")
+                write!(f, "the model's weights are packed in {lanes} lanes: export it for this processor")
             }
             NetworkError::Alignment => f.write_str("the model file must begin at a multiple of four bytes"),
             NetworkError::State { needed, found } => {
                 write!(f, "the network needs {needed} words of state, there are {found}")
             }
             NetworkError::RowLength { expected, found } => {
-                write!(f, "a row of the image has {expected} values, {found} came")
+                write!(f, "a row of the image has {expected} values, this one has {found}")
             }
-            NetworkError::Rows { expected, found } => write!(f, "an image has {expected} rows, {found} came"),
+            NetworkError::Rows { expected, found } => write!(f, "an image has {expected} rows, this one has {found}"),
         }
     }
 }

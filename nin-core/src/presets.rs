@@ -1,25 +1,25 @@
-//! Architectures with a name.
+//! Named architectures.
 
 use crate::spec::Spec;
 
-/// An architecture with a name.
+/// A named architecture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Preset {
     /// The name.
     pub name: &'static str,
     /// Its architecture line.
     pub line: &'static str,
-    /// Where it comes from, in one sentence.
+    /// Its origin or purpose, in one sentence.
     pub about: &'static str,
 }
 
 /// All presets.
 ///
-/// The family `nin-11`, `nin-16`, `nin-19` answers the book's last exercise: it is VGG-11, -16 and -19 with NiN's
-/// two ideas. Each of VGG's five stages of n 3×3 convolutions (1, 1, 2, 2, 2 of them in VGG-11; 2, 2, 3, 3, 3 in
-/// VGG-16; 2, 2, 4, 4, 4 in VGG-19; with 64, 128, 256, 512, 512 channels) becomes one block, whose first
-/// convolution is 3×3 and whose others are 1×1; and VGG's three fully connected layers become a last block of
-/// three layers that ends in the classes, and a global average. So the name still counts the layers with weights.
+/// The family `nin-11`, `nin-16`, `nin-19` answers the last exercise of the book's section on NiN: it applies NiN's two
+/// ideas to VGG-11, -16 and -19. VGG has five stages of n 3×3 convolutions (n is 1, 1, 2, 2, 2 in VGG-11; 2, 2, 3, 3, 3
+/// in VGG-16; 2, 2, 4, 4, 4 in VGG-19) with 64, 128, 256, 512, 512 channels. Each stage becomes one block, whose first
+/// convolution is 3×3 and whose others are 1×1. VGG's three fully connected layers become a last block of three layers
+/// that ends in the classes, and a global average. The number in the name still counts the layers with weights.
 pub const PRESETS: &[Preset] = &[
     Preset {
         name: "d2l",
@@ -49,12 +49,12 @@ pub const PRESETS: &[Preset] = &[
     Preset {
         name: "fashion-small",
         line: "1x28x28 nin3+1:32,32,16 nin3+1:40,40,24 max3/2+1 nin3+1:64,64,32 nin3+1:56,56,24 max3/2+1 nin3+1:48,48 gap fc10",
-        about: "more accurate than fashion in as much memory, and slower: 64 thousand parameters",
+        about: "more accurate than fashion in the same memory, but slower: 64 thousand parameters",
     },
     Preset {
         name: "fashion-large",
         line: "1x28x28 nin3+1:48,48,32 nin3+1:64,64,48 max3/2+1 nin3+1:96,96,64 nin3+1:96,96,64 max3/2+1 nin3+1:128,128,64 nin3+1:64,64 gap fc10",
-        about: "to teach others, or for boards with 320 KB of flash to spare: 299 thousand parameters",
+        about: "a teacher for distillation, or for boards with 320 KB of free flash: 299 thousand parameters",
     },
     Preset {
         name: "nin-11",
@@ -74,7 +74,7 @@ pub const PRESETS: &[Preset] = &[
 ];
 
 impl Spec {
-    /// The preset of that name, if there is one.
+    /// Returns the preset with that name, if there is one.
     pub const fn preset(name: &str) -> Option<Spec> {
         let mut i = 0;
         while i < PRESETS.len() {

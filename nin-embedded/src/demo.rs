@@ -13,7 +13,8 @@ use crate::{Board, Error, FASHION, Sight, formula_level, say};
 ///
 /// # Errors
 ///
-/// If the network does not take images of 1×28×28 or tell ten classes apart, or if static memory and stack came to more than `ram_budget`.
+/// If the network does not take images of 1×28×28 or tell ten classes apart, or if static memory and stack came to more
+/// than `ram_budget`.
 pub fn fashion<F: Sight>(board: &impl Board, mut network: Network<'_, F>, ram_budget: usize) -> Result<(), Error> {
     const CLASSES: usize = 10;
     let model = network.model();

@@ -16,8 +16,8 @@ pub const fn budget(given: Option<&str>, default: usize) -> usize {
 /// [`state_budget`] gives it.
 pub const STACK: usize = 8 * 1024;
 
-/// A budget for the state of whatever network comes: `most` bytes, or all the board's RAM but [`STACK`] if that is less;
-/// or what `given` says, as in [`budget`].
+/// A budget for the state of whatever network comes: `most` bytes, or all the board's RAM but [`STACK`] if that is
+/// less; or what `given` says, as in [`budget`].
 pub const fn state_budget(given: Option<&str>, most: usize) -> usize {
     // A host has no such bound.
     let left = budget(option_env!("NIN_RAM"), usize::MAX).saturating_sub(STACK);
@@ -27,7 +27,8 @@ pub const fn state_budget(given: Option<&str>, most: usize) -> usize {
 /// Makes a program of a function over a [`Board`](crate::Board).
 ///
 /// With budgets in bytes, the size of the network's state is checked while the firmware is compiled, static memory and
-/// flash while it is linked: one that does not fit is not built. The process ends, and the emulator with it, with a status other than 0 if the function fails.
+/// flash while it is linked: one that does not fit is not built. The process ends, and the emulator with it, with a
+/// status other than 0 if the function fails.
 ///
 /// The file that uses it starts with `#![cfg_attr(target_os = "none", no_std, no_main)]`.
 #[macro_export]

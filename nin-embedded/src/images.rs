@@ -1,6 +1,6 @@
 //! Ten test images, and how they reach a network of any size and format.
 
-use nin_core::{F16, F32, Format, Int4, Int8, Model, Shape};
+use nin_core::{Float, Format, Int4, Int8, Model, Shape};
 
 /// Ten images of one channel with their labels, in IDX form: as MNIST's files have it.
 #[derive(Clone, Copy, Debug)]
@@ -108,25 +108,18 @@ pub trait Sight: Format {
     fn see(model: &Model<'_>, row: &mut [Self::Value], level: impl FnMut(usize, usize) -> f32);
 }
 
-impl Sight for F32 {
-    fn see(model: &Model<'_>, row: &mut [f32], level: impl FnMut(usize, usize) -> f32) {
-        scale(model, row, level);
-    }
-}
-
-impl Sight for F16 {
-    fn see(model: &Model<'_>, row: &mut [f32], level: impl FnMut(usize, usize) -> f32) {
-        scale(model, row, level);
-    }
-}
-
 /// As [`Model::preprocess`], for levels between those of a byte too.
-fn scale(model: &Model<'_>, row: &mut [f32], mut level: impl FnMut(usize, usize) -> f32) {
-    let channels = model.plan().spec().input().channels as usize;
-    for channel in 0..channels {
-        let (mean, scale) = model.preprocessing(channel);
-        for (x, value) in row.iter_mut().skip(channel).step_by(channels).enumerate() {
-            *value = (level(x, channel) - mean) * scale;
+impl<W, R> Sight for Float<W, R>
+where
+    Float<W, R>: Format<Value = f32>,
+{
+    fn see(model: &Model<'_>, row: &mut [f32], mut level: impl FnMut(usize, usize) -> f32) {
+        let channels = model.plan().spec().input().channels as usize;
+        for channel in 0..channels {
+            let normalization = model.normalization(channel);
+            for (x, value) in row.iter_mut().skip(channel).step_by(channels).enumerate() {
+                *value = normalization.apply(level(x, channel));
+            }
         }
     }
 }

@@ -4,42 +4,16 @@
 
 #![allow(missing_docs)] // what criterion's macros make
 
+#[path = "../examples/common/random_images.rs"]
+mod random_images;
+
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
 use nin_core::{Plan, Spec};
 use nin_train::network::parameters::{Init, initial};
-use nin_train::support::random::{Purpose, Stream};
 use nin_train::training::optim::Optimizer;
-use nin_train::{Draw, Engine, Source, network::normalization};
-
-/// Random images of the network's size: reading a data set is not what is measured.
-struct Images {
-    values: Vec<f32>,
-    count: usize,
-    classes: usize,
-}
-
-impl Images {
-    fn new(plan: &Plan, count: usize) -> Images {
-        let mut stream = Stream::new(1, Purpose::Order, 0, 0);
-        let values = (0..8 * plan.shape(0).len()).map(|_| stream.unit()).collect();
-        Images { values, count, classes: plan.classes() }
-    }
-}
-
-impl Source for Images {
-    fn len(&self) -> usize {
-        self.count
-    }
-
-    fn sample(&self, index: usize, image: &mut [f32], target: &mut [f32]) -> usize {
-        let len = image.len();
-        image.copy_from_slice(&self.values[index % 8 * len..][..len]);
-        let label = index % self.classes;
-        nin_train::engine::loss::target(label, 0.0, target);
-        label
-    }
-}
+use nin_train::{Arithmetic, Draw, Engine};
+use random_images::RandomImages;
 
 fn threads() -> usize {
     std::env::var("NIN_THREADS").ok().and_then(|threads| threads.parse().ok()).unwrap_or(0)
@@ -87,16 +61,11 @@ fn layers(c: &mut Criterion) {
 /// A step and a forward pass; over `normalized` images together, if that is given.
 fn measure(group: &mut BenchmarkGroup<'_, WallTime>, spec: Spec, batch: usize, normalized: Option<usize>) {
     let plan = Plan::new(spec);
-    let images = Images::new(&plan, batch);
-    let mut parameters = initial(&plan, Init::He, 1);
-    let mut engine = match normalized {
-        Some(images) => {
-            parameters = normalization::extend(&plan, parameters);
-            parameters.truncate(normalization::trainable(&plan));
-            Engine::normalizing(spec, batch, images, threads()).expect("threads")
-        }
-        None => Engine::new(spec, batch, threads()).expect("threads"),
-    };
+    let images = RandomImages::new(&plan, batch);
+    let arithmetic = normalized.map_or(Arithmetic::Float, |images| Arithmetic::Normalized { images });
+    let mut parameters = arithmetic.layout().begin(&plan, initial(&plan, Init::He, 1));
+    parameters.truncate(arithmetic.layout().trainable(&plan));
+    let mut engine = Engine::new(spec, &arithmetic, batch, threads()).expect("threads");
     let mut gradient = vec![0.0; parameters.len()];
     let optimizer = Optimizer::Sgd { momentum: 0.9, decay: 0.0, nesterov: true };
     let mut state = optimizer.start(parameters.len());

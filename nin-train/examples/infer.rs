@@ -1,23 +1,20 @@
 //! Runs a model on one image for some seconds, on one thread, and prints as JSON what an image takes.
 //!
-//! `cargo run --release -p nin-train --example infer -- MODEL.nin [SECONDS]`
+//! `cargo run --release -p nin-train --example infer -- MODEL.nin [SECONDS [fused]]`
 //!
 //! `best` is the shortest time of an image in seconds, `mean` what all took on average; of both the processor's time
-//! is the better number on a busy machine: `mean_cpu`. `scripts/compare_onnxruntime.py` runs it.
+//! is the better number on a busy machine: `mean_cpu`. With `fused` the sums of floats are rounded once for each product.
+//! `dev/compare_onnxruntime.py` runs it.
+
+#[path = "common/cpu.rs"]
+mod cpu;
 
 use std::error::Error;
 use std::time::Instant;
 
-use nin_core::{F32, Format, Int8, Model, Network, WeightType};
+use cpu::processor_seconds;
+use nin_core::{F32, F32Fused, Format, Int8, Model, Network, WeightType};
 use nin_train::engine::streaming::ModelBytes;
-
-/// A number from Linux's books about this process; 0 elsewhere.
-fn processor_seconds() -> f64 {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-    let ticks = |field: usize| fields.get(field).and_then(|ticks| ticks.parse::<f64>().ok()).unwrap_or(0.0);
-    (ticks(11) + ticks(12)) / 100.0
-}
 
 /// Runs the image again and again; `read` takes a row of its bytes to what the network reads.
 fn measure<F: Format>(
@@ -53,13 +50,17 @@ fn measure<F: Format>(
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
-    let path = arguments.next().ok_or("usage: infer MODEL.nin [SECONDS]")?;
+    let path = arguments.next().ok_or("usage: infer MODEL.nin [SECONDS [fused]]")?;
     let seconds = arguments.next().map_or(Ok(2.0), |seconds| seconds.parse())?;
+    let fused = arguments.next().is_some_and(|word| word == "fused");
     let bytes = ModelBytes::new(&std::fs::read(&path).map_err(|error| format!("{path}: {error}"))?);
     let model = bytes.model()?;
     let image: Vec<u8> = (0..model.plan().spec().input().len()).map(|n| (n * 7919 % 256) as u8).collect();
     let result = match model.weight_type() {
         WeightType::Int8 => measure::<Int8>(&model, &image, seconds, |bytes, row| row.copy_from_slice(bytes)),
+        WeightType::F32 if fused => {
+            measure::<F32Fused>(&model, &image, seconds, |bytes, row| model.preprocess(bytes, row))
+        }
         WeightType::F32 => measure::<F32>(&model, &image, seconds, |bytes, row| model.preprocess(bytes, row)),
         other => Err(format!("{path} has {} weights; f32 or int8 are measured", other.name()).into()),
     }?;

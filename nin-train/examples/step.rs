@@ -6,44 +6,19 @@
 //!
 //! `images_per_cpu_second` is the same over the processor time of all threads: on a busy machine the better number.
 
+#[path = "common/cpu.rs"]
+mod cpu;
+#[path = "common/random_images.rs"]
+mod random_images;
+
 use std::time::Instant;
 
+use cpu::processor_seconds;
 use nin_core::{Plan, Spec};
 use nin_train::network::parameters::{Init, initial};
-use nin_train::support::random::{Purpose, Stream};
 use nin_train::training::optim::Optimizer;
-use nin_train::{Draw, Engine, Source, network::normalization};
-
-/// A few random images, again and again.
-struct Images {
-    values: Vec<f32>,
-    count: usize,
-    classes: usize,
-}
-
-const DISTINCT: usize = 8;
-
-impl Source for Images {
-    fn len(&self) -> usize {
-        self.count
-    }
-
-    fn sample(&self, index: usize, image: &mut [f32], target: &mut [f32]) -> usize {
-        let len = image.len();
-        image.copy_from_slice(&self.values[index % DISTINCT * len..][..len]);
-        let label = index % self.classes;
-        nin_train::engine::loss::target(label, 0.0, target);
-        label
-    }
-}
-
-/// A number from Linux's books about this process; 0 elsewhere.
-fn processor_seconds() -> f64 {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-    let ticks = |field: usize| fields.get(field).and_then(|ticks| ticks.parse::<f64>().ok()).unwrap_or(0.0);
-    (ticks(11) + ticks(12)) / 100.0
-}
+use nin_train::{Arithmetic, Draw, Engine};
+use random_images::RandomImages;
 
 fn peak_mib() -> f64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
@@ -62,16 +37,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         None => Spec::parse(&name)?,
     };
     let plan = Plan::new(spec);
-    let mut stream = Stream::new(1, Purpose::Order, 0, 0);
-    let values = (0..DISTINCT * plan.shape(0).len()).map(|_| stream.unit()).collect();
-    let images = Images { values, count: batch, classes: plan.classes() };
-    let mut parameters = initial(&plan, Init::He, 1);
-    let (mut engine, trained) = if normalized > 0 {
-        parameters = normalization::extend(&plan, parameters);
-        (Engine::normalizing(spec, batch, normalized, threads)?, normalization::trainable(&plan))
-    } else {
-        (Engine::new(spec, batch, threads)?, plan.parameters())
+    let images = RandomImages::new(&plan, batch);
+    let arithmetic = match normalized {
+        0 => Arithmetic::Float,
+        images => Arithmetic::Normalized { images },
     };
+    let mut parameters = arithmetic.layout().begin(&plan, initial(&plan, Init::He, 1));
+    let trained = arithmetic.layout().trainable(&plan);
+    let mut engine = Engine::new(spec, &arithmetic, batch, threads)?;
     let mut gradient = vec![0.0; trained];
     let optimizer = Optimizer::default();
     let mut state = optimizer.start(trained);

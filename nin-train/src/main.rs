@@ -1,5 +1,7 @@
 //! `nin-train`: trains Network in Network image classifiers for small machines.
 
+#![forbid(unsafe_code)]
+
 mod commands;
 
 fn main() -> std::process::ExitCode {

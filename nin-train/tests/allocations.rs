@@ -8,9 +8,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use nin_core::{Plan, Shape, Spec};
 use nin_train::data::Augment;
 use nin_train::data::Dataset;
-use nin_train::data::batch::Preprocessing;
 use nin_train::engine::distill::{Distill, Teacher};
 use nin_train::network::parameters::{Init, initial};
+use nin_train::network::preprocessing::Preprocessing;
 use nin_train::training::checkpoint::Checkpoint;
 use nin_train::training::optim::Optimizer;
 use nin_train::{Recipe, Trainer};
@@ -61,7 +61,7 @@ fn a_step_allocates_nothing_large() {
     for recipe in [plain, whole] {
         let parameters = initial(&Plan::new(spec), Init::He, 1);
         let teachers = match recipe.distill {
-            Some(_) => vec![Teacher { line: spec.to_string(), parameters: parameters.clone() }],
+            Some(_) => vec![Teacher { spec, parameters: parameters.clone() }],
             None => Vec::new(),
         };
         let begun = Checkpoint::begin(&spec, recipe, Preprocessing::unit(1), data.class_names().to_vec(), parameters);

@@ -1,17 +1,17 @@
 //! One image at a time on one thread: this engine, and with `--features tract` tract beside it.
 //!
 //! `cargo bench -p nin-tests --features tract --bench engines -- fashion` for one network. The weights are made by
-//! formula: what is measured does not depend on them. `scripts/compare_onnxruntime.py` is the same beside onnxruntime.
+//! formula: what is measured does not depend on them. `dev/compare_onnxruntime.py` is the same beside onnxruntime.
 
 #![allow(missing_docs)] // what criterion's macros make
 
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use nin_core::Lanes;
 use nin_core::{F32, Int8, Model, Network, Plan, Spec, WeightType};
 use nin_tests::formula;
 use nin_train::engine::streaming::ModelBytes;
-use nin_train::formats::model_file::Lanes;
 
 /// An image's bytes: rows × columns × channels.
 fn image(plan: &Plan) -> Vec<u8> {

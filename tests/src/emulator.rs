@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::{Mutex, PoisonError};
 
-use nin_core::{F16, F32, Int4, Int8, Model, Network, WeightType};
+use nin_core::{F16, F16Fused, F32, F32Fused, Int4, Int8, Model, Network, WeightType};
 use nin_embedded::Sight;
 
 /// Status of the scripts when something they need is not installed.
@@ -27,8 +27,8 @@ pub fn root() -> PathBuf {
 ///
 /// If something is missing that is required.
 pub fn firmware(board: &str, program: &str, words: &[&str], environment: &[(&str, &str)]) -> Option<Output> {
-    // The environment that each ELF file was last built with here: to build again what is up to date takes longer than most
-    // runs. Held to the end, since tests share the files and the machine.
+    // The environment that each ELF file was last built with here: to build again what is up to date takes longer than
+    // most runs. Held to the end, since tests share the files and the machine.
     static BUILT: Mutex<BTreeMap<PathBuf, String>> = Mutex::new(BTreeMap::new());
     let mut built = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
 
@@ -39,7 +39,7 @@ pub fn firmware(board: &str, program: &str, words: &[&str], environment: &[(&str
         built.remove(&elf);
         let mut build = script("scripts/firmware.sh");
         build.args([board, program, "build"]).envs(environment.iter().copied());
-        let build = output_of(build.env("NIN_FEATURES", if cfg!(feature = "fma") { "fma" } else { "" }));
+        let build = output_of(&mut build);
         if build.status.success() {
             built.insert(elf.clone(), wanted);
         } else {
@@ -101,18 +101,25 @@ pub fn number(printed: &str, name: &str) -> usize {
 }
 
 /// The bits of the logits that this computer gets for `images` images; `level` has the levels, from 0 to 255, of
-/// pixel `(row, column)` in a channel of an image.
+/// pixel `(row, column)` in a channel of an image; `fused` is whether sums of floats are rounded once for each product.
 ///
 /// # Panics
 ///
 /// If the file is not a model.
-pub fn host(file: &[u8], images: usize, level: impl Fn(usize, (usize, usize), usize) -> f32) -> Vec<Vec<u32>> {
+pub fn host(
+    file: &[u8],
+    fused: bool,
+    images: usize,
+    level: impl Fn(usize, (usize, usize), usize) -> f32,
+) -> Vec<Vec<u32>> {
     // Aligned as in flash.
     let mut words = vec![0u128; file.len().div_ceil(size_of::<u128>())];
     bytemuck::cast_slice_mut(&mut words)[..file.len()].copy_from_slice(file);
     let file = &bytemuck::cast_slice(&words)[..file.len()];
     let model = Model::read(file).unwrap_or_else(|error| panic!("{error}"));
     match model.weight_type() {
+        WeightType::F32 if fused => run::<F32Fused>(&model, images, level),
+        WeightType::F16 if fused => run::<F16Fused>(&model, images, level),
         WeightType::F32 => run::<F32>(&model, images, level),
         WeightType::F16 => run::<F16>(&model, images, level),
         WeightType::Int8 => run::<Int8>(&model, images, level),

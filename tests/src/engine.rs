@@ -2,9 +2,9 @@
 
 use std::convert::Infallible;
 
-use nin_core::{F16, F32, Format, Model, Network, WeightType};
+use nin_core::{F16, F16Fused, F32, F32Fused, Format, Model, Network, Spec, WeightType};
 
-use crate::oracle::Map;
+use crate::oracle::{self, FusedF32, Map, Step};
 
 /// What an unused word of state holds in tests: whatever reads it as an f32 gets a NaN.
 pub const POISON: u32 = 0x7FC0_DEAD;
@@ -27,16 +27,69 @@ pub fn frame<F: Format<Value = f32>>(network: &mut Network<'_, F>, image: &Map<f
     }
 }
 
+/// A float format, and the oracle that it must agree with bit for bit.
+pub trait Floats: Format<Value = f32> {
+    /// Every step of the network on one image, in the format's own order and rounding.
+    fn forward(spec: &Spec, parameters: &[f32], image: &Map<f32>) -> Vec<Step<f32>>;
+
+    /// The logits.
+    fn oracle(spec: &Spec, parameters: &[f32], image: &Map<f32>) -> Vec<f32> {
+        Self::forward(spec, parameters, image).pop().map_or(Vec::new(), |step| step.map.values)
+    }
+}
+
+/// A product is rounded before it is added.
+macro_rules! separate {
+    ($($format:ty)+) => {$(
+        impl Floats for $format {
+            fn forward(spec: &Spec, parameters: &[f32], image: &Map<f32>) -> Vec<Step<f32>> {
+                oracle::forward(spec, parameters, image)
+            }
+        }
+    )+};
+}
+
+/// It is not.
+macro_rules! fused {
+    ($($format:ty)+) => {$(
+        impl Floats for $format {
+            fn forward(spec: &Spec, parameters: &[f32], image: &Map<f32>) -> Vec<Step<f32>> {
+                let steps = oracle::forward::<FusedF32>(spec, parameters, &image.numbers());
+                steps.into_iter().map(|step| step.numbers(|FusedF32(value)| value)).collect()
+            }
+        }
+    )+};
+}
+
+separate!(F32 F16);
+fused!(F32Fused F16Fused);
+
 /// The logits of one image, from a network of the model's own weight type whose state began poisoned.
 ///
 /// # Panics
 ///
 /// If the network cannot run.
 pub fn logits(model: &Model<'_>, image: &Map<f32>) -> Vec<f32> {
-    let mut state = state(model);
     match model.weight_type() {
-        WeightType::F32 => frame(&mut Network::<F32>::new(model, &mut state).expect("a network"), image),
-        WeightType::F16 => frame(&mut Network::<F16>::new(model, &mut state).expect("a network"), image),
+        WeightType::F32 => logits_in::<F32>(model, image),
+        WeightType::F16 => logits_in::<F16>(model, image),
         other => panic!("{other:?}"),
     }
+}
+
+/// The same with sums that are rounded once for each product.
+///
+/// # Panics
+///
+/// If the network cannot run.
+pub fn fused_logits(model: &Model<'_>, image: &Map<f32>) -> Vec<f32> {
+    match model.weight_type() {
+        WeightType::F32 => logits_in::<F32Fused>(model, image),
+        WeightType::F16 => logits_in::<F16Fused>(model, image),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn logits_in<F: Format<Value = f32>>(model: &Model<'_>, image: &Map<f32>) -> Vec<f32> {
+    frame(&mut Network::<F>::new(model, &mut state(model)).expect("a network"), image)
 }

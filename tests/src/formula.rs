@@ -1,9 +1,9 @@
 //! Whole models by formula: any architecture, any weight type, and no file.
 
+use nin_core::Lanes;
 use nin_core::{Plan, Spec, WeightType};
-use nin_train::data::batch::Preprocessing;
-use nin_train::formats::model_file::{Lanes, ModelFile};
-use nin_train::integers::{QuantizedModel, Weights};
+use nin_train::integers::{QuantizedModel, WeightBits};
+use nin_train::network::preprocessing::Preprocessing;
 use nin_train::network::trained::Trained;
 
 use crate::fixture::channels_last;
@@ -45,19 +45,11 @@ pub fn model(spec: Spec, weight_type: WeightType, lanes: Lanes) -> Vec<u8> {
         class_names: Vec::new(),
     };
     if let WeightType::Int8 | WeightType::Int4 = weight_type {
-        let weights = if weight_type == WeightType::Int4 { Weights::Four } else { Weights::Eight };
+        let weights = if weight_type == WeightType::Int4 { WeightBits::Four } else { WeightBits::Eight };
         let clips = vec![CLIP; plan.layers().filter(|layer| layer.has_weights()).count()];
         let model =
             QuantizedModel::with_weights(&trained, &clips, &weights).unwrap_or_else(|error| panic!("{spec}: {error}"));
         return model.to_bytes(lanes).unwrap_or_else(|error| panic!("{spec}: {error}"));
     }
-    let file = ModelFile {
-        plan: &plan,
-        parameters: &trained.parameters,
-        preprocessing: &trained.preprocessing,
-        class_names: &[],
-        weight_type,
-        lanes,
-    };
-    file.to_bytes().unwrap_or_else(|error| panic!("{spec}: {error}"))
+    trained.to_model(weight_type, lanes).unwrap_or_else(|error| panic!("{spec}: {error}"))
 }

@@ -6,6 +6,7 @@
 //! - [`oracle`]: the network computed slowly and obviously, whole maps in f64 or f32;
 //! - [`mix`]: numbers for weights and images from a counter, so that no file of weights is needed;
 //! - [`fixture`]: what PyTorch computes for two architectures, from `fixtures/*.json`;
+//! - [`images`]: labelled images in memory, as the trainer reads them;
 //! - [`random`]: random networks for property tests;
 //! - [`model_file`]: a second writer of model files, from the document alone;
 //! - [`engine`]: the streaming engine, run on memory that was poisoned before;
@@ -25,6 +26,7 @@ pub mod emulator;
 pub mod engine;
 pub mod fixture;
 pub mod formula;
+pub mod images;
 pub mod integer;
 pub mod integer_file;
 pub mod integer_random;
@@ -33,8 +35,3 @@ pub mod model_file;
 pub mod oracle;
 pub mod random;
 pub mod tflite;
-
-/// The README's example compiles.
-#[cfg(doctest)]
-#[doc = include_str!("../../README.md")]
-pub struct Readme;

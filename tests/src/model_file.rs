@@ -51,7 +51,16 @@ impl ModelFile {
 
     /// The file with any bytes for its weights.
     pub fn write_with(&self, weights: &[u8]) -> Vec<u8> {
-        let (line, names) = (self.spec.to_string(), self.names.join("\n"));
+        self.write_parts(&self.spec.to_string(), weights)
+    }
+
+    /// The file with any text for its architecture line.
+    pub fn write_line(&self, line: &str) -> Vec<u8> {
+        self.write_parts(line, &self.weights())
+    }
+
+    fn write_parts(&self, line: &str, weights: &[u8]) -> Vec<u8> {
+        let names = self.names.join("\n");
         let text_end = 32 + 8 * self.mean.len() + line.len() + names.len();
         let weights_at = text_end.next_multiple_of(16);
         let mut file = Vec::new();

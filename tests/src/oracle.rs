@@ -2,7 +2,7 @@
 //!
 //! In f64 it is what everything else must come close to. In f32 it is more: its sums run in the order that the
 //! streaming engine documents (the bias, then rows, columns and channels of the window, each product rounded before
-//! it is added, or with the feature `fma` only the sum), so the engine must agree with it bit for bit.
+//! it is added, or for [`FusedF32`] only the sum), so the engine must agree with it bit for bit.
 //!
 //! It takes nothing but the stages from nin-core: shapes, parameters and multiplications are its own count of what
 //! it does, so that the plan, too, can be held against it.
@@ -13,7 +13,7 @@ use nin_core::{Shape, Spec, Stage, Window};
 
 use crate::close::magnitude;
 
-/// f64 or f32.
+/// f64, f32 or [`FusedF32`].
 pub trait Number:
     Copy + PartialOrd + Add<Output = Self> + Mul<Output = Self> + Div<Output = Self> + From<f32> + Into<f64>
 {
@@ -24,10 +24,51 @@ pub trait Number:
 }
 
 impl Number for f64 {}
-impl Number for f32 {
-    #[cfg(feature = "fma")]
-    fn added_to(self, sum: f32, weight: f32) -> f32 {
-        self.mul_add(weight, sum)
+impl Number for f32 {}
+
+/// An f32 whose products are not rounded before they are added to a sum.
+#[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
+pub struct FusedF32(pub f32);
+
+impl Number for FusedF32 {
+    fn added_to(self, sum: Self, weight: Self) -> Self {
+        FusedF32(self.0.mul_add(weight.0, sum.0))
+    }
+}
+
+impl Add for FusedF32 {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        FusedF32(self.0 + other.0)
+    }
+}
+
+impl Mul for FusedF32 {
+    type Output = Self;
+
+    fn mul(self, other: Self) -> Self {
+        FusedF32(self.0 * other.0)
+    }
+}
+
+impl Div for FusedF32 {
+    type Output = Self;
+
+    fn div(self, other: Self) -> Self {
+        FusedF32(self.0 / other.0)
+    }
+}
+
+impl From<f32> for FusedF32 {
+    fn from(value: f32) -> Self {
+        FusedF32(value)
+    }
+}
+
+impl From<FusedF32> for f64 {
+    fn from(value: FusedF32) -> f64 {
+        value.0.into()
     }
 }
 
@@ -43,6 +84,11 @@ pub struct Map<N = f64> {
 impl Map<f32> {
     /// The same in f64.
     pub fn widen(&self) -> Map {
+        self.numbers()
+    }
+
+    /// The same in other numbers.
+    pub fn numbers<N: From<f32>>(&self) -> Map<N> {
         Map { shape: self.shape, values: self.values.iter().map(|&value| value.into()).collect() }
     }
 
@@ -122,6 +168,15 @@ pub struct Step<N = f64> {
     /// The largest sum of magnitudes that went into one of its values: the scale of rounding errors, where terms
     /// of opposite sign may cancel.
     pub scale: f64,
+}
+
+impl<N> Step<N> {
+    /// The same with its map in other numbers.
+    pub fn numbers<M>(self, of: impl Fn(N) -> M) -> Step<M> {
+        let Step { stage, op, map: Map { shape, values }, parameters, macs, scale } = self;
+        let map = Map { shape, values: values.into_iter().map(of).collect() };
+        Step { stage, op, map, parameters, macs, scale }
+    }
 }
 
 /// Every step of the network on one image; the last one's map holds the logits.

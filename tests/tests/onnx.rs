@@ -2,17 +2,17 @@
 //!
 //! `scripts/check_onnx.py` does the same with onnxruntime.
 
+use nin_core::Lanes;
 use nin_core::Spec;
 use nin_tests::close::assert_close_in_scale;
 use nin_tests::integer_random::{self, Style};
 use nin_tests::oracle::{self, Map};
 use nin_tests::random::{self, Case};
-use nin_train::data::batch::Preprocessing;
 use nin_train::engine::streaming::{ModelBytes, Streaming};
-use nin_train::formats::model_file::Lanes;
 use nin_train::formats::onnx;
-use nin_train::integers::{Options, post_training};
+use nin_train::network::preprocessing::Preprocessing;
 use nin_train::network::trained::Trained;
+use nin_train::quantize::{Options, post_training};
 use proptest::prelude::*;
 use tract_onnx::prelude::*;
 

@@ -1,14 +1,15 @@
 //! 8-bit arithmetic with layers whose weights are stored in 4 bits.
 
-use super::private::{Arithmetic, LayerWeights};
-use super::{Format, Int8};
-use crate::kernel::Patch;
+use super::arithmetic::{Arithmetic, Format};
+use super::int8::Int8;
 use crate::kernel::int8;
-use crate::kernel::int8::narrow::{self, Bits};
-use crate::plan::{Layer, WeightType};
+use crate::kernel::int8::four_bit::{self, Bits};
+use crate::kernel::operands::{LayerWeights, Patch};
+use crate::packing::WeightType;
+use crate::plan::Layer;
 
-/// What [`Int8`] computes, with the weights of some layers or all stored in 4 bits: each is a multiple of 16 between −112
-/// and 112, the upper half of a byte. Whatever the packing, results are those of [`Int8`] with these weights.
+/// [`Int8`] with the weights of some or all layers stored in 4 bits: each is a multiple of 16 from −112 to 112, the
+/// upper half of a byte. With every packing the results are those of [`Int8`] with these weights.
 #[derive(Clone, Copy, Debug)]
 pub enum Int4 {}
 
@@ -35,7 +36,7 @@ impl Arithmetic for Int4 {
     fn layer(patch: &Patch<'_, u8>, pixels: usize, weights: &LayerWeights<'_>, work: &mut [u32], out: &mut [u8]) {
         match Bits::of(weights) {
             Bits::Eight(weights) => int8::layer::<0>(patch, pixels, &weights, work, out),
-            Bits::Four(weights) => narrow::layer(patch, pixels, &weights, work, out),
+            Bits::Four(weights) => four_bit::layer(patch, pixels, &weights, work, out),
         }
     }
 
@@ -56,7 +57,7 @@ impl Arithmetic for Int4 {
     }
 
     fn full_add_averages(weights: &LayerWeights<'_>, averages: &[i32], _: usize, sums: &mut [i32]) {
-        // The count is part of the layer's scale.
+        // The layer's scale includes the division by the count.
         let weights = Bits::of(weights);
         for (output, sum) in sums.iter_mut().enumerate() {
             for (input, &average) in averages.iter().enumerate() {
@@ -84,7 +85,7 @@ impl Arithmetic for Int4 {
     }
 
     fn layer_bytes(layer: &Layer, lanes: usize, weights: &[u8]) -> usize {
-        if layer.has_weights() { layer.mixed_bytes(narrow::bits(weights), lanes).unwrap_or(0) } else { 0 }
+        if layer.has_weights() { layer.mixed_bytes(four_bit::bits(weights), lanes).unwrap_or(0) } else { 0 }
     }
 
     fn runs(lanes: usize) -> bool {

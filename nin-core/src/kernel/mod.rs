@@ -1,81 +1,19 @@
-//! The hot loops; the only door to target-specific code.
+//! The kernels: one layer for one tile of pixels, on each kind of processor.
+//!
+//! [`operands`] is what they work on and [`sum`] how a float sum is rounded; [`float`] and [`int8`] are the two doors,
+//! whose `mod.rs` choose the kernels for the target, and [`isa`] the vectors of a host's processor. Everything that
+//! depends on the target stands in this folder.
+//!
+//! It may import `packing` and `plan`, which say where weights and working memory are; nothing in here knows a model, a
+//! format or a network.
 
-#[cfg(nin_m4f)]
-mod cortex_m4f;
 pub(crate) mod float;
-#[cfg(not(target_os = "none"))]
-mod float_wide;
 pub(crate) mod int8;
 #[cfg(not(target_os = "none"))]
 mod isa;
+pub(crate) mod operands;
+pub(crate) mod sum;
 #[cfg(test)]
 mod tests;
-
-use crate::plan::TILE;
-
-/// Where the inputs of one layer lie for a tile of pixels: windows over a ring of rows.
-#[derive(Clone, Copy, Debug)]
-pub struct Patch<'a, V> {
-    /// The ring: row `y` of the map stands in slot `y % slots`.
-    pub lines: &'a [V],
-    /// Rows that the ring holds.
-    pub slots: usize,
-    /// Values in a row.
-    pub row: usize,
-    /// Channels of a pixel.
-    pub channels: usize,
-    /// Columns of the map.
-    pub columns: usize,
-    /// Rows and columns of the window.
-    pub kernel: usize,
-    /// Columns from one pixel's window to the next.
-    pub stride: usize,
-    /// Rows of the map that the windows cover: first, and one past the last.
-    pub rows: (usize, usize),
-    /// Rows of the windows above the map.
-    pub above: usize,
-    /// Column of the first pixel's window; negative over padding.
-    pub left: isize,
-    /// Whether the windows are just the pixels of a tile, side by side.
-    pub flat: bool,
-}
-
-impl<'a, V> Patch<'a, V> {
-    /// The pixels of a tile themselves, as a 1×1 convolution reads them.
-    pub(crate) fn pixels(tile: &'a [V], channels: usize) -> Self {
-        Patch {
-            lines: tile,
-            slots: 1,
-            row: tile.len(),
-            channels,
-            // More than there are: every pixel of a tile lies on it.
-            columns: TILE,
-            kernel: 1,
-            stride: 1,
-            rows: (0, 1),
-            above: 0,
-            left: 0,
-            flat: true,
-        }
-    }
-
-    /// Row `y` of the map.
-    pub(crate) fn line(&self, y: usize) -> &'a [V] {
-        let at = y % self.slots * self.row;
-        &self.lines[at..at + self.row]
-    }
-
-    /// The columns of pixel `p`'s window that lie on the map, counted in the window.
-    pub(crate) fn valid(&self, p: usize) -> (usize, usize) {
-        let start = self.left + (p * self.stride) as isize;
-        let first = if start < 0 { start.unsigned_abs() } else { 0 };
-        let left = self.columns as isize - start;
-        let end = if left < self.kernel as isize { left.max(0) as usize } else { self.kernel };
-        (first.min(end), end)
-    }
-
-    /// Where column `kx` of pixel `p`'s window stands in a row.
-    pub(crate) fn at(&self, p: usize, kx: usize) -> usize {
-        (self.left + (p * self.stride + kx) as isize).unsigned_abs() * self.channels
-    }
-}
+#[cfg(nin_m4f)]
+mod vfma;

@@ -6,9 +6,12 @@ use std::vec::Vec;
 
 use half::f16;
 
-use super::Patch;
+use super::float::wide;
+use super::int8;
 use super::isa::Isa;
-use crate::format::private::LayerWeights;
+use super::operands::{LayerWeights, Patch};
+use super::sum::sealed::Rounding;
+use super::sum::{Fused, Separate};
 use crate::plan::TILE;
 
 /// A linear congruential generator: numbers without a pattern that matters here.
@@ -72,7 +75,8 @@ impl Case {
         self.kernel * self.kernel * self.channels
     }
 
-    /// The tile's windows; of a 1×1 layer that could stand behind another in its block, as that one passes its pixels on.
+    /// The tile's windows; of a 1×1 layer that could stand behind another in its block, as that one passes its pixels
+    /// on.
     fn patch<'a, V>(&self, map: &'a [V]) -> Patch<'a, V> {
         if self.is_flat() {
             let start = (self.at.0 * self.columns + self.at.1) * self.channels;
@@ -169,7 +173,7 @@ fn bytes_on_every_instruction_set() {
         for isa in Isa::all() {
             let mut work = vec![u32::MAX; TILE * padded / 4];
             let mut got = vec![7; want.len()];
-            super::int8::layer_on(isa, &case.patch(&map), case.pixels, &layer, &mut work, &mut got);
+            int8::wide::layer_on(isa, &case.patch(&map), case.pixels, &layer, &mut work, &mut got);
             assert_eq!(got, want, "{isa:?}");
         }
     }
@@ -178,6 +182,15 @@ fn bytes_on_every_instruction_set() {
 
 #[test]
 fn floats_on_every_instruction_set() {
+    floats::<Separate>();
+}
+
+#[test]
+fn fused_floats_on_every_instruction_set() {
+    floats::<Fused>();
+}
+
+fn floats<R: Rounding>() {
     let mut random = Random(2);
     let mut alive = 0;
     for _ in 0..300 {
@@ -206,11 +219,7 @@ fn floats_on_every_instruction_set() {
                 let mut sum = biases[output];
                 for (input, x) in window.iter().enumerate() {
                     if let Some(x) = x {
-                        super::float::add_product(
-                            &mut sum,
-                            *x,
-                            packed[(output / 16 * fan_in + input) * 16 + output % 16],
-                        );
+                        R::add_product(&mut sum, *x, packed[(output / 16 * fan_in + input) * 16 + output % 16]);
                     }
                 }
                 want.push(if sum.is_sign_negative() { 0.0 } else { sum }.to_bits());
@@ -220,10 +229,10 @@ fn floats_on_every_instruction_set() {
         for isa in Isa::all() {
             let bits = |got: Vec<f32>| got.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
             let mut got = vec![f32::NAN; want.len()];
-            super::float_wide::layer::<f32>(isa, &case.patch(&map), case.pixels, &layer, &mut got);
+            wide::layer_on::<f32, R>(isa, &case.patch(&map), case.pixels, &layer, &mut got);
             assert_eq!(bits(got), want, "{isa:?}");
             let mut got = vec![f32::NAN; want.len()];
-            super::float_wide::layer::<f16>(isa, &case.patch(&map), case.pixels, &half_layer, &mut got);
+            wide::layer_on::<f16, R>(isa, &case.patch(&map), case.pixels, &half_layer, &mut got);
             assert_eq!(bits(got), want, "{isa:?}, weights of 16 bits");
         }
     }

@@ -1,33 +1,36 @@
-//! One layer: what it sums over, and what its weights take.
+//! One layer: its shapes, its fan-in and the size of its weights.
 
-use super::WeightType;
+use crate::packing::{Packing, WeightType};
 use crate::spec::{Shape, Window};
 
-/// One layer with or without weights: what a layer summary has a line for.
+/// Bytes of the word that states how many bits a layer's weights have.
+const BITS_WORD: usize = 4;
+
+/// One layer, with or without weights: one line of a layer summary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Layer {
-    /// Which of [`Spec::stages`](crate::Spec::stages) it belongs to.
+    /// Index of its stage in [`Spec::stages`](crate::Spec::stages).
     pub stage: usize,
-    /// What it does.
+    /// The operation.
     pub kind: LayerKind,
-    /// Shape it reads.
+    /// Shape of the input.
     pub input: Shape,
-    /// Shape it makes.
+    /// Shape of the output.
     pub output: Shape,
     /// Whether a ReLU follows.
     pub relu: bool,
 }
 
-/// What a [`Layer`] does.
+/// The operation of a [`Layer`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LayerKind {
-    /// A convolution with bias; 1×1 ones have `Window { kernel: 1, stride: 1, padding: 0 }`.
+    /// A convolution with bias; if 1×1, its window is `Window { kernel: 1, stride: 1, padding: 0 }`.
     Convolution(Window),
     /// Maximum pooling.
     MaxPool(Window),
     /// Average pooling.
     AvgPool(Window),
-    /// Dropout; nothing on the device.
+    /// Dropout; does nothing on the device.
     Dropout,
     /// Global average.
     GlobalAverage,
@@ -36,8 +39,8 @@ pub enum LayerKind {
 }
 
 impl Layer {
-    /// Inputs that one output sums over: the columns of the weight matrix; 0 for a layer without weights.
-    /// They are ordered rows, columns, channels (channels last).
+    /// The number of inputs that one output sums over, which is the columns of the weight matrix; 0 for a layer without
+    /// weights. Their order is rows, columns, channels (channels last).
     pub const fn fan_in(&self) -> usize {
         match self.kind {
             LayerKind::Convolution(window) => {
@@ -53,12 +56,12 @@ impl Layer {
         matches!(self.kind, LayerKind::Convolution(_) | LayerKind::Full)
     }
 
-    /// Weights, without biases: outputs × fan-in.
+    /// The number of weights, without biases: outputs × fan-in.
     pub const fn weights(&self) -> usize {
         self.fan_in() * self.output.channels as usize
     }
 
-    /// Weights and biases.
+    /// The number of weights and biases.
     pub const fn parameters(&self) -> usize {
         match self.has_weights() {
             true => self.weights() + self.output.channels as usize,
@@ -66,53 +69,41 @@ impl Layer {
         }
     }
 
-    /// Bytes of the layer's packed weights and biases (and multipliers, if they are integers): outputs are padded to a
-    /// multiple of `lanes`, and each of the two arrays to a multiple of four bytes. For [`WeightType::Int4`], of 4-bit
-    /// weights; a layer with 8-bit ones in such a model takes what it does in 8 bits, and one word.
+    /// The layout of the layer's parameters in a model file. In a model of [`WeightType::Int4`] a word precedes them.
+    #[inline(always)]
+    pub const fn packing(&self, weights: WeightType, lanes: usize) -> Packing {
+        Packing::new(weights, lanes, self.output.channels as usize, self.fan_in())
+    }
+
+    /// Returns the bytes of the layer's part of a model file: [`Packing::bytes`]. For [`WeightType::Int4`] the weights
+    /// count as 4-bit ones, and the word that states their bits is included; a layer of such a model with 8-bit weights
+    /// has the bytes of [`WeightType::Int8`] and that word.
     ///
-    /// `lanes` is one that [`Model::lanes`](crate::Model::lanes) names for the type; no file has another.
+    /// `lanes` must be valid for the type; [`Model::lanes`](crate::Model::lanes) lists the values.
     ///
     /// # Panics
     ///
     /// If `lanes` is 0.
+    #[inline]
     pub const fn weight_bytes(&self, weights: WeightType, lanes: usize) -> usize {
         if !self.has_weights() {
             return 0;
         }
-        let outputs = (self.output.channels as usize).next_multiple_of(lanes);
-        let fan_in = match (weights, lanes) {
-            (WeightType::Int8, 2) => self.fan_in().next_multiple_of(2),
-            (WeightType::Int8, 16) | (WeightType::Int4, 2) => self.fan_in().next_multiple_of(4),
-            (WeightType::Int4, 16) => self.fan_in().next_multiple_of(8),
-            (WeightType::Int4, _) => self.fan_in().next_multiple_of(2),
-            _ => self.fan_in(),
-        };
-        // Bias and, for integers, what requantising takes; in 4 bits, how many bits there are.
-        let (parameters, word) = match (weights, lanes) {
-            (WeightType::Int8, 2) => (16, 0),
-            (WeightType::Int8, _) => (12, 0),
-            (WeightType::Int4, 2) => (16, 4),
-            (WeightType::Int4, _) => (12, 4),
-            _ => (4, 0),
-        };
-        let bytes = match weights.bits() {
-            4 => fan_in.saturating_mul(outputs) / 2,
-            bits => fan_in.saturating_mul(outputs).saturating_mul(bits / 8),
-        };
-        // Where this saturates, a 32-bit device cannot hold the model anyway.
-        (word + parameters * outputs).saturating_add(bytes.saturating_add(3) / 4 * 4)
+        let word = if matches!(weights, WeightType::Int4) { BITS_WORD } else { 0 };
+        self.packing(weights, lanes).bytes().saturating_add(word)
     }
 
-    /// Bytes of the layer in a model whose layers say how many bits their weights have; `None` if none has so many.
+    /// Returns the bytes of the layer in a model whose layers state the bits of their weights; `None` if `bits` is
+    /// neither 4 nor 8.
     pub(crate) const fn mixed_bytes(&self, bits: u32, lanes: usize) -> Option<usize> {
         match bits {
             4 => Some(self.weight_bytes(WeightType::Int4, lanes)),
-            8 => Some(self.weight_bytes(WeightType::Int8, lanes).saturating_add(4)),
+            8 => Some(self.weight_bytes(WeightType::Int8, lanes).saturating_add(BITS_WORD)),
             _ => None,
         }
     }
 
-    /// Multiply-accumulates for one image (padding counted, as is the custom).
+    /// Multiply-accumulates for one image (padding counted, as is usual).
     pub const fn macs(&self) -> u64 {
         self.weights() as u64 * self.output.pixels() as u64
     }

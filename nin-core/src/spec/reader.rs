@@ -1,19 +1,34 @@
-//! Reads an architecture line, word by word, and checks that it is a network.
+//! The parser of architecture lines: reads word by word and checks that every stage fits.
 
-use super::{MAX_STAGES, MAX_WIDTHS, Rate, Shape, Spec, SpecError, Stage, Widths, Window, stage_parameters};
+use super::architecture::{MAX_STAGES, Spec};
+use super::error::SpecError;
+use super::shape::{Shape, Window};
+use super::stage::{MAX_WIDTHS, Rate, Stage, Widths, stage_parameters};
 
 const STAGE_EXPECTED: &str = "expected a stage: nin, max, avg, drop, gap or fc";
 const HEAD_EXPECTED: &str = "after gap or fc only drop and fc may follow";
 
-pub(super) struct Reader<'a> {
-    pub bytes: &'a [u8],
-    pub at: usize,
+pub struct Reader<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    /// Whether the line is canonical up to here: written as [`Spec`] displays it.
+    canonical: bool,
 }
 
 impl Reader<'_> {
-    /// The whole line.
+    pub const fn new(line: &str) -> Reader<'_> {
+        Reader { bytes: line.as_bytes(), at: 0, canonical: true }
+    }
+
+    /// Whether the line that was read is canonical, as a [`Spec`] displays it: one space between words, no default
+    /// values, no superfluous digits.
+    pub const fn is_canonical(&self) -> bool {
+        self.canonical
+    }
+
+    /// Reads the whole line.
     pub const fn spec(&mut self) -> Result<Spec, SpecError> {
-        self.spaces();
+        self.spaces(0);
         let input = match self.shape() {
             Ok(input) => input,
             Err(error) => return Err(error),
@@ -22,12 +37,16 @@ impl Reader<'_> {
         let mut shape = input;
         let mut parameters = 0u64;
         let mut values = values_of(input);
-        // Where the head began, if it did; a dropout after it keeps it open.
+        // Whether the head has begun.
         let mut head = false;
         loop {
             let before = self.at;
-            self.spaces();
             if self.at == self.bytes.len() {
+                break;
+            }
+            self.spaces(1);
+            if self.at == self.bytes.len() {
+                self.canonical = false;
                 break;
             }
             if self.at == before {
@@ -158,10 +177,12 @@ impl Reader<'_> {
             Err(error) => return Err(error),
         };
         let stride = if self.take(b'/') {
-            match self.number(255, "expected a stride, 1 to 255") {
+            let stride = match self.number(255, "expected a stride, 1 to 255") {
                 Ok(number) => number as u8,
                 Err(error) => return Err(error),
-            }
+            };
+            self.canonical &= pool || stride != 1;
+            stride
         } else if pool {
             return self.error("expected `/` and the pool's stride, like max3/2");
         } else {
@@ -174,6 +195,7 @@ impl Reader<'_> {
                 Ok(number) => number as u8,
                 Err(error) => return Err(error),
             };
+            self.canonical &= padding != 0;
             if pool && padding > kernel / 2 {
                 self.at = start;
                 return self.error("a pool's padding is at most half its window");
@@ -222,6 +244,7 @@ impl Reader<'_> {
                 rate += (self.bytes[self.at] - b'0') as u16 * scale;
                 self.at += 1;
             }
+            self.canonical &= self.bytes[self.at - 1] != b'0';
             if scale == 10_000 || self.at < self.bytes.len() && self.bytes[self.at].is_ascii_digit() {
                 return self.error(EXPECTED);
             }
@@ -229,7 +252,7 @@ impl Reader<'_> {
         Ok(Rate(rate))
     }
 
-    /// A decimal number from 1 to `most`.
+    /// Reads a decimal number from 1 to `most`.
     const fn number(&mut self, most: u16, expected: &'static str) -> Result<u16, SpecError> {
         let start = self.at;
         match self.digits(most, expected) {
@@ -241,7 +264,7 @@ impl Reader<'_> {
         }
     }
 
-    /// A decimal number from 0 to `most`.
+    /// Reads a decimal number from 0 to `most`.
     const fn digits(&mut self, most: u16, expected: &'static str) -> Result<u16, SpecError> {
         let start = self.at;
         let mut value = 0u32;
@@ -256,13 +279,18 @@ impl Reader<'_> {
         if self.at == start {
             return self.error(expected);
         }
+        self.canonical &= self.bytes[start] != b'0' || self.at == start + 1;
         Ok(value as u16)
     }
 
-    const fn spaces(&mut self) {
+    /// Skips white space; a canonical line has exactly `canonical` spaces here.
+    const fn spaces(&mut self, canonical: usize) {
+        let start = self.at;
         while self.at < self.bytes.len() && self.bytes[self.at].is_ascii_whitespace() {
+            self.canonical &= self.bytes[self.at] == b' ';
             self.at += 1;
         }
+        self.canonical &= self.at - start == canonical;
     }
 
     const fn take(&mut self, byte: u8) -> bool {
@@ -291,16 +319,16 @@ impl Reader<'_> {
     }
 }
 
-/// Most values that all maps of a network may have together: their bytes as floats then fit 32 bits, whatever part of them
-/// is in memory.
+/// The largest number of values in all maps of a network together. As floats their bytes fit 32 bits, and so does every
+/// size that is computed from some of them.
 const MOST_VALUES: u64 = (1 << 29) - 1;
 
-/// Values of a map. (On a 32-bit device [`Shape::len`] is only safe for shapes that passed the parser.)
+/// Returns the number of values of a map. ([`Shape::len`] may overflow on a 32-bit device before the parser's check.)
 const fn values_of(shape: Shape) -> u64 {
     shape.channels as u64 * shape.rows as u64 * shape.columns as u64
 }
 
-/// Values of all maps that the layers of a stage make.
+/// Returns the number of values in the output maps of all layers of a stage.
 const fn stage_values(stage: &Stage, output: Shape) -> u64 {
     let (Stage::Block(_, widths) | Stage::Full(widths)) = stage else { return values_of(output) };
     let widths = widths.as_slice();

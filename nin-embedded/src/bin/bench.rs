@@ -2,7 +2,8 @@
 //!
 //!     scripts/firmware.sh mps2-an386 bench run models=model.nin
 //!
-//! On the emulator the counts are exact: the same firmware and model count the same, always.
+//! `NIN_FUSED=1` builds it with fused sums. On the emulator the counts are exact: the same firmware and model count the
+//! same, always.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
 use core::cell::Cell;
@@ -11,9 +12,13 @@ use core::fmt;
 
 use nin_core::plan::{Layer, LayerKind};
 use nin_core::spec::{MAX_STAGES, MAX_WIDTHS};
-use nin_core::{F16, F32, Int4, Int8, Model, Network, Piece, WeightType};
+use nin_core::{F16, F16Fused, F32, F32Fused, Int4, Int8, Model, Network, Piece, WeightType};
 use nin_embedded::{Board, Error, Sight, firmware, formula_level, model_in, say, state_budget};
 use static_cell::ConstStaticCell;
+
+/// Whether the sums of floats are rounded once for each product. Chosen while compiling: only the kernels that are
+/// measured are in the program.
+const FUSED: bool = option_env!("NIN_FUSED").is_some();
 
 /// Bytes of working memory for the model.
 const STATE: usize = state_budget(option_env!("NIN_STATE"), 164 * 1024);
@@ -36,6 +41,8 @@ fn run(board: &impl Board) -> Result<(), Error> {
     let state = WORDS.try_take().ok_or(Error::Taken)?;
     let model = model_in(board.models())?;
     match model.weight_type() {
+        WeightType::F32 if FUSED => bench::<F32Fused>(board, &model, state),
+        WeightType::F16 if FUSED => bench::<F16Fused>(board, &model, state),
         WeightType::F32 => bench::<F32>(board, &model, state),
         WeightType::F16 => bench::<F16>(board, &model, state),
         WeightType::Int8 => bench::<Int8>(board, &model, state),

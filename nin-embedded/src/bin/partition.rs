@@ -4,10 +4,11 @@
 //!     scripts/firmware.sh mps2-an386 partition run models=model.nin
 //!
 //! It shows the network the ten test images, resized to its input row by row as they stream; with `formula=COUNTER`,
-//! images whose pixels a formula gives, from a counter on; with `images=N`, so many of either.
+//! images whose pixels a formula gives, from a counter on; with `images=N`, so many of either. With the word `fused`,
+//! the sums of floats are rounded once for each product.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
-use nin_core::{F16, F32, Int4, Int8, WeightType};
+use nin_core::{F16, F16Fused, F32, F32Fused, Int4, Int8, WeightType};
 use nin_embedded::{Board, Error, STACK, demo, firmware, model_in, state_budget};
 use static_cell::ConstStaticCell;
 
@@ -23,7 +24,10 @@ firmware!(run);
 fn run(board: &impl Board) -> Result<(), Error> {
     let state = WORDS.try_take().ok_or(Error::Taken)?;
     let model = model_in(board.models())?;
+    let fused = board.asked("fused");
     match model.weight_type() {
+        WeightType::F32 if fused => demo::partition::<F32Fused>(board, &model, state, RAM_BUDGET),
+        WeightType::F16 if fused => demo::partition::<F16Fused>(board, &model, state, RAM_BUDGET),
         WeightType::F32 => demo::partition::<F32>(board, &model, state, RAM_BUDGET),
         WeightType::F16 => demo::partition::<F16>(board, &model, state, RAM_BUDGET),
         WeightType::Int8 => demo::partition::<Int8>(board, &model, state, RAM_BUDGET),

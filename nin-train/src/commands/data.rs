@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use nin_core::Shape;
 use nin_train::data::DatasetKind;
-use nin_train::report::{Align, Table, bytes, grouped};
+use nin_train::support::text::{Align, Table, bytes, grouped};
 use nin_train::{data, report::pictures, support::files};
 
 use super::images::ImageArgs;
@@ -66,14 +66,18 @@ pub fn run(args: &DataArgs, console: &Console) -> Outcome {
         console.result(format_args!("{}: {}", out.display(), bytes(subset.len() as u64)));
         return Ok(());
     }
-    let mut table =
-        Table::new([("", Align::Right), ("class", Align::Left), ("training", Align::Right), ("test", Align::Right)]);
-    let (train, test) = (splits.train.class_counts(), splits.test.class_counts());
+    let parts =
+        [("training", Some(&splits.train)), ("validation", splits.validation.as_ref()), ("test", Some(&splits.test))];
+    let parts = || parts.iter().filter_map(|(part, images)| Some((*part, (*images)?)));
+    let columns = parts().map(|(part, _)| (part, Align::Right));
+    let mut table = Table::new([("", Align::Right), ("class", Align::Left)].into_iter().chain(columns));
+    let counts: Vec<Vec<usize>> = parts().map(|(_, images)| images.class_counts()).collect();
     for (class, name) in splits.train.class_names().iter().enumerate() {
-        table.row([class.to_string(), name.clone(), grouped(train[class] as u64), grouped(test[class] as u64)]);
+        let counts = counts.iter().map(|counts| grouped(counts[class] as u64));
+        table.row([class.to_string(), name.clone()].into_iter().chain(counts));
     }
-    let sum = |counts: &[usize]| grouped(counts.iter().sum::<usize>() as u64);
-    table.rule().row([String::new(), format!("images of {}", splits.train.shape()), sum(&train), sum(&test)]);
+    let sums = counts.iter().map(|counts| grouped(counts.iter().sum::<usize>() as u64));
+    table.rule().row([String::new(), format!("images of {}", splits.train.shape())].into_iter().chain(sums));
     console.result(format_args!("{table}"));
     if let Some(path) = &args.sheet {
         let sheet = pictures::sheet(&splits.train, &pictures::of_each_class(&splits.train, 10), 10)?;

@@ -6,8 +6,8 @@ use std::time::Instant;
 use clap::Args;
 use nin_train::engine::streaming::evaluate;
 use nin_train::report::channels::{Channels, LayerChannels};
-use nin_train::report::percent;
 use nin_train::support::files::FileError;
+use nin_train::support::text::percent;
 use nin_train::support::threads;
 use serde_json::json;
 

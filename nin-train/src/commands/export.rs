@@ -3,9 +3,10 @@
 use std::path::{Component, Path, PathBuf};
 
 use clap::{Args, ValueEnum};
+use nin_core::Lanes;
 use nin_core::{Kernels, WeightType};
-use nin_train::formats::model_file::{Lanes, RustSource, rust_source};
-use nin_train::report::bytes;
+use nin_train::formats::model_file::{RustSource, rust_source};
+use nin_train::support::text::bytes;
 use nin_train::{formats::onnx, support::files};
 
 use super::size::size;

@@ -6,7 +6,7 @@ use clap::Args;
 use indicatif::ProgressBar;
 use nin_core::Shape;
 use nin_train::Recipe;
-use nin_train::data::{self, Dataset, DatasetKind, FolderOptions, LoadOptions, Splits, idx};
+use nin_train::data::{self, Dataset, DatasetKind, FolderOptions, LoadOptions, Splits, idx, npz};
 use nin_train::support::text::visible;
 
 use super::size::part;
@@ -18,21 +18,23 @@ const TEST_FRACTION: f64 = 0.2;
 /// Which images.
 #[derive(Args, Clone, Debug)]
 pub struct ImageArgs {
-    /// Which data set: fashion-mnist, fashion-mnist-subset (the part of it that is bundled), mnist, cifar10, or folder
-    /// (one's own images, one sub-folder a class)
+    /// Which data set: fashion-mnist, fashion-mnist-subset (the part of it that is bundled), mnist, cifar10, folder
+    /// (your own images, one sub-folder per class), or npz (your own images as NumPy arrays)
     #[arg(long, value_name = "NAME")]
     dataset: Option<DatasetKind>,
 
-    /// Folder of the images; without it the usual places are searched. Without --dataset, IDX files are taken for
-    /// Fashion-MNIST (for MNIST say --dataset mnist), CIFAR's batches for cifar10, anything else for a folder of images
-    #[arg(long, value_name = "DIR")]
+    /// Folder of the images, or an .npz file with the arrays x_train, y_train, x_test, y_test or train_images,
+    /// train_labels, test_images, test_labels; without it the usual places are searched. Without --dataset, IDX files
+    /// are taken for Fashion-MNIST (for MNIST say --dataset mnist), CIFAR's batches for cifar10, any other folder for a
+    /// folder of images
+    #[arg(long, value_name = "DIR|FILE.npz")]
     data: Option<PathBuf>,
 
     /// Never download anything
     #[arg(long)]
     offline: bool,
 
-    /// Part of each class of one's own images that is kept for the test
+    /// Part of each class of your own images that is held out for the test, if they are not split already
     #[arg(long, value_name = "PART", default_value_t = TEST_FRACTION, value_parser = part)]
     test_fraction: f64,
 }
@@ -43,6 +45,7 @@ impl ImageArgs {
         match (self.dataset, &self.data) {
             (Some(kind), _) => kind,
             (None, None) => DatasetKind::FashionMnist,
+            (None, Some(file)) if npz::is_npz(file) && !file.is_dir() => DatasetKind::Npz,
             (None, Some(folder)) => {
                 let has = |name: &str| ["", ".gz"].iter().any(|end| folder.join(format!("{name}{end}")).exists());
                 if idx::missing(folder).len() < idx::NAMES.len() {
@@ -136,10 +139,14 @@ pub fn check_names<'a>(names: impl Iterator<Item = &'a str>, found: &[String]) -
     .into())
 }
 
-/// Takes the recipe's share of validation images, if it has one, out of the training images.
+/// Takes the validation images, if the recipe wants any: those that the data set has, or else the recipe's share of the
+/// training images.
 pub fn split_off(recipe: &Recipe, splits: &mut Splits) -> Outcome<Option<Dataset>> {
     if recipe.validation == 0.0 {
         return Ok(None);
+    }
+    if let Some(validation) = splits.validation.take() {
+        return Ok(Some(validation));
     }
     // As a person typed it: 0.1, not the f32 next to it.
     let fraction = recipe.validation.to_string().parse().unwrap_or_else(|_| f64::from(recipe.validation));

@@ -3,14 +3,14 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use nin_core::Lanes;
 use nin_core::WeightType;
 use nin_train::data::DatasetKind;
-use nin_train::data::batch::Preprocessing;
-use nin_train::formats::model_file::Lanes;
 use nin_train::network::architecture::Architecture;
+use nin_train::network::preprocessing::Preprocessing;
 use nin_train::network::trained::Trained;
-use nin_train::report::bytes;
 use nin_train::support::files::{self, FileError};
+use nin_train::support::text::bytes;
 
 use super::export::refuse_input;
 use super::{Console, Outcome, program, word};

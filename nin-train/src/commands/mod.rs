@@ -13,16 +13,18 @@ mod plan;
 mod predict;
 mod quantize;
 mod report;
+mod run_folder;
 mod search;
 mod size;
 mod train;
 
+use std::borrow::Cow;
 use std::error::Error;
 use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use nin_train::report::Confusion;
+use nin_train::engine::confusion::Confusion;
 use nin_train::support::text::visible;
 use nin_train::support::threads;
 
@@ -36,11 +38,11 @@ fn program() -> &'static str {
     }
 }
 
-/// A path as a shell takes it.
+/// Returns a path as one word of a shell's command line, in quotes if it needs them.
 fn word(path: &Path) -> String {
-    let word = path.display().to_string();
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=:,@%".contains(c);
-    if !word.is_empty() && word.chars().all(plain) { word } else { format!("'{}'", word.replace('\'', r"'\''")) }
+    let path = path.display().to_string();
+    // A shell cannot type the one thing that has no quoted form, the byte 0; nor does any path hold it.
+    shlex::try_quote(&path).map_or_else(|_| path.clone(), Cow::into_owned)
 }
 
 /// Returns the number of threads of `--threads` (0: of the environment, or one for each processor), bounded by what this
@@ -172,7 +174,8 @@ mod tests {
         for (path, typed) in [
             ("runs/a-1/model.nin", "runs/a-1/model.nin"),
             ("my photos", "'my photos'"),
-            ("it's", r"'it'\''s'"),
+            ("it's", "\"it's\""),
+            ("$HOME `date`", "'$HOME `date`'"),
             ("", "''"),
         ] {
             assert_eq!(word(Path::new(path)), typed);

@@ -2,11 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
+use nin_core::Lanes;
 use nin_core::{Model, WeightType};
 use nin_train::engine::streaming::ModelBytes;
-use nin_train::formats::model_file::Lanes;
-use nin_train::integers::{QuantizedModel, aware};
-use nin_train::network::trained::{FileKind, Trained};
+use nin_train::formats::open::FileKind;
+use nin_train::integers::QuantizedModel;
+use nin_train::network::trained::Trained;
+use nin_train::quantize::aware;
 use nin_train::support::files::{self, FileError};
 use nin_train::training::checkpoint::Checkpoint;
 

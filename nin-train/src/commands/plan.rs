@@ -3,6 +3,7 @@
 use clap::Args;
 use nin_train::network::architecture::{named, parse_words};
 use nin_train::report::{Candidate, Comparison, LayerTable};
+use nin_train::support::text::{Align, Table};
 
 use super::{Console, Outcome};
 
@@ -35,10 +36,7 @@ pub struct PlanArgs {
 /// Prints the layer table of one network, or several side by side.
 pub fn run(args: &PlanArgs, console: &Console) -> Outcome {
     if args.networks.is_empty() {
-        let mut table = nin_train::report::Table::new([
-            ("name", nin_train::report::Align::Left),
-            ("what it is", nin_train::report::Align::Left),
-        ]);
+        let mut table = Table::new([("name", Align::Left), ("what it is", Align::Left)]);
         named().for_each(|preset| {
             table.row([preset.name.to_owned(), preset.about.to_owned()]);
         });

@@ -3,13 +3,15 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use nin_core::Lanes;
 use nin_core::{Kernels, WeightType};
 use nin_train::data::Dataset;
-use nin_train::engine::streaming::{Evaluation, ModelBytes, evaluate};
-use nin_train::formats::model_file::{ExportError, Lanes, RustSource, rust_source};
-use nin_train::integers::{self, Options, QuantizedModel, Report, Weights, post_training, within};
+use nin_train::engine::streaming::{ModelBytes, ModelEvaluation, evaluate};
+use nin_train::formats::model_file::{ExportError, RustSource, rust_source};
+use nin_train::integers::{QuantizedModel, WeightBits};
 use nin_train::network::trained::Trained;
-use nin_train::report::{bytes, percent};
+use nin_train::quantize::{self, Options, Report, post_training, within};
+use nin_train::support::text::{bytes, percent};
 use nin_train::{
     formats::onnx,
     support::{files, memory, threads},
@@ -47,7 +49,7 @@ pub struct QuantizeArgs {
 
     /// Bits of the weights: 8bit, 4bit, or 4bit:3,5 for the third and fifth layer with weights [default: 8bit]
     #[arg(long, value_name = "BITS")]
-    weights: Option<Weights>,
+    weights: Option<WeightBits>,
 
     /// Largest model file: layers get 4-bit weights until it fits, those first whose rounding changes the logits least
     /// for each byte that it saves
@@ -138,14 +140,14 @@ pub fn run(args: &QuantizeArgs, console: &Console) -> Outcome {
             model
         }
         None => {
-            let sample = integers::sample(&splits.train, plan.spec().input(), args.calibration as usize)?;
+            let sample = quantize::sample(&splits.train, plan.spec().input(), args.calibration as usize)?;
             let (model, calibration) = pool.install(|| calibrated(args, &trained, &sample, console))?;
             report = Some(calibration);
             model
         }
     };
 
-    let accuracy = |what: &str, model: &ModelBytes| -> Outcome<Evaluation> {
+    let accuracy = |what: &str, model: &ModelBytes| -> Outcome<ModelEvaluation> {
         let model = model.model()?;
         let bar = console.bar(splits.test.len() as u64, "{msg} {bar:40} {pos}/{len} images {eta}");
         bar.set_message(what.to_owned());
@@ -217,17 +219,18 @@ fn calibrated(
     Ok((model, report))
 }
 
-/// The difference in accuracy in words. Integers that do not follow the floats may have the same accuracy by chance: that
-/// is not called free.
+/// Returns the difference in accuracy in words. A quantised network that does not follow the float network may have the
+/// same accuracy by chance; that is not called free.
 fn difference(
     weight_type: WeightType,
-    before: &Evaluation,
-    after: &Evaluation,
+    before: &ModelEvaluation,
+    after: &ModelEvaluation,
     test: &Dataset,
     report: Option<&Report>,
 ) -> String {
     let bits = weight_type.bits();
-    let points = |evaluation: &Evaluation| 100.0 * evaluation.confusion.correct() as f64 / test.len().max(1) as f64;
+    let points =
+        |evaluation: &ModelEvaluation| 100.0 * evaluation.confusion.correct() as f64 / test.len().max(1) as f64;
     let change = points(after) - points(before);
     if let Some(report) = report.filter(|report| !report.is_faithful()) {
         return format!(

@@ -3,15 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use nin_train::network::trained::Trained;
-use nin_train::report::html::{Findings, Images, Run, comparison, page};
+use nin_train::report::html::{Findings, Run, RunImages, comparison, page};
 use nin_train::support::files;
 use nin_train::training::checkpoint::Checkpoint;
-use nin_train::training::train::evaluator;
+use nin_train::training::evaluation::evaluator;
 use serde_json::Value;
 
 use super::images::{self, ImageArgs};
-use super::train::folder::{BEST, CHECKPOINT, METRICS, REPORT};
+use super::run_folder::{BEST, CHECKPOINT, METRICS, REPORT, run_name};
 use super::{Console, Outcome, threads_of};
 
 /// Flags of `report`.
@@ -48,7 +47,7 @@ pub fn run(args: &ReportArgs, console: &Console) -> Outcome {
             let run = |run: &PathBuf| {
                 let path = checkpoint_of(run);
                 let checkpoint = Checkpoint::load(&path)?;
-                Ok(Run::new(run.display().to_string(), &checkpoint, noted(&path))?)
+                Ok(Run::new(run.display().to_string(), &checkpoint, noted(&path)))
             };
             let runs = runs.iter().map(run).collect::<Outcome<Vec<_>>>()?;
             (PathBuf::from("comparison.html"), comparison(&runs))
@@ -71,7 +70,7 @@ fn single(args: &ReportArgs, path: &Path, console: &Console) -> Outcome<(PathBuf
         best if checkpoint.recipe.validation > 0.0 && best.exists() => Checkpoint::load(&best)?,
         _ => checkpoint.clone(),
     };
-    let trained = Trained::from_checkpoint(&exported)?;
+    let trained = exported.trained();
     let mut splits = args.images.load(trained.spec.input(), &Console { quiet: true })?;
     images::check(trained.spec.input(), trained.spec.classes(), &splits)?;
     let names = splits.test.class_names();
@@ -87,7 +86,7 @@ fn single(args: &ReportArgs, path: &Path, console: &Console) -> Outcome<(PathBuf
     }
     let fingerprint = splits.train.fingerprint();
     images::split_off(&checkpoint.recipe, &mut splits)?;
-    let found = Images { source: splits.source.clone(), training: splits.train.len(), test: splits.test.len() };
+    let found = RunImages { source: splits.source.clone(), training: splits.train.len(), test: splits.test.len() };
     match noted(path) {
         Some(noted) if (noted.training, noted.test) != (found.training, found.test) => console.warn(format_args!(
             "the run had {} training and {} test images, these are {} and {}; name its images with --dataset or --data",
@@ -100,24 +99,17 @@ fn single(args: &ReportArgs, path: &Path, console: &Console) -> Outcome<(PathBuf
         _ => {}
     }
     let findings = Findings::new(evaluator(&exported, threads_of(args.threads, console))?, &trained, &splits.test)?;
-    let run = Run::new(name(path), &checkpoint, Some(found))?;
+    let run = Run::new(run_name(path), &checkpoint, Some(found));
     Ok((path.with_file_name(REPORT), page(&run, &trained, &findings, &splits.test)))
 }
 
-/// The name of the folder that a run's file stands in, however it was typed.
-pub(super) fn name(file: &Path) -> String {
-    let whole = file.canonicalize().unwrap_or_else(|_| file.to_owned());
-    let folder = whole.parent().and_then(Path::file_name);
-    folder.map_or_else(|| "run".to_owned(), |name| name.to_string_lossy().into_owned())
-}
-
 /// The run's images, as the metrics beside its checkpoint say; if they do.
-fn noted(checkpoint: &Path) -> Option<Images> {
+fn noted(checkpoint: &Path) -> Option<RunImages> {
     let metrics = files::read(&checkpoint.with_file_name(METRICS)).ok()?;
     let first = metrics.split(|byte| *byte == b'\n').next()?;
     let start: Value = serde_json::from_slice(first).ok()?;
     let count = |name: &str| usize::try_from(start.get(name)?.as_u64()?).ok();
-    Some(Images {
+    Some(RunImages {
         source: start.get("images")?.as_str()?.to_owned(),
         training: count("training_images")?,
         test: count("test_images")?,

@@ -7,33 +7,34 @@ use serde::{Deserialize, Serialize};
 
 use crate::support::random::Stream;
 
-/// Random changes that leave an image's class as it is; done on the data set's own pixels, before resizing.
+/// Random changes that preserve an image's class, applied to the data set's pixels before resizing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Augment {
     /// Mirrors each image left to right with a probability of one half (`RandomHorizontalFlip`).
     pub flip: bool,
-    /// Shifts by up to this many pixels each way, black coming in at the edges (`RandomCrop` with padding).
+    /// Shifts by up to this many pixels in each direction; uncovered pixels are black (`RandomCrop` with padding).
     pub crop: u8,
-    /// Turns by up to this many degrees each way about the image's centre, pixels blended from their four neighbours
-    /// and black outside (`RandomRotation`).
+    /// Rotates by up to this many degrees in either direction about the image's centre, with bilinear interpolation and
+    /// black outside (`RandomRotation`).
     pub rotate: u8,
-    /// Share of images in which a rectangle becomes black: a fiftieth to a third of the area, at most 3.3 times as long
-    /// as wide (`RandomErasing`; Zhong et al. 2020).
+    /// Share of images in which a rectangle becomes black: 1/50 to 1/3 of the area, at most 3.3 times as long as wide
+    /// (`RandomErasing`; Zhong et al. 2020).
     pub erase: f32,
-    /// Multiplies the image with a number from 1 − this (or 0) to 1 + this (`ColorJitter(brightness=…)`).
+    /// Multiplies the image by a random factor between max(0, 1 − b) and 1 + b, for this value b
+    /// (`ColorJitter(brightness=…)`).
     pub brightness: f32,
-    /// Multiplies each value's distance from the image's mean, over all channels, with such a number
-    /// (`ColorJitter(contrast=…)`).
+    /// Multiplies each value's distance from the image's mean, over all channels, by a random factor, drawn the same
+    /// way (`ColorJitter(contrast=…)`).
     pub contrast: f32,
 }
 
 impl Augment {
-    /// Changes one image: `from` and `to` are channels last, of the same shape.
+    /// Augments one image; `from` and `to` have the same shape, channels last.
     pub fn apply(&self, from: &[u8], shape: Shape, to: &mut [u8], stream: &mut Stream) {
         let [rows, columns, channels] = [shape.rows as usize, shape.columns as usize, shape.channels as usize];
         let most = self.crop as usize;
-        // Always the same draws, so that switching one change on leaves the others as they were.
+        // The number of draws is fixed, so that enabling one change leaves the others as they were.
         let (flip, down, right) = (stream.below(2) == 1, stream.below(2 * most + 1), stream.below(2 * most + 1));
         let angle = stream.within(f64::from(self.rotate).to_radians());
         let erased = Rectangle::draw(self.erase, rows, columns, stream);
@@ -70,7 +71,7 @@ impl Augment {
     }
 }
 
-/// What becomes of each byte of an image in other light: brightness first, then contrast about the new mean.
+/// Returns the new value of each byte after a change of brightness, then of contrast about the new mean.
 fn exposure(image: &[u8], [brightness, contrast]: [f32; 2]) -> [u8; 256] {
     let mean = image.iter().map(|byte| f64::from(*byte)).sum::<f64>() / image.len().max(1) as f64;
     let (brightness, contrast) = (f64::from(brightness), f64::from(contrast));
@@ -80,7 +81,8 @@ fn exposure(image: &[u8], [brightness, contrast]: [f32; 2]) -> [u8; 256] {
     })
 }
 
-/// The pixel at a place between pixels, `from(index)` being the bytes; those outside the image are black.
+/// Writes the bilinear interpolation of the image's bytes, `from(index)`, at a position to `to`; outside the image they
+/// are 0.
 fn blend(from: impl Fn(usize) -> u8, shape: Shape, [row, column]: [f32; 2], to: &mut [u8]) {
     let channels = shape.channels as usize;
     let [above, left] = [row.floor(), column.floor()];
@@ -101,18 +103,18 @@ fn blend(from: impl Fn(usize) -> u8, shape: Shape, [row, column]: [f32; 2], to: 
     }
 }
 
-/// Part of an image.
+/// A rectangle in an image.
 struct Rectangle {
     rows: Range<usize>,
     columns: Range<usize>,
 }
 
 impl Rectangle {
-    /// Draws whether to erase, and then what; an image may be too narrow for what is drawn, and then nothing is.
+    /// Draws a rectangle to erase; `None` if this image is not drawn or is too small for the rectangle.
     fn draw(share: f32, rows: usize, columns: usize, stream: &mut Stream) -> Option<Rectangle> {
         let [chance, area, ratio, top, left] = [(); 5].map(|()| stream.unit());
         let area = (0.02 + area * (1.0 / 3.0 - 0.02)) * (rows * columns) as f32;
-        // Uniform in its logarithm, from 1/3.3 to 3.3.
+        // Log-uniform from 1/3.3 to 3.3.
         let ratio = 3.3f32.powf(2.0 * ratio - 1.0);
         let [height, width] = [(area * ratio).sqrt().round() as usize, (area / ratio).sqrt().round() as usize];
         if chance >= share || height >= rows || width >= columns {

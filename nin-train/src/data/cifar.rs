@@ -1,15 +1,16 @@
-//! CIFAR-10's binary version: six files of records, each a label byte and 3,072 pixels as three planes of 32×32.
+//! CIFAR-10's binary version: six files of records. A record is a label byte and 3,072 bytes of pixels in three planes
+//! of 32×32.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::{DataError, Dataset, DatasetKind, Result, Shape, Splits};
-use crate::report::grouped;
+use crate::support::text::grouped;
 
 const SHAPE: Shape = Shape { channels: 3, rows: 32, columns: 32 };
 const PIXELS: usize = 32 * 32;
 const RECORD: usize = 1 + 3 * PIXELS;
-/// A real file has 30 MB.
+/// The limit for one file; the official ones have 30 MB.
 const MOST_BYTES: u64 = 1 << 30;
 
 /// Most bytes of a class's name.
@@ -19,20 +20,20 @@ const TRAIN: [&str; 5] =
     ["data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin", "data_batch_5.bin"];
 const TEST: &str = "test_batch.bin";
 
-/// Whether `folder` or its `cifar-10-batches-bin` has all six files.
+/// Returns whether `folder` or its `cifar-10-batches-bin` has all six files.
 pub fn is_whole(folder: &Path) -> bool {
     let inner = inner(folder);
     TRAIN.iter().chain([&TEST]).all(|name| inner.join(name).is_file())
 }
 
-/// The folder that holds the files: the official archive unpacks to a folder of its own.
+/// Returns the folder with the files: the official archive unpacks to a subfolder.
 fn inner(folder: &Path) -> PathBuf {
     let unpacked = folder.join("cifar-10-batches-bin");
     if unpacked.is_dir() { unpacked } else { folder.to_owned() }
 }
 
-/// Loads the six files from `folder` or its `cifar-10-batches-bin`, with pixels turned to channels last; the class
-/// names come from `batches.meta.txt` if that is there. `advice` ends the message about a broken file.
+/// Loads the six files from `folder` or its `cifar-10-batches-bin`, with pixels converted to channels last; the class
+/// names come from `batches.meta.txt` if it exists. `advice` ends the message about a broken file.
 ///
 /// # Errors
 /// A file that is missing, unreadable, not made of whole records, of another length than the first, or with a label
@@ -53,7 +54,7 @@ pub fn load(folder: &Path, advice: &str) -> Result<Splits> {
     let test = Dataset::new(images, SHAPE, labels, names)?;
     let counts = [train.len(), test.len()].map(|count| grouped(count as u64));
     let source = format!("CIFAR-10 from {}: {} training and {} test images.", folder.display(), counts[0], counts[1]);
-    Ok(Splits { train, test, source, is_subset: false, notice: None })
+    Ok(Splits { train, validation: None, test, source, is_subset: false, notice: None })
 }
 
 fn class_names(path: &Path, advice: &str) -> Result<Vec<String>> {
@@ -73,7 +74,7 @@ fn class_names(path: &Path, advice: &str) -> Result<Vec<String>> {
     Ok(names)
 }
 
-/// Adds the records of one file; `whole` is the length all six files have, set by the first of them.
+/// Adds the records of one file; `whole` is the length of every file in bytes, set by the first.
 fn read_batch(
     path: &Path,
     whole: &mut Option<usize>,
@@ -98,7 +99,7 @@ fn read_batch(
     if bytes.is_empty() || bytes.len() % RECORD != 0 {
         return Err(broken(format!("has {size} bytes, which are not whole records of 3,073 bytes")));
     }
-    // In CIFAR-10 all six have the same length, which tells a file cut between two records.
+    // All six files have the same length, so a file cut between two records is detected.
     let expected = *whole.get_or_insert(bytes.len());
     if bytes.len() != expected {
         let expected = grouped(expected as u64);

@@ -1,4 +1,4 @@
-//! The error of everything in [`dataset`](crate::data).
+//! The error type of [`data`](crate::data).
 
 use std::path::{Path, PathBuf};
 use std::{error, fmt, io};
@@ -8,7 +8,7 @@ use crate::support::text::visible_path;
 /// Result of the functions that load data.
 pub type Result<T> = std::result::Result<T, DataError>;
 
-/// Why data could not be loaded. The text (`Display`) is one line for the user: what is wrong, and what to do.
+/// Why data could not be loaded. Its `Display` text is one line that tells the user what is wrong and what to do.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum DataError {
@@ -30,26 +30,26 @@ pub enum DataError {
         /// The system's answer.
         source: io::Error,
     },
-    /// A data set that is in none of the places searched; the whole message.
+    /// A data set that was not found in any place searched; the whole message.
     Missing(String),
     /// A file that could not be fetched.
     Download {
-        /// Its address.
+        /// The URL.
         url: String,
         /// What happened.
         problem: String,
     },
-    /// A value given by the caller that can't be used; the whole message.
+    /// An invalid value from the caller; the whole message.
     Invalid(String),
 }
 
 impl DataError {
-    /// A file or folder with wrong content.
+    /// Returns the error for a file or folder with wrong content.
     pub(crate) fn file(path: &Path, problem: impl Into<String>, advice: impl Into<String>) -> Self {
         Self::File { path: path.to_owned(), problem: problem.into(), advice: advice.into() }
     }
 
-    /// For `map_err` on an operation of the operating system.
+    /// Returns a function for `map_err` on a file operation; `doing` names the operation, such as "read".
     pub(crate) fn io(path: &Path, doing: &'static str) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
         move |source| Self::Io { path, doing, source }

@@ -1,57 +1,55 @@
-//! Fetching files into the cache: bounded in time and size, checked, and never visible half-written.
+//! Downloads files into the cache, with limits on time and size. Files are checked and written atomically.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{Read, Write};
 use std::path::Path;
 use std::time::Duration;
 
 use flate2::bufread::MultiGzDecoder;
 use sha2::{Digest, Sha256};
-use ureq::Agent;
 
+use super::http::Client;
 use super::{DataError, Result, idx};
-use crate::report::grouped;
 
-/// How far the fetching of one file is.
+/// The progress of one download.
 #[derive(Clone, Copy, Debug)]
 pub struct Progress<'a> {
     /// The name of the file.
     pub file: &'a str,
     /// Bytes received so far.
     pub bytes: u64,
-    /// Bytes of the whole file, if the server said so.
+    /// Bytes of the whole file, if the server sent its length.
     pub total: Option<u64>,
 }
 
-/// Where gzip files can be fetched, and what they must hold.
+/// The address of gzip files and their expected contents.
 #[derive(Clone, Debug)]
 pub struct Remote {
-    /// The address that the names of the files are appended to, with its final slash. An `https` one is never
-    /// redirected to plain `http`.
+    /// The URL of the folder, with its final slash. An `https` one is never redirected to plain `http`.
     pub base: String,
     /// The files.
     pub files: Vec<RemoteFile>,
-    /// How long to wait for the name look-up, at most.
+    /// The longest wait for the DNS look-up.
     pub resolve: Duration,
-    /// How long to wait for a connection, at most, and then for the answer's head.
+    /// The longest wait for a connection, and then for the response's headers.
     pub connect: Duration,
-    /// How long to wait for the next bytes, at most.
+    /// The longest wait for the next bytes.
     pub stall: Duration,
 }
 
-/// One gzip file to fetch.
+/// One gzip file to download.
 #[derive(Clone, Debug)]
 pub struct RemoteFile {
-    /// Its name there and in the cache.
+    /// Its name on the server and in the cache.
     pub name: String,
-    /// Bytes it must unpack to.
+    /// Size of the unpacked file in bytes.
     pub unpacked: u64,
-    /// SHA-256 of the unpacked bytes, in lower-case hexadecimal; packed bytes may differ from one packer to another.
+    /// SHA-256 of the unpacked bytes, in lower-case hexadecimal; packed bytes differ between compressors.
     pub sha256: String,
 }
 
 impl Remote {
-    /// Fashion-MNIST at its authors' repository, with waits short enough that a machine without network knows it
+    /// Returns Fashion-MNIST in its authors' repository, with time-outs so short that a machine without network fails
     /// within 10 seconds.
     pub fn fashion_mnist() -> Self {
         let sizes = [47_040_016, 60_008, 7_840_016, 10_008];
@@ -76,79 +74,36 @@ impl Remote {
             stall: Duration::from_secs(20),
         }
     }
-
-    fn agent(&self) -> Agent {
-        let builder = Agent::config_builder()
-            .https_only(self.base.starts_with("https:"))
-            .user_agent(concat!("nin-train/", env!("CARGO_PKG_VERSION")))
-            .timeout_resolve(Some(self.resolve))
-            .timeout_connect(Some(self.connect))
-            .timeout_recv_response(Some(self.connect))
-            .timeout_per_read(Some(self.stall))
-            .timeout_per_write(Some(self.stall));
-        // A proxy set for the outside world can't reach this machine's own addresses.
-        let own = ["://127.0.0.1", "://localhost"].iter().any(|own| self.base.contains(own));
-        let builder = if own { builder.proxy(None) } else { builder };
-        builder.build().into()
-    }
 }
 
-/// Fetches those files of `remote` that `folder` lacks, making the folder if needed. Each file is checked and written
-/// completely under a temporary name first, so that `folder` never shows a broken one.
+/// Downloads the files of `remote` that `folder` lacks; creates the folder if needed. Each file is checked and written
+/// under a temporary name first, so that `folder` never contains a broken one.
 ///
 /// # Errors
-/// [`DataError::Download`] if a file can't be had or is not what it should be; [`DataError::Io`] if it can't be kept.
+/// [`DataError::Download`] if a download fails or has the wrong content, or if a file is missing and this crate was
+/// built without its feature `fetch`; [`DataError::Io`] if a file can't be written.
 pub fn fetch_into(folder: &Path, remote: &Remote, progress: &mut dyn FnMut(Progress<'_>)) -> Result<()> {
-    // First, for it is in vain to fetch what can't be kept.
-    fs::create_dir_all(folder).map_err(DataError::io(folder, "make this folder"))?;
-    let agent = remote.agent();
+    // This comes first: a download that can't be written would be useless.
+    fs::create_dir_all(folder).map_err(DataError::io(folder, "create this folder"))?;
+    let client = Client::new(&remote.base, remote.resolve, remote.connect, remote.stall);
     for file in &remote.files {
         let path = folder.join(&file.name);
         if path.is_file() {
             continue;
         }
         let url = format!("{}{}", remote.base, file.name);
-        let bytes = download(&agent, &url, file, progress)?;
-        check(&bytes, file).map_err(|problem| DataError::Download { url, problem })?;
+        // Gzip makes no file much longer; this limit protects against a wrong server.
+        let most = file.unpacked + file.unpacked / 100 + 4096;
+        let bytes = client
+            .download(&url, most, &mut |bytes, total| progress(Progress { file: &file.name, bytes, total }))
+            .and_then(|bytes| check(&bytes, file).map(|()| bytes))
+            .map_err(|problem| DataError::Download { url, problem })?;
         keep(folder, &file.name, &bytes)?;
     }
     Ok(())
 }
 
-fn download(agent: &Agent, url: &str, file: &RemoteFile, progress: &mut dyn FnMut(Progress<'_>)) -> Result<Vec<u8>> {
-    let failed = |problem: String| DataError::Download { url: url.to_owned(), problem };
-    let response = agent.get(url).call().map_err(|error| failed(error.to_string()))?;
-    let body = response.into_body();
-    let total = body.content_length();
-    // Gzip makes no file much longer than it was; this bounds what a wrong server can make us take.
-    let most = file.unpacked + file.unpacked / 100 + 4096;
-    let mut reader = body.into_reader().take(most + 1);
-    let mut bytes = Vec::new();
-    let mut block = vec![0; 1 << 16];
-    loop {
-        progress(Progress { file: &file.name, bytes: bytes.len() as u64, total });
-        let count = reader.read(&mut block).map_err(|error| {
-            let so_far = grouped(bytes.len() as u64);
-            failed(format!("broke off after {so_far} bytes: {error}"))
-        })?;
-        if count == 0 {
-            break;
-        }
-        bytes.extend_from_slice(&block[..count]);
-    }
-    let count = bytes.len() as u64;
-    if count > most {
-        return Err(failed(format!("is longer than the {} bytes it may have", grouped(most))));
-    }
-    match total {
-        Some(total) if total != count => {
-            Err(failed(format!("ended after {} of {} bytes", grouped(count), grouped(total))))
-        }
-        _ => Ok(bytes),
-    }
-}
-
-/// Compares what the file unpacks to with what it must be.
+/// Checks the unpacked file's length and SHA-256.
 fn check(bytes: &[u8], file: &RemoteFile) -> std::result::Result<(), String> {
     if !bytes.starts_with(&[0x1f, 0x8b]) {
         let shown = String::from_utf8_lossy(&bytes[..bytes.len().min(12)]).escape_debug().to_string();
@@ -175,19 +130,19 @@ fn check(bytes: &[u8], file: &RemoteFile) -> std::result::Result<(), String> {
     Ok(())
 }
 
-/// Writes a file so that it is there either whole or not at all, even if the power fails or two programs do it at once.
+/// Writes a file atomically, even if the power fails or two programs write it at once.
 fn keep(folder: &Path, name: &str, bytes: &[u8]) -> Result<()> {
-    let path = folder.join(name);
-    let temporary = folder.join(format!(".{name}.{}.part", std::process::id()));
     let write = || {
-        let mut file = File::create(&temporary)?;
+        let mut file = tempfile::Builder::new();
+        file.prefix(".").suffix(".part");
+        // The usual permissions of a new file, so that other users of the folder can read it.
+        #[cfg(unix)]
+        file.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+        let mut file = file.tempfile_in(folder)?;
         file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&temporary, &path)
+        file.as_file().sync_all()?;
+        file.persist(folder.join(name))?;
+        Ok(())
     };
-    write().map_err(|error| {
-        // Best effort: the error that matters is the one being returned.
-        let _ = fs::remove_file(&temporary);
-        DataError::io(&path, "write")(error)
-    })
+    write().map_err(DataError::io(&folder.join(name), "write"))
 }

@@ -1,4 +1,5 @@
-//! A folder of one's own images: one sub-folder a class, or `train` and `test`, each with one sub-folder a class.
+//! A folder of image files: one sub-folder for each class, or `train` and `test`, each with one sub-folder for each
+//! class.
 
 use std::ffi::OsString;
 use std::fs;
@@ -9,22 +10,21 @@ use rayon::prelude::*;
 use super::image_file::{check_shape, load_image};
 use super::split::held_out;
 use super::{DataError, Dataset, Result, Shape, Splits};
-use crate::report::grouped;
-use crate::support::text::visible;
+use crate::support::text::{grouped, visible};
 
-/// How one's own images become a data set.
+/// How to make a data set from image files.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct FolderOptions {
-    /// The shape every image is brought to; 1 or 3 channels.
+    /// The shape to which every image is resized; 1 or 3 channels.
     pub shape: Shape,
     /// The part of each class that becomes the test set (above 0, below 1), if there are no folders `train` and `test`.
     pub test_fraction: f64,
-    /// Chooses that part: the same seed, the same images.
+    /// The seed of that choice; the same seed chooses the same images.
     pub seed: u64,
 }
 
 impl Default for FolderOptions {
-    /// 3×32×32 pixels, one image in five for the test, seed 0.
+    /// Returns 3×32×32 pixels, a test fraction of 0.2 and seed 0.
     fn default() -> Self {
         Self { shape: Shape { channels: 3, rows: 32, columns: 32 }, test_fraction: 0.2, seed: 0 }
     }
@@ -35,7 +35,8 @@ struct Classes {
     names: Vec<String>,
     files: Vec<PathBuf>,
     labels: Vec<u16>,
-    /// Entries that are hidden, no PNG or JPEG by their ending, folders within a class, or a folder of runs.
+    /// The number of ignored entries: hidden ones, files that are not PNG or JPEG by extension, folders within a class,
+    /// and folders of runs.
     skipped: usize,
 }
 
@@ -43,7 +44,7 @@ struct Classes {
 ///
 /// # Errors
 /// Fewer than two class folders, one without images, `train` and `test` with different classes, an image that can't be
-/// read (named), a class with too few images to share, or options out of range.
+/// read (named), a class with too few images to split, or options out of range.
 pub fn load(folder: &Path, options: &FolderOptions) -> Result<Splits> {
     check_shape(options.shape)?;
     let (train_folder, test_folder) = (folder.join("train"), folder.join("test"));
@@ -78,10 +79,10 @@ pub fn load(folder: &Path, options: &FolderOptions) -> Result<Splits> {
         source.push_str(&format!("; {} other entries skipped", grouped(skipped as u64)));
     }
     source.push_str(").");
-    Ok(Splits { train, test, source, is_subset: false, notice: None })
+    Ok(Splits { train, validation: None, test, source, is_subset: false, notice: None })
 }
 
-/// The entries of a folder that are not hidden, by name, and the number of hidden ones.
+/// Returns the visible entries of a folder, sorted by name, and the number of hidden ones.
 fn entries(folder: &Path) -> Result<(Vec<(OsString, PathBuf)>, usize)> {
     let mut seen = Vec::new();
     let mut hidden = 0;
@@ -94,7 +95,7 @@ fn entries(folder: &Path) -> Result<(Vec<(OsString, PathBuf)>, usize)> {
             seen.push((name, entry.path()));
         }
     }
-    // The order a folder is listed in differs between machines.
+    // The order of a directory listing differs between machines.
     seen.sort();
     Ok((seen, hidden))
 }
@@ -136,7 +137,7 @@ fn scan(folder: &Path) -> Result<Classes> {
     Ok(Classes { names, files, labels, skipped })
 }
 
-/// Whether a folder among the classes is one that a run or search has written, or has such folders in it, as `runs` has.
+/// Returns whether a folder was written by a run or search, or contains such folders, as `runs` does.
 fn holds_runs(folder: &Path) -> bool {
     let is_run =
         |folder: &Path| [".lock", "metrics.jsonl", "trials.jsonl"].iter().any(|name| folder.join(name).is_file());
@@ -158,7 +159,7 @@ fn same_classes(train_folder: &Path, train: &Classes, test_folder: &Path, test: 
     Ok(())
 }
 
-/// Reads the files in parallel, each straight to its place; they are called by where they are in `folder`.
+/// Reads the files in parallel; their names in the data set are their paths relative to `folder`.
 fn read(folder: &Path, files: &[PathBuf], labels: Vec<u16>, names: &[String], shape: Shape) -> Result<Dataset> {
     let too_many = || DataError::Invalid(format!("{} images of {shape} don't fit into memory", files.len()));
     let bytes = files.len().checked_mul(shape.len()).ok_or_else(too_many)?;
@@ -171,7 +172,7 @@ fn read(folder: &Path, files: &[PathBuf], labels: Vec<u16>, names: &[String], sh
                 image.copy_from_slice(&pixels);
                 None
             }
-            // The first in order, so that the message does not depend on which thread was faster.
+            // The first error in order, so that the message does not depend on the threads' timing.
             Err(error) => Some(error),
         }
     });

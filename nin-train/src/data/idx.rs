@@ -1,5 +1,6 @@
-//! The IDX form of MNIST and Fashion-MNIST: four files, gzip or plain. An image file is the magic number 00 00 08 03,
-//! three counts (images, rows, columns; big-endian `u32`) and the pixels; a label file 00 00 08 01, a count, the labels.
+//! The IDX format of MNIST and Fashion-MNIST: four files, gzip or plain. An image file is the magic number 00 00 08 03,
+//! three counts (images, rows, columns; big-endian `u32`) and the pixels; a label file 00 00 08 01, a count, the
+//! labels.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -8,20 +9,20 @@ use std::path::{Path, PathBuf};
 use flate2::bufread::MultiGzDecoder;
 
 use super::{DataError, Dataset, Result, Shape};
-use crate::report::grouped;
 use crate::support::memory;
+use crate::support::text::grouped;
 
 /// The official names of the four files without `.gz`: training images and labels, test images and labels.
 pub const NAMES: [&str; 4] =
     ["train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"];
 
-/// Far above every data set of this form (EMNIST has 0.6 GB), and low enough for a broken count to be told from it.
+/// Far above every data set in this format (EMNIST has 0.6 GB), but low enough to detect a corrupt count.
 const MOST_BYTES: u64 = 2 << 30;
 
 /// More than MNIST has, and little enough to be read before anything is compared.
 const LARGE: u64 = 256 << 20;
 
-/// Where bytes come from, for messages: the file, and what the user can do if it is broken.
+/// The source of bytes, for messages: the file, and advice to the user if it is broken.
 #[derive(Clone, Copy)]
 pub(crate) struct Origin<'a> {
     pub path: &'a Path,
@@ -34,13 +35,13 @@ impl Origin<'_> {
     }
 }
 
-/// The names of the four files that `folder` lacks in every form; empty if the data set is whole.
+/// Returns which of the four files `folder` lacks, packed and plain; empty if the data set is complete.
 pub fn missing(folder: &Path) -> Vec<&'static str> {
     NAMES.into_iter().filter(|name| locate(folder, name).is_none()).collect()
 }
 
-/// The file for one of [`NAMES`]: as it is or with a dot (`train-images.idx3-ubyte`), gzip or plain, or, as some
-/// unpackers leave it, inside a folder of its own name.
+/// Returns the file for one of [`NAMES`]: under that name or with a dot (`train-images.idx3-ubyte`), gzip or plain, or
+/// inside a folder of the same name, as some unpackers leave it.
 fn locate(folder: &Path, name: &str) -> Option<PathBuf> {
     let dotted = name.replace("-idx", ".idx");
     let mut names = [name, &dotted].into_iter().flat_map(|n| [format!("{n}.gz"), n.to_owned(), format!("{n}/{n}")]);
@@ -48,7 +49,7 @@ fn locate(folder: &Path, name: &str) -> Option<PathBuf> {
 }
 
 /// Loads (training set, test set) from `folder`; pixels and labels are checked against each other and against
-/// `class_names`. `advice` ends the message about a broken file: what the user can do.
+/// `class_names`. `advice` ends the message about a broken file.
 ///
 /// # Errors
 /// A file that is missing, unreadable, truncated or damaged, that is not IDX, or that does not fit the others.
@@ -76,7 +77,7 @@ pub fn load(folder: &Path, class_names: &[&str], advice: &str) -> Result<(Datase
     Ok((train, test))
 }
 
-/// Opens a file, unpacking it if it is gzip by its content, whatever its name.
+/// Opens a file. Gzip is recognised by content, not by name, and unpacked.
 fn open(origin: Origin<'_>) -> Result<Box<dyn Read>> {
     let file = File::open(origin.path).map_err(DataError::io(origin.path, "open"))?;
     let mut reader = BufReader::with_capacity(1 << 16, file);
@@ -115,7 +116,7 @@ fn read_pair(
     assemble(shape, pixels, values, labels_origin, class_names)
 }
 
-/// Joins images and labels, checking the labels' number and range.
+/// Joins images and labels; checks the labels' number and range.
 pub(crate) fn assemble(
     shape: Shape,
     pixels: Vec<u8>,
@@ -153,7 +154,9 @@ fn read_images_header(reader: &mut dyn Read, origin: Origin<'_>) -> Result<(Shap
     let [count, rows, columns] = read_header(reader, origin, 3, "images")?;
     let side = |value: u32| u16::try_from(value).ok().filter(|&value| value > 0);
     let (Some(rows), Some(columns), true) = (side(rows), side(columns), count > 0) else {
-        return Err(origin.broken(format!("says it holds {count} images of {rows}x{columns} pixels, which can't be")));
+        return Err(
+            origin.broken(format!("has a header with {count} images of {rows}x{columns} pixels, which is impossible"))
+        );
     };
     Ok((Shape { channels: 1, rows, columns }, count))
 }
@@ -169,7 +172,7 @@ fn read_labels_header(reader: &mut dyn Read, origin: Origin<'_>) -> Result<u32> 
     Ok(count)
 }
 
-/// Checks the magic number for unsigned bytes in `dimensions` dimensions and reads as many sizes.
+/// Checks the magic number for unsigned bytes in `dimensions` dimensions and reads the size of each.
 fn read_header(reader: &mut dyn Read, origin: Origin<'_>, dimensions: u8, what: &str) -> Result<[u32; 3]> {
     let length = 4 + 4 * usize::from(dimensions);
     let mut header = Vec::new();
@@ -190,20 +193,20 @@ fn read_header(reader: &mut dyn Read, origin: Origin<'_>, dimensions: u8, what: 
 
 fn read_body(reader: &mut dyn Read, origin: Origin<'_>, header: u64, length: u64) -> Result<Vec<u8>> {
     if length > MOST_BYTES {
-        return Err(origin.broken(format!("says it holds {} bytes, far too many", grouped(length))));
+        return Err(origin.broken(format!("has a header with {} bytes, far too many", grouped(length))));
     }
     if let Some(left) = memory::shortage(length) {
         let (length, left) = (grouped(length), grouped(left));
-        return Err(origin.broken(format!("says it holds {length} bytes, and there is memory left for {left}")));
+        return Err(origin.broken(format!("has a header with {length} bytes, but there is memory left for {left}")));
     }
-    // The count may be broken: memory is taken as the bytes arrive, not as the header promises.
+    // The count may be corrupt: memory is allocated as bytes arrive, not by the header.
     let mut body = Vec::with_capacity(length.min(64 << 20) as usize);
     let outcome = reader.take(length).read_to_end(&mut body);
     judge(outcome, header + body.len() as u64, header + length, origin)?;
     Ok(body)
 }
 
-/// Makes an error of a read that failed, or that got `so_far` bytes in all (unpacked) but should have got `whole`.
+/// Returns an error if a read failed, or gave `so_far` bytes in total (unpacked) instead of `whole`.
 fn judge(outcome: io::Result<usize>, so_far: u64, whole: u64, origin: Origin<'_>) -> Result<()> {
     let ends = || origin.broken(format!("ends after {} of {} bytes", grouped(so_far), grouped(whole)));
     match outcome {
@@ -221,13 +224,13 @@ fn judge(outcome: io::Result<usize>, so_far: u64, whole: u64, origin: Origin<'_>
     }
 }
 
-/// Checks that nothing follows; for gzip this also makes the check sum at its end be compared.
+/// Checks that no byte follows; in a gzip file this also verifies the checksum.
 pub(crate) fn expect_end(reader: &mut dyn Read, origin: Origin<'_>) -> Result<()> {
     match reader.read(&mut [0]) {
         Ok(0) => Ok(()),
-        Ok(_) => Err(origin.broken("has more bytes than its header says")),
+        Ok(_) => Err(origin.broken("has more bytes than its header states")),
         Err(error) => match error.kind() {
-            io::ErrorKind::UnexpectedEof => Err(origin.broken("ends within the check sum at its end")),
+            io::ErrorKind::UnexpectedEof => Err(origin.broken("ends within its checksum")),
             io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput => {
                 Err(origin.broken(format!("is damaged ({error})")))
             }
@@ -249,7 +252,7 @@ pub fn write_images(dataset: &Dataset, writer: &mut dyn Write) -> io::Result<()>
     for size in [count(dataset)?, shape.rows.into(), shape.columns.into()] {
         writer.write_all(&size.to_be_bytes())?;
     }
-    writer.write_all(dataset.images())
+    writer.write_all(dataset.bytes())
 }
 
 /// Writes the labels of a data set as a plain IDX label file.

@@ -1,4 +1,4 @@
-//! One PNG or JPEG file to the pixels a network takes.
+//! Loads a PNG or JPEG file as pixels in a network's input shape.
 
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
@@ -12,26 +12,27 @@ use crate::support::memory;
 use crate::support::text::one_line;
 
 /// Most pixels of an image, in a file or as a network reads it: 100 megapixels. A crafted file that unpacks to more is
-/// refused before it takes the memory.
+/// refused before memory is allocated.
 pub const MOST_PIXELS: u64 = 100_000_000;
 const MOST_SIDE: u32 = 32_768;
 const MOST_BYTES: u64 = 512 << 20;
 
-/// Bytes of an unpacked image from which on it has the memory for itself: several at once, each with a copy of itself
-/// while it is cut and turned, would add up. A photo of 24 megapixels has 72 million.
+/// Bytes of an unpacked image from which on it is processed alone: several at once, each with a copy while it is cropped
+/// and rotated, would add up. A photo of 24 megapixels has 72 million.
 const LARGE: u64 = 128 << 20;
 static ALONE: Mutex<()> = Mutex::new(());
 
-/// Loads one PNG or JPEG file as `rows` × `columns` × `channels` bytes, channels last, for prediction: turned upright
-/// by its EXIF tag, transparent parts on white, cut to the wanted aspect ratio about its centre, scaled with
-/// antialiasing, as luma (1 channel) or RGB (3).
+/// Loads one PNG or JPEG file as `rows` × `columns` × `channels` bytes, channels last, for prediction: rotated by its
+/// EXIF tag, transparent parts on white, cropped to the aspect ratio about its centre, scaled with antialiasing, as
+/// luma (1 channel) or RGB (3).
 ///
-/// `invert` turns light to dark (255 − value): photos of things on paper are dark on white, MNIST and Fashion-MNIST
-/// are light on black.
+/// `invert` inverts brightness (255 − value): photos of objects on paper are dark on white, MNIST and Fashion-MNIST are
+/// light on black.
 ///
 /// # Errors
-/// [`DataError::Invalid`] for other channels or a zero size; else an error naming the file: not there, not an image,
-/// damaged, larger than 32,768 pixels a side, 100 megapixels or 512 MiB unpacked, or too large for the memory that is left.
+/// [`DataError::Invalid`] for other channels or a zero size; else an error that names the file: missing, not an image,
+/// damaged, larger than 32,768 pixels a side, 100 megapixels or 512 MiB unpacked, or too large for the memory that is
+/// left.
 pub fn load_image(path: &Path, channels: u16, rows: u16, columns: u16, invert: bool) -> Result<Vec<u8>> {
     let shape = Shape { channels, rows, columns };
     check_shape(shape)?;
@@ -42,7 +43,7 @@ pub fn load_image(path: &Path, channels: u16, rows: u16, columns: u16, invert: b
     Ok(pixels)
 }
 
-/// Whether images can be made in this shape.
+/// Checks whether images can be made in this shape.
 pub(crate) fn check_shape(shape: Shape) -> Result<()> {
     match shape.channels {
         1 | 3 if shape.pixels() as u64 > MOST_PIXELS => {
@@ -65,7 +66,7 @@ fn read(path: &Path, shape: Shape) -> Result<Vec<u8>> {
         }
     };
     let reader = ImageReader::open(path).map_err(DataError::io(path, "open"))?;
-    // By content: files with the other format's ending are common.
+    // The format is guessed by content: files with the other format's extension are common.
     let mut reader = reader.with_guessed_format().map_err(DataError::io(path, "read"))?;
     let mut limits = Limits::default();
     limits.max_image_width = Some(MOST_SIDE);
@@ -73,7 +74,7 @@ fn read(path: &Path, shape: Shape) -> Result<Vec<u8>> {
     limits.max_alloc = Some(MOST_BYTES);
     reader.limits(limits);
     let mut decoder = reader.into_decoder().map_err(failed)?;
-    // The decoder's own limit does not count the image itself.
+    // The decoder's limit does not include the image itself.
     let (width, height) = decoder.dimensions();
     let bytes = decoder.total_bytes();
     if bytes > MOST_BYTES || u64::from(width) * u64::from(height) > MOST_PIXELS {
@@ -92,7 +93,8 @@ fn read(path: &Path, shape: Shape) -> Result<Vec<u8>> {
     Ok(convert(image, shape))
 }
 
-/// Cut, colours, scale. Cutting first gives the same as scaling the shorter side first, with less work.
+/// Crops, converts colours and scales. Cropping first gives the same result as scaling the shorter side first, with
+/// less work.
 fn convert(mut image: DynamicImage, shape: Shape) -> Vec<u8> {
     let (rows, columns) = (u32::from(shape.rows), u32::from(shape.columns));
     let (width, height) = image.dimensions();
@@ -113,7 +115,8 @@ fn convert(mut image: DynamicImage, shape: Shape) -> Vec<u8> {
     }
 }
 
-/// What a page shows of a transparent image; the colours stored under transparent parts are often black, or anything.
+/// Blends an image with white, as a web page does; the colours stored under transparent parts are arbitrary, often
+/// black.
 fn on_white(image: DynamicImage) -> RgbImage {
     let source = image.into_rgba8();
     RgbImage::from_fn(source.width(), source.height(), |x, y| {

@@ -5,26 +5,29 @@ use std::str::FromStr;
 
 use super::{DataError, Result};
 
-/// Which data set is asked for. Its text form (`fashion-mnist`, `mnist`, `cifar10`, `folder`) is that of `--dataset`.
+/// A data set by name. Its text form is the value of `--dataset`: `fashion-mnist`, `fashion-mnist-subset`, `mnist`,
+/// `cifar10`, `folder` or `npz`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum DatasetKind {
-    /// Zalando's articles of clothing: 60,000 + 10,000 images of 1×28×28, ten classes; comes by itself.
+    /// Zalando's articles of clothing: 60,000 + 10,000 images of 1×28×28, ten classes; downloaded if missing.
     FashionMnist,
-    /// The part of it that is bundled: 6,000 + 1,000 images.
+    /// The bundled part of Fashion-MNIST: 6,000 + 1,000 images.
     Subset,
-    /// Handwritten digits: 60,000 + 10,000 images of 1×28×28, ten classes; the files have to be there.
+    /// Handwritten digits: 60,000 + 10,000 images of 1×28×28, ten classes; the user supplies the files.
     Mnist,
-    /// Small photos: 50,000 + 10,000 images of 3×32×32, ten classes; the files (binary version) have to be there.
+    /// Small photos: 50,000 + 10,000 images of 3×32×32, ten classes; the user supplies the files (binary version).
     Cifar10,
-    /// One's own PNG and JPEG files, one sub-folder a class.
+    /// The user's PNG and JPEG files, one sub-folder for each class.
     Folder,
+    /// The user's images as arrays in an `.npz` file.
+    Npz,
 }
 
 impl DatasetKind {
-    /// All kinds, in the order a help text lists them.
-    pub const ALL: [Self; 5] = [Self::FashionMnist, Self::Subset, Self::Mnist, Self::Cifar10, Self::Folder];
+    /// All kinds, in the order of the help text.
+    pub const ALL: [Self; 6] = [Self::FashionMnist, Self::Subset, Self::Mnist, Self::Cifar10, Self::Folder, Self::Npz];
 
-    /// The name used by `--dataset` and for the folder of the data set.
+    /// Returns the name used by `--dataset` and for the folder of the data set.
     pub const fn name(self) -> &'static str {
         match self {
             Self::FashionMnist => "fashion-mnist",
@@ -32,10 +35,12 @@ impl DatasetKind {
             Self::Mnist => "mnist",
             Self::Cifar10 => "cifar10",
             Self::Folder => "folder",
+            Self::Npz => "npz",
         }
     }
 
-    /// The standard class names by label; empty for [`DatasetKind::Folder`], whose folders name the classes.
+    /// Returns the standard class names by label; empty for [`DatasetKind::Folder`] and [`DatasetKind::Npz`], whose
+    /// files name the classes.
     pub const fn class_names(self) -> &'static [&'static str] {
         match self {
             Self::FashionMnist | Self::Subset => &[
@@ -54,7 +59,7 @@ impl DatasetKind {
             Self::Cifar10 => {
                 &["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
             }
-            Self::Folder => &[],
+            Self::Folder | Self::Npz => &[],
         }
     }
 }

@@ -1,38 +1,40 @@
-//! Finds a data set in the usual places, or fetches it.
+//! Finds a data set in the usual places, or downloads it.
 
 use std::path::{Path, PathBuf};
 
 use super::{
-    DataError, DatasetKind, FolderOptions, Places, Progress, Remote, Result, Splits, cifar, fetch, folder, idx, subset,
+    DataError, DatasetKind, FolderOptions, Places, Progress, Remote, Result, Splits, cifar, fetch, folder, idx, npz,
+    subset,
 };
-use crate::report::grouped;
+use crate::support::text::grouped;
 
-/// What [`load`] is to load, and from where.
+/// The options of [`load`].
 #[derive(Clone, Debug)]
 pub struct LoadOptions {
     /// Which data set.
     pub kind: DatasetKind,
-    /// The folder given with `--data`; then only this folder is read, and anything wrong with it is an error.
+    /// The folder or `.npz` file given with `--data`. If it is given, only this is read, and any fault in it is an
+    /// error. If a `.npz` file does not name its classes, it takes the class names of `kind`, if that has any.
     pub data: Option<PathBuf>,
     /// Never download anything.
     pub offline: bool,
-    /// Size and split of one's own images; not used by the other kinds.
+    /// Size and split of the images in a folder, and split of those in a `.npz` file; other kinds ignore it.
     pub folder: FolderOptions,
 }
 
-/// Loads a data set from the folder asked for or from the usual [`Places`]; Fashion-MNIST is fetched if it is in none
-/// of them, and if that fails too, its bundled subset is returned with [`Splits::notice`] saying why.
+/// Loads a data set from the given folder or from the usual [`Places`]. Fashion-MNIST is downloaded if it is in none of
+/// them. If that fails too, its bundled subset is returned, and [`Splits::notice`] states the reason.
 ///
-/// `progress` is called while files are fetched, on the calling thread.
+/// `progress` is called during downloads, on the calling thread.
 ///
 /// # Errors
-/// A folder asked for that is missing or broken; a broken file in any folder that has the whole data set; data sets
-/// other than Fashion-MNIST that are nowhere. Each error names the path, what is wrong and what to do.
+/// A given folder that is missing or broken; a broken file in any folder that has the whole data set; a data set other
+/// than Fashion-MNIST that is not found. Each error names the path, what is wrong and what to do.
 pub fn load(options: &LoadOptions, progress: &mut dyn FnMut(Progress<'_>)) -> Result<Splits> {
     load_from(options, &Places::usual(options.kind), &Remote::fashion_mnist(), progress)
 }
 
-/// [`load`] with the places to search and the address to fetch from given by the caller.
+/// Loads a data set as [`load`] does, with the caller's places and download address.
 ///
 /// # Errors
 /// As [`load`].
@@ -46,8 +48,14 @@ pub fn load_from(
     if kind == DatasetKind::Subset {
         return match options.data {
             None => subset::bundled(),
-            Some(_) => Err(DataError::Invalid("the bundled subset is in no folder: leave --data out".into())),
+            Some(_) => Err(DataError::Invalid("the bundled subset needs no folder: omit --data".into())),
         };
+    }
+    if let Some(file) = options.data.as_deref().filter(|path| kind == DatasetKind::Npz || npz::is_npz(path))
+        && !file.is_dir()
+    {
+        let FolderOptions { test_fraction, seed, .. } = options.folder;
+        return npz::load(file, test_fraction, seed, kind.class_names());
     }
     if let Some(folder) = &options.data {
         if !folder.is_dir() {
@@ -55,6 +63,7 @@ pub fn load_from(
         }
         return match kind {
             DatasetKind::Folder => folder::load(folder, &options.folder),
+            DatasetKind::Npz => Err(DataError::file(folder, "is a folder", "name an .npz file with --data")),
             DatasetKind::Cifar10 => cifar::load(folder, "replace it with an intact copy"),
             DatasetKind::FashionMnist | DatasetKind::Subset | DatasetKind::Mnist => {
                 let missing = idx::missing(folder);
@@ -66,13 +75,19 @@ pub fn load_from(
             }
         };
     }
-    if kind == DatasetKind::Folder {
-        return Err(DataError::Invalid("the data set 'folder' needs --data DIR, the folder of the images".into()));
+    match kind {
+        DatasetKind::Folder => {
+            return Err(DataError::Invalid("the data set 'folder' needs --data DIR, the folder of the images".into()));
+        }
+        DatasetKind::Npz => {
+            return Err(DataError::Invalid("the data set 'npz' needs --data FILE.npz, the file of the images".into()));
+        }
+        _ => {}
     }
     search(options, places, remote, progress)
 }
 
-/// Looks through the usual places; a folder without the whole data set is passed over, a broken file is an error.
+/// Searches the usual places. It skips a folder without the whole data set; a broken file is an error.
 fn search(
     options: &LoadOptions,
     places: &Places,
@@ -92,31 +107,32 @@ fn search(
         if missing.is_empty() {
             let system = folder == places.system;
             let advice = match kind {
-                _ if system => "install the package it belongs to anew",
-                DatasetKind::FashionMnist => "delete it and run again to fetch it anew",
+                _ if system => "reinstall its package",
+                DatasetKind::FashionMnist => "delete it and run again to download it",
                 _ => "replace it with an intact copy",
             };
             let mut splits = read_idx(kind, folder, advice)?;
             splits.notice = one_line(&remarks);
             return Ok(splits);
         }
-        // The cache lacks some files when a fetch was cut short; the fetch below completes it, so no word about it.
+        // The cache lacks some files if a download was interrupted. The download below completes it, so it needs no
+        // remark.
         if missing.len() < 4 && places.cache.as_deref() != Some(folder) {
-            remarks.push(format!("{} was passed over, for it has no {}", folder.display(), missing.join(", no ")));
+            remarks.push(format!("{} was skipped, because it has no {}", folder.display(), missing.join(", no ")));
         }
     }
     if kind != DatasetKind::FashionMnist {
         remarks.insert(0, format!("{kind} is in none of {}", places.listed()));
         let what = if kind == DatasetKind::Cifar10 { "its binary version" } else { "its four IDX files" };
-        remarks.push(format!("it isn't fetched for you: put {what} into one of them, or say --data DIR"));
+        remarks.push(format!("it is not downloaded: put {what} into one of them, or pass --data DIR"));
         return Err(DataError::Missing(remarks.join("; ")));
     }
     let why = if options.offline {
-        format!("Fashion-MNIST is in none of {} and nothing was fetched, as offline was asked for", places.listed())
+        format!("Fashion-MNIST is in none of {} and was not downloaded, because of --offline", places.listed())
     } else if let Some(cache) = &places.cache {
         match fetch::fetch_into(cache, remote, progress) {
             Ok(()) => {
-                let mut splits = read_idx(kind, cache, "delete it and run again to fetch it anew")?;
+                let mut splits = read_idx(kind, cache, "delete it and run again to download it")?;
                 splits.notice = one_line(&remarks);
                 return Ok(splits);
             }
@@ -140,10 +156,10 @@ fn read_idx(kind: DatasetKind, folder: &Path, advice: &str) -> Result<Splits> {
         grouped(train.len() as u64),
         grouped(test.len() as u64)
     );
-    Ok(Splits { train, test, source, is_subset: false, notice: None })
+    Ok(Splits { train, validation: None, test, source, is_subset: false, notice: None })
 }
 
-/// Joins remarks to one line; an operating system's message inside might have line breaks.
+/// Joins remarks into one line; a message of the operating system may contain line breaks.
 fn one_line(remarks: &[String]) -> Option<String> {
     (!remarks.is_empty()).then(|| remarks.join("; ").replace(['\r', '\n'], " "))
 }

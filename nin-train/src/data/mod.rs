@@ -1,26 +1,28 @@
-//! Data in: image data sets, and the batches that a network reads.
+//! Image data sets.
 //!
-//! [`load`] finds, checks and reads the data set that a [`DatasetKind`] names; [`idx`], [`cifar`], [`folder`] and
-//! [`subset`] each read one form of it, and [`fetch`] downloads Fashion-MNIST. A [`Dataset`] holds bytes (0 to 255),
-//! channels last, at the size that its files have. [`resize`] scales them; [`batch`] shuffles, augments and normalises
-//! them for training.
+//! [`load`] finds, checks and reads the data set that a [`DatasetKind`] names; [`idx`], [`cifar`], [`folder`], [`npz`]
+//! and [`subset`] each read one format, and [`fetch`] downloads Fashion-MNIST. A [`Dataset`] holds bytes (0 to 255),
+//! channels last, at the original size; [`Dataset::from_arrays`] makes one from arrays. [`resize`] scales an image,
+//! [`Augment`] changes it at random.
 //!
 //! Imports [`support`](crate::support) only.
 
+mod arrays;
 mod augment;
 mod error;
+mod http;
 mod kind;
 mod load;
 mod places;
 mod sets;
 mod split;
 
-pub mod batch;
 pub mod cifar;
 pub mod fetch;
 pub mod folder;
 pub mod idx;
 pub mod image_file;
+pub mod npz;
 pub mod resize;
 pub mod subset;
 

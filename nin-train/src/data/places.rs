@@ -1,7 +1,8 @@
-//! Where data sets are looked for.
+//! The folders searched for data sets.
 
-use std::env;
 use std::path::{Path, PathBuf};
+
+use etcetera::{BaseStrategy, choose_base_strategy};
 
 use super::DatasetKind;
 
@@ -10,14 +11,14 @@ use super::DatasetKind;
 pub struct Places {
     /// In the current folder: `data/NAME`.
     pub local: PathBuf,
-    /// In the user's cache folder: `nin-train/NAME`; fetched files go here. `None` if the system tells no such folder.
+    /// In the user's cache folder: `nin-train/NAME`, the target of downloads. `None` if the system has no such folder.
     pub cache: Option<PathBuf>,
     /// Where system packages put data sets: `/usr/share/datasets/NAME` (Debian's `dataset-fashion-mnist`).
     pub system: PathBuf,
 }
 
 impl Places {
-    /// The usual folders for `kind`.
+    /// Returns the usual folders for `kind`.
     pub fn usual(kind: DatasetKind) -> Self {
         let name = kind.name();
         Self {
@@ -27,26 +28,34 @@ impl Places {
         }
     }
 
-    /// The folders in the order they are searched.
+    /// Returns the folders in the order they are searched.
     pub fn in_order(&self) -> impl Iterator<Item = &Path> {
         [Some(&self.local), self.cache.as_ref(), Some(&self.system)].into_iter().flatten().map(PathBuf::as_path)
     }
 
-    /// The folders as one text for messages.
+    /// Returns the folders as one text for messages.
     pub(crate) fn listed(&self) -> String {
         self.in_order().map(|folder| folder.display().to_string()).collect::<Vec<_>>().join(", ")
     }
 }
 
-/// The user's folder for files that can be fetched again, by the rules of each system.
+/// Returns the user's cache folder: `%LOCALAPPDATA%` on Windows, elsewhere `$XDG_CACHE_HOME` or `~/.cache`.
 fn user_cache() -> Option<PathBuf> {
-    // The XDG rules say that a relative path is to be ignored; the other variables are treated alike.
-    let absolute = |name: &str| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    if cfg!(windows) {
-        absolute("LOCALAPPDATA")
-    } else if cfg!(target_os = "macos") {
-        absolute("XDG_CACHE_HOME").or_else(|| Some(absolute("HOME")?.join("Library/Caches")))
-    } else {
-        absolute("XDG_CACHE_HOME").or_else(|| Some(absolute("HOME")?.join(".cache")))
+    let cache = choose_base_strategy().ok()?.cache_dir();
+    // With a relative home folder it would be a folder inside the current one.
+    cache.is_absolute().then_some(cache)
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::user_cache;
+
+    #[test]
+    fn the_cache_is_where_xdg_puts_it() {
+        let absolute = |name: &str| std::env::var_os(name).map(std::path::PathBuf::from).filter(|p| p.is_absolute());
+        let home = absolute("HOME").map(|home| home.join(".cache"));
+        if let Some(wanted) = absolute("XDG_CACHE_HOME").or(home) {
+            assert_eq!(user_cache(), Some(wanted));
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! Bilinear resizing of images with channels last, the same as PyTorch's
 //! `F.interpolate(mode="bilinear", align_corners=False)` without antialiasing: half-pixel centres, edges repeated.
 
-/// Between which two source positions an output position lies, and how far towards the second (0 to 1).
+/// The two source positions around an output position, and the weight of the second (0 to 1).
 #[derive(Clone, Copy)]
 struct Tap {
     first: usize,
@@ -11,7 +11,7 @@ struct Tap {
 
 impl Tap {
     fn new(position: usize, from: usize, to: usize) -> Self {
-        // In f32 and in this order, as PyTorch does for float tensors.
+        // PyTorch computes float tensors in f32 and in this order.
         let centre = (from as f32 / to as f32) * (position as f32 + 0.5) - 0.5;
         let centre = centre.max(0.0);
         let first = (centre as usize).min(from - 1);
@@ -19,11 +19,11 @@ impl Tap {
     }
 }
 
-/// Resizes one image. `from` and `to` are (rows, columns); `src` holds rows × columns × channels bytes, `dst` the
-/// same of its size in `f32`; values keep their range of 0 to 255.
+/// Resizes one image. `from` and `to` are (rows, columns); `src` holds rows × columns × channels bytes, `dst` the same
+/// in `f32` at its size; values keep their range of 0 to 255.
 ///
 /// # Panics
-/// If a size is zero or a slice is not exactly as long as its size says.
+/// If a size is zero or a slice's length differs from its size.
 pub fn resize_bilinear(src: &[u8], from: (usize, usize), channels: usize, dst: &mut [f32], to: (usize, usize)) {
     assert!(from.0 * from.1 * channels > 0 && to.0 * to.1 > 0, "an image must have pixels");
     assert_eq!(src.len(), from.0 * from.1 * channels, "the input must be rows x columns x channels bytes");
@@ -35,7 +35,7 @@ pub fn resize_bilinear(src: &[u8], from: (usize, usize), channels: usize, dst: &
     }
 }
 
-/// One row of the output.
+/// Computes one row of the output.
 fn blend(src: &[u8], stride: usize, channels: usize, row: Tap, columns: &[Tap], dst: &mut [f32]) {
     let (upper, lower) = (&src[row.first * stride..][..stride], &src[row.second * stride..][..stride]);
     for (tap, pixel) in columns.iter().zip(dst.chunks_exact_mut(channels)) {

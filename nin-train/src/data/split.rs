@@ -3,8 +3,8 @@
 use super::{DataError, Result};
 use crate::support::text::visible;
 
-/// Marks the images to hold out: `fraction` of each class (rounded, at least one, never all), chosen by `seed`.
-/// Classes without images are passed over.
+/// Marks the images to hold out: `fraction` of each class (rounded, at least one, never all), chosen by `seed`. Classes
+/// without images are skipped.
 pub(crate) fn held_out(labels: &[u16], class_names: &[String], fraction: f64, seed: u64) -> Result<Vec<bool>> {
     if !(fraction > 0.0 && fraction < 1.0) {
         return Err(DataError::Invalid(format!("a held-out fraction must be above 0 and below 1, not {fraction}")));
@@ -18,7 +18,7 @@ pub(crate) fn held_out(labels: &[u16], class_names: &[String], fraction: f64, se
     for (members, name) in by_class.iter_mut().zip(class_names).filter(|(members, _)| !members.is_empty()) {
         if members.len() == 1 {
             return Err(DataError::Invalid(format!(
-                "class '{}' has a single image, which can't be both trained with and held out; give it more",
+                "class '{}' has a single image, which can't be split; add more images",
                 visible(name)
             )));
         }
@@ -32,7 +32,7 @@ pub(crate) fn held_out(labels: &[u16], class_names: &[String], fraction: f64, se
     Ok(held)
 }
 
-/// Steele, Lea and Flood's generator: tiny, and the sequence can never change under us as a library's might.
+/// Steele, Lea and Flood's generator. It is here because a library's sequence might change in an update.
 struct SplitMix64(u64);
 
 impl SplitMix64 {
@@ -44,7 +44,7 @@ impl SplitMix64 {
         z ^ (z >> 31)
     }
 
-    /// A number below `limit`; the bias of the multiplication is below `limit` / 2^64.
+    /// Returns an integer below `limit`; the bias of the multiplication is below `limit` / 2^64.
     fn below(&mut self, limit: usize) -> usize {
         ((u128::from(self.next()) * limit as u128) >> 64) as usize
     }

@@ -1,5 +1,5 @@
-//! The part of Fashion-MNIST inside the program, so that it can be tried anywhere at once: the first 600 training and
-//! 100 test images of each class, as one gzip stream of four IDX files in the order of [`idx::NAMES`].
+//! The part of Fashion-MNIST inside the program, which needs no download: the first 600 training and 100 test images of
+//! each class, as one gzip stream of four IDX files in the order of [`idx::NAMES`].
 
 use std::io;
 use std::path::Path;
@@ -15,10 +15,10 @@ pub const TRAIN_PER_CLASS: usize = 600;
 /// Test images of each class in the subset.
 pub const TEST_PER_CLASS: usize = 100;
 
-/// The subset as it is in the program: what [`make_subset`] gives for the whole Fashion-MNIST.
+/// The bytes of the subset in the program: the result of [`make_subset`] for the whole Fashion-MNIST.
 pub const BUNDLED: &[u8] = include_bytes!("../../data/fashion-mnist-subset.bin.gz");
 
-/// Makes the bytes of the bundled subset from the whole data set; the same bytes every time.
+/// Makes the bytes of the bundled subset from the whole data set; the result is deterministic.
 ///
 /// # Errors
 /// [`DataError::Invalid`] if a class has too few images or the images can't be written as IDX.
@@ -29,7 +29,7 @@ pub fn make_subset(original: &Splits) -> Result<Vec<u8>> {
 }
 
 fn pack(parts: &[Dataset]) -> io::Result<Vec<u8>> {
-    // No time, no name and "unknown system": the bytes depend on nothing but the images.
+    // No time, no name and "unknown system": the bytes depend only on the images.
     let mut gzip = GzBuilder::new().operating_system(255).write(Vec::new(), Compression::best());
     for part in parts {
         idx::write_images(part, &mut gzip)?;
@@ -38,7 +38,7 @@ fn pack(parts: &[Dataset]) -> io::Result<Vec<u8>> {
     gzip.finish()
 }
 
-/// The first `per_class` images of each class, in the original order.
+/// Returns the first `per_class` images of each class, in the original order.
 fn first_of_each_class(dataset: &Dataset, per_class: usize) -> Result<Dataset> {
     let mut counts = vec![0; dataset.class_names().len()];
     let mut indices = Vec::with_capacity(per_class * counts.len());
@@ -59,7 +59,7 @@ fn first_of_each_class(dataset: &Dataset, per_class: usize) -> Result<Dataset> {
     }
 }
 
-/// The subset that is part of the program.
+/// Returns the bundled subset.
 ///
 /// # Errors
 /// As [`read_subset`]; only if the program was built with a broken file.
@@ -70,9 +70,9 @@ pub fn bundled() -> Result<Splits> {
 /// Reads the bytes made by [`make_subset`]; `path` names them in messages.
 ///
 /// # Errors
-/// [`DataError::File`] if they are truncated, damaged or something else.
+/// [`DataError::File`] if they are truncated, damaged or not a subset.
 pub fn read_subset(bytes: &[u8], path: &Path) -> Result<Splits> {
-    let origin = Origin { path, advice: "make it anew with `nin-train data subset`" };
+    let origin = Origin { path, advice: "make it again with `nin-train data subset`" };
     let names = DatasetKind::FashionMnist.class_names();
     let mut gzip = GzDecoder::new(bytes);
     let mut part = || {
@@ -88,5 +88,5 @@ pub fn read_subset(bytes: &[u8], path: &Path) -> Result<Splits> {
     let source =
         "The bundled part of Fashion-MNIST (MIT, Zalando SE): the first 600 training and 100 test images of each class."
             .to_owned();
-    Ok(Splits { train, test, source, is_subset: true, notice: None })
+    Ok(Splits { train, validation: None, test, source, is_subset: true, notice: None })
 }

@@ -9,7 +9,7 @@ pub fn target(label: usize, smoothing: f32, target: &mut [f32]) {
     }
 }
 
-/// The cross-entropy between `target` and the softmax of `logits`, −Σ t·ln p, of one image; and its gradient,
+/// Returns the cross-entropy between `target` and the softmax of `logits`, −Σ t·ln p, of one image; and its gradient,
 /// times `scale`, into `d_logits` if that is not empty.
 ///
 /// Sums run in f64, in the order of the classes.

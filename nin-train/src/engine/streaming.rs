@@ -11,10 +11,12 @@ use nin_core::{
 };
 use rayon::prelude::*;
 
+use super::confusion::Confusion;
 use crate::data::{Dataset, resize_bilinear};
-use crate::report::Confusion;
+use crate::network::parameters::is_activated;
+use crate::network::preprocessing::Preprocessing;
 
-/// A model file's bytes, aligned as the engine wants them.
+/// A model file's bytes with the alignment that the engine needs.
 #[derive(Clone)]
 pub struct ModelBytes {
     words: Vec<u128>,
@@ -35,7 +37,7 @@ impl ModelBytes {
         Self { words, length: file.len() }
     }
 
-    /// The bytes.
+    /// Returns the bytes.
     pub fn bytes(&self) -> &[u8] {
         &cast_slice(&self.words)[..self.length]
     }
@@ -50,28 +52,29 @@ impl ModelBytes {
     }
 }
 
-/// A model at work on this host; one for each thread.
+/// A model and its working memory on this host; one for each thread.
 #[derive(Debug)]
 pub struct Streaming<'m> {
     model: &'m Model<'m>,
+    preprocessing: Preprocessing,
     state: Vec<u32>,
 }
 
 impl<'m> Streaming<'m> {
-    /// Prepares the memory of one network.
+    /// Allocates the working memory of a model.
     pub fn new(model: &'m Model<'m>) -> Self {
-        Self { model, state: vec![0; model.state_words()] }
+        Self { model, preprocessing: Preprocessing::of(model), state: vec![0; model.state_words()] }
     }
 
-    /// Returns the bytes that a model takes at work, on each thread: its state, and an image as bytes and as floats.
+    /// Returns the bytes that a model needs on each thread: its state, and an image as bytes and as floats.
     pub fn bytes(model: &Model<'_>) -> u64 {
         let state = size_of::<u32>() as u64 * model.state_words() as u64;
         let image = (2 + size_of::<f32>()) as u64 * model.plan().spec().input().len() as u64;
         state.saturating_add(image)
     }
 
-    /// The logits of an image of any size: rows × columns × channels bytes, brought to the network's input by
-    /// [`resized`], then preprocessed as the model file says.
+    /// Returns the logits of an image of any size: rows × columns × channels bytes, resized to the network's input by
+    /// [`resized`], then preprocessed as the model file specifies.
     ///
     /// # Errors
     ///
@@ -80,7 +83,8 @@ impl<'m> Streaming<'m> {
         self.classify_observed(image, shape, &mut ())
     }
 
-    /// As [`classify`](Self::classify); `observer` sees what every layer computes, in bytes if the model is of integers.
+    /// Classifies as [`classify`](Self::classify) does; `observer` receives every layer's outputs, as bytes if the
+    /// model is quantised.
     ///
     /// # Errors
     ///
@@ -92,7 +96,7 @@ impl<'m> Streaming<'m> {
         observer: &mut (impl Observer<f32> + Observer<u8>),
     ) -> Result<Vec<f32>, StreamingError> {
         let input = self.model.plan().spec().input();
-        let values = resized(image, shape, input).ok_or(StreamingError::Image { shape, input })?;
+        let mut values = resized(image, shape, input).ok_or(StreamingError::Image { shape, input })?;
         match self.model.weight_type() {
             weight_type @ (WeightType::Int8 | WeightType::Int4) => {
                 let bytes: Vec<u8> = values.iter().map(|value| value.round() as u8).collect();
@@ -101,11 +105,14 @@ impl<'m> Streaming<'m> {
                     _ => Ok(infer::<Int8, _>(self.model, &mut self.state, &bytes, observer)?),
                 }
             }
-            _ => Ok(self.floats(&preprocessed(self.model, values), observer)?),
+            _ => {
+                self.preprocessing.apply_in_place(&mut values);
+                Ok(self.floats(&values, observer)?)
+            }
         }
     }
 
-    /// The logits of one image in the network's shape, already preprocessed; not for models of integers.
+    /// Returns the logits of one image in the network's shape, already preprocessed; not for quantised models.
     ///
     /// # Errors
     ///
@@ -148,11 +155,11 @@ fn infer<F: Format<Value = V>, V: Copy>(
     }
 }
 
-/// The layers with weights and a ReLU, and how an observer finds the one that a piece is of.
+/// The layers with weights and a ReLU, and the index by which an observer finds the layer of a piece.
 pub(crate) struct Activations {
     /// The layers, in order.
     pub layers: Vec<Layer>,
-    /// For each stage, each of its layers: its index among those above.
+    /// For each layer of each stage, its index in `layers`.
     places: Vec<Vec<Option<usize>>>,
 }
 
@@ -160,7 +167,7 @@ impl Activations {
     pub fn new(plan: &Plan) -> Self {
         let (mut layers, mut places) = (Vec::new(), vec![Vec::new(); plan.spec().stages().len()]);
         for layer in plan.layers() {
-            let activated = layer.has_weights() && layer.relu;
+            let activated = is_activated(&layer);
             places[layer.stage].push(activated.then_some(layers.len()));
             if activated {
                 layers.push(layer);
@@ -169,24 +176,24 @@ impl Activations {
         Self { layers, places }
     }
 
-    /// Which of the layers a piece is of, if it is of one of them.
+    /// Returns the index of the layer that a piece belongs to, if it is one of them.
     pub fn index(&self, piece: Piece) -> Option<usize> {
         *self.places.get(piece.stage)?.get(piece.step)?
     }
 }
 
-/// Why an image cannot be classified.
+/// The reason why an image cannot be classified.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum StreamingError {
-    /// The image has other channels than the network's input, or is not as large as its shape says.
+    /// The image has other channels than the network's input, or another length than its shape.
     Image {
         /// The image's shape.
         shape: Shape,
         /// The network's input.
         input: Shape,
     },
-    /// The engine refused.
+    /// The engine returned an error.
     Network(NetworkError),
     /// The network answers with logits that are infinite or no numbers.
     NotFinite,
@@ -213,8 +220,8 @@ impl From<NetworkError> for StreamingError {
     }
 }
 
-/// An image's bytes as floats of the same range, bilinearly resized to `input` if they have another size. `None` if the
-/// image has other channels or is not as large as `shape` says.
+/// Returns an image's bytes as floats of the same range, bilinearly resized to `input` if they have another size.
+/// `None` if the image has other channels or another length than `shape`.
 pub fn resized(image: &[u8], shape: Shape, input: Shape) -> Option<Vec<f32>> {
     if shape.channels != input.channels || image.len() != shape.len() || shape.is_empty() {
         return None;
@@ -228,22 +235,12 @@ pub fn resized(image: &[u8], shape: Shape, input: Shape) -> Option<Vec<f32>> {
     Some(values)
 }
 
-/// `(byte - mean) * scale`, channel by channel.
-fn preprocessed(model: &Model<'_>, mut values: Vec<f32>) -> Vec<f32> {
-    let channels = usize::from(model.plan().spec().input().channels);
-    for channel in 0..channels {
-        let (mean, scale) = model.preprocessing(channel);
-        values.iter_mut().skip(channel).step_by(channels).for_each(|value| *value = (*value - mean) * scale);
-    }
-    values
-}
-
-/// How a network does on a data set.
+/// The evaluation of a model file on a data set.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Evaluation {
+pub struct ModelEvaluation {
     /// The mean cross-entropy.
     pub loss: f64,
-    /// What was taken for what.
+    /// The confusion matrix.
     pub confusion: Confusion,
 }
 
@@ -258,8 +255,8 @@ pub fn evaluate(
     model: &Model<'_>,
     dataset: &Dataset,
     done: &(dyn Fn(usize) + Sync),
-) -> Result<Evaluation, StreamingError> {
-    /// Images that one task takes: enough to hide its overhead, few enough to share.
+) -> Result<ModelEvaluation, StreamingError> {
+    /// Images of one task: enough to hide its overhead, few enough to balance the threads.
     const GROUP: usize = 16;
     let indices: Vec<usize> = (0..dataset.len()).collect();
     let groups: Vec<Result<Vec<(usize, f64)>, StreamingError>> = indices
@@ -287,10 +284,10 @@ pub fn evaluate(
             index += 1;
         }
     }
-    Ok(Evaluation { loss: loss / dataset.len().max(1) as f64, confusion })
+    Ok(ModelEvaluation { loss: loss / dataset.len().max(1) as f64, confusion })
 }
 
-/// Passes on logits that are finite numbers.
+/// Returns the logits if all are finite numbers.
 ///
 /// # Errors
 ///
@@ -299,7 +296,7 @@ pub fn finite(logits: Vec<f32>) -> Result<Vec<f32>, StreamingError> {
     if logits.iter().all(|logit| logit.is_finite()) { Ok(logits) } else { Err(StreamingError::NotFinite) }
 }
 
-/// Probabilities of logits, in f64.
+/// Returns the softmax of logits, computed in f64.
 pub fn softmax(logits: &[f32]) -> Vec<f64> {
     let most = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let powers: Vec<f64> = logits.iter().map(|&logit| f64::from(logit - most).exp()).collect();
@@ -307,7 +304,7 @@ pub fn softmax(logits: &[f32]) -> Vec<f64> {
     powers.into_iter().map(|power| power / sum).collect()
 }
 
-/// −ln of the label's probability; a label outside the classes has none.
+/// Returns −ln of the label's probability; for a label outside the classes the probability is 0.
 fn cross_entropy(logits: &[f32], label: usize) -> f64 {
     softmax(logits).get(label).map_or(f64::INFINITY, |probability| -probability.max(f64::MIN_POSITIVE).ln())
 }

@@ -1,5 +1,12 @@
-//! Files out (and in): the model file of a device, ONNX, safetensors.
+//! Files out (and in): the model file of a device, ONNX, safetensors, arrays for NumPy.
+//!
+//! [`open`] reads a network from any file that holds one, a checkpoint included.
+//!
+//! Imports [`support`](crate::support), [`network`](crate::network), [`integers`](crate::integers) and, for
+//! checkpoints, [`training`](crate::training).
 
 pub mod model_file;
+pub mod npz;
 pub mod onnx;
+pub mod open;
 pub mod safetensors;

@@ -1,15 +1,15 @@
-//! Why a network cannot be quantised.
+//! Errors of quantising a network.
 
 use std::fmt;
 
-use crate::formats::model_file::ExportError;
+use super::WeightBitsError;
 
-/// Why a network cannot be quantised. The text is one sentence for the user.
+/// The reason why a network cannot be quantised. The text is one sentence for the user.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum QuantizeError {
-    /// The network subtracts a mean from its input, or has different scales for its channels, and no layer with weights
-    /// that could do so instead.
+    /// The network subtracts a mean from its input, or has different scales for its channels, and has no layer with
+    /// weights that could absorb them.
     Input,
     /// A channel of the input has a scale that is not above 0.
     InputScale(Vec<f32>),
@@ -19,7 +19,7 @@ pub enum QuantizeError {
         layer: String,
         /// Its inputs; pixels × channels after a global average.
         inputs: usize,
-        /// As many as it may have.
+        /// The largest number of inputs.
         most: usize,
     },
     /// A weight that is infinite or not a number.
@@ -27,21 +27,10 @@ pub enum QuantizeError {
         /// The layer.
         layer: String,
     },
-    /// Not even 4-bit weights make the model file small enough.
-    Budget {
-        /// Bytes that it may have.
-        budget: usize,
-        /// Bytes that it has with 4-bit weights in all layers.
-        least: usize,
-    },
-    /// There is no image to calibrate with.
-    NoImages,
-    /// All images to calibrate with have the same value in every pixel, so that they show no range.
-    Constant(u8),
-    /// The images do not fit the network.
-    Images(String),
-    /// The float network or the quantised one cannot be run.
-    Run(String),
+    /// Bit widths for layers that the network does not have.
+    Bits(WeightBitsError),
+    /// Fewer ranges of activations than layers with weights.
+    Ranges,
 }
 
 impl fmt::Display for QuantizeError {
@@ -62,24 +51,16 @@ impl fmt::Display for QuantizeError {
             Self::NotFinite { layer } => {
                 write!(f, "{layer} has a weight that is infinite or not a number; use the network from before its training diverged")
             }
-            Self::Budget { budget, least } => {
-                write!(f, "a model file of {budget} bytes is too small: with 4-bit weights everywhere it has {least}")
-            }
-            Self::NoImages => f.write_str("there is no image to calibrate with"),
-            Self::Constant(value) => write!(
-                f,
-                "all images to calibrate with are the same: every pixel is {value}, so they do not show what the layers' \
-                 ranges are; calibrate with images like those that the network will see"
-            ),
-            Self::Images(problem) | Self::Run(problem) => f.write_str(problem),
+            Self::Bits(error) => error.fmt(f),
+            Self::Ranges => f.write_str("there must be a range for each layer with weights"),
         }
     }
 }
 
 impl std::error::Error for QuantizeError {}
 
-impl From<ExportError> for QuantizeError {
-    fn from(error: ExportError) -> Self {
-        Self::Run(error.to_string())
+impl From<WeightBitsError> for QuantizeError {
+    fn from(error: WeightBitsError) -> Self {
+        Self::Bits(error)
     }
 }

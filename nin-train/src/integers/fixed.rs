@@ -1,9 +1,9 @@
 //! Real factors as integer multipliers and shifts.
 
-/// Multiplier and shift that stand for a factor: `real ≈ multiplier · 2^−(31 + shift)`, the multiplier in
-/// [2³⁰, 2³¹), the shift in 1…31. A factor below 2⁻³² is 0: no accumulator is large enough to make 1 of it.
+/// Returns the multiplier and shift of a factor: `real ≈ multiplier · 2^−(31 + shift)`, with the multiplier in [2³⁰,
+/// 2³¹) and the shift in 1…31. A factor below 2⁻³² becomes 0, because its product with any accumulator is below 1.
 ///
-/// `None` for a factor of ½ or more (also if it becomes ½ by rounding), a negative one, and NaN.
+/// Returns `None` for a factor of ½ or more (also if rounding makes it ½), a negative one, and NaN.
 pub fn multiplier(real: f64) -> Option<(i32, u32)> {
     /// 2⁻³².
     const LEAST: f64 = 1.0 / 4_294_967_296.0;
@@ -13,7 +13,7 @@ pub fn multiplier(real: f64) -> Option<(i32, u32)> {
     if real < LEAST {
         return Some((0, 1));
     }
-    // Both numbers from the bits: `real` is not subnormal, so its mantissa has an implicit one.
+    // Both numbers come from the bits of `real`. It is not subnormal, so its mantissa has an implicit one.
     let exponent = (real.to_bits() >> 52) as i32 - 1022;
     let fraction = real * f64::powi(2.0, -exponent);
     let (multiplier, exponent) = match (fraction * f64::from(1u32 << 31)).round() as i64 {

@@ -1,32 +1,33 @@
-//! Preprocessing that an 8-bit network has: none but one scale.
+//! Preprocessing for an 8-bit network: means and channel scales move into the first layer with weights, and one scale
+//! remains.
 
 use nin_core::plan::LayerKind;
 
 use super::QuantizeError;
-use crate::data::batch::Preprocessing;
 use crate::network::parameters::tensors;
+use crate::network::preprocessing::Preprocessing;
 use crate::network::trained::Trained;
 
-/// A network that sees an image's bytes times one scale.
-pub(super) struct Folded {
-    /// The network, its first layer changed so that it computes the same.
+/// A network whose input is an image's bytes times one scale.
+pub(crate) struct Folded {
+    /// The network, with its first layer changed so that the results are the same.
     pub trained: Trained,
     /// The scale.
     pub scale: f32,
-    /// Whether it computes not quite the same: the padding of the first layer stood for the mean, and now is black.
+    /// Whether results differ slightly at the border: the padding of the first layer was the mean, and now is black.
     pub border: bool,
 }
 
-/// Moves means, and what is different between the channels' scales, into the first layer with weights.
-pub(super) fn fold(trained: &Trained) -> Result<Folded, QuantizeError> {
+/// Moves means, and the differences between the channels' scales, into the first layer with weights.
+pub(crate) fn fold(trained: &Trained) -> Result<Folded, QuantizeError> {
     let Preprocessing { mean, scale: scales } = &trained.preprocessing;
     let channels = usize::from(trained.spec.input().channels);
     let usable = |scale: &f32| scale.is_normal() && *scale > 0.0;
-    if scales.len() != channels || mean.len() != channels || !scales.iter().all(usable) {
+    if !trained.preprocessing.fits(channels) || !scales.iter().all(usable) {
         return Err(QuantizeError::InputScale(scales.clone()));
     }
     let scale = scales.iter().copied().fold(0.0, f32::max);
-    let plain = Preprocessing { mean: vec![0.0; channels], scale: vec![scale; channels] };
+    let plain = Preprocessing::one_scale(channels, scale);
     let mut folded = Trained { preprocessing: plain, ..trained.clone() };
     if folded.preprocessing == trained.preprocessing {
         return Ok(Folded { trained: folded, scale, border: false });
@@ -59,7 +60,7 @@ mod tests {
     use nin_core::Spec;
 
     use super::*;
-    use crate::Engine;
+    use crate::{Arithmetic, Engine};
 
     fn trained(line: &str) -> Trained {
         let spec = Spec::parse(line).unwrap();
@@ -72,7 +73,7 @@ mod tests {
         let bytes = (0..trained.spec.input().len()).map(|i| (i * 89 % 256) as f32);
         let Preprocessing { mean, scale } = &trained.preprocessing;
         let image: Vec<f32> = bytes.enumerate().map(|(i, byte)| (byte - mean[i % 2]) * scale[i % 2]).collect();
-        let mut engine = Engine::new(trained.spec, 0, 1).unwrap();
+        let mut engine = Engine::new(trained.spec, &Arithmetic::Float, 0, 1).unwrap();
         engine.load(&trained.parameters);
         engine.activations(&image).pop().unwrap()
     }

@@ -1,39 +1,42 @@
-//! One layer's floats as integers.
+//! Quantisation of one layer.
 
 use super::QuantizeError;
 use super::fixed::multiplier;
 use crate::kernel::vectorized;
 
-/// What doubles and is still an accumulator: sums stay below this.
+/// The bound of a layer's sums; twice this value still fits a 32-bit accumulator.
 const ACCUMULATOR: i64 = 1 << 30;
 
-/// The 8-bit integer that a step of a 4-bit weight is: those are the upper halves of bytes.
+/// The number of steps in an activation's range.
+pub(crate) const STEPS: u32 = 255;
+
+/// The step of 4-bit weights in 8-bit units: 4-bit weights are the upper halves of bytes.
 pub const GRAIN: i8 = 16;
 
-/// A layer of integers, as `docs/int8.md` computes with it.
+/// A quantised layer; `docs/int8.md` defines its arithmetic.
 #[derive(Clone, Debug, PartialEq)]
 pub struct QuantizedLayer {
     /// `[out][fan_in]`, the fan-in ordered rows, columns, channels. Weights of 4 bits are multiples of [`GRAIN`].
     pub weights: Vec<i8>,
     /// Bits in which weights are stored: 8 or 4.
     pub bits: u8,
-    /// One for each output, in units of the input's scale (divided by the pixels of a global average before the
+    /// The bias of each output, in units of the input's scale (divided by the pixels of a global average before the
     /// layer) times the output's weight scale.
     pub bias: Vec<i32>,
     /// What a step of the input stands for.
     pub input_scale: f32,
-    /// Over how many pixels each input is a sum: those of a global average before the layer; else 1.
+    /// The number of pixels that each input sums: those of a global average before the layer, else 1.
     pub pixels: usize,
-    /// What a step of each output's weights stands for.
+    /// The scale of each output's weights.
     pub weight_scales: Vec<f32>,
-    /// What becomes of the accumulators.
+    /// The conversion of the accumulators.
     pub output: Output,
 }
 
 impl QuantizedLayer {
-    /// Steps of the weights' scales that lie between one weight and the next.
+    /// Returns the distance of adjacent weights in units of their scale.
     pub(super) fn grain(&self) -> f32 {
-        Grid::of(self.bits).grain.into()
+        WeightGrid::of(self.bits).grain.into()
     }
 
     /// What a step of each output's accumulator stands for.
@@ -43,16 +46,16 @@ impl QuantizedLayer {
     }
 }
 
-/// What becomes of a layer's accumulators.
+/// The conversion of a layer's accumulators.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Output {
     /// The 8-bit input of the next layer.
     Activations {
-        /// What a step stands for.
+        /// The scale of the outputs.
         scale: f32,
         /// One for each output.
         multipliers: Vec<i32>,
-        /// One for each output, 1 to 31.
+        /// The shift of each output, 1 to 31.
         shifts: Vec<u32>,
     },
     /// Logits, in the last fully connected layer.
@@ -62,16 +65,16 @@ pub enum Output {
     },
 }
 
-/// What to make of a layer.
+/// A float layer, and the parameters of its quantisation.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Recipe<'a> {
+pub(super) struct FloatLayer<'a> {
     /// `[out][fan_in]`.
     pub weights: &'a [f32],
     /// One for each output.
     pub biases: &'a [f32],
     /// What a step of the input stands for.
     pub input_scale: f32,
-    /// Over how many pixels the inputs are sums; 1 if they are activations.
+    /// The number of pixels that each input sums; 1 for activations.
     pub pixels: usize,
     /// The largest output to represent; `None` for logits.
     pub clip: Option<f32>,
@@ -79,19 +82,19 @@ pub(super) struct Recipe<'a> {
     pub bits: u8,
 }
 
-/// The integers that a weight may be: multiples of `grain` up to `most` times that, either way.
+/// The allowed integers of a weight: multiples of `grain` from −`most` to `most` times `grain`.
 #[derive(Clone, Copy)]
-struct Grid {
+struct WeightGrid {
     most: i8,
     grain: i8,
 }
 
-impl Grid {
+impl WeightGrid {
     fn of(bits: u8) -> Self {
         if bits == 4 { Self { most: 7, grain: GRAIN } } else { Self { most: 127, grain: 1 } }
     }
 
-    /// The integer nearest to a weight, where a step of 1 stands for `step`.
+    /// Returns the nearest allowed integer to a weight, at scale `step`.
     fn round(self, weight: f32, step: f64) -> i8 {
         let nearest = (f64::from(weight) / (step * f64::from(self.grain))).round();
         // Within ±127 by the clamp.
@@ -99,8 +102,8 @@ impl Grid {
     }
 }
 
-impl Recipe<'_> {
-    /// The layer. `name` is for errors.
+impl FloatLayer<'_> {
+    /// Quantises the layer. `name` is for errors.
     pub fn quantize(&self, name: impl Fn() -> String) -> Result<QuantizedLayer, QuantizeError> {
         if !self.weights.iter().chain(self.biases).all(|value| value.is_finite()) {
             return Err(QuantizeError::NotFinite { layer: name() });
@@ -109,13 +112,13 @@ impl Recipe<'_> {
         let most = (ACCUMULATOR - 1) / (255 * 127);
         let inputs = fan_in.saturating_mul(self.pixels);
         let room = ACCUMULATOR - 1 - i64::try_from(inputs).unwrap_or(i64::MAX).saturating_mul(255 * 127);
-        // A bias has to fit as well; a thousandth of the range is plenty.
+        // The bias has to fit as well; a precision of a thousandth of the range is enough.
         if room < ACCUMULATOR / 1024 {
             return Err(QuantizeError::TooWide { layer: name(), inputs, most: most as usize });
         }
         let rows = || self.weights.chunks_exact(fan_in);
         let unit = f64::from(self.input_scale) / self.pixels as f64;
-        let grid = Grid::of(self.bits);
+        let grid = WeightGrid::of(self.bits);
         let natural: Vec<f32> = rows().map(|row| weight_scale(row, grid)).collect();
 
         let scale = self.clip.map(|clip| self.output_scale(clip, unit, &natural));
@@ -133,11 +136,13 @@ impl Recipe<'_> {
         };
         for ((row, &bias), natural) in rows().zip(self.biases).zip(natural) {
             let bias = f64::from(bias);
-            // Where weights are all but zero, the bias alone decides; a millionth of it is precise enough.
+            // If the weights are almost zero, the bias determines the scale; a precision of a millionth of it is
+            // enough.
             let fine = if natural > 0.0 { f64::from(natural) } else { bias.abs() / (unit * f64::from(1 << 20)) };
             let mut weight_scale = fine.max(bias.abs() / (unit * room as f64));
             if let Some(scale) = scale {
-                // A factor below one half. What that clips is the bias of an output that is always 0 or always 255.
+                // The factor stays below one half. This clips only the bias of an output that is always 0 or always
+                // 255.
                 weight_scale = weight_scale.min(widest(scale, unit));
             }
             let weight_scale = if weight_scale > 0.0 { weight_scale as f32 } else { f32::MIN_POSITIVE };
@@ -147,7 +152,7 @@ impl Recipe<'_> {
             layer.weight_scales.push(weight_scale);
             match &mut layer.output {
                 Output::Activations { scale, multipliers, shifts } => {
-                    // `widest` keeps it below one half; a factor that is not would saturate anyway.
+                    // `widest` keeps the factor below one half; a larger one would saturate anyway.
                     let (multiplier, shift) = multiplier(unit * step / f64::from(*scale)).unwrap_or((i32::MAX, 1));
                     multipliers.push(multiplier);
                     shifts.push(shift);
@@ -158,27 +163,27 @@ impl Recipe<'_> {
         Ok(layer)
     }
 
-    /// The output's scale: 255 steps of it reach the clip, unless that makes an output's factor one half or more.
+    /// Returns the output's scale: the clip divided by 255, or more if an output's factor would be one half or more.
     fn output_scale(&self, clip: f32, unit: f64, weight_scales: &[f32]) -> f32 {
         let widest = weight_scales.iter().copied().fold(0.0, f32::max);
         let least = 2.0 * unit * f64::from(widest) * (1.0 + MARGIN);
         let scale = (f64::from(clip) / 255.0).max(least) as f32;
-        // An output that is always 0 has any scale.
+        // For an output that is always 0, any scale is valid.
         if scale >= f32::MIN_POSITIVE { scale } else { self.input_scale }
     }
 }
 
-/// By how much a factor stays clear of one half: more than the rounding of three f32.
+/// The margin of a factor below one half: more than the rounding of three f32.
 const MARGIN: f64 = 1e-6;
 
-/// The largest weight scale whose factor is below one half.
+/// Returns the largest weight scale whose factor is below one half.
 fn widest(scale: f32, unit: f64) -> f64 {
     0.5 * f64::from(scale) / unit * (1.0 - 0.25 * MARGIN)
 }
 
-/// The scale of one output's weights with the least squared error; 0 if they are all but zero.
-fn weight_scale(weights: &[f32], grid: Grid) -> f32 {
-    /// Thresholds that are tried: parts of the largest weight, in hundredths.
+/// Returns the scale of one output's weights with the least squared error; 0 if they are almost zero.
+fn weight_scale(weights: &[f32], grid: WeightGrid) -> f32 {
+    /// The thresholds tried, in hundredths of the largest weight.
     const PARTS: std::ops::RangeInclusive<u32> = 40..=100;
     let most = weights.iter().fold(0.0f32, |most, weight| most.max(weight.abs()));
     if most < f32::MIN_POSITIVE * 1024.0 {
@@ -193,7 +198,7 @@ fn weight_scale(weights: &[f32], grid: Grid) -> f32 {
         if error < best.0 {
             best = (error, scale);
         }
-        // Clipping only grows from here: with 8 bits the first few decide.
+        // The clipping error only grows from here: with 8 bits the first few thresholds decide.
         if error > 4.0 * best.0 {
             break;
         }
@@ -201,15 +206,15 @@ fn weight_scale(weights: &[f32], grid: Grid) -> f32 {
     best.1
 }
 
-/// What rounding to at most `most` steps either way does to weights. Training asks this in each of its own steps, so it
-/// runs in vectors: in f32, eight sums side by side, the same on every processor.
+/// Returns the squared error of rounding weights to at most `most` steps in either direction. Training calls this in
+/// each step, so it is vectorised: eight f32 sums in parallel, with the same result on every processor.
 fn squared_error(weights: &[f32], step: f32, most: f32) -> f64 {
     vectorized(
         #[inline(always)]
         || {
             let (inverse, mut sums) = (1.0 / step, [0.0f32; 8]);
             let mut add = |lane: usize, weight: f32| {
-                // Adding and taking away 1.5 · 2²³ rounds to a whole number.
+                // Adding and subtracting 1.5 · 2²³ rounds to an integer.
                 const WHOLE: f32 = 12_582_912.0;
                 let nearest = (weight * inverse).clamp(-most, most) + WHOLE - WHOLE;
                 let error = weight - nearest * step;
@@ -227,12 +232,12 @@ fn squared_error(weights: &[f32], step: f32, most: f32) -> f64 {
 mod tests {
     use super::*;
 
-    fn recipe<'a>(weights: &'a [f32], biases: &'a [f32]) -> Recipe<'a> {
-        Recipe { weights, biases, input_scale: 0.01, pixels: 1, clip: Some(2.0), bits: 8 }
+    fn floats<'a>(weights: &'a [f32], biases: &'a [f32]) -> FloatLayer<'a> {
+        FloatLayer { weights, biases, input_scale: 0.01, pixels: 1, clip: Some(2.0), bits: 8 }
     }
 
-    fn quantized(recipe: Recipe<'_>) -> QuantizedLayer {
-        recipe.quantize(|| "the layer".to_owned()).unwrap()
+    fn quantized(layer: FloatLayer<'_>) -> QuantizedLayer {
+        layer.quantize(|| "the layer".to_owned()).unwrap()
     }
 
     fn factors(layer: &QuantizedLayer) -> Vec<(i32, u32)> {
@@ -244,7 +249,7 @@ mod tests {
     fn weights_and_biases_come_back() {
         let weights: Vec<f32> = (0..60).map(|i| ((i * 37 % 60) as f32 - 30.0) / 50.0).collect();
         let biases = [0.1, -0.2, 3.0];
-        let layer = quantized(recipe(&weights, &biases));
+        let layer = quantized(floats(&weights, &biases));
         for (output, &bias) in biases.iter().enumerate() {
             let scale = layer.weight_scales[output];
             for (integer, float) in layer.weights.iter().zip(&weights).skip(output * 20).take(20) {
@@ -261,7 +266,7 @@ mod tests {
         let mut weights = vec![0.1; 100];
         weights.iter_mut().step_by(2).for_each(|weight| *weight = -0.07);
         weights[0] = 0.2;
-        let layer = quantized(Recipe { bits: 4, ..recipe(&weights, &[0.0]) });
+        let layer = quantized(FloatLayer { bits: 4, ..floats(&weights, &[0.0]) });
         assert_eq!(layer.weights[0], 7 * GRAIN);
         let scale = layer.weight_scales[0] * f32::from(GRAIN);
         assert!(scale < 0.2 / 7.0, "{scale}");
@@ -274,7 +279,7 @@ mod tests {
     #[test]
     fn a_large_bias_widens_the_weights() {
         // A weight of 1e-9 beside a bias of 1: at its natural scale the bias would not fit.
-        let layer = quantized(recipe(&[1e-9, 0.5], &[1.0, 0.0]));
+        let layer = quantized(floats(&[1e-9, 0.5], &[1.0, 0.0]));
         let value = f64::from(layer.bias[0]) * f64::from(layer.weight_scales[0]) * f64::from(0.01f32);
         assert!((value - 1.0).abs() < 1e-6, "{value}");
         assert!(i64::from(layer.bias[0]) + 255 * 127 < ACCUMULATOR);
@@ -283,14 +288,14 @@ mod tests {
 
     #[test]
     fn outputs_without_weights() {
-        let layer = quantized(recipe(&[0.0; 6], &[0.5, 0.0, -0.5]));
+        let layer = quantized(floats(&[0.0; 6], &[0.5, 0.0, -0.5]));
         assert!(layer.weights.iter().all(|&weight| weight == 0));
         let units =
             |output: usize| f64::from(layer.bias[output]) * f64::from(layer.weight_scales[output]) * f64::from(0.01f32);
         assert!((units(0) - 0.5).abs() < 1e-5 && units(1) == 0.0 && (units(2) + 0.5).abs() < 1e-5);
         assert!(layer.weight_scales.iter().all(|&scale| scale > 0.0 && scale.is_finite()));
         // All is zero: any scale will do, but a usable one.
-        let layer = quantized(Recipe { clip: Some(0.0), ..recipe(&[0.0; 6], &[0.0; 3]) });
+        let layer = quantized(FloatLayer { clip: Some(0.0), ..floats(&[0.0; 6], &[0.0; 3]) });
         assert!(factors(&layer).iter().all(|&(_, shift)| (1..=31).contains(&shift)));
     }
 
@@ -298,7 +303,7 @@ mod tests {
     fn a_factor_stays_below_one_half() {
         // A range far too narrow for such weights, and a bias that nothing can balance.
         for (clip, bias) in [(1e-3, 0.0), (1e-6, -1e12), (1e-3, 1e12), (0.0, 0.0)] {
-            let layer = quantized(Recipe { clip: Some(clip), ..recipe(&[100.0, -3.0], &[bias, bias]) });
+            let layer = quantized(FloatLayer { clip: Some(clip), ..floats(&[100.0, -3.0], &[bias, bias]) });
             for (multiplier, shift) in factors(&layer) {
                 assert!(multiplier < i32::MAX && (1..=31).contains(&shift), "{clip} {bias}: {multiplier} {shift}");
             }
@@ -308,12 +313,12 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_is_refused() {
-        let error = |recipe: Recipe<'_>| recipe.quantize(|| "the layer".to_owned()).unwrap_err().to_string();
-        assert!(error(recipe(&[f32::NAN], &[0.0])).contains("the layer has a weight that is infinite"));
-        assert!(error(recipe(&[0.0], &[f32::INFINITY])).contains("infinite"));
+        let error = |layer: FloatLayer<'_>| layer.quantize(|| "the layer".to_owned()).unwrap_err().to_string();
+        assert!(error(floats(&[f32::NAN], &[0.0])).contains("the layer has a weight that is infinite"));
+        assert!(error(floats(&[0.0], &[f32::INFINITY])).contains("infinite"));
         let wide = vec![0.1; 33_200];
-        let text = error(recipe(&wide, &[0.0]));
+        let text = error(floats(&wide, &[0.0]));
         assert!(text.contains("sums 33200 inputs") && text.contains("holds 33155"), "{text}");
-        assert!(error(Recipe { pixels: 40_000, ..recipe(&[0.1], &[0.0]) }).contains("40000"));
+        assert!(error(FloatLayer { pixels: 40_000, ..floats(&[0.1], &[0.0]) }).contains("40000"));
     }
 }

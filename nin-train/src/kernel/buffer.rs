@@ -1,6 +1,6 @@
-//! Aligned memory, taken once.
+//! Aligned memory, allocated once.
 
-/// f32 values that start on a cache line, with room behind them that a vector may read (never write) past the end.
+/// f32 values that start on a cache line, with padding after the end that vectors may read but not write.
 pub(crate) struct Buffer {
     values: Vec<f32>,
     start: usize,
@@ -8,33 +8,33 @@ pub(crate) struct Buffer {
 }
 
 impl Buffer {
-    /// Values that may be read behind the end: one widest panel and a cache line.
+    /// Values of the padding: the widest panel and a cache line.
     pub(crate) const SLACK: usize = 80;
 
-    /// `len` zeros.
+    /// Makes a buffer of `len` zeros.
     pub(crate) fn zeros(len: usize) -> Buffer {
         let values = vec![0.0; len + Self::SLACK + 16];
         let start = values.as_ptr().align_offset(64).min(16);
         Buffer { values, start, len }
     }
 
-    /// All of it.
+    /// Returns all values and the padding.
     pub(crate) fn view(&self) -> View<'_> {
         self.view_from(0)
     }
 
-    /// What stands from the value `first` on.
+    /// Returns the values from `first` on.
     pub(crate) fn view_from(&self, first: usize) -> View<'_> {
         View(&self.values[self.start + first..self.start + self.len + Self::SLACK])
     }
 }
 
-/// The end of a [`Buffer`], with the room behind it.
+/// The end of a [`Buffer`], with its padding.
 #[derive(Clone, Copy)]
 pub(crate) struct View<'a>(&'a [f32]);
 
 impl<'a> View<'a> {
-    /// The values and the room behind them.
+    /// Returns the values and the padding.
     pub(crate) fn with_slack(self) -> &'a [f32] {
         self.0
     }

@@ -68,7 +68,7 @@ impl GlobalAverage {
 /// Inverted dropout: while training a value is 0 with probability p, else divided by 1 − p.
 ///
 /// ```text
-/// forward   y = x · scale      scale: 0 or 1/(1 − p), drawn anew for each image
+/// forward   y = x · scale      scale: 0 or 1/(1 − p), drawn for each image
 /// backward  dx = dy · scale    gated by the ReLU that x came out of
 /// ```
 pub(crate) struct Dropout {
@@ -95,7 +95,7 @@ impl Dropout {
         }
     }
 
-    /// Without `scale` values pass as they are.
+    /// Without `scale`, values are copied unchanged.
     pub(crate) fn forward(&self, x: &[f32], y: &mut [f32], scale: Option<&[f32]>, images: usize) {
         self.each_row(images, |wide, image, row, start| {
             let x = &x[self.x.at(image, row, 0)..][..wide];

@@ -1,14 +1,14 @@
-//! A network laid out in memory.
+//! The memory layout of a network.
 
 use nin_core::Plan;
-use nin_core::plan::{Layer as Planned, LayerKind};
+use nin_core::plan::{Layer, LayerKind};
 use nin_core::spec::Stage;
 
 use super::{
-    AvgPool, Dropout, GlobalAverage, Layer, Linear, Map, MaxPool, Memory, Network, Segment, Slot, Workspace, buffer,
+    AvgPool, Dropout, GlobalAverage, Linear, Map, MaxPool, Memory, Network, Operation, Segment, Slot, Workspace, buffer,
 };
 use crate::kernel::{Buffer, Needs};
-use crate::{network::normalization, network::parameters};
+use crate::network::parameters::{self, is_activated};
 
 impl Network {
     /// The images of a chunk: their maps should fit a share of a core's cache, if they can.
@@ -23,23 +23,23 @@ impl Network {
         Network::with_segments(plan, images, vec![Segment { layers: 0..plan.layers().count(), images }])
     }
 
-    /// A network that trains with batch normalisation: a chunk is what is normalised together.
+    /// Returns a network that trains with batch normalisation: a chunk is the images that are normalised together.
     pub(crate) fn normalized(plan: &Plan, images: usize) -> Network {
         Network::with_segments(plan, images, Segment::cut(plan, images))
     }
 
-    /// The same network with its activations rounded; a step of the image stands for `input`.
+    /// Returns the same network with its activations rounded; a step of the image stands for `input`.
     ///
-    /// What was above 0 and became 0 has a gradient. So it is not gated by what the next layer reads, but by the layer that
-    /// rounded it, which knows.
+    /// A positive value that was rounded to 0 has a gradient. The gradient is therefore gated by the layer that rounded
+    /// the value, not by the rounded value that the next layer reads.
     pub(crate) fn rounding(mut self, input: f32) -> Network {
         self.rounded = Some(input);
         let rounded = |layer| match layer {
-            Layer::Linear(linear) => Layer::Linear(linear.rounded()),
-            Layer::MaxPool(pool) => Layer::MaxPool(MaxPool { gated: false, ..pool }),
-            Layer::AvgPool(pool) => Layer::AvgPool(AvgPool { gated: false, ..pool }),
-            Layer::GlobalAverage(average) => Layer::GlobalAverage(GlobalAverage { gated: false, ..average }),
-            Layer::Dropout(dropout) => Layer::Dropout(Dropout { gated: false, ..dropout }),
+            Operation::Linear(linear) => Operation::Linear(linear.rounded()),
+            Operation::MaxPool(pool) => Operation::MaxPool(MaxPool { gated: false, ..pool }),
+            Operation::AvgPool(pool) => Operation::AvgPool(AvgPool { gated: false, ..pool }),
+            Operation::GlobalAverage(average) => Operation::GlobalAverage(GlobalAverage { gated: false, ..average }),
+            Operation::Dropout(dropout) => Operation::Dropout(Dropout { gated: false, ..dropout }),
         };
         self.layers = self.layers.into_iter().map(rounded).collect();
         self
@@ -47,7 +47,7 @@ impl Network {
 
     /// For chunks of `images`.
     fn with_segments(plan: &Plan, images: usize, segments: Vec<Segment>) -> Network {
-        let planned: Vec<Planned> = plan.layers().collect();
+        let planned: Vec<Layer> = plan.layers().collect();
         let slots = slots(plan, &planned, images, &segments);
         let mut tensors = parameters::tensors(plan).into_iter();
         let mut layers = Vec::new();
@@ -64,14 +64,18 @@ impl Network {
                             let dx = needed.then_some(&dx);
                             let linear = Linear::new(tensor, [&x, &y, &dy], dx, gated, segment.images);
                             let normalized = normalizes(&segments, i, layer);
-                            Layer::Linear(if normalized { linear.normalized(&y, slots[i + 1].most) } else { linear })
+                            Operation::Linear(if normalized {
+                                linear.normalized(&y, slots[i + 1].most)
+                            } else {
+                                linear
+                            })
                         })
                     }
-                    LayerKind::MaxPool(window) => Some(Layer::MaxPool(MaxPool { window, x, y, dx, dy, gated })),
-                    LayerKind::AvgPool(window) => Some(Layer::AvgPool(AvgPool { window, x, y, dx, dy, gated })),
-                    LayerKind::GlobalAverage => Some(Layer::GlobalAverage(GlobalAverage { x, y, dx, dy, gated })),
+                    LayerKind::MaxPool(window) => Some(Operation::MaxPool(MaxPool { window, x, y, dx, dy, gated })),
+                    LayerKind::AvgPool(window) => Some(Operation::AvgPool(AvgPool { window, x, y, dx, dy, gated })),
+                    LayerKind::GlobalAverage => Some(Operation::GlobalAverage(GlobalAverage { x, y, dx, dy, gated })),
                     LayerKind::Dropout => match plan.spec().stages()[layer.stage] {
-                        Stage::Dropout(rate) => Some(Layer::Dropout(Dropout { rate, x, y, dx, dy, gated })),
+                        Stage::Dropout(rate) => Some(Operation::Dropout(Dropout { rate, x, y, dx, dy, gated })),
                         _ => None,
                     },
                 });
@@ -86,7 +90,7 @@ impl Network {
         for (i, slot) in self.slots.iter().enumerate().filter(|(_, slot)| slot.needed) {
             let len = &mut gradients[slot.d_buffer];
             *len = (*len).max(slot.d_map.len(slot.d_images));
-            if let Some(Layer::Linear(linear)) = i.checked_sub(1).map(|made| &self.layers[made]) {
+            if let Some(Operation::Linear(linear)) = i.checked_sub(1).map(|made| &self.layers[made]) {
                 let len = &mut gradients[buffer::passing(i)];
                 *len = (*len).max(linear.sums_gradient_len());
             }
@@ -94,25 +98,25 @@ impl Network {
         gradients
     }
 
-    /// Bytes that a [`workspace`](Self::workspace) takes at least: the maps and their gradients, but not what some layers
-    /// keep beside them.
+    /// Returns bytes that a [`workspace`](Self::workspace) takes at least: the maps and their gradients, without the
+    /// additional memory of some layers.
     pub(crate) fn workspace_bytes(&self, training: bool) -> u64 {
         let maps = self.slots.iter().map(|slot| slot.map.len(slot.images));
         let gradients = self.gradients().into_iter().filter(|_| training);
         maps.chain(gradients).map(|values| (values * size_of::<f32>()) as u64).sum()
     }
 
-    /// Memory for one thread; one that only evaluates takes less.
+    /// Allocates memory for one thread; evaluation alone needs less.
     pub(crate) fn workspace(&self, training: bool) -> Workspace {
         let images = self.images;
         let gradients = if training { self.gradients() } else { [0; buffer::COUNT] };
-        let memory = |layer: &Layer| match layer {
-            Layer::MaxPool(pool) if training => Memory::Chosen(Buffer::zeros(images * pool.y.shape.len())),
-            Layer::Dropout(dropout) if training => Memory::Scale(Buffer::zeros(images * dropout.x.shape.len())),
-            Layer::Linear(linear) if training && linear.is_rounded() => {
+        let memory = |layer: &Operation| match layer {
+            Operation::MaxPool(pool) if training => Memory::Chosen(Buffer::zeros(images * pool.y.shape.len())),
+            Operation::Dropout(dropout) if training => Memory::Scale(Buffer::zeros(images * dropout.x.shape.len())),
+            Operation::Linear(linear) if training && linear.is_rounded() => {
                 Memory::Slopes(Buffer::zeros(images * linear.tensor().layer.output.len()))
             }
-            Layer::Linear(linear) if training => {
+            Operation::Linear(linear) if training => {
                 linear.kept(images).map_or(Memory::None, |kept| Memory::Normalized(Box::new(kept)))
             }
             _ => Memory::None,
@@ -128,22 +132,22 @@ impl Network {
     }
 }
 
-/// Whether layer `i` is normalised: then it ends a segment, and is not the end of the last one.
-fn normalizes(segments: &[Segment], i: usize, layer: &Planned) -> bool {
+/// Returns whether layer `i` is normalised: then it ends a segment, and is not the end of the last one.
+fn normalizes(segments: &[Segment], i: usize, layer: &Layer) -> bool {
     let (_, but_last) = segments.split_last().unzip();
     let ends = but_last.unwrap_or(&[]).iter().any(|segment| segment.layers.end == i + 1);
-    ends && normalization::applies(layer)
+    ends && is_activated(layer)
 }
 
-/// How a layer with weights wants the gradient of its sums to stand in memory.
-fn gradient_map(layer: &Planned, needs_dx: bool) -> Map {
+/// Returns the layout of the gradient of a weight layer's sums.
+fn gradient_map(layer: &Layer, needs_dx: bool) -> Map {
     if layer.has_weights() { Linear::gradient_map(layer, needs_dx) } else { Map::plain(layer.output) }
 }
 
-/// How each tensor stands in memory.
-fn slots(plan: &Plan, planned: &[Planned], images: usize, segments: &[Segment]) -> Vec<Slot> {
+/// Returns the layout of each tensor.
+fn slots(plan: &Plan, planned: &[Layer], images: usize, segments: &[Segment]) -> Vec<Slot> {
     let last = planned.len();
-    let first = planned.iter().position(Planned::has_weights).unwrap_or(last);
+    let first = planned.iter().position(Layer::has_weights).unwrap_or(last);
     let slot = |i: usize| {
         let shape = if i == 0 { plan.shape(0) } else { planned[i - 1].output };
         let needed = i > first;

@@ -1,4 +1,4 @@
-//! Convolutions and fully connected layers: a weight, a bias, a ReLU where the line has one.
+//! Convolutions and fully connected layers: a weight, a bias, and a ReLU if the line has one.
 
 use nin_core::Shape;
 use nin_core::plan::{Layer, LayerKind};
@@ -6,6 +6,7 @@ use nin_core::spec::Window;
 
 use super::norm::Kept;
 use super::{Map, Span, round};
+use crate::integers::rounding::ActivationGrid;
 use crate::kernel::{
     Buffer, Finish, Kernels, Needs, Panels, Room, SCRATCH, View, Windows, Winograd, accumulate, multiply, padded,
     vectorized,
@@ -59,11 +60,11 @@ pub(crate) struct Packed {
     /// Normalisation's gains; empty without.
     gain: Vec<f32>,
     /// How the activations are rounded, if they are.
-    pub(crate) grid: Option<round::Grid>,
+    pub(crate) grid: Option<ActivationGrid>,
 }
 
 impl Linear {
-    /// The window of a layer: a fully connected one is a window over its whole input.
+    /// Returns the window of a layer: a fully connected one is a window over its whole input.
     fn window(layer: &Layer) -> Option<Window> {
         match layer.kind {
             LayerKind::Convolution(window) => Some(window),
@@ -71,7 +72,7 @@ impl Linear {
         }
     }
 
-    /// How this layer wants its input to stand in memory.
+    /// Returns the layout of the layer's input.
     pub(crate) fn input_map(layer: &Layer) -> Map {
         match Linear::window(layer) {
             Some(window) => Map::bordered(layer.input, window.padding.into()),
@@ -79,8 +80,8 @@ impl Linear {
         }
     }
 
-    /// How this layer wants the gradient of its output to stand in memory: so that the gradient of its input is
-    /// again a product of windows with stride 1.
+    /// Returns the layout of the gradient of the layer's output. With it the gradient of the input is also a product of
+    /// windows with stride 1.
     pub(crate) fn gradient_map(layer: &Layer, needs_dx: bool) -> Map {
         match Linear::window(layer) {
             Some(window) if needs_dx => {
@@ -147,14 +148,16 @@ impl Linear {
         }
     }
 
-    /// The same layer, normalised while it trains; the outputs are then read by chunks of `images`, `y` is their map.
+    /// Returns the same layer, normalised while it trains; the outputs are then read by chunks of `images`, `y` is
+    /// their map.
     pub(crate) fn normalized(mut self, y: &Map, images: usize) -> Linear {
         self.norm = Some(Map::plain(y.shape).offsets(self.dy_at.len() / self.pixels));
         self.y_at = y.offsets(images);
         self
     }
 
-    /// The same layer among layers that round: its activations are, if it has a ReLU, and what it reads is gated there.
+    /// Returns the same layer among layers that round: its activations are, if it has a ReLU, and what it reads is
+    /// gated there.
     pub(crate) fn rounded(mut self) -> Linear {
         self.rounds = self.tensor.layer.relu;
         if let Some(dx) = &mut self.dx {
@@ -385,12 +388,12 @@ impl Linear {
         rows * padded(self.tensor.layer.output.channels.into())
     }
 
-    /// Whether the layer is normalised while it trains.
+    /// Returns whether the layer is normalised while it trains.
     pub(crate) fn is_normalized(&self) -> bool {
         self.norm.is_some()
     }
 
-    /// Whether the gradient has a row for the step that activations are rounded to.
+    /// Returns whether the gradient has a row for the step that activations are rounded to.
     pub(crate) fn is_rounded(&self) -> bool {
         self.rounds
     }
@@ -400,7 +403,7 @@ impl Linear {
         self.pixels
     }
 
-    /// The layer's place in the parameters.
+    /// Returns the layer's place in the parameters.
     pub(crate) fn tensor(&self) -> &Tensor {
         &self.tensor
     }
@@ -419,7 +422,7 @@ fn windows_over(map: &Map, rows: u16, columns: u16, kernel: usize, stride: usize
     Windows { offsets, rows: kernel, step: map.line, length: kernel * channels }
 }
 
-/// Each image as one window.
+/// Returns each image as one window.
 fn whole(map: &Map, images: usize) -> Windows {
     let offsets = (0..images).map(|image| map.at(image, 0, 0) as u32).collect();
     Windows { offsets, rows: 1, step: 0, length: map.shape.len() }

@@ -1,14 +1,16 @@
-//! Every layer the line can hold, forward and backward side by side.
+//! All kinds of layers, with forward and backward passes side by side.
 //!
-//! A network is a chain of tensors: the image, then what each layer makes of it. How a tensor stands in memory
-//! ([`Map`]) is its *reader's* choice (a padded convolution wants a border of zeros), how its gradient does is the
-//! choice of the layer that *made* it. The gradient that reaches a layer is already gated by the layer's own ReLU:
-//! whoever computes the gradient of a tensor gates it, while it is in registers.
+//! A network is a chain of tensors: the image, then each layer's output. The layer that *reads* a tensor determines its
+//! memory layout ([`Map`]); for example, a padded convolution needs a border of zeros. The layer that *wrote* it
+//! determines the layout of its gradient. The code that computes a tensor's gradient also gates it by the writer's
+//! ReLU, while it is in registers.
+//!
+//! Imports [`support`](crate::support), [`network`](crate::network), `kernel` and
+//! [`integers`](crate::integers).
 
 mod average;
 mod build;
 mod linear;
-mod map;
 mod norm;
 mod pass;
 mod pool;
@@ -19,16 +21,14 @@ use nin_core::Shape;
 
 pub(crate) use average::{Dropout, GlobalAverage};
 pub(crate) use linear::{Linear, Packed};
-pub(crate) use map::Map;
 pub(crate) use pool::{AvgPool, MaxPool};
-pub(crate) use round::Grid;
 
-use crate::kernel::{Buffer, Room};
+use crate::kernel::{Buffer, Map, Room};
 use norm::Kept;
 use segment::{Segment, Span};
 
-/// What one layer does.
-pub(crate) enum Layer {
+/// The operation of one layer.
+pub(crate) enum Operation {
     Linear(Linear),
     MaxPool(MaxPool),
     AvgPool(AvgPool),
@@ -36,10 +36,10 @@ pub(crate) enum Layer {
     Dropout(Dropout),
 }
 
-/// A network, laid out for chunks of at most a fixed number of images.
+/// A network with memory layouts for chunks of at most a fixed number of images.
 pub(crate) struct Network {
     pub(crate) images: usize,
-    pub(crate) layers: Vec<Layer>,
+    pub(crate) layers: Vec<Operation>,
     segments: Vec<Segment>,
     /// Tensor i is what layer i reads; the last holds the logits.
     slots: Vec<Slot>,
@@ -47,7 +47,7 @@ pub(crate) struct Network {
     rounded: Option<f32>,
 }
 
-/// How a tensor and its gradient stand in a workspace.
+/// The layout of a tensor and its gradient in a workspace.
 struct Slot {
     map: Map,
     /// Whether it is there of all images, or only of those that a segment takes at a time.
@@ -67,12 +67,12 @@ struct Slot {
 }
 
 impl Slot {
-    /// Where some images begin.
+    /// Returns where some images begin.
     fn start(&self, span: Span) -> usize {
         if self.kept { self.map.len(span.first) } else { 0 }
     }
 
-    /// Where their gradient does.
+    /// Returns where their gradient does.
     fn d_start(&self, span: Span) -> usize {
         if self.d_kept { self.d_map.len(span.first) } else { 0 }
     }
@@ -93,7 +93,7 @@ mod buffer {
     }
 }
 
-/// What is remembered of a layer's forward pass, beside its input and output.
+/// The values kept from a layer's forward pass, in addition to its input and output.
 enum Memory {
     None,
     Chosen(Buffer),
@@ -102,7 +102,7 @@ enum Memory {
     Slopes(Buffer),
 }
 
-/// The memory one thread works in; taken once.
+/// One thread's memory, allocated once.
 pub(crate) struct Workspace {
     tensors: Vec<Buffer>,
     gradients: [Buffer; buffer::COUNT],
@@ -120,10 +120,10 @@ pub(crate) enum Mode {
 }
 
 impl Network {
-    /// The layers with weights.
+    /// Returns the layers with weights.
     pub(crate) fn linears(&self) -> impl Iterator<Item = &Linear> {
         self.layers.iter().filter_map(|layer| match layer {
-            Layer::Linear(linear) => Some(linear),
+            Operation::Linear(linear) => Some(linear),
             _ => None,
         })
     }
@@ -142,7 +142,7 @@ impl Network {
     /// each times `images`.
     pub(crate) fn add_moments(&self, work: &Workspace, images: usize, moments: &mut [f64]) {
         let kept = self.layers.iter().zip(&work.memories).filter_map(|pair| match pair {
-            (Layer::Linear(linear), Memory::Normalized(kept)) => Some((linear.pixels() * images, kept)),
+            (Operation::Linear(linear), Memory::Normalized(kept)) => Some((linear.pixels() * images, kept)),
             _ => None,
         });
         let (means, variances) = moments.split_at_mut(moments.len() / 2);
@@ -159,7 +159,7 @@ impl Network {
         }
     }
 
-    /// Puts one image, channels last, into a workspace.
+    /// Copies one image, channels last, into a workspace.
     pub(crate) fn put(&self, work: &mut Workspace, image: usize, from: &[f32]) {
         let (map, tensor) = (&self.slots[0].map, &mut work.tensors[0]);
         map.put(image, from, tensor);
@@ -170,12 +170,12 @@ impl Network {
         }
     }
 
-    /// The values of tensor `index` (0 is the image) for one image of the chunk, channels last.
+    /// Returns the values of tensor `index` (0 is the image) for one image of the chunk, channels last.
     pub(crate) fn get(&self, work: &Workspace, index: usize, image: usize) -> Vec<f32> {
         self.slots[index].map.get(image, &work.tensors[index])
     }
 
-    /// The logits of one image of the chunk, and where their gradient goes.
+    /// Returns the logits of one image of the chunk, and where their gradient goes.
     pub(crate) fn head<'a>(&self, work: &'a mut Workspace, image: usize) -> (&'a [f32], &'a mut [f32]) {
         let last = self.layers.len();
         let Slot { map, d_map, d_buffer, .. } = &self.slots[last];

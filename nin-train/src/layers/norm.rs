@@ -1,18 +1,14 @@
 //! Batch normalisation of a layer's sums, before its ReLU; see [`crate::network::normalization`].
 //!
-//! Some images at a time of those that are normalised together: what is read here was written a moment ago, or is
-//! about to be read again, so that it is in cache once and not twice. Of all the images only the sums before
-//! normalisation are kept, pixel after pixel; the outputs are made again where they are needed.
+//! The images that are normalised together are processed a few at a time, so that their values are still in cache. Only
+//! the sums before normalisation are kept for all images, pixel after pixel; outputs are recomputed where they are
+//! needed.
 
-#![allow(clippy::needless_range_loop)] // `for v in 0..V` over registers: unrolled
-
-use std::ops::Range;
-
-use crate::kernel::simd::{self, Simd, Work, read, write};
+use crate::kernel::channels::{Factors, affine_relu, gradient, moments, products};
 use crate::kernel::{Buffer, padded};
 use crate::network::normalization::inverse;
 
-/// What is kept of a normalised layer's forward pass.
+/// The values kept from a normalised layer's forward pass.
 ///
 /// ```text
 /// forward   mean, variance of x      x̂ = (x − mean) · inverse      y = relu(gain · x̂ + bias)
@@ -38,23 +34,6 @@ pub(crate) struct Kept {
     /// From x to its part of its gradient, and what the outputs' gradient is multiplied with.
     gradient: Factors,
     outer: Buffer,
-}
-
-/// `scale · x + shift`, channel by channel, filled up to whole vectors.
-struct Factors {
-    scale: Buffer,
-    shift: Buffer,
-}
-
-impl Factors {
-    fn zeros(channels: usize) -> Factors {
-        Factors { scale: Buffer::zeros(padded(channels)), shift: Buffer::zeros(padded(channels)) }
-    }
-
-    fn set(&mut self, channel: usize, scale: f64, shift: f64) {
-        self.scale[channel] = scale as f32;
-        self.shift[channel] = shift as f32;
-    }
 }
 
 impl Kept {
@@ -90,10 +69,11 @@ impl Kept {
         let channels = self.channels();
         let x = &self.x[first * channels..][..pixels * channels];
         if !std::mem::replace(&mut self.begun, true) {
-            // Around one pixel's values: where the mean is far from 0, squares would leave nothing of the variance.
+            // The sums are relative to one pixel's values: if the mean is far from 0, the variance would be lost in the
+            // squares.
             x.iter().take(channels).enumerate().for_each(|(channel, x)| self.centre.set(channel, 1.0, -f64::from(*x)));
         }
-        simd::run(Sums { channels, x, factors: &self.centre, d: None, sums: &mut self.sums });
+        moments(x, &self.centre, &mut self.sums);
     }
 
     /// Has seen all `pixels`.
@@ -101,7 +81,7 @@ impl Kept {
         let n = pixels as f64;
         for channel in 0..self.channels() {
             let [first, second] = [self.sums[0][channel] / n, self.sums[1][channel] / n];
-            let mean = first - f64::from(self.centre.shift[channel]);
+            let mean = first - f64::from(self.centre.shift(channel));
             let variance = (second - first * first).max(0.0);
             (self.mean[channel], self.variance[channel]) = (mean, variance);
             let inverse = inverse(variance);
@@ -113,9 +93,8 @@ impl Kept {
 
     /// The outputs of the pixels from `first` on, one at each place of `y_at`.
     pub(crate) fn outputs(&self, first: usize, y: &mut [f32], y_at: &[u32]) {
-        let (channels, factors) = (self.channels(), &self.output);
-        let x = &self.x[first * channels..][..y_at.len() * channels];
-        simd::run(Affine { channels, x, factors, d: None, to: y, to_at: y_at });
+        let channels = self.channels();
+        affine_relu(&self.x[first * channels..][..y_at.len() * channels], &self.output, y, y_at);
     }
 
     /// Begins a backward pass.
@@ -126,8 +105,7 @@ impl Kept {
     /// Sees the outputs' gradient of the pixels from `first` on.
     pub(crate) fn add_gradient(&mut self, first: usize, dy: &[f32]) {
         let channels = self.channels();
-        let x = &self.x[first * channels..][..dy.len()];
-        simd::run(Sums { channels, x, factors: &self.centre, d: Some(dy), sums: &mut self.sums });
+        products(&self.x[first * channels..][..dy.len()], &self.centre, dy, &mut self.sums);
     }
 
     /// Has seen that of all `pixels`; adds to the gradients of bias and gain.
@@ -147,161 +125,8 @@ impl Kept {
 
     /// From the outputs' gradient of the pixels from `first` on to that of the sums, one at each place of `dx_at`.
     pub(crate) fn gradient(&self, first: usize, dy: &[f32], dx: &mut [f32], dx_at: &[u32]) {
-        let (channels, factors) = (self.channels(), &self.gradient);
+        let channels = self.channels();
         let len = dx_at.len() * channels;
-        let x = &self.x[first * channels..][..len];
-        simd::run(Affine { channels, x, factors, d: Some((&dy[..len], &self.outer)), to: dx, to_at: dx_at });
-    }
-}
-
-/// How many f32 are summed before they go into f64.
-const RUN: usize = 64;
-/// Vectors of channels that are worked on at once: their factors stay in registers, and pixels are read line by line.
-const BLOCK: usize = 4;
-
-/// Something done channel by channel and pixel by pixel.
-trait Blocks {
-    /// Does it for some pixels, and `V` vectors of their channels from `first` on.
-    ///
-    /// # Safety
-    ///
-    /// The processor must have the instruction set of `S`.
-    unsafe fn block<S: Simd, const V: usize>(&mut self, pixels: Range<usize>, first: usize);
-}
-
-/// All blocks of a few pixels and channels.
-///
-/// # Safety
-///
-/// The processor must have the instruction set of `S`.
-#[inline(always)]
-unsafe fn blocks<S: Simd, B: Blocks>(pixels: usize, channels: usize, mut to_do: B) {
-    for start in (0..pixels).step_by(RUN) {
-        let run = start..pixels.min(start + RUN);
-        for first in (0..channels).step_by(BLOCK * S::LANES) {
-            // SAFETY: the caller's.
-            unsafe {
-                match (channels - first).div_ceil(S::LANES) {
-                    1 => to_do.block::<S, 1>(run.clone(), first),
-                    2 => to_do.block::<S, 2>(run.clone(), first),
-                    3 => to_do.block::<S, 3>(run.clone(), first),
-                    _ => to_do.block::<S, BLOCK>(run.clone(), first),
-                }
-            }
-        }
-    }
-}
-
-/// `V` vectors of a pixel's channels, at the edge some of their values.
-///
-/// # Safety
-///
-/// The processor must have the instruction set of `S`.
-#[inline(always)]
-unsafe fn read_all<S: Simd, const V: usize>(from: &[f32]) -> [S::Vector; V] {
-    // SAFETY: the caller makes sure of the processor; every address is that of a checked slice.
-    unsafe {
-        if from.len() == V * S::LANES {
-            std::array::from_fn(|v| S::load(from.as_ptr().add(v * S::LANES)))
-        } else {
-            std::array::from_fn(|v| read::<S>(&from[v * S::LANES..from.len().min((v + 1) * S::LANES)]))
-        }
-    }
-}
-
-/// For each channel, with `v = scale · x + shift`: the sums over the pixels of v and v², or of d and d · v.
-struct Sums<'a> {
-    channels: usize,
-    x: &'a [f32],
-    factors: &'a Factors,
-    d: Option<&'a [f32]>,
-    sums: &'a mut [Vec<f64>; 2],
-}
-
-impl Work for Sums<'_> {
-    #[inline(always)]
-    unsafe fn run<S: Simd>(self) {
-        // SAFETY: the caller's.
-        unsafe { blocks::<S, _>(self.x.len() / self.channels, self.channels, self) }
-    }
-}
-
-impl Blocks for Sums<'_> {
-    #[inline(always)]
-    unsafe fn block<S: Simd, const V: usize>(&mut self, pixels: Range<usize>, first: usize) {
-        let wide = (V * S::LANES).min(self.channels - first);
-        // SAFETY: the caller's.
-        unsafe {
-            let scale = read_all::<S, V>(&self.factors.scale[first..][..wide]);
-            let shift = read_all::<S, V>(&self.factors.shift[first..][..wide]);
-            let mut ones = [S::splat(0.0); V];
-            let mut products = [S::splat(0.0); V];
-            for pixel in pixels {
-                let at = pixel * self.channels + first;
-                let x = read_all::<S, V>(&self.x[at..][..wide]);
-                let values: [S::Vector; V] = std::array::from_fn(|v| S::fma(x[v], scale[v], shift[v]));
-                let summed = match self.d {
-                    Some(d) => read_all::<S, V>(&d[at..][..wide]),
-                    None => values,
-                };
-                for v in 0..V {
-                    ones[v] = S::add(ones[v], summed[v]);
-                    products[v] = S::fma(summed[v], values[v], products[v]);
-                }
-            }
-            for (sums, parts) in self.sums.iter_mut().zip([ones, products]) {
-                for (sums, part) in sums[first..][..wide].chunks_mut(S::LANES).zip(parts) {
-                    let mut values = [0.0; 16];
-                    write::<S>(&mut values[..S::LANES], part);
-                    sums.iter_mut().zip(values).for_each(|(sum, part)| *sum += f64::from(part));
-                }
-            }
-        }
-    }
-}
-
-/// For each channel and pixel: `relu(scale · x + shift)`, or with gradients and their factors `factor · d + scale · x +
-/// shift`.
-struct Affine<'a> {
-    channels: usize,
-    x: &'a [f32],
-    factors: &'a Factors,
-    d: Option<(&'a [f32], &'a [f32])>,
-    to: &'a mut [f32],
-    to_at: &'a [u32],
-}
-
-impl Work for Affine<'_> {
-    #[inline(always)]
-    unsafe fn run<S: Simd>(self) {
-        // SAFETY: the caller's.
-        unsafe { blocks::<S, _>(self.to_at.len(), self.channels, self) }
-    }
-}
-
-impl Blocks for Affine<'_> {
-    #[inline(always)]
-    unsafe fn block<S: Simd, const V: usize>(&mut self, pixels: Range<usize>, first: usize) {
-        let wide = (V * S::LANES).min(self.channels - first);
-        // SAFETY: the caller's.
-        unsafe {
-            let scale = read_all::<S, V>(&self.factors.scale[first..][..wide]);
-            let shift = read_all::<S, V>(&self.factors.shift[first..][..wide]);
-            let d = self.d.map(|(d, factor)| (d, read_all::<S, V>(&factor[first..][..wide])));
-            for pixel in pixels {
-                let at = pixel * self.channels + first;
-                let x = read_all::<S, V>(&self.x[at..][..wide]);
-                let mut values: [S::Vector; V] = std::array::from_fn(|v| S::fma(x[v], scale[v], shift[v]));
-                match d {
-                    Some((d, factor)) => {
-                        let d = read_all::<S, V>(&d[at..][..wide]);
-                        values = std::array::from_fn(|v| S::fma(d[v], factor[v], values[v]));
-                    }
-                    None => values = values.map(|value| S::relu(value)),
-                }
-                let to = &mut self.to[self.to_at[pixel] as usize + first..][..wide];
-                to.chunks_mut(S::LANES).zip(values).for_each(|(to, value)| write::<S>(to, value));
-            }
-        }
+        gradient(&self.x[first * channels..][..len], &self.gradient, (&dy[..len], &self.outer), dx, dx_at);
     }
 }

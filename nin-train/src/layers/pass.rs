@@ -1,6 +1,6 @@
-//! Forward and back through a network, segment by segment, in each some images at a time.
+//! Forward and backward passes of a network, segment by segment, and a few images at a time in each.
 
-use super::{Layer, Linear, Memory, Mode, Network, Packed, Segment, Span, Workspace, buffer};
+use super::{Linear, Memory, Mode, Network, Operation, Packed, Segment, Span, Workspace, buffer};
 use crate::kernel::Buffer;
 use crate::support::random::{Purpose, Stream};
 
@@ -15,9 +15,9 @@ struct Place<'a> {
 impl Network {
     /// Layer `i`, if it has weights.
     fn place<'a>(&'a self, i: usize, packed: &'a [Packed]) -> Option<Place<'a>> {
-        let Some(Layer::Linear(linear)) = self.layers.get(i) else { return None };
+        let Some(Operation::Linear(linear)) = self.layers.get(i) else { return None };
         let before = self.layers[..i].iter().filter_map(|layer| match layer {
-            Layer::Linear(linear) => Some(linear.gradient_len()),
+            Operation::Linear(linear) => Some(linear.gradient_len()),
             _ => None,
         });
         let (number, start) = before.fold((0, 0), |(number, start), len| (number + 1, start + len));
@@ -60,7 +60,7 @@ impl Network {
             let y = &mut after[0][self.slots[i + 1].start(span)..];
             let memory = &mut work.memories[i];
             match &self.layers[i] {
-                Layer::Linear(linear) => {
+                Operation::Linear(linear) => {
                     let Some(Place { packed, .. }) = self.place(i, packed) else { continue };
                     match (memory, mode) {
                         (Memory::Normalized(kept), Mode::Train { .. }) => {
@@ -79,18 +79,18 @@ impl Network {
                         }
                     }
                 }
-                Layer::MaxPool(pool) => match memory {
+                Operation::MaxPool(pool) => match memory {
                     Memory::Chosen(chosen) => pool.forward(&x, y, part(chosen, pool.y.shape.len(), span), images),
                     _ => pool.forward(&x, y, &mut [], images),
                 },
-                Layer::AvgPool(pool) => {
+                Operation::AvgPool(pool) => {
                     pool.forward(&x, y, images);
                     if let Some(step) = step {
                         pool.round(y, step, images);
                     }
                 }
-                Layer::GlobalAverage(average) => average.forward(&x, y, images),
-                Layer::Dropout(dropout) => match (memory, mode) {
+                Operation::GlobalAverage(average) => average.forward(&x, y, images),
+                Operation::Dropout(dropout) => match (memory, mode) {
                     (Memory::Scale(scale), Mode::Train { seed, step, first }) => {
                         let scale = part(scale, dropout.x.shape.len(), span);
                         for image in 0..images {
@@ -109,7 +109,7 @@ impl Network {
     /// Writes tensor `i` for some images, if a normalised layer makes it.
     fn outputs(&self, i: usize, work: &mut Workspace, span: Span) {
         let Some(made) = i.checked_sub(1) else { return };
-        if let (Layer::Linear(linear), Memory::Normalized(kept)) = (&self.layers[made], &work.memories[made]) {
+        if let (Operation::Linear(linear), Memory::Normalized(kept)) = (&self.layers[made], &work.memories[made]) {
             linear.outputs(kept, &mut work.tensors[i][self.slots[i].start(span)..], span);
         }
     }
@@ -134,7 +134,7 @@ impl Network {
                     self.outputs(start, work, span);
                 }
                 self.backward_span(segment, packed, work, gradient, span);
-                if let (Some(Layer::Linear(linear)), Some(Memory::Normalized(kept))) =
+                if let (Some(Operation::Linear(linear)), Some(Memory::Normalized(kept))) =
                     (self.layers.get(below), work.memories.get_mut(below))
                 {
                     let slot = &self.slots[start];
@@ -161,7 +161,7 @@ impl Network {
             }
             let memory = &mut work.memories[i];
             let (mut d_buffer, mut d_start) = (to.d_buffer, to.d_start(span));
-            if let (Layer::Linear(linear), Memory::Normalized(kept)) = (&self.layers[i], &*memory) {
+            if let (Operation::Linear(linear), Memory::Normalized(kept)) = (&self.layers[i], &*memory) {
                 let passing = buffer::passing(i + 1);
                 let [d, d_sums] = two(&mut work.gradients, d_buffer, passing);
                 linear.backward_norm(kept, &d[d_start..], d_sums, span);
@@ -170,13 +170,13 @@ impl Network {
             let [dx, dy] = two(&mut work.gradients, from.d_buffer, d_buffer);
             let dx = &mut dx[if from.needed { from.d_start(span) } else { 0 }..];
             let x = work.tensors[i].view_from(from.start(span));
-            if from.needed && matches!(self.layers[i], Layer::MaxPool(_) | Layer::AvgPool(_)) {
+            if from.needed && matches!(self.layers[i], Operation::MaxPool(_) | Operation::AvgPool(_)) {
                 dx[..from.d_map.len(images)].fill(0.0);
             } else if from.needed && from.d_map.has_room() {
                 from.d_map.clear_room(images, dx);
             }
             match &self.layers[i] {
-                Layer::Linear(linear) => {
+                Operation::Linear(linear) => {
                     let Some(Place { packed, start, .. }) = self.place(i, packed) else { break };
                     let gradient = &mut gradient[start..][..linear.gradient_len()];
                     if let Memory::Slopes(slopes) = memory {
@@ -187,15 +187,15 @@ impl Network {
                     linear.backward_weights(x, dy, gradient, &mut work.scratch, &mut work.room, images);
                     linear.backward_data(packed, &x, dy, dx, &mut work.scratch, &mut work.room, images);
                 }
-                Layer::MaxPool(pool) if from.needed => {
+                Operation::MaxPool(pool) if from.needed => {
                     if let Memory::Chosen(chosen) = memory {
                         let y = &work.tensors[i + 1][to.start(span)..];
                         pool.backward(y, &dy[d_start..], part(chosen, pool.y.shape.len(), span), dx, images);
                     }
                 }
-                Layer::AvgPool(pool) if from.needed => pool.backward(&x, &dy[d_start..], dx, images),
-                Layer::GlobalAverage(average) if from.needed => average.backward(&x, &dy[d_start..], dx, images),
-                Layer::Dropout(dropout) if from.needed => {
+                Operation::AvgPool(pool) if from.needed => pool.backward(&x, &dy[d_start..], dx, images),
+                Operation::GlobalAverage(average) if from.needed => average.backward(&x, &dy[d_start..], dx, images),
+                Operation::Dropout(dropout) if from.needed => {
                     if let Memory::Scale(scale) = memory {
                         let scale = part(scale, dropout.x.shape.len(), span);
                         dropout.backward(&x, &dy[d_start..], scale, dx, images);

@@ -3,7 +3,7 @@
 use nin_core::spec::Window;
 
 use super::{Map, round};
-use crate::kernel::simd::{self, Simd, Work, read, write};
+use crate::kernel::simd::{self, Simd, Work};
 use crate::kernel::vectorized;
 
 /// Rows or columns of the input that window `index` covers, padding left out: start and end.
@@ -14,7 +14,7 @@ fn covered(window: Window, index: usize, length: usize) -> (usize, usize) {
     (start.saturating_sub(padding), (start + window.kernel as usize - padding).min(length))
 }
 
-/// Maximum pooling. Of equal values the first counts, row by row; a NaN counts as the largest.
+/// Maximum pooling. Of equal values the first one, row by row, is chosen; NaN counts as the largest value.
 ///
 /// ```text
 /// forward   y = max over the window of x      chosen: which of its kernel² places
@@ -40,7 +40,7 @@ impl MaxPool {
         simd::run(Backward { pool: self, y, dy, chosen, dx, images });
     }
 
-    /// The place in a window of a pixel that it covers.
+    /// Returns the place in a window of a pixel that it covers.
     #[inline(always)]
     fn place(&self, pixel: (usize, usize), row: usize, column: usize) -> f32 {
         let (stride, padding) = (self.window.stride as usize, self.window.padding as usize);
@@ -48,7 +48,7 @@ impl MaxPool {
         (down * self.window.kernel as usize + right) as f32
     }
 
-    /// Where an output's place is noted.
+    /// Returns where an output's place is noted.
     #[inline(always)]
     fn index(&self, image: usize, pixel: (usize, usize)) -> usize {
         let shape = self.y.shape;
@@ -66,7 +66,7 @@ struct Forward<'a> {
 
 impl Work for Forward<'_> {
     #[inline(always)]
-    unsafe fn run<S: Simd>(self) {
+    fn run<S: Simd>(self, simd: S) {
         let Forward { pool, x, y, chosen, images } = self;
         let channels = pool.y.shape.channels as usize;
         each_window(
@@ -80,21 +80,18 @@ impl Work for Forward<'_> {
                 let mut first = 0;
                 while first < channels {
                     let lanes = S::LANES.min(channels - first);
-                    // SAFETY: the processor is the caller's; every address is that of a checked slice of `lanes`.
-                    unsafe {
-                        let (mut best, mut place) = (S::splat(f32::NEG_INFINITY), S::splat(0.0));
-                        for row in rows.0..rows.1 {
-                            for column in columns.0..columns.1 {
-                                let x = read::<S>(&x[pool.x.at(image, row, column) + first..][..lanes]);
-                                let larger = S::above(x, best);
-                                best = S::select(larger, x, best);
-                                place = S::select(larger, S::splat(pool.place(pixel, row, column)), place);
-                            }
+                    let (mut best, mut place) = (simd.splat(f32::NEG_INFINITY), simd.splat(0.0));
+                    for row in rows.0..rows.1 {
+                        for column in columns.0..columns.1 {
+                            let x = simd.read(&x[pool.x.at(image, row, column) + first..][..lanes]);
+                            let larger = simd.above(x, best);
+                            best = simd.select(larger, x, best);
+                            place = simd.select(larger, simd.splat(pool.place(pixel, row, column)), place);
                         }
-                        write::<S>(&mut y[to + first..][..lanes], best);
-                        if !chosen.is_empty() {
-                            write::<S>(&mut chosen[note + first..][..lanes], place);
-                        }
+                    }
+                    simd.write(&mut y[to + first..][..lanes], best);
+                    if !chosen.is_empty() {
+                        simd.write(&mut chosen[note + first..][..lanes], place);
                     }
                     first += lanes;
                 }
@@ -114,7 +111,7 @@ struct Backward<'a> {
 
 impl Work for Backward<'_> {
     #[inline(always)]
-    unsafe fn run<S: Simd>(self) {
+    fn run<S: Simd>(self, simd: S) {
         let Backward { pool, y, dy, chosen, dx, images } = self;
         let channels = pool.y.shape.channels as usize;
         each_window(
@@ -129,20 +126,17 @@ impl Work for Backward<'_> {
                 let mut first = 0;
                 while first < channels {
                     let lanes = S::LANES.min(channels - first);
-                    // SAFETY: as in the forward pass.
-                    unsafe {
-                        let mut d = read::<S>(&dy[dy_at + first..][..lanes]);
-                        if pool.gated {
-                            d = S::gate(d, read::<S>(&y[y_at + first..][..lanes]));
-                        }
-                        let chosen = read::<S>(&chosen[note + first..][..lanes]);
-                        for row in rows.0..rows.1 {
-                            for column in columns.0..columns.1 {
-                                let here = S::equal(chosen, S::splat(pool.place(pixel, row, column)));
-                                let dx = &mut dx[pool.dx.at(image, row, column) + first..][..lanes];
-                                let sum = S::add(read::<S>(dx), S::select(here, d, S::splat(0.0)));
-                                write::<S>(dx, sum);
-                            }
+                    let mut d = simd.read(&dy[dy_at + first..][..lanes]);
+                    if pool.gated {
+                        d = simd.gate(d, simd.read(&y[y_at + first..][..lanes]));
+                    }
+                    let chosen = simd.read(&chosen[note + first..][..lanes]);
+                    for row in rows.0..rows.1 {
+                        for column in columns.0..columns.1 {
+                            let here = simd.equal(chosen, simd.splat(pool.place(pixel, row, column)));
+                            let dx = &mut dx[pool.dx.at(image, row, column) + first..][..lanes];
+                            let sum = simd.add(simd.read(dx), simd.select(here, d, simd.splat(0.0)));
+                            simd.write(dx, sum);
                         }
                     }
                     first += lanes;

@@ -1,22 +1,12 @@
-//! Activations rounded to 256 steps while a network trains with the integers it will be; see
-//! [`crate::integers::aware`].
+//! Rounding of activations to 256 levels in quantisation-aware training; see [`rounding`](crate::integers::rounding).
 
+use crate::integers::rounding::ActivationGrid;
 use crate::kernel::vectorized;
 
 /// Steps of the range.
 const STEPS: f32 = 255.0;
 /// The slope of what the ReLU cut off, which follows nothing. Those of what is rounded are from −0.5 to 1.
 const CUT: f32 = -1.0;
-
-/// How a layer's activations are rounded.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Grid {
-    /// What a step stands for.
-    pub(crate) step: f32,
-    /// For each channel what is added, in steps, before rounding down: a half, and half a unit of the accumulator's first
-    /// rounding, which comes before the last one (steps 2 and 3 of a convolution in `docs/int8.md`).
-    pub(crate) halves: Vec<f32>,
-}
 
 #[inline(always)]
 fn nearest(steps: f32, half: f32) -> f32 {
@@ -37,7 +27,7 @@ pub(crate) fn round(values: &mut [f32], step: f32) {
 /// forward   ŷ = step · clamp(round(y / step), 0, 255)      slope = dŷ / dstep: round(y / step) − y / step, or 255 above
 /// backward  dstep[c] += Σ dŷ · slope                        dy = dŷ, 0 where y is above, or was cut off by the ReLU
 /// ```
-pub(crate) fn forward(y: &mut [f32], at: &[u32], grid: &Grid, slopes: Option<&mut [f32]>) {
+pub(crate) fn forward(y: &mut [f32], at: &[u32], grid: &ActivationGrid, slopes: Option<&mut [f32]>) {
     let (step, channels) = (grid.step, grid.halves.len());
     vectorized(
         #[inline(always)]

@@ -1,4 +1,4 @@
-//! How a network that normalises is cut, so that few values travel between cache and memory.
+//! The division of a normalised network into segments, which reduces traffic between cache and memory.
 //!
 //! A normalised layer's outputs need the sums of all images first, so each such layer ends a segment; but within a
 //! segment a few images at a time go through all layers, and what one layer writes is in cache when the next one reads
@@ -9,7 +9,7 @@ use std::ops::Range;
 use nin_core::plan::Layer;
 use nin_core::{Plan, Shape};
 
-use crate::network::normalization;
+use crate::network::parameters::is_activated;
 
 /// Layers through which images go one after the other.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,12 +31,12 @@ pub(crate) struct Span {
 const VALUES: usize = 100_000;
 
 impl Segment {
-    /// Cuts a network behind each normalised layer. Behind the last one there is always a segment, if an empty one.
+    /// Splits a network after each normalised layer. There is always a segment after the last one, even if it is empty.
     pub(crate) fn cut(plan: &Plan, images: usize) -> Vec<Segment> {
         let layers: Vec<_> = plan.layers().collect();
         let mut segments = Vec::new();
         let mut start = 0;
-        let ends = layers.iter().enumerate().filter(|(_, layer)| normalization::applies(layer)).map(|(i, _)| i + 1);
+        let ends = layers.iter().enumerate().filter(|(_, layer)| is_activated(layer)).map(|(i, _)| i + 1);
         for end in ends.chain([layers.len()]) {
             let read = if start == 0 { plan.shape(0) } else { layers[start - 1].output };
             segments.push(Segment { layers: start..end, images: at_once(read, &layers[start..end]).min(images) });
@@ -45,7 +45,7 @@ impl Segment {
         segments
     }
 
-    /// The images of a workspace, as many at a time as the segment takes.
+    /// Returns the images of a workspace, as many at a time as the segment takes.
     pub(crate) fn spans(&self, images: usize) -> impl Iterator<Item = Span> + use<> {
         let most = self.images;
         (0..images).step_by(most).map(move |first| Span { first, images: most.min(images - first) })

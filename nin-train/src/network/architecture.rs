@@ -1,13 +1,13 @@
-//! Architectures as a user gives them: a preset's name, another network's name, or a line.
+//! Architectures as user input: the name of a preset or comparison network, or an architecture line.
 
 use std::fmt;
 
 use nin_core::{PRESETS, Plan, Preset, Spec, SpecError};
+use strsim::levenshtein;
 
 use crate::support::text::is_hidden_control;
 
-/// The networks that the book compares NiN with, and the paper's reason for NiN; as lines they can be planned and
-/// trained like any other.
+/// The networks with which the book and the NiN paper compare NiN; they can be planned and trained like any other.
 pub const COMPARISONS: &[Preset] = &[
     Preset {
         name: "lenet",
@@ -26,51 +26,51 @@ pub const COMPARISONS: &[Preset] = &[
     },
 ];
 
-/// All names: presets, then comparisons.
+/// Returns all names: presets, then comparisons.
 pub fn named() -> impl Iterator<Item = &'static Preset> {
     PRESETS.iter().chain(COMPARISONS)
 }
 
-/// An architecture and how to call it.
+/// An architecture and its name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Architecture {
     /// The preset's name; `custom` for a line.
     pub name: String,
-    /// What it is, for a name.
+    /// The description of a named architecture.
     pub about: Option<&'static str>,
     /// The architecture.
     pub spec: Spec,
 }
 
 impl Architecture {
-    /// Reads a name or a line. A line that is a preset's has its name.
+    /// Parses a name or a line. A line equal to a preset's gets the preset's name.
     ///
     /// # Errors
     ///
-    /// [`ArchitectureError`] shows where a line goes wrong, or which names there are.
+    /// [`ArchitectureError`] shows the position of the error in a line, or lists the known names.
     pub fn parse(text: &str) -> Result<Self, ArchitectureError> {
         let text = text.trim();
         if let Some(preset) = named().find(|preset| preset.name == text) {
             return Self::parse_line(preset.line);
         }
-        // Only a shape begins with a digit, and only a line has words.
+        // Only a line begins with a digit (its shape) or contains spaces.
         if !text.starts_with(|c: char| c.is_ascii_digit()) && !text.contains(char::is_whitespace) {
             return Err(ArchitectureError::Name(text.to_owned()));
         }
         Self::parse_line(text)
     }
 
-    /// Reads a line.
+    /// Parses a line.
     ///
     /// # Errors
     ///
-    /// [`ArchitectureError::Line`] shows where it goes wrong.
+    /// [`ArchitectureError::Line`] shows the position of the error.
     pub fn parse_line(line: &str) -> Result<Self, ArchitectureError> {
         let spec = Spec::parse(line).map_err(|error| ArchitectureError::Line { line: line.to_owned(), error })?;
         Ok(Self::of(spec))
     }
 
-    /// An architecture that was read before; a preset's has its name.
+    /// Returns the architecture of a parsed specification, with the preset's name if it is a preset.
     pub fn of(spec: Spec) -> Self {
         match named().find(|preset| Spec::parse(preset.line) == Ok(spec)) {
             Some(preset) => Self { name: preset.name.to_owned(), about: Some(preset.about), spec },
@@ -78,14 +78,14 @@ impl Architecture {
         }
     }
 
-    /// Its shapes and sizes.
+    /// Returns its shapes and sizes.
     pub fn plan(&self) -> Plan {
         Plan::new(self.spec)
     }
 }
 
-/// Reads several architectures from a command line, where a line may be quoted or not: a word that begins with a
-/// digit begins a line, names stand alone, and other words belong to the line before them.
+/// Parses several architectures from a command line, with quoted or unquoted lines. A word that begins with a digit
+/// starts a line, a name stands alone, and any other word continues the line before it.
 ///
 /// # Errors
 ///
@@ -105,17 +105,17 @@ pub fn parse_words<'a>(words: impl IntoIterator<Item = &'a str>) -> Result<Vec<A
     texts.iter().map(|text| Architecture::parse(text)).collect()
 }
 
-/// Why an architecture cannot be read.
+/// The reason why an architecture cannot be parsed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ArchitectureError {
     /// No preset has this name.
     Name(String),
-    /// The line is wrong; shown with a caret below its column.
+    /// The line is invalid; the message marks the column with a caret.
     Line {
         /// The line.
         line: String,
-        /// What is wrong, and where.
+        /// The error and its position.
         error: SpecError,
     },
 }
@@ -126,8 +126,8 @@ impl fmt::Display for ArchitectureError {
             Self::Name(name) => {
                 let names: Vec<_> = named().map(|preset| preset.name).collect();
                 write!(f, "there is no preset '{name}'")?;
-                if let Some(near) = names.iter().min_by_key(|known| distance(known, name))
-                    && distance(near, name) <= 2
+                if let Some(near) = names.iter().min_by_key(|known| levenshtein(known, name))
+                    && levenshtein(near, name) <= 2
                 {
                     write!(f, "; did you mean '{near}'?")?;
                 }
@@ -138,10 +138,10 @@ impl fmt::Display for ArchitectureError {
                 )
             }
             Self::Line { line, error } => {
-                // A column counts bytes; a caret stands below a character.
+                // The column counts bytes, the caret's position characters.
                 let at = usize::from(error.column).saturating_sub(1).min(line.len());
                 let before = line.char_indices().take_while(|(i, _)| *i < at).count();
-                // The line as one row, so that the caret stands right even if it has tabs or line breaks.
+                // Tabs and line breaks become spaces, so that the caret is aligned.
                 let shown: String = line.chars().map(|c| if is_hidden_control(c) { ' ' } else { c }).collect();
                 write!(f, "the architecture line goes wrong at {error}\n  {shown}\n  {:before$}^", "")
             }
@@ -151,24 +151,9 @@ impl fmt::Display for ArchitectureError {
 
 impl std::error::Error for ArchitectureError {}
 
-/// Levenshtein's distance.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.iter().enumerate() {
-            let cost = (diagonal + usize::from(x != *y)).min(row[j] + 1).min(row[j + 1] + 1);
-            diagonal = std::mem::replace(&mut row[j + 1], cost);
-        }
-    }
-    row[b.len()]
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Architecture, COMPARISONS, distance, named, parse_words};
+    use super::{Architecture, COMPARISONS, named, parse_words};
 
     #[test]
     fn every_name_is_read_and_keeps_its_name() {
@@ -204,7 +189,6 @@ mod tests {
         let error = Architecture::parse("fashon").unwrap_err().to_string();
         assert!(error.contains("did you mean 'fashion'?") && error.contains("vgg-11"), "{error}");
         assert!(!Architecture::parse("transformer").unwrap_err().to_string().contains("did you mean"));
-        assert_eq!(distance("kitten", "sitting"), 3);
     }
 
     #[test]

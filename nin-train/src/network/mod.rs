@@ -1,10 +1,17 @@
-//! A network as a value: its architecture, its parameters, how it reads an image, its class names.
+//! A network as a value: its architecture, parameters, preprocessing and class names.
 //!
-//! [`architecture`] reads a line or a preset's name; [`parameters`] is the flat buffer of weights and biases and where
-//! each tensor stands in it; [`normalization`] adds batch normalisation to that buffer and folds it away again;
-//! [`trained`] is the whole.
+//! [`architecture`] parses a line or a preset's name. [`parameters`] defines the flat buffer of weights and biases and
+//! the place of each tensor in it; [`views`] gives them as arrays. [`normalization`] adds batch normalisation to that
+//! buffer and folds it into weights and biases; [`layout`] describes a buffer's contents. [`preprocessing`] scales an
+//! image's bytes, [`trained`] is the whole network, and [`resources`] computes its flash, RAM and operations.
+//!
+//! Imports [`support`](crate::support) and [`data`](crate::data).
 
 pub mod architecture;
+pub mod layout;
 pub mod normalization;
 pub mod parameters;
+pub mod preprocessing;
+pub mod resources;
 pub mod trained;
+pub mod views;

@@ -1,5 +1,5 @@
-//! Batch normalisation (Ioffe and Szegedy 2015) as a part of training only: what it adds to the parameters, and how it
-//! is folded into weights and biases, so that no engine ever sees it.
+//! Batch normalisation (Ioffe and Szegedy 2015), used in training only: the parameters that it adds, and how they are
+//! folded into weights and biases before export.
 //!
 //! Every layer with weights and a ReLU is normalised between the two: over some images and all pixels, each output
 //! channel gets mean 0 and variance 1, then a gain and, from the layer's bias, a shift:
@@ -8,25 +8,26 @@
 //! y = relu(gain · (x·W − mean) / √(variance + ε) + bias)
 //! ```
 //!
-//! The parameters of a normalised network are those of [`crate::network::parameters`], then the gains of all normalised layers,
-//! then their running means, then their running variances. An optimiser changes all but the last two.
+//! The parameters of a normalised network are those of [`parameters`](super::parameters), then the gains of all
+//! normalised layers, then their running means, then their running variances. An optimiser changes all but the last
+//! two.
 //!
-//! The images of a batch are normalised in groups ("ghost batches", Hoffer, Hubara, Soudry 2017): as few groups as a
-//! largest size allows, all equally large or one image smaller, each carried by one thread. The result does not depend on the number of threads.
+//! The images of a batch are normalised in groups ("ghost batches", Hoffer, Hubara, Soudry 2017): as few groups as the
+//! largest size allows, of equal size or one image smaller, each computed by one thread. The result does not depend on
+//! the number of threads.
 
 use std::ops::Range;
 
 use nin_core::Plan;
-use nin_core::plan::Layer;
 
-use crate::network::parameters::{Tensor, tensors};
+use super::parameters::{Tensor, is_activated, tensors};
 
-/// Added to a variance before its root is taken; PyTorch's default.
+/// The constant added to a variance before its square root; PyTorch's default.
 pub const EPSILON: f32 = 1e-5;
-/// Share of a step's mean and variance in the running ones; PyTorch's default.
+/// The weight of a step's mean and variance in the running ones; PyTorch's default.
 pub const MOMENTUM: f32 = 0.1;
 
-/// One normalised layer's places among the parameters.
+/// The places of one normalised layer's parameters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Normalized {
     /// The layer, its weight and bias.
@@ -39,20 +40,15 @@ pub struct Normalized {
     pub variance: Range<usize>,
 }
 
-/// Whether a layer is normalised.
-pub(crate) fn applies(layer: &Layer) -> bool {
-    layer.has_weights() && layer.relu
-}
-
-/// Output channels of all normalised layers.
+/// Returns the number of output channels of all normalised layers.
 fn channels(plan: &Plan) -> usize {
-    tensors(plan).iter().filter(|tensor| applies(&tensor.layer)).map(|tensor| tensor.bias.len()).sum()
+    tensors(plan).iter().filter(|tensor| is_activated(&tensor.layer)).map(|tensor| tensor.bias.len()).sum()
 }
 
-/// The normalised layers, in order.
+/// Returns the normalised layers, in order.
 pub fn normalized(plan: &Plan) -> Vec<Normalized> {
     let (mut start, all) = (plan.parameters(), channels(plan));
-    let layers = tensors(plan).into_iter().filter(|tensor| applies(&tensor.layer));
+    let layers = tensors(plan).into_iter().filter(|tensor| is_activated(&tensor.layer));
     layers
         .map(|tensor| {
             let gain = start..start + tensor.bias.len();
@@ -63,17 +59,17 @@ pub fn normalized(plan: &Plan) -> Vec<Normalized> {
         .collect()
 }
 
-/// Values that an optimiser changes in a normalised network: weights, biases and gains.
+/// Returns the number of values that an optimiser changes in a normalised network: weights, biases and gains.
 pub fn trainable(plan: &Plan) -> usize {
     plan.parameters() + channels(plan)
 }
 
-/// All values of a normalised network.
+/// Returns the number of all values of a normalised network.
 pub fn len(plan: &Plan) -> usize {
     plan.parameters() + 3 * channels(plan)
 }
 
-/// Adds to initial weights and biases what normalisation begins with: gains 1, means 0, variances 1.
+/// Appends the initial values of normalisation to initial weights and biases: gains 1, means 0, variances 1.
 pub fn extend(plan: &Plan, mut parameters: Vec<f32>) -> Vec<f32> {
     let channels = channels(plan);
     for value in [1.0, 0.0, 1.0] {
@@ -82,13 +78,14 @@ pub fn extend(plan: &Plan, mut parameters: Vec<f32>) -> Vec<f32> {
     parameters
 }
 
-/// The weights and biases that do without normalisation what those of a normalised network do with its running means
-/// and variances. Parameters of a network that is not normalised stay as they are.
+/// Returns weights and biases of the equivalent network without normalisation, computed from the running means and
+/// variances.
+///
+/// # Panics
+///
+/// If there are fewer parameters than a normalised network has.
 pub fn fold(plan: &Plan, parameters: &[f32]) -> Vec<f32> {
     let mut folded = parameters[..plan.parameters()].to_vec();
-    if parameters.len() != len(plan) {
-        return folded;
-    }
     for Normalized { tensor, gain, mean, variance } in normalized(plan) {
         let weights = folded[tensor.weight.clone()].chunks_exact_mut(tensor.layer.fan_in());
         let moments = parameters[mean.clone()].iter().zip(&parameters[variance]);
@@ -104,13 +101,13 @@ pub fn fold(plan: &Plan, parameters: &[f32]) -> Vec<f32> {
     folded
 }
 
-/// 1 / √(variance + ε).
+/// Returns 1 / √(variance + ε).
 pub(crate) fn inverse(variance: f64) -> f64 {
     1.0 / (variance + f64::from(EPSILON)).sqrt()
 }
 
-/// Lets the running means and variances follow a step's, given in the same order; of a network that is not normalised
-/// there are none.
+/// Updates the running means and variances with a step's, given in the same order; a network without normalisation has
+/// none.
 pub fn follow(parameters: &mut [f32], moments: &[f32]) {
     let start = parameters.len() - moments.len();
     let running = parameters[start..].iter_mut();

@@ -1,4 +1,4 @@
-//! All weights and biases in one flat buffer, and where each tensor stands in it.
+//! All weights and biases in one flat buffer, and the place of each tensor in it.
 //!
 //! For each weight layer in the order of [`Plan::layers`]: the weight, `[outputs][fan-in]` with the fan-in ordered
 //! rows, columns, channels (channels last; OHWI in PyTorch's letters), then the bias, `[outputs]`. Optimiser,
@@ -18,14 +18,21 @@ pub struct Tensor {
     pub index: usize,
     /// The layer.
     pub layer: Layer,
-    /// Where its weight stands: `outputs × fan-in` values.
+    /// The range of its weight: `outputs × fan-in` values.
     pub weight: Range<usize>,
-    /// Where its bias stands: `outputs` values.
+    /// The range of its bias: `outputs` values.
     pub bias: Range<usize>,
 }
 
 impl Tensor {
-    /// Kernel rows (and columns) of its weight; for a fully connected layer the rows and columns of its input.
+    /// Returns the layer's name in messages: "stage 3 (nin3+1:48,48,48), layer 2".
+    pub fn name(&self, plan: &Plan) -> String {
+        let stage = self.layer.stage;
+        let before = plan.layers().take_while(|layer| layer.stage < stage).count();
+        format!("stage {} ({}), layer {}", stage + 1, plan.spec().stages()[stage], self.index - before + 1)
+    }
+
+    /// Returns the kernel's rows and columns; for a fully connected layer the rows and columns of its input.
     pub fn kernel(&self) -> (usize, usize) {
         match self.layer.kind {
             LayerKind::Convolution(window) => (window.kernel.into(), window.kernel.into()),
@@ -33,7 +40,7 @@ impl Tensor {
         }
     }
 
-    /// The weight's values in PyTorch's order (OIHW; a fully connected layer's `[out][in]` over C, H, W) as
+    /// Returns the weight's values in PyTorch's order (OIHW; a fully connected layer's `[out][in]` over C, H, W) as
     /// positions in the flat buffer.
     pub fn torch_order(&self) -> impl Iterator<Item = usize> + '_ {
         let (rows, columns) = self.kernel();
@@ -46,7 +53,7 @@ impl Tensor {
     }
 }
 
-/// The weight layers of a network, in order.
+/// Returns the weight layers of a network, in order.
 pub fn tensors(plan: &Plan) -> Vec<Tensor> {
     let mut start = 0;
     let weighty = plan.layers().enumerate().filter(|(_, layer)| layer.has_weights());
@@ -60,8 +67,19 @@ pub fn tensors(plan: &Plan) -> Vec<Tensor> {
         .collect()
 }
 
-/// Lets one network begin with another's layers: copies the weight layers from the first on that are the same (kind,
-/// kernel, stride, padding, channels, whether a ReLU follows), and says how many those are. What follows the first that differs stays as it is in `to`.
+/// Returns whether a layer makes activations: it has weights and a ReLU. Batch normalisation applies to these layers,
+/// and in 8-bit arithmetic each has its own range of outputs.
+pub fn is_activated(layer: &Layer) -> bool {
+    layer.has_weights() && layer.relu
+}
+
+/// Returns the number of layers that make activations.
+pub fn activated(plan: &Plan) -> usize {
+    plan.layers().filter(is_activated).count()
+}
+
+/// Copies the leading weight layers that both networks share (kind, kernel, stride, padding, channels, ReLU) to `to`,
+/// and returns their number. The layers of `to` from the first difference on are unchanged.
 ///
 /// # Panics
 ///
@@ -83,7 +101,7 @@ pub fn transfer(from: (&Plan, &[f32]), to: (&Plan, &mut [f32])) -> usize {
     same
 }
 
-/// How parameters start.
+/// The initialisation of the parameters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Init {
@@ -91,22 +109,22 @@ pub enum Init {
     /// convolution's fan-out being its outputs × kernel area), biases 0.
     #[default]
     Xavier,
-    /// The book's: the same weights, and the biases PyTorch gives a layer by default, uniform within ±1/√fan-in.
+    /// The book's: the same weights, and PyTorch's default biases, uniform within ±1/√fan-in.
     XavierBook,
     /// Weights uniform within ±√(6 / fan-in) (He et al. 2015; `kaiming_uniform_` for ReLU), biases 0, but 1 for logits
     /// that a ReLU follows.
     He,
     /// Weights uniform within ±1/√fan-in, as PyTorch's layers begin, biases as with He. With batch normalisation only a
-    /// weight's direction counts, and the smaller a weight, the further a step turns it: these begin at a higher
-    /// effective learning rate than He's, by a factor of six (van Laarhoven 2017).
+    /// weight vector's direction matters, and the smaller the weights, the further a step turns it. The effective
+    /// learning rate is therefore six times as high as with He (van Laarhoven 2017).
     Pytorch,
 }
 
-/// Where the bias of a logit begins that a ReLU follows. At 0 the first steps may push one below what any image adds to
-/// it: then its ReLU stays shut, and the class is never answered. A softmax does not see what all logits share.
+/// The initial bias of a logit with a ReLU. From 0 the first steps may push a logit below 0 for all images: its
+/// gradient is then 0, and the class is never predicted. A softmax ignores a constant that all logits share.
 const OPEN: f32 = 1.0;
 
-/// Initial parameters of a network, the same for the same seed.
+/// Returns the initial parameters of a network; the same seed gives the same values.
 pub fn initial(plan: &Plan, init: Init, seed: u64) -> Vec<f32> {
     let mut parameters = vec![0.0; plan.parameters()];
     let tensors = tensors(plan);

@@ -1,7 +1,7 @@
 //! Which channels of a network do nothing.
 //!
-//! A channel whose ReLU lets nothing through for any image is dead: no gradient reaches its weights, so it stays as it is,
-//! and what reads it might as well read zeros (Lu, Shin, Su, Karniadakis 2019, "Dying ReLU and Initialization").
+//! A channel whose ReLU lets nothing through for any image is dead: no gradient reaches its weights, so it stays as it
+//! is, and what reads it might as well read zeros (Lu, Shin, Su, Karniadakis 2019, "Dying ReLU and Initialization").
 
 use std::fmt;
 
@@ -11,7 +11,8 @@ use rayon::prelude::*;
 
 use crate::data::Dataset;
 use crate::engine::streaming::{Activations, Streaming, StreamingError};
-use crate::report::{Align, Table, layer_name};
+use crate::network::resources::layer_name;
+use crate::support::text::{Align, Table};
 
 /// A layer with weights and a ReLU, and its dead channels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

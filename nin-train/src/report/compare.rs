@@ -4,7 +4,8 @@ use std::fmt;
 
 use nin_core::Plan;
 
-use super::{Align, HostMemory, Resources, Table, bytes, grouped};
+use crate::network::resources::{HostMemory, Resources};
+use crate::support::text::{Align, Table, bytes, grouped};
 
 /// One network of a comparison.
 #[derive(Clone, Debug)]

@@ -5,9 +5,9 @@ use std::fmt;
 use nin_core::plan::{Layer, LayerKind};
 use nin_core::{Plan, WeightType};
 
-use super::resources::{VALUE, layer_name};
-use super::{Align, HostMemory, Resources, Table, bytes, grouped};
-use crate::formats::model_file::Lanes;
+use crate::network::resources::{HostMemory, Resources, VALUE, layer_name};
+use crate::support::text::{Align, Table, bytes, grouped};
+use nin_core::Lanes;
 
 /// Prints a network layer by layer, and its sums below.
 #[derive(Clone, Copy, Debug)]

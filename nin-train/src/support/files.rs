@@ -1,4 +1,7 @@
 //! Reading and writing whole files, with errors that name them.
+//!
+//! Files are replaced without `tempfile`. Its names are random, so each killed run would leave another partial file
+//! next to its checkpoint. Links, devices, permissions and the two syncs would still have to be handled here.
 
 use std::error::Error;
 use std::ffi::OsString;
@@ -19,7 +22,7 @@ pub struct FileError {
 }
 
 impl FileError {
-    /// For `map_err` on anything that concerns this file.
+    /// Returns a function for `map_err` that adds this file's path to an error.
     pub fn at<E: Into<Box<dyn Error + Send + Sync>>>(path: &Path) -> impl FnOnce(E) -> Self {
         let path = path.to_owned();
         move |problem| Self { path, problem: problem.into() }
@@ -38,34 +41,35 @@ impl Error for FileError {}
 ///
 /// # Errors
 ///
-/// [`FileError`] if it is not there or cannot be read.
+/// [`FileError`] if it does not exist or cannot be read.
 pub fn read(path: &Path) -> Result<Vec<u8>, FileError> {
     fs::read(path).map_err(FileError::at(path))
 }
 
-/// Writes a file so that it is there either whole or not at all; makes its folder if needed.
+/// Writes a file atomically: it never exists in part. Creates its folder if needed.
 ///
 /// # Errors
 ///
-/// [`FileError`] if the folder cannot be made or the file cannot be written.
+/// [`FileError`] if the folder cannot be created or the file cannot be written.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
     whole(path, bytes).map_err(FileError::at(path))
 }
 
-/// Writes beside the file, makes sure that it is on disk, then puts it in the file's place. The file that a link leads to,
-/// if there is one, and what is no file, such as `/dev/null`, is written to instead.
+/// Writes a temporary file, syncs it to disk and renames it to `path`. A link is followed and its target replaced.
+/// Anything that is not a regular file, such as `/dev/null`, is written to directly.
 pub(crate) fn whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let path = &fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     if fs::metadata(path).is_ok_and(|there| !there.is_file() && !there.is_dir()) {
         return File::options().write(true).open(path)?.write_all(bytes);
     }
-    let name = path.file_name().ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "this names no file"))?;
+    let name =
+        path.file_name().ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "this path has no file name"))?;
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     if let Some(folder) = folder {
         fs::create_dir_all(folder)?;
     }
-    // In the same folder, so that the renaming is one step. Always the same name: what a program that was killed has
-    // left is overwritten.
+    // The temporary file is in the same folder, so that renaming is atomic. Its name is fixed, so that a file left by a
+    // killed program is overwritten.
     let mut temporary = OsString::from(".");
     temporary.push(name);
     temporary.push(".partial");
@@ -75,10 +79,10 @@ pub(crate) fn whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
         file.sync_all()
     });
     written.and_then(|()| fs::rename(&temporary, path)).inspect_err(|_| {
-        // It is of no use to anybody; and what went wrong is told already.
+        // The partial file is useless, and the first error is already reported.
         let _ = fs::remove_file(&temporary);
     })?;
-    // The renaming itself reaches the disk with its folder; where a folder cannot be opened, it does so later.
+    // Syncing the folder writes the renaming to disk. If the folder cannot be opened, the system does so later.
     #[cfg(unix)]
     let _ = File::open(folder.unwrap_or(Path::new("."))).and_then(|folder| folder.sync_all());
     Ok(())

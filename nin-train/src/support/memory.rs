@@ -1,25 +1,28 @@
-//! How much memory this computer has left.
+//! The computer's available memory.
 
 use std::fs;
 
-/// Returns the bytes that are left if they are fewer than `needed`, `None` if there is enough memory. Nothing is taken.
+/// Returns the bytes that are left if they are fewer than `needed`, `None` if there is enough memory. Nothing stays
+/// allocated.
 pub fn shortage(needed: u64) -> Option<u64> {
     let short = left().filter(|&left| left < needed);
     short.or_else(|| (!is_reservable(needed)).then(|| reservable(needed)))
 }
 
-/// Whether the system would give so many bytes in one piece.
+/// Returns whether the system would allocate this number of bytes in one piece.
 fn is_reservable(bytes: u64) -> bool {
     usize::try_from(bytes).is_ok_and(|bytes| Vec::<u8>::new().try_reserve_exact(bytes).is_ok())
 }
 
-/// The bytes that the system would give, when `refused` is too much: at least half as many as there are.
+/// Returns the bytes that the system would allocate if `refused` is too much: at least half of the largest possible
+/// allocation.
 fn reservable(refused: u64) -> u64 {
     std::iter::successors(Some(refused / 2), |bytes| Some(bytes / 2)).find(|&bytes| is_reservable(bytes)).unwrap_or(0)
 }
 
-/// Bytes that a program can still take, where the system says so: on Linux what it counts as available, and no more
-/// than a container or the process may have. A process that goes beyond is killed there, without a word.
+/// Returns the bytes of memory that a program can still allocate, or `None` if the system does not report it. On Linux
+/// this is the available memory, limited by the maximum of the container and of the process; Linux kills a process that
+/// exceeds the container's without a message.
 fn left() -> Option<u64> {
     let available = fs::read_to_string("/proc/meminfo").ok().and_then(|text| available(&text));
     // "max" if there is no limit.
@@ -40,7 +43,7 @@ fn address_space(limits: &str, status: &str) -> Option<u64> {
     Some(limit.saturating_sub(taken.checked_mul(1024)?))
 }
 
-/// Of the lines of Linux's `/proc/meminfo`: `MemAvailable:   20480000 kB`, in units of 1,024 bytes.
+/// Returns the bytes in the line `MemAvailable: 20480000 kB` of Linux's `/proc/meminfo`; its unit is 1,024 bytes.
 fn available(meminfo: &str) -> Option<u64> {
     let line = meminfo.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
     line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)

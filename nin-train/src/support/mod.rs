@@ -1,4 +1,4 @@
-//! What every other folder may use: atomic file replacement, free memory, random numbers, text to print, threads.
+//! Helpers for all other modules: atomic file replacement, free memory, random numbers, text to print, threads.
 //!
 //! Imports nothing of the other folders.
 

@@ -1,15 +1,15 @@
-//! Random numbers that depend on nothing but what they are for.
+//! Random numbers determined by their seed and use alone.
 //!
 //! A [`Stream`] is SplitMix64 (Steele, Lea, Flood 2014) started at a hash of (seed, purpose, epoch, sample). Every
-//! sample of every epoch has its own stream, so that results do not depend on the order in which threads draw, and
-//! a resumed run needs no generator state: its position says everything.
+//! sample of every epoch has its own stream. Results therefore do not depend on the order in which threads draw, and a
+//! resumed run needs no generator state: its position is enough.
 
-/// What a stream's numbers are for; streams of different purposes share nothing.
+/// The use of a stream's numbers; streams of different purposes are independent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
     /// Initial weights; the epoch is 0, the sample is the weight layer's number.
     Weights = 1,
-    /// Initial biases, likewise.
+    /// Initial biases; epoch and sample as for weights.
     Biases = 2,
     /// The order of an epoch's samples; the sample is 0.
     Order = 3,
@@ -19,7 +19,7 @@ pub enum Purpose {
     Dropout = 5,
     /// Blending one sample with another in one epoch.
     Mixup = 7,
-    /// Drawing the lines of a search; epoch and sample are 0.
+    /// Drawing the architectures of a search; epoch and sample are 0.
     Search = 8,
 }
 
@@ -43,32 +43,32 @@ fn finish(z: u64) -> u64 {
 }
 
 impl Stream {
-    /// The stream for one purpose, epoch and sample.
+    /// Returns the stream for one purpose, epoch and sample.
     pub fn new(seed: u64, purpose: Purpose, epoch: u64, sample: u64) -> Stream {
         let state = [purpose as u64, epoch, sample].iter().fold(mix(seed), |state, part| mix(state ^ mix(*part)));
         Stream { state }
     }
 
-    /// 64 random bits.
+    /// Returns 64 random bits.
     #[inline]
     pub fn bits(&mut self) -> u64 {
         self.state = self.state.wrapping_add(GOLDEN);
         finish(self.state)
     }
 
-    /// A number in [0, 1), a multiple of 2⁻²⁴.
+    /// Returns a number in [0, 1), a multiple of 2⁻²⁴.
     #[inline]
     pub fn unit(&mut self) -> f32 {
         (self.bits() >> 40) as f32 / (1 << 24) as f32
     }
 
-    /// A number in [−bound, bound).
+    /// Returns a number in [−bound, bound).
     pub fn within(&mut self, bound: f64) -> f32 {
         let unit = (self.bits() >> 11) as f64 / (1u64 << 52) as f64 - 1.0;
         (unit * bound) as f32
     }
 
-    /// A whole number below `end`, each as likely (to within 2⁻³² or better); 0 if `end` is 0.
+    /// Returns an integer below `end`, uniformly distributed (to within 2⁻³² or better); 0 if `end` is 0.
     pub fn below(&mut self, end: usize) -> usize {
         ((u128::from(self.bits()) * end as u128) >> 64) as usize
     }

@@ -1,13 +1,21 @@
-//! The training run: what decides it, its loop, and the file that keeps it.
+//! The training run: its hyperparameters, its loop and its checkpoints.
 //!
-//! A [`recipe`] holds the hyperparameters; [`optim`] and [`schedule`] change the parameters; [`train`] is the loop;
-//! [`checkpoint`] writes a run to disk so that it resumes to the same bytes; [`search`] draws architectures that fit a
-//! board.
+//! A [`recipe`] holds the hyperparameters; a [`batch`] is the images of one step; [`optim`] updates the parameters at
+//! the learning rate of [`schedule`]; [`trainer`] is the loop, and [`evaluation`] measures the network. A [`position`]
+//! is the progress of a run, and a [`checkpoint`] saves the run so that resuming it gives the same bytes; [`search`]
+//! draws architectures that fit a board.
+//!
+//! Imports every folder above it in the [crate's table](crate).
 
+pub mod batch;
 pub mod checkpoint;
+pub mod error;
+pub mod evaluation;
 pub mod footprint;
 pub mod optim;
+pub mod position;
 pub mod recipe;
+mod run;
 pub mod schedule;
 pub mod search;
-pub mod train;
+pub mod trainer;

@@ -5,18 +5,18 @@ use serde::{Deserialize, Serialize};
 
 use crate::kernel::vectorized;
 
-/// How gradients change parameters.
+/// The optimiser and its hyperparameters.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "kind")]
 pub enum Optimizer {
     /// `torch.optim.SGD`: `g += decay·w`; `v = momentum·v + g` (on the first step `v = g`);
     /// `w -= lr·v`, or with Nesterov `w -= lr·(g + momentum·v)`.
     Sgd {
-        /// Share of the velocity that stays; 0 is plain SGD.
+        /// The factor of the velocity in each step; 0 is plain SGD.
         momentum: f32,
         /// Weight decay, added to the gradient.
         decay: f32,
-        /// Nesterov's momentum.
+        /// Whether to use Nesterov's momentum.
         nesterov: bool,
     },
     /// `torch.optim.AdamW` (Loshchilov and Hutter 2019).
@@ -33,13 +33,13 @@ pub enum Optimizer {
 }
 
 impl Default for Optimizer {
-    /// Plain SGD.
+    /// Returns plain SGD.
     fn default() -> Optimizer {
         Optimizer::Sgd { momentum: 0.0, decay: 0.0, nesterov: false }
     }
 }
 
-/// What an optimiser remembers.
+/// The state of an optimiser.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct State {
     /// Steps done.
@@ -50,11 +50,11 @@ pub struct State {
     pub second: Vec<f32>,
 }
 
-/// Parameters that one thread changes at a time; results do not depend on it.
+/// Parameters that one thread updates at a time; results do not depend on it.
 const RUN: usize = 1 << 15;
 
 impl Optimizer {
-    /// Whether its numbers are of use.
+    /// Returns whether its hyperparameters are valid.
     pub(crate) fn is_sound(&self) -> bool {
         let (share, decays) = (0.0..1.0, |decay: f32| decay.is_finite() && decay >= 0.0);
         match self {
@@ -65,7 +65,7 @@ impl Optimizer {
         }
     }
 
-    /// Whether it keeps a first and a second memory.
+    /// Returns whether its state has `first` and `second`.
     pub fn memories(&self) -> [bool; 2] {
         match self {
             Optimizer::Sgd { momentum, .. } => [*momentum != 0.0, false],
@@ -73,13 +73,14 @@ impl Optimizer {
         }
     }
 
-    /// The state before the first step, for that many parameters.
+    /// Returns the state before the first step, for `parameters` parameters.
     pub fn start(&self, parameters: usize) -> State {
         let [first, second] = self.memories().map(|kept| vec![0.0; if kept { parameters } else { 0 }]);
         State { steps: 0, first, second }
     }
 
-    /// Changes `parameters` by one step at learning rate `lr`; `state` is what [`start`](Self::start) gave for as many.
+    /// Updates `parameters` by one step at learning rate `lr`; `state` comes from [`start`](Self::start) for the same
+    /// number of parameters.
     ///
     /// # Panics
     ///

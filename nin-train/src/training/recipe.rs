@@ -1,17 +1,19 @@
-//! How a network is trained.
+//! The hyperparameters of a training run.
 
-use nin_core::Plan;
 use serde::{Deserialize, Serialize};
 
 use crate::data::Augment;
-use crate::engine::distill::{Distill, Images};
-use crate::integers::{Weights, aware};
-use crate::network::normalization;
+use crate::engine::Arithmetic;
+use crate::engine::distill::{Distill, Recurrence};
+use crate::integers::WeightBits;
+use crate::network::layout::Layout;
 use crate::network::parameters::Init;
+use crate::network::preprocessing::Preprocessing;
+use crate::training::error::TrainError;
 use crate::training::optim::Optimizer;
 use crate::training::schedule::{self, Schedule};
 
-/// Everything that decides what a network becomes, but for its architecture and its data.
+/// All hyperparameters of training, apart from the architecture and the data.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Recipe {
@@ -23,20 +25,20 @@ pub struct Recipe {
     pub batch: usize,
     /// The schedule's highest learning rate.
     pub lr: f32,
-    /// Epochs over which the learning rate rises from near 0 before its schedule begins; 0 for [`Schedule::OneCycle`],
-    /// the default, which has a warm-up of its own.
+    /// Epochs over which the learning rate rises from near 0 before its schedule begins. It is 0 for
+    /// [`Schedule::OneCycle`], the default, which includes a warm-up.
     pub warmup: f32,
-    /// How the learning rate runs.
+    /// The schedule of the learning rate.
     pub schedule: Schedule,
-    /// How gradients change parameters.
+    /// The optimiser.
     pub optimizer: Optimizer,
-    /// How parameters start.
+    /// The initialisation of the parameters.
     pub init: Init,
-    /// The network whose layers take the place of those first parameters; for the record only.
+    /// The network whose layers replaced the initial ones; for information only.
     pub from: Option<Origin>,
     /// Label smoothing, 0 to 1.
     pub smoothing: f32,
-    /// Whether an image's loss counts the more the rarer its class is among the training images
+    /// Whether the loss of an image is weighted by the rarity of its class among the training images
     /// ([`balancing_weights`](crate::data::Dataset::balancing_weights)).
     pub balanced: bool,
     /// Random changes of the images.
@@ -44,33 +46,35 @@ pub struct Recipe {
     /// Mixup's α (Zhang et al. 2018), from 0.01 to 1: each image is blended with another, its share drawn from
     /// Beta(α, α). 0 is none.
     pub mixup: f32,
-    /// Images that are normalised together (see [`crate::network::normalization`]); `None` is no batch normalisation.
+    /// The largest number of images that are normalised together (see [`crate::network::normalization`]); `None` is no
+    /// batch normalisation.
     pub batch_norm: Option<usize>,
-    /// Bits of the weights in quantisation-aware training (see [`crate::integers::aware`]); `None` trains floats.
-    pub quantize: Option<Weights>,
-    /// How a teacher takes part (see [`crate::engine::distill`]); `None` is none.
+    /// Bits of the weights in quantisation-aware training (see [`crate::quantize::aware`]); `None` trains floats.
+    pub quantize: Option<WeightBits>,
+    /// Distillation from teachers (see [`crate::engine::distill`]); `None` turns it off.
     pub distill: Option<Distill>,
-    /// Share of the training images of each class that is split off by the seed and not trained with, to choose the best
-    /// epoch by; 0 is none. A [`Trainer`](crate::Trainer) does not do so itself: its caller splits them off
-    /// ([`Dataset::split`](crate::data::Dataset::split)), trains with the rest, evaluates on them after each epoch,
-    /// and keeps the checkpoint if [`Trainer::record`](crate::Trainer::record) says that it is the best.
+    /// Share of each class's training images that is held out for validation, chosen by the seed; 0 is none. The
+    /// [`Trainer`](crate::Trainer) does not split them off itself. Its caller does
+    /// ([`Dataset::split`](crate::data::Dataset::split)), trains with the rest, evaluates on them after each epoch, and
+    /// keeps the checkpoint if [`Trainer::record`](crate::Trainer::record) returns that it is the best.
     pub validation: f32,
-    /// Epochs in a row without a better accuracy, as [`Trainer::record`](crate::Trainer::record) was told, after which
-    /// the run [is done](crate::Trainer::is_done); 0 is never.
+    /// The number of consecutive epochs without a better accuracy, recorded by
+    /// [`Trainer::record`](crate::Trainer::record), after which the run [is done](crate::Trainer::is_done); 0 turns it
+    /// off.
     pub patience: u32,
-    /// Share that an exponential moving average of all parameters keeps of itself in each step; the average is what is
-    /// evaluated and exported. 0 is none.
+    /// Decay of the exponential moving average of all parameters in each step; the average is evaluated and exported. 0
+    /// turns it off.
     pub ema: f32,
 }
 
-/// A network whose layers another begins with.
+/// The network from which a run took its first layers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Origin {
     /// Its file's name.
     pub file: String,
-    /// How many of its layers with weights were taken, the first ones.
+    /// The number of layers with weights taken from it, counted from the first.
     pub layers: usize,
-    /// How many such layers the network has that begins with them.
+    /// The number of such layers in the new network.
     pub of: usize,
 }
 
@@ -80,7 +84,7 @@ impl Default for Recipe {
             seed: 1,
             epochs: 10,
             batch: 128,
-            lr: 0.003,
+            lr: ADAMW_RATE,
             warmup: 0.0,
             schedule: Schedule::OneCycle { rise: 0.3 },
             optimizer: Optimizer::AdamW { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, decay: 0.01 },
@@ -100,11 +104,14 @@ impl Default for Recipe {
     }
 }
 
-/// Images in a step at most.
+/// The default learning rate of AdamW.
+const ADAMW_RATE: f32 = 0.003;
+
+/// The largest batch.
 const MOST_IMAGES: usize = 1 << 16;
 
 impl Recipe {
-    /// The book's recipe: plain SGD at a constant rate, Xavier-uniform weights.
+    /// Returns the book's recipe: plain SGD at a constant rate, Xavier-uniform weights.
     pub fn book(lr: f32) -> Recipe {
         Recipe {
             lr,
@@ -115,11 +122,39 @@ impl Recipe {
         }
     }
 
-    /// What is wrong with the values, in one sentence.
+    /// Returns the usual learning rate of the recipe's optimiser. It is lower in quantisation-aware training, where a
+    /// trained network only adapts to rounding.
+    pub fn usual_rate(&self) -> f32 {
+        match (self.optimizer, self.layout()) {
+            (Optimizer::AdamW { .. }, Layout::Ranged) => 0.0003,
+            (Optimizer::Sgd { .. }, Layout::Ranged) => 0.001,
+            (Optimizer::AdamW { .. }, _) => ADAMW_RATE,
+            (Optimizer::Sgd { .. }, Layout::Normalized) => 0.1,
+            // Momentum lengthens steps; higher rates kill the ReLUs of a head like nin3+1:10,10,10 gap.
+            (Optimizer::Sgd { .. }, Layout::Plain) => 0.01,
+        }
+    }
+
+    /// Returns the usual number of epochs for so many training images: 30 for 6,000 and 9 for 60,000, from 5 to 100. Small
+    /// sets need more passes to reach as many steps; large ones take long enough for each.
+    pub fn usual_epochs(images: usize) -> u32 {
+        let epochs = 30.0 * (6000.0 / images.max(1) as f64).sqrt();
+        epochs.round().clamp(5.0, 100.0) as u32
+    }
+
+    /// Changes the number of epochs, and with it the length of a [`Schedule::Step`].
+    pub fn set_epochs(&mut self, epochs: u32) {
+        self.epochs = epochs;
+        if let Schedule::Step { epochs: third, .. } = &mut self.schedule {
+            *third = epochs.div_ceil(3);
+        }
+    }
+
+    /// Checks the values.
     ///
     /// # Errors
     ///
-    /// That sentence.
+    /// One sentence about the first invalid value.
     pub fn check(&self) -> Result<(), &'static str> {
         let share = 0.0..1.0;
         let wrong = [
@@ -128,23 +163,26 @@ impl Recipe {
             (!(0.0..=1e6).contains(&self.warmup), "the warm-up must be from 0 to a million epochs"),
             (
                 self.warmup > 0.0 && matches!(self.schedule, Schedule::OneCycle { .. }),
-                "one-cycle has a warm-up of its own: leave yours out, or choose another schedule",
+                "the one-cycle schedule includes a warm-up: omit the other one, or choose another schedule",
             ),
             (
                 !self.schedule.is_sound(),
                 "one-cycle's rise must be from 0 to 1, and a step's factor from 0 to 1 million",
             ),
-            (!self.lr.is_finite() || self.lr < 0.0, "the learning rate must be a number, and not below 0"),
+            (!self.lr.is_finite() || self.lr < 0.0, "the learning rate must be a finite number of at least 0"),
             (!share.contains(&self.smoothing), "label smoothing must be at least 0 and below 1"),
             (self.mixup != 0.0 && !(0.01..=1.0).contains(&self.mixup), "mixup's alpha must be from 0.01 to 1, or 0"),
-            (!(0.0..=1.0).contains(&self.augment.erase), "the share of images to erase in must be from 0 to 1"),
+            (
+                !(0.0..=1.0).contains(&self.augment.erase),
+                "the share of images with an erased rectangle must be from 0 to 1",
+            ),
             (
                 ![self.augment.brightness, self.augment.contrast].iter().all(|most| (0.0..=1.0).contains(most)),
                 "brightness and contrast can change by 0 to 1",
             ),
             (!share.contains(&self.validation), "the share of validation images must be at least 0 and below 1"),
-            (self.patience > 0 && self.validation == 0.0, "to stop early there must be validation images to stop by"),
-            (!share.contains(&self.ema), "the share of a moving average must be at least 0 and below 1"),
+            (self.patience > 0 && self.validation == 0.0, "early stopping (patience) needs validation images"),
+            (!share.contains(&self.ema), "the decay of the moving average must be at least 0 and below 1"),
             (
                 self.distill.is_some_and(|distill| !(distill.share > 0.0 && distill.share <= 1.0)),
                 "the teacher's share of the loss must be above 0 and at most 1",
@@ -156,45 +194,59 @@ impl Recipe {
             (self.batch_norm == Some(0), "batch normalisation needs at least one image"),
             (
                 !self.optimizer.is_sound(),
-                "momentum must be at least 0 and below 1, weight decay a number and not below 0",
+                "momentum must be at least 0 and below 1, and weight decay a finite number of at least 0",
             ),
             (
                 self.batch_norm.is_some() && self.quantize.is_some(),
-                "quantisation-aware training begins when batch normalisation is folded: train with it first",
+                "quantisation-aware training excludes batch normalisation: train with normalisation first, then quantise",
             ),
         ];
         wrong.into_iter().find(|(wrong, _)| *wrong).map_or(Ok(()), |(_, problem)| Err(problem))
     }
 
-    /// Parameters that the optimiser changes.
-    pub fn trainable(&self, plan: &Plan) -> usize {
+    /// Returns the layout of the parameters.
+    pub fn layout(&self) -> Layout {
         match (self.batch_norm, &self.quantize) {
-            (Some(_), _) => normalization::trainable(plan),
-            (None, Some(_)) => plan.parameters() + aware::range_count(plan),
-            (None, None) => plan.parameters(),
+            (Some(_), _) => Layout::Normalized,
+            (None, Some(_)) => Layout::Ranged,
+            (None, None) => Layout::Plain,
         }
     }
 
-    /// Parameters in all.
-    pub fn parameters(&self, plan: &Plan) -> usize {
-        if self.batch_norm.is_some() { normalization::len(plan) } else { self.trainable(plan) }
+    /// Returns the arithmetic of training with this preprocessing.
+    ///
+    /// # Errors
+    ///
+    /// [`TrainError::Recipe`] if quantisation-aware training is used and the preprocessing is not one scale.
+    pub fn arithmetic(&self, preprocessing: &Preprocessing) -> Result<Arithmetic, TrainError> {
+        Ok(match (self.batch_norm, &self.quantize) {
+            (Some(images), _) => Arithmetic::Normalized { images },
+            (None, Some(weights)) => {
+                let input_scale = preprocessing.steps().ok_or(TrainError::Recipe(
+                    "quantisation-aware training needs images whose preprocessing is one scale",
+                ))?;
+                Arithmetic::Rounded { input_scale, weights: weights.clone() }
+            }
+            (None, None) => Arithmetic::Float,
+        })
     }
 
-    /// Whether the network meets an image again as it has seen it. Erased ones are new each time, so not if all are.
-    pub(crate) fn images(&self) -> Images {
+    /// Returns whether augmented images recur. Erased rectangles differ each time, so images do not recur if all are
+    /// erased.
+    pub(crate) fn recurrence(&self) -> Recurrence {
         let Augment { rotate, erase, brightness, contrast, .. } = self.augment;
         let new = self.mixup > 0.0 || rotate > 0 || erase >= 1.0 || brightness > 0.0 || contrast > 0.0;
-        if new { Images::AlwaysNew } else { Images::Recur }
+        if new { Recurrence::AlwaysNew } else { Recurrence::Recurring }
     }
 
-    /// Lets the moving average follow the parameters after `steps` steps; over the first ones it keeps less of itself,
-    /// so that what training began with is soon forgotten.
+    /// Updates the moving average with the parameters after `steps` steps. Its decay is smaller in the first steps, so
+    /// that the initial parameters lose influence quickly.
     pub(crate) fn average(&self, parameters: &[f32], average: &mut [f32], steps: u64) {
         let kept = self.ema.min((1 + steps) as f32 / (10 + steps) as f32);
         average.iter_mut().zip(parameters).for_each(|(average, value)| *average += (1.0 - kept) * (value - *average));
     }
 
-    /// Learning rate of a step since the start of training, in epochs of `steps`.
+    /// Returns the learning rate of a step since the start of training, with `steps` steps in an epoch.
     pub fn rate(&self, step: u64, steps: u64) -> f32 {
         let warmup = (f64::from(self.warmup) * steps as f64).round() as u64;
         schedule::rate(self.schedule, self.lr, warmup, step, u64::from(self.epochs) * steps, steps)

@@ -1,4 +1,4 @@
-//! How the learning rate runs over the steps of a training.
+//! Learning rate schedules.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,20 +6,20 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "kind")]
 pub enum Schedule {
-    /// Always the same.
+    /// A constant rate.
     #[default]
     Constant,
-    /// Times `factor` after every `epochs` epochs.
+    /// Multiplies the rate by `factor` after every `epochs` epochs.
     Step {
         /// Epochs at one rate, at least 1.
         epochs: u32,
-        /// What the rate is multiplied by.
+        /// The factor.
         factor: f32,
     },
-    /// Down to 0 along half a cosine (Loshchilov and Hutter 2017, without restarts).
+    /// Falls to 0 along half a cosine (Loshchilov and Hutter 2017, without restarts).
     Cosine,
-    /// Up from lr/25 along half a cosine over the first `rise` of all steps, down to lr/250,000 over the rest
-    /// (Smith and Topin 2018; PyTorch's `OneCycleLR` with its defaults, but for `cycle_momentum`: momentum stays).
+    /// Rises from lr/25 along half a cosine over the first `rise` of all steps, then falls to lr/250,000 (Smith and
+    /// Topin 2018; PyTorch's `OneCycleLR` with its defaults, except that momentum is constant).
     OneCycle {
         /// Share of all steps that rise, between 0 and 1; PyTorch's default is 0.3.
         rise: f32,
@@ -27,7 +27,7 @@ pub enum Schedule {
 }
 
 impl Schedule {
-    /// Whether its numbers are in range.
+    /// Returns whether its numbers are in range.
     pub(crate) fn is_sound(self) -> bool {
         match self {
             Schedule::Constant | Schedule::Cosine => true,
@@ -37,8 +37,8 @@ impl Schedule {
     }
 }
 
-/// The learning rate of step `step` (from 0) of `steps`, of which `per_epoch` make an epoch; `peak` is the
-/// schedule's highest rate, and the first `warmup` steps rise to it in equal steps.
+/// Returns the learning rate of step `step` (from 0) of `steps`, with `per_epoch` steps in an epoch. `peak` is the
+/// schedule's highest rate; over the first `warmup` steps the rate rises to it linearly.
 pub fn rate(schedule: Schedule, peak: f32, warmup: u64, step: u64, steps: u64, per_epoch: u64) -> f32 {
     if step < warmup {
         return peak * (step + 1) as f32 / (warmup + 1) as f32;

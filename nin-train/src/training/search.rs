@@ -1,4 +1,4 @@
-//! Architecture search: lines that fill a board, and how many of them are trained for how long.
+//! Architecture search: candidates that use a board's budget, and their training by successive halving.
 //!
 //! [`candidates`] draws the form of a network at random (how many blocks, their kernels, their 1×1 layers, whether the
 //! last of those narrows, how widths grow) and then makes it as wide as the [`Budget`] allows. [`rungs`] is successive
@@ -9,39 +9,39 @@ use std::fmt::Write;
 
 use nin_core::{Plan, Shape, Spec};
 
-use crate::report::Resources;
+use crate::network::resources::Resources;
 use crate::support::random::{Purpose, Stream};
 
-/// What a board has for a network in 8 bits, on a Cortex-M with DSP instructions.
+/// The limits of a board for an 8-bit network on a Cortex-M with DSP instructions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Budget {
     /// Largest model file in bytes, without class names.
     pub flash: u64,
     /// Largest state (all working memory of the engine) in bytes.
     pub ram: u64,
-    /// Most multiply-accumulates for one image.
+    /// The largest number of multiply-accumulates for one image.
     pub macs: u64,
 }
 
 impl Budget {
-    /// Whether a network keeps to it.
+    /// Returns whether a network fits the budget.
     pub fn holds(&self, plan: &Plan) -> bool {
         let needs = Resources::new(plan);
         needs.flash_int8 <= self.flash && needs.streaming_int8 <= self.ram && needs.macs <= self.macs
     }
 }
 
-/// Of the better candidates, one in so many goes on, and is trained so many times as long.
+/// Successive halving keeps the best 1/`ETA` of the candidates and trains them `ETA` times as long.
 const ETA: usize = 3;
-/// Forms drawn for each candidate wanted, before giving up.
+/// The largest number of forms drawn for each candidate.
 const DRAWS: usize = 200;
 /// Widths are multiples of this.
 const STEP: usize = 4;
-/// Widths at their widest, in steps.
+/// The largest width in steps.
 const WIDEST: usize = 128;
 
-/// At most `count` different lines for images of this shape and so many classes, each as wide as the budget allows; the
-/// same for the same seed. Fewer, or none, if the budget holds no more.
+/// Returns at most `count` different networks for images of this shape and `classes` classes, each as wide as the
+/// budget allows; the same seed gives the same networks. There are fewer, or none, if the budget is too small.
 pub fn candidates(input: Shape, classes: usize, budget: &Budget, count: usize, seed: u64) -> Vec<Plan> {
     let mut stream = Stream::new(seed, Purpose::Search, 0, 0);
     let mut known = HashSet::new();
@@ -60,8 +60,8 @@ pub fn candidates(input: Shape, classes: usize, budget: &Budget, count: usize, s
     plans
 }
 
-/// Successive halving: how many candidates are trained in each round, and for how many epochs, from `count` candidates
-/// for `epochs` epochs to the round that leaves the winner.
+/// Returns the rounds of successive halving as (candidates, epochs), from `count` candidates for `epochs` epochs to the
+/// round that decides the winner.
 pub fn rungs(count: usize, epochs: u32) -> Vec<(usize, u32)> {
     let mut rungs = vec![(count, epochs)];
     let (mut count, mut epochs) = (count, epochs);
@@ -77,9 +77,9 @@ pub fn rungs(count: usize, epochs: u32) -> Vec<(usize, u32)> {
 #[derive(Clone, Debug)]
 struct Form {
     blocks: Vec<Block>,
-    /// The word between levels.
+    /// The word of the pooling layer between levels.
     pool: &'static str,
-    /// How much wider each level is than the one before, its pixels being a quarter.
+    /// The ratio of a level's width to that of the level before, which has four times as many pixels.
     growth: f32,
 }
 
@@ -89,7 +89,7 @@ struct Block {
     convolution: &'static str,
     /// 1×1 layers.
     ones: usize,
-    /// Whether the last 1×1 layer halves the channels: the next convolution, where the weights are, then has half.
+    /// Whether the last 1×1 layer halves the channels, so that the next convolution has half the weights.
     narrows: bool,
     level: usize,
 }
@@ -104,7 +104,7 @@ impl Form {
             5.. => (&["nin3+1", "nin3+1", "nin5+2"], side),
             _ => (&["nin3+1"], side),
         };
-        // The last maps have 4 to 9 pixels a side, where the image is large enough for that.
+        // The last maps have 4 to 9 pixels on each side if the image is large enough.
         let pools = 1 + (0..4).filter(|halvings| side >> halvings > 9).count() + stream.below(2);
         let levels = (0..=pools).filter(|halvings| *halvings == 0 || side >> halvings >= 3).count();
         let narrows = stream.below(3) > 0;
@@ -116,14 +116,14 @@ impl Form {
             }
         }
         if let Some(last) = blocks.last_mut() {
-            // No convolution follows that would be cheaper for it.
+            // No convolution follows that would become cheaper.
             last.narrows = false;
         }
         let pool = ["max3/2+1", "max2/2"][stream.below(2)];
         Form { blocks, pool, growth: [1.0, 1.25, 1.5, 2.0][stream.below(4)] }
     }
 
-    /// The line whose first level has `width` steps of channels.
+    /// Returns the line whose first level has `width` steps of channels.
     fn line(&self, input: Shape, classes: usize, width: usize) -> String {
         let mut line = format!("{}x{}x{}", input.channels, input.rows, input.columns);
         let mut level = 0;
@@ -144,7 +144,7 @@ impl Form {
         line + &format!(" gap fc{classes}")
     }
 
-    /// The widest network of this form that the budget holds.
+    /// Returns the widest network of this form that fits the budget.
     fn widest(&self, input: Shape, classes: usize, budget: &Budget) -> Option<Plan> {
         let plan = |width| Spec::parse(&self.line(input, classes, width)).ok().map(Plan::new);
         let fits = |width| plan(width).is_some_and(|plan| budget.holds(&plan));

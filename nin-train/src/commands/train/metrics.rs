@@ -6,11 +6,12 @@ use std::path::PathBuf;
 
 use nin_core::Plan;
 use nin_train::Recipe;
-use nin_train::data::batch::Preprocessing;
 use nin_train::data::{Dataset, Splits};
+use nin_train::network::preprocessing::Preprocessing;
 use nin_train::support::files::FileError;
 use nin_train::training::checkpoint::Checkpoint;
-use nin_train::training::train::{EpochReport, Evaluation};
+use nin_train::training::evaluation::Evaluation;
+use nin_train::training::position::EpochReport;
 use serde::Serialize;
 use serde_json::json;
 
@@ -57,11 +58,11 @@ impl Start {
         let teachers = checkpoint.teachers.iter();
         Self {
             version: env!("CARGO_PKG_VERSION"),
-            line: checkpoint.line.clone(),
+            line: checkpoint.spec.to_string(),
             parameters: plan.parameters(),
             recipe: checkpoint.recipe.clone(),
             preprocessing: checkpoint.preprocessing.clone(),
-            teachers: teachers.map(|t| Teacher { line: t.line.clone(), sha256: t.fingerprint() }).collect(),
+            teachers: teachers.map(|t| Teacher { line: t.spec.to_string(), sha256: t.fingerprint() }).collect(),
             images: splits.source.clone(),
             images_sha256: checkpoint.images.clone(),
             training_images: splits.train.len(),

@@ -1,7 +1,6 @@
 //! `nin-train train`: from images to a network.
 
 mod flags;
-pub(super) mod folder;
 mod metrics;
 mod screen;
 
@@ -9,19 +8,20 @@ use std::ops::ControlFlow;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use nin_core::Lanes;
 use nin_core::WeightType;
 use nin_train::data::Dataset;
-use nin_train::formats::model_file::Lanes;
-use nin_train::integers::aware;
 use nin_train::network::trained::Trained;
+use nin_train::quantize::aware;
 use nin_train::report::LayerTable;
 use nin_train::report::html::Findings;
 use nin_train::training::checkpoint::Checkpoint;
-use nin_train::training::train::{Ended, Trainer, evaluator};
+use nin_train::training::evaluation::evaluator;
+use nin_train::training::trainer::{Ended, Trainer};
 
+use super::run_folder::RunFolder;
 use super::{Console, Outcome, images, interrupt, networks, program, threads_of, word};
 pub use flags::TrainArgs;
-use folder::RunFolder;
 use metrics::Metrics;
 use screen::Screen;
 
@@ -31,13 +31,20 @@ pub fn run(args: &TrainArgs, console: &Console) -> Outcome<ExitCode> {
     let in_place = args.resumed_in_place()?;
     let threads = threads_of(args.threads, console);
     // What can be wrong with the flags comes before any waiting.
-    let start = args.start(console)?;
-    let plan = start.plan()?;
+    let mut start = args.start(console)?;
+    let plan = start.plan();
     start.check_memory(&plan, threads)?;
     let mut splits = args.images.load(plan.spec().input(), console)?;
     images::check(plan.spec().input(), plan.classes(), &splits)?;
     let fingerprint = splits.train.fingerprint();
     let validation = images::split_off(start.recipe(), &mut splits)?;
+    if let Some(unused) = &splits.validation {
+        let images = unused.len();
+        console.warn(format_args!(
+            "the data set's {images} validation images are not used: choose the best epoch by them with --validation 0.1"
+        ));
+    }
+    start.choose_epochs(splits.train.len());
     let checkpoint = start.checkpoint(&splits.train, fingerprint)?;
     let metrics = metrics::Start::new(&checkpoint, &plan, &splits, validation.as_ref());
     let mut trainer = Trainer::resume(checkpoint, threads)?;
@@ -67,6 +74,9 @@ pub fn run(args: &TrainArgs, console: &Console) -> Outcome<ExitCode> {
 
     console.say(format_args!("\n{}\n", LayerTable { plan: &plan, batch: trainer.recipe().batch as u64 }));
     let mut screen = Screen::new(console, trainer.recipe(), splits.train.len());
+    if !trainer.is_done() {
+        screen.estimate(trainer.measure(&splits.train)?, trainer.position());
+    }
     screen.heading(trainer.history());
     let measured = validation.as_ref().unwrap_or(&splits.test);
     let every = Duration::from_secs(60 * u64::from(args.checkpoint_every));
@@ -111,7 +121,7 @@ impl Exported {
             true => Checkpoint::load(&folder.best())?,
             false => trainer.checkpoint(),
         };
-        let trained = Trained::from_checkpoint(&checkpoint)?;
+        let trained = checkpoint.trained();
         let integers = aware::quantized(&checkpoint).transpose()?;
         let model = match &integers {
             Some(integers) => integers.to_bytes(Lanes::Two)?,

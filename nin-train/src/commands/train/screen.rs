@@ -4,11 +4,14 @@ use std::path::Path;
 
 use indicatif::ProgressBar;
 use nin_train::Recipe;
-use nin_train::report::{Confusion, grouped, percent};
-use nin_train::training::train::{EpochReport, Evaluation, Position, Progress};
+use nin_train::engine::confusion::Confusion;
+use nin_train::support::text::{grouped, percent};
+use nin_train::training::evaluation::Evaluation;
+use nin_train::training::position::{EpochReport, Position};
+use nin_train::training::trainer::Progress;
 
+use super::super::run_folder::RunFolder;
 use super::super::{Console, program, say_never_answered, word};
-use super::folder::RunFolder;
 
 /// Prints a training run.
 pub struct Screen<'a> {
@@ -25,6 +28,18 @@ impl<'a> Screen<'a> {
     pub fn new(console: &'a Console, recipe: &Recipe, images: usize) -> Self {
         let measured = if recipe.validation > 0.0 { "val." } else { "test" };
         Self { console, epochs: recipe.epochs, images, measured, bar: ProgressBar::hidden() }
+    }
+
+    /// How long the rest of the run will take at so many images per second.
+    pub fn estimate(&self, images_per_second: f64, position: &Position) {
+        let epochs = self.epochs - position.epoch;
+        let images = u64::from(epochs) * self.images as u64 - position.images as u64;
+        self.console.say(format_args!(
+            "{epochs} epochs of {} images at about {} images/s: {}\n",
+            grouped(self.images as u64),
+            grouped(images_per_second.round() as u64),
+            duration(images as f64 / images_per_second)
+        ));
     }
 
     /// The head of the table of epochs, and the epochs that are done already.
@@ -121,6 +136,39 @@ impl<'a> Screen<'a> {
         self.console.say(format_args!("  {program} quantize {kept}{flags} --rust {}", source("model_int8.rs")));
         if !integers {
             self.console.say(format_args!("  {program} export {kept} --rust {} --type f16", source("model_f16.rs")));
+        }
+    }
+}
+
+/// A rough duration, in the unit that people use for it.
+fn duration(seconds: f64) -> String {
+    let about = |amount: f64, unit: &str| match amount.round() as u64 {
+        0 | 1 => format!("about one {unit}"),
+        amount => format!("about {} {unit}s", grouped(amount)),
+    };
+    match seconds {
+        ..90.0 => about(seconds, "second"),
+        90.0..5400.0 => about(seconds / 60.0, "minute"),
+        _ => about(seconds / 3600.0, "hour"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::duration;
+
+    #[test]
+    fn durations_have_a_unit_that_fits() {
+        for (seconds, text) in [
+            (0.2, "about one second"),
+            (1.6, "about 2 seconds"),
+            (89.0, "about 89 seconds"),
+            (91.0, "about 2 minutes"),
+            (3000.0, "about 50 minutes"),
+            (5400.0, "about 2 hours"),
+            (9_000_000.0, "about 2,500 hours"),
+        ] {
+            assert_eq!(duration(seconds), text, "{seconds}");
         }
     }
 }

@@ -1,58 +1,58 @@
-//! What teachers said of the images they have seen.
+//! A cache of teachers' logits.
 //!
-//! Mirrored and shifted by a pixel, an image has eighteen forms; in twenty epochs a student meets most of them, and from
-//! then on its teachers, who answer the same to the same image, need hardly compute.
+//! Mirrored and shifted by a pixel, an image has eighteen forms. Twenty epochs contain most of them; after that almost
+//! all logits come from the cache.
 
 use std::collections::HashMap;
 
 use sha2::{Digest, Sha256};
 
-/// An image by what is in it.
+/// The key of an image: a hash of its content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Key(u128);
 
 impl Key {
-    /// The key of an image: of all pairs of images that a run could show, not one is expected to share it.
+    /// Returns the key of an image; no two different images of a run are expected to share a key.
     pub(super) fn of(image: &[f32]) -> Key {
         let digest = Sha256::digest(bytemuck::cast_slice(image));
         Key(digest.iter().take(16).fold(0, |key, byte| key << 8 | u128::from(*byte)))
     }
 }
 
-/// Bytes of answers kept at most, with their keys: room for Fashion-MNIST's images in some forty forms each.
+/// The size limit of the cache in bytes, with keys: room for Fashion-MNIST's images in about forty forms each.
 const MOST: usize = 256 << 20;
-/// Bytes of a key and its place in a table that is half full, as it is at the worst.
+/// Bytes of a key and its entry in a table that is half full, which is the worst case.
 const KEY: usize = 2 * (size_of::<(Key, u32)>() + 1);
 
-/// Logits by image. What does not fit is not remembered.
+/// Logits by image. Logits that do not fit are not stored.
 pub(super) struct Answers {
-    /// Where an image's logits begin, in classes.
+    /// The index of each image's logits.
     places: HashMap<Key, u32>,
     logits: Vec<f32>,
     classes: usize,
-    /// How many answers are kept at most.
+    /// The largest number of images.
     most: usize,
 }
 
 impl Answers {
-    /// No answers yet.
+    /// Returns an empty cache.
     pub(super) fn new(classes: usize) -> Answers {
         let most = MOST / (size_of::<f32>() * classes + KEY);
         Answers { places: HashMap::new(), logits: Vec::new(), classes, most }
     }
 
-    /// The logits of an image that was answered before.
+    /// Returns the stored logits of an image.
     pub(super) fn get(&self, key: Key) -> Option<&[f32]> {
         let place = *self.places.get(&key)? as usize;
         self.logits.get(place * self.classes..(place + 1) * self.classes)
     }
 
-    /// Remembers the logits of an image, if there is room.
+    /// Stores the logits of an image, if there is room.
     pub(super) fn keep(&mut self, key: Key, logits: &[f32]) {
         if self.places.len() >= self.most || self.places.contains_key(&key) {
             return;
         }
-        // Fewer than 2²³: `most` is.
+        // The index is below 2²³, because `most` is.
         self.places.insert(key, (self.logits.len() / self.classes) as u32);
         self.logits.extend_from_slice(logits);
     }

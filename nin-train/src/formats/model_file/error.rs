@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::Lanes;
+use nin_core::Lanes;
 
 /// Why a model cannot be exported. The text is one sentence for the user.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,8 +52,6 @@ pub enum ExportError {
         /// Its bytes.
         length: usize,
     },
-    /// A number of lanes that no packing has.
-    Lanes(String),
     /// 8-bit weights were asked for, but the network has floats.
     NotQuantized,
     /// An 8-bit layer without a factor for each output, or with a shift or bias that its arithmetic does not have.
@@ -94,7 +92,6 @@ impl fmt::Display for ExportError {
                 let most = if *what == "file" { u32::MAX } else { u16::MAX.into() };
                 write!(f, "the {what} is too long for a model file: it has {length} bytes, and {most} is the limit")
             }
-            Self::Lanes(text) => write!(f, "'{text}' is not a number of lanes; choose 1, 2, 4 or 16"),
             Self::NotQuantized => f.write_str("8-bit weights have to be found first: quantize the network"),
             Self::Integers => f.write_str("the quantised layers do not fit the network, or are out of range"),
             Self::Packing { lanes, weight_type: weight_type @ "int8" } => {

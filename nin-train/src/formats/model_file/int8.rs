@@ -1,10 +1,12 @@
 //! The model file of a network of integers, of 8 bits or 4: what `docs/int8.md` says about its packings.
 
-use nin_core::{Plan, WeightType};
+use nin_core::packing::{Packing, Part};
+use nin_core::{Lanes, Plan, WeightType};
 
-use super::{ExportError, Lanes, Parts};
-use crate::data::batch::Preprocessing;
+use super::pack::put;
+use super::{ExportError, Parts};
 use crate::integers::{GRAIN, Output, QuantizedLayer, QuantizedModel};
+use crate::network::preprocessing::Preprocessing;
 
 impl QuantizedModel {
     /// The model file. Lanes change speed, not results: 2 for a Cortex-M with the DSP extension (M4, M7, M33), 16 for
@@ -18,8 +20,7 @@ impl QuantizedModel {
             return Err(ExportError::Packing { lanes, weight_type: WeightType::Int8.name() });
         }
         let plan = self.plan();
-        let channels = usize::from(self.spec.input().channels);
-        let preprocessing = Preprocessing { mean: vec![0.0; channels], scale: vec![self.input_scale; channels] };
+        let preprocessing = Preprocessing::one_scale(self.spec.input().channels.into(), self.input_scale);
         let weights = self.packed(&plan, lanes)?;
         let (weight_type, class_names) = (self.weight_type(), &self.class_names);
         let parts = Parts { plan: &plan, preprocessing: &preprocessing, class_names, weight_type, lanes };
@@ -46,10 +47,7 @@ impl QuantizedModel {
             if mixed {
                 bytes.extend(u32::from(layer.bits).to_le_bytes());
             }
-            match lanes {
-                Lanes::Two => layer.pack_by_two(&mut bytes),
-                Lanes::One | Lanes::Four | Lanes::Sixteen => layer.pack_in_rows(lanes, &mut bytes),
-            }
+            layer.pack(lanes, &mut bytes);
         }
         if self.ends_in_average() {
             bytes.extend(self.last_scale().to_le_bytes());
@@ -95,75 +93,31 @@ impl QuantizedLayer {
         }
     }
 
-    /// A weight, or 0 where padding is.
-    fn weight(&self, output: usize, input: usize) -> u8 {
-        let fan_in = self.fan_in();
-        match output < self.outputs() && input < fan_in {
-            true => self.weights[output * fan_in + input] as u8,
-            false => 0,
-        }
-    }
-
-    fn bias(&self, output: usize) -> i32 {
-        self.bias.get(output).copied().unwrap_or(0)
-    }
-
-    /// The weight of one input in the upper half of a byte, that of another in its lower half.
-    fn two_weights(&self, output: usize, [upper, lower]: [usize; 2]) -> u8 {
-        self.weight(output, upper) | self.weight(output, lower) >> 4
-    }
-
-    /// Biases, multipliers and shifts as three rows; then the weights, with 16 lanes four inputs of each at a time. In 4
-    /// bits a byte holds two inputs, with 16 lanes the one of four and of the next four.
-    fn pack_in_rows(&self, lanes: Lanes, bytes: &mut Vec<u8>) {
-        let (lanes, inputs) = if lanes == Lanes::Sixteen { (16, 4) } else { (1, 1) };
-        let outputs = self.outputs().next_multiple_of(lanes);
-        (0..outputs).for_each(|output| bytes.extend(self.bias(output).to_le_bytes()));
-        (0..outputs).for_each(|output| bytes.extend(self.factor(output).0));
-        (0..outputs).for_each(|output| bytes.extend(self.factor(output).1.to_le_bytes()));
-        let narrow = self.bits == 4;
-        for group in (0..outputs).step_by(lanes) {
-            for first in (0..self.fan_in()).step_by(if narrow { 2 * inputs } else { inputs }) {
-                for output in group..group + lanes {
-                    bytes.extend((first..first + inputs).map(|input| match narrow {
-                        true => self.two_weights(output, [input, input + inputs]),
-                        false => self.weight(output, input),
-                    }));
-                }
+    /// Appends the layer's part of the file: of outputs and inputs that do not exist, zeros, and shifts of 1.
+    fn pack(&self, lanes: Lanes, bytes: &mut Vec<u8>) {
+        let weight_type = if self.bits == 4 { WeightType::Int4 } else { WeightType::Int8 };
+        let packing = Packing::new(weight_type, lanes.count(), self.outputs(), self.fan_in());
+        let start = bytes.len();
+        bytes.resize(start + packing.bytes(), 0);
+        let bytes = &mut bytes[start..];
+        for output in 0..packing.padded_outputs() {
+            let bias = self.bias.get(output).map_or(0, |bias| packing.bias_factor() * bias);
+            let (multiplier, shift) = self.factor(output);
+            put(bytes, packing.bias(output), bias.to_le_bytes());
+            put(bytes, packing.multiplier(output), multiplier);
+            put(bytes, packing.shift(output), shift.to_le_bytes());
+            if let Some(at) = packing.half_unit(output) {
+                put(bytes, at, ((1u32 << shift) >> 1).to_le_bytes());
             }
         }
-        bytes.resize(bytes.len().next_multiple_of(4), 0);
-    }
-
-    /// Two outputs at a time, each pair one stream of words; in 4 bits a word holds both pairs of a four.
-    fn pack_by_two(&self, bytes: &mut Vec<u8>) {
-        let fan_in = self.fan_in().next_multiple_of(2);
-        for a in (0..self.outputs()).step_by(2) {
-            let b = a + 1;
-            bytes.extend((2 * self.bias(a)).to_le_bytes());
-            bytes.extend((2 * self.bias(b)).to_le_bytes());
-            for four in (0..fan_in).step_by(4) {
-                // A word of four activations falls apart into its even and its odd bytes. Behind the end is nothing.
-                let whole = fan_in - four >= 4;
-                let pairs = if whole { [[0, 2], [1, 3]] } else { [[0, 1], [4, 4]] };
-                let [first, second] = pairs.map(|pair| pair.map(|input| four + input));
-                if self.bits == 4 {
-                    let halves = [[first[0], second[0]], [first[1], second[1]]];
-                    bytes.extend(
-                        halves.iter().flat_map(|&inputs| [a, b].map(|output| self.two_weights(output, inputs))),
-                    );
-                    continue;
-                }
-                for pair in [first, second].into_iter().take(if whole { 2 } else { 1 }) {
-                    bytes.extend(pair.iter().flat_map(|&input| [a, b].map(|output| self.weight(output, input))));
-                }
-            }
-            for output in [a, b] {
-                let (multiplier, shift) = self.factor(output);
-                let half = (1u32 << shift) >> 1;
-                bytes.extend(multiplier);
-                bytes.extend(half.to_le_bytes());
-                bytes.extend(shift.to_le_bytes());
+        for (output, weights) in self.weights.chunks_exact(self.fan_in()).enumerate() {
+            for (input, &weight) in weights.iter().enumerate() {
+                let place = packing.weight(output, input);
+                // Weights of 4 bits are multiples of 16.
+                bytes[place.byte] |= match place.part {
+                    Part::Whole | Part::Upper => weight as u8,
+                    Part::Lower => weight as u8 >> 4,
+                };
             }
         }
     }

@@ -1,7 +1,9 @@
 //! The model file: what a device runs.
 //!
-//! `docs/model-file.md` is the format's definition; [`ModelFile::to_bytes`] writes it and `nin_core::Model` reads it in
-//! place. [`rust_source`] writes the Rust file that compiles a model into a firmware.
+//! `docs/model-file.md` is the format's definition; [`Trained::to_model`] and [`QuantizedModel::to_bytes`] write it,
+//! and `nin_core::Model` reads it in place. [`rust_source`] writes the Rust file that compiles a model into a firmware.
+//!
+//! [`QuantizedModel::to_bytes`]: crate::integers::QuantizedModel::to_bytes
 
 mod error;
 mod int8;
@@ -9,15 +11,16 @@ mod pack;
 mod source;
 mod unpack;
 
+pub use nin_core::Lanes;
 use nin_core::model::{HEADER, MAGIC, VERSION};
 use nin_core::{Plan, WeightType};
 
 pub use error::ExportError;
-pub(crate) use pack::name;
-pub use pack::{Lanes, unpacked};
+pub use pack::unpacked;
 pub use source::{RustSource, rust_source};
 
-use crate::data::batch::Preprocessing;
+use crate::network::preprocessing::Preprocessing;
+use crate::network::trained::Trained;
 
 /// The number that stands for a weight type in the file.
 const fn code(weight_type: WeightType) -> Option<u8> {
@@ -30,43 +33,38 @@ const fn code(weight_type: WeightType) -> Option<u8> {
     }
 }
 
-/// Everything that a model file holds.
-#[derive(Clone, Debug)]
-pub struct ModelFile<'a> {
-    /// The architecture and its sizes.
-    pub plan: &'a Plan,
-    /// All weights and biases, in the order of [`parameters`](crate::network::parameters).
-    pub parameters: &'a [f32],
-    /// What to do with an image's bytes.
-    pub preprocessing: &'a Preprocessing,
-    /// The names of the classes by label; none, or one for each class.
-    pub class_names: &'a [String],
-    /// How weights are stored.
-    pub weight_type: WeightType,
-    /// How many outputs stand side by side.
-    pub lanes: Lanes,
-}
-
-impl ModelFile<'_> {
-    /// The whole file.
+impl Trained {
+    /// The bytes of a model file with the weights as floats, `lanes` outputs side by side.
     ///
     /// # Errors
     ///
-    /// [`ExportError`] if the parts do not fit each other or a weight cannot be stored.
-    pub fn to_bytes(&self) -> Result<Vec<u8>, ExportError> {
-        let (got, expected) = (self.parameters.len(), self.plan.parameters());
+    /// [`ExportError`] if the parts of the network do not fit each other, or a weight cannot be stored so.
+    pub fn to_model(&self, weight_type: WeightType, lanes: Lanes) -> Result<Vec<u8>, ExportError> {
+        let plan = &self.plan();
+        let (got, expected) = (self.parameters.len(), plan.parameters());
         if got != expected {
             return Err(ExportError::Parameters { got, expected });
         }
-        if matches!(self.weight_type, WeightType::Int8 | WeightType::Int4) {
+        if matches!(weight_type, WeightType::Int8 | WeightType::Int4) {
             return Err(ExportError::NotQuantized);
         }
-        if !Lanes::FLOAT.contains(&self.lanes) {
-            return Err(ExportError::Packing { lanes: self.lanes, weight_type: self.weight_type.name() });
+        if !Lanes::FLOAT.contains(&lanes) {
+            return Err(ExportError::Packing { lanes, weight_type: weight_type.name() });
         }
-        let ModelFile { plan, preprocessing, class_names, weight_type, lanes, .. } = *self;
-        Parts { plan, preprocessing, class_names, weight_type, lanes }.to_bytes(&self.packed()?)
+        let weights = FloatWeights { plan, parameters: &self.parameters, weight_type, lanes }.packed()?;
+        let Self { preprocessing, class_names, .. } = self;
+        Parts { plan, preprocessing, class_names, weight_type, lanes }.to_bytes(&weights)
     }
+}
+
+/// The weights of a network of floats, and how a model file stores them.
+struct FloatWeights<'a> {
+    plan: &'a Plan,
+    /// In the order of [`parameters`](crate::network::parameters).
+    parameters: &'a [f32],
+    weight_type: WeightType,
+    /// How many outputs stand side by side.
+    lanes: Lanes,
 }
 
 /// What stands before the weights, whatever they are.
@@ -145,11 +143,4 @@ pub fn check_names(class_names: &[String]) -> Result<(), ExportError> {
         Ok(_) => Ok(()),
         Err(_) => Err(ExportError::TooLong { what: "list of class names", length }),
     }
-}
-
-/// Bytes of the model file of a network without class names: its flash.
-pub fn file_len(plan: &Plan, weight_type: WeightType, lanes: usize) -> usize {
-    let line = plan.spec().to_string().len();
-    let head = HEADER + 8 * usize::from(plan.spec().input().channels) + line;
-    head.next_multiple_of(16) + plan.weight_bytes(weight_type, lanes) + 4
 }

@@ -1,79 +1,21 @@
-//! Packing weights as the kernels read them: `[out / L][fan_in][L]`.
+//! Float weights, packed as [`nin_core::packing`] says, and read back.
 //!
 //! L outputs stand side by side, so that a kernel reads one input and L weights in a row and needs no shuffles; each
 //! output still sums its inputs in the same order, whatever L is.
 
-use std::fmt;
-use std::str::FromStr;
-
 use half::f16;
-use nin_core::{Model, Plan, WeightType};
+use nin_core::{Model, WeightType};
 
-use super::{ExportError, ModelFile};
+use super::{ExportError, FloatWeights};
 use crate::network::parameters::{Tensor, tensors};
 
-/// How many outputs stand side by side in the packed weights.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Lanes {
-    /// Plain rows: the smallest file.
-    One,
-    /// For 8-bit weights on a Cortex-M with the DSP extension (M4, M7, M33): pairs, as its instructions take them.
-    Two,
-    /// For float weights on Cortex-M: four accumulators fit its registers.
-    #[default]
-    Four,
-    /// For a host with vector registers.
-    Sixteen,
-}
-
-impl Lanes {
-    /// The packings of float weights.
-    pub const FLOAT: [Self; 3] = [Self::One, Self::Four, Self::Sixteen];
-    /// The packings of 8-bit weights.
-    pub const INT8: [Self; 3] = [Self::One, Self::Two, Self::Sixteen];
-
-    /// The number.
-    pub const fn count(self) -> usize {
-        match self {
-            Self::One => 1,
-            Self::Two => 2,
-            Self::Four => 4,
-            Self::Sixteen => 16,
-        }
-    }
-}
-
-impl fmt::Display for Lanes {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.count().fmt(f)
-    }
-}
-
-impl FromStr for Lanes {
-    type Err = ExportError;
-
-    fn from_str(text: &str) -> Result<Self, ExportError> {
-        [Self::One, Self::Two, Self::Four, Self::Sixteen]
-            .into_iter()
-            .find(|lanes| lanes.to_string() == text)
-            .ok_or_else(|| ExportError::Lanes(text.to_owned()))
-    }
-}
-
-/// "stage 3 (nin3+1:48,48,48), layer 2": how messages name a layer with weights.
-pub(crate) fn name(plan: &Plan, tensor: &Tensor) -> String {
-    let stage = tensor.layer.stage;
-    let before = plan.layers().take_while(|layer| layer.stage < stage).count();
-    format!("stage {} ({}), layer {}", stage + 1, plan.spec().stages()[stage], tensor.index - before + 1)
-}
-
-impl ModelFile<'_> {
+impl FloatWeights<'_> {
     /// The weights' part of the file.
     pub(super) fn packed(&self) -> Result<Vec<u8>, ExportError> {
         let mut bytes = Vec::with_capacity(self.plan.weight_bytes(self.weight_type, self.lanes.count()));
         for tensor in tensors(self.plan) {
             let (weights, biases) = (&self.parameters[tensor.weight.clone()], &self.parameters[tensor.bias.clone()]);
-            let layer = || name(self.plan, &tensor);
+            let layer = || tensor.name(self.plan);
             if !weights.iter().chain(biases).all(|value| value.is_finite()) {
                 return Err(ExportError::NotFinite { layer: layer() });
             }
@@ -88,48 +30,52 @@ impl ModelFile<'_> {
     }
 
     fn pack_layer(&self, tensor: &Tensor, weights: &[f32], biases: &[f32], bytes: &mut Vec<u8>) {
-        let (outputs, fan_in, lanes) = (biases.len(), tensor.layer.fan_in(), self.lanes.count());
-        let padded = outputs.next_multiple_of(lanes);
-        for output in 0..padded {
-            bytes.extend(biases.get(output).unwrap_or(&0.0).to_le_bytes());
-        }
-        for group in (0..padded).step_by(lanes) {
-            for input in 0..fan_in {
-                for output in group..group + lanes {
-                    let weight = if output < outputs { weights[output * fan_in + input] } else { 0.0 };
-                    match self.weight_type {
-                        WeightType::F16 => bytes.extend(f16::from_f32(weight).to_le_bytes()),
-                        _ => bytes.extend(weight.to_le_bytes()),
-                    }
+        let packing = tensor.layer.packing(self.weight_type, self.lanes.count());
+        let fan_in = tensor.layer.fan_in();
+        let start = bytes.len();
+        bytes.resize(start + packing.bytes(), 0);
+        let layer = &mut bytes[start..];
+        for (output, (bias, weights)) in biases.iter().zip(weights.chunks_exact(fan_in)).enumerate() {
+            put(layer, packing.bias(output), bias.to_le_bytes());
+            for (input, &weight) in weights.iter().enumerate() {
+                let at = packing.weight(output, input).byte;
+                match self.weight_type {
+                    WeightType::F16 => put(layer, at, f16::from_f32(weight).to_le_bytes()),
+                    _ => put(layer, at, weight.to_le_bytes()),
                 }
             }
         }
-        bytes.resize(bytes.len().next_multiple_of(4), 0);
     }
 }
 
-/// The flat parameters of a model file: what [`ModelFile::to_bytes`] packed, f16 weights widened.
+/// Writes some bytes to their place.
+pub(super) fn put<const N: usize>(bytes: &mut [u8], at: usize, value: [u8; N]) {
+    bytes[at..at + N].copy_from_slice(&value);
+}
+
+/// Reads some bytes from their place; zeros where there are none.
+pub(super) fn get<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
+    bytes.get(at..).and_then(|bytes| bytes.first_chunk()).copied().unwrap_or([0; N])
+}
+
+/// The flat parameters of a model file: what [`Trained::to_model`](crate::network::trained::Trained::to_model)
+/// packed, f16 weights widened.
 pub fn unpacked(model: &Model<'_>) -> Vec<f32> {
     let (plan, lanes, weight_type) = (model.plan(), model.lanes(), model.weight_type());
     let mut parameters = vec![0.0; plan.parameters()];
     let mut rest = model.weights();
     for Tensor { layer, weight, bias, .. } in tensors(plan) {
-        let (outputs, fan_in) = (bias.len(), layer.fan_in());
-        let (layer, after) = rest.split_at(layer.weight_bytes(weight_type, lanes));
-        let (biases, weights) = layer.split_at(4 * outputs.next_multiple_of(lanes));
+        let (packing, fan_in) = (layer.packing(weight_type, lanes), layer.fan_in());
+        let (bytes, after) = rest.split_at(packing.bytes());
         rest = after;
-        for (bias, bytes) in parameters[bias].iter_mut().zip(biases.chunks_exact(4)) {
-            *bias = f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
+        for (output, bias) in parameters[bias].iter_mut().enumerate() {
+            *bias = f32::from_le_bytes(get(bytes, packing.bias(output)));
         }
         for (i, weight) in parameters[weight].iter_mut().enumerate() {
-            let (output, input) = (i / fan_in, i % fan_in);
-            let place = (output / lanes * fan_in + input) * lanes + output % lanes;
+            let at = packing.weight(i / fan_in, i % fan_in).byte;
             *weight = match weight_type {
-                WeightType::F16 => f16::from_le_bytes([weights[2 * place], weights[2 * place + 1]]).to_f32(),
-                _ => {
-                    let bytes = &weights[4 * place..4 * place + 4];
-                    f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])
-                }
+                WeightType::F16 => f16::from_le_bytes(get(bytes, at)).to_f32(),
+                _ => f32::from_le_bytes(get(bytes, at)),
             };
         }
     }

@@ -49,8 +49,8 @@ pub fn integers(model: &QuantizedModel) -> Vec<u8> {
 const IMAGE: &str = "image";
 const LOGITS: &str = "logits";
 
-/// Where a layer's weights come from, and what is done with what it makes.
-trait Weights {
+/// How a network's tensors are written: weights and biases, and what is done with a layer's outputs.
+trait TensorForm {
     /// Adds weight and bias of a layer; the weight has the dims given.
     fn add(&self, graph: &mut Graph, number: usize, tensor: &Tensor, dims: &[usize]) -> [Name; 2];
 
@@ -65,7 +65,7 @@ struct Floats<'a> {
     parameters: &'a [f32],
 }
 
-impl Weights for Floats<'_> {
+impl TensorForm for Floats<'_> {
     fn add(&self, graph: &mut Graph, number: usize, tensor: &Tensor, dims: &[usize]) -> [Name; 2] {
         let weights = tensor.torch_order().map(|at| self.parameters[at]);
         let biases = self.parameters[tensor.bias.clone()].iter().copied();
@@ -99,7 +99,7 @@ impl Integers<'_> {
     }
 }
 
-impl Weights for Integers<'_> {
+impl TensorForm for Integers<'_> {
     fn add(&self, graph: &mut Graph, number: usize, tensor: &Tensor, dims: &[usize]) -> [Name; 2] {
         let layer = &self.layers[number];
         let axis = [("axis", Attribute::Int(0))];
@@ -138,7 +138,7 @@ struct Writer<'a, W> {
     now: Name,
 }
 
-impl<W: Weights> Writer<'_, W> {
+impl<W: TensorForm> Writer<'_, W> {
     fn write(mut self, class_names: &[String]) -> Vec<u8> {
         let tensors = tensors(self.plan);
         let layers: Vec<Layer> = self.plan.layers().collect();

@@ -1,9 +1,9 @@
 //! Exchange with PyTorch by safetensors files.
 //!
 //! Inside, weights are channels-last; a safetensors file holds PyTorch's shapes: `[out, in, rows, columns]` for a
-//! convolution, `[out, in]` for a fully connected layer, whose inputs are flattened channels first. [`write()`] names
-//! tensors as in the state dict of Dive into Deep Learning's `NiN` ([`book_names`]); [`read`] takes those names or any
-//! others that stand in layer order. Files of f32, f16 and bf16 are read.
+//! convolution, `[out, in]` for a fully connected layer, whose inputs are flattened channels first.
+//! [`Trained::to_safetensors`] names tensors as in the state dict of Dive into Deep Learning's `NiN` ([`book_names`]);
+//! [`read`] takes those names or any others that stand in layer order. Files of f32, f16 and bf16 are read.
 
 mod error;
 mod names;
@@ -20,11 +20,12 @@ use serde_json::{Value, json};
 pub use error::TensorError;
 pub use names::book_names;
 
-use crate::data::batch::Preprocessing;
 use crate::network::parameters::{Tensor, tensors};
+use crate::network::preprocessing::Preprocessing;
+use crate::network::trained::Trained;
 
-/// The metadata key under which [`write`] keeps what tensors cannot say. One key, so that the same network always
-/// gives the same bytes.
+/// The metadata key under which [`Trained::to_safetensors`] keeps what tensors cannot say. One key, so that the same
+/// network always gives the same bytes.
 const KEY: &str = "nin";
 
 /// What a network is beside its numbers; each part may be missing from a file that PyTorch wrote.
@@ -49,39 +50,37 @@ fn torch_shape(Tensor { layer, bias, .. }: &Tensor) -> Vec<usize> {
     }
 }
 
-/// A safetensors file of all parameters, in f32.
-///
-/// # Errors
-///
-/// [`TensorError`] if `parameters` is not as long as the plan says.
-pub fn write(
-    plan: &Plan,
-    parameters: &[f32],
-    preprocessing: &Preprocessing,
-    class_names: &[String],
-) -> Result<Vec<u8>, TensorError> {
-    if parameters.len() != plan.parameters() {
-        return Err(TensorError::Parameters { got: parameters.len(), expected: plan.parameters() });
+impl Trained {
+    /// The bytes of a safetensors file of all parameters, in f32.
+    ///
+    /// # Errors
+    ///
+    /// [`TensorError`] if the parameters do not fit the architecture.
+    pub fn to_safetensors(&self) -> Result<Vec<u8>, TensorError> {
+        let plan = self.plan();
+        if self.parameters.len() != plan.parameters() {
+            return Err(TensorError::Parameters { got: self.parameters.len(), expected: plan.parameters() });
+        }
+        let bytes = |values: &[f32]| values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>();
+        let mut made = Vec::new();
+        for (tensor, name) in tensors(&plan).iter().zip(book_names(&plan)) {
+            let weight: Vec<f32> = tensor.torch_order().map(|at| self.parameters[at]).collect();
+            let bias = &self.parameters[tensor.bias.clone()];
+            made.push((format!("{name}.weight"), torch_shape(tensor), bytes(&weight)));
+            made.push((format!("{name}.bias"), vec![bias.len()], bytes(bias)));
+        }
+        let mut views = Vec::with_capacity(made.len());
+        for (name, shape, data) in &made {
+            views.push((name.as_str(), TensorView::new(Dtype::F32, shape.clone(), data)?));
+        }
+        let about = json!({
+            "line": self.spec.to_string(),
+            "mean": self.preprocessing.mean,
+            "scale": self.preprocessing.scale,
+            "classes": self.class_names,
+        });
+        Ok(::safetensors::serialize(views, Some(HashMap::from([(KEY.to_owned(), about.to_string())])))?)
     }
-    let bytes = |values: &[f32]| values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>();
-    let mut made = Vec::new();
-    for (tensor, name) in tensors(plan).iter().zip(book_names(plan)) {
-        let weight: Vec<f32> = tensor.torch_order().map(|at| parameters[at]).collect();
-        let bias = &parameters[tensor.bias.clone()];
-        made.push((format!("{name}.weight"), torch_shape(tensor), bytes(&weight)));
-        made.push((format!("{name}.bias"), vec![bias.len()], bytes(bias)));
-    }
-    let mut views = Vec::with_capacity(made.len());
-    for (name, shape, data) in &made {
-        views.push((name.as_str(), TensorView::new(Dtype::F32, shape.clone(), data)?));
-    }
-    let about = json!({
-        "line": plan.spec().to_string(),
-        "mean": preprocessing.mean,
-        "scale": preprocessing.scale,
-        "classes": class_names,
-    });
-    Ok(::safetensors::serialize(views, Some(HashMap::from([(KEY.to_owned(), about.to_string())])))?)
 }
 
 /// What the file says of the network beside its tensors.

@@ -1,46 +1,25 @@
 //! Convolutions with fewer multiplications: Winograd's minimal filtering (Lavin and Gray 2016) in tiles of 6×6.
 //!
-//! With R×R kernels a tile of 6×6 inputs gives M×M outputs, M = 7 − R, from 36 products a channel where the plain sum
-//! takes M²R²: 2.8 times as many for R = 5. For inputs d, kernel g and outputs y, each transform on rows and columns:
+//! With R×R kernels a tile of 6×6 inputs gives M×M outputs, M = 7 − R, from 36 products for each channel. The plain sum
+//! needs M²R², 2.8 times as many for R = 5. For inputs d, kernel g and outputs y, each transform on rows and columns:
 //!
 //! ```text
-//! forward    y  = Aᵀ [ (G g Gᵀ) ⊙ (Bᵀ d B) ] A       summed over channels: 36 matrix products, tiles × channels × outputs
-//! weights    dg = Gᵀ [ (Bᵀ d B) ⊙ (A dy Aᵀ) ] G      summed over tiles
+//! forward    y  = Aᵀ [ (G g Gᵀ) ⊙ (Bᵀ d B) ] A    summed over channels: 36 products, tiles × channels × outputs
+//! weights    dg = Gᵀ [ (Bᵀ d B) ⊙ (A dy Aᵀ) ] G   summed over tiles
 //! ```
 //!
-//! The gradient of the data is a forward pass over dy with the kernel turned round. The points are 0, ±1, ±2 and ∞;
+//! The gradient of the data is a forward pass over dy with the kernel rotated by 180°. The points are 0, ±1, ±2 and ∞;
 //! rounding errors are a few times those of the plain sum, which the tests bound.
 
 mod passes;
+mod tile;
 mod transform;
 
 use passes::{GradientBlock, Inputs, KernelTransform, Outputs, ProductBlock, Spread, Weights};
+use tile::{BLOCK, PLACES, SIDE, Tile, WEIGHT_BLOCK};
 
 use super::simd;
-use super::{Buffer, Finish, Panels, Windows, accumulate, multiply, padded};
-use crate::layers::Map;
-
-/// Side of a tile: the points of the transform.
-const SIDE: usize = 6;
-/// Products in a tile.
-const PLACES: usize = SIDE * SIDE;
-/// Columns of the products that are transformed back at once: as many as stay in cache.
-const BLOCK: usize = 48;
-/// The same for the gradient of the weights.
-const WEIGHT_BLOCK: usize = 64;
-
-/// Where a tile begins in its image, and how much of it is inside.
-#[derive(Clone, Copy)]
-struct Tile {
-    /// Values before its first input.
-    from: usize,
-    /// Rows and columns of its inputs that are in memory; beyond are zeros.
-    inside: [usize; 2],
-    /// Its first output pixel of the chunk.
-    pixel: usize,
-    /// Rows and columns of its outputs that are real.
-    real: [usize; 2],
-}
+use super::{Buffer, Finish, Map, Panels, Windows, accumulate, multiply, padded};
 
 /// A convolution by tiles, for chunks of a fixed number of images.
 pub(crate) struct Winograd {
@@ -56,7 +35,8 @@ pub(crate) struct Winograd {
     columns: usize,
     /// The transformed tiles, place by place, as operands of a product.
     windows: Vec<Windows>,
-    /// Where a place's rows of products begin: in the forward pass from the place, in that of the weights from the first.
+    /// Where a place's rows of products begin: in the forward pass from the place, in that of the weights from the
+    /// first.
     product_at: Vec<u32>,
     weight_at: Vec<u32>,
 }
@@ -78,7 +58,7 @@ pub(crate) struct Needs {
 }
 
 impl Needs {
-    /// The larger of each.
+    /// Returns the larger of each.
     pub(crate) fn and(self, other: Needs) -> Needs {
         Needs {
             inputs: self.inputs.max(other.inputs),
@@ -104,8 +84,8 @@ pub(crate) struct Kernels {
 }
 
 impl Winograd {
-    /// A convolution with stride 1 over a map with its border, if it is worth it: enough channels to make up for the
-    /// transforms, and enough tiles for the larger weights.
+    /// A convolution with stride 1 over a map with its border, if it is faster: it needs enough channels to outweigh
+    /// the transforms, and enough tiles to outweigh the larger weights.
     pub(crate) fn new(
         map: &Map,
         [rows, columns]: [usize; 2],
@@ -164,7 +144,7 @@ impl Winograd {
         Needs { inputs: tiles * self.channels, products: tiles * BLOCK, sums: 0 }
     }
 
-    /// The same for the gradient of the weights too.
+    /// Returns the same for the gradient of the weights too.
     pub(crate) fn training_needs(&self) -> Needs {
         let products = PLACES * self.tiles.len() * WEIGHT_BLOCK;
         let sums = PLACES * self.channels * WEIGHT_BLOCK;
@@ -306,7 +286,8 @@ impl Winograd {
 
     /// Transforms tiles, place by place.
     fn inputs(&self, from: &[f32], tiles: &[Tile], to: &mut [f32]) {
-        simd::run(Inputs { winograd: self, from, tiles, to });
+        let (channels, line, place) = (self.channels, self.line, self.tiles.len() * self.channels);
+        simd::run(Inputs { channels, line, place, from, tiles, to });
     }
 }
 
@@ -315,8 +296,7 @@ mod tests {
     use nin_core::Shape;
 
     use super::Winograd;
-    use crate::kernel::{Buffer, Finish, Panels, SCRATCH, Windows, accumulate, multiply, padded};
-    use crate::layers::Map;
+    use crate::kernel::{Buffer, Finish, Map, Panels, SCRATCH, Windows, accumulate, multiply, padded};
     use crate::support::random::{Purpose, Stream};
 
     fn random(len: usize, stream: &mut Stream) -> Buffer {

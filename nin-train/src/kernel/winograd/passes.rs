@@ -1,12 +1,16 @@
-//! What carries tiles, products and kernels from one form into another, vector by vector.
+//! The transforms of tiles, products and kernels, vector by vector.
 
+use super::tile::{BLOCK, SIDE, Tile, WEIGHT_BLOCK};
 use super::transform::{Gradient, Input, Kernel, Powers, Values, both};
-use super::{BLOCK, SIDE, Tile, WEIGHT_BLOCK, Winograd};
 use crate::kernel::Finish;
-use crate::kernel::simd::{Simd, Work, read, write};
+use crate::kernel::simd::{Simd, Work};
 
 pub(super) struct Inputs<'a> {
-    pub(super) winograd: &'a Winograd,
+    pub(super) channels: usize,
+    /// Values from one row of the input's memory to the next.
+    pub(super) line: usize,
+    /// Values from one place to the next.
+    pub(super) place: usize,
     pub(super) from: &'a [f32],
     pub(super) tiles: &'a [Tile],
     pub(super) to: &'a mut [f32],
@@ -14,28 +18,25 @@ pub(super) struct Inputs<'a> {
 
 impl Work for Inputs<'_> {
     #[inline(always)]
-    unsafe fn run<S: Simd>(self) {
-        let Inputs { winograd, from, tiles, to } = self;
-        let (channels, place_len) = (winograd.channels, winograd.tiles.len() * winograd.channels);
+    fn run<S: Simd>(self, simd: S) {
+        let Inputs { channels, line, place, from, tiles, to } = self;
         for (number, tile) in tiles.iter().enumerate() {
             for channel in (0..channels).step_by(S::LANES) {
                 let count = S::LANES.min(channels - channel);
                 let at = number * channels + channel;
-                // SAFETY: the processor is the caller's.
-                unsafe {
-                    both::<S, Input, SIDE, SIDE>(
-                        #[inline(always)]
-                        |row, column| {
-                            if row >= tile.inside[0] || column >= tile.inside[1] {
-                                return S::splat(0.0);
-                            }
-                            let at = tile.from + row * winograd.line + column * channels + channel;
-                            read::<S>(&from[at..][..count])
-                        },
-                        #[inline(always)]
-                        |row, column, x| write::<S>(&mut to[(row * SIDE + column) * place_len + at..][..count], x),
-                    );
-                }
+                both::<S, Input, SIDE, SIDE>(
+                    simd,
+                    #[inline(always)]
+                    |row, column| {
+                        if row >= tile.inside[0] || column >= tile.inside[1] {
+                            return simd.splat(0.0);
+                        }
+                        let at = tile.from + row * line + column * channels + channel;
+                        simd.read(&from[at..][..count])
+                    },
+                    #[inline(always)]
+                    |row, column, x| simd.write(&mut to[(row * SIDE + column) * place + at..][..count], x),
+                );
             }
         }
     }
@@ -65,35 +66,33 @@ pub(super) struct Outputs<'a, const M: usize> {
 
 impl<const M: usize> Work for Outputs<'_, M> {
     #[inline(always)]
-    unsafe fn run<S: Simd>(self) {
+    fn run<S: Simd>(self, simd: S) {
         let Outputs { block, tiles, to } = self;
         for (number, tile) in tiles.iter().enumerate() {
             for lane in (0..block.count).step_by(S::LANES) {
                 let count = S::LANES.min(block.count - lane);
                 let (at, first) = (number * BLOCK + lane, block.first + lane);
-                // SAFETY: the processor is the caller's.
-                unsafe {
-                    both::<S, Powers, SIDE, M>(
-                        #[inline(always)]
-                        |row, column| read::<S>(&block.products[(row * SIDE + column) * block.place + at..][..count]),
-                        #[inline(always)]
-                        |row, column, sum| {
-                            if row >= tile.real[0] || column >= tile.real[1] {
-                                return;
+                both::<S, Powers, SIDE, M>(
+                    simd,
+                    #[inline(always)]
+                    |row, column| simd.read(&block.products[(row * SIDE + column) * block.place + at..][..count]),
+                    #[inline(always)]
+                    |row, column, sum| {
+                        if row >= tile.real[0] || column >= tile.real[1] {
+                            return;
+                        }
+                        let pixel = tile.pixel + row * block.columns + column;
+                        let y = match block.finish {
+                            Finish::Store => sum,
+                            Finish::Bias => simd.add(sum, simd.read(&block.bias[first..][..count])),
+                            Finish::BiasRelu => simd.relu(simd.add(sum, simd.read(&block.bias[first..][..count]))),
+                            Finish::Gate(gate, at) => {
+                                simd.gate(sum, simd.read(&gate[at[pixel] as usize + first..][..count]))
                             }
-                            let pixel = tile.pixel + row * block.columns + column;
-                            let y = match block.finish {
-                                Finish::Store => sum,
-                                Finish::Bias => S::add(sum, read::<S>(&block.bias[first..][..count])),
-                                Finish::BiasRelu => S::relu(S::add(sum, read::<S>(&block.bias[first..][..count]))),
-                                Finish::Gate(gate, at) => {
-                                    S::gate(sum, read::<S>(&gate[at[pixel] as usize + first..][..count]))
-                                }
-                            };
-                            write::<S>(&mut to[block.to_at[pixel] as usize + first..][..count], y);
-                        },
-                    );
-                }
+                        };
+                        simd.write(&mut to[block.to_at[pixel] as usize + first..][..count], y);
+                    },
+                );
             }
         }
     }
@@ -118,27 +117,25 @@ pub(super) struct Spread<'a, const M: usize> {
 
 impl<const M: usize> Work for Spread<'_, M> {
     #[inline(always)]
-    unsafe fn run<S: Simd>(self) {
+    fn run<S: Simd>(self, simd: S) {
         let Spread { block, tiles, to } = self;
         for (number, tile) in tiles.iter().enumerate() {
             for lane in (0..block.count).step_by(S::LANES) {
                 let count = S::LANES.min(block.count - lane);
                 let at = number * WEIGHT_BLOCK + lane;
-                // SAFETY: the processor is the caller's.
-                unsafe {
-                    both::<S, Values, M, SIDE>(
-                        #[inline(always)]
-                        |row, column| {
-                            if row >= tile.real[0] || column >= tile.real[1] {
-                                return S::splat(0.0);
-                            }
-                            let pixel = tile.pixel + row * block.columns + column;
-                            read::<S>(&block.d[block.d_at[pixel] as usize + block.first + lane..][..count])
-                        },
-                        #[inline(always)]
-                        |row, column, y| write::<S>(&mut to[(row * SIDE + column) * block.place + at..][..count], y),
-                    );
-                }
+                both::<S, Values, M, SIDE>(
+                    simd,
+                    #[inline(always)]
+                    |row, column| {
+                        if row >= tile.real[0] || column >= tile.real[1] {
+                            return simd.splat(0.0);
+                        }
+                        let pixel = tile.pixel + row * block.columns + column;
+                        simd.read(&block.d[block.d_at[pixel] as usize + block.first + lane..][..count])
+                    },
+                    #[inline(always)]
+                    |row, column, y| simd.write(&mut to[(row * SIDE + column) * block.place + at..][..count], y),
+                );
             }
         }
     }
@@ -158,25 +155,23 @@ pub(super) struct Weights<'a, const R: usize> {
 
 impl<const R: usize> Work for Weights<'_, R> {
     #[inline(always)]
-    unsafe fn run<S: Simd>(self) {
+    fn run<S: Simd>(self, simd: S) {
         let Weights { sums, channels, wide, gradient, gradient_wide, first, count: columns } = self;
         for channel in 0..channels {
             for lane in (0..columns).step_by(S::LANES) {
                 let count = S::LANES.min(columns - lane);
                 let at = channel * wide + lane;
-                // SAFETY: the processor is the caller's.
-                unsafe {
-                    both::<S, Gradient, SIDE, R>(
-                        #[inline(always)]
-                        |row, column| read::<S>(&sums[(row * SIDE + column) * channels * WEIGHT_BLOCK + at..][..count]),
-                        #[inline(always)]
-                        |row, column, dw| {
-                            let at = ((row * R + column) * channels + channel) * gradient_wide + first + lane;
-                            let to = &mut gradient[at..][..count];
-                            write::<S>(to, S::add(read::<S>(to), dw));
-                        },
-                    );
-                }
+                both::<S, Gradient, SIDE, R>(
+                    simd,
+                    #[inline(always)]
+                    |row, column| simd.read(&sums[(row * SIDE + column) * channels * WEIGHT_BLOCK + at..][..count]),
+                    #[inline(always)]
+                    |row, column, dw| {
+                        let at = ((row * R + column) * channels + channel) * gradient_wide + first + lane;
+                        let to = &mut gradient[at..][..count];
+                        simd.write(to, simd.add(simd.read(to), dw));
+                    },
+                );
             }
         }
     }
@@ -193,27 +188,25 @@ pub(super) struct KernelTransform<'a, const R: usize> {
 
 impl<const R: usize> Work for KernelTransform<'_, R> {
     #[inline(always)]
-    unsafe fn run<S: Simd>(self) {
+    fn run<S: Simd>(self, simd: S) {
         let KernelTransform { weight, channels, outputs, turned, to } = self;
         for output in 0..outputs {
             for channel in (0..channels).step_by(S::LANES) {
                 let count = S::LANES.min(channels - channel);
-                // SAFETY: the processor is the caller's.
-                unsafe {
-                    both::<S, Kernel, R, SIDE>(
-                        #[inline(always)]
-                        |row, column| {
-                            let tap = row * R + column;
-                            let tap = if turned { R * R - 1 - tap } else { tap };
-                            read::<S>(&weight[(output * R * R + tap) * channels + channel..][..count])
-                        },
-                        #[inline(always)]
-                        |row, column, value| {
-                            let at = ((row * SIDE + column) * outputs + output) * channels + channel;
-                            write::<S>(&mut to[at..][..count], value);
-                        },
-                    );
-                }
+                both::<S, Kernel, R, SIDE>(
+                    simd,
+                    #[inline(always)]
+                    |row, column| {
+                        let tap = row * R + column;
+                        let tap = if turned { R * R - 1 - tap } else { tap };
+                        simd.read(&weight[(output * R * R + tap) * channels + channel..][..count])
+                    },
+                    #[inline(always)]
+                    |row, column, value| {
+                        let at = ((row * SIDE + column) * outputs + output) * channels + channel;
+                        simd.write(&mut to[at..][..count], value);
+                    },
+                );
             }
         }
     }

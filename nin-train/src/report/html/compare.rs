@@ -2,7 +2,8 @@
 
 use super::write::Html;
 use super::{Run, STYLE, curves, memory, page, percent, recipe, tables};
-use crate::report::{Align, Resources, Table, bytes, grouped};
+use crate::network::resources::Resources;
+use crate::support::text::{Align, Table, bytes, grouped};
 
 /// A page of several runs side by side: figures, curves, how their recipes differ, and the memory of each network.
 pub fn comparison(runs: &[Run]) -> String {

@@ -3,7 +3,7 @@
 use super::Run;
 use super::chart::{Chart, Line, legend};
 use super::write::Html;
-use crate::training::train::{EpochReport, Part};
+use crate::training::position::{EpochPart, EpochReport};
 
 /// Most epochs of a run whose course within them is drawn. In a longer one the first steps would only press together
 /// what follows.
@@ -32,7 +32,7 @@ pub(super) fn write(html: &mut Html, runs: &[Run]) {
         dots: points.len() <= 40,
         points,
     };
-    let both = |training: fn(&Part) -> f64, test: fn(&EpochReport) -> Option<f64>| {
+    let both = |training: fn(&EpochPart) -> f64, test: fn(&EpochReport) -> Option<f64>| {
         let measured = |report: &EpochReport| Some((f64::from(report.epoch), test(report)?));
         let lines = |run: usize| {
             let history = &runs[run].history;
@@ -78,8 +78,8 @@ pub(super) fn write(html: &mut Html, runs: &[Run]) {
 }
 
 /// The points of an epoch's training: of each part of it, if it is to be `fine` and the parts were kept; else one.
-fn course(report: &EpochReport, fine: bool, value: fn(&Part) -> f64) -> Vec<(f64, f64)> {
-    let whole = [Part { done: 1.0, loss: report.loss, accuracy: report.accuracy }];
+fn course(report: &EpochReport, fine: bool, value: fn(&EpochPart) -> f64) -> Vec<(f64, f64)> {
+    let whole = [EpochPart { done: 1.0, loss: report.loss, accuracy: report.accuracy }];
     let parts = if fine && !report.parts.is_empty() { &report.parts } else { &whole[..] };
     parts.iter().map(|part| (f64::from(report.epoch) - 1.0 + part.done, value(part))).collect()
 }

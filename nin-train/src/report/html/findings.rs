@@ -5,12 +5,14 @@ use std::sync::{Mutex, PoisonError};
 use nin_core::argmax;
 
 use crate::data::Dataset;
-use crate::data::batch::Batch;
+use crate::engine::Engine;
+use crate::engine::source::Source;
 use crate::engine::streaming::softmax;
-use crate::engine::{Engine, Source};
 use crate::network::trained::Trained;
 use crate::report::pictures::of_each_class;
-use crate::training::train::{Evaluation, TrainError, evaluate_each};
+use crate::training::batch::Batch;
+use crate::training::error::TrainError;
+use crate::training::evaluation::{Evaluation, evaluate_each};
 
 use super::maps::{ClassMaps, Head};
 
@@ -99,8 +101,8 @@ mod tests {
 
     use super::Findings;
     use crate::data::Dataset;
-    use crate::data::batch::Preprocessing;
-    use crate::engine::Engine;
+    use crate::engine::{Arithmetic, Engine};
+    use crate::network::preprocessing::Preprocessing;
     use crate::network::trained::Trained;
 
     /// The mean of each channel is its logit: the brighter of two channels is the answer.
@@ -115,7 +117,7 @@ mod tests {
         let images = vec![200, 0, 200, 0, 0, 250, 0, 250, 0, 90, 10, 90, 10, 0, 10, 0];
         let shape = Shape { channels: 2, rows: 1, columns: 2 };
         let test = Dataset::new(images, shape, vec![0, 0, 0, 1], names).unwrap();
-        let engine = Engine::new(spec, 0, 1).unwrap();
+        let engine = Engine::new(spec, &Arithmetic::Float, 0, 1).unwrap();
         let findings = Findings::new(engine, &trained, &test).unwrap();
         assert_eq!(findings.evaluation.confusion, [[1, 2], [1, 0]]);
         let indices: Vec<_> = findings.mistakes.iter().map(|mistake| mistake.index).collect();

@@ -114,9 +114,9 @@ mod tests {
     use nin_core::{Plan, Spec};
 
     use super::{ClassMaps, Head};
-    use crate::data::batch::Preprocessing;
-    use crate::engine::Engine;
+    use crate::engine::{Arithmetic, Engine};
     use crate::network::parameters::{Init, initial, tensors};
+    use crate::network::preprocessing::Preprocessing;
     use crate::network::trained::Trained;
     use crate::support::random::{Purpose, Stream};
 
@@ -138,7 +138,7 @@ mod tests {
             let plan = trained.plan();
             let mut stream = Stream::new(1, Purpose::Weights, 7, 7);
             let image: Vec<f32> = (0..2 * 9 * 7).map(|_| stream.within(1.0)).collect();
-            let mut engine = Engine::new(trained.spec, 0, 1).unwrap();
+            let mut engine = Engine::new(trained.spec, &Arithmetic::Float, 0, 1).unwrap();
             engine.load(&trained.parameters);
             let activations = engine.activations(&image);
             let head = Head::of(&plan).unwrap();

@@ -4,9 +4,10 @@ use nin_core::{Plan, Spec};
 
 use super::chart::COLOURS;
 use super::write::Html;
+use crate::network::resources::Resources;
+use crate::network::resources::VALUE;
 use crate::report::layers::ram;
-use crate::report::resources::VALUE;
-use crate::report::{Resources, bytes, grouped};
+use crate::support::text::{bytes, grouped};
 
 /// What one stage takes, in bytes.
 struct Stage {
@@ -104,7 +105,7 @@ mod tests {
     use nin_core::{Plan, Spec};
 
     use super::stages;
-    use crate::report::Resources;
+    use crate::network::resources::Resources;
 
     /// The strip must be as long as the plan says.
     #[test]

@@ -16,13 +16,12 @@ mod write;
 
 use nin_core::{Plan, WeightType};
 
-use crate::formats::model_file::Lanes;
-use crate::integers::{QuantizedModel, aware};
-use crate::network::architecture::ArchitectureError;
-use crate::network::trained::Trained;
+use crate::integers::QuantizedModel;
+use crate::quantize::aware;
 use crate::training::checkpoint::Checkpoint;
+use crate::training::position::EpochReport;
 use crate::training::recipe::Recipe;
-use crate::training::train::EpochReport;
+use nin_core::Lanes;
 
 pub use compare::comparison;
 pub use findings::Findings;
@@ -42,12 +41,12 @@ pub struct Run {
     /// Of quantisation-aware training: how the weights of its model file are stored, and the bytes of that.
     integers: Option<(WeightType, u64)>,
     /// Where its images came from, and how many there are to train and to test with; if that is known.
-    pub images: Option<Images>,
+    pub images: Option<RunImages>,
 }
 
 /// A run's images.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Images {
+pub struct RunImages {
     /// A sentence that says where they came from.
     pub source: String,
     /// How many to train with.
@@ -58,22 +57,18 @@ pub struct Images {
 
 impl Run {
     /// The run that a checkpoint keeps.
-    ///
-    /// # Errors
-    ///
-    /// If its line is wrong.
-    pub fn new(name: String, checkpoint: &Checkpoint, images: Option<Images>) -> Result<Self, ArchitectureError> {
+    pub fn new(name: String, checkpoint: &Checkpoint, images: Option<RunImages>) -> Self {
         let integers = aware::quantized(checkpoint).and_then(Result::ok);
         let file = |model: QuantizedModel| Some((model.weight_type(), model.to_bytes(Lanes::Two).ok()?.len() as u64));
-        Ok(Self {
+        Self {
             name,
             integers: integers.and_then(file),
-            line: checkpoint.line.clone(),
-            plan: Trained::from_checkpoint(checkpoint)?.plan(),
+            line: checkpoint.spec.to_string(),
+            plan: checkpoint.plan(),
             recipe: checkpoint.recipe.clone(),
             history: checkpoint.history.clone(),
             images,
-        })
+        }
     }
 }
 

@@ -10,8 +10,10 @@ use super::write::Html;
 use super::{Run, STYLE, curves, memory, percent, recipe};
 use crate::data::Dataset;
 use crate::network::parameters::tensors;
+use crate::network::resources::Resources;
 use crate::network::trained::Trained;
-use crate::report::{LayerTable, Resources, bytes, grouped};
+use crate::report::LayerTable;
+use crate::support::text::{bytes, grouped};
 
 /// Most pixels of a picture's side: all of a page's pictures together stay below 2 MB.
 const SIDE: usize = 64;

@@ -137,7 +137,7 @@ fn flatten(name: &str, value: &Value, flat: &mut Vec<(String, String)>) {
 mod tests {
     use super::{parts, words};
     use crate::engine::distill::Distill;
-    use crate::integers::Weights;
+    use crate::integers::WeightBits;
     use crate::training::recipe::{Origin, Recipe};
 
     #[test]
@@ -157,7 +157,7 @@ mod tests {
         let mut recipe = Recipe { mixup: 0.2, batch_norm: Some(16), ema: 0.99, validation: 0.1, ..Recipe::default() };
         recipe.patience = 3;
         recipe.distill = Some(Distill { share: 0.7, temperature: 3.0 });
-        recipe.quantize = Some(Weights::FourIn(vec![3]));
+        recipe.quantize = Some(WeightBits::FourIn(vec![3]));
         recipe.augment.rotate = 10;
         recipe.augment.erase = 0.25;
         recipe.augment.brightness = 0.3;

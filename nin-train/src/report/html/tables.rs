@@ -1,7 +1,7 @@
 //! Tables in the page: the report's own, and the confusion matrix as a heat map.
 
 use super::write::Html;
-use crate::report::{Align, Table, grouped, percent};
+use crate::support::text::{Align, Table, grouped, percent};
 
 /// More classes than this are too many for a matrix to read.
 const WIDEST: usize = 50;

@@ -99,8 +99,8 @@ impl<'a> Window<'a> {
                 && x.len() >= (count - 1) * step + length
         );
         let (x, to) = (x.as_ptr(), self.words.as_mut_ptr().wrapping_add(at / 4 * 2 * self.pixels + first));
-        // SAFETY: they read what is checked above, and write into the two words of every four inputs that the pixels have one
-        // of, for which there is room. They keep to the procedure call standard.
+        // SAFETY: they read what is checked above, and write into the two words of every four inputs that the pixels
+        // have one of, for which there is room. They keep to the procedure call standard.
         unsafe {
             if count == 4 && (at | length).is_multiple_of(4) {
                 nin_int8_widen4(x, step, to, x.wrapping_add(length));
@@ -127,8 +127,8 @@ pub struct Product<'a> {
     pub window: &'a [u32],
     /// Inputs; an even number.
     pub inputs: usize,
-    /// The streams: where the sums begin, two biases and the weights; in the middle, just weights; where they end, weights
-    /// and six words for requantising.
+    /// The streams: where the sums begin, two biases and the weights; in the middle, just weights; where they end,
+    /// weights and six words for requantising.
     pub streams: &'a [u32],
     /// Words from one stream's part to the next one's.
     pub stride: usize,
@@ -182,7 +182,7 @@ unsafe extern "C" {
     fn nin_int8_2(window: *const u32, streams: *const u32, frame: *const Frame);
     fn nin_int8_1(window: *const u32, streams: *const u32, frame: *const Frame);
 }
-/// Does it.
+/// Multiplies the window with every stream.
 #[inline(never)]
 pub fn multiply(product: &mut Product<'_>) {
     let &mut Product { pixels, window, inputs, streams, stride, count, first, last, outputs, .. } = product;
@@ -223,14 +223,14 @@ pub fn multiply(product: &mut Product<'_>) {
         out,
         outputs,
     };
-    // SAFETY: the kernels read the window, `pixels` words for each of its words of weights; of each stream the words whose
-    // number is checked above; and read or write `2 * pixels` sums or 2 bytes of each of the pixels for each stream,
-    // whose room is checked too. They keep to the procedure call standard.
+    // SAFETY: the kernels read the window, `pixels` words for each of its words of weights; of each stream the words
+    // whose number is checked above; and read or write `2 * pixels` sums or 2 bytes of each of the pixels for each
+    // stream, whose room is checked too. They keep to the procedure call standard.
     unsafe { kernel(window, streams.as_ptr().wrapping_byte_sub(skip_in), &raw const frame) }
 }
 
-/// Armv8-M leaves the DSP instructions to the core, and what is assembled outside of functions does not hear which core the
-/// compiler was told of: one that has them stands for all.
+/// Armv8-M leaves the DSP instructions to the core, and what is assembled outside of functions does not hear which core
+/// the compiler was told of: one that has them stands for all.
 #[cfg(nin_v8m)]
 macro_rules! core {
     () => {
@@ -247,8 +247,8 @@ macro_rules! core {
 global_asm!(
     core!(),
     ".syntax unified\n.thumb\n",
-    // Bytes of some pixels: four at a time where they are one of the packing's fours, else one at a time. In r12, nine bits in
-    // each half: the even bytes of a word, doubled.
+    // Bytes of some pixels: four at a time where they are one of the packing's fours, else one at a time. In r12, nine
+    // bits in each half: the even bytes of a word, doubled.
     r#"
     .section .text.nin_int8_widen,"ax",%progbits
     .global nin_int8_widen
@@ -381,8 +381,8 @@ global_asm!(
     8:
     .endm
     "#,
-    // What they end with, after a comparison of the first input not read and the frame's `end`: `values`, or sums that go
-    // on. Either leaves in r12 where the next ones go; then the next stream.
+    // What they end with, after a comparison of the first input not read and the frame's `end`: `values`, or sums that
+    // go on. Either leaves in r12 where the next ones go; then the next stream.
     r#"
     .macro NIN_END name, last, values
     bhi    9f

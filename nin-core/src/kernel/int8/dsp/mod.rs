@@ -4,64 +4,19 @@
 //! [multiplied](kernels) with the weights of two outputs after two. Where the window is longer than a segment, the
 //! sums of up to [`KEPT`] outputs wait beside it for the rest.
 
+pub(super) mod four_bit;
 mod kernels;
-pub(super) mod narrow;
+mod storage;
 mod widen;
 
 pub use self::kernels::raise;
 use self::kernels::{Product, multiply};
+pub use self::storage::Eight;
+use self::storage::{Storage, StreamPart};
 use self::widen::widen;
-use super::Patch;
-use crate::format::private::LayerWeights;
-use crate::plan::{KEPT, SEGMENT, TILE};
-
-/// Words at the beginning of a stream: two biases.
-const BIASES: usize = 2;
-/// Words at its end: three for requantising each of two outputs.
-const FACTORS: usize = 6;
-
-/// A part of some streams.
-pub struct Part {
-    /// The first stream.
-    pair: usize,
-    /// How many.
-    count: usize,
-    /// Inputs: the first, one past the last, and how many a stream has.
-    from: usize,
-    to: usize,
-    fan_in: usize,
-}
-
-impl Part {
-    /// Whether the streams begin in it.
-    fn first(&self) -> bool {
-        self.from == 0
-    }
-
-    /// Whether they end in it.
-    fn last(&self) -> bool {
-        self.to == self.fan_in
-    }
-}
-
-/// How streams are stored.
-pub trait Storage {
-    /// Calls `multiply` with all streams of a part, as many at a time as there is `room` for: which is the first, how many,
-    /// their words as the kernels read them, and words from one to the next.
-    fn streams(stored: &[u32], part: &Part, room: &mut [u32], multiply: impl FnMut(usize, usize, &[u32], usize));
-}
-
-/// As they are read.
-pub enum Eight {}
-
-impl Storage for Eight {
-    #[inline]
-    fn streams(stored: &[u32], part: &Part, _: &mut [u32], mut multiply: impl FnMut(usize, usize, &[u32], usize)) {
-        let stream = BIASES + part.fan_in / 2 + FACTORS;
-        let begin = if part.first() { 0 } else { BIASES + part.from / 2 };
-        multiply(part.pair, part.count, &stored[part.pair * stream + begin..], stream);
-    }
-}
+use crate::kernel::operands::{LayerWeights, Patch};
+use crate::plan::TILE;
+use crate::plan::work::{KEPT, SEGMENT};
 
 /// One layer for a tile of pixels.
 pub fn layer<S: Storage>(
@@ -100,7 +55,7 @@ fn tile<S: Storage>(
     let (window, rest) = work.split_at_mut(pixels * segment / 2);
     let (sums, room) = rest.split_at_mut(2 * pixels * kept);
     let sums: &mut [i32] = bytemuck::cast_slice_mut(sums);
-    let mut part = Part { pair: 0, count: 0, from: 0, to: 0, fan_in };
+    let mut part = StreamPart { pair: 0, count: 0, from: 0, to: 0, fan_in };
     while part.pair < pairs {
         part.count = together.min(pairs - part.pair);
         part.from = 0;

@@ -4,8 +4,8 @@
 //! packing by two: a word of four inputs falls into (0, 2) and (1, 3) by one AND each, with a shift that costs
 //! nothing. Inputs are doubled, so that sums are too, and the upper half of a product is the doubling high multiply.
 
-use super::Patch;
 use super::kernels::Window;
+use crate::kernel::operands::Patch;
 use crate::plan::TILE;
 
 /// Widens inputs `from..to` of the windows of `count` pixels, 4, 2 or 1, from pixel `first` of the tile on.
@@ -22,8 +22,8 @@ pub fn widen(patch: &Patch<'_, u8>, (first, count): (usize, usize), (from, to): 
         window.put((0, count), (0, run.min(to) - from), &patch.lines[first * step + from..], step);
         return window.close();
     }
-    // Which bytes of a window's row are on the map for each pixel, and what is to be added to find them in the line; then
-    // which are for all of them.
+    // Which bytes of a window's row are on the map for each pixel, and what is to be added to find them in the line;
+    // then which are for all of them.
     let spans: [_; TILE] = core::array::from_fn(|pixel| {
         let (begin, end) = patch.valid(first + pixel);
         let start = patch.left * patch.channels as isize + ((first + pixel) * step) as isize;

@@ -1,16 +1,18 @@
-//! Two pixels times two outputs: four sums, each input is read once for two outputs and each weight once for two pixels.
+//! Two pixels times two outputs: four sums, each input is read once for two outputs and each weight once for two
+//! pixels.
 
-use super::super::{Output, Patch};
-use crate::format::private::LayerWeights;
+use crate::kernel::int8::read::OutputParameters;
+use crate::kernel::operands::{LayerWeights, Patch};
+use crate::packing::ROWS;
 
 /// One layer for two pixels.
 pub fn layer(patch: &Patch<'_, u8>, pair: [usize; 2], weights: &LayerWeights<'_>, out: &mut [u8]) {
     let (outputs, fan_in) = (weights.outputs, weights.fan_in);
-    let packed: &[i8] = bytemuck::cast_slice(&weights.bytes[12 * outputs..][..outputs * fan_in]);
+    let packed: &[i8] = bytemuck::cast_slice(&weights.bytes[4 * ROWS * outputs..][..outputs * fan_in]);
     for output in (0..outputs).step_by(2) {
         // Without a second output the first stands in for it.
         let two = [output, (output + 1).min(outputs - 1)];
-        let parameters = two.map(|output| Output::of::<1>(weights, output));
+        let parameters = two.map(|output| OutputParameters::of::<1>(weights, output));
         let weights = two.map(|output| &packed[output * fan_in..][..fan_in]);
         let sums = sums(patch, pair, weights, parameters.map(|output| output.bias));
         for (pixel, sums) in pair.into_iter().zip(sums) {

@@ -6,14 +6,15 @@
 #[cfg(not(any(nin_mla, nin_muls)))]
 mod by_two;
 #[cfg(any(nin_mla, nin_muls))]
+mod copy;
+#[cfg(any(nin_mla, nin_muls))]
 mod one_by_one;
 #[cfg(any(nin_mla, nin_muls))]
 mod pairs;
 #[cfg(any(nin_muls, test))]
 mod split;
 
-use super::Patch;
-use crate::format::private::LayerWeights;
+use crate::kernel::operands::{LayerWeights, Patch};
 
 /// One layer for a tile of pixels.
 pub fn layer(patch: &Patch<'_, u8>, pixels: usize, weights: &LayerWeights<'_>, out: &mut [u8]) {

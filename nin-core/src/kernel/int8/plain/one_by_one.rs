@@ -1,7 +1,8 @@
 //! One sum after the other: little code for layers with fewer than three outputs, or with windows in too many pieces.
 
-use super::super::{Output, Patch};
-use crate::format::private::LayerWeights;
+use crate::kernel::int8::read::OutputParameters;
+use crate::kernel::operands::{LayerWeights, Patch};
+use crate::packing::ROWS;
 
 /// One layer for some pixels.
 pub fn layer(patch: &Patch<'_, u8>, pixels: [usize; 2], weights: &LayerWeights<'_>, out: &mut [u8]) {
@@ -11,8 +12,8 @@ pub fn layer(patch: &Patch<'_, u8>, pixels: [usize; 2], weights: &LayerWeights<'
         let (first, count) = (left * patch.channels, (right - left) * patch.channels);
         let rows = || (patch.rows.0..patch.rows.1).zip(patch.above..).take_while(|_| count > 0);
         for (output, value) in out[pixel * outputs..][..outputs].iter_mut().enumerate() {
-            let parameters = Output::of::<1>(weights, output);
-            let packed = &weights.bytes[12 * outputs + output * fan_in + first..];
+            let parameters = OutputParameters::of::<1>(weights, output);
+            let packed = &weights.bytes[4 * ROWS * outputs + output * fan_in + first..];
             let mut sum = parameters.bias;
             for (y, ky) in rows() {
                 let x = &patch.line(y)[patch.at(pixel, left)..][..count];

@@ -1,7 +1,7 @@
 //! Requantising on a processor that multiplies to 32 bits only.
 
-/// `(sum · multiplier + 2^30) >> 31`, from products of 16 bits by 16; for sums below 2^30 and multipliers of at least 0,
-/// as the exporter writes them.
+/// `(sum · multiplier + 2^30) >> 31`, from products of 16 bits by 16; for sums below 2^30 and multipliers of at least
+/// 0, as the exporter writes them.
 #[inline(always)]
 pub fn high(sum: i32, multiplier: i32) -> i32 {
     let (sum_high, sum_low) = (sum >> 16, sum & 0xFFFF);

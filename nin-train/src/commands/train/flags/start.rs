@@ -2,23 +2,23 @@
 
 use std::path::{Path, PathBuf};
 
-use nin_core::{Plan, Spec};
+use nin_core::Plan;
 use nin_train::Recipe;
 use nin_train::data::Dataset;
-use nin_train::data::batch::Preprocessing;
 use nin_train::engine::distill::Teacher;
 use nin_train::formats::model_file;
-use nin_train::integers::{self, aware};
 use nin_train::network::architecture::Architecture;
 use nin_train::network::parameters::{initial, tensors, transfer};
+use nin_train::network::preprocessing::Preprocessing;
 use nin_train::network::trained::Trained;
+use nin_train::quantize;
+use nin_train::quantize::aware::{self, Begun};
 use nin_train::training::checkpoint::Checkpoint;
 use nin_train::training::footprint;
 use nin_train::training::optim::Optimizer;
 use nin_train::training::recipe::Origin;
-use nin_train::training::schedule::Schedule;
 
-use super::super::folder::{CHECKPOINT, RunFolder};
+use super::super::super::run_folder::{CHECKPOINT, RunFolder};
 use super::super::{Console, Outcome, images, networks};
 use super::{Input, TrainArgs};
 
@@ -39,6 +39,8 @@ pub enum Start {
 pub struct Fresh {
     architecture: Architecture,
     recipe: Recipe,
+    /// Whether the number of epochs follows from the number of images.
+    usual_epochs: bool,
     input: Input,
     /// The network whose weights it begins with.
     from: Option<Trained>,
@@ -104,7 +106,8 @@ impl TrainArgs {
             from
         });
         let input = self.input.unwrap_or(Input::Unit);
-        Ok(Start::Fresh(Box::new(Fresh { recipe, architecture, input, from, teachers })))
+        let usual_epochs = self.epochs.is_none() && !self.qat && !book;
+        Ok(Start::Fresh(Box::new(Fresh { recipe, usual_epochs, architecture, input, from, teachers })))
     }
 
     /// A new network that begins with the first layers of another, and how many those are.
@@ -192,10 +195,7 @@ impl TrainArgs {
                 )
                 .into());
             }
-            if let Schedule::Step { epochs: third, .. } = &mut checkpoint.recipe.schedule {
-                *third = epochs.div_ceil(3);
-            }
-            checkpoint.recipe.epochs = epochs;
+            checkpoint.recipe.set_epochs(epochs);
         }
         Ok(Start::Resume(Box::new(checkpoint)))
     }
@@ -241,10 +241,10 @@ fn is_same(a: &Path, b: &Path) -> bool {
 
 impl Start {
     /// The network's shapes and sizes.
-    pub fn plan(&self) -> Outcome<Plan> {
+    pub fn plan(&self) -> Plan {
         match self {
-            Start::Fresh(fresh) => Ok(fresh.architecture.plan()),
-            Start::Resume(checkpoint) => Ok(Plan::new(Spec::parse(&checkpoint.line)?)),
+            Start::Fresh(fresh) => fresh.architecture.plan(),
+            Start::Resume(checkpoint) => checkpoint.plan(),
         }
     }
 
@@ -261,6 +261,15 @@ impl Start {
         match self {
             Start::Fresh(fresh) => &fresh.recipe,
             Start::Resume(checkpoint) => &checkpoint.recipe,
+        }
+    }
+
+    /// Chooses the number of epochs by the number of training images, unless a flag or the recipe decides it.
+    pub fn choose_epochs(&mut self, images: usize) {
+        if let Start::Fresh(fresh) = self
+            && fresh.usual_epochs
+        {
+            fresh.recipe.set_epochs(Recipe::usual_epochs(images));
         }
     }
 
@@ -283,25 +292,30 @@ impl Start {
             ),
             Start::Resume(checkpoint) => Ok(*checkpoint),
             Start::Fresh(fresh) => {
-                let Fresh { architecture, recipe, input, mut from, teachers } = *fresh;
+                let Fresh { architecture, recipe, input, from, teachers, .. } = *fresh;
                 let plan = architecture.plan();
                 if names.len() == plan.classes() {
                     model_file::check_names(names)?;
                 }
-                if let (Some(weights), Some(trained)) = (&recipe.quantize, &from) {
-                    images::check_names(trained.class_names.iter().map(String::as_str), names)?;
-                    let sample = integers::sample(train, plan.spec().input(), CALIBRATION)?;
-                    from = Some(aware::begin(trained, &sample, weights)?);
-                }
+                let (from, ranges) = match (&recipe.quantize, from) {
+                    (Some(weights), Some(trained)) => {
+                        images::check_names(trained.class_names.iter().map(String::as_str), names)?;
+                        let sample = quantize::sample(train, plan.spec().input(), CALIBRATION)?;
+                        let Begun { network, ranges } = aware::begin(&trained, &sample, weights)?;
+                        (Some(network), ranges)
+                    }
+                    (_, from) => (from, Vec::new()),
+                };
                 let preprocessing = match (&from, input) {
                     (Some(from), _) => from.preprocessing.clone(),
                     (None, Input::Standard) => Preprocessing::standard(train),
                     (None, Input::Unit) => Preprocessing::unit(usize::from(plan.spec().input().channels)),
                 };
-                let parameters = match from {
+                let mut parameters = match from {
                     Some(from) => from.parameters,
                     None => initial(&plan, recipe.init, recipe.seed),
                 };
+                parameters.extend(ranges);
                 let teacher = |(path, trained): &(PathBuf, Trained)| {
                     let teacher = Teacher::new(trained, &plan, &preprocessing, names);
                     teacher.map_err(|problem| format!("{}: {problem}", path.display()))

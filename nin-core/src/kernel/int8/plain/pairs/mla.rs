@@ -8,13 +8,13 @@
 
 use core::arch::global_asm;
 
-use super::Task;
+use super::task::PairTask;
 
 /// Whether the kernel needs the sums of the inputs.
 pub const TOTALS: bool = false;
 
 unsafe extern "C" {
-    fn nin_int8_mla(task: *mut Task);
+    fn nin_int8_mla(task: *mut PairTask);
 }
 
 /// Computes three outputs of two pixels as often as the task says.
@@ -22,7 +22,7 @@ unsafe extern "C" {
 /// # Safety
 ///
 /// The task's pointers have to be good for what its fields say.
-pub unsafe fn run(task: &mut Task, _: [i32; 2]) {
+pub unsafe fn run(task: &mut PairTask, _: [i32; 2]) {
     // SAFETY: as this function's; the kernel keeps to the procedure call standard.
     unsafe { nin_int8_mla(task) }
 }

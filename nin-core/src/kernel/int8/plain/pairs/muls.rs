@@ -1,10 +1,11 @@
 //! Armv6-M: a multiplication to 32 bits, and eight registers for anything but moves and additions.
 //!
-//! One multiplication makes two products. Two inputs are one number, `x0 + x1 · 2^16`; a weight, at least −128, is
-//! made `u = w + 128`, at least 0 and at most 255. Then `x0 · u` is below 2^16 and so are the lower and the upper half of
-//! `(x0 + x1 · 2^16) · u` just the two products. With `A` the sum of these and `B` that of their upper halves, both modulo
-//! 2^32, `B` is the sum of `x1 · u` and `A − B · 2^16` that of `x0 · u`, modulo 2^32 as well; 128 times the sum of the
-//! inputs, the same for all outputs, is taken off in the end. So the result is the exact one, in wrapping arithmetic.
+//! One multiplication makes two products. Two inputs are one number, `x0 + x1 · 2^16`; a weight, at least −128, is made
+//! `u = w + 128`, at least 0 and at most 255. Then `x0 · u` is below 2^16 and so are the lower and the upper half of
+//! `(x0 + x1 · 2^16) · u` just the two products. With `A` the sum of these and `B` that of their upper halves, both
+//! modulo 2^32, `B` is the sum of `x1 · u` and `A − B · 2^16` that of `x0 · u`, modulo 2^32 as well; 128 times the sum
+//! of the inputs, the same for all outputs, is taken off in the end. So the result is the exact one, in wrapping
+//! arithmetic.
 //!
 //! `A` and `B` of three outputs are in the upper registers, which can be added to. A step is 24 instructions for
 //! 6 multiply-accumulates.
@@ -12,14 +13,14 @@
 use core::arch::global_asm;
 
 use super::super::split::high;
-use super::Task;
+use super::task::PairTask;
 
 /// Whether the kernel needs the sums of the inputs.
 pub const TOTALS: bool = true;
 
 unsafe extern "C" {
     /// Writes `A` and `B` of three outputs.
-    fn nin_int8_muls(task: *const Task, sums: *mut [[u32; 2]; 3]);
+    fn nin_int8_muls(task: *const PairTask, sums: *mut [[u32; 2]; 3]);
 }
 
 /// Computes three outputs of two pixels as often as the task says; `totals` are the sums of the inputs.
@@ -27,7 +28,7 @@ unsafe extern "C" {
 /// # Safety
 ///
 /// The task's pointers have to be good for what its fields say.
-pub unsafe fn run(task: &mut Task, totals: [i32; 2]) {
+pub unsafe fn run(task: &mut PairTask, totals: [i32; 2]) {
     let surplus = totals.map(|total| total.wrapping_mul(128));
     let stride = task.stride / size_of::<i32>();
     for _ in 0..task.groups {

@@ -1,0 +1,123 @@
+#!/usr/bin/env python3
+"""curves.py [--mark LOW-HIGH:NAME]... NAME=METRICS...: how runs went, as an SVG picture on the output.
+
+    dev/curves.py --mark "0.854-0.874:the book's, after ten epochs" "ours=runs/d2l/metrics.jsonl" >d2l.svg
+
+Loss on the left, accuracy on the right, over the epochs: training images in broken lines, each part of an epoch as the
+network stood when it saw them; test images in full ones. A mark is a band of accuracies that the curves are to be
+compared with.
+"""
+import argparse
+import json
+import math
+from html import escape
+from pathlib import Path
+
+STYLE = """
+ .bg{fill:#fff} .ink{fill:#1f2328} .dim{fill:#59636e} .grid{stroke:#d9dee3} .mark{fill:#8b96a5;opacity:.3}
+ polyline{fill:none;stroke-width:2;stroke-linejoin:round} .training{stroke-dasharray:5 4;stroke-width:1.6}
+ .c0{stroke:#0b63ce} .c1{stroke:#d9480f} .c2{stroke:#18774e} .c3{stroke:#9c36b5} circle{fill:#fff;stroke-width:2}
+ @media (prefers-color-scheme: dark){ .bg,circle{fill:#0d1117} .ink{fill:#e6edf3} .dim{fill:#9198a1} .grid{stroke:#30363d}
+  .c0{stroke:#6cb0ff} .c1{stroke:#ff9457} .c2{stroke:#5ccf97} .c3{stroke:#e599f7} }
+"""
+COLOURS = 4
+WIDTH, HEIGHT, TOP, BOTTOM = 980, 380, 66, 330
+PANELS = [(54, 470), (548, 964)]
+
+
+def curves(path):
+    """The points of a run: training loss and accuracy by parts of an epoch, test loss and accuracy by epochs."""
+    epochs = [line for line in map(json.loads, Path(path).read_text().splitlines()) if "epoch" in line]
+    training, test = {"loss": [], "accuracy": []}, {"loss": [], "accuracy": []}
+    for epoch in epochs:
+        for part in epoch.get("parts") or [{"done": 1.0, **epoch}]:
+            for what in training:
+                training[what].append((epoch["epoch"] - 1 + part["done"], part[what]))
+        for what in test:
+            if epoch[f"test_{what}"] is not None:
+                test[what].append((epoch["epoch"], epoch[f"test_{what}"]))
+    return training, test
+
+
+def band(mark):
+    """The ends and the name of LOW-HIGH:NAME."""
+    ends, _, name = mark.partition(":")
+    low, high = map(float, ends.split("-"))
+    return low, high, name
+
+
+def step(span, count):
+    """A step of 1, 2 or 5 times a power of ten: some `count` of them make the span."""
+    power = 10 ** math.floor(math.log10(span / count))
+    return next(times * power for times in (1, 2, 5, 10) if times * power * count >= span * 0.999)
+
+
+def panel(title, sides, last, high, lines, marks, words):
+    """One chart: `lines` are colour, class and points; values run from 0 to `high`, epochs from 0 to `last`."""
+    left, right = sides
+    x = lambda epoch: left + (right - left) * epoch / last
+    y = lambda value: BOTTOM - (BOTTOM - TOP) * value / high
+    yield f'<text class="ink" x="{left}" y="{TOP - 14}" font-weight="600">{title}</text>'
+    tick = step(high, 5)
+    for value in (tick * i for i in range(math.floor(high / tick + 1e-9) + 1)):
+        yield f'<line class="grid" x1="{left}" x2="{right}" y1="{y(value):.1f}" y2="{y(value):.1f}"/>'
+        yield f'<text class="dim" x="{left - 8}" y="{y(value) + 4:.1f}" text-anchor="end">{words(value)}</text>'
+    tick = max(1, step(last, 8))
+    for epoch in (tick * i for i in range(math.floor(last / tick + 1e-9) + 1)):
+        yield f'<text class="dim" x="{x(epoch):.1f}" y="{BOTTOM + 20}" text-anchor="middle">{epoch:g}</text>'
+    yield f'<text class="dim" x="{(left + right) / 2}" y="{BOTTOM + 40}" text-anchor="middle">epoch</text>'
+    for least, most, name in marks:
+        tall = max(y(least) - y(most), 1)
+        yield f'<rect class="mark" x="{left}" width="{right - left}" y="{y(most):.1f}" height="{tall:.1f}"/>'
+        # Above the band, where curves that have not come so far leave room; below it if it stands at the top.
+        line = y(most) - 5 if y(most) - TOP > 16 else y(least) + 13
+        yield f'<text class="dim" x="{left + 4}" y="{line:.1f}" font-size="11">{escape(name)}</text>'
+    for colour, kind, points in lines:
+        path = " ".join(f"{x(epoch):.1f},{y(value):.1f}" for epoch, value in points)
+        yield f'<polyline class="{colour} {kind}" points="{path}"/>'
+        if kind == "test":
+            yield from (f'<circle class="{colour}" cx="{x(e):.1f}" cy="{y(v):.1f}" r="3"/>' for e, v in points)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--mark", action="append", default=[], metavar="LOW-HIGH:NAME")
+    parser.add_argument("runs", nargs="+", metavar="NAME=METRICS")
+    args = parser.parse_args()
+    try:
+        marks = [band(mark) for mark in args.mark]
+        runs = [(name, *curves(path)) for name, _, path in (run.partition("=") for run in args.runs)]
+    except (OSError, ValueError, KeyError) as error:
+        parser.error(f"a mark is LOW-HIGH:NAME, a run NAME=METRICS: {error}")
+    if len(runs) > COLOURS:
+        parser.error(f"there are colours for {COLOURS} runs")
+
+    lines = {what: [] for what in ("loss", "accuracy")}
+    for number, (_, training, test) in enumerate(runs):
+        for what, drawn in lines.items():
+            drawn += [(f"c{number}", "training", training[what]), (f"c{number}", "test", test[what])]
+    points = [point for _, _, line in lines["loss"] for point in line]
+    if not points:
+        parser.error("no epoch is done yet")
+    last = max(epoch for epoch, _ in points)
+    high = max(loss for _, loss in points)
+    high = math.ceil(high / step(high, 5) - 1e-9) * step(high, 5)
+
+    print(f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="system-ui, sans-serif" '
+          f'font-size="13" role="img"><title>Loss and accuracy of {escape(", ".join(name for name, *_ in runs))}</title>')
+    print(f'<style>{STYLE}</style><rect class="bg" width="{WIDTH}" height="{HEIGHT}"/>')
+    at = PANELS[0][0]
+    for number, (name, *_) in enumerate(runs):
+        print(f'<polyline class="c{number}" points="{at},22 {at + 26},22"/>'
+              f'<text class="ink" x="{at + 34}" y="26">{escape(name)}</text>')
+        at += 60 + 7 * len(name)
+    print(f'<text class="dim" x="{PANELS[1][1]}" y="26" text-anchor="end">test images full, training images broken</text>')
+    charts = [("Loss", high, lines["loss"], [], lambda value: f"{value:g}"),
+              ("Accuracy", 1.0, lines["accuracy"], marks, lambda value: f"{100 * value:.0f} %")]
+    for sides, (title, high, drawn, marked, words) in zip(PANELS, charts):
+        print("\n".join(panel(title, sides, last, high, drawn, marked, words)))
+    print("</svg>")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,137 @@
+//! Layers with weights of 4 bits: widened to the 8-bit packing, some outputs at a time, and computed as any other.
+//!
+//! A 4-bit weight is the upper half of a byte: one mask makes an 8-bit weight of it, a multiple of 16, and no sign has
+//! to be extended. `docs/int8.md` in the repository has the packings.
+
+use super::nibbles::{UPPER, widen_words};
+use super::read::{self, OutputParameters};
+use crate::kernel::operands::{LayerWeights, Patch};
+use crate::packing::{Packing, Part, ROWS, STREAM_BIASES, STREAM_FACTORS, WeightType};
+use crate::plan::TILE;
+use crate::plan::work::widened_words;
+
+/// A layer's part of the weights without the word that says their bits.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Bits<'m> {
+    /// As in a model of 8-bit weights.
+    Eight(LayerWeights<'m>),
+    /// Two weights to a byte.
+    Four(LayerWeights<'m>),
+}
+
+/// The word that weights begin with.
+pub(crate) fn bits(weights: &[u8]) -> u32 {
+    weights.first_chunk().map_or(0, |&bytes| u32::from_le_bytes(bytes))
+}
+
+impl<'m> Bits<'m> {
+    /// Reads which it is.
+    pub(crate) fn of(weights: &LayerWeights<'m>) -> Self {
+        let (word, bytes) = weights.bytes.split_at(4);
+        let inner = LayerWeights { bytes, ..*weights };
+        // The model was checked: a layer has 4 bits or 8.
+        if bits(word) == 4 { Bits::Four(inner) } else { Bits::Eight(inner) }
+    }
+
+    /// What output `index` has beside its weights.
+    pub(crate) fn output(&self, index: usize) -> OutputParameters {
+        match self {
+            Bits::Four(weights) => OutputParameters::packed(weights.bytes, four_bit(weights), index),
+            Bits::Eight(weights) => OutputParameters::of::<0>(weights, index),
+        }
+    }
+
+    /// The weight of `input` for `output`, as an 8-bit integer.
+    pub(crate) fn weight(&self, output: usize, input: usize) -> i8 {
+        let weights = match self {
+            Bits::Eight(weights) => return read::weight::<0>(weights, output, input),
+            Bits::Four(weights) => weights,
+        };
+        let place = four_bit(weights).weight(output, input);
+        let byte = weights.bytes[place.byte];
+        (if matches!(place.part, Part::Lower) { byte << 4 } else { byte & 0xF0 }) as i8
+    }
+}
+
+/// The packing of a layer with weights of 4 bits.
+const fn four_bit(weights: &LayerWeights<'_>) -> Packing {
+    Packing::new(WeightType::Int4, weights.lanes, weights.outputs, weights.fan_in)
+}
+
+/// One layer for a tile of at most [`TILE`] pixels; `out` takes pixels × outputs values. `weights` are of 4 bits.
+pub(crate) fn layer(
+    patch: &Patch<'_, u8>,
+    pixels: usize,
+    weights: &LayerWeights<'_>,
+    work: &mut [u32],
+    out: &mut [u8],
+) {
+    #[cfg(nin_dsp)]
+    if weights.lanes == 2 {
+        return super::dsp::layer::<super::dsp::four_bit::Four>(patch, pixels, weights, work, out);
+    }
+    let LayerWeights { outputs, fan_in, lanes, .. } = *weights;
+    let (wide, work) = work.split_at_mut(widened_words(fan_in, lanes));
+    let together = lanes.max(2);
+    let mut values = [0; TILE * 16];
+    for first in (0..outputs).step_by(together) {
+        let count = together.min(outputs - first);
+        let values = &mut values[..pixels * count];
+        let bytes = widen(weights, first, count, wide);
+        super::layer::<0>(patch, pixels, &LayerWeights { bytes, outputs: count, ..*weights }, work, values);
+        for (out, values) in out.chunks_exact_mut(outputs).zip(values.chunks_exact(count)) {
+            out[first..first + count].copy_from_slice(values);
+        }
+    }
+}
+
+/// The 8-bit packing of `count` outputs from `first` on: a layer of its own.
+fn widen<'w>(weights: &LayerWeights<'_>, first: usize, count: usize, wide: &'w mut [u32]) -> &'w [u8] {
+    let LayerWeights { bytes, fan_in, outputs, lanes } = *weights;
+    let words: &[u32] = bytemuck::cast_slice(bytes);
+    if lanes == 2 {
+        let stream = four_bit(weights).stream_words();
+        let wide = &mut wide[..Packing::new(WeightType::Int8, 2, 2, fan_in).stream_words()];
+        widen_stream(&words[first / 2 * stream..][..stream], wide);
+        return bytemuck::cast_slice(wide);
+    }
+    let all = outputs.next_multiple_of(lanes);
+    let padded = count.next_multiple_of(lanes);
+    let (parameters, wide_weights) = wide.split_at_mut(ROWS * padded);
+    for (row, parameters) in parameters.chunks_exact_mut(padded).enumerate() {
+        parameters.copy_from_slice(&words[row * all + first..][..padded]);
+    }
+    if lanes == 16 {
+        let eights = fan_in.div_ceil(8) * 16;
+        let group = &words[ROWS * all + first / 16 * eights..][..eights];
+        for (eight, wide) in group.chunks_exact(16).zip(wide_weights.chunks_mut(32)) {
+            // The upper halves are four inputs, the lower ones the next four, if there are so many.
+            let (upper, lower) = wide.split_at_mut(16);
+            upper.iter_mut().zip(eight).for_each(|(wide, word)| *wide = word & UPPER);
+            lower.iter_mut().zip(eight).for_each(|(wide, word)| *wide = word << 4 & UPPER);
+        }
+    } else {
+        let rows = bytes[4 * ROWS * all + first * fan_in.div_ceil(2)..].chunks_exact(fan_in.div_ceil(2));
+        let wide: &mut [u8] = bytemuck::cast_slice_mut(wide_weights);
+        for (row, wide) in rows.zip(wide.chunks_exact_mut(fan_in)).take(count) {
+            for (two, wide) in row.iter().zip(wide.chunks_mut(2)) {
+                wide[0] = two & 0xF0;
+                if let Some(second) = wide.get_mut(1) {
+                    *second = two << 4;
+                }
+            }
+        }
+    }
+    bytemuck::cast_slice(&wide[..])
+}
+
+/// A whole stream of two outputs.
+fn widen_stream(stream: &[u32], wide: &mut [u32]) {
+    let (biases, rest) = stream.split_at(STREAM_BIASES);
+    let (weights, factors) = rest.split_at(rest.len() - STREAM_FACTORS);
+    let (wide_biases, wide) = wide.split_at_mut(STREAM_BIASES);
+    let (wide, wide_factors) = wide.split_at_mut(wide.len() - STREAM_FACTORS);
+    wide_biases.copy_from_slice(biases);
+    widen_words(weights, wide);
+    wide_factors.copy_from_slice(factors);
+}

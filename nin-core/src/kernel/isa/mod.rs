@@ -1,0 +1,108 @@
+//! Code compiled for the vectors of the processor that runs.
+//!
+//! A build knows those that the compiler was told of. With the feature `std` it asks the processor, and the environment
+//! variable `NIN_ISA` (`vnni`, `avx512`, `avx2`, `portable`) can ask for lesser ones, to compare them. All compute the
+//! same. [`vectors`] is what kernels are written in, [`portable`] and `x86` are what they become. It imports
+//! `kernel::sum` alone.
+#![allow(unsafe_code)]
+
+mod portable;
+mod vectors;
+#[cfg(target_arch = "x86_64")]
+mod x86;
+
+use self::portable::Portable;
+pub use self::vectors::{Vectors, Work};
+
+/// Instruction sets that kernels are compiled for, the best first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Isa {
+    /// AVX-512 with dot products of bytes.
+    #[cfg(target_arch = "x86_64")]
+    Vnni,
+    /// AVX-512: 16 lanes, 32 registers.
+    #[cfg(target_arch = "x86_64")]
+    Avx512,
+    /// AVX2: 8 lanes, 16 registers.
+    #[cfg(target_arch = "x86_64")]
+    Avx2,
+    /// What the compiler makes of loops for its target.
+    Portable,
+}
+
+/// Whether the processor has all of these features.
+#[cfg(all(target_arch = "x86_64", any(test, feature = "std")))]
+macro_rules! has {
+    ($($feature:tt),*) => { $(std::arch::is_x86_feature_detected!($feature))&&* };
+}
+#[cfg(all(target_arch = "x86_64", not(any(test, feature = "std"))))]
+macro_rules! has {
+    ($($feature:tt),*) => { $(cfg!(target_feature = $feature))&&* };
+}
+
+impl Isa {
+    /// Every instruction set that this processor has, the best first.
+    pub fn all() -> impl Iterator<Item = Isa> {
+        #[cfg(target_arch = "x86_64")]
+        let all = {
+            let avx2 = has!("avx2", "fma", "f16c");
+            let avx512 = has!("avx512f", "avx512bw", "avx512vl", "avx512dq");
+            let vnni = has!("avx512vnni");
+            [
+                (avx2 && avx512 && vnni, Isa::Vnni),
+                (avx2 && avx512, Isa::Avx512),
+                (avx2, Isa::Avx2),
+                (true, Isa::Portable),
+            ]
+        };
+        #[cfg(not(target_arch = "x86_64"))]
+        let all = [(true, Isa::Portable)];
+        all.into_iter().filter_map(|(has, isa)| has.then_some(isa))
+    }
+
+    /// The best, or the one that was asked for.
+    #[cfg(feature = "std")]
+    #[inline]
+    pub fn here() -> Isa {
+        static HERE: std::sync::OnceLock<Isa> = std::sync::OnceLock::new();
+        *HERE.get_or_init(|| {
+            let wish = std::env::var("NIN_ISA").unwrap_or_default();
+            let wished = Isa::all().find(|isa| isa.name() == wish);
+            wished.or_else(|| Isa::all().next()).unwrap_or(Isa::Portable)
+        })
+    }
+
+    /// The best that the compiler was told of.
+    #[cfg(not(feature = "std"))]
+    #[inline]
+    pub fn here() -> Isa {
+        Isa::all().next().unwrap_or(Isa::Portable)
+    }
+
+    #[cfg(feature = "std")]
+    const fn name(self) -> &'static str {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            Isa::Vnni => "vnni",
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx512 => "avx512",
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx2 => "avx2",
+            Isa::Portable => "portable",
+        }
+    }
+
+    /// Does work with these vectors.
+    #[inline]
+    pub fn run(self, work: impl Work) {
+        match self {
+            // SAFETY: `all` found these features on this processor, and only it makes these values.
+            #[cfg(target_arch = "x86_64")]
+            Isa::Vnni | Isa::Avx512 => unsafe { x86::with_avx512(work) },
+            // SAFETY: as above.
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx2 => unsafe { x86::with_avx2(work) },
+            Isa::Portable => work.run(Portable),
+        }
+    }
+}

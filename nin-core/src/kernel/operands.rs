@@ -1,0 +1,87 @@
+//! What every kernel works on: where a layer's inputs lie, and its part of the packed weights.
+
+use crate::plan::TILE;
+
+/// Where the inputs of one layer lie for a tile of pixels: windows over a ring of rows.
+#[derive(Clone, Copy, Debug)]
+pub struct Patch<'a, V> {
+    /// The ring: row `y` of the map stands in slot `y % slots`.
+    pub lines: &'a [V],
+    /// Rows that the ring holds.
+    pub slots: usize,
+    /// Values in a row.
+    pub row: usize,
+    /// Channels of a pixel.
+    pub channels: usize,
+    /// Columns of the map.
+    pub columns: usize,
+    /// Rows and columns of the window.
+    pub kernel: usize,
+    /// Columns from one pixel's window to the next.
+    pub stride: usize,
+    /// Rows of the map that the windows cover: first, and one past the last.
+    pub rows: (usize, usize),
+    /// Rows of the windows above the map.
+    pub above: usize,
+    /// Column of the first pixel's window; negative over padding.
+    pub left: isize,
+    /// Whether the windows are just the pixels of a tile, side by side.
+    pub flat: bool,
+}
+
+impl<'a, V> Patch<'a, V> {
+    /// The pixels of a tile themselves, as a 1×1 convolution reads them.
+    pub(crate) fn pixels(tile: &'a [V], channels: usize) -> Self {
+        Patch {
+            lines: tile,
+            slots: 1,
+            row: tile.len(),
+            channels,
+            // More than there are: every pixel of a tile lies on it.
+            columns: TILE,
+            kernel: 1,
+            stride: 1,
+            rows: (0, 1),
+            above: 0,
+            left: 0,
+            flat: true,
+        }
+    }
+
+    /// Row `y` of the map.
+    pub(crate) fn line(&self, y: usize) -> &'a [V] {
+        let at = y % self.slots * self.row;
+        &self.lines[at..at + self.row]
+    }
+
+    /// The columns of pixel `p`'s window that lie on the map, counted in the window.
+    pub(crate) fn valid(&self, p: usize) -> (usize, usize) {
+        let start = self.left + (p * self.stride) as isize;
+        let first = if start < 0 { start.unsigned_abs() } else { 0 };
+        let left = self.columns as isize - start;
+        let end = if left < self.kernel as isize { left.max(0) as usize } else { self.kernel };
+        (first.min(end), end)
+    }
+
+    /// Where column `kx` of pixel `p`'s window stands in a row.
+    pub(crate) fn at(&self, p: usize, kx: usize) -> usize {
+        (self.left + (p * self.stride + kx) as isize).unsigned_abs() * self.channels
+    }
+}
+
+/// One layer's part of the packed weights.
+#[derive(Clone, Copy, Debug)]
+pub struct LayerWeights<'m> {
+    /// Its parameters, laid out as [`Packing`](crate::packing::Packing) says.
+    pub bytes: &'m [u8],
+    /// Inputs of one output.
+    pub fan_in: usize,
+    /// Outputs.
+    pub outputs: usize,
+    /// Outputs that lie side by side.
+    pub lanes: usize,
+}
+
+impl LayerWeights<'_> {
+    pub(crate) const EMPTY: Self = LayerWeights { bytes: &[], fan_in: 0, outputs: 0, lanes: 1 };
+}

@@ -1,0 +1,195 @@
+//! The model file, read in place: from flash, without copying.
+//!
+//! `docs/model-file.md` in the repository describes the layout field by field. `layout` reads it, `error` holds
+//! [`ModelError`], `weights` checks the weights, [`Normalization`] maps a pixel's byte to a float. This module may
+//! import `spec`, `packing` and `plan`.
+
+mod error;
+mod layout;
+mod normalization;
+mod weights;
+
+pub use self::error::ModelError;
+pub use self::layout::{HEADER, MAGIC, VERSION};
+use self::layout::{all_zero, crc32, is_one_scale, lines, u16_at, u32_at};
+pub use self::normalization::Normalization;
+use crate::packing::{Lanes, WeightType};
+use crate::plan::{Kernels, Plan};
+use crate::spec::Reader;
+
+/// Aligns a model file to 16 bytes: `static FILE: Aligned<[u8; N]> = Aligned(*include_bytes!(…))`.
+#[repr(C, align(16))]
+#[derive(Clone, Copy, Debug)]
+pub struct Aligned<T: ?Sized>(pub T);
+
+/// A checked model: its architecture and the parts of its file.
+///
+/// Reading is `const`: a model that is compiled into a firmware can be checked at compile time.
+#[derive(Clone, Copy, Debug)]
+pub struct Model<'m> {
+    plan: Plan,
+    weight_type: WeightType,
+    lanes: u8,
+    preprocessing: &'m [u8],
+    class_names: &'m str,
+    weights: &'m [u8],
+}
+
+impl<'m> Model<'m> {
+    /// Reads and checks a model file.
+    ///
+    /// # Errors
+    ///
+    /// [`ModelError`] states which check failed. For any bytes the result is an error or a model that is exactly what
+    /// was written, as far as a 32-bit checksum can tell.
+    pub const fn read(file: &'m [u8]) -> Result<Model<'m>, ModelError> {
+        if file.len() < HEADER + 4 {
+            return Err(ModelError::Truncated { expected: HEADER as u32 + 4, found: file.len() });
+        }
+        let mut i = 0;
+        while i < MAGIC.len() {
+            if file[i] != MAGIC[i] {
+                return Err(ModelError::Magic);
+            }
+            i += 1;
+        }
+        let version = u16_at(file, 8);
+        if version != VERSION {
+            return Err(ModelError::Version(version));
+        }
+        let length = u32_at(file, 12);
+        if length as usize > file.len() {
+            return Err(ModelError::Truncated { expected: length, found: file.len() });
+        }
+        if (length as usize) < file.len() {
+            return Err(ModelError::TrailingBytes { expected: length, found: file.len() });
+        }
+        let (body, checksum) = file.split_at(file.len() - 4);
+        let computed = crc32(body);
+        let stored = u32_at(checksum, 0);
+        if computed != stored {
+            return Err(ModelError::Checksum { stored, computed });
+        }
+        let weight_type = match file[10] {
+            1 => WeightType::F32,
+            2 => WeightType::F16,
+            3 => WeightType::Int8,
+            4 => WeightType::Int4,
+            other => return Err(ModelError::WeightType(other)),
+        };
+        let lanes = file[11];
+        if Lanes::of(weight_type, lanes as usize).is_none() {
+            return Err(ModelError::Lanes(lanes));
+        }
+        Model::parts(body, weight_type, lanes)
+    }
+
+    /// Splits a file with a valid checksum into its parts and checks them: the writer may have made a mistake.
+    const fn parts(body: &'m [u8], weight_type: WeightType, lanes: u8) -> Result<Model<'m>, ModelError> {
+        let (line_len, names_len) = (u16_at(body, 16) as usize, u16_at(body, 18) as usize);
+        let (weights_at, weights_len) = (u32_at(body, 20) as usize, u32_at(body, 24) as usize);
+        let table_len = 8 * u16_at(body, 28) as usize;
+        let text_at = HEADER + table_len;
+        let text_end = text_at + line_len + names_len;
+        if u16_at(body, 30) != 0
+            || weights_at != text_end.next_multiple_of(16)
+            || weights_at > body.len()
+            || weights_len != body.len() - weights_at
+        {
+            return Err(ModelError::Layout);
+        }
+        let (front, weights) = body.split_at(weights_at);
+        let (table, text) = front.split_at(HEADER).1.split_at(table_len);
+        let (line, text) = text.split_at(line_len);
+        let (names, padding) = text.split_at(names_len);
+        let Ok(line) = core::str::from_utf8(line) else { return Err(ModelError::Layout) };
+        let Ok(names) = core::str::from_utf8(names) else { return Err(ModelError::Layout) };
+        let mut reader = Reader::new(line);
+        let spec = match reader.spec() {
+            Ok(spec) => spec,
+            Err(error) => return Err(ModelError::Line(error)),
+        };
+        if !reader.is_canonical() {
+            return Err(ModelError::NotCanonical);
+        }
+        let plan = Plan::new(spec);
+        if spec.input().channels as usize * 8 != table_len || !all_zero(padding) {
+            return Err(ModelError::Layout);
+        }
+        let (found, empty) = lines(names.as_bytes());
+        if !names.is_empty() && (found != plan.classes() || empty) {
+            return Err(ModelError::ClassNames { expected: plan.classes(), found });
+        }
+        if matches!(weight_type, WeightType::Int8 | WeightType::Int4) && !is_one_scale(table) {
+            return Err(ModelError::Preprocessing);
+        }
+        match weights::check(&plan, weight_type, lanes as usize, weights) {
+            Ok(()) => Ok(Model { plan, weight_type, lanes, preprocessing: table, class_names: names, weights }),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The architecture and its resources.
+    pub const fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// The type in which the weights are stored.
+    pub const fn weight_type(&self) -> WeightType {
+        self.weight_type
+    }
+
+    /// The number of outputs that are side by side in the packed weights. It changes the speed, not the results. Float
+    /// weights have 1, 4 or 16 lanes, which every build runs. Integer weights have 1 (every build), 2 (hosts and
+    /// Cortex-M with DSP instructions) or 16 (hosts).
+    pub const fn lanes(&self) -> usize {
+        self.lanes as usize
+    }
+
+    /// Returns the working memory in 32-bit words that a [`Network`](crate::Network) of this model needs in this build:
+    /// at most [`Plan::state_words`], and less if the kernels for its packing need less.
+    pub const fn state_words(&self) -> usize {
+        self.plan.bytes(self.weight_type, Kernels::for_lanes(self.lanes())).total() / 4
+    }
+
+    /// The packed weights and biases, layer by layer; see `docs/model-file.md`.
+    pub const fn weights(&self) -> &'m [u8] {
+        self.weights
+    }
+
+    /// Returns the names of the classes in order; none if the file has none.
+    pub fn class_names(&self) -> impl Iterator<Item = &'m str> + Clone + use<'m> {
+        self.class_names.split('\n').filter(|name| !name.is_empty())
+    }
+
+    /// Returns the name of class `index`; `None` if the file has no names or there is no such class.
+    pub fn class_name(&self, index: usize) -> Option<&'m str> {
+        self.class_names().nth(index)
+    }
+
+    /// Returns the normalization of an input channel for a float network.
+    ///
+    /// # Panics
+    ///
+    /// If the input has no such channel.
+    pub fn normalization(&self, channel: usize) -> Normalization {
+        let (means, scales) = self.preprocessing.split_at(self.preprocessing.len() / 2);
+        let value = |of: &[u8]| f32::from_bits(u32_at(of, 4 * channel));
+        Normalization { mean: value(means), scale: value(scales) }
+    }
+
+    /// Normalizes a row of pixel bytes, channels last, for a float network with [`Normalization::apply`]. (An integer
+    /// network reads the bytes themselves.)
+    ///
+    /// Both rows hold columns × channels values. If one is longer, its additional values are ignored.
+    pub fn preprocess(&self, bytes: &[u8], row: &mut [f32]) {
+        let channels = self.plan.spec().input().channels as usize;
+        for channel in 0..channels {
+            let normalization = self.normalization(channel);
+            let pixels = bytes.iter().skip(channel).step_by(channels);
+            for (value, &byte) in row.iter_mut().skip(channel).step_by(channels).zip(pixels) {
+                *value = normalization.apply(f32::from(byte));
+            }
+        }
+    }
+}

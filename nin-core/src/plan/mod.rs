@@ -1,0 +1,358 @@
+//! A network's resources, computed from its architecture line: shapes, parameters, multiplications and memory.
+//!
+//! Almost everything here is `const`: a firmware sizes its buffers and checks its budgets at compile time, and the
+//! trainer prints the same numbers. The engine takes all its sizes from the plan.
+//!
+//! [`Plan`] describes the whole network, [`Layer`] one layer, `work` the kernels' working memory. This module may
+//! import `spec` and `packing`.
+
+mod layer;
+mod memory;
+pub(crate) mod work;
+
+use crate::packing::WeightType;
+use crate::spec::{MAX_STAGES, Shape, Spec, Stage, Window, stage_parameters};
+
+pub use self::layer::{Layer, LayerKind};
+pub use self::memory::Memory;
+use self::work::Work;
+pub use self::work::{Kernels, TILE};
+
+/// A network's resources; see the [module](self).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Plan {
+    spec: Spec,
+    shapes: [Shape; MAX_STAGES + 1],
+    /// The results of [`ring`](Self::ring), stored because the engine needs them for every tile.
+    rings: [u16; MAX_STAGES],
+}
+
+impl Plan {
+    /// Plans a network.
+    #[inline(always)] // a plan is large: built in place, it is on the stack only once
+    pub const fn new(spec: Spec) -> Plan {
+        let mut shapes = [spec.input(); MAX_STAGES + 1];
+        let mut i = 0;
+        while i < spec.stages().len() {
+            shapes[i + 1] = match spec.stages()[i].output(shapes[i]) {
+                Some(shape) => shape,
+                None => panic!("a parsed line has stages that fit"),
+            };
+            i += 1;
+        }
+        let mut plan = Plan { spec, shapes, rings: [0; MAX_STAGES] };
+        let mut stage = 0;
+        while stage < spec.stages().len() {
+            plan.rings[stage] = plan.count_ring(stage) as u16;
+            stage += 1;
+        }
+        plan
+    }
+
+    /// The architecture.
+    pub const fn spec(&self) -> &Spec {
+        &self.spec
+    }
+
+    /// Returns the shape of the input of stage `index`; if `index` is the number of stages, the shape of the logits.
+    ///
+    /// # Panics
+    ///
+    /// If `index` is larger and debug assertions are on. Otherwise it may panic or return an unspecified shape.
+    #[inline(never)] // a firmware calls it from many places, never in a hot loop: one copy needs less flash
+    pub const fn shape(&self, index: usize) -> Shape {
+        debug_assert!(index <= self.spec.stages().len(), "there are fewer stages");
+        self.shapes[index]
+    }
+
+    /// The number of classes.
+    pub const fn classes(&self) -> usize {
+        self.shapes[self.spec.stages().len()].channels as usize
+    }
+
+    /// Returns every layer in order, including dropout: the layer summary.
+    pub fn layers(&self) -> impl Iterator<Item = Layer> + Clone + '_ {
+        (0..self.spec.stages().len()).flat_map(move |stage| (0..).map_while(move |step| self.layer(stage, step)))
+    }
+
+    /// Returns layer `step` of stage `stage`; `None` past the stage's last layer.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such stage.
+    pub const fn layer(&self, stage: usize, step: usize) -> Option<Layer> {
+        let (input, output) = (self.shapes[stage], self.shapes[stage + 1]);
+        let whole = Layer { stage, kind: LayerKind::Dropout, input, output, relu: false };
+        let (widths, first) = match &self.spec.stages()[stage] {
+            Stage::Block(window, widths) => (widths.as_slice(), LayerKind::Convolution(*window)),
+            Stage::Full(widths) => (widths.as_slice(), LayerKind::Full),
+            _ if step > 0 => return None,
+            Stage::MaxPool(window) => return Some(Layer { kind: LayerKind::MaxPool(*window), ..whole }),
+            Stage::AvgPool(window) => return Some(Layer { kind: LayerKind::AvgPool(*window), ..whole }),
+            Stage::Dropout(_) => return Some(whole),
+            Stage::GlobalAverage => return Some(Layer { kind: LayerKind::GlobalAverage, ..whole }),
+        };
+        if step >= widths.len() {
+            return None;
+        }
+        let full = matches!(first, LayerKind::Full);
+        let kind = match (step, full) {
+            (0, _) => first,
+            (_, true) => LayerKind::Full,
+            (_, false) => LayerKind::Convolution(Window { kernel: 1, stride: 1, padding: 0 }),
+        };
+        let input = if step == 0 { input } else { Shape { channels: widths[step - 1], ..output } };
+        let relu = !full || step + 1 < widths.len() || self.next(stage).is_some();
+        Some(Layer { stage, kind, input, output: Shape { channels: widths[step], ..output }, relu })
+    }
+
+    /// The number of weights and biases of the whole network.
+    pub const fn parameters(&self) -> usize {
+        let mut parameters = 0;
+        let mut i = 0;
+        while i < self.spec.stages().len() {
+            parameters += stage_parameters(&self.spec.stages()[i], self.shapes[i]) as usize;
+            i += 1;
+        }
+        parameters
+    }
+
+    /// Multiply-accumulates for one image.
+    pub const fn macs(&self) -> u64 {
+        let mut macs = 0u64;
+        let mut stage = 0;
+        while stage < self.spec.stages().len() {
+            let mut step = 0;
+            while let Some(layer) = self.layer(stage, step) {
+                macs += layer.macs();
+                step += 1;
+            }
+            stage += 1;
+        }
+        macs
+    }
+
+    /// Returns the working memory, in values, of an image that streams through row by row.
+    pub const fn memory(&self) -> Memory {
+        let mut memory = Memory { lines: 0, scratch: 0, head: 0 };
+        let mut stage = 0;
+        while stage < self.spec.stages().len() {
+            memory.lines += self.ring(stage) * self.shapes[stage].row() + self.sums(stage);
+            memory.head += self.head(stage);
+            let [a, b] = self.tiles(stage);
+            if a + b > memory.scratch {
+                memory.scratch = a + b;
+            }
+            stage += 1;
+        }
+        memory
+    }
+
+    /// Returns the working memory in 32-bit words that a [`Network`](crate::Network) with weights of this type needs in
+    /// this build, for any packing. [`Model::state_words`](crate::Model::state_words) may be smaller: it uses the
+    /// model's packing.
+    pub const fn state_words(&self, weights: WeightType) -> usize {
+        self.bytes(weights, Kernels::HERE).total() / 4
+    }
+
+    /// Returns the working memory in bytes for weights of this type and these kernels. It is [`memory`](Self::memory)
+    /// with each stage's lines padded to whole words, and the kernels' working memory.
+    pub const fn bytes(&self, weights: WeightType, kernels: Kernels) -> Memory {
+        let value = weights.value_bytes();
+        // A network may need more bytes than an address can express.
+        let scratch = self.scratch_words(weights, kernels).saturating_mul(4);
+        let mut bytes = Memory { lines: 0, scratch, head: 0 };
+        let mut stage = 0;
+        while stage < self.spec.stages().len() {
+            let lines = self.ring(stage).saturating_mul(self.shapes[stage].row()).saturating_mul(value);
+            let words = lines.div_ceil(4).saturating_add(self.sums(stage));
+            bytes.lines = words.saturating_mul(4).saturating_add(bytes.lines);
+            bytes.head = self.head(stage).saturating_mul(4).saturating_add(bytes.head);
+            stage += 1;
+        }
+        bytes
+    }
+
+    /// Words for the tiles of a block and for the kernels' working memory.
+    pub(crate) const fn scratch_words(&self, weights: WeightType, kernels: Kernels) -> usize {
+        if matches!(weights, WeightType::F32 | WeightType::F16) {
+            return self.tile_words(weights);
+        }
+        let mut work = Work::new(kernels);
+        let mut stage = 0;
+        while stage < self.spec.stages().len() {
+            let mut step = 0;
+            while let Some(layer) = self.layer(stage, step) {
+                if matches!(layer.kind, LayerKind::Convolution(_)) {
+                    work = work.with(layer.fan_in(), layer.output.channels as usize);
+                }
+                step += 1;
+            }
+            stage += 1;
+        }
+        self.tile_words(weights) + work.words(matches!(weights, WeightType::Int4))
+    }
+
+    /// Words for the tiles of a block.
+    pub(crate) const fn tile_words(&self, weights: WeightType) -> usize {
+        (self.memory().scratch * weights.value_bytes()).div_ceil(4)
+    }
+
+    /// Returns the bytes of all packed weights and biases in a model file; for [`WeightType::Int4`], of a model whose
+    /// layers all have 4-bit weights. `lanes` and panics are as for [`Layer::weight_bytes`].
+    pub const fn weight_bytes(&self, weights: WeightType, lanes: usize) -> usize {
+        let mut bytes = 0;
+        let mut stage = 0;
+        while stage < self.spec.stages().len() {
+            bytes = self.stage_weight_bytes(stage, weights, lanes).saturating_add(bytes);
+            stage += 1;
+        }
+        bytes
+    }
+
+    pub(crate) const fn stage_weight_bytes(&self, stage: usize, weights: WeightType, lanes: usize) -> usize {
+        let mut bytes = 0;
+        let mut step = 0;
+        while let Some(layer) = self.layer(stage, step) {
+            bytes = layer.weight_bytes(weights, lanes).saturating_add(bytes);
+            step += 1;
+        }
+        // The scale of the logits, if no layer with weights follows that could hold it.
+        let average = matches!(self.spec.stages()[stage], Stage::GlobalAverage);
+        if average && matches!(weights, WeightType::Int8 | WeightType::Int4) && self.next(stage).is_none() {
+            bytes += 4;
+        }
+        bytes
+    }
+
+    /// Returns the number of values that layer-by-layer execution holds at once: the largest sum of a layer's input and
+    /// output maps.
+    pub const fn layer_by_layer(&self) -> usize {
+        let mut most = 0;
+        let mut stage = 0;
+        while stage < self.spec.stages().len() {
+            let mut step = 0;
+            while let Some(layer) = self.layer(stage, step) {
+                let both = layer.input.len() + layer.output.len();
+                if !matches!(layer.kind, LayerKind::Dropout) && both > most {
+                    most = both;
+                }
+                step += 1;
+            }
+            stage += 1;
+        }
+        most
+    }
+
+    /// Returns the next stage after `stage` that is not dropout, if any.
+    pub const fn next(&self, stage: usize) -> Option<usize> {
+        let mut next = stage + 1;
+        while next < self.spec.stages().len() {
+            if !matches!(self.spec.stages()[next], Stage::Dropout(_)) {
+                return Some(next);
+            }
+            next += 1;
+        }
+        None
+    }
+
+    /// Returns the last stage before `stage` that is not dropout, if any.
+    const fn previous(&self, stage: usize) -> Option<&Stage> {
+        let mut previous = stage;
+        while previous > 0 {
+            previous -= 1;
+            if !matches!(self.spec.stages()[previous], Stage::Dropout(_)) {
+                return Some(&self.spec.stages()[previous]);
+            }
+        }
+        None
+    }
+
+    /// Returns the number of rows of its input that stage `stage` keeps.
+    ///
+    /// A block keeps as many rows as its kernel is high. If a maximum pool precedes it, the pool's unfinished rows are
+    /// in the same ring: one row less than the number of overlapping windows, because the newest finished row is one of
+    /// them. Other stages keep only such pooled rows, or one row of the image if they are first.
+    pub const fn ring(&self, stage: usize) -> usize {
+        self.rings[stage] as usize
+    }
+
+    const fn count_ring(&self, stage: usize) -> usize {
+        let gathered = match self.previous(stage) {
+            Some(Stage::MaxPool(window)) => window.overlap(),
+            Some(_) => 0,
+            None => 1,
+        };
+        let rows = match &self.spec.stages()[stage] {
+            Stage::Dropout(_) => 0,
+            Stage::Block(window, _) => window.kernel as usize + gathered.saturating_sub(1),
+            _ => gathered,
+        };
+        let most = self.shapes[stage].rows as usize;
+        if rows < most { rows } else { most }
+    }
+
+    /// The number of sums that an average pool keeps: one output row for each overlapping window.
+    pub(crate) const fn sums(&self, stage: usize) -> usize {
+        match &self.spec.stages()[stage] {
+            Stage::AvgPool(window) => {
+                let output = self.shapes[stage + 1];
+                let (rows, most) = (window.overlap(), output.rows as usize);
+                output.row() * if rows < most { rows } else { most }
+            }
+            _ => 0,
+        }
+    }
+
+    /// The number of accumulators of a head stage.
+    pub(crate) const fn head(&self, stage: usize) -> usize {
+        match &self.spec.stages()[stage] {
+            Stage::GlobalAverage => self.shapes[stage].channels as usize,
+            Stage::Full(widths) => {
+                let widths = widths.as_slice();
+                let mut sum = 0;
+                let mut i = 0;
+                while i < widths.len() {
+                    sum += widths[i] as usize;
+                    i += 1;
+                }
+                sum
+            }
+            _ => 0,
+        }
+    }
+
+    /// The sizes in values of the two tiles that the layers of a block write alternately. Average pools and fully
+    /// connected layers write their output to the first.
+    pub(crate) const fn tiles(&self, stage: usize) -> [usize; 2] {
+        let mut tiles = [0; 2];
+        match &self.spec.stages()[stage] {
+            Stage::Block(_, widths) => {
+                let widths = widths.as_slice();
+                let mut i = 0;
+                while i < widths.len() {
+                    let values = TILE * widths[i] as usize;
+                    if values > tiles[i % 2] {
+                        tiles[i % 2] = values;
+                    }
+                    i += 1;
+                }
+            }
+            Stage::AvgPool(_) => tiles[0] = self.shapes[stage].channels as usize,
+            Stage::Full(widths) => {
+                // The outputs that a layer passes to the next one; the last layer of the line passes none.
+                let widths = widths.as_slice();
+                let passing = widths.len() - self.next(stage).is_none() as usize;
+                let mut i = 0;
+                while i < passing {
+                    if widths[i] as usize > tiles[0] {
+                        tiles[0] = widths[i] as usize;
+                    }
+                    i += 1;
+                }
+            }
+            _ => {}
+        }
+        tiles
+    }
+}

@@ -1,0 +1,227 @@
+//! `nin-train search`: the best line for a board.
+
+mod trials;
+
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use clap::Args;
+use nin_core::{Plan, Shape};
+use nin_train::Recipe;
+use nin_train::data::{Dataset, DatasetKind};
+use nin_train::formats::model_file;
+use nin_train::network::preprocessing::Preprocessing;
+use nin_train::network::resources::Resources;
+use nin_train::support::text::{Align, Table, bytes, grouped};
+use nin_train::training::error::TrainError;
+use nin_train::training::optim::Optimizer;
+use nin_train::training::search::{Budget, candidates, rungs};
+use nin_train::training::trainer::{Ended, Trainer};
+
+use super::images::{self, ImageArgs};
+use super::size::{count, shape, size};
+use super::{Console, Outcome, interrupt, program, threads_of};
+use trials::{Trial, Trials};
+
+/// Flags of `search`.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  nin-train search --flash 64K --ram 16K                    for Fashion-MNIST
+  nin-train search --flash 64K --ram 16K --candidates 27    a longer search
+  nin-train search --flash 200K --ram 48K --data photos --shape 3x48x48
+
+Draws lines at random, each as wide as the board allows, trains all of them briefly, the better third three times as
+long, and so on; they are compared on images split off the training images, and no test image is looked at. Ctrl-C
+stops; the same command goes on where it stopped.")]
+pub struct SearchArgs {
+    /// Flash for the model file, in 8 bits: bytes, or with K or M (64K is 65,536); the engine's code comes on top
+    #[arg(long, value_name = "BYTES", value_parser = size)]
+    flash: u64,
+
+    /// RAM for the engine's state: bytes, or with K or M
+    #[arg(long, value_name = "BYTES", value_parser = size)]
+    ram: u64,
+
+    /// Most multiply-accumulates for an image, K and M being 1,000 and 1,000,000 [default: no limit]
+    #[arg(long, value_name = "N", value_parser = count)]
+    macs: Option<u64>,
+
+    /// Lines to begin with
+    #[arg(long, value_name = "N", default_value_t = 9, value_parser = clap::value_parser!(u32).range(2..=10_000))]
+    candidates: u32,
+
+    /// Epochs of the first, shortest training runs
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    epochs: u32,
+
+    /// Shape that a network reads, channels x rows x columns [default: that of the images; one's own images need it]
+    #[arg(long, value_name = "CxHxW", value_parser = shape)]
+    shape: Option<Shape>,
+
+    /// Seed of all random numbers
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+
+    /// Threads; 0 is one for each processor
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    threads: usize,
+
+    /// Which images
+    #[command(flatten)]
+    images: ImageArgs,
+
+    /// Folder for the results of all training runs
+    #[arg(long, value_name = "DIR", default_value = "runs/search")]
+    out: PathBuf,
+}
+
+/// Searches, and prints each round's lines, the best first.
+pub fn run(args: &SearchArgs, console: &Console) -> Outcome<ExitCode> {
+    let wanted = match (args.shape, args.images.kind()) {
+        (Some(shape), _) => shape,
+        (None, DatasetKind::Folder) => {
+            return Err(
+                "one's own images come in many sizes: say in which a network reads them, like --shape 3x48x48".into()
+            );
+        }
+        (None, _) => Shape { channels: 1, rows: 1, columns: 1 },
+    };
+    let threads = threads_of(args.threads, console);
+    let mut splits = args.images.load(wanted, console)?;
+    let input = args.shape.unwrap_or(splits.train.shape());
+    let classes = splits.train.class_names().len();
+    images::check(input, classes, &splits)?;
+    model_file::check_names(splits.train.class_names())?;
+    let fingerprint = splits.train.fingerprint();
+    let validation = images::split_off(&recipe(args, args.epochs), &mut splits)?;
+    let measured = validation.as_ref().unwrap_or(&splits.test);
+
+    // The model file names the classes, too.
+    let names = splits.train.class_names().join("\n").len().next_multiple_of(16) as u64;
+    let flash = args.flash.saturating_sub(names);
+    let budget = Budget { flash, ram: args.ram, macs: args.macs.unwrap_or(u64::MAX) };
+    let mut plans = candidates(input, classes, &budget, args.candidates as usize, args.seed);
+    if plans.is_empty() {
+        return Err(format!(
+            "no network for {input} fits {} of flash and {} of RAM; give it more, or a smaller --shape",
+            bytes(args.flash),
+            bytes(args.ram)
+        )
+        .into());
+    }
+    interrupt::listen()?;
+    let mut trials = Trials::open(args.out.join("trials.jsonl"))?;
+    for (count, epochs) in rungs(plans.len(), args.epochs) {
+        plans.truncate(count);
+        let mut round = Vec::new();
+        for plan in &plans {
+            let trial = Trial::new(plan, epochs, args.seed, &fingerprint);
+            let done = match trials.find(&trial) {
+                Some(done) => done,
+                None => match train(plan, &recipe(args, epochs), &splits.train, measured, threads)? {
+                    Some((accuracy, seconds)) => trials.add(trial.done(accuracy, seconds))?,
+                    None => {
+                        let path = trials.path().display();
+                        console.result(format_args!("\nStopped; the same command goes on with what is in {path}."));
+                        return Ok(ExitCode::from(130));
+                    }
+                },
+            };
+            console.say(format_args!("{}  {:>3} epoch(s)  {}", done.percent(), epochs, done.line));
+            round.push((*plan, done));
+        }
+        if round.iter().all(|(_, trial)| trial.accuracy.is_none()) {
+            return Err("not one of these lines learnt anything; try another --seed, or more --epochs".into());
+        }
+        // A stable order: of equals, the one drawn first.
+        round.sort_by(|(_, a), (_, b)| b.accuracy.unwrap_or(0.0).total_cmp(&a.accuracy.unwrap_or(0.0)));
+        plans = round.iter().map(|(plan, _)| *plan).collect();
+        console.result(format_args!("\n{}\n", table(&round, epochs)));
+    }
+    if let Some(best) = plans.first() {
+        let flags = args.images.flags(&splits);
+        console.say(format_args!(
+            "Train the best with:\n  {} train --optimizer sgd --batch-norm --epochs 30{flags} --line \"{}\"",
+            program(),
+            best.spec()
+        ));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Short training runs under batch normalisation, at the rate at which it trains from every seed.
+fn recipe(args: &SearchArgs, epochs: u32) -> Recipe {
+    Recipe {
+        seed: args.seed,
+        epochs,
+        lr: 0.05,
+        optimizer: Optimizer::Sgd { momentum: 0.9, decay: 5e-4, nesterov: true },
+        batch_norm: Some(32),
+        validation: 0.1,
+        ..Recipe::default()
+    }
+}
+
+/// The accuracy of a network trained by this recipe, none if it died or diverged, and the seconds that it took; nothing
+/// if the user stopped.
+fn train(
+    plan: &Plan,
+    recipe: &Recipe,
+    images: &Dataset,
+    measured: &Dataset,
+    threads: usize,
+) -> Outcome<Option<(Option<f64>, f64)>> {
+    let begun = Instant::now();
+    let preprocessing = Preprocessing::unit(plan.shape(0).channels.into());
+    let names = images.class_names().to_vec();
+    let mut trainer = Trainer::new(*plan.spec(), recipe.clone(), preprocessing, names, threads)?;
+    while !trainer.is_done() {
+        let stop = |_| if interrupt::asked() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
+        match trainer.epoch(images, stop) {
+            Ok(Ended::Stopped) => return Ok(None),
+            Ok(Ended::Epoch(_)) if interrupt::asked() => return Ok(None),
+            Ok(Ended::Epoch(_)) => {}
+            Err(TrainError::Dead { .. } | TrainError::Diverged { .. }) => {
+                return Ok(Some((None, begun.elapsed().as_secs_f64())));
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    let accuracy = match trainer.evaluate(measured) {
+        Ok(evaluation) => Some(evaluation.accuracy),
+        Err(TrainError::Ruined { .. }) => None,
+        Err(error) => return Err(error.into()),
+    };
+    Ok(Some((accuracy, begun.elapsed().as_secs_f64())))
+}
+
+fn table(round: &[(Plan, Trial)], epochs: u32) -> Table {
+    use Align::{Left, Right};
+    let head = format!("after {epochs}");
+    let columns = [
+        (head.as_str(), Right),
+        ("seconds", Right),
+        ("parameters", Right),
+        ("MACs", Right),
+        ("RAM int8", Right),
+        ("flash int8", Right),
+        ("line", Left),
+    ];
+    let mut table = Table::new(columns);
+    for (plan, trial) in round {
+        let needs = Resources::new(plan);
+        table.row([
+            trial.percent(),
+            format!("{:.0}", trial.seconds),
+            grouped(needs.parameters),
+            grouped(needs.macs),
+            bytes(needs.streaming_int8),
+            bytes(needs.flash_int8),
+            trial.line.clone(),
+        ]);
+    }
+    table
+}

@@ -1,0 +1,162 @@
+//! Opens any file that holds a network.
+
+use std::fmt;
+
+use nin_core::model::MAGIC;
+use nin_core::{Model, ModelError, WeightType};
+
+use super::model_file::unpacked;
+use super::safetensors::{self, About, TensorError};
+use crate::network::architecture::{Architecture, ArchitectureError};
+use crate::network::preprocessing::Preprocessing;
+use crate::network::trained::Trained;
+use crate::training::checkpoint::{self, Checkpoint, Problem};
+
+impl Trained {
+    /// Reads a model file's bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`TrainedProblem`] if it is broken, or its weights are 8-bit integers: those cannot be made floats again.
+    pub fn from_model(file: &[u8]) -> Result<Self, TrainedProblem> {
+        let model = Model::read(file)?;
+        if !matches!(model.weight_type(), WeightType::F32 | WeightType::F16) {
+            return Err(TrainedProblem::Rounded(model.weight_type()));
+        }
+        Ok(Self {
+            spec: *model.plan().spec(),
+            parameters: unpacked(&model),
+            preprocessing: Preprocessing::of(&model),
+            class_names: model.class_names().map(str::to_owned).collect(),
+        })
+    }
+
+    /// Reads the bytes of any file that holds a network and says its architecture.
+    ///
+    /// # Errors
+    ///
+    /// [`TrainedProblem`] if it is none, or broken.
+    pub fn from_file(file: &[u8]) -> Result<Self, TrainedProblem> {
+        match FileKind::of(file) {
+            FileKind::Model => Self::from_model(file),
+            FileKind::Checkpoint => Ok(Checkpoint::from_bytes(file)?.trained()),
+            FileKind::Safetensors => Self::from_safetensors(file, None),
+            FileKind::Other => Err(TrainedProblem::Unknown),
+        }
+    }
+
+    /// Reads a safetensors file's bytes. `architecture` is needed if the file does not say its own; what else the file
+    /// does not say gets its usual value: bytes to 0..1, and no names.
+    ///
+    /// # Errors
+    ///
+    /// [`TrainedProblem`] if it is broken, says no architecture, or holds another network.
+    pub fn from_safetensors(file: &[u8], architecture: Option<&Architecture>) -> Result<Self, TrainedProblem> {
+        let About { line, preprocessing, class_names } = safetensors::about(file)?;
+        let spec = match (architecture, line) {
+            (Some(architecture), _) => architecture.spec,
+            (None, Some(line)) => Architecture::parse_line(&line)?.spec,
+            (None, None) => return Err(TrainedProblem::NoLine),
+        };
+        let parameters = safetensors::read(&spec, file)?;
+        let channels = usize::from(spec.input().channels);
+        Ok(Self {
+            spec,
+            parameters,
+            preprocessing: preprocessing
+                .filter(|preprocessing| preprocessing.fits(channels))
+                .unwrap_or_else(|| Preprocessing::unit(channels)),
+            class_names: if class_names.len() == spec.classes() { class_names } else { Vec::new() },
+        })
+    }
+}
+
+/// What kind of file holds a network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileKind {
+    /// What a device runs.
+    Model,
+    /// Everything needed to go on training.
+    Checkpoint,
+    /// What PyTorch exchanges.
+    Safetensors,
+    /// None of those.
+    Other,
+}
+
+impl FileKind {
+    /// Told from the file's first bytes.
+    pub fn of(file: &[u8]) -> Self {
+        // A safetensors file begins with the length of its header, which begins with a brace.
+        match file {
+            _ if file.starts_with(&MAGIC) => Self::Model,
+            _ if file.starts_with(&checkpoint::MAGIC) => Self::Checkpoint,
+            [_, _, _, _, _, 0, 0, 0, b'{', ..] => Self::Safetensors,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// Why bytes are not a trained network.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum TrainedProblem {
+    /// A broken model file.
+    Model(ModelError),
+    /// A model file whose weights are no floats any more.
+    Rounded(WeightType),
+    /// A broken checkpoint.
+    Checkpoint(Problem),
+    /// A broken or unfitting safetensors file.
+    Tensors(TensorError),
+    /// A safetensors file whose own architecture line is wrong.
+    Line(ArchitectureError),
+    /// A safetensors file without an architecture.
+    NoLine,
+    /// None of the kinds of files that hold a network.
+    Unknown,
+}
+
+impl fmt::Display for TrainedProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Model(error) => error.fmt(f),
+            Self::Rounded(weight_type) => write!(
+                f,
+                "the model's weights are {}, rounded for good; use the checkpoint it was made from",
+                weight_type.name()
+            ),
+            Self::Checkpoint(error) => error.fmt(f),
+            Self::Tensors(error) => error.fmt(f),
+            Self::Line(error) => error.fmt(f),
+            Self::NoLine => f.write_str("the file does not say its architecture; import it with --line LINE|PRESET"),
+            Self::Unknown => f.write_str("this is no model, checkpoint or safetensors file"),
+        }
+    }
+}
+
+impl std::error::Error for TrainedProblem {}
+
+impl From<ModelError> for TrainedProblem {
+    fn from(error: ModelError) -> Self {
+        Self::Model(error)
+    }
+}
+
+impl From<Problem> for TrainedProblem {
+    fn from(error: Problem) -> Self {
+        Self::Checkpoint(error)
+    }
+}
+
+impl From<TensorError> for TrainedProblem {
+    fn from(error: TensorError) -> Self {
+        Self::Tensors(error)
+    }
+}
+
+impl From<ArchitectureError> for TrainedProblem {
+    fn from(error: ArchitectureError) -> Self {
+        Self::Line(error)
+    }
+}

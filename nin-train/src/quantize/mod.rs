@@ -1,0 +1,24 @@
+//! Quantisation of trained networks: [`post_training`], or quantisation-[`aware`] training.
+//!
+//! The ranges of the activations are measured on a [`sample`](sample()) of images ([`Histogram`]) and clipped where
+//! that reduces the total error. Biases are then corrected for the mean rounding error. [`post_training`] does all of
+//! this and reports each layer's error; [`within`] chooses the layers with 4-bit weights. The arithmetic itself is in
+//! [`integers`](crate::integers).
+//!
+//! Imports every folder above it in the [crate's table](crate).
+
+pub mod aware;
+mod budget;
+mod correct;
+mod error;
+mod histogram;
+mod observe;
+mod report;
+mod sample;
+
+pub use budget::within;
+pub use correct::{Options, post_training};
+pub use error::CalibrationError;
+pub use histogram::{Histogram, Range};
+pub use report::{LayerReport, Report};
+pub use sample::sample;

@@ -1,0 +1,99 @@
+//! The report of quantisation errors, layer by layer.
+
+use std::fmt;
+
+use super::Range;
+use crate::integers::Output;
+use crate::support::text::{Align, Table};
+
+/// The quantisation errors on the calibration sample.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Report {
+    /// One report for each layer with weights.
+    pub layers: Vec<LayerReport>,
+    /// The signal-to-noise ratio of the logits in dB.
+    pub logits: f64,
+    /// The share of images for which both networks predict the same class.
+    pub agreement: f64,
+    /// Images of the sample.
+    pub images: usize,
+    /// Whether biases are corrected for mean errors.
+    pub corrected: bool,
+    /// Whether the float network pads its input with its mean, but the 8-bit one with black.
+    pub border: bool,
+}
+
+/// The quantisation errors of one layer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LayerReport {
+    /// The stage's word of the line, for its first layer; else empty.
+    pub stage: String,
+    /// The layer's number in its stage, from 1.
+    pub layer: usize,
+    /// The range of its activations; `None` for logits.
+    pub range: Option<Range>,
+    /// The conversion of its accumulators, with the scale.
+    pub output: Output,
+    /// The signal-to-noise ratio in dB: float activations against their difference from the quantised network's,
+    /// including the errors of preceding layers.
+    pub decibels: f64,
+}
+
+impl Report {
+    /// Returns whether the integers compute what the floats do: the logits' noise has at most a tenth of the signal's
+    /// power (10 dB), and at least nine in ten images get the same class.
+    pub fn is_faithful(&self) -> bool {
+        // Without signal and noise there is no ratio.
+        (self.logits.is_nan() || self.logits >= 10.0) && self.agreement >= 0.9
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        use Align::{Left, Right};
+        let mut table = Table::new([
+            ("stage", Left),
+            ("layer", Right),
+            ("largest", Right),
+            ("range", Right),
+            ("clipped", Right),
+            ("step", Right),
+            ("signal to noise", Right),
+        ]);
+        for layer in &self.layers {
+            let (most, clip, clipped) = match layer.range {
+                Some(Range { most, clip, clipped }) => {
+                    (format!("{most:.4}"), format!("{clip:.4}"), format!("{:.3} %", 100.0 * clipped))
+                }
+                None => Default::default(),
+            };
+            let scale = match &layer.output {
+                Output::Activations { scale, .. } => format!("{scale:.6}"),
+                Output::Logits { .. } => "(logits)".to_owned(),
+            };
+            let (stage, number) = (layer.stage.clone(), layer.layer.to_string());
+            table.row([stage, number, most, clip, clipped, scale, decibels(layer.decibels)]);
+        }
+        writeln!(f, "{table}\n")?;
+        write!(
+            f,
+            "logits {}; the same class on {:.2} % of {} images; {}",
+            decibels(self.logits),
+            100.0 * self.agreement,
+            self.images,
+            if self.corrected { "biases corrected for mean errors" } else { "biases not corrected" }
+        )?;
+        if self.border {
+            write!(
+                f,
+                "\nThe float network pads an image with its mean, the 8-bit one with black: trained with --input unit, \
+                 it would not lose by that."
+            )?;
+        }
+        Ok(())
+    }
+}
+
+fn decibels(value: f64) -> String {
+    if value.is_finite() { format!("{value:.1} dB") } else { "-".to_owned() }
+}
