@@ -54,13 +54,16 @@ enum DataCommand {
 pub fn run(args: &DataArgs, console: &Console) -> Outcome {
     if args.command.is_some() && args.images.kind() != DatasetKind::FashionMnist {
         return Err(
-            "the bundled subset is built from Fashion-MNIST: omit --dataset, and pass its folder as --data or omit that too".into()
+            "the bundled subset is built from Fashion-MNIST: omit --dataset, and omit --data or pass its folder".into()
         );
     }
     let splits = args.images.load(args.shape, console)?;
     if let Some(DataCommand::Subset { out }) = &args.command {
         if splits.is_subset {
-            return Err("the subset is built from the complete Fashion-MNIST, which was not found; pass its folder as --data".into());
+            return Err(
+                "the subset is built from the complete Fashion-MNIST, which was not found: pass its folder as --data"
+                    .into(),
+            );
         }
         let subset = data::make_subset(&splits)?;
         files::write(out, &subset)?;

@@ -46,8 +46,8 @@ pub struct ExportArgs {
     #[arg(long, value_name = "FILE")]
     rust: Option<PathBuf>,
 
-    /// Limit of the network's RAM, which the Rust source asserts: bytes, or with K or M [default: the RAM needed, rounded
-    /// up to KiB]
+    /// Limit of the network's RAM, which the Rust source asserts: bytes, or with K or M [default: the RAM needed,
+    /// rounded up to KiB]
     #[arg(long, value_name = "BYTES", value_parser = size, requires = "rust")]
     ram_budget: Option<u64>,
 
@@ -97,7 +97,7 @@ pub fn run(args: &ExportArgs, console: &Console) -> Outcome {
     let loaded = networks::load(&args.network)?;
     if let (Some(path), Some(model)) = (&args.onnx, loaded.integers()?) {
         if out.is_some() || args.safetensors.is_some() {
-            return Err("--onnx writes the network's integers, the other files its floats: write them with separate commands".into());
+            return Err("--onnx writes the network's integers, the other files its floats: use two commands".into());
         }
         let file = onnx::integers(&model);
         files::write(path, &file)?;
@@ -147,7 +147,7 @@ pub(super) fn refuse_input(network: &Path, out: Option<&Path>) -> Outcome {
     match out {
         Some(out) if out.canonicalize().is_ok_and(|out| network.canonicalize().is_ok_and(|network| network == out)) => {
             let out = out.display();
-            Err(format!("the input {out} would be overwritten by the output: name another file with --out").into())
+            Err(format!("the input {out} would be overwritten: name another output file with --out").into())
         }
         _ => Ok(()),
     }
@@ -163,7 +163,7 @@ pub(super) fn refuse_twice(model: Option<&Path>, rust: Option<&Path>) -> Outcome
     match (model, rust) {
         (Some(model), Some(rust)) if model == rust || place(model).is_some_and(|m| place(rust) == Some(m)) => {
             let rust = rust.display();
-            Err(format!("{rust} cannot be both the model file and the Rust source that includes it: name the source FILE.rs")
+            Err(format!("{rust} cannot be both the model file and the Rust source that includes it: name that FILE.rs")
                 .into())
         }
         _ => Ok(()),
