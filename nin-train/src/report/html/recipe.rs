@@ -48,7 +48,10 @@ pub(super) fn words(recipe: &Recipe) -> String {
         parts.push(format!("batch normalisation over {images} images"));
     }
     if let Some(distill) = recipe.distill {
-        parts.push(format!("distillation with a teacher’s share of {} in the loss, at temperature {}", distill.share, distill.temperature));
+        parts.push(format!(
+            "distillation with a teacher’s share of {} in the loss, at temperature {}",
+            distill.share, distill.temperature
+        ));
     }
     if let Some(weights) = &recipe.quantize {
         parts.push(format!("quantisation-aware with {weights} weights"));
