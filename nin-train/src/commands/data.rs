@@ -1,4 +1,4 @@
-//! `nin-train data`: which images there are.
+//! `nin-train data`: finds, counts and shows the images.
 
 use std::path::PathBuf;
 
@@ -16,18 +16,19 @@ use super::{Console, Outcome};
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
-  nin-train data                             find (or fetch) Fashion-MNIST, count it, show some
-  nin-train data --data photos               one's own images: photos/CLASS/*.png or .jpg
+  nin-train data                             find (or download) Fashion-MNIST, count it, show samples
+  nin-train data --data photos               your own images: photos/CLASS/*.png or .jpg
   nin-train data --sheet sheet.png           ten images of each class as one PNG
-  nin-train data subset --out subset.bin.gz  make the bundled subset again
+  nin-train data subset --out subset.bin.gz  rebuild the bundled subset
 
-With --data only that folder is read. Without it Fashion-MNIST is looked for in data/fashion-mnist, the user's cache
-folder and /usr/share/datasets/fashion-mnist; then fetched; then the bundled subset takes its place.")]
+With --data only that folder or file is read. Without it, Fashion-MNIST is searched for in data/fashion-mnist, the
+user's cache folder and /usr/share/datasets/fashion-mnist. If it is in none of them, it is downloaded; if the download
+fails, the bundled subset is used.")]
 pub struct DataArgs {
     #[command(flatten)]
     images: ImageArgs,
 
-    /// Shape that one's own images are brought to
+    /// Shape to which your own images are resized
     #[arg(long, value_name = "CxHxW", default_value = "3x32x32", value_parser = shape)]
     shape: Shape,
 
@@ -41,7 +42,7 @@ pub struct DataArgs {
 
 #[derive(Subcommand, Debug)]
 enum DataCommand {
-    /// Make the subset that is part of this program again, from the whole Fashion-MNIST
+    /// Rebuild the bundled subset from the complete Fashion-MNIST
     Subset {
         /// The file to write
         #[arg(long, value_name = "FILE")]
@@ -49,17 +50,20 @@ enum DataCommand {
     },
 }
 
-/// Prints where images were found, counts them and shows some; or makes the subset.
+/// Prints where the images were found, their counts and samples; or builds the subset.
 pub fn run(args: &DataArgs, console: &Console) -> Outcome {
     if args.command.is_some() && args.images.kind() != DatasetKind::FashionMnist {
         return Err(
-            "the bundled subset is made of Fashion-MNIST: leave --dataset out, and --data or name its folder".into()
+            "the bundled subset is built from Fashion-MNIST: omit --dataset, and omit --data or pass its folder".into(),
         );
     }
     let splits = args.images.load(args.shape, console)?;
     if let Some(DataCommand::Subset { out }) = &args.command {
         if splits.is_subset {
-            return Err("the whole Fashion-MNIST is needed to make its subset, and it was not found".into());
+            return Err(
+                "the subset is built from the complete Fashion-MNIST, which was not found: pass its folder as --data"
+                    .into(),
+            );
         }
         let subset = data::make_subset(&splits)?;
         files::write(out, &subset)?;

@@ -1,4 +1,4 @@
-//! `nin-train export`: a trained network for boards and for PyTorch.
+//! `nin-train export`: writes a trained network for boards, ONNX runtimes and PyTorch.
 
 use std::path::{Component, Path, PathBuf};
 
@@ -17,28 +17,28 @@ use super::{Console, Outcome, networks};
 #[command(after_help = "\
 Examples:
   nin-train export runs/fashion/checkpoint --out fashion.nin            for a board, f32 weights
-  nin-train export runs/fashion/checkpoint --out fashion.nin --type f16 half the flash
-  nin-train export runs/fashion/checkpoint --rust src/fashion.rs        model file and Rust source beside it
+  nin-train export runs/fashion/checkpoint --out fashion.nin --type f16 in half the flash
+  nin-train export runs/fashion/checkpoint --rust src/fashion.rs        model file and Rust source
   nin-train export runs/fashion/checkpoint --safetensors fashion.safetensors
   nin-train export fashion-int8.nin --onnx fashion-int8.onnx            8-bit integers in QDQ form
 
 A model file can be compiled into a firmware (--rust) or written to its flash and replaced later.
-docs/model-file.md describes it byte by byte. Of a run with train --qat this writes the floats behind the integers, but
-with --onnx the integers: `nin-train quantize` writes those.")]
+docs/model-file.md describes it byte by byte. From a run with train --qat, this command writes the float weights, but
+with --onnx the integers. `nin-train quantize` writes the integers as a model file.")]
 pub struct ExportArgs {
     /// A checkpoint, model file or safetensors file
     #[arg(value_name = "NETWORK")]
     network: PathBuf,
 
-    /// The model file to write [default with --rust: beside that, with the ending .nin]
+    /// The model file to write [default with --rust: the same name with the extension .nin]
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
 
-    /// How to store weights
+    /// Storage type of the weights
     #[arg(long = "type", value_name = "TYPE", default_value = "f32")]
     weight_type: Type,
 
-    /// Outputs side by side: 4 for Cortex-M, 16 for a host, 1 for the smallest file; results are the same
+    /// Outputs interleaved in memory: 4 for Cortex-M, 16 for a host, 1 for the smallest file; results are the same
     #[arg(long, value_name = "L", default_value_t = Lanes::Four)]
     lanes: Lanes,
 
@@ -46,8 +46,8 @@ pub struct ExportArgs {
     #[arg(long, value_name = "FILE")]
     rust: Option<PathBuf>,
 
-    /// RAM the network may take, which the Rust source asserts: bytes, or with K or M [default: what it takes, in whole
-    /// KiB]
+    /// Limit of the network's RAM, which the Rust source asserts: bytes, or with K or M [default: the RAM needed,
+    /// rounded up to KiB]
     #[arg(long, value_name = "BYTES", value_parser = size, requires = "rust")]
     ram_budget: Option<u64>,
 
@@ -64,7 +64,7 @@ pub struct ExportArgs {
 enum Type {
     /// 32-bit floats
     F32,
-    /// 16-bit floats, widened exactly when used
+    /// 16-bit floats, converted exactly to 32 bits when used
     F16,
 }
 
@@ -77,7 +77,7 @@ impl From<Type> for WeightType {
     }
 }
 
-/// Writes what was asked for, and says how large it is.
+/// Writes the requested files and prints their sizes.
 pub fn run(args: &ExportArgs, console: &Console) -> Outcome {
     let out = match (&args.out, &args.rust) {
         (Some(out), _) => Some(out.clone()),
@@ -85,10 +85,10 @@ pub fn run(args: &ExportArgs, console: &Console) -> Outcome {
         (None, None) => None,
     };
     if out.is_none() && args.safetensors.is_none() && args.onnx.is_none() {
-        return Err("nothing to write: say --out FILE, --rust FILE, --onnx FILE or --safetensors FILE".into());
+        return Err("nothing to write: pass --out FILE, --rust FILE, --onnx FILE or --safetensors FILE".into());
     }
     if out.is_none() && (!matches!(args.weight_type, Type::F32) || args.lanes != Lanes::Four) {
-        return Err("--type and --lanes are about the model file: say --out FILE or --rust FILE, too".into());
+        return Err("--type and --lanes apply to the model file only: pass --out FILE or --rust FILE, too".into());
     }
     if args.out.is_none() {
         refuse_input(&args.network, out.as_deref())?;
@@ -97,7 +97,7 @@ pub fn run(args: &ExportArgs, console: &Console) -> Outcome {
     let loaded = networks::load(&args.network)?;
     if let (Some(path), Some(model)) = (&args.onnx, loaded.integers()?) {
         if out.is_some() || args.safetensors.is_some() {
-            return Err("--onnx writes the network's integers, the other files its floats: write them apart".into());
+            return Err("--onnx writes the network's integers, the other files its floats: use two commands".into());
         }
         let file = onnx::integers(&model);
         files::write(path, &file)?;
@@ -142,20 +142,20 @@ pub fn run(args: &ExportArgs, console: &Console) -> Outcome {
     Ok(())
 }
 
-/// An error if the file that was not named, but follows from another name, would take the network's place.
+/// Returns an error if the output file, whose name was derived from another name, would overwrite the network.
 pub(super) fn refuse_input(network: &Path, out: Option<&Path>) -> Outcome {
     match out {
         Some(out) if out.canonicalize().is_ok_and(|out| network.canonicalize().is_ok_and(|network| network == out)) => {
             let out = out.display();
-            Err(format!("{out} would be overwritten by what is made of it: name another file with --out").into())
+            Err(format!("the input {out} would be overwritten: name another output file with --out").into())
         }
         _ => Ok(()),
     }
 }
 
-/// An error if model and Rust source were one file.
+/// Returns an error if the model file and the Rust source have the same path.
 pub(super) fn refuse_twice(model: Option<&Path>, rust: Option<&Path>) -> Outcome {
-    // Neither need be there yet, but its folder is what it is.
+    // The files may not exist yet, so only the folders are resolved.
     let place = |path: &Path| {
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         Some((folder.canonicalize().ok()?, path.file_name()?.to_owned()))
@@ -163,16 +163,16 @@ pub(super) fn refuse_twice(model: Option<&Path>, rust: Option<&Path>) -> Outcome
     match (model, rust) {
         (Some(model), Some(rust)) if model == rust || place(model).is_some_and(|m| place(rust) == Some(m)) => {
             let rust = rust.display();
-            Err(format!("{rust} cannot be the model file and the Rust source that includes it: name that FILE.rs")
+            Err(format!("{rust} cannot be both the model file and the Rust source that includes it: name that FILE.rs")
                 .into())
         }
         _ => Ok(()),
     }
 }
 
-/// The model file's name, if it stands in the folder of the Rust file.
+/// Returns the model file's name for `include_bytes!`, or an error unless it is in the folder of the Rust file.
 pub(super) fn beside(model: &Path, rust: &Path) -> Outcome<String> {
-    // `./model.rs` stands beside `model.nin`.
+    // `./model.rs` and `model.nin` are in the same folder.
     let folder = |path: &Path| {
         path.parent()
             .unwrap_or(Path::new(""))
@@ -182,13 +182,13 @@ pub(super) fn beside(model: &Path, rust: &Path) -> Outcome<String> {
     };
     if folder(model) != folder(rust) {
         let (model, rust) = (model.display(), rust.display());
-        return Err(format!("{rust} includes the model file, so {model} must stand in the same folder").into());
+        return Err(format!("{rust} includes the model file, so {model} must be in the same folder").into());
     }
     let name = model.file_name().and_then(|name| name.to_str());
     Ok(name.ok_or("the model file's name must be UTF-8 to be included in Rust source")?.to_owned())
 }
 
-/// This command, to be written down: without the folder of the program.
+/// Returns this command line for the source's header, without the program's folder.
 pub(super) fn command() -> String {
     let words = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned());
     let words = words.map(|word| match word.contains(char::is_whitespace) {

@@ -1,4 +1,4 @@
-//! `nin-train import`: a network trained in PyTorch.
+//! `nin-train import`: converts a network trained in PyTorch to a model file.
 
 use std::path::PathBuf;
 
@@ -23,34 +23,34 @@ Examples:
   nin-train import mine.safetensors --line \"1x28x28 nin5+2:32,32 max3/2 nin3+1:32,10 gap\" --mean 0.286 --std 0.353
 
 In PyTorch: safetensors.torch.save_file(model.state_dict(), 'nin.safetensors').
-Tensors may have the names of the book's model (net.0.0.weight, net.0.0.bias, net.0.2.weight, ...) or any others that
-stand in layer order; their shapes must be those of the line.")]
+Tensors have the names of the book's model (net.0.0.weight, net.0.0.bias, net.0.2.weight, ...) or any other names that
+sort in layer order. Their shapes must match the line.")]
 pub struct ImportArgs {
     /// The safetensors file
     #[arg(value_name = "FILE")]
     file: PathBuf,
 
-    /// Its architecture [default: what the file says, if nin-train wrote it]
+    /// Its architecture [default: read from the file, if nin-train wrote it]
     #[arg(long, alias = "preset", value_name = "LINE|PRESET")]
     line: Option<String>,
 
-    /// The model file to write [default: the file's name with the ending .nin]
+    /// The model file to write [default: the file's name with the extension .nin]
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
 
-    /// What transforms.Normalize subtracted in training, one number for each channel (images from 0 to 1)
+    /// Mean of transforms.Normalize in training, one number per channel (for pixels from 0 to 1)
     #[arg(long, value_name = "A,B,C", value_delimiter = ',', requires = "std")]
     mean: Vec<f32>,
 
-    /// What transforms.Normalize divided by
+    /// Standard deviation of transforms.Normalize, one number per channel
     #[arg(long, value_name = "A,B,C", value_delimiter = ',', requires = "mean")]
     std: Vec<f32>,
 
-    /// Name the classes as this data set does
+    /// Use the class names of this data set
     #[arg(long, value_name = "NAME")]
     dataset: Option<DatasetKind>,
 
-    /// Name the classes
+    /// Class names, in the order of the outputs
     #[arg(long, value_name = "A,B,...", value_delimiter = ',', conflicts_with = "dataset")]
     classes: Vec<String>,
 }
@@ -81,10 +81,10 @@ pub fn run(args: &ImportArgs, console: &Console) -> Outcome {
     Ok(())
 }
 
-/// `(byte / 255 - mean) / std` as `(byte - mean) * scale`.
+/// Returns the preprocessing `(byte - mean) * scale` that equals PyTorch's `(byte / 255 - mean) / std`.
 fn normalized(mean: &[f32], std: &[f32], channels: usize) -> Outcome<Preprocessing> {
     if mean.len() != channels || std.len() != channels {
-        return Err(format!("--mean and --std need {channels} number(s) each, one for each channel").into());
+        return Err(format!("--mean and --std need {channels} number(s) each, one per channel").into());
     }
     if !std.iter().all(|&std| std > 0.0) {
         return Err("the numbers of --std must be larger than 0".into());

@@ -1,4 +1,4 @@
-//! `nin-train plan`: what a network takes.
+//! `nin-train plan`: prints the memory and work of networks.
 
 use clap::Args;
 use nin_train::network::architecture::{named, parse_words};
@@ -12,23 +12,23 @@ use super::{Console, Outcome};
 #[command(after_help = "\
 Examples:
   nin-train plan fashion                        layer by layer
-  nin-train plan d2l lenet alexnet vgg-11       NiN against them, side by side
+  nin-train plan d2l lenet alexnet vgg-11       NiN and classic networks side by side
   nin-train plan 1x28x28 nin5+2:16,16 max3/2 nin3+1:10,10 gap
   nin-train plan d2l --batch 1                  memory for a single image
 
-The line: input as channels x rows x columns; then stages; then the head.
+An architecture line: the input as channels x rows x columns, then the stages, then the head.
   ninK/S+P:a,b,c   KxK convolution with stride S and padding P to a channels, then 1x1 to b, to c; ReLU after each
-                   (nin's /1 and any +0 may be left out)
+                   (/1 after nin and every +0 may be omitted)
   maxK/S+P         maximum pooling  avgK/S+P   average pooling
-  dropP            dropout with probability P, while training
+  dropP            dropout with probability P, in training only
   gap              global average   fcA,B,C    fully connected layers
-A line ends in gap, in fc..., or in gap fc....")]
+A line ends with gap, fc..., or gap fc....")]
 pub struct PlanArgs {
-    /// Names or architecture lines; none lists the names
+    /// Preset names or architecture lines; without any, the presets are listed
     #[arg(value_name = "LINE|PRESET")]
     networks: Vec<String>,
 
-    /// Images at a time, for the memory of training and prediction on a host
+    /// Batch size, for the memory of training and prediction on a host
     #[arg(long, default_value_t = 128, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     batch: u64,
 }
@@ -36,7 +36,7 @@ pub struct PlanArgs {
 /// Prints the layer table of one network, or several side by side.
 pub fn run(args: &PlanArgs, console: &Console) -> Outcome {
     if args.networks.is_empty() {
-        let mut table = Table::new([("name", Align::Left), ("what it is", Align::Left)]);
+        let mut table = Table::new([("name", Align::Left), ("description", Align::Left)]);
         named().for_each(|preset| {
             table.row([preset.name.to_owned(), preset.about.to_owned()]);
         });

@@ -1,4 +1,4 @@
-//! Tables and pages for people: what a network takes, and how well it does.
+//! Tables and HTML pages: the resources that a network needs, and its accuracy.
 //!
 //! Imports every folder above it in the [crate's table](crate); only the command line imports this one.
 

@@ -9,7 +9,8 @@ use crate::support::threads;
 /// Returns the bytes that a run takes at least: the engine's, and beside them the parameters, their gradient, their
 /// moving average and what the optimiser remembers. Saturates.
 pub fn least(plan: &Plan, recipe: &Recipe, threads: usize) -> u64 {
-    let [parameters, trained] = [recipe.layout().len(plan), recipe.layout().trainable(plan)].map(|values| values as u64);
+    let [parameters, trained] =
+        [recipe.layout().len(plan), recipe.layout().trainable(plan)].map(|values| values as u64);
     let memories = recipe.optimizer.memories().into_iter().filter(|kept| *kept).count() as u64;
     let copies = if recipe.ema > 0.0 { 2 } else { 1 };
     let values = parameters.saturating_mul(copies).saturating_add(trained.saturating_mul(1 + memories));

@@ -9,11 +9,11 @@ use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
 use crate::common::{TempDir, gzip};
+use crate::program::{LINE, command, fails, model, network, png, succeeds, write_images};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use nin_train::data::{idx, load_image};
 use nin_train::support::threads;
-use crate::program::{LINE, command, fails, model, network, png, succeeds, write_images};
 
 #[test]
 fn threads_are_bounded_by_the_processors() {

@@ -3,14 +3,14 @@
 use std::fs;
 
 use crate::common::{TempDir, noise};
+use crate::program::{LINE, command, fails, model, network, png, succeeds, write_images};
 use nin_train::Recipe;
 use nin_train::data::Shape;
 use nin_train::quantize::{CalibrationError, Options, post_training};
 use nin_train::training::checkpoint::{Checkpoint, Problem};
-use nin_train::training::schedule::Schedule;
 use nin_train::training::position::EpochPart;
+use nin_train::training::schedule::Schedule;
 use nin_train::training::trainer::Trainer;
-use crate::program::{LINE, command, fails, model, network, png, succeeds, write_images};
 use sha2::{Digest, Sha256};
 
 /// A run after its first step of two.

@@ -78,7 +78,7 @@ fn a_run_leaves_a_page_that_can_be_made_again() {
     let eval = succeeds(&folder, &["eval", "run/checkpoint", "--data", "photos", "--json"]);
     let eval: serde_json::Value = serde_json::from_slice(&eval.stdout).unwrap();
     assert!(page.contains(&format!("{} of {} images", eval["correct"], eval["images"])), "{eval}");
-    let cells = page.match_indices(" taken for ").map(|(at, _)| {
+    let cells = page.match_indices(" predicted as ").map(|(at, _)| {
         let (title, _) = page[at..].split_once('"').unwrap();
         title.rsplit(' ').next().unwrap().parse::<u64>().unwrap()
     });
@@ -108,7 +108,7 @@ fn several_runs_stand_side_by_side() {
     succeeds(&folder, &["report", "a", "b", "--out", "ab.html"]);
     let page = fs::read_to_string(folder.join("ab.html")).unwrap();
     check(&page);
-    for text in ["2 runs side by side", "3x8x8 nin3:2 gap", "3x8x8 nin3:4 fc2", ">0.01<", ">0.02<"] {
+    for text in ["Comparison of 2 runs", "3x8x8 nin3:2 gap", "3x8x8 nin3:4 fc2", ">0.01<", ">0.02<"] {
         assert!(page.contains(text), "{text}");
     }
 }
@@ -164,5 +164,5 @@ fn the_page_of_a_network_of_integers_says_so() {
     check(&page);
     let flash = fs::metadata(folder.join("qat/model.nin")).unwrap().len();
     assert!(page.contains(&format!("<dd>{flash} B<small>int4 weights</small>")), "{flash} B");
-    assert!(page.contains("beginning with the weights of model.nin"));
+    assert!(page.contains("starting from the weights of model.nin"));
 }

@@ -172,7 +172,9 @@ fn refusals_are_one_sentence_and_lose_nothing() {
     let mut changed = kept.clone();
     changed[kept.len() / 2] ^= 1;
     fs::write(folder.join("changed"), changed).unwrap();
-    for (name, word) in [("cut", "cut off"), ("changed", "damaged"), ("run/model.nin", "not a checkpoint"), ("no", "no")] {
+    for (name, word) in
+        [("cut", "cut off"), ("changed", "damaged"), ("run/model.nin", "not a checkpoint"), ("no", "no")]
+    {
         let said = failure(&folder, &["train", "--resume", name, "--data", "images", "--epochs", "3"]);
         assert!(said.contains(name) && said.contains(word), "{said}");
     }

@@ -1,4 +1,4 @@
-//! `nin-train search`: the best line for a board.
+//! `nin-train search`: searches for the best architecture line that fits a board.
 
 mod trials;
 
@@ -33,11 +33,11 @@ Examples:
   nin-train search --flash 64K --ram 16K --candidates 27    a longer search
   nin-train search --flash 200K --ram 48K --data photos --shape 3x48x48
 
-Draws lines at random, each as wide as the board allows, trains all of them briefly, the better third three times as
-long, and so on; they are compared on images split off the training images, and no test image is looked at. Ctrl-C
-stops; the same command goes on where it stopped.")]
+Draws random lines, each as wide as the board allows. Trains all of them briefly, then the best third three times as
+long, and so on (successive halving). Lines are compared on validation images split off the training images; test images
+are not used. Ctrl-C stops the search; the same command continues it.")]
 pub struct SearchArgs {
-    /// Flash for the model file, in 8 bits: bytes, or with K or M (64K is 65,536); the engine's code comes on top
+    /// Flash for the model file, in 8 bits: bytes, or with K or M (64K is 65,536); the engine's code is not included
     #[arg(long, value_name = "BYTES", value_parser = size)]
     flash: u64,
 
@@ -45,11 +45,11 @@ pub struct SearchArgs {
     #[arg(long, value_name = "BYTES", value_parser = size)]
     ram: u64,
 
-    /// Most multiply-accumulates for an image, K and M being 1,000 and 1,000,000 [default: no limit]
+    /// Most multiply-accumulates per image; K and M are 1,000 and 1,000,000 [default: no limit]
     #[arg(long, value_name = "N", value_parser = count)]
     macs: Option<u64>,
 
-    /// Lines to begin with
+    /// Number of lines in the first round
     #[arg(long, value_name = "N", default_value_t = 9, value_parser = clap::value_parser!(u32).range(2..=10_000))]
     candidates: u32,
 
@@ -57,7 +57,7 @@ pub struct SearchArgs {
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
     epochs: u32,
 
-    /// Shape that a network reads, channels x rows x columns [default: that of the images; one's own images need it]
+    /// Input shape, channels x rows x columns [default: the shape of the images; required for a folder of images]
     #[arg(long, value_name = "CxHxW", value_parser = shape)]
     shape: Option<Shape>,
 
@@ -65,11 +65,11 @@ pub struct SearchArgs {
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
 
-    /// Threads; 0 is one for each processor
+    /// Threads; 0 uses one per processor
     #[arg(long, value_name = "N", default_value_t = 0)]
     threads: usize,
 
-    /// Which images
+    /// The images.
     #[command(flatten)]
     images: ImageArgs,
 
@@ -78,14 +78,12 @@ pub struct SearchArgs {
     out: PathBuf,
 }
 
-/// Searches, and prints each round's lines, the best first.
+/// Runs the search and prints each round's lines, best first.
 pub fn run(args: &SearchArgs, console: &Console) -> Outcome<ExitCode> {
     let wanted = match (args.shape, args.images.kind()) {
         (Some(shape), _) => shape,
         (None, DatasetKind::Folder) => {
-            return Err(
-                "one's own images come in many sizes: say in which a network reads them, like --shape 3x48x48".into()
-            );
+            return Err("a folder of images needs --shape, the network's input, for example --shape 3x48x48".into());
         }
         (None, _) => Shape { channels: 1, rows: 1, columns: 1 },
     };
@@ -99,14 +97,14 @@ pub fn run(args: &SearchArgs, console: &Console) -> Outcome<ExitCode> {
     let validation = images::split_off(&recipe(args, args.epochs), &mut splits)?;
     let measured = validation.as_ref().unwrap_or(&splits.test);
 
-    // The model file names the classes, too.
+    // The model file also contains the class names.
     let names = splits.train.class_names().join("\n").len().next_multiple_of(16) as u64;
     let flash = args.flash.saturating_sub(names);
     let budget = Budget { flash, ram: args.ram, macs: args.macs.unwrap_or(u64::MAX) };
     let mut plans = candidates(input, classes, &budget, args.candidates as usize, args.seed);
     if plans.is_empty() {
         return Err(format!(
-            "no network for {input} fits {} of flash and {} of RAM; give it more, or a smaller --shape",
+            "no network for {input} fits {} of flash and {} of RAM: allow more, or pass a smaller --shape",
             bytes(args.flash),
             bytes(args.ram)
         )
@@ -125,7 +123,8 @@ pub fn run(args: &SearchArgs, console: &Console) -> Outcome<ExitCode> {
                     Some((accuracy, seconds)) => trials.add(trial.done(accuracy, seconds))?,
                     None => {
                         let path = trials.path().display();
-                        console.result(format_args!("\nStopped; the same command goes on with what is in {path}."));
+                        console
+                            .result(format_args!("\nStopped. The same command continues with the results in {path}."));
                         return Ok(ExitCode::from(130));
                     }
                 },
@@ -134,9 +133,9 @@ pub fn run(args: &SearchArgs, console: &Console) -> Outcome<ExitCode> {
             round.push((*plan, done));
         }
         if round.iter().all(|(_, trial)| trial.accuracy.is_none()) {
-            return Err("not one of these lines learnt anything; try another --seed, or more --epochs".into());
+            return Err("none of these lines learnt anything: try another --seed or more --epochs".into());
         }
-        // A stable order: of equals, the one drawn first.
+        // The sort is stable: of equals, the line drawn first comes first.
         round.sort_by(|(_, a), (_, b)| b.accuracy.unwrap_or(0.0).total_cmp(&a.accuracy.unwrap_or(0.0)));
         plans = round.iter().map(|(plan, _)| *plan).collect();
         console.result(format_args!("\n{}\n", table(&round, epochs)));
@@ -152,7 +151,8 @@ pub fn run(args: &SearchArgs, console: &Console) -> Outcome<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Short training runs under batch normalisation, at the rate at which it trains from every seed.
+/// Returns the recipe of the short training runs: batch normalisation, and a learning rate that is stable for every
+/// seed.
 fn recipe(args: &SearchArgs, epochs: u32) -> Recipe {
     Recipe {
         seed: args.seed,
@@ -165,8 +165,8 @@ fn recipe(args: &SearchArgs, epochs: u32) -> Recipe {
     }
 }
 
-/// The accuracy of a network trained by this recipe, none if it died or diverged, and the seconds that it took; nothing
-/// if the user stopped.
+/// Trains a network and returns its accuracy (`None` if it died or diverged) and the seconds of training. Returns
+/// `None` if the user stopped the search.
 fn train(
     plan: &Plan,
     recipe: &Recipe,

@@ -1,4 +1,4 @@
-//! What every training of a search came to, one JSON object a line: a search that was stopped goes on with it.
+//! The results of a search's training runs, one JSON object per line. A stopped search continues from this file.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -8,35 +8,35 @@ use nin_core::Plan;
 use nin_train::support::files::FileError;
 use serde::{Deserialize, Serialize};
 
-/// A training of a search.
+/// One training run of a search.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Trial {
     /// The architecture line.
     pub line: String,
-    /// Epochs that it was trained for.
+    /// The number of epochs.
     pub epochs: u32,
     /// The seed.
     pub seed: u64,
-    /// SHA-256 of all training images, those split off included.
+    /// SHA-256 of all training images, including the validation images split off.
     pub images: String,
-    /// Accuracy on the images split off; none if it diverged or died.
+    /// Accuracy on the validation images; `None` if the network diverged or died.
     pub accuracy: Option<f64>,
     /// Seconds of training.
     pub seconds: f64,
 }
 
 impl Trial {
-    /// One that has not been done.
+    /// Returns a trial without a result.
     pub fn new(plan: &Plan, epochs: u32, seed: u64, images: &str) -> Self {
         Self { line: plan.spec().to_string(), epochs, seed, images: images.to_owned(), accuracy: None, seconds: 0.0 }
     }
 
-    /// With its outcome.
+    /// Returns the trial with its result.
     pub fn done(self, accuracy: Option<f64>, seconds: f64) -> Self {
         Self { accuracy, seconds, ..self }
     }
 
-    /// Its accuracy in words.
+    /// Returns the accuracy as text.
     pub fn percent(&self) -> String {
         self.accuracy.map_or_else(|| "   died".to_owned(), |accuracy| format!("{:5.2} %", 100.0 * accuracy))
     }
@@ -46,7 +46,7 @@ impl Trial {
     }
 }
 
-/// The file of a search's trainings.
+/// The file of a search's trials.
 pub struct Trials {
     path: PathBuf,
     file: File,
@@ -54,7 +54,7 @@ pub struct Trials {
 }
 
 impl Trials {
-    /// Opens the file, or begins it. A last line that was cut off is passed over, and ended.
+    /// Opens or creates the file. An incomplete last line is ignored and terminated.
     pub fn open(path: PathBuf) -> Result<Self, FileError> {
         if let Some(folder) = path.parent() {
             fs::create_dir_all(folder).map_err(FileError::at(folder))?;
@@ -70,17 +70,17 @@ impl Trials {
         Ok(Self { path, file, known })
     }
 
-    /// Where it is.
+    /// Returns the file's path.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The same training, if it was done before.
+    /// Returns the stored result of the same trial, if there is one.
     pub fn find(&self, trial: &Trial) -> Option<Trial> {
         self.known.iter().find(|known| known.is_same(trial)).cloned()
     }
 
-    /// Notes a training that was done.
+    /// Appends a finished trial to the file.
     pub fn add(&mut self, trial: Trial) -> Result<Trial, FileError> {
         let mut line = serde_json::to_string(&trial).map_err(FileError::at(&self.path))?;
         line.push('\n');

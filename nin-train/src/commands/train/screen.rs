@@ -1,4 +1,4 @@
-//! What a person sees of a training run.
+//! The terminal output of a training run.
 
 use std::path::Path;
 
@@ -18,19 +18,19 @@ pub struct Screen<'a> {
     console: &'a Console,
     epochs: u32,
     images: usize,
-    /// What the network is measured on after each epoch.
+    /// The images that each epoch is evaluated on: `val.` or `test`.
     measured: &'static str,
     bar: ProgressBar,
 }
 
 impl<'a> Screen<'a> {
-    /// For a run of this recipe on so many images.
+    /// Returns the output for a run of this recipe with `images` training images.
     pub fn new(console: &'a Console, recipe: &Recipe, images: usize) -> Self {
         let measured = if recipe.validation > 0.0 { "val." } else { "test" };
         Self { console, epochs: recipe.epochs, images, measured, bar: ProgressBar::hidden() }
     }
 
-    /// How long the rest of the run will take at so many images per second.
+    /// Prints an estimate of the remaining time from the number of images per second.
     pub fn estimate(&self, images_per_second: f64, position: &Position) {
         let epochs = self.epochs - position.epoch;
         let images = u64::from(epochs) * self.images as u64 - position.images as u64;
@@ -42,7 +42,7 @@ impl<'a> Screen<'a> {
         ));
     }
 
-    /// The head of the table of epochs, and the epochs that are done already.
+    /// Prints the heading of the epoch table and the epochs already done.
     pub fn heading(&self, history: &[EpochReport]) {
         let measured = self.measured;
         self.console.say(format_args!(
@@ -51,7 +51,7 @@ impl<'a> Screen<'a> {
         history.iter().for_each(|report| self.epoch(report));
     }
 
-    /// An epoch begins, or goes on.
+    /// Shows the progress bar of an epoch that starts or continues.
     pub fn begin(&mut self, position: &Position) {
         let template =
             format!("epoch {}/{} {{bar:30}} {{pos}}/{{len}} {{msg}} {{eta}}", position.epoch + 1, self.epochs);
@@ -60,18 +60,18 @@ impl<'a> Screen<'a> {
         self.bar.reset_eta();
     }
 
-    /// A step is done.
+    /// Updates the progress bar after a step.
     pub fn step(&self, progress: Progress) {
         self.bar.set_position(progress.images as u64);
         self.bar.set_message(format!("loss {:.3}  {:.0} images/s", progress.loss, progress.images_per_second));
     }
 
-    /// The epoch ended, or was stopped.
+    /// Removes the progress bar when the epoch has ended or was stopped.
     pub fn end(&self) {
         self.bar.finish_and_clear();
     }
 
-    /// What an epoch came to.
+    /// Prints an epoch's row of the table.
     pub fn epoch(&self, report: &EpochReport) {
         let test =
             |value: Option<f64>, digits: usize| value.map_or_else(|| "–".to_owned(), |v| format!("{v:.digits$}"));
@@ -89,7 +89,7 @@ impl<'a> Screen<'a> {
         ));
     }
 
-    /// How the trained network does.
+    /// Prints the trained network's confusion matrix and test accuracy.
     pub fn result(&self, evaluation: &Evaluation, names: &[String]) {
         let predictions = evaluation.confusion.first().map_or(0, Vec::len);
         let mut confusion = Confusion::new(names, predictions);
@@ -108,23 +108,25 @@ impl<'a> Screen<'a> {
             evaluation.loss
         ));
         if say_never_answered(&confusion, self.console) {
-            self.console.say(format_args!("Dead ReLUs may be why; `eval --channels` counts them, layer by layer."));
+            self.console
+                .say(format_args!("Dead ReLUs may be the cause; `eval --channels` counts them layer by layer."));
         }
     }
 
-    /// What was written, and what to type next.
+    /// Prints the files written and the commands to run next.
     pub fn next(&self, folder: &RunFolder, report: Option<&Path>, sample: Option<&Path>, flags: &str, integers: bool) {
         let (checkpoint, model) = (folder.checkpoint(), folder.model());
         let (checkpoint, model) = (word(&checkpoint), word(&model));
-        // The run that the model comes from.
+        // The checkpoint that the model is exported from.
         let best = (self.measured != "test").then(|| word(&folder.best()));
-        self.console.say(format_args!("\nWritten:\n  {checkpoint}  to go on training\n  {model}  to run on a board"));
+        self.console
+            .say(format_args!("\nWritten:\n  {checkpoint}  to continue training\n  {model}  to run on a board"));
         if let Some(best) = &best {
-            self.console.say(format_args!("  {best}  the epoch that this model is of"));
+            self.console.say(format_args!("  {best}  the best epoch, the model's source"));
         }
         let kept = best.unwrap_or(checkpoint);
         if let Some(report) = report {
-            self.console.say(format_args!("  {}  to look at in a browser", report.display()));
+            self.console.say(format_args!("  {}  to open in a browser", report.display()));
         }
         self.console.say(format_args!("\nNext:"));
         let program = program();
@@ -140,7 +142,7 @@ impl<'a> Screen<'a> {
     }
 }
 
-/// A rough duration, in the unit that people use for it.
+/// Returns a rounded duration as text, in seconds, minutes or hours.
 fn duration(seconds: f64) -> String {
     let about = |amount: f64, unit: &str| match amount.round() as u64 {
         0 | 1 => format!("about one {unit}"),

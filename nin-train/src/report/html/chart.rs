@@ -1,32 +1,32 @@
-//! Lines over epochs.
+//! Line charts over epochs.
 
 use super::write::Html;
 
 /// One line of a chart.
 pub(super) struct Line {
-    /// What it shows; empty for a line whose colour stands in the legend already.
+    /// The line's name, shown with each dot.
     pub(super) name: String,
-    /// Which of the page's colours it has.
+    /// Index of its colour in the style sheet.
     pub(super) colour: usize,
-    /// Whether it is broken, as the lines of training are.
+    /// Whether it is dashed, as the lines of training images are.
     pub(super) broken: bool,
-    /// Epochs and values; what is no number is left out.
+    /// Epochs and values; values that are not finite are omitted.
     pub(super) points: Vec<(f64, f64)>,
-    /// Whether each point is shown.
+    /// Whether each point is drawn as a dot.
     pub(super) dots: bool,
 }
 
-/// Lines over epochs, with their axes.
+/// A line chart over epochs, with axes.
 pub(super) struct Chart<'a> {
     pub(super) title: &'a str,
     pub(super) lines: Vec<Line>,
-    /// Whether the values' axis begins at 0.
+    /// Whether the value axis starts at 0.
     pub(super) from_zero: bool,
-    /// A value in words.
+    /// Formats a value.
     pub(super) words: fn(f64) -> String,
 }
 
-/// Colours that the page's style has.
+/// The number of line colours in the style sheet.
 pub(super) const COLOURS: usize = 8;
 
 const WIDTH: f64 = 360.0;
@@ -36,12 +36,12 @@ const RIGHT: f64 = 348.0;
 const TOP: f64 = 10.0;
 const BOTTOM: f64 = 186.0;
 
-/// The class of a line and its dots.
+/// Returns the CSS class of a line and its dots.
 pub(super) fn class(colour: usize, broken: bool) -> String {
     format!("c{}{}", colour % COLOURS, if broken { " broken" } else { "" })
 }
 
-/// Steps of 1, 2 or 5 times a power of ten, about `count` of them between two values.
+/// Returns a step of 1, 2 or 5 times a power of ten that divides `low..high` into about `count` parts.
 fn step(low: f64, high: f64, count: f64) -> f64 {
     let raw = (high - low).max(f64::MIN_POSITIVE) / count;
     let power = 10f64.powf(raw.log10().floor());
@@ -49,14 +49,14 @@ fn step(low: f64, high: f64, count: f64) -> f64 {
     times * power
 }
 
-/// A tick's text: as many digits as its step needs.
+/// Returns a tick's label, with the decimals that its step needs.
 fn tick(value: f64, step: f64) -> String {
     let digits = (-step.log10().floor()).clamp(0.0, 9.0) as usize;
     format!("{value:.digits$}")
 }
 
 impl Chart<'_> {
-    /// Writes the chart as a figure. Nothing if there are no points.
+    /// Writes the chart as a figure, or nothing if there are no points.
     pub(super) fn write(&self, html: &mut Html) {
         let points = || {
             let all = self.lines.iter().flat_map(|line| line.points.iter().copied());
@@ -119,7 +119,7 @@ impl Chart<'_> {
     }
 }
 
-/// What the lines' colours and breaks mean.
+/// Writes the legend of the lines.
 pub(super) fn legend<'a>(html: &mut Html, entries: impl Iterator<Item = (usize, bool, &'a str)>) {
     html.tag("ul", &[("class", "legend")], |html| {
         for (colour, broken, name) in entries {

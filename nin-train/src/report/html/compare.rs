@@ -1,13 +1,13 @@
-//! Several runs in one page.
+//! The page that compares several runs.
 
 use super::write::Html;
 use super::{Run, STYLE, curves, memory, page, percent, recipe, tables};
 use crate::network::resources::Resources;
 use crate::support::text::{Align, Table, bytes, grouped};
 
-/// A page of several runs side by side: figures, curves, how their recipes differ, and the memory of each network.
+/// Returns a page that compares several runs: figures, curves, differences of the recipes, and memory.
 pub fn comparison(runs: &[Run]) -> String {
-    let title = format!("{} runs side by side", runs.len());
+    let title = format!("Comparison of {} runs", runs.len());
     Html::page(&title, STYLE, |html| {
         html.leaf("h1", &[], &title);
         tables::table(html, "Figures of the runs", &figures(runs));
@@ -24,7 +24,7 @@ pub fn comparison(runs: &[Run]) -> String {
         }
         page::section(html, "Training");
         curves::write(html, runs);
-        page::section(html, "How the recipes differ");
+        page::section(html, "Differences between the recipes");
         differences(html, runs);
         page::section(html, "Working memory for one image, with 32-bit floats");
         let mut shown: Vec<&str> = Vec::new();
@@ -56,7 +56,7 @@ fn figures(runs: &[Run]) -> Table {
     ]);
     for run in runs {
         let sum = Resources::new(&run.plan);
-        // What the run exports: with validation images, its best epoch's network, the first of equals.
+        // The epoch that the run exports: the best one with validation images (the first of equals), else the last.
         let shown = match run.recipe.validation > 0.0 {
             true => run
                 .history
@@ -95,7 +95,7 @@ fn differences(html: &mut Html, runs: &[Run]) {
         |run: usize, name: &str| parts[run].iter().find(|(part, _)| part == name).map_or("–", |(_, value)| value);
     names.retain(|name| (1..runs.len()).any(|run| of(run, name) != of(0, name)));
     if names.is_empty() {
-        return html.leaf("p", &[], "They do not.");
+        return html.leaf("p", &[], "The recipes are the same.");
     }
     let columns = [("", Align::Left)].into_iter().chain(runs.iter().map(|run| (run.name.as_str(), Align::Right)));
     let mut table = Table::new(columns);
@@ -103,5 +103,5 @@ fn differences(html: &mut Html, runs: &[Run]) {
         let values = (0..runs.len()).map(|run| of(run, name).to_owned());
         table.row([name.replace(['_', '.'], " ")].into_iter().chain(values));
     }
-    tables::table(html, "How the recipes differ", &table);
+    tables::table(html, "Differences between the recipes", &table);
 }

@@ -1,20 +1,20 @@
-//! How a training went: loss, accuracy and learning rate over the epochs.
+//! Training curves: loss, accuracy and learning rate over the epochs.
 
 use super::Run;
 use super::chart::{Chart, Line, legend};
 use super::write::Html;
 use crate::training::position::{EpochPart, EpochReport};
 
-/// Most epochs of a run whose course within them is drawn. In a longer one the first steps would only press together
-/// what follows.
+/// Most epochs of a run for which values within epochs are drawn. In a longer run the large values of the first steps
+/// would flatten the rest of the curve.
 const SHORT: usize = 8;
-/// Points of a learning rate's line.
+/// Points of the learning rate's curve.
 const POINTS: usize = 240;
 
-/// Writes the charts of runs, one colour a run; of a single run, one colour for training and one for the test.
+/// Writes the charts of the runs, one colour per run. A single run has one colour for training and one for the test.
 pub(super) fn write(html: &mut Html, runs: &[Run]) {
     if runs.iter().all(|run| run.history.is_empty()) {
-        html.leaf("p", &[], "No epoch is done yet.");
+        html.leaf("p", &[], "No epoch has ended yet.");
         return;
     }
     let alone = runs.len() == 1;
@@ -50,14 +50,10 @@ pub(super) fn write(html: &mut Html, runs: &[Run]) {
     });
     if alone {
         let name = if runs.iter().all(validated) { "validation images" } else { "test images" };
-        legend(html, [(0, false, name), (1, true, "training images, while it learns")].into_iter());
+        legend(html, [(0, false, name), (1, true, "training images, during training")].into_iter());
     } else {
         legend(html, runs.iter().enumerate().map(|(number, run)| (number, false, run.name.as_str())));
-        html.leaf(
-            "p",
-            &[("class", "soft")],
-            "Test or validation images in full lines, training images in broken ones.",
-        );
+        html.leaf("p", &[("class", "soft")], "Solid lines: test or validation images. Dashed lines: training images.");
     }
     let charts = [
         Chart {
@@ -77,19 +73,20 @@ pub(super) fn write(html: &mut Html, runs: &[Run]) {
     html.tag("div", &[("class", "charts")], |html| charts.iter().for_each(|chart| chart.write(html)));
 }
 
-/// The points of an epoch's training: of each part of it, if it is to be `fine` and the parts were kept; else one.
+/// Returns the points of an epoch's training: one per recorded part if `fine`, else one for the epoch.
 fn course(report: &EpochReport, fine: bool, value: fn(&EpochPart) -> f64) -> Vec<(f64, f64)> {
     let whole = [EpochPart { done: 1.0, loss: report.loss, accuracy: report.accuracy }];
     let parts = if fine && !report.parts.is_empty() { &report.parts } else { &whole[..] };
     parts.iter().map(|part| (f64::from(report.epoch) - 1.0 + part.done, value(part))).collect()
 }
 
-/// The learning rate: step by step as the recipe has it, if that is what the epochs had; else as each epoch ended.
+/// Returns the points of the learning rate: the recipe's rate per step if the epochs used it, else the rate at the end
+/// of each epoch.
 fn rate(run: &Run) -> Vec<(f64, f64)> {
     let ends = || run.history.iter().map(|report| (f64::from(report.epoch), f64::from(report.lr)));
     let steps = run.images.as_ref().map_or(0, |images| images.training.div_ceil(run.recipe.batch.max(1))) as u64;
     let done = steps * run.history.len() as u64;
-    // A run that was given more epochs had another rate before.
+    // If a run's number of epochs was changed, its earlier epochs had other rates.
     let same = |report: &EpochReport| run.recipe.rate(u64::from(report.epoch) * steps - 1, steps) == report.lr;
     if done < 2 || !run.history.iter().all(same) {
         return ends().collect();

@@ -1,4 +1,4 @@
-//! What a trained network does with the test images: measured once, for the screen and for the page.
+//! A trained network's results on the test images, computed once for the terminal and for the page.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -16,41 +16,41 @@ use crate::training::evaluation::{Evaluation, evaluate_each};
 
 use super::maps::{ClassMaps, Head};
 
-/// Mistakes that are kept.
+/// The largest number of mistakes kept.
 const MISTAKES: usize = 24;
-/// Classes of which a sample is kept.
+/// The largest number of classes with a sample.
 const SAMPLES: usize = 20;
 
-/// What a network does with the test images.
+/// A network's results on the test images.
 #[derive(Clone, Debug)]
 pub struct Findings {
-    /// Loss, accuracy and what was taken for what.
+    /// Loss, accuracy and confusion matrix.
     pub evaluation: Evaluation,
-    /// The mistakes of which the network is surest, the surest first.
+    /// The mistakes with the highest predicted probability, in descending order.
     pub(super) mistakes: Vec<Answer>,
-    /// An image of each class, and where the network sees what in it.
+    /// One image of each class with its class maps.
     pub(super) samples: Vec<(Answer, Option<ClassMaps>)>,
 }
 
-/// What a network takes one image for.
+/// A network's prediction for one image.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Answer {
-    /// Which of the test images.
+    /// Index in the test images.
     pub(super) index: usize,
-    /// Its class.
+    /// The true class.
     pub(super) label: usize,
-    /// The class that it was taken for.
+    /// The predicted class.
     pub(super) prediction: usize,
-    /// The probability that the network gives it.
+    /// The probability of the predicted class.
     pub(super) probability: f64,
 }
 
 impl Findings {
-    /// Runs a network over the test images, with an engine that has it loaded.
+    /// Runs the network, which `engine` has loaded, on the test images.
     ///
     /// # Errors
     ///
-    /// If the images do not fit the network.
+    /// [`TrainError`] if the images do not fit the network.
     pub fn new(mut engine: Engine, trained: &Trained, test: &Dataset) -> Result<Self, TrainError> {
         let answers = Mutex::new(vec![None; test.len()]);
         let evaluation = evaluate_each(&mut engine, test, &trained.preprocessing, |index, label, logits| {
@@ -63,7 +63,7 @@ impl Findings {
         let answers: Vec<Answer> = answers.into_iter().flatten().collect();
 
         let mut mistakes: Vec<_> = answers.iter().filter(|answer| answer.label != answer.prediction).copied().collect();
-        // The order of the images among equals: a sort that is stable.
+        // The sort is stable: equal probabilities stay in the order of the images.
         mistakes.sort_by(|a, b| b.probability.total_cmp(&a.probability));
         mistakes.truncate(MISTAKES);
 
@@ -71,7 +71,7 @@ impl Findings {
         let first = of_each_class(test, 1).into_iter().take(SAMPLES);
         let samples = first.filter_map(|first| {
             let of_class = || answers.iter().filter(|answer| answer.label == test.label(first));
-            // One that the network knows, if there is one.
+            // A correctly predicted image, if there is one.
             of_class().find(|answer| answer.label == answer.prediction).or_else(|| of_class().next()).copied()
         });
         let batch = Batch {

@@ -1,9 +1,9 @@
-//! Class maps: where in an image the network sees what.
+//! Class maps: how much each part of an image supports each class.
 //!
-//! In a network that ends in `gap`, the maps of its last layer are one a class, and their mean is the logit: they say
-//! for each place how much it looks like the class (Lin, Chen, Yan 2013). Where one fully connected layer follows the
-//! average, its weights add the maps up to one a class, which but for the bias have the logit as their mean (Zhou et
-//! al. 2016).
+//! In a network that ends with `gap`, the last layer has one map per class, whose mean is the logit. Each value of the map
+//! is the evidence for the class at that position (Lin, Chen, Yan 2013). If one fully connected layer follows the
+//! average, its weights combine the maps into one map per class, whose mean is the logit without its bias (Zhou et al.
+//! 2016).
 
 use nin_core::Plan;
 use nin_core::plan::LayerKind;
@@ -11,43 +11,43 @@ use nin_core::plan::LayerKind;
 use crate::network::parameters::tensors;
 use crate::network::trained::Trained;
 
-/// How a network's class maps are made.
+/// The layers from which class maps are computed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Head {
-    /// Which of the layers averages: its input are the maps.
+    /// Index of the global average layer. Its input contains the maps.
     average: usize,
-    /// Where the weights of the layer after the average stand, if there is one.
+    /// Range of the weights of the layer after the average in the parameters, if there is one.
     weights: Option<std::ops::Range<usize>>,
 }
 
 impl Head {
-    /// The head of a network, or why it has no class maps.
+    /// Returns the head of a network, or a sentence that explains why it has no class maps.
     pub(super) fn of(plan: &Plan) -> Result<Self, &'static str> {
         let layers: Vec<_> = plan.layers().collect();
         let Some(average) = layers.iter().position(|layer| matches!(layer.kind, LayerKind::GlobalAverage)) else {
-            return Err("This network ends in fully connected layers without a global average before them: their \
-                        weights mix all places, so there are no class maps.");
+            return Err("This network ends with fully connected layers without a global average before them. Their \
+                        weights mix all positions, so there are no class maps.");
         };
         let after: Vec<_> = tensors(plan).into_iter().filter(|tensor| tensor.index > average).collect();
         match after.as_slice() {
             [] => Ok(Self { average, weights: None }),
             [last] if !last.layer.relu => Ok(Self { average, weights: Some(last.weight.clone()) }),
-            _ => Err("Several fully connected layers follow the global average: what they make of it is no sum over \
-                      places any more, so there are no class maps."),
+            _ => Err("Several fully connected layers follow the global average. Their output is not a sum over \
+                      positions, so there are no class maps."),
         }
     }
 
-    /// Whether the maps are sums of the last layer's, by the weights after the average.
+    /// Returns whether the maps are weighted sums of the last layer's maps.
     pub(super) fn is_weighted(&self) -> bool {
         self.weights.is_some()
     }
 
-    /// One map a class, from the values after every layer, the image first.
+    /// Returns one map per class. `activations` are the image and the output of every layer; `None` if they do not fit.
     pub(super) fn maps(&self, trained: &Trained, activations: &[Vec<f32>]) -> Option<ClassMaps> {
         let plan = trained.plan();
         let shape = plan.layers().nth(self.average)?.input;
         let channels = usize::from(shape.channels);
-        // Layer i reads tensor i.
+        // Layer `i` has activation `i` as its input.
         let pixels = activations.get(self.average)?.chunks_exact(channels);
         let classes = plan.classes();
         let mut values = vec![0.0; classes * shape.pixels()];
@@ -66,33 +66,33 @@ impl Head {
     }
 }
 
-/// One map a class, of one image.
+/// The maps of one image, one per class.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct ClassMaps {
     pub(super) rows: usize,
     pub(super) columns: usize,
-    /// Map after map.
+    /// Values in the order `(class, row, column)`.
     values: Vec<f32>,
 }
 
 impl ClassMaps {
-    /// How many maps there are.
+    /// Returns the number of maps.
     pub(super) fn count(&self) -> usize {
         self.values.len() / (self.rows * self.columns).max(1)
     }
 
-    /// A class's map.
+    /// Returns the map of a class, row by row.
     pub(super) fn map(&self, class: usize) -> &[f32] {
         let pixels = self.rows * self.columns;
         &self.values[class * pixels..][..pixels]
     }
 
-    /// The largest value of all maps; what is below 0 speaks against a class, and is shown like 0.
+    /// Returns the largest value of all maps, at least 0. Negative values, evidence against a class, are shown like 0.
     pub(super) fn most(&self) -> f32 {
         self.values.iter().copied().filter(|value| value.is_finite()).fold(0.0, f32::max)
     }
 
-    /// A map's value between its places, `x` and `y` from 0 to 1 across the image.
+    /// Returns a map's bilinearly interpolated value; `x` and `y` run from 0 to 1 across the image.
     pub(super) fn at(&self, class: usize, x: f32, y: f32) -> f32 {
         let map = self.map(class);
         let side = |at: f32, count: usize| {
@@ -130,7 +130,7 @@ mod tests {
         }
     }
 
-    /// The means of the maps are the logits, but for the bias of a last layer.
+    /// The means of the maps are the logits without the bias of a last layer.
     #[test]
     fn the_maps_average_to_the_logits() {
         for line in ["2x9x7 nin3+1:6,4 drop0.5 gap", "2x9x7 nin3/2:6 max2/2 gap drop0.5 fc4"] {

@@ -1,4 +1,4 @@
-//! The memory plan as a drawing: what each stage keeps when an image streams through, against whole maps.
+//! A diagram of the memory plan: each stage's memory with streaming, compared with whole maps.
 
 use nin_core::{Plan, Spec};
 
@@ -9,12 +9,12 @@ use crate::network::resources::VALUE;
 use crate::report::layers::ram;
 use crate::support::text::{bytes, grouped};
 
-/// What one stage takes, in bytes.
+/// The memory of one stage, in bytes.
 struct Stage {
     name: String,
-    /// Its lines and sums while an image streams through.
+    /// Row buffers and sums with streaming.
     streaming: u64,
-    /// Its largest input and output together, if each layer made its whole output before the next.
+    /// Largest input and output of a layer together, if layers run one after the other on whole maps.
     whole: u64,
 }
 
@@ -29,11 +29,11 @@ fn stages(plan: &Plan) -> Vec<Stage> {
         }
         Stage { name: spec.stages()[index].to_string(), streaming, whole }
     };
-    // Dropout is nothing on a device.
+    // Dropout needs no memory on a device.
     (0..spec.stages().len()).map(of).filter(|stage| stage.streaming > 0).collect()
 }
 
-/// Writes the drawing of one network.
+/// Writes the diagram of one network.
 pub(super) fn write(html: &mut Html, plan: &Plan) {
     let stages = stages(plan);
     let sum = Resources::new(plan);
@@ -42,16 +42,17 @@ pub(super) fn write(html: &mut Html, plan: &Plan) {
         for stage in &stages {
             pair(html, &stage.name, stage.streaming, stage.whole, most);
         }
-        pair(html, "the whole network, one tile of pixels included", sum.streaming, sum.layer_by_layer, most);
+        pair(html, "the whole network, including one tile of pixels", sum.streaming, sum.layer_by_layer, most);
     });
     let times = sum.layer_by_layer as f64 / sum.streaming.max(1) as f64;
     html.leaf(
         "p",
         &[("class", "soft")],
         &format!(
-            "Blue: what a stage keeps while the image streams through row by row. Grey: the two largest neighbouring \
-             maps of the stage, if it ran layer by layer. Streaming takes the sum of all stages; layer by layer takes \
-             the largest, since maps can stand in each other’s place: {times:.1} times as much.",
+            "Blue: the memory of a stage when the image is processed row by row (streaming). Grey: the two largest \
+             neighbouring maps of the stage when layers run one after the other. Streaming needs the sum of all \
+             stages. Layer by layer needs the largest value only, because maps share memory: {times:.1} times as much \
+             as streaming.",
         ),
     );
     strip(html, &stages, &sum);
@@ -61,7 +62,7 @@ fn pair(html: &mut Html, name: &str, streaming: u64, whole: u64, most: u64) {
     html.leaf("div", &[("class", "name")], name);
     html.tag("div", &[("class", "pair")], |html| {
         for (class, value) in [("bar lines", streaming), ("bar", whole)] {
-            // The text beside the longest bar needs room too.
+            // The rest of the width is for the text after the longest bar.
             let style = format!("width:{:.2}%", 80.0 * value as f64 / most as f64);
             html.tag("div", &[("class", class)], |html| {
                 html.leaf("i", &[("style", &style)], "");
@@ -71,7 +72,7 @@ fn pair(html: &mut Html, name: &str, streaming: u64, whole: u64, most: u64) {
     });
 }
 
-/// The working memory as one strip, part after part.
+/// Writes the working memory as one strip of parts.
 fn strip(html: &mut Html, stages: &[Stage], sum: &Resources) {
     let parts = stages.iter().map(|stage| (stage.name.as_str(), stage.streaming));
     let parts: Vec<_> = parts.chain([("one tile of pixels", sum.memory.scratch as u64)]).collect();
@@ -107,7 +108,7 @@ mod tests {
     use super::stages;
     use crate::network::resources::Resources;
 
-    /// The strip must be as long as the plan says.
+    /// The parts of the strip add up to the plan's working memory.
     #[test]
     fn the_parts_are_the_whole() {
         for line in ["1x28x28 nin5+2:32,32 max3/2 drop0.5 nin3+1:10 gap", "2x9x9 avg3/2 nin3:4 fc5,4 fc3"] {

@@ -1,6 +1,6 @@
-//! The page of a run: one HTML file that needs nothing else, for a run or several side by side.
+//! The report page: one self-contained HTML file about one run, or a comparison of several.
 //!
-//! The same run gives the same bytes: nothing of the clock is on it.
+//! The same run gives the same bytes: the page contains no times or durations.
 
 mod chart;
 mod compare;
@@ -27,36 +27,36 @@ pub use compare::comparison;
 pub use findings::Findings;
 pub use page::page;
 
-/// What a page says of a run, whatever became of its images.
+/// The data of a run on a page. The images need not be available.
 #[derive(Clone, Debug)]
 pub struct Run {
-    /// How the page calls it.
+    /// The run's name on the page.
     pub name: String,
     /// The architecture line.
     line: String,
-    /// What the device runs.
+    /// The network's plan.
     plan: Plan,
     recipe: Recipe,
     history: Vec<EpochReport>,
-    /// Of quantisation-aware training: how the weights of its model file are stored, and the bytes of that.
+    /// After quantisation-aware training: the weight type of the model file and its size in bytes.
     integers: Option<(WeightType, u64)>,
-    /// Where its images came from, and how many there are to train and to test with; if that is known.
+    /// The source and the numbers of the run's images, if known.
     pub images: Option<RunImages>,
 }
 
 /// A run's images.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunImages {
-    /// A sentence that says where they came from.
+    /// A sentence that names their source.
     pub source: String,
-    /// How many to train with.
+    /// The number of training images.
     pub training: usize,
-    /// How many to test with.
+    /// The number of test images.
     pub test: usize,
 }
 
 impl Run {
-    /// The run that a checkpoint keeps.
+    /// Returns the run that a checkpoint contains.
     pub fn new(name: String, checkpoint: &Checkpoint, images: Option<RunImages>) -> Self {
         let integers = aware::quantized(checkpoint).and_then(Result::ok);
         let file = |model: QuantizedModel| Some((model.weight_type(), model.to_bytes(Lanes::Two).ok()?.len() as u64));
@@ -72,10 +72,10 @@ impl Run {
     }
 }
 
-/// A share in percent, which no line break parts from its sign.
+/// Returns a share in percent, with a no-break space before the sign.
 fn percent(share: f64) -> String {
     format!("{:.2}\u{a0}%", 100.0 * share)
 }
 
-/// The page's style.
+/// The page's style sheet.
 const STYLE: &str = include_str!("style.css");

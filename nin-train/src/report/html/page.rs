@@ -15,15 +15,15 @@ use crate::network::trained::Trained;
 use crate::report::LayerTable;
 use crate::support::text::{bytes, grouped};
 
-/// Most pixels of a picture's side: all of a page's pictures together stay below 2 MB.
+/// Largest side of a picture in pixels, so that all pictures of a page together stay below 2 MB.
 const SIDE: usize = 64;
-/// Filters that are shown.
+/// The largest number of filters shown.
 const FILTERS: usize = 64;
-/// More classes than this and only the maps of a sample's own class are shown.
+/// The largest number of classes for which the maps of all classes are shown, not only the sample's own.
 const WIDEST: usize = 20;
 
-/// The page of a run: what it is, how it went, what it mistakes, where it looks, what it takes. `test` are the images
-/// that `findings` were made with.
+/// Returns the page of a run: key figures, training curves, confusion matrix, most confident mistakes, class maps,
+/// filters and resources. `test` contains the images from which `findings` were computed.
 pub fn page(run: &Run, trained: &Trained, findings: &Findings, test: &Dataset) -> String {
     let name = |class: usize| {
         let names = if trained.class_names.is_empty() { test.class_names() } else { &trained.class_names };
@@ -34,15 +34,15 @@ pub fn page(run: &Run, trained: &Trained, findings: &Findings, test: &Dataset) -
         header(html, run, findings);
         section(html, "Training");
         curves::write(html, std::slice::from_ref(run));
-        section(html, "What it takes for what");
+        section(html, "Confusion matrix");
         tables::confusion(html, &findings.evaluation.confusion, &name);
-        section(html, "The surest mistakes");
+        section(html, "Most confident mistakes");
         mistakes(html, findings, test, &name);
-        section(html, "Where it sees what");
+        section(html, "Class maps");
         maps(html, run, findings, test, &name);
         section(html, "Filters of the first layer");
         filters(html, trained);
-        section(html, "What it takes");
+        section(html, "Resources");
         tables::table(html, "Layers", &LayerTable { plan: &run.plan, batch: run.recipe.batch as u64 }.table());
         html.leaf("h3", &[], "Working memory for one image, with 32-bit floats");
         memory::write(html, &run.plan);
@@ -60,7 +60,7 @@ pub(super) fn footer(html: &mut Html) {
     html.leaf(
         "footer",
         &[],
-        concat!("Written by nin-train ", env!("CARGO_PKG_VERSION"), "; the same run gives the same page."),
+        concat!("Written by nin-train ", env!("CARGO_PKG_VERSION"), ". The same run gives the same page."),
     );
 }
 
@@ -125,13 +125,13 @@ fn header(html: &mut Html, run: &Run, findings: &Findings) {
 
 fn mistakes(html: &mut Html, findings: &Findings, test: &Dataset, name: &dyn Fn(usize) -> String) {
     if findings.mistakes.is_empty() {
-        html.leaf("p", &[], "It makes none on the test images.");
+        html.leaf("p", &[], "The network makes no mistakes on the test images.");
         return;
     }
     html.leaf(
         "p",
         &[("class", "soft")],
-        "Test images with their class; below it what the network takes them for, and how sure it is.",
+        "Test images with their class. Below it: the predicted class and its probability.",
     );
     html.tag("div", &[("class", "mistakes")], |html| {
         for mistake in &findings.mistakes {
@@ -168,18 +168,19 @@ fn maps(html: &mut Html, run: &Run, findings: &Findings, test: &Dataset, name: &
     };
     let how = match head.is_weighted() {
         false => {
-            "The last layer makes one map a class, and the map’s mean is the class’s logit: the network says not only \
-             what it sees, but where."
+            "The last layer computes one map per class. The map’s mean is the class’s logit, so the map shows which \
+             parts of the image support the class."
         }
         true => {
-            "One fully connected layer follows the global average, so its weights add the last maps up to one a class, \
-             whose mean is, but for the bias, the class’s logit: the network says not only what it sees, but where."
+            "One fully connected layer follows the global average, so its weights combine the last maps into one map \
+             per class. The map’s mean is the class’s logit without its bias, so the map shows which parts of the \
+             image support the class."
         }
     };
     let all = run.plan.classes() <= WIDEST;
     let columns =
-        if all { " Then the maps of all classes, on one scale in each row; its own has a frame." } else { "" };
-    let text = format!("{how} In each row a test image, and over it the map of its own class.{columns}");
+        if all { " Then the maps of all classes follow, on one scale per row; its own has a frame." } else { "" };
+    let text = format!("{how} Each row shows a test image, then the image under the map of its class.{columns}");
     html.leaf("p", &[("class", "soft")], &text);
     scroll(html, "Class maps", |html| {
         html.tag("table", &[("class", "maps")], |html| {
@@ -220,16 +221,16 @@ fn sample(
     html.tag("td", &[], |html| picture(html, &image, &own));
     html.tag("td", &[], |html| {
         let heated = image.heated(|x, y| maps.at(answer.label, x, y) / most);
-        picture(html, &heated, &format!("where it sees {own}"));
+        picture(html, &heated, &format!("class map of {own}"));
     });
     for class in 0..if all { maps.count() } else { 0 } {
         html.tag("td", if class == answer.label { &[("class", "own")] } else { &[] }, |html| {
             let map = maps.map(class);
             let small = Picture::paint(maps.columns, maps.rows, |x, y| warm(map[y * maps.columns + x] / most));
             let most = map.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-            // As many maps as classes times classes.
+            // The number of maps is the square of the number of classes.
             let side = if maps.count() > 10 { SIDE / 4 } else { SIDE / 2 };
-            picture(html, &small.smaller(side), &format!("{}: at most {most:.2}", name(class)));
+            picture(html, &small.smaller(side), &format!("{}: maximum {most:.2}", name(class)));
         });
     }
 }
@@ -244,14 +245,14 @@ fn filters(html: &mut Html, trained: &Trained) {
     let count = usize::from(first.layer.output.channels);
     let what = if matches!(first.layer.kind, LayerKind::Convolution(_)) { "filters" } else { "outputs" };
     let colours = match channels {
-        1 => "blue is below zero, red above",
-        3 => "red, green and blue as the weights of those channels, grey is zero",
-        _ => "means over the channels; blue is below zero, red above",
+        1 => "blue is negative, red is positive",
+        3 => "red, green and blue show the weights of those channels; grey is zero",
+        _ => "means over the channels; blue is negative, red is positive",
     };
     let shown = count.min(FILTERS);
     let some =
         if shown < count { format!("The first {shown} of {count} {what}") } else { format!("All {count} {what}") };
-    let text = format!("{some}, {rows}×{columns}, each on a scale of its own: {colours}.");
+    let text = format!("{some}, {rows}×{columns}, each on its own scale: {colours}.");
     html.leaf("p", &[("class", "soft")], &text);
     html.tag("div", &[("class", "filters")], |html| {
         for (number, filter) in

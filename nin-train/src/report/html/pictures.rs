@@ -1,11 +1,11 @@
-//! Small pictures inside the page.
+//! Small pictures embedded in the page.
 
 use base64::prelude::{BASE64_STANDARD, Engine};
 use nin_core::Shape;
 
 use crate::report::pictures::png;
 
-/// A picture of red, green and blue, pixel after pixel.
+/// An RGB picture, row by row.
 pub(super) struct Picture {
     width: usize,
     height: usize,
@@ -13,13 +13,13 @@ pub(super) struct Picture {
 }
 
 impl Picture {
-    /// A picture painted pixel by pixel: `pixel(x, y)`.
+    /// Returns a picture with the colours `pixel(x, y)`.
     pub(super) fn paint(width: usize, height: usize, pixel: impl Fn(usize, usize) -> [u8; 3]) -> Self {
         let pixels = (0..width * height).map(|i| pixel(i % width, i / width)).collect();
         Self { width, height, pixels }
     }
 
-    /// An image of a data set, made smaller if a side has more than `most` pixels.
+    /// Returns an image of a data set, reduced if a side has more than `most` pixels.
     pub(super) fn of(image: &[u8], shape: Shape, most: usize) -> Self {
         let [rows, columns, channels] = [shape.rows, shape.columns, shape.channels].map(usize::from);
         let colour = |x: usize, y: usize| match &image[(y * columns + x) * channels..][..channels] {
@@ -30,7 +30,7 @@ impl Picture {
         let small = |side: usize| if largest > most { (side * most / largest).max(1) } else { side };
         let (width, height) = (small(columns), small(rows));
         Self::paint(width, height, |x, y| {
-            // The mean of the pixels that this one stands for.
+            // The mean of the pixels that this one covers.
             let from = |i: usize, side: usize, of: usize| i * of / side..((i + 1) * of).div_ceil(side);
             let (mut sum, mut count) = ([0usize; 3], 0);
             for y in from(y, height, rows) {
@@ -43,14 +43,14 @@ impl Picture {
         })
     }
 
-    /// The picture, made smaller if a side has more than `most` pixels.
+    /// Returns the picture, reduced if a side has more than `most` pixels.
     pub(super) fn smaller(self, most: usize) -> Self {
         let side = |length: usize| u16::try_from(length).unwrap_or(u16::MAX);
         let shape = Shape { channels: 3, rows: side(self.height), columns: side(self.width) };
         if self.width.max(self.height) > most { Self::of(self.pixels.as_flattened(), shape, most) } else { self }
     }
 
-    /// The picture, darkened, with a map of 0 to 1 laid over it: `heat(x, y)`, both 0 to 1 across the picture.
+    /// Returns the darkened picture under a heat map of 0 to 1: `heat(x, y)`, with `x` and `y` from 0 to 1 across it.
     pub(super) fn heated(&self, heat: impl Fn(f32, f32) -> f32) -> Self {
         Self::paint(self.width, self.height, |x, y| {
             let at = |i: usize, of: usize| (i as f32 + 0.5) / of as f32;
@@ -63,7 +63,7 @@ impl Picture {
         })
     }
 
-    /// The picture as an address that holds it; empty for a picture that cannot be one.
+    /// Returns the picture as a `data:` URL; empty if it cannot be encoded as a PNG.
     pub(super) fn address(&self) -> String {
         let grey = self.pixels.iter().all(|[r, g, b]| r == g && g == b);
         let file = match grey {
@@ -74,7 +74,7 @@ impl Picture {
     }
 }
 
-/// Between the colours of `stops`, at `value` of 0 to 1.
+/// Returns the colour at `value`, from 0 to 1, interpolated between the colours of `stops`.
 fn between(stops: &[[u8; 3]], value: f32) -> [u8; 3] {
     let at = value.clamp(0.0, 1.0) * (stops.len() - 1) as f32;
     let first = (at as usize).min(stops.len() - 2);
@@ -85,12 +85,12 @@ fn between(stops: &[[u8; 3]], value: f32) -> [u8; 3] {
     })
 }
 
-/// From black over violet and orange to light yellow, as light as the value is large.
+/// Returns a colour from black (0) over violet and orange to light yellow (1).
 pub(super) fn warm(value: f32) -> [u8; 3] {
     between(&[[0, 0, 4], [87, 16, 110], [188, 55, 84], [249, 142, 9], [252, 255, 164]], value)
 }
 
-/// −1 is blue, 0 white, 1 red.
+/// Returns a colour from blue (−1) over white (0) to red (1).
 pub(super) fn signed(value: f32) -> [u8; 3] {
     between(&[[20, 70, 150], [120, 170, 215], [247, 247, 247], [235, 140, 110], [165, 15, 35]], 0.5 + 0.5 * value)
 }

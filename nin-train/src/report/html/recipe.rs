@@ -1,4 +1,4 @@
-//! A recipe in words.
+//! A recipe as text.
 
 use serde_json::Value;
 
@@ -7,10 +7,10 @@ use crate::training::optim::Optimizer;
 use crate::training::recipe::{Origin, Recipe};
 use crate::training::schedule::Schedule;
 
-/// The recipe as one sentence.
+/// Returns the recipe as one sentence.
 pub(super) fn words(recipe: &Recipe) -> String {
     let mut parts = vec![
-        format!("{} epoch{} in steps of {} images", recipe.epochs, plural(recipe.epochs.into()), recipe.batch),
+        format!("{} epoch{} with batches of {} images", recipe.epochs, plural(recipe.epochs.into()), recipe.batch),
         optimizer(&recipe.optimizer),
         rate(recipe),
     ];
@@ -21,25 +21,25 @@ pub(super) fn words(recipe: &Recipe) -> String {
         parts.push(format!("labels smoothed by {}", recipe.smoothing));
     }
     if recipe.augment.flip {
-        parts.push("every second image mirrored".to_owned());
+        parts.push("images mirrored with probability 0.5".to_owned());
     }
     if recipe.augment.crop > 0 {
         let pixels = recipe.augment.crop;
-        parts.push(format!("images shifted by up to {pixels} pixel{} each way", plural(pixels.into())));
+        parts.push(format!("images shifted by up to {pixels} pixel{} in each direction", plural(pixels.into())));
     }
     if recipe.augment.rotate > 0 {
-        parts.push(format!("images turned by up to {}° each way", recipe.augment.rotate));
+        parts.push(format!("images rotated by up to {}° in each direction", recipe.augment.rotate));
     }
     if recipe.augment.erase > 0.0 {
-        parts.push(format!("a rectangle blackened in {} of them", recipe.augment.erase));
+        parts.push(format!("a rectangle blackened in a share of {} of the images", recipe.augment.erase));
     }
     for (what, most) in [("brightness", recipe.augment.brightness), ("contrast", recipe.augment.contrast)] {
         if most > 0.0 {
-            parts.push(format!("their {what} changed by up to {most} each way"));
+            parts.push(format!("{what} changed by a factor within 1 ± {most}"));
         }
     }
     if recipe.balanced {
-        parts.push("each counting the more the rarer its class is".to_owned());
+        parts.push("images of rare classes weighted more in the loss".to_owned());
     }
     if recipe.mixup > 0.0 {
         parts.push(format!("mixup with α {}", recipe.mixup));
@@ -48,32 +48,35 @@ pub(super) fn words(recipe: &Recipe) -> String {
         parts.push(format!("batch normalisation over {images} images"));
     }
     if let Some(distill) = recipe.distill {
-        parts.push(format!("{} of the loss a teacher’s, at temperature {}", distill.share, distill.temperature));
+        parts.push(format!(
+            "distillation with a teacher’s share of {} in the loss, at temperature {}",
+            distill.share, distill.temperature
+        ));
     }
     if let Some(weights) = &recipe.quantize {
         parts.push(format!("quantisation-aware with {weights} weights"));
     }
     if recipe.ema > 0.0 {
-        parts.push(format!("the weights averaged with a share of {} kept", recipe.ema));
+        parts.push(format!("an exponential moving average of the weights with decay {}", recipe.ema));
     }
     if recipe.validation > 0.0 {
         let patience = match recipe.patience {
             0 => String::new(),
-            epochs => format!(", ended early after {epochs} epoch{} that were not better", plural(epochs.into())),
+            epochs => format!(", stopped early after {epochs} epoch{} without improvement", plural(epochs.into())),
         };
-        parts.push(format!("the best epoch chosen by {} of the training images{patience}", recipe.validation));
+        parts.push(format!("the best epoch selected on {} of the training images{patience}", recipe.validation));
     }
     let weights = match recipe.init {
         Init::Xavier => "Xavier-uniform weights",
-        Init::XavierBook => "the book's weights",
+        Init::XavierBook => "weights initialised as in the book",
         Init::He => "He-uniform weights",
-        Init::Pytorch => "PyTorch's weights",
+        Init::Pytorch => "PyTorch’s default weights",
     };
     parts.push(match &recipe.from {
         None => format!("{weights} at the start"),
-        Some(Origin { file, layers, of }) if layers == of => format!("beginning with the weights of {file}"),
+        Some(Origin { file, layers, of }) if layers == of => format!("starting from the weights of {file}"),
         Some(Origin { file, layers, of }) => {
-            format!("beginning with the first {layers} of {of} layers from {file}, the others with {weights}")
+            format!("starting from the first {layers} of {of} layers of {file}, the others with {weights}")
         }
     });
     format!("{}; seed {}.", parts.join(", "), recipe.seed)
@@ -101,14 +104,14 @@ fn rate(recipe: &Recipe) -> String {
         Schedule::Step { epochs, factor } => {
             format!("learning rate {lr}, times {factor} after every {epochs} epoch{}", plural(epochs.into()))
         }
-        Schedule::Cosine => format!("learning rate from {lr} down to 0 along a cosine"),
+        Schedule::Cosine => format!("learning rate falling from {lr} to 0 along a cosine"),
         Schedule::OneCycle { rise } => {
-            format!("learning rate up to {lr} over {:.0} % of the steps, then down to almost 0", 100.0 * rise)
+            format!("learning rate rising to {lr} over {:.0} % of the steps, then falling to almost 0", 100.0 * rise)
         }
     }
 }
 
-/// A recipe's parts by name, those within parts as `schedule.rise`.
+/// Returns a recipe's values by name; nested names are joined by dots, as in `schedule.rise`.
 pub(super) fn parts(recipe: &Recipe) -> Vec<(String, String)> {
     let mut flat = Vec::new();
     flatten("", &serde_json::to_value(recipe).unwrap_or_default(), &mut flat);
@@ -124,7 +127,7 @@ fn flatten(name: &str, value: &Value, flat: &mut Vec<(String, String)>) {
             }
         }
         Value::String(text) => flat.push((name.to_owned(), text.clone())),
-        // An f32 as f64 has digits that nobody typed.
+        // An f32 printed as f64 would have more digits than were typed.
         Value::Number(number) => {
             let short = number.as_f64().filter(|_| number.is_f64()).map(|value| (value as f32).to_string());
             flat.push((name.to_owned(), short.unwrap_or_else(|| number.to_string())));
@@ -146,10 +149,11 @@ mod tests {
         recipe.augment.crop = 1;
         assert_eq!(
             words(&recipe),
-            "10 epochs in steps of 128 images, AdamW, weight decay 0.01, learning rate up to 0.003 over \
-             30 % of the steps, then down to almost 0, images shifted by up to 1 pixel each way, He-uniform weights at the start; seed 1."
+            "10 epochs with batches of 128 images, AdamW, weight decay 0.01, learning rate rising to 0.003 over \
+             30 % of the steps, then falling to almost 0, images shifted by up to 1 pixel in each direction, \
+             He-uniform weights at the start; seed 1."
         );
-        assert!(words(&Recipe::book(0.1)).contains("plain SGD, learning rate 0.1, the book's weights"));
+        assert!(words(&Recipe::book(0.1)).contains("plain SGD, learning rate 0.1, weights initialised as in the book"));
     }
 
     #[test]
@@ -166,18 +170,18 @@ mod tests {
         recipe.from = Some(Origin { file: "a.nin".to_owned(), layers: 3, of: 5 });
         let words = words(&recipe);
         for part in [
-            "turned by up to 10°",
-            "blackened in 0.25",
-            "brightness changed by up to 0.3",
-            "contrast changed by up to 0.5",
-            "the rarer its class",
-            "the first 3 of 5 layers from a.nin, the others with He-uniform weights",
+            "rotated by up to 10°",
+            "blackened in a share of 0.25",
+            "brightness changed by a factor within 1 ± 0.3",
+            "contrast changed by a factor within 1 ± 0.5",
+            "rare classes weighted more",
+            "the first 3 of 5 layers of a.nin, the others with He-uniform weights",
             "α 0.2",
             "over 16 images",
-            "0.99 kept",
-            "0.7 of the loss a teacher’s, at temperature 3",
+            "decay 0.99",
+            "a teacher’s share of 0.7 in the loss, at temperature 3",
             "quantisation-aware with 4bit:3 weights",
-            "0.1 of the training images, ended early after 3 epochs",
+            "0.1 of the training images, stopped early after 3 epochs",
         ] {
             assert!(words.contains(part), "{words}");
         }

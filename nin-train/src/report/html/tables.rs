@@ -1,21 +1,21 @@
-//! Tables in the page: the report's own, and the confusion matrix as a heat map.
+//! Tables of the page: those of the report, and the confusion matrix as a heat map.
 
 use super::write::Html;
 use crate::support::text::{Align, Table, grouped, percent};
 
-/// More classes than this are too many for a matrix to read.
+/// The largest number of classes for which the matrix is drawn; a larger one would be unreadable.
 const WIDEST: usize = 50;
-/// Mistakes that are listed.
+/// The largest number of mistakes listed.
 const LISTED: usize = 10;
 
-/// A box in which wide content scrolls, so that the page does not.
+/// Writes a box in which wide content scrolls, so that the page does not.
 pub(super) fn scroll(html: &mut Html, what: &str, inside: impl FnOnce(&mut Html)) {
     let attributes = [("class", "scroll"), ("role", "region"), ("tabindex", "0"), ("aria-label", what)];
     html.tag("div", &attributes, inside);
     html.line();
 }
 
-/// One of the report's tables.
+/// Writes one of the report's tables.
 pub(super) fn table(html: &mut Html, what: &str, table: &Table) {
     let class = |align: Align| match align {
         Align::Left => "left",
@@ -49,21 +49,21 @@ pub(super) fn table(html: &mut Html, what: &str, table: &Table) {
     });
 }
 
-/// A heading that stands upright, so that columns are narrow.
+/// Writes a vertical column heading, so that columns are narrow.
 pub(super) fn upright(html: &mut Html, text: &str) {
     html.tag("th", &[("scope", "col"), ("title", text)], |html| html.leaf("span", &[("class", "up")], text));
 }
 
-/// What was taken for what, true classes in rows; below it the mistakes made most often.
+/// Writes the confusion matrix, true classes in rows, and below it the most frequent mistakes.
 pub(super) fn confusion(html: &mut Html, confusion: &[Vec<u32>], name: &dyn Fn(usize) -> String) {
     if confusion.len() <= WIDEST {
         scroll(html, "Confusion matrix", |html| matrix(html, confusion, name));
         html.leaf(
             "p",
             &[("class", "soft")],
-            "Rows are true classes, columns what the network took them for; a colour’s strength is the share of its row \
-             (that of mistakes drawn stronger than it is). Recall: of a class’s images, the share that \
-             was found. Precision: of the images that got its name, the share that is of it.",
+            "Rows are true classes, columns are predicted classes. A cell’s colour shows its share of the row; for \
+             mistakes it is amplified. Recall: the share of a class’s images that were assigned to it. Precision: the \
+             share of the images assigned to a class that belong to it.",
         );
     }
     let mut mistakes: Vec<(u32, usize, usize)> = Vec::new();
@@ -77,8 +77,8 @@ pub(super) fn confusion(html: &mut Html, confusion: &[Vec<u32>], name: &dyn Fn(u
         return;
     }
     let mut often = Table::new([
-        ("most often", Align::Left),
-        ("taken for", Align::Left),
+        ("true class", Align::Left),
+        ("predicted as", Align::Left),
         ("images", Align::Right),
         ("", Align::Right),
     ]);
@@ -86,7 +86,7 @@ pub(super) fn confusion(html: &mut Html, confusion: &[Vec<u32>], name: &dyn Fn(u
         let of = confusion[label].iter().sum::<u32>() as usize;
         often.row([name(label), name(prediction), grouped(count.into()), percent(count as usize, of)]);
     }
-    table(html, "Mistakes made most often", &often);
+    table(html, "Most frequent mistakes", &often);
 }
 
 fn matrix(html: &mut Html, confusion: &[Vec<u32>], name: &dyn Fn(usize) -> String) {
@@ -106,12 +106,12 @@ fn matrix(html: &mut Html, confusion: &[Vec<u32>], name: &dyn Fn(usize) -> Strin
                     html.leaf("th", &[("scope", "row"), ("title", &name(label))], &name(label));
                     for (prediction, &count) in row.iter().enumerate() {
                         let share = f64::from(count) / f64::from(sum.max(1));
-                        // One mistake in a hundred should be seen.
+                        // The square root keeps a share of 1 % visible.
                         let (kind, strength) =
                             if prediction == label { ("hit", share) } else { ("miss", share.sqrt()) };
                         let strong = if strength > 0.55 { " strong" } else { "" };
                         let style = format!("--a:{strength:.2}");
-                        let title = format!("{} taken for {}: {count}", name(label), name(prediction));
+                        let title = format!("{} predicted as {}: {count}", name(label), name(prediction));
                         match count {
                             0 => html.leaf("td", &[], ""),
                             _ => html.leaf(

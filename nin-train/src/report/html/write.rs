@@ -1,10 +1,10 @@
-//! A small writer of HTML: tags are closed by construction, text is escaped by construction.
+//! A small HTML writer. It always closes tags and escapes text.
 
 use std::fmt::Write;
 
 use crate::support::text::is_hidden_control;
 
-/// HTML that grows; well-formed as XML too.
+/// An HTML document under construction; also well-formed XML.
 #[derive(Default)]
 pub(super) struct Html {
     text: String,
@@ -14,7 +14,7 @@ pub(super) struct Html {
 pub(super) type Attributes<'a> = &'a [(&'a str, &'a str)];
 
 impl Html {
-    /// A tag with content.
+    /// Writes a tag with content.
     pub(super) fn tag(&mut self, name: &str, attributes: Attributes<'_>, inside: impl FnOnce(&mut Html)) {
         self.open(name, attributes);
         self.text.push('>');
@@ -22,28 +22,28 @@ impl Html {
         let _ = write!(self.text, "</{name}>");
     }
 
-    /// A tag with text.
+    /// Writes a tag with text.
     pub(super) fn leaf(&mut self, name: &str, attributes: Attributes<'_>, text: &str) {
         self.tag(name, attributes, |html| html.text(text));
     }
 
-    /// A tag that has no content.
+    /// Writes a tag without content.
     pub(super) fn void(&mut self, name: &str, attributes: Attributes<'_>) {
         self.open(name, attributes);
         self.text.push_str(" />");
     }
 
-    /// Text, whatever is in it.
+    /// Writes escaped text.
     pub(super) fn text(&mut self, text: &str) {
         escape(text, &mut self.text);
     }
 
-    /// A line break between tags, for who reads the source.
+    /// Writes a line break between tags, which makes the source readable.
     pub(super) fn line(&mut self) {
         self.text.push('\n');
     }
 
-    /// A whole page.
+    /// Returns a whole page.
     pub(super) fn page(title: &str, style: &str, body: impl FnOnce(&mut Html)) -> String {
         let mut html = Html { text: "<!DOCTYPE html>\n".to_owned() };
         html.tag("html", &[("lang", "en")], |html| {
@@ -52,7 +52,7 @@ impl Html {
                 html.void("meta", &[("name", "viewport"), ("content", "width=device-width, initial-scale=1")]);
                 html.void("meta", &[("name", "color-scheme"), ("content", "light dark")]);
                 html.leaf("title", &[], title);
-                // Not escaped: a browser takes a style as it is, and this one is the program's own.
+                // Not escaped: browsers do not unescape styles, and this one is part of the program.
                 html.tag("style", &[], |html| html.text.push_str(style));
             });
             html.line();

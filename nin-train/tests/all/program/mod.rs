@@ -5,9 +5,9 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use nin_core::{Lanes, Plan, Spec, WeightType};
-use nin_train::network::preprocessing::Preprocessing;
 use nin_train::data::{Shape, idx};
 use nin_train::network::parameters::{Init, initial};
+use nin_train::network::preprocessing::Preprocessing;
 use nin_train::network::trained::Trained;
 
 use crate::common::{TempDir, idx_files, noise, numbers};

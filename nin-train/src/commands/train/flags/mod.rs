@@ -1,4 +1,4 @@
-//! The flags of `train`, and the recipe that they make.
+//! The flags of `train`, and the recipe that they define.
 
 mod start;
 
@@ -15,7 +15,7 @@ use nin_train::training::schedule::Schedule;
 
 use super::super::images::ImageArgs;
 
-/// Epochs of quantisation-aware training: a network that is trained already has only its rounding to learn.
+/// Default epochs of quantisation-aware training. The network is already trained and only adapts to the rounding.
 const QAT_EPOCHS: u32 = 3;
 
 /// Flags of `train`.
@@ -28,56 +28,56 @@ Examples:
   nin-train train --preset d2l --lr 0.05 --epochs 10       the book's recipe, at 224x224; hours
   nin-train train --line \"1x28x28 nin5+2:16,16 max3/2 nin3+1:16,10 gap\"
   nin-train train --line \"3x32x32 nin5+2:32,32 max3/2 nin3+1:48,48 max3/2 nin3+1:32,2 gap\" --data photos
-  nin-train train --resume runs/fashion/checkpoint         go on after Ctrl-C
-  nin-train train --from fashion.nin --lr 0.005 --data x   go on with other images
+  nin-train train --resume runs/fashion/checkpoint         continue after Ctrl-C
+  nin-train train --from fashion.nin --lr 0.005 --data x   fine-tune on other images
   nin-train train --from fashion.nin --line \"1x28x28 nin5+2:32,32,32 max3/2 nin3+1:48,48,48 max3/2 nin3+1:64,64,64 gap fc2\" --data x
-                                                           other classes: its first layers, and a new head
-  nin-train train --from runs/fashion/checkpoint --qat     learn to be 8-bit integers
+                                                           other classes: keep the first layers, with a new head
+  nin-train train --from runs/fashion/checkpoint --qat     quantisation-aware training
   nin-train train --preset fashion-tiny --teacher runs/fashion/checkpoint
 
-Ctrl-C stops after the current step and writes a checkpoint; a resumed run comes to the same bytes as one that was
-never stopped. The same seed gives the same network, whatever the number of threads.")]
+Ctrl-C stops after the current step and writes a checkpoint. A resumed run produces the same bytes as an
+uninterrupted one. The same seed gives the same network with any number of threads.")]
 pub struct TrainArgs {
-    /// Architecture by name; `nin-train plan` lists the names [default: fashion]
+    /// Architecture preset; `nin-train plan` lists the names [default: fashion]
     #[arg(long, value_name = "NAME")]
     preset: Option<String>,
 
-    /// Architecture as a line
+    /// Architecture line, for example "1x28x28 nin5+2:16,16 max3/2 nin3+1:16,10 gap"
     #[arg(long, value_name = "LINE", conflicts_with = "preset")]
     line: Option<String>,
 
-    /// Passes over the training images [default: by their number, for example 30 for 6,000 images and 9 for 60,000; 10 for
-    /// the book's networks; 3 with --qat]
+    /// Passes over the training images [default: depends on their number, for example 30 for 6,000 images and 9 for
+    /// 60,000; 10 for the book's networks; 3 with --qat]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     epochs: Option<u32>,
 
-    /// Images in a step [default: 128]
+    /// Images per step [default: 128]
     #[arg(long, value_name = "N")]
     batch: Option<usize>,
 
-    /// Learning rate: the schedule's highest [default: 0.003 for adamw; for sgd 0.01, 0.1 with --batch-norm, 0.05 for
+    /// Learning rate, the peak of the schedule [default: 0.003 for adamw; for sgd 0.01, 0.1 with --batch-norm, 0.05 for
     /// the book's networks; with --qat 0.0003 for adamw, 0.001 for sgd]
     #[arg(long, value_name = "RATE")]
     lr: Option<f32>,
 
-    /// How the learning rate runs [default: one-cycle; constant for the book's networks; cosine with --qat]
+    /// Learning rate schedule [default: one-cycle; constant for the book's networks; cosine with --qat]
     #[arg(long, value_name = "SHAPE")]
     schedule: Option<Shape>,
 
-    /// Epochs over which the learning rate rises from near 0 before its schedule begins; not with one-cycle, the
-    /// default, which has a warm-up of its own
+    /// Epochs over which the learning rate rises from near 0 before the schedule begins; not with one-cycle (the
+    /// default), which has its own warm-up
     #[arg(long, value_name = "EPOCHS")]
     warmup: Option<f32>,
 
-    /// How gradients change weights [default: adamw; sgd for the book's networks and with --momentum or --nesterov]
+    /// Optimizer [default: adamw; sgd for the book's networks and with --momentum or --nesterov]
     #[arg(long, value_name = "NAME")]
     optimizer: Option<Method>,
 
-    /// SGD's momentum [default: 0.9; 0 for the book's networks]
+    /// Momentum of SGD [default: 0.9; 0 for the book's networks]
     #[arg(long, value_name = "SHARE")]
     momentum: Option<f32>,
 
-    /// Whether the momentum is Nesterov's [default: true; false for the book's networks]
+    /// Use Nesterov momentum [default: true; false for the book's networks]
     #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
     nesterov: Option<bool>,
 
@@ -85,23 +85,23 @@ pub struct TrainArgs {
     #[arg(long, value_name = "DECAY")]
     weight_decay: Option<f32>,
 
-    /// How weights start [default: he; xavier-book for the book's networks]
+    /// Weight initialisation [default: he; xavier-book for the book's networks]
     #[arg(long, value_name = "NAME")]
     init: Option<Initial>,
 
-    /// Label smoothing: this share of each label is spread over all classes
+    /// Label smoothing: the share of each label that is spread over all classes
     #[arg(long, visible_alias = "label-smoothing", value_name = "SHARE")]
     smoothing: Option<f32>,
 
-    /// Mirror each image left to right with a probability of one half
+    /// Mirror each image horizontally with probability 0.5
     #[arg(long)]
     flip: bool,
 
-    /// Shift images by up to this many pixels each way
+    /// Shift images randomly by up to this many pixels in each direction
     #[arg(long, value_name = "PIXELS")]
     crop: Option<u8>,
 
-    /// Turn images by up to this many degrees each way
+    /// Rotate images randomly by up to this many degrees in each direction
     #[arg(long, value_name = "DEGREES", value_parser = clap::value_parser!(u8).range(..=180))]
     rotate: Option<u8>,
 
@@ -109,35 +109,35 @@ pub struct TrainArgs {
     #[arg(long, visible_alias = "random-erasing", value_name = "SHARE")]
     erase: Option<f32>,
 
-    /// Multiply the light of each image by up to 1 ± SHARE
+    /// Multiply the brightness of each image by a random factor within 1 ± SHARE
     #[arg(long, value_name = "SHARE")]
     brightness: Option<f32>,
 
-    /// Multiply the contrast of each image by up to 1 ± SHARE
+    /// Multiply the contrast of each image by a random factor within 1 ± SHARE
     #[arg(long, value_name = "SHARE")]
     contrast: Option<f32>,
 
-    /// Let each image count the more the rarer its class is, so that all classes count alike; for folders with many
+    /// Weight images of rare classes more in the loss, so that all classes count equally; for data sets with many
     /// images of one class and few of another
     #[arg(long)]
     balanced: bool,
 
-    /// Blend each image with another, by shares from Beta(ALPHA, ALPHA)
+    /// Mixup: blend each image with another; the mixing ratio is drawn from Beta(ALPHA, ALPHA)
     #[arg(long, value_name = "ALPHA")]
     mixup: Option<f32>,
 
-    /// Batch normalisation, over at most this many images at a time (32 if no number is given), each such group on one
-    /// thread; folded into the weights that are exported
+    /// Batch normalisation over groups of at most this many images (32 without a number), each group on one thread; it
+    /// is folded into the exported weights
     #[arg(long, value_name = "IMAGES", num_args = 0..=1, default_missing_value = "32")]
     batch_norm: Option<usize>,
 
-    /// Evaluate and export an exponential moving average of the weights that keeps this share of itself in each step
-    /// (0.999 if no number is given)
+    /// Evaluate and export an exponential moving average of the weights with this decay per step (0.999 without a
+    /// number)
     #[arg(long, value_name = "SHARE", num_args = 0..=1, default_missing_value = "0.999")]
     ema: Option<f32>,
 
-    /// Quantisation-aware training: goes on with the network named by --from as the 8-bit integers that it will be, and
-    /// exports those
+    /// Quantisation-aware training: fine-tune the network of --from with rounding to 8-bit integers, and export the
+    /// integers
     #[arg(long, requires = "from", conflicts_with = "batch_norm")]
     qat: bool,
 
@@ -146,12 +146,12 @@ pub struct TrainArgs {
     #[arg(long, value_name = "BITS", requires = "qat")]
     weights: Option<WeightBits>,
 
-    /// Distillation: learn also from a trained network (a model, checkpoint or safetensors file) that reads the same
-    /// images and was trained with the same --input; given several times, from the mean of their logits
+    /// Distillation: learn also from a trained network (a model, checkpoint or safetensors file) that has the same
+    /// input shape and was trained with the same --input; if repeated, the teachers' logits are averaged
     #[arg(long, value_name = "NETWORK")]
     teacher: Vec<PathBuf>,
 
-    /// The teacher's share of the loss; the labels have the rest [default: 0.9]
+    /// Share of the teacher's part in the loss; the labels have the rest [default: 0.9]
     #[arg(long, value_name = "SHARE", requires = "teacher")]
     teacher_share: Option<f32>,
 
@@ -159,16 +159,17 @@ pub struct TrainArgs {
     #[arg(long, value_name = "T", requires = "teacher")]
     temperature: Option<f32>,
 
-    /// Split this share off the training images, of each class alike; measure each epoch on it instead of on the test
-    /// images, and export the network of the best epoch. An .npz file that has validation images gives those instead
+    /// Hold out this share of the training images of each class for validation; evaluate each epoch on it instead of on
+    /// the test images, and export the network of the best epoch. If an .npz file contains validation images, those are
+    /// used instead
     #[arg(long, value_name = "SHARE")]
     validation: Option<f32>,
 
-    /// Stop when so many epochs in a row were not better on the validation images
+    /// Stop after this many epochs in a row without improvement on the validation images
     #[arg(long, value_name = "EPOCHS", requires = "validation")]
     patience: Option<u32>,
 
-    /// What the network sees of a byte [default: unit]
+    /// How the pixels' bytes are scaled for the network [default: unit]
     #[arg(long, value_name = "NAME")]
     input: Option<Input>,
 
@@ -176,45 +177,46 @@ pub struct TrainArgs {
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
 
-    /// Threads; 0 is one for each processor
+    /// Threads; 0 uses one per processor
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub threads: usize,
 
-    /// Which images
+    /// The images.
     #[command(flatten)]
     pub images: ImageArgs,
 
-    /// Folder for checkpoint, model and metrics [default: runs/NAME, or NAME-2 and so on if there is such a folder]
+    /// Folder for checkpoint, model and metrics [default: runs/NAME, or runs/NAME-2 and so on if it
+    /// exists]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
 
-    /// Write the checkpoint not only after each epoch, but every so many minutes; 0 is after each step
+    /// Write the checkpoint after each epoch and also at this interval; 0 is after each step
     #[arg(long, value_name = "MINUTES", default_value_t = 5)]
     pub checkpoint_every: u32,
 
-    /// Go on with a run: its checkpoint or folder. It keeps its recipe; only --epochs may change
+    /// Continue a run, named by its checkpoint or folder. The recipe stays the same; only --epochs may change
     #[arg(long, value_name = "CHECKPOINT")]
     resume: Option<PathBuf>,
 
-    /// Start with the weights of a network: a model, checkpoint or safetensors file. With --line or --preset another
-    /// network starts with its first layers, as many as are alike, to learn other classes with what it has learnt to see
+    /// Start with the weights of a trained network (a model, checkpoint or safetensors file). With --line or --preset a
+    /// new network takes over the leading layers that both have in common (transfer learning)
     #[arg(long, value_name = "NETWORK", conflicts_with_all = ["resume", "input"])]
     from: Option<PathBuf>,
 
-    /// Write metrics to this file, one JSON object a line [default: metrics.jsonl in the run's folder]
+    /// Write metrics to this file, one JSON object per line [default: metrics.jsonl in the run's folder]
     #[arg(long, value_name = "FILE")]
     pub metrics: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Shape {
-    /// Always the same
+    /// Constant rate
     Constant,
-    /// Down to 0 along half a cosine
+    /// Falls to 0 along half a cosine
     Cosine,
-    /// Up for 30 % of the steps, then down to almost 0
+    /// Rises for 30 % of the steps, then falls to almost 0
     OneCycle,
-    /// A tenth after each third of the epochs
+    /// Falls to a tenth after each third of the epochs
     Step,
 }
 
@@ -222,7 +224,7 @@ enum Shape {
 enum Method {
     /// Stochastic gradient descent
     Sgd,
-    /// Adam with weight decay apart from the gradient
+    /// Adam with decoupled weight decay
     Adamw,
 }
 
@@ -232,22 +234,22 @@ enum Initial {
     Xavier,
     /// Xavier-uniform weights, PyTorch's default biases
     XavierBook,
-    /// He-uniform weights, biases 0
+    /// He-uniform weights, biases 0 (1 for logits with a ReLU)
     He,
-    /// The smaller weights that PyTorch's layers begin with, biases 0
+    /// PyTorch's default weights, smaller than He's; biases 0 (1 for logits with a ReLU)
     Pytorch,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Input {
-    /// 0 to 1; best for 8 bits too, whose padding is black
+    /// From 0 to 1; best for 8 bits too, because padding is then black
     Unit,
-    /// Mean 0 and standard deviation 1 over the training images
+    /// Standardised: mean 0 and standard deviation 1 over the training images
     Standard,
 }
 
 impl TrainArgs {
-    /// How to train, as the flags say; `book` is whether the network is one of the book's.
+    /// Returns the recipe that the flags define. `book`: the network is one of the book's.
     fn recipe(&self, book: bool) -> Recipe {
         let mut recipe = if book { Recipe::book(0.05) } else { Recipe::default() };
         recipe.optimizer = self.optimizer(book);
@@ -297,7 +299,7 @@ impl TrainArgs {
         recipe
     }
 
-    /// AdamW, but SGD for the book's networks and for who speaks of its momentum.
+    /// Returns the optimizer: by default AdamW, but SGD for the book's networks and with --momentum or --nesterov.
     fn optimizer(&self, book: bool) -> Optimizer {
         let adam = match self.optimizer {
             Some(method) => matches!(method, Method::Adamw),
