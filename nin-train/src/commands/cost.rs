@@ -5,7 +5,7 @@ use std::path::Path;
 use nin_core::Model;
 use nin_train::data::MOST_PIXELS;
 use nin_train::engine::streaming::Streaming;
-use nin_train::report::{bytes, grouped};
+use nin_train::support::text::{bytes, grouped};
 use nin_train::support::{memory, text::visible_path};
 
 use super::{Console, Outcome};
