@@ -28,7 +28,7 @@ pub fn check(model: &Model<'_>, path: &Path, images: usize, threads: usize, cons
     if let Some(left) = memory::shortage(needed) {
         let (needed, left) = (bytes(needed), bytes(left));
         return Err(format!(
-            "{path}: the network takes {needed} of memory on {threads} threads, and {left} are left; it takes less on \
+            "{path}: the network needs {needed} of memory on {threads} threads, but {left} are available; it needs less on \
              fewer threads"
         )
         .into());

@@ -138,7 +138,7 @@ fn a_small_model_cannot_ask_for_much() {
     folder.write("rows.nin", &model(&network("1x9x65535 nin1:400 nin3+1:1 gap fc10", &[])));
     for (file, kilobytes, problem) in [
         ("pixels.nin", 4_000_000, "pixels.nin: the network reads images of 536,848,900 pixels"),
-        ("rows.nin", 300_000, "rows.nin: the network takes "),
+        ("rows.nin", 300_000, "rows.nin: the network needs "),
     ] {
         for arguments in [
             &["predict", file, "p.png"][..],

@@ -10,7 +10,7 @@ use nin_core::Model;
 use nin_train::engine::arrays::logits as logits_of;
 use nin_train::engine::streaming::{finite, softmax};
 use nin_train::support::files::FileError;
-use nin_train::support::text::{visible, visible_path};
+use nin_train::support::text::visible;
 use serde_json::json;
 
 use super::{Console, Outcome};
@@ -80,7 +80,7 @@ pub fn run(args: &PredictArgs, console: &Console) -> Outcome {
                 for (number, logits) in logits.iter().enumerate() {
                     // The next picture would fare no better: the network is broken.
                     let logits = finite(logits.clone()).map_err(FileError::at(&args.network))?;
-                    let name = visible_path(path);
+                    let name = path.display();
                     let name = if single { name } else { format!("{name}[{number}]") };
                     show(args, console, &model, &name, &logits);
                 }
@@ -119,15 +119,15 @@ fn show(args: &PredictArgs, console: &Console, model: &Model<'_>, file: &str, lo
         });
         match line {
             Ok(line) => console.result(format_args!("{line}")),
-            Err(error) => console.warn(format_args!("{file}: {error}")),
+            Err(error) => console.warn(format_args!("{}: {error}", visible(file))),
         }
         return;
     }
     if console.quiet {
-        console.result(format_args!("{file}: {}", visible(&name(best))));
+        console.result(format_args!("{}: {}", visible(file), visible(&name(best))));
         return;
     }
-    console.result(format_args!("{file}"));
+    console.result(format_args!("{}", visible(file)));
     let probabilities = softmax(logits);
     let name = |class: usize| visible(&name(class)).into_owned();
     let width = order.iter().take(args.top.into()).map(|&class| name(class).chars().count()).max().unwrap_or(0);
