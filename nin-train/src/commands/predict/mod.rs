@@ -80,7 +80,7 @@ pub fn run(args: &PredictArgs, console: &Console) -> Outcome {
                 for (number, logits) in logits.iter().enumerate() {
                     // The next picture would fare no better: the network is broken.
                     let logits = finite(logits.clone()).map_err(FileError::at(&args.network))?;
-                    let name = path.display();
+                    let name = path.display().to_string();
                     let name = if single { name } else { format!("{name}[{number}]") };
                     show(args, console, &model, &name, &logits);
                 }
