@@ -249,6 +249,8 @@ fn what_cannot_be_quantised_is_refused_in_words() {
     let error = |trained: &Trained, images: &[Vec<u8>]| {
         post_training(trained, images, &Options::default(), |_, _| {}).unwrap_err().to_string()
     };
+    // An image that is not the same everywhere.
+    let bytes = |length: usize| (0..length).map(|i| i as u8).collect::<Vec<u8>>();
     let good = trained(&case);
     let images = images(&case, 2);
     let odd = Preprocessing { mean: vec![0.0; 2], scale: vec![1.0, -1.0] };
@@ -264,10 +266,10 @@ fn what_cannot_be_quantised_is_refused_in_words() {
     broken.parameters[3] = f32::NAN;
     assert!(error(&broken, &images).contains("stage 1 (nin3:4), layer 1 has a weight that is infinite"));
     let wide = Case::new("1x190x180 fc3", 1);
-    let text = error(&trained(&wide), &[vec![0; 190 * 180]]);
+    let text = error(&trained(&wide), &[bytes(190 * 180)]);
     assert!(text.contains("stage 1 (fc3), layer 1 sums 34200 inputs"), "{text}");
     let wide = Case::new("2x150x120 gap fc3", 1);
-    let text = error(&trained(&wide), &[vec![0; 2 * 150 * 120]]);
+    let text = error(&trained(&wide), &[bytes(2 * 150 * 120)]);
     assert!(text.contains("stage 2 (fc3), layer 1 sums 36000 inputs"), "{text}");
     let (model, _) = quantized(&good, &images, false);
     let text = model.to_bytes(Lanes::Four).unwrap_err().to_string();
