@@ -54,7 +54,7 @@ enum DataCommand {
 pub fn run(args: &DataArgs, console: &Console) -> Outcome {
     if args.command.is_some() && args.images.kind() != DatasetKind::FashionMnist {
         return Err(
-            "the bundled subset is built from Fashion-MNIST: omit --dataset, and omit --data or pass its folder".into()
+            "the bundled subset is built from Fashion-MNIST: omit --dataset, and omit --data or pass its folder".into(),
         );
     }
     let splits = args.images.load(args.shape, console)?;

@@ -83,9 +83,7 @@ pub fn run(args: &SearchArgs, console: &Console) -> Outcome<ExitCode> {
     let wanted = match (args.shape, args.images.kind()) {
         (Some(shape), _) => shape,
         (None, DatasetKind::Folder) => {
-            return Err(
-                "a folder of images needs --shape, the network's input, for example --shape 3x48x48".into()
-            );
+            return Err("a folder of images needs --shape, the network's input, for example --shape 3x48x48".into());
         }
         (None, _) => Shape { channels: 1, rows: 1, columns: 1 },
     };

@@ -108,7 +108,8 @@ impl<'a> Screen<'a> {
             evaluation.loss
         ));
         if say_never_answered(&confusion, self.console) {
-            self.console.say(format_args!("Dead ReLUs may be the cause; `eval --channels` counts them layer by layer."));
+            self.console
+                .say(format_args!("Dead ReLUs may be the cause; `eval --channels` counts them layer by layer."));
         }
     }
 

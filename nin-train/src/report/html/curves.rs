@@ -53,11 +53,7 @@ pub(super) fn write(html: &mut Html, runs: &[Run]) {
         legend(html, [(0, false, name), (1, true, "training images, during training")].into_iter());
     } else {
         legend(html, runs.iter().enumerate().map(|(number, run)| (number, false, run.name.as_str())));
-        html.leaf(
-            "p",
-            &[("class", "soft")],
-            "Solid lines: test or validation images. Dashed lines: training images.",
-        );
+        html.leaf("p", &[("class", "soft")], "Solid lines: test or validation images. Dashed lines: training images.");
     }
     let charts = [
         Chart {

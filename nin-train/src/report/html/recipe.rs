@@ -48,7 +48,10 @@ pub(super) fn words(recipe: &Recipe) -> String {
         parts.push(format!("batch normalisation over {images} images"));
     }
     if let Some(distill) = recipe.distill {
-        parts.push(format!("distillation with a teacher’s share of {} in the loss, at temperature {}", distill.share, distill.temperature));
+        parts.push(format!(
+            "distillation with a teacher’s share of {} in the loss, at temperature {}",
+            distill.share, distill.temperature
+        ));
     }
     if let Some(weights) = &recipe.quantize {
         parts.push(format!("quantisation-aware with {weights} weights"));
@@ -65,7 +68,7 @@ pub(super) fn words(recipe: &Recipe) -> String {
     }
     let weights = match recipe.init {
         Init::Xavier => "Xavier-uniform weights",
-        Init::XavierBook => "weights initialised as in the book",
+        Init::XavierBook => "the book's weights",
         Init::He => "He-uniform weights",
         Init::Pytorch => "PyTorch’s default weights",
     };
@@ -150,7 +153,7 @@ mod tests {
              30 % of the steps, then falling to almost 0, images shifted by up to 1 pixel in each direction, \
              He-uniform weights at the start; seed 1."
         );
-        assert!(words(&Recipe::book(0.1)).contains("plain SGD, learning rate 0.1, weights initialised as in the book"));
+        assert!(words(&Recipe::book(0.1)).contains("plain SGD, learning rate 0.1, the book's weights"));
     }
 
     #[test]
