@@ -54,8 +54,7 @@ pub fn fashion<F: Sight>(board: &impl Board, mut network: Network<'_, F>, ram_bu
         }
     }
     say!(board, "{right} of {} images right", FASHION.len());
-    let hundredths = longest * 100 / plan.macs().max(1);
-    say!(board, "at most {longest} {}, {}.{:02} per MAC", board.unit(), hundredths / 100, hundredths % 100);
+    say!(board, "at most {longest} {}, {} per MAC", board.unit(), PerMac(longest, plan.macs()));
     memory(board, planned, ram_budget)
 }
 
@@ -98,8 +97,7 @@ pub fn partition<F: Sight>(
         let took = board.clock() - start;
         say!(board, "image {index}: class {}, {took} {}", argmax(logits).unwrap_or(0), board.unit());
         say!(board, "    logits {}", Bits(logits));
-        let hundredths = took * 100 / plan.macs().max(1);
-        say!(board, "    {}.{:02} {} per MAC", hundredths / 100, hundredths % 100, board.unit());
+        say!(board, "    {} {} per MAC", PerMac(took, plan.macs()), board.unit());
     }
     memory(board, size_of::<u32>() * model.state_words(), ram_budget)
 }
@@ -159,5 +157,38 @@ impl fmt::Display for Bits<'_> {
             let gap = if index == 0 { "" } else { " " };
             write!(f, "{gap}{:08x}", value.to_bits())
         })
+    }
+}
+
+/// How long a network took for each of its multiply-accumulates, rounded to hundredths.
+struct PerMac(u64, u64);
+
+impl fmt::Display for PerMac {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let PerMac(took, macs) = *self;
+        let macs = macs.max(1);
+        let hundredths = (took * 100 + macs / 2) / macs;
+        write!(f, "{}.{:02}", hundredths / 100, hundredths % 100)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::string::ToString;
+
+    use super::PerMac;
+
+    #[test]
+    fn hundredths_are_rounded() {
+        for (took, macs, text) in [
+            (7_877_760, 6_852_640, "1.15"),
+            (1_144, 1_000, "1.14"),
+            (1_995, 1_000, "2.00"),
+            (5, 1_000, "0.01"),
+            (4, 1_000, "0.00"),
+            (3, 0, "3.00"),
+        ] {
+            assert_eq!(PerMac(took, macs).to_string(), text);
+        }
     }
 }

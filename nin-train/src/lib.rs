@@ -11,7 +11,7 @@
 //!
 //! | module | contents |
 //! | --- | --- |
-//! | [`support`] | atomic files, free memory, random numbers, tables of text |
+//! | [`support`] | atomic files, free memory, random numbers, text to print, threads |
 //! | [`data`] | loading of data sets, augmentation |
 //! | [`network`] | the description of a network: architecture, parameters, preprocessing, class names, resources |
 //! | `kernel` | matrix products and Winograd convolutions for each instruction set |

@@ -35,8 +35,3 @@ pub mod model_file;
 pub mod oracle;
 pub mod random;
 pub mod tflite;
-
-/// The README's example compiles.
-#[cfg(doctest)]
-#[doc = include_str!("../../README.md")]
-pub struct Readme;

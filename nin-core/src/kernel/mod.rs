@@ -1,11 +1,11 @@
 //! The kernels: one layer for one tile of pixels, on each kind of processor.
 //!
-//! [`operands`] is what they work on and [`sum`] how a float sum is rounded; [`float`] and [`int8`] are the two doors,
-//! whose `mod.rs` choose the kernels for the target, and [`isa`] the vectors of a host's processor. Everything that
-//! depends on the target stands in this folder.
+//! [`operands`] holds their operands, [`sum`] the rounding of float sums, [`isa`] the vectors of a host's processor.
+//! The `mod.rs` files of [`float`] and [`int8`] select the kernels for the target. All code that depends on the target
+//! is in this folder.
 //!
-//! It may import `packing` and `plan`, which say where weights and working memory are; nothing in here knows a model, a
-//! format or a network.
+//! It may import `packing` and `plan`, which define the places of weights and working memory. It does not depend on
+//! models, formats or networks.
 
 pub(crate) mod float;
 pub(crate) mod int8;

@@ -1,11 +1,11 @@
-//! What every kernel works on: where a layer's inputs lie, and its part of the packed weights.
+//! The operands of every kernel: the inputs of a layer, and its part of the packed weights.
 
 use crate::plan::TILE;
 
-/// Where the inputs of one layer lie for a tile of pixels: windows over a ring of rows.
+/// The inputs of one layer for a tile of pixels: windows over a ring of rows.
 #[derive(Clone, Copy, Debug)]
 pub struct Patch<'a, V> {
-    /// The ring: row `y` of the map stands in slot `y % slots`.
+    /// The ring: row `y` of the map is in slot `y % slots`.
     pub lines: &'a [V],
     /// Rows that the ring holds.
     pub slots: usize,
@@ -19,7 +19,7 @@ pub struct Patch<'a, V> {
     pub kernel: usize,
     /// Columns from one pixel's window to the next.
     pub stride: usize,
-    /// Rows of the map that the windows cover: first, and one past the last.
+    /// Rows of the map that the windows cover: the first, and one past the last.
     pub rows: (usize, usize),
     /// Rows of the windows above the map.
     pub above: usize,
@@ -30,14 +30,14 @@ pub struct Patch<'a, V> {
 }
 
 impl<'a, V> Patch<'a, V> {
-    /// The pixels of a tile themselves, as a 1×1 convolution reads them.
+    /// Returns the pixels of a tile as the inputs of a 1×1 convolution.
     pub(crate) fn pixels(tile: &'a [V], channels: usize) -> Self {
         Patch {
             lines: tile,
             slots: 1,
             row: tile.len(),
             channels,
-            // More than there are: every pixel of a tile lies on it.
+            // An upper bound: every pixel of a tile is on the map.
             columns: TILE,
             kernel: 1,
             stride: 1,
@@ -48,13 +48,14 @@ impl<'a, V> Patch<'a, V> {
         }
     }
 
-    /// Row `y` of the map.
+    /// Returns row `y` of the map.
     pub(crate) fn line(&self, y: usize) -> &'a [V] {
         let at = y % self.slots * self.row;
         &self.lines[at..at + self.row]
     }
 
-    /// The columns of pixel `p`'s window that lie on the map, counted in the window.
+    /// Returns the columns of pixel `p`'s window that are on the map, counted in the window: the first, and one past
+    /// the last.
     pub(crate) fn valid(&self, p: usize) -> (usize, usize) {
         let start = self.left + (p * self.stride) as isize;
         let first = if start < 0 { start.unsigned_abs() } else { 0 };
@@ -63,7 +64,7 @@ impl<'a, V> Patch<'a, V> {
         (first.min(end), end)
     }
 
-    /// Where column `kx` of pixel `p`'s window stands in a row.
+    /// Returns the index in a row of column `kx` of pixel `p`'s window.
     pub(crate) fn at(&self, p: usize, kx: usize) -> usize {
         (self.left + (p * self.stride + kx) as isize).unsigned_abs() * self.channels
     }
@@ -72,13 +73,13 @@ impl<'a, V> Patch<'a, V> {
 /// One layer's part of the packed weights.
 #[derive(Clone, Copy, Debug)]
 pub struct LayerWeights<'m> {
-    /// Its parameters, laid out as [`Packing`](crate::packing::Packing) says.
+    /// Its parameters in the layout of [`Packing`](crate::packing::Packing).
     pub bytes: &'m [u8],
     /// Inputs of one output.
     pub fan_in: usize,
     /// Outputs.
     pub outputs: usize,
-    /// Outputs that lie side by side.
+    /// Outputs that are side by side.
     pub lanes: usize,
 }
 

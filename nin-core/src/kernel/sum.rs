@@ -1,26 +1,26 @@
-//! How a product is added to a float sum, and the ReLU that ends it: the arithmetic that all float kernels share.
+//! The arithmetic that all float kernels share: the addition of a product to a sum, and the ReLU.
 
-/// How the sums of a float format are rounded: [`Separate`] or [`Fused`]. No others can be added.
+/// The rounding of a float format's sums: [`Separate`] or [`Fused`]. Other crates cannot implement it.
 pub trait Rounding: sealed::Rounding {}
 
 impl Rounding for Separate {}
 impl Rounding for Fused {}
 
-/// A product is rounded, then its sum with what was before: two roundings, which every processor does alike.
+/// Rounds the product, then the sum: two roundings, the same on every processor.
 #[derive(Clone, Copy, Debug)]
 pub enum Separate {}
 
-/// Product and sum are rounded once, as a fused multiply-add does it: slow on a processor without that instruction.
+/// Rounds product and sum once, as a fused multiply-add; slow on processors without that instruction.
 #[derive(Clone, Copy, Debug)]
 pub enum Fused {}
 
 pub(crate) mod sealed {
-    /// What the kernels ask of a [`Rounding`](super::Rounding).
+    /// The operations of a [`Rounding`](super::Rounding) that the kernels use.
     pub trait Rounding: Copy + core::fmt::Debug + 'static {
         /// Whether product and sum are rounded once.
         const FUSED: bool;
 
-        /// `sum + x · weight`.
+        /// Adds `x · weight` to `sum`.
         fn add_product(sum: &mut f32, x: f32, weight: f32);
     }
 }
@@ -51,7 +51,7 @@ impl sealed::Rounding for Fused {
     }
 }
 
-/// `max(value, 0)` on the bits: +0 for anything with its sign set, on every target.
+/// Returns `max(value, 0)`, computed on the bits: +0 for every value with its sign bit set, on every target.
 #[inline(always)]
 pub(crate) fn relu(value: f32) -> f32 {
     let bits = value.to_bits();

@@ -3,11 +3,11 @@
 
 use core::arch::asm;
 
-/// `sum + x · weight`, rounded once.
+/// Returns `sum + x · weight`, rounded once.
 #[inline(always)]
 pub fn fused(x: f32, weight: f32, sum: f32) -> f32 {
     let mut bits = sum.to_bits();
-    // SAFETY: works on registers only, which it gives up.
+    // SAFETY: uses registers only, all of which are declared.
     unsafe {
         asm!(
             "vmov s0, {x}",

@@ -6,13 +6,15 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use nin_train::support::text::visible_lines;
 
 use super::Outcome;
 
 /// Why a result did not reach standard output, once that has happened.
 static LOST: OnceLock<String> = OnceLock::new();
 
-/// Standard output for results, standard error for progress and notes.
+/// Standard output for results, standard error for progress and notes. What is printed holds no control characters but
+/// line breaks: names come from files, and a terminal would obey them.
 #[derive(Clone, Copy, Debug)]
 pub struct Console {
     /// Only results, no explanations and no progress.
@@ -23,7 +25,7 @@ impl Console {
     /// What the command was asked for.
     pub fn result(&self, text: fmt::Arguments<'_>) {
         // No reason to stop training. That nobody listens any more (`nin-train plan | head`) is none to fail either.
-        match writeln!(io::stdout().lock(), "{text}") {
+        match writeln!(io::stdout().lock(), "{}", visible_lines(&text.to_string())) {
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => drop(LOST.set(error.to_string())),
             _ => {}
         }
@@ -46,7 +48,18 @@ impl Console {
 
     /// What a person should know, although nothing failed.
     pub fn warn(&self, text: fmt::Arguments<'_>) {
-        let _ = writeln!(io::stderr().lock(), "note: {text}");
+        let _ = writeln!(io::stderr().lock(), "note: {}", visible_lines(&text.to_string()));
+    }
+
+    /// Why the command failed.
+    pub fn fail(&self, error: &dyn fmt::Display) {
+        // Not `eprintln!`, which panics where nothing can be written.
+        let _ = writeln!(io::stderr().lock(), "error: {}", visible_lines(&error.to_string()));
+    }
+
+    /// What is wrong with what was typed, in clap's words.
+    pub fn usage(&self, error: &dyn fmt::Display) {
+        let _ = write!(io::stderr().lock(), "{}", visible_lines(&error.to_string()));
     }
 
     /// A progress bar on standard error; it shows nothing if that is a file or the user wants quiet.

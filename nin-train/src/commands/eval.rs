@@ -6,11 +6,13 @@ use std::time::Instant;
 use clap::Args;
 use nin_train::engine::streaming::evaluate;
 use nin_train::report::channels::{Channels, LayerChannels};
+use nin_train::support::files::FileError;
 use nin_train::support::text::percent;
+use nin_train::support::threads;
 use serde_json::json;
 
 use super::images::{self, ImageArgs};
-use super::{Console, Outcome, networks, say_never_answered};
+use super::{Console, Outcome, cost, networks, say_never_answered, threads_of};
 
 /// Flags of `eval`.
 #[derive(Args, Debug)]
@@ -52,18 +54,22 @@ pub fn run(args: &EvalArgs, console: &Console) -> Outcome {
     let bytes = networks::load(&args.network)?.fast_model()?;
     let model = bytes.model()?;
     let input = model.plan().spec().input();
+    let threads = threads_of(args.threads.unwrap_or(0), console);
+    // Before images are brought to a size that is absurd; how many there are is known then.
+    cost::check(&model, &args.network, 0, threads, console)?;
     let splits = args.images.load(input, console)?;
     images::check(input, model.plan().classes(), &splits)?;
     images::check_names(model.class_names(), splits.train.class_names())?;
     let dataset = if args.training { &splits.train } else { &splits.test };
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(args.threads.unwrap_or(0)).build()?;
+    cost::check(&model, &args.network, dataset.len(), threads, console)?;
+    let pool = threads::pool(threads)?;
 
     let bar = || console.bar(dataset.len() as u64, "{bar:40} {pos}/{len} images {per_sec} {eta}");
     let (evaluating, start) = (bar(), Instant::now());
     let evaluation = pool.install(|| evaluate(&model, dataset, &|images| evaluating.inc(images as u64)));
     let rate = dataset.len() as f64 / start.elapsed().as_secs_f64();
     evaluating.finish_and_clear();
-    let evaluation = evaluation?;
+    let evaluation = evaluation.map_err(FileError::at(&args.network))?;
     let confusion = &evaluation.confusion;
     let mut channels = None;
     if args.channels {

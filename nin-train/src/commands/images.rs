@@ -7,7 +7,9 @@ use indicatif::ProgressBar;
 use nin_core::Shape;
 use nin_train::Recipe;
 use nin_train::data::{self, Dataset, DatasetKind, FolderOptions, LoadOptions, Splits, idx, npz};
+use nin_train::support::text::visible;
 
+use super::size::part;
 use super::{Console, Outcome, word};
 
 /// Part of each class of one's own images that is kept for the test, if nothing is said.
@@ -33,7 +35,7 @@ pub struct ImageArgs {
     offline: bool,
 
     /// Part of each class of your own images that is held out for the test, if they are not split already
-    #[arg(long, value_name = "PART", default_value_t = TEST_FRACTION)]
+    #[arg(long, value_name = "PART", default_value_t = TEST_FRACTION, value_parser = part)]
     test_fraction: f64,
 }
 
@@ -131,8 +133,8 @@ pub fn check_names<'a>(names: impl Iterator<Item = &'a str>, found: &[String]) -
     }
     Err(format!(
         "the network knows other classes ({}) than these images have ({}); name its images with --dataset or --data",
-        names.join(", "),
-        found.join(", ")
+        visible(&names.join(", ")),
+        visible(&found.join(", "))
     )
     .into())
 }

@@ -1,6 +1,7 @@
 //! The commands: flags in, library calls, text out.
 
 mod console;
+mod cost;
 mod data;
 mod eval;
 mod export;
@@ -19,12 +20,13 @@ mod train;
 
 use std::borrow::Cow;
 use std::error::Error;
-use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use nin_train::engine::confusion::Confusion;
+use nin_train::support::text::visible;
+use nin_train::support::threads;
 
 use console::Console;
 
@@ -43,9 +45,20 @@ fn word(path: &Path) -> String {
     shlex::try_quote(&path).map_or_else(|_| path.clone(), Cow::into_owned)
 }
 
+/// Returns the number of threads of `--threads` (0: of the environment, or one for each processor), bounded by what this
+/// computer has a use for, with a note where that is less.
+fn threads_of(asked: usize, console: &Console) -> usize {
+    let (wanted, most) = (threads::wanted(asked), threads::most());
+    // What the environment asks for is noted at the start.
+    if asked > most {
+        console.warn(format_args!("{wanted} threads are more than this computer has a use for; {most} are started"));
+    }
+    threads::bounded(asked)
+}
+
 /// Prints the classes that a network never answers, if there are such: whether there are.
 fn say_never_answered(confusion: &Confusion, console: &Console) -> bool {
-    let names: Vec<&str> = confusion.never_answered().collect();
+    let names: Vec<_> = confusion.never_answered().map(visible).collect();
     if !names.is_empty() {
         let (some, all) = (names.len(), confusion.labels().len());
         console.result(format_args!("{some} of {all} classes never answered: {}", names.join(", ")));
@@ -112,8 +125,23 @@ struct Default {
 
 /// Runs the command line.
 pub fn run() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        // What was typed may be the name of a file, by way of a shell's `*`.
+        Err(error) if error.use_stderr() => {
+            Console { quiet: false }.usage(&error);
+            return u8::try_from(error.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from);
+        }
+        Err(help) => help.exit(),
+    };
     let console = Console { quiet: cli.quiet };
+    if threads::wanted(0) > threads::most() {
+        let (asked, most) = (threads::wanted(0), threads::most());
+        console.warn(format_args!(
+            "RAYON_NUM_THREADS={asked} is more than this computer has a use for; {most} threads are started"
+        ));
+        threads::bound_global();
+    }
     let done = |()| ExitCode::SUCCESS;
     let command = cli.command.unwrap_or_else(|| Command::Train(Box::new(Default::parse_from(["nin-train"]).train)));
     let outcome = match &command {
@@ -130,8 +158,7 @@ pub fn run() -> ExitCode {
     };
     let outcome = outcome.and_then(|status| console.written().map(|()| status));
     outcome.unwrap_or_else(|error| {
-        // Not `eprintln!`, which panics where nothing can be written.
-        let _ = writeln!(std::io::stderr().lock(), "error: {error}");
+        console.fail(&error);
         ExitCode::FAILURE
     })
 }

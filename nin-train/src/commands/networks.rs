@@ -29,20 +29,25 @@ pub fn load(path: &Path) -> Result<Loaded, FileError> {
 impl Loaded {
     /// The network.
     pub fn trained(&self) -> Result<Trained, FileError> {
-        Trained::from_file(&self.bytes).map_err(FileError::at(&self.path))
+        let trained = Trained::from_file(&self.bytes).map_err(FileError::at(&self.path))?;
+        match trained.not_finite() {
+            None => Ok(trained),
+            Some(place) => Err(FileError::at(&self.path)(not_finite(&place))),
+        }
     }
 
     /// A model with the same logits, bit for bit, in the layout that this host runs fastest: a float sum's order does
     /// not depend on lanes, f16 weights are widened exactly, and sums of integers have no order.
     pub fn fast_model(&self) -> Outcome<ModelBytes> {
         let Some(integers) = self.integers()? else {
-            return Ok(ModelBytes::new(&self.trained()?.to_model(WeightType::F32, Lanes::Sixteen)?));
+            let file = self.trained()?.to_model(WeightType::F32, Lanes::Sixteen).map_err(FileError::at(&self.path))?;
+            return Ok(ModelBytes::new(&file));
         };
         match integers.to_bytes(Lanes::Sixteen) {
             Ok(file) => Ok(ModelBytes::new(&file)),
             // A file that no exporter wrote may hold what cannot be packed: it runs as it is.
             Err(_) if FileKind::of(&self.bytes) == FileKind::Model => Ok(ModelBytes::new(&self.bytes)),
-            Err(error) => Err(error.into()),
+            Err(error) => Err(FileError::at(&self.path)(error).into()),
         }
     }
 
@@ -60,4 +65,12 @@ impl Loaded {
         let model = Model::read(&self.bytes).map_err(|error| FileError::at(&self.path)(error.to_string()))?;
         Ok(QuantizedModel::from_model(&model))
     }
+}
+
+/// What is wrong with a network that has such numbers, and what to do.
+pub fn not_finite(place: &str) -> String {
+    format!(
+        "{place} holds a number that is infinite or not a number, so the network cannot answer; use a file from before \
+         its training diverged"
+    )
 }

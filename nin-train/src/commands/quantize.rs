@@ -10,14 +10,17 @@ use nin_train::engine::streaming::{ModelBytes, ModelEvaluation, evaluate};
 use nin_train::formats::model_file::{ExportError, RustSource, rust_source};
 use nin_train::integers::{QuantizedModel, WeightBits};
 use nin_train::network::trained::Trained;
-use nin_train::quantize::{self, Options, post_training, within};
+use nin_train::quantize::{self, Options, Report, post_training, within};
 use nin_train::support::text::{bytes, percent};
-use nin_train::{formats::onnx, support::files};
+use nin_train::{
+    formats::onnx,
+    support::{files, memory, threads},
+};
 
 use super::export::{beside, command, refuse_input, refuse_twice};
 use super::images::{self, ImageArgs};
 use super::size::size;
-use super::{Console, Outcome, networks};
+use super::{Console, Outcome, cost, networks, threads_of};
 
 /// Flags of `quantize`.
 #[derive(Args, Debug)]
@@ -105,11 +108,26 @@ pub fn run(args: &QuantizeArgs, console: &Console) -> Outcome {
     let loaded = networks::load(&args.network)?;
     let trained = loaded.trained()?;
     let plan = trained.plan();
+    let threads = threads_of(args.threads.unwrap_or(0), console);
+    let float = ModelBytes::new(&trained.to_model(WeightType::F32, Lanes::Sixteen)?);
+    let cost = |images| cost::check(&float.model()?, &args.network, images, threads, console);
+    cost(0)?;
     let splits = args.images.load(plan.spec().input(), console)?;
     images::check(plan.spec().input(), plan.classes(), &splits)?;
     images::check_names(trained.class_names.iter().map(String::as_str), splits.train.class_names())?;
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(args.threads.unwrap_or(0)).build()?;
+    cost(splits.test.len())?;
+    let sampled = (args.calibration).min(splits.train.len() as u64).saturating_mul(plan.spec().input().len() as u64);
+    if let Some(left) = memory::shortage(sampled) {
+        return Err(format!(
+            "the calibration images take {} of memory, and {} are left: give fewer with --calibration",
+            bytes(sampled),
+            bytes(left)
+        )
+        .into());
+    }
+    let pool = threads::pool(threads)?;
 
+    let mut report = None;
     let model = match loaded.integers()? {
         // Trained to be these integers, with these ranges: there is nothing left to find.
         Some(_) if args.weights.is_some() || args.flash.is_some() => {
@@ -123,7 +141,9 @@ pub fn run(args: &QuantizeArgs, console: &Console) -> Outcome {
         }
         None => {
             let sample = quantize::sample(&splits.train, plan.spec().input(), args.calibration as usize)?;
-            pool.install(|| calibrated(args, &trained, &sample, console))?
+            let (model, calibration) = pool.install(|| calibrated(args, &trained, &sample, console))?;
+            report = Some(calibration);
+            model
         }
     };
 
@@ -133,7 +153,7 @@ pub fn run(args: &QuantizeArgs, console: &Console) -> Outcome {
         bar.set_message(what.to_owned());
         let evaluation = pool.install(|| evaluate(&model, &splits.test, &|images| bar.inc(images as u64)));
         bar.finish_and_clear();
-        let evaluation = evaluation?;
+        let evaluation = evaluation.map_err(files::FileError::at(&args.network))?;
         let (correct, total) = (evaluation.confusion.correct(), evaluation.confusion.total());
         let loss = evaluation.loss;
         console.result(format_args!(
@@ -142,10 +162,10 @@ pub fn run(args: &QuantizeArgs, console: &Console) -> Outcome {
         ));
         Ok(evaluation)
     };
-    let before = accuracy("f32", &ModelBytes::new(&trained.to_model(WeightType::F32, Lanes::Sixteen)?))?;
+    let before = accuracy("f32", &float)?;
     let weight_type = model.weight_type();
     let after = accuracy(weight_type.name(), &ModelBytes::new(&model.to_bytes(Lanes::Sixteen)?))?;
-    console.result(format_args!("{}", difference(weight_type, &before, &after, &splits.test)));
+    console.result(format_args!("{}", difference(weight_type, &before, &after, &splits.test, report.as_ref())));
 
     if let Some(path) = &args.onnx {
         let file = onnx::integers(&model);
@@ -179,7 +199,7 @@ fn calibrated(
     trained: &Trained,
     sample: &[Vec<u8>],
     console: &Console,
-) -> Outcome<QuantizedModel> {
+) -> Outcome<(QuantizedModel, Report)> {
     let weights = match args.flash {
         Some(budget) => {
             let weights = within(trained, sample, budget as usize, args.lanes)?;
@@ -196,15 +216,30 @@ fn calibrated(
     })?;
     bar.finish_and_clear();
     console.say(format_args!("\n{report}\n"));
-    Ok(model)
+    Ok((model, report))
 }
 
-/// "0.12 points less" in words.
-fn difference(weight_type: WeightType, before: &ModelEvaluation, after: &ModelEvaluation, test: &Dataset) -> String {
+/// Returns the difference in accuracy in words. A quantised network that does not follow the float network may have the
+/// same accuracy by chance; that is not called free.
+fn difference(
+    weight_type: WeightType,
+    before: &ModelEvaluation,
+    after: &ModelEvaluation,
+    test: &Dataset,
+    report: Option<&Report>,
+) -> String {
     let bits = weight_type.bits();
     let points =
         |evaluation: &ModelEvaluation| 100.0 * evaluation.confusion.correct() as f64 / test.len().max(1) as f64;
     let change = points(after) - points(before);
+    if let Some(report) = report.filter(|report| !report.is_faithful()) {
+        return format!(
+            "{bits} bits do not compute what the floats do: the logits' signal to noise is {:.1} dB, and {:.2} % of the \
+             calibration images get the same class; the accuracy changes by {change:+.2} points",
+            report.logits,
+            100.0 * report.agreement
+        );
+    }
     match change {
         change if change < 0.0 => format!("{bits} bits cost {:.2} points", -change),
         change if change > 0.0 => format!("{bits} bits cost nothing: {change:.2} points more"),

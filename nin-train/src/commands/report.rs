@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::images::{self, ImageArgs};
 use super::run_folder::{BEST, CHECKPOINT, METRICS, REPORT, run_name};
-use super::{Console, Outcome};
+use super::{Console, Outcome, threads_of};
 
 /// Flags of `report`.
 #[derive(Args, Debug)]
@@ -98,7 +98,7 @@ fn single(args: &ReportArgs, path: &Path, console: &Console) -> Outcome<(PathBuf
         )),
         _ => {}
     }
-    let findings = Findings::new(evaluator(&exported, args.threads)?, &trained, &splits.test)?;
+    let findings = Findings::new(evaluator(&exported, threads_of(args.threads, console))?, &trained, &splits.test)?;
     let run = Run::new(run_name(path), &checkpoint, Some(found));
     Ok((path.with_file_name(REPORT), page(&run, &trained, &findings, &splits.test)))
 }

@@ -9,6 +9,7 @@ use nin_train::network::trained::Trained;
 use nin_train::report::html::{Findings, Run, RunImages, page};
 use nin_train::report::pictures;
 use nin_train::support::files::{self, FileError};
+use nin_train::support::text::visible_path;
 use nin_train::training::checkpoint::Checkpoint;
 
 use super::Outcome;
@@ -85,7 +86,13 @@ impl RunFolder {
             return Ok(());
         }
         let path = resumed.join(BEST);
-        let best = Checkpoint::load(&path)?;
+        let best = Checkpoint::load(&path).map_err(|error| {
+            let last = visible_path(&resumed.join(CHECKPOINT));
+            format!(
+                "{error}; without its best epoch's network this run cannot go on: begin another from its last one by \
+                 train --from {last}"
+            )
+        })?;
         // Killed in between, it may be of an epoch that the checkpoint does not know yet.
         let same_run =
             best.spec == checkpoint.spec && best.history.iter().zip(&checkpoint.history).all(|(a, b)| a == b);

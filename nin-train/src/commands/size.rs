@@ -24,6 +24,12 @@ fn scaled(text: &str, thousand: u64) -> Result<u64, String> {
     whole.filter(|number| *number > 0).ok_or_else(|| "a whole number above 0, perhaps with K or M after it".to_owned())
 }
 
+/// `0.2`: a part of a whole, above 0 and below 1.
+pub fn part(text: &str) -> Result<f64, String> {
+    let part = text.parse().ok().filter(|part| *part > 0.0 && *part < 1.0);
+    part.ok_or_else(|| "a number above 0 and below 1, like 0.2".to_owned())
+}
+
 /// `3x48x48`: channels × rows × columns, like the beginning of an architecture line.
 pub fn shape(text: &str) -> Result<Shape, String> {
     let sides: Option<Vec<u16>> = text.split('x').map(|side| side.parse().ok().filter(|&side| side > 0)).collect();

@@ -13,6 +13,9 @@ const RECORD: usize = 1 + 3 * PIXELS;
 /// The limit for one file; the official ones have 30 MB.
 const MOST_BYTES: u64 = 1 << 30;
 
+/// Most bytes of a class's name.
+const MOST_NAME: usize = 1000;
+
 const TRAIN: [&str; 5] =
     ["data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin", "data_batch_5.bin"];
 const TEST: &str = "test_batch.bin";
@@ -34,7 +37,8 @@ fn inner(folder: &Path) -> PathBuf {
 ///
 /// # Errors
 /// A file that is missing, unreadable, not made of whole records, of another length than the first, or with a label
-/// above 9; a `batches.meta.txt` without ten names.
+/// above 9; a `batches.meta.txt` without ten names of at most
+/// 1,000 bytes.
 pub fn load(folder: &Path, advice: &str) -> Result<Splits> {
     let folder = inner(folder);
     let names = class_names(&folder.join("batches.meta.txt"), advice)?;
@@ -61,6 +65,11 @@ fn class_names(path: &Path, advice: &str) -> Result<Vec<String>> {
     let names: Vec<String> = text.lines().map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect();
     if names.len() != 10 {
         return Err(DataError::file(path, format!("has {} class names instead of 10", names.len()), advice));
+    }
+    // The real ones have 10 bytes at most, and a model file holds 65,535 for all.
+    if let Some(long) = names.iter().find(|name| name.len() > MOST_NAME) {
+        let problem = format!("has a class name of {} bytes, and {MOST_NAME} is the limit", grouped(long.len() as u64));
+        return Err(DataError::file(path, problem, advice));
     }
     Ok(names)
 }

@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::{error, fmt, io};
 
+use crate::support::text::visible_path;
+
 /// Result of the functions that load data.
 pub type Result<T> = std::result::Result<T, DataError>;
 
@@ -57,8 +59,8 @@ impl DataError {
 impl fmt::Display for DataError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::File { path, problem, advice } => write!(f, "{}: {problem}; {advice}", path.display()),
-            Self::Io { path, doing, source } => write!(f, "{}: cannot {doing}: {source}", path.display()),
+            Self::File { path, problem, advice } => write!(f, "{}: {problem}; {advice}", visible_path(path)),
+            Self::Io { path, doing, source } => write!(f, "{}: cannot {doing}: {source}", visible_path(path)),
             Self::Download { url, problem } => write!(f, "{url}: {problem}"),
             Self::Missing(text) | Self::Invalid(text) => f.write_str(text),
         }

@@ -10,7 +10,7 @@ use rayon::prelude::*;
 use super::image_file::{check_shape, load_image};
 use super::split::held_out;
 use super::{DataError, Dataset, Result, Shape, Splits};
-use crate::support::text::grouped;
+use crate::support::text::{grouped, visible};
 
 /// How to make a data set from image files.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -126,7 +126,7 @@ fn scan(folder: &Path) -> Result<Classes> {
     if names.len() < 2 {
         let problem = match names.first() {
             None => "has no class folder".to_owned(),
-            Some(only) => format!("has a single class folder, '{only}'"),
+            Some(only) => format!("has a single class folder, '{}'", visible(only)),
         };
         return Err(DataError::file(
             folder,
@@ -152,7 +152,7 @@ fn is_image(path: &Path) -> bool {
 fn same_classes(train_folder: &Path, train: &Classes, test_folder: &Path, test: &Classes) -> Result<()> {
     for (has, lacks, folder) in [(train, test, test_folder), (test, train, train_folder)] {
         if let Some(name) = has.names.iter().find(|name| !lacks.names.contains(name)) {
-            let problem = format!("has no class folder '{name}', which the other one has");
+            let problem = format!("has no class folder '{}', which the other one has", visible(name));
             return Err(DataError::file(folder, problem, "give train and test the same class folders"));
         }
     }

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use flate2::bufread::MultiGzDecoder;
 
 use super::{DataError, Dataset, Result, Shape};
+use crate::support::memory;
 use crate::support::text::grouped;
 
 /// The official names of the four files without `.gz`: training images and labels, test images and labels.
@@ -17,6 +18,9 @@ pub const NAMES: [&str; 4] =
 
 /// Far above every data set in this format (EMNIST has 0.6 GB), but low enough to detect a corrupt count.
 const MOST_BYTES: u64 = 2 << 30;
+
+/// More than MNIST has, and little enough to be read before anything is compared.
+const LARGE: u64 = 256 << 20;
 
 /// The source of bytes, for messages: the file, and advice to the user if it is broken.
 #[derive(Clone, Copy)]
@@ -98,9 +102,16 @@ fn read_pair(
     labels_origin: Origin<'_>,
     class_names: &[&str],
 ) -> Result<Dataset> {
-    let (shape, pixels) = read_images(images, images_origin)?;
+    let (shape, count) = read_images_header(images, images_origin)?;
+    let labelled = read_labels_header(labels, labels_origin)?;
+    let length = u64::from(count) * shape.len() as u64;
+    // A small gzip file may unpack to gigabytes: before that, the two headers have to agree.
+    if (LARGE..=MOST_BYTES).contains(&length) {
+        same_number(labelled.into(), count.into(), labels_origin)?;
+    }
+    let pixels = read_body(images, images_origin, 16, length)?;
     expect_end(images, images_origin)?;
-    let values = read_labels(labels, labels_origin)?;
+    let values = read_body(labels, labels_origin, 8, labelled.into())?;
     expect_end(labels, labels_origin)?;
     assemble(shape, pixels, values, labels_origin, class_names)
 }
@@ -114,10 +125,7 @@ pub(crate) fn assemble(
     class_names: &[&str],
 ) -> Result<Dataset> {
     let images = pixels.len() / shape.len();
-    if images != labels.len() {
-        let (labels, images) = (grouped(labels.len() as u64), grouped(images as u64));
-        return Err(origin.broken(format!("holds {labels} labels, but there are {images} images")));
-    }
+    same_number(labels.len() as u64, images as u64, origin)?;
     if let Some(i) = labels.iter().position(|&label| usize::from(label) >= class_names.len()) {
         let (last, label) = (class_names.len().saturating_sub(1), labels[i]);
         return Err(origin.broken(format!("label {label} of image {} is not one of 0 to {last}", grouped(i as u64))));
@@ -126,8 +134,23 @@ pub(crate) fn assemble(
     Dataset::new(pixels, shape, labels, class_names.iter().map(|&name| name.to_owned()).collect())
 }
 
+/// An error unless there are as many labels as images.
+fn same_number(labels: u64, images: u64, origin: Origin<'_>) -> Result<()> {
+    if labels == images {
+        return Ok(());
+    }
+    let (labels, images) = (grouped(labels), grouped(images));
+    Err(origin.broken(format!("holds {labels} labels, but there are {images} images")))
+}
+
 /// Reads an image file's header and pixels.
 pub(crate) fn read_images(reader: &mut dyn Read, origin: Origin<'_>) -> Result<(Shape, Vec<u8>)> {
+    let (shape, count) = read_images_header(reader, origin)?;
+    Ok((shape, read_body(reader, origin, 16, u64::from(count) * shape.len() as u64)?))
+}
+
+/// Reads an image file's header: the shape of the images and their number.
+fn read_images_header(reader: &mut dyn Read, origin: Origin<'_>) -> Result<(Shape, u32)> {
     let [count, rows, columns] = read_header(reader, origin, 3, "images")?;
     let side = |value: u32| u16::try_from(value).ok().filter(|&value| value > 0);
     let (Some(rows), Some(columns), true) = (side(rows), side(columns), count > 0) else {
@@ -135,14 +158,18 @@ pub(crate) fn read_images(reader: &mut dyn Read, origin: Origin<'_>) -> Result<(
             origin.broken(format!("has a header with {count} images of {rows}x{columns} pixels, which is impossible"))
         );
     };
-    let shape = Shape { channels: 1, rows, columns };
-    Ok((shape, read_body(reader, origin, 16, u64::from(count) * shape.len() as u64)?))
+    Ok((Shape { channels: 1, rows, columns }, count))
 }
 
 /// Reads a label file's header and labels.
 pub(crate) fn read_labels(reader: &mut dyn Read, origin: Origin<'_>) -> Result<Vec<u8>> {
-    let [count, ..] = read_header(reader, origin, 1, "labels")?;
+    let count = read_labels_header(reader, origin)?;
     read_body(reader, origin, 8, u64::from(count))
+}
+
+fn read_labels_header(reader: &mut dyn Read, origin: Origin<'_>) -> Result<u32> {
+    let [count, ..] = read_header(reader, origin, 1, "labels")?;
+    Ok(count)
 }
 
 /// Checks the magic number for unsigned bytes in `dimensions` dimensions and reads the size of each.
@@ -167,6 +194,10 @@ fn read_header(reader: &mut dyn Read, origin: Origin<'_>, dimensions: u8, what: 
 fn read_body(reader: &mut dyn Read, origin: Origin<'_>, header: u64, length: u64) -> Result<Vec<u8>> {
     if length > MOST_BYTES {
         return Err(origin.broken(format!("has a header with {} bytes, far too many", grouped(length))));
+    }
+    if let Some(left) = memory::shortage(length) {
+        let (length, left) = (grouped(length), grouped(left));
+        return Err(origin.broken(format!("has a header with {length} bytes, but there is memory left for {left}")));
     }
     // The count may be corrupt: memory is allocated as bytes arrive, not by the header.
     let mut body = Vec::with_capacity(length.min(64 << 20) as usize);

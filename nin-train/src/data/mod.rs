@@ -30,7 +30,7 @@ pub use augment::Augment;
 pub use error::{DataError, Result};
 pub use fetch::{Progress, Remote};
 pub use folder::FolderOptions;
-pub use image_file::load_image;
+pub use image_file::{MOST_PIXELS, load_image};
 pub use kind::DatasetKind;
 pub use load::{LoadOptions, load, load_from};
 pub use nin_core::Shape;

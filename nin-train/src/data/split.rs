@@ -1,6 +1,7 @@
 //! The choice of held-out images: the same for the same seed on every machine.
 
 use super::{DataError, Result};
+use crate::support::text::visible;
 
 /// Marks the images to hold out: `fraction` of each class (rounded, at least one, never all), chosen by `seed`. Classes
 /// without images are skipped.
@@ -17,7 +18,8 @@ pub(crate) fn held_out(labels: &[u16], class_names: &[String], fraction: f64, se
     for (members, name) in by_class.iter_mut().zip(class_names).filter(|(members, _)| !members.is_empty()) {
         if members.len() == 1 {
             return Err(DataError::Invalid(format!(
-                "class '{name}' has a single image, which can't be split; add more images"
+                "class '{}' has a single image, which can't be split; add more images",
+                visible(name)
             )));
         }
         let count = ((members.len() as f64 * fraction).round() as usize).clamp(1, members.len() - 1);

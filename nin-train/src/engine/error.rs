@@ -10,9 +10,9 @@ use crate::support::text::bytes;
 pub enum EngineError {
     /// The system could not start the threads.
     Threads(rayon::ThreadPoolBuildError),
-    /// The network's maps do not fit the available memory.
+    /// The network does not fit the available memory.
     Memory {
-        /// Bytes that the maps and their gradients need at least.
+        /// Bytes that it needs at least.
         needed: u64,
         /// Available bytes.
         left: u64,

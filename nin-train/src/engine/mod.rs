@@ -15,6 +15,7 @@ pub mod arrays;
 pub mod confusion;
 pub mod distill;
 mod error;
+pub mod footprint;
 pub mod loss;
 mod reduce;
 pub mod source;
@@ -31,7 +32,7 @@ use crate::integers::rounding::Rounding;
 use crate::kernel::Buffer;
 use crate::layers::{Linear, Mode, Network, Packed, Workspace};
 use crate::network::normalization::{self, Normalized};
-use crate::support::memory;
+use crate::support::threads;
 use distill::{Desk, Distill, Lessons, Recurrence};
 use source::Outcome;
 
@@ -90,13 +91,20 @@ impl fmt::Debug for Engine {
 
 impl Engine {
     /// Returns an engine for training in batches of `batch` images, or for evaluation only if `batch` is 0; `threads` 0
-    /// means one for each processor.
+    /// means one for each processor. It starts at most [`threads::most`] threads.
     ///
     /// # Errors
     ///
     /// If the system cannot provide the threads or the memory.
     pub fn new(spec: Spec, arithmetic: &Arithmetic, batch: usize, threads: usize) -> Result<Engine, EngineError> {
         let plan = Plan::new(spec);
+        // Before the network's layout, which allocates memory, too.
+        let together = match arithmetic {
+            Arithmetic::Normalized { images } => Some(*images),
+            Arithmetic::Float | Arithmetic::Rounded { .. } => None,
+        };
+        let bounded = threads::bounded(threads);
+        footprint::check(footprint::least(&plan, batch, together, bounded), bounded)?;
         let group = match arithmetic {
             Arithmetic::Normalized { images } => (*images).clamp(1, batch.max(1)),
             Arithmetic::Float | Arithmetic::Rounded { .. } => batch.div_ceil(GROUPS).max(1),
@@ -117,14 +125,13 @@ impl Engine {
             Arithmetic::Float | Arithmetic::Normalized { .. } => None,
         };
 
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().map_err(EngineError::Threads)?;
+        let pool = threads::pool(threads).map_err(EngineError::Threads)?;
         let training = batch > 0;
         let (threads, groups) = (pool.current_num_threads(), batch.div_ceil(group));
-        let gradients = (groups * network.gradient_len() * size_of::<f32>()) as u64;
-        let needed = network.workspace_bytes(training).saturating_mul(threads as u64).saturating_add(gradients);
-        if let Some(left) = memory::left().filter(|&left| left < needed) {
-            return Err(EngineError::Memory { needed, left, threads });
-        }
+        let values = groups * network.gradient_len() + plan.parameters() * if training { 2 } else { 1 };
+        let shared = (values * size_of::<f32>()) as u64;
+        let needed = network.workspace_bytes(training).saturating_mul(threads as u64).saturating_add(shared);
+        footprint::check(needed, threads)?;
         let worker = |_| {
             let workspace = network.workspace(training);
             let targets = vec![0.0; network.images * plan.classes()];

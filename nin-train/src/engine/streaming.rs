@@ -66,6 +66,13 @@ impl<'m> Streaming<'m> {
         Self { model, preprocessing: Preprocessing::of(model), state: vec![0; model.state_words()] }
     }
 
+    /// Returns the bytes that a model needs on each thread: its state, and an image as bytes and as floats.
+    pub fn bytes(model: &Model<'_>) -> u64 {
+        let state = size_of::<u32>() as u64 * model.state_words() as u64;
+        let image = (2 + size_of::<f32>()) as u64 * model.plan().spec().input().len() as u64;
+        state.saturating_add(image)
+    }
+
     /// Returns the logits of an image of any size: rows × columns × channels bytes, resized to the network's input by
     /// [`resized`], then preprocessed as the model file specifies.
     ///
@@ -188,6 +195,8 @@ pub enum StreamingError {
     },
     /// The engine returned an error.
     Network(NetworkError),
+    /// The network answers with logits that are infinite or no numbers.
+    NotFinite,
 }
 
 impl fmt::Display for StreamingError {
@@ -195,6 +204,10 @@ impl fmt::Display for StreamingError {
         match self {
             Self::Image { shape, input } => write!(f, "an image of {shape} does not fit the network's {input}"),
             Self::Network(error) => error.fmt(f),
+            Self::NotFinite => f.write_str(
+                "the network's logits are infinite or no numbers, so they choose no class: its weights are too large; \
+                 train it again, with a lower learning rate",
+            ),
         }
     }
 }
@@ -236,7 +249,8 @@ pub struct ModelEvaluation {
 ///
 /// # Errors
 ///
-/// [`StreamingError`] if the images do not fit the network, or this build cannot run the model.
+/// [`StreamingError`] if the images do not fit the network, this build cannot run the model, or its logits are no finite
+/// numbers.
 pub fn evaluate(
     model: &Model<'_>,
     dataset: &Dataset,
@@ -251,7 +265,7 @@ pub fn evaluate(
             || Streaming::new(model),
             |streaming, group| {
                 let results = group.iter().map(|&index| {
-                    let logits = streaming.classify(dataset.image(index), dataset.shape())?;
+                    let logits = finite(streaming.classify(dataset.image(index), dataset.shape())?)?;
                     Ok((argmax(&logits).unwrap_or(0), cross_entropy(&logits, dataset.label(index))))
                 });
                 let results = results.collect();
@@ -271,6 +285,15 @@ pub fn evaluate(
         }
     }
     Ok(ModelEvaluation { loss: loss / dataset.len().max(1) as f64, confusion })
+}
+
+/// Returns the logits if all are finite numbers.
+///
+/// # Errors
+///
+/// [`StreamingError::NotFinite`] if one is infinite or not a number: then no class is the likeliest.
+pub fn finite(logits: Vec<f32>) -> Result<Vec<f32>, StreamingError> {
+    if logits.iter().all(|logit| logit.is_finite()) { Ok(logits) } else { Err(StreamingError::NotFinite) }
 }
 
 /// Returns the softmax of logits, computed in f64.

@@ -11,10 +11,15 @@ use crate::kernel::{Buffer, Needs};
 use crate::network::parameters::{self, is_activated};
 
 impl Network {
-    /// Lays out a network; the maps of a chunk of images should fit a share of a core's cache, if they can.
-    pub(crate) fn new(plan: &Plan) -> Network {
+    /// The images of a chunk: their maps should fit a share of a core's cache, if they can.
+    pub(crate) fn chunk(plan: &Plan) -> usize {
         let values: usize = plan.layers().map(|layer| layer.output.len()).sum::<usize>() + plan.shape(0).len();
-        let images = (300_000 / values).clamp(1, 8);
+        (300_000 / values).clamp(1, 8)
+    }
+
+    /// Lays out a network.
+    pub(crate) fn new(plan: &Plan) -> Network {
+        let images = Network::chunk(plan);
         Network::with_segments(plan, images, vec![Segment { layers: 0..plan.layers().count(), images }])
     }
 

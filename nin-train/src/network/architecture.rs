@@ -5,6 +5,8 @@ use std::fmt;
 use nin_core::{PRESETS, Plan, Preset, Spec, SpecError};
 use strsim::levenshtein;
 
+use crate::support::text::is_hidden_control;
+
 /// The networks with which the book and the NiN paper compare NiN; they can be planned and trained like any other.
 pub const COMPARISONS: &[Preset] = &[
     Preset {
@@ -140,7 +142,7 @@ impl fmt::Display for ArchitectureError {
                 let at = usize::from(error.column).saturating_sub(1).min(line.len());
                 let before = line.char_indices().take_while(|(i, _)| *i < at).count();
                 // Tabs and line breaks become spaces, so that the caret is aligned.
-                let shown: String = line.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+                let shown: String = line.chars().map(|c| if is_hidden_control(c) { ' ' } else { c }).collect();
                 write!(f, "the architecture line goes wrong at {error}\n  {shown}\n  {:before$}^", "")
             }
         }

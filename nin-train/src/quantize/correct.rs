@@ -66,7 +66,10 @@ pub fn post_training(
             let now = bench.compare(&quantize(&shifted, &clips)?, bench.sample)?;
             let sums = now.layers.get(index).unwrap_or(&now.logits);
             let biases = &mut shifted.parameters[tensor.bias.clone()];
-            biases.iter_mut().zip(sums.corrections()).for_each(|(bias, correction)| *bias += correction);
+            for (bias, correction) in biases.iter_mut().zip(sums.corrections()) {
+                // The sum of two large numbers may be infinite.
+                *bias = Some(*bias + correction).filter(|sum| sum.is_finite()).unwrap_or(*bias);
+            }
             progress(3 + index, passes);
         }
         let candidate = quantize(&shifted, &clips)?;

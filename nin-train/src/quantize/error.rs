@@ -4,6 +4,7 @@ use std::fmt;
 
 use nin_core::{ModelError, NetworkError};
 
+use crate::engine::streaming::StreamingError;
 use crate::formats::model_file::ExportError;
 use crate::integers::{QuantizeError, WeightBitsError};
 
@@ -22,6 +23,10 @@ pub enum CalibrationError {
     },
     /// There is no image to calibrate with.
     NoImages,
+    /// All images to calibrate with have this value in every pixel, so they show no ranges.
+    Constant(u8),
+    /// The float network's logits are infinite or not numbers.
+    NotFinite,
     /// The images do not fit the network.
     Images(String),
     /// The float network or the quantised one cannot be stored in a model file.
@@ -40,6 +45,12 @@ impl fmt::Display for CalibrationError {
                 write!(f, "a model file of {budget} bytes is too small: with 4-bit weights everywhere it has {least}")
             }
             Self::NoImages => f.write_str("there is no image to calibrate with"),
+            Self::Constant(value) => write!(
+                f,
+                "every pixel of the calibration images is {value}, so they do not show the ranges of the layers; \
+                 calibrate with images like those that the network will see"
+            ),
+            Self::NotFinite => StreamingError::NotFinite.fmt(f),
             Self::Images(problem) => f.write_str(problem),
             Self::Export(error) => error.fmt(f),
             Self::Model(error) => error.fmt(f),

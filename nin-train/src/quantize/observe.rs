@@ -63,7 +63,11 @@ fn row<'i>(model: &Model<'_>, image: &'i [u8], y: usize) -> &'i [u8] {
 impl Probe<'_, F32> {
     fn image(&mut self, image: &[u8]) -> Result<(), CalibrationError> {
         let model = self.model;
-        self.run(|y, values| model.preprocess(row(model, image, y), values))
+        self.run(|y, values| model.preprocess(row(model, image, y), values))?;
+        match self.logits.iter().all(|logit| logit.is_finite()) {
+            true => Ok(()),
+            false => Err(CalibrationError::NotFinite),
+        }
     }
 }
 

@@ -39,6 +39,15 @@ pub struct LayerReport {
     pub decibels: f64,
 }
 
+impl Report {
+    /// Returns whether the integers compute what the floats do: the logits' noise has at most a tenth of the signal's
+    /// power (10 dB), and at least nine in ten images get the same class.
+    pub fn is_faithful(&self) -> bool {
+        // Without signal and noise there is no ratio.
+        (self.logits.is_nan() || self.logits >= 10.0) && self.agreement >= 0.9
+    }
+}
+
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         use Align::{Left, Right};

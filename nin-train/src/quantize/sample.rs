@@ -34,7 +34,7 @@ pub fn sample(data: &Dataset, input: Shape, count: usize) -> Result<Vec<Vec<u8>>
     }
 }
 
-/// Checks that there are images and that they fit the network.
+/// Checks that there are images, that they fit the network, and that not all of their pixels are equal.
 pub(super) fn check_images(trained: &Trained, images: &[Vec<u8>]) -> Result<(), CalibrationError> {
     let input = trained.spec.input();
     match images.iter().find(|image| image.len() != input.len()) {
@@ -42,7 +42,12 @@ pub(super) fn check_images(trained: &Trained, images: &[Vec<u8>]) -> Result<(), 
             let text = format!("an image of {} bytes does not fit the network's {input}", image.len());
             Err(CalibrationError::Images(text))
         }
-        None if images.is_empty() => Err(CalibrationError::NoImages),
-        None => Ok(()),
+        None => match images.iter().flatten().next() {
+            None => Err(CalibrationError::NoImages),
+            Some(&value) if images.iter().flatten().all(|&other| other == value) => {
+                Err(CalibrationError::Constant(value))
+            }
+            Some(_) => Ok(()),
+        },
     }
 }

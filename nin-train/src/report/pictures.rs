@@ -7,6 +7,7 @@ use image::{ExtendedColorType, ImageEncoder, codecs::png::PngEncoder};
 use nin_core::Shape;
 
 use crate::data::Dataset;
+use crate::support::text::visible;
 
 /// Characters from dark to light.
 const SHADES: &[u8] = b" .:-=+*#%@";
@@ -29,7 +30,7 @@ pub fn text(dataset: &Dataset, indices: &[usize]) -> String {
     let shown: Vec<usize> = indices.iter().copied().filter(|&index| index < dataset.len()).collect();
     let mut lines = vec![String::new()];
     for &index in &shown {
-        let name: String = dataset.class_names()[dataset.label(index)].chars().take(width).collect();
+        let name: String = visible(&dataset.class_names()[dataset.label(index)]).chars().take(width).collect();
         let _ = write!(lines[0], "{name:width$} ");
     }
     for y in (0..rows).step_by(2 * step) {

@@ -10,6 +10,8 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use super::text::visible_path;
+
 /// Why a file cannot be read or written, or is not what it should be.
 #[derive(Debug)]
 pub struct FileError {
@@ -29,7 +31,7 @@ impl FileError {
 
 impl fmt::Display for FileError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.path.display(), self.problem)
+        write!(f, "{}: {}", visible_path(&self.path), self.problem)
     }
 }
 

@@ -1,8 +1,9 @@
-//! Helpers for all other modules: atomic file replacement, free memory, random numbers, tables of text.
+//! Helpers for all other modules: atomic file replacement, free memory, random numbers, text to print, threads.
 //!
-//! Imports nothing of this crate.
+//! Imports nothing of the other folders.
 
 pub mod files;
 pub mod memory;
 pub mod random;
 pub mod text;
+pub mod threads;

@@ -11,6 +11,7 @@ pub mod batch;
 pub mod checkpoint;
 pub mod error;
 pub mod evaluation;
+pub mod footprint;
 pub mod optim;
 pub mod position;
 pub mod recipe;

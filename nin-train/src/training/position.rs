@@ -80,6 +80,28 @@ pub struct Sums {
     pub images: usize,
 }
 
+impl EpochPart {
+    /// Returns whether its numbers are possible results.
+    fn is_sound(&self) -> bool {
+        (0.0..=1.0).contains(&self.done) && self.loss.is_finite() && (0.0..=1.0).contains(&self.accuracy)
+    }
+}
+
+impl EpochReport {
+    /// Returns whether its numbers are possible results of an epoch.
+    pub(crate) fn is_sound(&self) -> bool {
+        let EpochReport { epoch, loss, accuracy, lr, seconds, images_per_second, test_loss, test_accuracy, parts } =
+            self;
+        let share = |share: &f64| (0.0..=1.0).contains(share);
+        *epoch > 0
+            && [*loss, f64::from(*lr), *seconds, *images_per_second].iter().all(|number| number.is_finite())
+            && share(accuracy)
+            && test_loss.is_none_or(f64::is_finite)
+            && test_accuracy.as_ref().is_none_or(share)
+            && parts.iter().all(EpochPart::is_sound)
+    }
+}
+
 /// The number of consecutive dead steps after which a run stops; in the first few, momentum may restore the gradient.
 const DEAD_STEPS: u64 = 20;
 
@@ -88,6 +110,23 @@ const DEAD_STEPS: u64 = 20;
 const LEARNT: f64 = 1e-6;
 
 impl Position {
+    /// Returns what is wrong with the position of a run of `epochs` in steps of `batch` images, in one sentence.
+    pub(crate) fn fault(&self, epochs: u32, batch: usize) -> Option<&'static str> {
+        let Position { epoch, step, loss, correct, images, seconds, parts, part, .. } = self;
+        let finite = [*loss, *seconds, part.loss].iter().all(|number| number.is_finite());
+        let faults = [
+            (*epoch > epochs, "its position is beyond its last epoch"),
+            // Only an epoch's last step may have fewer images.
+            (images.div_ceil(batch.max(1)) as u64 != *step, "its steps and their images do not fit together"),
+            (
+                correct > images || part.images > *images || part.correct > part.images,
+                "its counts of images do not fit together",
+            ),
+            (!finite || !parts.iter().all(EpochPart::is_sound), "its losses and times must be finite numbers"),
+        ];
+        faults.into_iter().find(|(wrong, _)| *wrong).map(|(_, fault)| fault)
+    }
+
     /// Checks whether training can continue after a step's loss.
     pub(super) fn check(&mut self, outcome: Outcome, dead: bool, lr: f32) -> Result<(), TrainError> {
         let (epoch, step) = (self.epoch + 1, self.step + 1);
@@ -132,7 +171,8 @@ impl Position {
             accuracy: correct as f64 / images as f64,
             lr,
             seconds,
-            images_per_second: images as f64 / seconds,
+            // Never infinite, which a checkpoint could not hold.
+            images_per_second: images as f64 / seconds.max(1e-9),
             test_loss: None,
             test_accuracy: None,
             parts,

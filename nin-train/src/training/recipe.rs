@@ -46,7 +46,8 @@ pub struct Recipe {
     /// Mixup's α (Zhang et al. 2018), from 0.01 to 1: each image is blended with another, its share drawn from
     /// Beta(α, α). 0 is none.
     pub mixup: f32,
-    /// The largest number of images that are normalised together (see [`crate::network::normalization`]); `None` is no batch normalisation.
+    /// The largest number of images that are normalised together (see [`crate::network::normalization`]); `None` is no
+    /// batch normalisation.
     pub batch_norm: Option<usize>,
     /// Bits of the weights in quantisation-aware training (see [`crate::quantize::aware`]); `None` trains floats.
     pub quantize: Option<WeightBits>,
@@ -157,11 +158,16 @@ impl Recipe {
     pub fn check(&self) -> Result<(), &'static str> {
         let share = 0.0..1.0;
         let wrong = [
+            (self.epochs == 0, "there must be at least one epoch"),
             (self.batch == 0 || self.batch > MOST_IMAGES, "a batch has from 1 to 65,536 images"),
             (!(0.0..=1e6).contains(&self.warmup), "the warm-up must be from 0 to a million epochs"),
             (
                 self.warmup > 0.0 && matches!(self.schedule, Schedule::OneCycle { .. }),
                 "the one-cycle schedule includes a warm-up: omit the other one, or choose another schedule",
+            ),
+            (
+                !self.schedule.is_sound(),
+                "one-cycle's rise must be from 0 to 1, and a step's factor from 0 to 1 million",
             ),
             (!self.lr.is_finite() || self.lr < 0.0, "the learning rate must be a finite number of at least 0"),
             (!share.contains(&self.smoothing), "label smoothing must be at least 0 and below 1"),
@@ -249,7 +255,7 @@ impl Recipe {
 
 #[cfg(test)]
 mod tests {
-    use super::Recipe;
+    use super::{Recipe, Schedule};
 
     /// `tf.train.ExponentialMovingAverage(0.9, num_updates)`: the share kept is at most (1 + updates) / (10 + updates).
     #[test]
@@ -275,6 +281,10 @@ mod tests {
             },
             Recipe { warmup: 1.0, ..Recipe::default() },
             Recipe { batch: 1 << 17, ..Recipe::default() },
+            Recipe { epochs: 0, ..Recipe::default() },
+            Recipe { schedule: Schedule::OneCycle { rise: -5.0 }, ..Recipe::default() },
+            Recipe { schedule: Schedule::OneCycle { rise: f32::INFINITY }, ..Recipe::default() },
+            Recipe { schedule: Schedule::Step { epochs: 1, factor: f32::NAN }, ..Recipe::default() },
             Recipe { mixup: 1e-8, ..Recipe::default() },
             Recipe {
                 optimizer: crate::training::optim::Optimizer::Sgd { momentum: f32::NAN, decay: 0.0, nesterov: false },

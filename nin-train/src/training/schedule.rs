@@ -26,6 +26,17 @@ pub enum Schedule {
     },
 }
 
+impl Schedule {
+    /// Returns whether its numbers are in range.
+    pub(crate) fn is_sound(self) -> bool {
+        match self {
+            Schedule::Constant | Schedule::Cosine => true,
+            Schedule::Step { factor, .. } => (0.0..=1e6).contains(&factor),
+            Schedule::OneCycle { rise } => (0.0..=1.0).contains(&rise),
+        }
+    }
+}
+
 /// Returns the learning rate of step `step` (from 0) of `steps`, with `per_epoch` steps in an epoch. `peak` is the
 /// schedule's highest rate; over the first `warmup` steps the rate rises to it linearly.
 pub fn rate(schedule: Schedule, peak: f32, warmup: u64, step: u64, steps: u64, per_epoch: u64) -> f32 {

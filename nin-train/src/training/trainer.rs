@@ -19,6 +19,7 @@ use crate::training::batch::{Batch, Changes, order};
 use crate::training::checkpoint::Checkpoint;
 use crate::training::error::TrainError;
 use crate::training::evaluation::{Evaluation, check_data, evaluate, load};
+use crate::training::footprint;
 use crate::training::position::{EpochReport, Position};
 use crate::training::recipe::Recipe;
 
@@ -102,6 +103,8 @@ impl Trainer {
         class_names: Vec<String>,
         threads: usize,
     ) -> Result<Trainer, TrainError> {
+        recipe.check().map_err(TrainError::Recipe)?;
+        footprint::check(&Plan::new(spec), &recipe, threads)?;
         let parameters = initial(&Plan::new(spec), recipe.init, recipe.seed);
         Trainer::resume(Checkpoint::begin(&spec, recipe, preprocessing, class_names, parameters), threads)
     }
@@ -152,6 +155,11 @@ impl Trainer {
     /// to normalise somewhere.
     pub fn check(&self, data: &Dataset) -> Result<(), TrainError> {
         check_data(self.engine.plan(), data, &self.run.preprocessing)?;
+        if self.run.position.images > data.len() {
+            return Err(TrainError::Recipe(
+                "the run's position is beyond the end of its epoch: it was begun with more images",
+            ));
+        }
         match self.run.recipe.batch_norm {
             Some(images) if self.run.state.steps == 0 => self.check_groups(data.len(), images),
             _ => Ok(()),

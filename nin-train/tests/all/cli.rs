@@ -121,7 +121,7 @@ fn one_clear_sentence_for_every_broken_file() {
         (&["import", "cut.safetensors"], "cut.safetensors: not a valid safetensors file: "),
         (&["import", "good.nin", "--line", "fashion"], "good.nin: not a valid safetensors file: "),
         (&["export", "good.nin"], "nothing to write"),
-        (&["export", "good.nin", "--out", "a/b.nin", "--rust", "b.rs"], "must stand in the same folder"),
+        (&["export", "good.nin", "--out", "a/b.nin", "--rust", "b.rs"], "must be in the same folder"),
     ];
     for (arguments, sentence) in cases {
         let error = failure(&folder, arguments);

@@ -93,7 +93,7 @@ fn each_kind_of_damage_is_told() {
     told(0, false, &|b| b[7] += 1, "ends after 1,416 of 1,451 bytes");
     told(0, false, &|b| b[7] -= 1, "has more bytes than its header states");
     told(0, false, &|b| b[4..8].fill(0), "has a header with 0 images");
-    told(0, false, &|b| b[8] = 1, "which can't be"); // more rows than 65,535
+    told(0, false, &|b| b[8] = 1, "which is impossible"); // more rows than 65,535
     told(3, false, &|b| b.push(0), "has more bytes than its header states");
     told(
         1,

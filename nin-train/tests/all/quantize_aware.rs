@@ -393,7 +393,7 @@ fn what_cannot_be_trained_so_is_refused() {
     assert!(refused(mean).contains("preprocessing is one scale"));
     let mut normalized = begun.clone();
     normalized.recipe.batch_norm = Some(8);
-    assert!(refused(normalized).contains("batch normalisation is folded"));
+    assert!(refused(normalized).contains("excludes batch normalisation"));
     let (trained, images) = network(0, LINES[0]);
     let error = aware::begin(&trained, &images, &WeightBits::FourIn(vec![4])).expect_err("three layers").to_string();
     assert_eq!(error, "there is no layer 4: the network has 3 layers with weights");

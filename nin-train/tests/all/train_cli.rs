@@ -63,8 +63,8 @@ fn a_network_that_does_not_fit_the_memory_is_not_begun() {
     let line = "1x2000x2000 nin1:64 gap fc10";
     let arguments =
         ["train", "--data", "images", "--out", "run", "--line", line, "--batch", "128", "--batch-norm", "128"];
-    let error = failure(&folder, &[&arguments[..], &["--threads", "16"]].concat());
-    assert!(error.starts_with("error: the network needs at least ") && error.contains(" on 16 threads, "), "{error}");
+    let error = failure(&folder, &[&arguments[..], &["--threads", "4"]].concat());
+    assert!(error.starts_with("error: the network needs at least ") && error.contains(" on 4 threads, "), "{error}");
     assert!(!folder.join("run").exists(), "nothing has begun");
 }
 

@@ -12,6 +12,7 @@ mod model_file;
 mod plan;
 mod pytorch;
 mod quantize;
+mod readme;
 mod stream;
 mod tflite;
 mod trainer;

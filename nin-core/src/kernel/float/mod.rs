@@ -1,8 +1,8 @@
-//! Float layers, with weights stored as f32 or f16: the door to their kernels.
+//! Float layers with weights stored as f32 or f16: selects the kernel for the packing and the target.
 //!
-//! [`stored`] has the two types. [`scalar`] is any packing by plain loops; `wide` takes sixteen outputs at a time in a
-//! host's vectors; `m4f` four outputs by hand on a Cortex-M with an FPU. Which of them runs for which packing is
-//! decided here, once for all targets. Imports: `kernel`'s operands, sums and vectors; `packing`; `plan`.
+//! [`stored`] defines the two types. [`scalar`] computes any packing in plain loops, `wide` sixteen outputs at a time
+//! in a host's vectors, `m4f` four outputs in assembly on a Cortex-M with an FPU. Imports: `kernel`'s operands, sums
+//! and vectors; `packing`; `plan`.
 
 #[cfg(nin_m4f)]
 mod m4f;
@@ -46,12 +46,12 @@ fn by_sixteen<W: Stored, R: Rounding>(
     scalar::layer::<W, R, 16>(patch, pixels, weights, out);
 }
 
-/// Layers with weights of this type and sums that are rounded as `R` says.
+/// Layers with weights of this type and sums that `R` rounds.
 pub trait Layers<R>: Stored {
-    /// One layer for a tile of at most [`TILE`](crate::plan::TILE) pixels; `out` takes pixels × outputs values.
+    /// Computes one layer for a tile of up to [`TILE`](crate::plan::TILE) pixels; `out` holds pixels × outputs values.
     ///
-    /// It has no parameters, so a host's compiler makes the many kernels behind it once, with this crate, and not in
-    /// every crate that has a network; on a board they are part of the one firmware.
+    /// It is not generic, so a host's compiler compiles the kernels behind it once, with this crate, and not in every
+    /// crate that uses a network. On a board it may be inlined into the firmware.
     fn layer(patch: &Patch<'_, f32>, pixels: usize, weights: &LayerWeights<'_>, out: &mut [f32]);
 }
 

@@ -5,7 +5,7 @@ use crate::kernel::operands::{LayerWeights, Patch};
 use crate::kernel::sum::{relu, sealed::Rounding};
 use crate::plan::TILE;
 
-/// One layer for a tile of pixels, L outputs at a time.
+/// Computes one layer for a tile of pixels, L outputs at a time.
 #[inline(always)]
 pub(super) fn layer<W: Stored, R: Rounding, const L: usize>(
     patch: &Patch<'_, f32>,
@@ -49,10 +49,10 @@ pub(super) fn layer<W: Stored, R: Rounding, const L: usize>(
     }
 }
 
-/// One row of the windows of a tile that reaches over the map's edge or has fewer pixels than others.
+/// Adds one row of the windows of a tile that extends over the map's edge or has fewer than [`TILE`] pixels.
 ///
-/// Columns that lie on the map for every pixel of a whole tile go together, what is left of each pixel's alone: the
-/// products come in the order they always do, those with padding are left out.
+/// Columns that are on the map for every pixel of a whole tile are computed together, the other columns pixel by pixel.
+/// The order of the products does not change; those with padding are omitted.
 #[inline(never)]
 fn edge<W: Stored, R: Rounding, const L: usize>(
     sums: &mut [[f32; L]; TILE],
@@ -62,7 +62,7 @@ fn edge<W: Stored, R: Rounding, const L: usize>(
     weights: &[W],
 ) {
     let channels = patch.channels;
-    // The first pixel's window begins last on the map, the last pixel's ends first.
+    // Of all windows, the first pixel's is the last to begin on the map, and the last pixel's the first to end.
     let (first, end) = match valid {
         [(first, _), .., (_, end)] if valid.len() == TILE && first < end => (*first, *end),
         _ => (patch.kernel, patch.kernel),
@@ -98,7 +98,7 @@ fn add_one<W: Stored, R: Rounding, const L: usize>(sums: &mut [f32; L], x: &[f32
     }
 }
 
-/// Adds to the sums of a whole tile of pixels, whose inputs are all as long.
+/// Adds to the sums of a whole tile of pixels, whose inputs have equal lengths.
 #[inline(always)]
 fn add_tile<W: Stored, R: Rounding, const L: usize>(sums: &mut [[f32; L]; TILE], x: [&[f32]; TILE], weights: &[W]) {
     let [x0, x1, x2, x3] = x;
@@ -114,7 +114,7 @@ fn add_tile<W: Stored, R: Rounding, const L: usize>(sums: &mut [[f32; L]; TILE],
     }
 }
 
-/// Raises each of `most` to the value beside it, if that is larger.
+/// Replaces each value of `most` by the maximum of it and the corresponding one of `values`.
 #[cfg(not(nin_m4f))]
 pub(crate) fn raise(most: &mut [f32], values: &[f32]) {
     for (most, &value) in most.iter_mut().zip(values) {

@@ -1,16 +1,16 @@
-//! The types that float weights are stored in.
+//! The types of stored float weights.
 
 use half::f16;
 
 use crate::kernel::operands::LayerWeights;
 use crate::packing::WeightType;
 
-/// A float type that weights are stored in.
+/// A float type of stored weights.
 pub trait Stored: bytemuck::Pod {
-    /// Its name at run time.
+    /// The same type at run time.
     const TYPE: WeightType;
 
-    /// The same number in 32 bits.
+    /// Returns the same number in 32 bits.
     fn widen(self) -> f32;
 }
 
@@ -32,7 +32,7 @@ impl Stored for f16 {
     }
 }
 
-/// Biases and packed weights of a layer.
+/// Returns the biases and the packed weights of a layer.
 pub(crate) fn split<'m, W: Stored>(weights: &LayerWeights<'m>) -> (&'m [f32], &'m [W]) {
     let outputs = weights.outputs.next_multiple_of(weights.lanes);
     let (biases, packed) = weights.bytes.split_at(4 * outputs);

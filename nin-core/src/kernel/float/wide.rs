@@ -1,7 +1,7 @@
-//! Float layers packed by sixteen, for processors with vectors: the sums of as many groups of sixteen outputs as there
-//! are registers for, of all pixels of a tile at once.
+//! Float layers packed by sixteen, for processors with vectors. The registers hold the sums of all pixels of a tile for
+//! as many groups of sixteen outputs as fit.
 //!
-//! Every sum takes its products in the order that it always does; what padding would add is left out.
+//! Every sum adds its products in the same order as in all other kernels; products with padding are omitted.
 
 use core::marker::PhantomData;
 
@@ -13,9 +13,9 @@ use crate::kernel::operands::{LayerWeights, Patch};
 use crate::kernel::sum::sealed::Rounding;
 use crate::plan::TILE;
 
-/// Stored weights that vectors are made of.
+/// Stored weights that can be loaded as vectors.
 pub trait Sixteen: Stored {
-    /// Sixteen of them in a vector of floats.
+    /// Loads sixteen weights as a vector of floats.
     fn sixteen<V: Vectors>(vectors: V, weights: &[Self; 16]) -> V::Sixteen;
 }
 
@@ -33,7 +33,7 @@ impl Sixteen for f16 {
     }
 }
 
-/// One layer for a tile of pixels.
+/// Computes one layer for a tile of pixels.
 pub fn layer<W: Sixteen, R: Rounding>(
     patch: &Patch<'_, f32>,
     pixels: usize,
@@ -43,7 +43,7 @@ pub fn layer<W: Sixteen, R: Rounding>(
     layer_on::<W, R>(Isa::here(), patch, pixels, weights, out);
 }
 
-/// The same on a certain instruction set.
+/// As [`layer`], with the given instruction set.
 pub fn layer_on<W: Sixteen, R: Rounding>(
     isa: Isa,
     patch: &Patch<'_, f32>,
@@ -66,9 +66,9 @@ pub fn layer_on<W: Sixteen, R: Rounding>(
 /// A layer whose weights are packed by sixteen outputs.
 struct PackedLayer<'a, W, R> {
     patch: &'a Patch<'a, f32>,
-    /// Of each group of outputs.
+    /// For each group of outputs.
     biases: &'a [[f32; 16]],
-    /// Of each group, of each input in turn.
+    /// For each group, for each input.
     weights: &'a [[W; 16]],
     fan_in: usize,
     outputs: usize,
@@ -95,15 +95,15 @@ impl<W: Sixteen, R: Rounding> Work for Tile<'_, W, R> {
     }
 }
 
-/// What of the windows of N pixels lies on the map.
+/// The columns of the windows of N pixels that are on the map.
 struct Columns<const N: usize> {
-    /// Of each pixel: first, and one past the last, counted in the window.
+    /// For each pixel, counted in the window: the first, and one past the last.
     valid: [(usize, usize); N],
-    /// Those of every pixel: the first one's window begins last, the last one's ends first.
+    /// The columns that are on the map for every pixel.
     common: (usize, usize),
-    /// Where the inputs of those begin in a row.
+    /// The index in a row of each pixel's first common input.
     starts: [usize; N],
-    /// Whether all are common.
+    /// Whether all columns are common.
     inside: bool,
 }
 
@@ -135,7 +135,7 @@ impl<W: Sixteen, R: Rounding> PackedLayer<'_, W, R> {
         }
     }
 
-    /// All groups of outputs.
+    /// Computes all groups of outputs.
     #[inline(always)]
     fn all<V: Vectors, const N: usize>(
         &self,
@@ -144,7 +144,7 @@ impl<W: Sixteen, R: Rounding> PackedLayer<'_, W, R> {
         x: [&[f32]; N],
         out: &mut [f32],
     ) {
-        // The fewer pixels, the more groups: an addition waits for the one before it.
+        // Fewer pixels allow more groups. Many sums hide the latency of additions.
         let most = (V::SUMS / N).clamp(1, 4);
         let mut group = 0;
         while group < self.biases.len() {
@@ -160,7 +160,7 @@ impl<W: Sixteen, R: Rounding> PackedLayer<'_, W, R> {
         }
     }
 
-    /// G groups of outputs from `first` on: of windows that lie in `columns` of the map, or of the pixels `x`.
+    /// Computes G groups of outputs from `first` on: of the windows with these `columns`, or of the pixels `x`.
     #[inline(always)]
     fn groups<V: Vectors, const N: usize, const G: usize>(
         &self,
@@ -244,7 +244,7 @@ impl<W: Sixteen, R: Rounding> PackedLayer<'_, W, R> {
     }
 }
 
-/// The weights of `count` inputs from `first` on.
+/// Returns the weights of `count` inputs from `first` on.
 #[inline(always)]
 fn part<W, const G: usize>(weights: [&[[W; 16]]; G], first: usize, count: usize) -> [&[[W; 16]]; G] {
     let mut part = [&[][..]; G];
@@ -254,7 +254,7 @@ fn part<W, const G: usize>(weights: [&[[W; 16]]; G], first: usize, count: usize)
     part
 }
 
-/// Adds products of inputs, of N pixels as many, and their weights of G groups of outputs.
+/// Adds the products of the inputs of N pixels, equally many each, and their weights for G groups of outputs.
 #[inline(always)]
 fn products<V: Vectors, W: Sixteen, R: Rounding, const N: usize, const G: usize>(
     vectors: V,

@@ -1,9 +1,9 @@
-//! Code compiled for the vectors of the processor that runs.
+//! The selection of a host's vector instructions.
 //!
-//! A build knows those that the compiler was told of. With the feature `std` it asks the processor, and the environment
-//! variable `NIN_ISA` (`vnni`, `avx512`, `avx2`, `portable`) can ask for lesser ones, to compare them. All compute the
-//! same. [`vectors`] is what kernels are written in, [`portable`] and `x86` are what they become. It imports
-//! `kernel::sum` alone.
+//! Without the feature `std`, a build uses the instruction sets of the compiler's target. With it, the program detects
+//! those of the processor, and the environment variable `NIN_ISA` (`vnni`, `avx512`, `avx2`, `portable`) can select
+//! another one, to compare them. All give the same results. Kernels are written with the traits of [`vectors`];
+//! [`portable`] and `x86` implement them. This module imports only `kernel::sum`.
 #![allow(unsafe_code)]
 
 mod portable;
@@ -26,7 +26,7 @@ pub enum Isa {
     /// AVX2: 8 lanes, 16 registers.
     #[cfg(target_arch = "x86_64")]
     Avx2,
-    /// What the compiler makes of loops for its target.
+    /// Loops that the compiler vectorizes for its target.
     Portable,
 }
 
@@ -41,7 +41,7 @@ macro_rules! has {
 }
 
 impl Isa {
-    /// Every instruction set that this processor has, the best first.
+    /// Returns the instruction sets of this processor, the best first.
     pub fn all() -> impl Iterator<Item = Isa> {
         #[cfg(target_arch = "x86_64")]
         let all = {
@@ -60,7 +60,7 @@ impl Isa {
         all.into_iter().filter_map(|(has, isa)| has.then_some(isa))
     }
 
-    /// The best, or the one that was asked for.
+    /// Returns the best instruction set, or the one that `NIN_ISA` names.
     #[cfg(feature = "std")]
     #[inline]
     pub fn here() -> Isa {
@@ -72,7 +72,7 @@ impl Isa {
         })
     }
 
-    /// The best that the compiler was told of.
+    /// Returns the best instruction set of the compiler's target.
     #[cfg(not(feature = "std"))]
     #[inline]
     pub fn here() -> Isa {
@@ -92,11 +92,11 @@ impl Isa {
         }
     }
 
-    /// Does work with these vectors.
+    /// Runs `work` with these vectors.
     #[inline]
     pub fn run(self, work: impl Work) {
         match self {
-            // SAFETY: `all` found these features on this processor, and only it makes these values.
+            // SAFETY: only `all` creates these values, and only for features of this processor.
             #[cfg(target_arch = "x86_64")]
             Isa::Vnni | Isa::Avx512 => unsafe { x86::with_avx512(work) },
             // SAFETY: as above.

@@ -1,4 +1,4 @@
-//! Vectors as arrays: what the compiler makes of loops.
+//! Vectors as arrays, whose loops the compiler vectorizes.
 
 use half::f16;
 

@@ -1,12 +1,12 @@
-//! What kernels for a host's vectors are written in.
+//! The traits with which kernels for a host's vectors are written.
 
 use half::f16;
 
 use crate::kernel::sum::sealed::Rounding;
 
-/// Work written in vectors.
+/// A computation with vectors.
 pub trait Work {
-    /// Does the work; to be inlined into code that is compiled for the vectors.
+    /// Runs the computation; must be inlined into code that is compiled for the vectors.
     fn run<V: Vectors>(self, vectors: V);
 }
 
@@ -14,17 +14,17 @@ pub trait Work {
 pub trait Vectors: Copy {
     /// Sixteen floats.
     type Sixteen: Copy;
-    /// How many of them the registers hold beside what is added to them.
+    /// The number of sums that fit the registers together with the operands.
     const SUMS: usize;
 
-    /// From memory.
+    /// Loads sixteen floats.
     fn load(self, values: &[f32; 16]) -> Self::Sixteen;
-    /// From memory, widened exactly.
+    /// Loads sixteen 16-bit floats, widened exactly.
     fn widen(self, values: &[f16; 16]) -> Self::Sixteen;
-    /// Into memory.
+    /// Stores sixteen floats.
     fn store(self, vector: Self::Sixteen, values: &mut [f32; 16]);
-    /// `sum + x · weights`, rounded as `R` says.
+    /// Returns `sum + x · weights`, rounded by `R`.
     fn add<R: Rounding>(self, sum: Self::Sixteen, x: f32, weights: Self::Sixteen) -> Self::Sixteen;
-    /// [`relu`](crate::kernel::sum::relu) of each.
+    /// Returns the [`relu`](crate::kernel::sum::relu) of each float.
     fn relu(self, vector: Self::Sixteen) -> Self::Sixteen;
 }

@@ -7,23 +7,23 @@ use half::f16;
 use super::vectors::{Vectors, Work};
 use crate::kernel::sum::sealed::Rounding;
 
-/// Does work with AVX-512.
+/// Runs `work` with AVX-512.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx2,fma,f16c")]
 pub fn with_avx512(work: impl Work) {
     work.run(Avx512(()));
 }
 
-/// Does work with AVX2.
+/// Runs `work` with AVX2.
 #[target_feature(enable = "avx2,fma,f16c")]
 pub fn with_avx2(work: impl Work) {
     work.run(Avx2(()));
 }
 
-/// Made in [`with_avx512`] alone.
+/// Vectors of AVX-512; created only in [`with_avx512`].
 #[derive(Clone, Copy)]
 struct Avx512(());
 
-// SAFETY of each body: the value vouches for the processor, and the arrays are as long as the vectors.
+// SAFETY of each body: the value proves that the processor has AVX-512; the arrays are as long as the vectors.
 #[allow(clippy::undocumented_unsafe_blocks)]
 impl Vectors for Avx512 {
     type Sixteen = __m512;
@@ -64,11 +64,11 @@ impl Vectors for Avx512 {
     }
 }
 
-/// Made in [`with_avx2`] alone.
+/// Vectors of AVX2; created only in [`with_avx2`].
 #[derive(Clone, Copy)]
 struct Avx2(());
 
-// SAFETY of each body: as above.
+// SAFETY of each body: as above, with AVX2.
 #[allow(clippy::undocumented_unsafe_blocks)]
 impl Vectors for Avx2 {
     type Sixteen = [__m256; 2];

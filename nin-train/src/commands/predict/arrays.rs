@@ -2,11 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use ndarray::{Array4, ArrayView4, Axis, concatenate};
+use ndarray::{Array2, Array4, ArrayView4, Axis, concatenate};
 use nin_core::{Model, Shape};
 use nin_train::data::{load_image, npz};
 use nin_train::engine::arrays::{Maps, activation_bytes, activations, logits};
+use nin_train::engine::streaming::StreamingError;
 use nin_train::formats::npz::Npz;
+use nin_train::support::files::FileError;
 use nin_train::support::text::{bytes, grouped};
 use nin_train::support::{files, memory};
 
@@ -31,6 +33,8 @@ pub fn read(path: &Path, input: Shape, invert: bool) -> Outcome<Array4<u8>> {
 
 /// What to write.
 pub struct Request<'a> {
+    /// The network's file, for messages.
+    pub network: &'a Path,
     /// Pictures and array files.
     pub images: &'a [PathBuf],
     /// Whether light becomes dark.
@@ -50,7 +54,7 @@ pub fn write(request: &Request<'_>, model: &Model<'_>, console: &Console) -> Out
     if request.activations {
         // The arrays, and the archive that holds them again.
         let needed = 2 * count as u64 * activation_bytes(model) as u64;
-        if let Some(left) = memory::left().filter(|&left| left < needed) {
+        if let Some(left) = memory::shortage(needed) {
             return Err(format!(
                 "the activations of {} images take {} of memory, and {} are left: give it fewer images",
                 grouped(count as u64),
@@ -60,6 +64,7 @@ pub fn write(request: &Request<'_>, model: &Model<'_>, console: &Console) -> Out
             .into());
         }
         let (logits, layers) = activations(model, images.view())?;
+        check(&logits, request)?;
         file.add("logits", &logits)?;
         for layer in &layers {
             match &layer.maps {
@@ -68,7 +73,9 @@ pub fn write(request: &Request<'_>, model: &Model<'_>, console: &Console) -> Out
             }
         }
     } else {
-        file.add("logits", &logits(model, images.view())?)?;
+        let logits = logits(model, images.view())?;
+        check(&logits, request)?;
+        file.add("logits", &logits)?;
     }
     let file = file.into_bytes()?;
     files::write(request.out, &file)?;
@@ -80,6 +87,14 @@ pub fn write(request: &Request<'_>, model: &Model<'_>, console: &Console) -> Out
         bytes(file.len() as u64)
     ));
     Ok(())
+}
+
+/// Checks that the logits are finite numbers.
+fn check(logits: &Array2<f32>, request: &Request<'_>) -> Outcome {
+    match logits.iter().all(|logit| logit.is_finite()) {
+        true => Ok(()),
+        false => Err(FileError::at(request.network)(StreamingError::NotFinite).into()),
+    }
 }
 
 /// All images in one array. One that cannot be read is an error: the rows of the others would move.

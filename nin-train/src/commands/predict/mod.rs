@@ -2,16 +2,19 @@
 
 mod arrays;
 
+use std::cmp::Ordering;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use nin_core::Model;
 use nin_train::engine::arrays::logits as logits_of;
-use nin_train::engine::streaming::softmax;
+use nin_train::engine::streaming::{finite, softmax};
+use nin_train::support::files::FileError;
+use nin_train::support::text::visible;
 use serde_json::json;
 
-use super::networks;
 use super::{Console, Outcome};
+use super::{cost, networks};
 
 /// Flags of `predict`.
 #[derive(Args, Debug)]
@@ -41,8 +44,8 @@ pub struct PredictArgs {
     invert: bool,
 
     /// How many classes to show
-    #[arg(long, value_name = "N", default_value_t = 3)]
-    top: usize,
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..))]
+    top: u16,
 
     /// Print the raw logits, one JSON object a line
     #[arg(long)]
@@ -63,9 +66,10 @@ pub struct PredictArgs {
 pub fn run(args: &PredictArgs, console: &Console) -> Outcome {
     let bytes = networks::load(&args.network)?.fast_model()?;
     let model = bytes.model()?;
+    cost::check(&model, &args.network, args.images.len(), 1, console)?;
     if let Some(out) = &args.npz {
-        let PredictArgs { images, invert, activations, .. } = args;
-        let request = arrays::Request { images, invert: *invert, activations: *activations, out };
+        let PredictArgs { network, images, invert, activations, .. } = args;
+        let request = arrays::Request { network, images, invert: *invert, activations: *activations, out };
         return arrays::write(&request, &model, console);
     }
     let mut failed = 0;
@@ -74,9 +78,11 @@ pub fn run(args: &PredictArgs, console: &Console) -> Outcome {
             Ok(logits) => {
                 let single = logits.len() == 1;
                 for (number, logits) in logits.iter().enumerate() {
-                    let name = path.display();
-                    let name = if single { name.to_string() } else { format!("{name}[{number}]") };
-                    show(args, console, &model, &name, logits);
+                    // The next picture would fare no better: the network is broken.
+                    let logits = finite(logits.clone()).map_err(FileError::at(&args.network))?;
+                    let name = path.display().to_string();
+                    let name = if single { name } else { format!("{name}[{number}]") };
+                    show(args, console, &model, &name, &logits);
                 }
             }
             Err(error) => {
@@ -104,8 +110,7 @@ fn show(args: &PredictArgs, console: &Console, model: &Model<'_>, file: &str, lo
     let name = |class: usize| model.class_name(class).map_or_else(|| format!("class {class}"), str::to_owned);
     // The order of the board's argmax: largest first, the earlier class among equals.
     let mut order: Vec<usize> = (0..logits.len()).collect();
-    let nan_last = |a: usize, b: usize| logits[a].is_nan().cmp(&logits[b].is_nan());
-    order.sort_by(|&a, &b| logits[b].partial_cmp(&logits[a]).unwrap_or_else(|| nan_last(a, b)));
+    order.sort_by(|&a, &b| logits[b].partial_cmp(&logits[a]).unwrap_or(Ordering::Equal));
     let best = order.first().copied().unwrap_or(0);
     if args.logits {
         // Not by way of a JSON value, whose numbers are f64: as text, an f32 has fewer digits.
@@ -114,18 +119,19 @@ fn show(args: &PredictArgs, console: &Console, model: &Model<'_>, file: &str, lo
         });
         match line {
             Ok(line) => console.result(format_args!("{line}")),
-            Err(error) => console.warn(format_args!("{file}: {error}")),
+            Err(error) => console.warn(format_args!("{}: {error}", visible(file))),
         }
         return;
     }
     if console.quiet {
-        console.result(format_args!("{file}: {}", name(best)));
+        console.result(format_args!("{}: {}", visible(file), visible(&name(best))));
         return;
     }
-    console.result(format_args!("{file}"));
+    console.result(format_args!("{}", visible(file)));
     let probabilities = softmax(logits);
-    let width = order.iter().take(args.top).map(|&class| name(class).chars().count()).max().unwrap_or(0);
-    for &class in order.iter().take(args.top) {
+    let name = |class: usize| visible(&name(class)).into_owned();
+    let width = order.iter().take(args.top.into()).map(|&class| name(class).chars().count()).max().unwrap_or(0);
+    for &class in order.iter().take(args.top.into()) {
         console.result(format_args!("  {:width$} {:6.2} %", name(class), 100.0 * probabilities[class]));
     }
 }

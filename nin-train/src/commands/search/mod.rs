@@ -22,7 +22,7 @@ use nin_train::training::trainer::{Ended, Trainer};
 
 use super::images::{self, ImageArgs};
 use super::size::{count, shape, size};
-use super::{Console, Outcome, interrupt, program};
+use super::{Console, Outcome, interrupt, program, threads_of};
 use trials::{Trial, Trials};
 
 /// Flags of `search`.
@@ -87,6 +87,7 @@ pub fn run(args: &SearchArgs, console: &Console) -> Outcome<ExitCode> {
         }
         (None, _) => Shape { channels: 1, rows: 1, columns: 1 },
     };
+    let threads = threads_of(args.threads, console);
     let mut splits = args.images.load(wanted, console)?;
     let input = args.shape.unwrap_or(splits.train.shape());
     let classes = splits.train.class_names().len();
@@ -118,7 +119,7 @@ pub fn run(args: &SearchArgs, console: &Console) -> Outcome<ExitCode> {
             let trial = Trial::new(plan, epochs, args.seed, &fingerprint);
             let done = match trials.find(&trial) {
                 Some(done) => done,
-                None => match train(plan, &recipe(args, epochs), &splits.train, measured, args.threads)? {
+                None => match train(plan, &recipe(args, epochs), &splits.train, measured, threads)? {
                     Some((accuracy, seconds)) => trials.add(trial.done(accuracy, seconds))?,
                     None => {
                         let path = trials.path().display();

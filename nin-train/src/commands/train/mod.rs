@@ -20,7 +20,7 @@ use nin_train::training::evaluation::evaluator;
 use nin_train::training::trainer::{Ended, Trainer};
 
 use super::run_folder::RunFolder;
-use super::{Console, Outcome, images, interrupt, networks, program, word};
+use super::{Console, Outcome, images, interrupt, networks, program, threads_of, word};
 pub use flags::TrainArgs;
 use metrics::Metrics;
 use screen::Screen;
@@ -29,9 +29,11 @@ use screen::Screen;
 pub fn run(args: &TrainArgs, console: &Console) -> Outcome<ExitCode> {
     // Locked before its checkpoint is read: nobody goes on with the run in between.
     let in_place = args.resumed_in_place()?;
+    let threads = threads_of(args.threads, console);
     // What can be wrong with the flags comes before any waiting.
     let mut start = args.start(console)?;
     let plan = start.plan();
+    start.check_memory(&plan, threads)?;
     let mut splits = args.images.load(plan.spec().input(), console)?;
     images::check(plan.spec().input(), plan.classes(), &splits)?;
     let fingerprint = splits.train.fingerprint();
@@ -45,7 +47,7 @@ pub fn run(args: &TrainArgs, console: &Console) -> Outcome<ExitCode> {
     start.choose_epochs(splits.train.len());
     let checkpoint = start.checkpoint(&splits.train, fingerprint)?;
     let metrics = metrics::Start::new(&checkpoint, &plan, &splits, validation.as_ref());
-    let mut trainer = Trainer::resume(checkpoint, args.threads)?;
+    let mut trainer = Trainer::resume(checkpoint, threads)?;
     trainer.check(&splits.train)?;
     let folder = match in_place {
         Some(folder) => folder,
@@ -87,7 +89,7 @@ pub fn run(args: &TrainArgs, console: &Console) -> Outcome<ExitCode> {
     }
 
     let Exported { checkpoint, trained, model, integers } = Exported::of(&trainer, &folder)?;
-    let findings = Findings::new(evaluator(&checkpoint, args.threads)?, &trained, &splits.test)?;
+    let findings = Findings::new(evaluator(&checkpoint, threads)?, &trained, &splits.test)?;
     screen.result(&findings.evaluation, trainer.class_names());
     metrics.test(&findings.evaluation);
     let report = folder.report(&trainer.checkpoint(), &trained, &findings, &splits);

@@ -99,7 +99,7 @@ pub(super) fn single(path: &Path) -> Result<Stored<'_>> {
 }
 
 fn open<'r>(reader: Box<dyn Read + 'r>, length: u64, place: Place<'r>) -> Result<Stored<'r>> {
-    if let Some(left) = memory::left().filter(|&left| left < length) {
+    if let Some(left) = memory::shortage(length) {
         let (needed, left) = (bytes(length), bytes(left));
         return Err(
             place.wrong(format!("needs {needed} of memory, but {left} are available"), "reduce the number of images")

@@ -79,13 +79,19 @@ impl fmt::Display for ExportError {
             }
             Self::ClassName(name) => write!(f, "the class name {name:?} is empty or has a line break"),
             Self::NotFinite { layer } => {
-                write!(f, "{layer} has a weight that is infinite or not a number; train again with a lower rate")
+                write!(
+                    f,
+                    "{layer} has a weight that is infinite or not a number; use the network from before its training diverged"
+                )
             }
             Self::OutOfRange { layer, weight } => {
                 write!(f, "{layer} has the weight {weight}, which is out of the range of f16 (65504); export as f32")
             }
-            Self::WeightType(name) => write!(f, "the model file cannot store {name} weights"),
-            Self::TooLong { what, length } => write!(f, "the {what} is too long for a model file: {length} bytes"),
+            Self::WeightType(name) => write!(f, "the model file cannot hold {name} weights"),
+            Self::TooLong { what, length } => {
+                let most = if *what == "file" { u32::MAX } else { u16::MAX.into() };
+                write!(f, "the {what} is too long for a model file: it has {length} bytes, and {most} is the limit")
+            }
             Self::NotQuantized => f.write_str("the network has float weights: quantize it first"),
             Self::Integers => f.write_str("the quantised layers do not fit the network, or are out of range"),
             Self::Packing { lanes, weight_type: weight_type @ "int8" } => {

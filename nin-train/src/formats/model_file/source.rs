@@ -4,6 +4,8 @@ use std::fmt::Write;
 
 use nin_core::{Kernels, Plan, WeightType};
 
+use crate::support::text::{self, visible};
+
 /// The contents of a generated Rust source; see [`rust_source`].
 #[derive(Clone, Debug)]
 pub struct RustSource<'a> {
@@ -148,9 +150,10 @@ fn write_source(text: &mut String, source: &RustSource<'_>) -> std::fmt::Result 
     Ok(())
 }
 
-/// Returns a command as one line, so that it cannot end the comment that contains it.
+/// Returns a command as one line, so that it cannot end the comment that contains it, without the control characters that
+/// the compiler refuses.
 fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
+    visible(&text::one_line(text)).into_owned()
 }
 
 #[cfg(test)]
@@ -158,6 +161,7 @@ mod tests {
     use nin_core::{Kernels, Plan, Spec, WeightType};
 
     use super::{RustSource, rust_source};
+    use crate::support::text::is_hidden_control;
 
     #[test]
     fn text_from_outside_stays_in_its_place() {
@@ -168,14 +172,16 @@ mod tests {
             weight_type: WeightType::F16,
             kernels: Kernels::HERE,
             class_names: &names,
-            model_file: "my \"model\".nin",
+            model_file: "my \"model\"\u{202e}.nin",
             ram_budget: 1024,
-            command: "nin-train export\nfn evil() {}",
+            command: "nin-train export\nfn evil() {} \u{202e}\u{1b}",
         });
         assert!(text.contains(r#"    "say \"no\"","#));
         assert!(text.contains(r#"    "a\\b","#));
-        assert!(text.contains(r#"include_bytes!("my \"model\".nin")"#));
-        assert!(text.contains("//!     nin-train export fn evil() {}\n"));
+        assert!(text.contains(r#"include_bytes!("my \"model\"\u{202e}.nin")"#));
+        assert!(text.contains("//!     nin-train export fn evil() {} \\u202e\\u001b\n"));
+        // The compiler refuses overrides of direction even in comments.
+        assert!(!text.contains(|c: char| c != '\n' && is_hidden_control(c)));
         assert!(text.contains("state_words(WeightType::F16)"));
         assert!(text.lines().all(|line| line.chars().count() <= 120 || line.contains("fn evil")));
     }

@@ -4,6 +4,8 @@ use std::fmt;
 
 use ::safetensors::SafeTensorError;
 
+use crate::support::text::{one_line, visible};
+
 /// Why a safetensors file cannot be read or written.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -24,6 +26,11 @@ pub enum TensorError {
         /// The type of its numbers.
         dtype: String,
     },
+    /// A tensor with a number that is infinite or not a number.
+    NotFinite {
+        /// The tensor.
+        name: String,
+    },
     /// The tensors do not match the architecture.
     Mismatch {
         /// The first mismatch.
@@ -41,12 +48,18 @@ impl fmt::Display for TensorError {
             Self::Parameters { got, expected } => {
                 write!(f, "the architecture has {expected} parameters, but {got} were given")
             }
-            Self::Broken(error) => write!(f, "not a valid safetensors file: {error}"),
+            Self::Broken(error) => write!(f, "not a valid safetensors file: {}", one_line(&error.to_string())),
             Self::Dtype { name, dtype } => {
-                write!(f, "the tensor {name} has {dtype} numbers; only F32, F16 and BF16 can be read")
+                write!(f, "the tensor {} has {dtype} numbers; only F32, F16 and BF16 can be read", visible(name))
             }
+            Self::NotFinite { name } => write!(
+                f,
+                "the tensor {} holds a number that is infinite or not a number: training had diverged when the file was \
+                 saved; save the network from an earlier epoch",
+                visible(name)
+            ),
             Self::Mismatch { problem, expected, found } => {
-                writeln!(f, "the file does not fit the architecture: {problem}")?;
+                writeln!(f, "the file does not fit the architecture: {}", visible(problem))?;
                 list(f, "expected", expected)?;
                 f.write_str("\n")?;
                 list(f, "found", found)
@@ -61,7 +74,7 @@ fn list(f: &mut fmt::Formatter<'_>, title: &str, tensors: &[(String, Vec<usize>)
     // Names in a file may be of any length, and a format width is at most 65,535.
     let width = tensors.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0).min(100);
     for (name, shape) in tensors {
-        write!(f, "\n  {name:width$}  {shape:?}")?;
+        write!(f, "\n  {:width$}  {shape:?}", visible(name))?;
     }
     if tensors.is_empty() { f.write_str(" no tensor") } else { Ok(()) }
 }

@@ -133,16 +133,20 @@ pub fn read(spec: &Spec, file: &[u8]) -> Result<Vec<f32>, TensorError> {
     Ok(parameters)
 }
 
-/// Returns a tensor's numbers as f32.
+/// A tensor's numbers; all of them finite.
 fn values((name, tensor): &(&str, TensorView<'_>)) -> Result<Vec<f32>, TensorError> {
+    let finite = |values: Vec<f32>| match values.iter().all(|value| value.is_finite()) {
+        true => Ok(values),
+        false => Err(TensorError::NotFinite { name: (*name).to_owned() }),
+    };
     let pairs = || tensor.data().chunks_exact(2).map(|bytes| [bytes[0], bytes[1]]);
     match tensor.dtype() {
         Dtype::F32 => {
             let quads = tensor.data().chunks_exact(4);
-            Ok(quads.map(|bytes| f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])).collect())
+            finite(quads.map(|bytes| f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])).collect())
         }
-        Dtype::F16 => Ok(pairs().map(|bytes| f16::from_le_bytes(bytes).to_f32()).collect()),
-        Dtype::BF16 => Ok(pairs().map(|bytes| bf16::from_le_bytes(bytes).to_f32()).collect()),
+        Dtype::F16 => finite(pairs().map(|bytes| f16::from_le_bytes(bytes).to_f32()).collect()),
+        Dtype::BF16 => finite(pairs().map(|bytes| bf16::from_le_bytes(bytes).to_f32()).collect()),
         other => Err(TensorError::Dtype { name: (*name).to_owned(), dtype: format!("{other:?}") }),
     }
 }

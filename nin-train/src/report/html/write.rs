@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use crate::support::text::is_hidden_control;
+
 /// An HTML document under construction; also well-formed XML.
 #[derive(Default)]
 pub(super) struct Html {
@@ -79,8 +81,8 @@ fn escape(text: &str, to: &mut String) {
             '"' => to.push_str("&quot;"),
             '\'' => to.push_str("&#39;"),
             '\t' | '\n' => to.push(c),
-            // Control characters are invalid in HTML, but file names may contain them.
-            c if c.is_control() => to.push('\u{fffd}'),
+            // No page may hold control characters, and a file's name may; overrides of direction would change the rest.
+            c if is_hidden_control(c) => to.push('\u{fffd}'),
             c => to.push(c),
         }
     }
@@ -93,9 +95,10 @@ mod tests {
     #[test]
     fn text_and_attributes_cannot_become_tags() {
         let mut html = Html::default();
-        html.tag("p", &[("title", "\"><script>")], |html| html.text("</p>&<b a='1'>\u{1b}"));
+        html.tag("p", &[("title", "\"><script>")], |html| html.text("</p>&<b a='1'>\u{1b}\u{202e}"));
         html.void("br", &[]);
-        let wanted = "<p title=\"&quot;&gt;&lt;script&gt;\">&lt;/p&gt;&amp;&lt;b a=&#39;1&#39;&gt;\u{fffd}</p><br />";
+        let wanted =
+            "<p title=\"&quot;&gt;&lt;script&gt;\">&lt;/p&gt;&amp;&lt;b a=&#39;1&#39;&gt;\u{fffd}\u{fffd}</p><br />";
         assert_eq!(html.text, wanted);
     }
 }

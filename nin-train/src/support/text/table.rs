@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::escape::visible;
+
 /// The alignment of a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Align {
@@ -34,9 +36,9 @@ impl Table {
         Self { columns: columns.into_iter().map(|(name, align)| (name.to_owned(), align)).collect(), rows: Vec::new() }
     }
 
-    /// Adds a row; missing cells at its end stay empty.
+    /// Adds a row of text, escaped by [`visible`]; missing cells at its end stay empty.
     pub fn row(&mut self, cells: impl IntoIterator<Item = String>) -> &mut Self {
-        self.rows.push(Row::Cells(cells.into_iter().collect()));
+        self.rows.push(Row::Cells(cells.into_iter().map(|cell| visible(&cell).into_owned()).collect()));
         self
     }
 

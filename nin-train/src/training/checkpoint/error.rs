@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::{fmt, io};
 
+use crate::support::text::visible_path;
+
 /// The reason why a checkpoint cannot be used.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -54,7 +56,7 @@ pub struct CheckpointError {
 
 impl fmt::Display for CheckpointError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.path.display(), self.problem)
+        write!(f, "{}: {}", visible_path(&self.path), self.problem)
     }
 }
 

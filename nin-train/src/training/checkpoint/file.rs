@@ -17,8 +17,8 @@
 //! [`Layout`](crate::network::layout::Layout) of the parameters. There is no generator state: all random numbers depend
 //! on the recipe's seed and the position (see [`crate::support::random`]).
 
-use std::fs;
 use std::path::Path;
+use std::{fs, io};
 
 use nin_core::{Plan, Spec};
 use serde::{Deserialize, Serialize};
@@ -186,6 +186,17 @@ impl Header {
     fn check(&self) -> Result<(Spec, Vec<Spec>), String> {
         let spec = Spec::parse(&self.line).map_err(|error| format!("its line is wrong, {error}"))?;
         let plan = Plan::new(spec);
+        self.recipe.check()?;
+        if let Some(fault) = self.position.fault(self.recipe.epochs, self.recipe.batch) {
+            return Err(fault.into());
+        }
+        if self.history.len() != self.position.epoch as usize || !self.history.iter().all(EpochReport::is_sound) {
+            return Err("its epochs' results are not those of the epochs done, or are no finite numbers".into());
+        }
+        // Room for all steps that follow.
+        if self.sizes.steps > u64::MAX / 2 {
+            return Err("its optimiser has taken more steps than is possible".into());
+        }
         let (found, wanted) = (self.sizes.parameters, self.recipe.layout().len(&plan));
         if found != wanted {
             return Err(format!("it holds {found} parameters, but its line and recipe have {wanted}"));
@@ -238,5 +249,8 @@ fn number(rest: &mut &[u8]) -> Result<u32, Problem> {
 
 fn floats(rest: &mut &[u8], count: usize) -> Result<Vec<f32>, Problem> {
     let bytes = take(rest, count.checked_mul(4).ok_or(Problem::Truncated)?)?;
-    Ok(bytes.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect())
+    let mut values = Vec::new();
+    values.try_reserve_exact(count).map_err(|_| Problem::Io(io::ErrorKind::OutOfMemory.into()))?;
+    values.extend(bytes.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)));
+    Ok(values)
 }

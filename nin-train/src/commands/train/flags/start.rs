@@ -14,6 +14,7 @@ use nin_train::network::trained::Trained;
 use nin_train::quantize;
 use nin_train::quantize::aware::{self, Begun};
 use nin_train::training::checkpoint::Checkpoint;
+use nin_train::training::footprint;
 use nin_train::training::optim::Optimizer;
 use nin_train::training::recipe::Origin;
 
@@ -126,6 +127,7 @@ impl TrainArgs {
             );
         }
         let plan = architecture.plan();
+        footprint::check(&plan, recipe, self.threads)?;
         let mut parameters = initial(&plan, recipe.init, recipe.seed);
         let (taken, all) = (transfer((&from.plan(), &from.parameters), (&plan, &mut parameters)), tensors(&plan).len());
         let path = path.display();
@@ -186,6 +188,13 @@ impl TrainArgs {
             return Err(format!("to go on with {path} beside {there}, name a folder of its own with --out").into());
         }
         if let Some(epochs) = self.epochs {
+            if epochs < checkpoint.position.epoch {
+                let done = checkpoint.position.epoch;
+                return Err(format!(
+                    "this run has done {done} epochs, and --epochs counts those, too: give it more than {done}"
+                )
+                .into());
+            }
             checkpoint.recipe.set_epochs(epochs);
         }
         Ok(Start::Resume(Box::new(checkpoint)))
@@ -236,6 +245,14 @@ impl Start {
         match self {
             Start::Fresh(fresh) => fresh.architecture.plan(),
             Start::Resume(checkpoint) => checkpoint.plan(),
+        }
+    }
+
+    /// An error if the run takes more memory than is left; of one that goes on, a part is taken already.
+    pub fn check_memory(&self, plan: &Plan, threads: usize) -> Outcome {
+        match self {
+            Start::Fresh(fresh) => Ok(footprint::check(plan, &fresh.recipe, threads)?),
+            Start::Resume(_) => Ok(()),
         }
     }
 
@@ -299,9 +316,6 @@ impl Start {
                     None => initial(&plan, recipe.init, recipe.seed),
                 };
                 parameters.extend(ranges);
-                if !parameters.iter().all(|value| value.is_finite()) {
-                    return Err("the network named by --from has weights that are infinite or no numbers".into());
-                }
                 let teacher = |(path, trained): &(PathBuf, Trained)| {
                     let teacher = Teacher::new(trained, &plan, &preprocessing, names);
                     teacher.map_err(|problem| format!("{}: {problem}", path.display()))
