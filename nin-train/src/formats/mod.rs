@@ -1,6 +1,6 @@
-//! Files out (and in): the model file of a device, ONNX, safetensors, arrays for NumPy.
+//! File formats: the model file of a device, ONNX, safetensors, arrays for NumPy.
 //!
-//! [`open`] reads a network from any file that holds one, a checkpoint included.
+//! [`open`] reads a network from any file that contains one, including checkpoints.
 //!
 //! Imports [`support`](crate::support), [`network`](crate::network), [`integers`](crate::integers) and, for
 //! checkpoints, [`training`](crate::training).

@@ -1,4 +1,4 @@
-//! `.npz` archives for NumPy: arrays by name.
+//! `.npz` archives of named arrays for NumPy.
 
 use std::io::Cursor;
 
@@ -7,7 +7,7 @@ use ndarray_npy::{NpzWriter, WritableElement, WriteNpzError};
 use zip::CompressionMethod;
 use zip::write::SimpleFileOptions;
 
-/// An archive that is being written, in memory. The same arrays give the same bytes.
+/// An archive under construction in memory. The same arrays give the same bytes.
 pub struct Npz(NpzWriter<Cursor<Vec<u8>>>);
 
 impl std::fmt::Debug for Npz {
@@ -34,7 +34,7 @@ impl Npz {
     ///
     /// # Errors
     ///
-    /// [`WriteNpzError`] if there is an array of this name.
+    /// [`WriteNpzError`] if an array of this name exists.
     pub fn add<A: WritableElement, D: Dimension>(
         &mut self,
         name: &str,

@@ -1,4 +1,4 @@
-//! Opens any file that holds a network.
+//! Opens any file that contains a network.
 
 use std::fmt;
 
@@ -17,7 +17,7 @@ impl Trained {
     ///
     /// # Errors
     ///
-    /// [`TrainedProblem`] if it is broken, or its weights are 8-bit integers: those cannot be made floats again.
+    /// [`TrainedProblem`] if it is broken, or if its weights are integers, which cannot be converted back to floats.
     pub fn from_model(file: &[u8]) -> Result<Self, TrainedProblem> {
         let model = Model::read(file)?;
         if !matches!(model.weight_type(), WeightType::F32 | WeightType::F16) {
@@ -31,11 +31,11 @@ impl Trained {
         })
     }
 
-    /// Reads the bytes of any file that holds a network and says its architecture.
+    /// Reads the bytes of any file that contains a network and its architecture.
     ///
     /// # Errors
     ///
-    /// [`TrainedProblem`] if it is none, or broken.
+    /// [`TrainedProblem`] if the file is of another kind, or broken.
     pub fn from_file(file: &[u8]) -> Result<Self, TrainedProblem> {
         match FileKind::of(file) {
             FileKind::Model => Self::from_model(file),
@@ -45,12 +45,12 @@ impl Trained {
         }
     }
 
-    /// Reads a safetensors file's bytes. `architecture` is needed if the file does not say its own; what else the file
-    /// does not say gets its usual value: bytes to 0..1, and no names.
+    /// Reads a safetensors file's bytes. `architecture` is required if the file does not contain one. Other missing
+    /// metadata gets defaults: bytes scaled to 0..1, and no class names.
     ///
     /// # Errors
     ///
-    /// [`TrainedProblem`] if it is broken, says no architecture, or holds another network.
+    /// [`TrainedProblem`] if it is broken, has no architecture, or contains another network.
     pub fn from_safetensors(file: &[u8], architecture: Option<&Architecture>) -> Result<Self, TrainedProblem> {
         let About { line, preprocessing, class_names } = safetensors::about(file)?;
         let spec = match (architecture, line) {
@@ -71,21 +71,21 @@ impl Trained {
     }
 }
 
-/// What kind of file holds a network.
+/// The kind of a file that contains a network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FileKind {
-    /// What a device runs.
+    /// A model file, which a device runs.
     Model,
-    /// Everything needed to go on training.
+    /// A checkpoint, with everything needed to continue training.
     Checkpoint,
-    /// What PyTorch exchanges.
+    /// A safetensors file, for exchange with PyTorch.
     Safetensors,
-    /// None of those.
+    /// Any other file.
     Other,
 }
 
 impl FileKind {
-    /// Told from the file's first bytes.
+    /// Returns the kind, recognised by the file's first bytes.
     pub fn of(file: &[u8]) -> Self {
         // A safetensors file begins with the length of its header, which begins with a brace.
         match file {
@@ -103,17 +103,17 @@ impl FileKind {
 pub enum TrainedProblem {
     /// A broken model file.
     Model(ModelError),
-    /// A model file whose weights are no floats any more.
+    /// A model file whose weights are integers.
     Rounded(WeightType),
     /// A broken checkpoint.
     Checkpoint(Problem),
-    /// A broken or unfitting safetensors file.
+    /// A safetensors file that is broken or does not fit the architecture.
     Tensors(TensorError),
-    /// A safetensors file whose own architecture line is wrong.
+    /// A safetensors file whose architecture line is wrong.
     Line(ArchitectureError),
     /// A safetensors file without an architecture.
     NoLine,
-    /// None of the kinds of files that hold a network.
+    /// A file of another kind.
     Unknown,
 }
 
@@ -123,14 +123,15 @@ impl fmt::Display for TrainedProblem {
             Self::Model(error) => error.fmt(f),
             Self::Rounded(weight_type) => write!(
                 f,
-                "the model's weights are {}, rounded for good; use the checkpoint it was made from",
+                "the model's weights are {}, which cannot be converted back to floats; \
+                 use the checkpoint it was made from",
                 weight_type.name()
             ),
             Self::Checkpoint(error) => error.fmt(f),
             Self::Tensors(error) => error.fmt(f),
             Self::Line(error) => error.fmt(f),
-            Self::NoLine => f.write_str("the file does not say its architecture; import it with --line LINE|PRESET"),
-            Self::Unknown => f.write_str("this is no model, checkpoint or safetensors file"),
+            Self::NoLine => f.write_str("the file contains no architecture; import it with --line LINE|PRESET"),
+            Self::Unknown => f.write_str("this is not a model file, checkpoint or safetensors file"),
         }
     }
 }

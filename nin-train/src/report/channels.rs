@@ -1,7 +1,7 @@
-//! Which channels of a network do nothing.
+//! Counts the dead channels of a network.
 //!
-//! A channel whose ReLU lets nothing through for any image is dead: no gradient reaches its weights, so it stays as it
-//! is, and what reads it might as well read zeros (Lu, Shin, Su, Karniadakis 2019, "Dying ReLU and Initialization").
+//! A channel is dead if the output of its ReLU is 0 for all images. No gradient reaches its weights, so it stays dead,
+//! and the next layer reads only zeros (Lu, Shin, Su, Karniadakis 2019, "Dying ReLU and Initialization").
 
 use std::fmt;
 
@@ -19,17 +19,17 @@ use crate::support::text::{Align, Table};
 pub struct LayerChannels {
     /// The layer.
     pub layer: Layer,
-    /// How many of its channels were 0 in every pixel of every image.
+    /// The number of its channels that were 0 in every pixel of every image.
     pub dead: usize,
 }
 
 impl LayerChannels {
-    /// How many channels it has.
+    /// Returns the number of its channels.
     pub fn channels(&self) -> usize {
         usize::from(self.layer.output.channels)
     }
 
-    /// What it does: `conv 3x3 +1`.
+    /// Returns its name, for example `conv 3x3 +1`.
     pub fn name(&self) -> String {
         layer_name(self.layer.kind)
     }
@@ -54,7 +54,7 @@ impl Channels {
         dataset: &Dataset,
         done: &(dyn Fn(usize) + Sync),
     ) -> Result<Channels, StreamingError> {
-        /// Images that one task takes.
+        /// Images per task.
         const GROUP: usize = 64;
         let indices: Vec<usize> = (0..dataset.len()).collect();
         let alive = indices
@@ -75,10 +75,10 @@ impl Channels {
     }
 }
 
-/// Which channels have been above 0 in some pixel of some image.
+/// The channels that were above 0 in any pixel of any image.
 struct Alive {
     activations: Activations,
-    /// For each of its layers, each channel.
+    /// One flag per channel, for each layer.
     channels: Vec<Vec<bool>>,
 }
 

@@ -1,4 +1,4 @@
-//! Networks side by side: the book's opening argument as one table.
+//! A table that compares networks. It shows the book's motivation for NiN: far fewer parameters.
 
 use std::fmt;
 
@@ -10,24 +10,24 @@ use crate::support::text::{Align, Table, bytes, grouped};
 /// One network of a comparison.
 #[derive(Clone, Debug)]
 pub struct Candidate {
-    /// How the table calls it.
+    /// The network's name in the table.
     pub name: String,
     /// The network.
     pub plan: Plan,
-    /// Something to know about the line, if anything.
+    /// A note about the line, if there is one.
     pub note: Option<String>,
 }
 
-/// Prints networks side by side, each against the first.
+/// Prints networks side by side, each compared with the first.
 #[derive(Clone, Copy, Debug)]
 pub struct Comparison<'a> {
     /// The networks.
     pub candidates: &'a [Candidate],
-    /// Images at a time, for the memory of training and prediction on the host.
+    /// Batch size, for the memory of training and prediction on the host.
     pub batch: u64,
 }
 
-/// How many times `other` is of `first`: `65×`, `1.2×` or `1/32`.
+/// Returns the ratio of `other` to `first` as text: `65×`, `1.2×` or `1/32`.
 fn times(other: u64, first: u64) -> String {
     match other as f64 / first as f64 {
         ratio if !ratio.is_finite() || ratio == 0.0 => String::new(),
@@ -86,9 +86,9 @@ impl fmt::Display for Comparison<'_> {
         writeln!(f)?;
         write!(
             f,
-            "RAM streaming and layer by layer: working memory on a board for one image, beside the weights in flash;\n\
-             in 8 bits on a Cortex-M4.\n\
-             Training and prediction: memory on a host, {} images at a time, all their maps kept.",
+            "RAM streaming and layer by layer: working memory on a board for one image; the weights stay in flash.\n\
+             In 8 bits: on a Cortex-M4.\n\
+             Training and prediction: memory on a host, with batches of {} images and all their maps kept.",
             grouped(self.batch)
         )
     }

@@ -9,17 +9,17 @@ use crate::network::resources::{HostMemory, Resources, VALUE, layer_name};
 use crate::support::text::{Align, Table, bytes, grouped};
 use nin_core::Lanes;
 
-/// Prints a network layer by layer, and its sums below.
+/// Prints a network layer by layer, with sums.
 #[derive(Clone, Copy, Debug)]
 pub struct LayerTable<'a> {
     /// The network.
     pub plan: &'a Plan,
-    /// Images at a time, for the memory of training and prediction on the host.
+    /// Batch size, for the memory of training and prediction on the host.
     pub batch: u64,
 }
 
-/// Bytes that the streaming engine keeps for this layer: lines before the first layer of a stage, sums of averages and
-/// of the head.
+/// Returns the bytes that the streaming engine keeps for this layer: row buffers before the first layer of a stage, and
+/// the sums of averages and of the head.
 pub(super) fn ram(plan: &Plan, layer: &Layer, first: bool) -> u64 {
     let lines = if first { plan.ring(layer.stage) * plan.shape(layer.stage).row() } else { 0 };
     let sums = match layer.kind {
@@ -31,7 +31,7 @@ pub(super) fn ram(plan: &Plan, layer: &Layer, first: bool) -> u64 {
 }
 
 impl LayerTable<'_> {
-    /// The table without the text below it.
+    /// Returns the table without the text below it.
     pub(super) fn table(&self) -> Table {
         use Align::{Left, Right};
         let plan = self.plan;
@@ -119,7 +119,7 @@ impl fmt::Display for LayerTable<'_> {
         )?;
         write!(
             f,
-            "Memory on a host   training {}, prediction {}; {} images at a time, all their maps kept",
+            "Memory on a host   training {}, prediction {}; batches of {} images, all their maps kept",
             bytes(host.training),
             bytes(host.prediction),
             grouped(self.batch)
@@ -133,7 +133,7 @@ mod tests {
 
     use super::{LayerTable, ram};
 
-    /// The RAM column must add up to what the plan says.
+    /// The RAM column must add up to the plan's working memory.
     #[test]
     fn the_ram_column_adds_up() {
         let lines = PRESETS.iter().map(|preset| preset.line).chain(["2x9x9 avg3/2 nin3:4 drop0.5 fc5,4 drop0.2 fc3"]);

@@ -1,4 +1,4 @@
-//! Images of a data set to look at: as text, as a PNG.
+//! Images of a data set as text and as PNG files.
 
 use std::fmt::Write;
 use std::io::Cursor;
@@ -9,10 +9,10 @@ use nin_core::Shape;
 use crate::data::Dataset;
 use crate::support::text::visible;
 
-/// From dark to light.
+/// Characters from dark to light.
 const SHADES: &[u8] = b" .:-=+*#%@";
 
-/// How light a pixel is, 0 to 255.
+/// Returns the lightness of a pixel, 0 to 255.
 fn lightness(pixel: &[u8]) -> usize {
     match pixel {
         [r, g, b] => (299 * usize::from(*r) + 587 * usize::from(*g) + 114 * usize::from(*b)) / 1000,
@@ -20,11 +20,11 @@ fn lightness(pixel: &[u8]) -> usize {
     }
 }
 
-/// Images side by side as text, one character for two rows of pixels, with a title above each.
+/// Returns images side by side as text, one character for two rows of pixels, with the class name above each.
 pub fn text(dataset: &Dataset, indices: &[usize]) -> String {
     let shape = dataset.shape();
     let (rows, columns, channels) = (usize::from(shape.rows), usize::from(shape.columns), usize::from(shape.channels));
-    // Large images are thinned out to at most 40 characters a line.
+    // Large images are subsampled to at most 40 characters per line.
     let step = columns.div_ceil(40);
     let width = columns.div_ceil(step);
     let shown: Vec<usize> = indices.iter().copied().filter(|&index| index < dataset.len()).collect();
@@ -49,7 +49,7 @@ pub fn text(dataset: &Dataset, indices: &[usize]) -> String {
     lines.iter().map(|line| line.trim_end()).collect::<Vec<_>>().join("\n")
 }
 
-/// The first images of each class, as indices: class by class, `each` of every one that has so many.
+/// Returns the indices of the first images of each class, class by class, at most `each` per class.
 pub fn of_each_class(dataset: &Dataset, each: usize) -> Vec<usize> {
     let mut found = vec![Vec::new(); dataset.class_names().len()];
     for index in 0..dataset.len() {
@@ -64,11 +64,11 @@ pub fn of_each_class(dataset: &Dataset, each: usize) -> Vec<usize> {
 /// Pixels between the images of a sheet.
 const GAP: usize = 2;
 
-/// A PNG of images in rows of `across`.
+/// Returns a PNG of images in rows of `across`.
 ///
 /// # Errors
 ///
-/// A sentence, if the images have neither 1 nor 3 channels or there is none.
+/// A sentence if the images have neither 1 nor 3 channels, or if there are none.
 pub fn sheet(dataset: &Dataset, indices: &[usize], across: usize) -> Result<Vec<u8>, String> {
     let shape = dataset.shape();
     let (rows, columns, channels) = (usize::from(shape.rows), usize::from(shape.columns), usize::from(shape.channels));
@@ -89,16 +89,16 @@ pub fn sheet(dataset: &Dataset, indices: &[usize], across: usize) -> Result<Vec<
     png(&pixels, height, width, channels)
 }
 
-/// One image of `shape` as a PNG.
+/// Returns one image of `shape` as a PNG.
 ///
 /// # Errors
 ///
-/// A sentence, if it has neither 1 nor 3 channels.
+/// A sentence if it has neither 1 nor 3 channels.
 pub fn single(image: &[u8], shape: Shape) -> Result<Vec<u8>, String> {
     png(image, usize::from(shape.rows), usize::from(shape.columns), usize::from(shape.channels))
 }
 
-/// A PNG of pixels of 1 or 3 channels.
+/// Returns a PNG of pixels with 1 or 3 channels.
 pub(crate) fn png(pixels: &[u8], height: usize, width: usize, channels: usize) -> Result<Vec<u8>, String> {
     let colour = match channels {
         1 => ExtendedColorType::L8,

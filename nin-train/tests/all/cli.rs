@@ -114,12 +114,12 @@ fn one_clear_sentence_for_every_broken_file() {
     let cases: [(&[&str], &str); 10] = [
         (&["predict", "flipped.nin", "no.png"], "flipped.nin: the model file is damaged: its checksum is"),
         (&["predict", "short.nin", "no.png"], "short.nin: the model file ends early: it has 100 of"),
-        (&["predict", "text.nin", "no.png"], "text.nin: this is no model, checkpoint or safetensors file"),
-        (&["predict", "empty.nin", "no.png"], "empty.nin: this is no model, checkpoint or safetensors file"),
+        (&["predict", "text.nin", "no.png"], "text.nin: this is not a model file, checkpoint or safetensors file"),
+        (&["predict", "empty.nin", "no.png"], "empty.nin: this is not a model file, checkpoint or safetensors file"),
         (&["predict", "missing.nin", "no.png"], "missing.nin: No such file"),
         (&["predict", "good.nin", "no.png"], "no.png: "),
-        (&["import", "cut.safetensors"], "cut.safetensors: not a sound safetensors file: "),
-        (&["import", "good.nin", "--line", "fashion"], "good.nin: not a sound safetensors file: "),
+        (&["import", "cut.safetensors"], "cut.safetensors: not a valid safetensors file: "),
+        (&["import", "good.nin", "--line", "fashion"], "good.nin: not a valid safetensors file: "),
         (&["export", "good.nin"], "nothing to write"),
         (&["export", "good.nin", "--out", "a/b.nin", "--rust", "b.rs"], "must be in the same folder"),
     ];

@@ -135,7 +135,7 @@ fn what_goes_wrong_is_one_sentence() {
     printed(&folder, &with(&["--out", "n.nin"]));
     let text = failure(&folder, &["quantize", "n.nin", "--data", "images"]);
     assert!(text.contains("use the checkpoint it was made from"), "{text}");
-    assert!(failure(&folder, &["export", "n.nin", "--safetensors", "n.safetensors"]).contains("rounded for good"));
+    assert!(failure(&folder, &["export", "n.nin", "--safetensors", "n.safetensors"]).contains("back to floats"));
     assert!(
         failure(&folder, &["export", "network.safetensors", "--out", "m.nin", "--lanes", "2"]).contains("1, 4 or 16")
     );

@@ -160,7 +160,7 @@ fn half_precision_is_widened() {
     assert_eq!(read(&spec, &file(&tensors)).unwrap(), [0.25, -1.5, 3.0, 0.0]);
     tensors[0] = Made { dtype: Dtype::I16, data: vec![0, 0], shape: vec![1], name: tensors[0].name.clone() };
     let error = read(&spec, &file(&tensors)).unwrap_err();
-    assert_eq!(error.to_string(), "the tensor net.0.0.bias holds I16 numbers; only F32, F16 and BF16 can be read");
+    assert_eq!(error.to_string(), "the tensor net.0.0.bias has I16 numbers; only F32, F16 and BF16 can be read");
 }
 
 #[test]

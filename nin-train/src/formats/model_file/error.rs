@@ -1,4 +1,4 @@
-//! Why a model cannot be exported.
+//! The errors of exporting a model.
 
 use std::fmt;
 
@@ -8,30 +8,30 @@ use nin_core::Lanes;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ExportError {
-    /// The slice of parameters is not as long as the architecture says.
+    /// The number of parameters does not match the architecture.
     Parameters {
-        /// Its length.
+        /// The number given.
         got: usize,
-        /// The length it should have.
+        /// The number that the architecture has.
         expected: usize,
     },
-    /// The numbers for the input do not fit its channels, or are not finite.
+    /// The preprocessing does not fit the input's channels, or is not finite.
     Preprocessing {
         /// `mean` or `scale`.
         what: &'static str,
         /// Channels of the input.
         channels: usize,
     },
-    /// There are names, but not one for each class.
+    /// The number of class names does not match the number of classes.
     ClassNames {
-        /// How many names there are.
+        /// The number of names.
         got: usize,
-        /// How many classes there are.
+        /// The number of classes.
         expected: usize,
     },
-    /// A class name that the file cannot hold: empty, or with a line break.
+    /// A class name that the file cannot store: empty, or with a line break.
     ClassName(String),
-    /// A weight that is infinite or not a number, so that the network has not learnt anything.
+    /// A weight that is infinite or not a number. The network has not learnt anything.
     NotFinite {
         /// The layer.
         layer: String,
@@ -43,20 +43,20 @@ pub enum ExportError {
         /// The weight.
         weight: String,
     },
-    /// A weight type that this version of the format cannot hold.
+    /// A weight type that this version of the format cannot store.
     WeightType(&'static str),
-    /// A part that is longer than its field can say.
+    /// A part whose length does not fit its field.
     TooLong {
         /// The part.
         what: &'static str,
-        /// Its bytes.
+        /// Its length in bytes.
         length: usize,
     },
-    /// 8-bit weights were asked for, but the network has floats.
+    /// Integer weights were requested, but the network has floats.
     NotQuantized,
-    /// An 8-bit layer without a factor for each output, or with a shift or bias that its arithmetic does not have.
+    /// A quantised layer without a factor for each output, or with a weight, shift or bias out of range.
     Integers,
-    /// Lanes in which weights of this type are not packed.
+    /// A number of lanes that does not exist for this weight type.
     Packing {
         /// The lanes.
         lanes: Lanes,
@@ -72,7 +72,7 @@ impl fmt::Display for ExportError {
                 write!(f, "the architecture has {expected} parameters, but {got} were given")
             }
             Self::Preprocessing { what, channels } => {
-                write!(f, "the {what} must be {channels} finite numbers, one for each input channel")
+                write!(f, "the {what} must be {channels} finite numbers, one per input channel")
             }
             Self::ClassNames { got, expected } => {
                 write!(f, "{got} class names do not fit the architecture's {expected} classes")
@@ -92,7 +92,7 @@ impl fmt::Display for ExportError {
                 let most = if *what == "file" { u32::MAX } else { u16::MAX.into() };
                 write!(f, "the {what} is too long for a model file: it has {length} bytes, and {most} is the limit")
             }
-            Self::NotQuantized => f.write_str("8-bit weights have to be found first: quantize the network"),
+            Self::NotQuantized => f.write_str("the network has float weights: quantize it first"),
             Self::Integers => f.write_str("the quantised layers do not fit the network, or are out of range"),
             Self::Packing { lanes, weight_type: weight_type @ "int8" } => {
                 write!(f, "{weight_type} weights are not packed in {lanes} lanes; choose 1, 2 or 16")

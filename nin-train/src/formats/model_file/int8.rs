@@ -1,4 +1,4 @@
-//! The model file of a network of integers, of 8 bits or 4: what `docs/int8.md` says about its packings.
+//! Writes the model file of a network of 8-bit or 4-bit integers. `docs/int8.md` defines the packings.
 
 use nin_core::packing::{Packing, Part};
 use nin_core::{Lanes, Plan, WeightType};
@@ -9,8 +9,8 @@ use crate::integers::{GRAIN, Output, QuantizedLayer, QuantizedModel};
 use crate::network::preprocessing::Preprocessing;
 
 impl QuantizedModel {
-    /// The model file. Lanes change speed, not results: 2 for a Cortex-M with the DSP extension (M4, M7, M33), 16 for
-    /// a host, 1 for any other.
+    /// Returns the bytes of the model file. Lanes change the speed, not the results: 2 for a Cortex-M with the DSP
+    /// extension (M4, M7, M33), 16 for a host, 1 for any other processor.
     ///
     /// # Errors
     ///
@@ -27,7 +27,7 @@ impl QuantizedModel {
         parts.to_bytes(&weights)
     }
 
-    /// The type of the model file's weights: [`WeightType::Int4`] if any layer has weights of 4 bits.
+    /// Returns the type of the model file's weights: [`WeightType::Int4`] if any layer has weights of 4 bits.
     pub fn weight_type(&self) -> WeightType {
         if self.layers.iter().any(|layer| layer.bits == 4) { WeightType::Int4 } else { WeightType::Int8 }
     }
@@ -65,7 +65,7 @@ impl QuantizedLayer {
         self.weights.len() / self.outputs()
     }
 
-    /// Whether every output has what it needs to become an activation, or a logit, and doubles as an accumulator.
+    /// Returns whether weights and biases are in range and every output has the factors of an activation or a logit.
     fn is_whole(&self, activations: bool) -> bool {
         let whole_weights = match self.bits {
             4 => self.weights.iter().all(|weight| weight % GRAIN == 0),
@@ -83,7 +83,7 @@ impl QuantizedLayer {
         }
     }
 
-    /// What stands as multiplier and shift of an output; of one that does not exist, 0 and 1.
+    /// Returns the stored multiplier and shift of an output; for a padding output, 0 and 1.
     fn factor(&self, output: usize) -> ([u8; 4], u32) {
         match &self.output {
             Output::Activations { multipliers, shifts, .. } => {
@@ -93,7 +93,7 @@ impl QuantizedLayer {
         }
     }
 
-    /// Appends the layer's part of the file: of outputs and inputs that do not exist, zeros, and shifts of 1.
+    /// Appends the layer's part of the file. Padding outputs and inputs are zeros, with shifts of 1.
     fn pack(&self, lanes: Lanes, bytes: &mut Vec<u8>) {
         let weight_type = if self.bits == 4 { WeightType::Int4 } else { WeightType::Int8 };
         let packing = Packing::new(weight_type, lanes.count(), self.outputs(), self.fan_in());

@@ -1,6 +1,6 @@
-//! The model file: what a device runs.
+//! The model file, which a device runs.
 //!
-//! `docs/model-file.md` is the format's definition; [`Trained::to_model`] and [`QuantizedModel::to_bytes`] write it,
+//! `docs/model-file.md` defines the format. [`Trained::to_model`] and [`QuantizedModel::to_bytes`] write it,
 //! and `nin_core::Model` reads it in place. [`rust_source`] writes the Rust file that compiles a model into a firmware.
 //!
 //! [`QuantizedModel::to_bytes`]: crate::integers::QuantizedModel::to_bytes
@@ -22,7 +22,7 @@ pub use source::{RustSource, rust_source};
 use crate::network::preprocessing::Preprocessing;
 use crate::network::trained::Trained;
 
-/// The number that stands for a weight type in the file.
+/// Returns the code of a weight type in the file.
 const fn code(weight_type: WeightType) -> Option<u8> {
     match weight_type {
         WeightType::F32 => Some(1),
@@ -34,11 +34,11 @@ const fn code(weight_type: WeightType) -> Option<u8> {
 }
 
 impl Trained {
-    /// The bytes of a model file with the weights as floats, `lanes` outputs side by side.
+    /// Returns the bytes of a model file with float weights, interleaved for `lanes` outputs.
     ///
     /// # Errors
     ///
-    /// [`ExportError`] if the parts of the network do not fit each other, or a weight cannot be stored so.
+    /// [`ExportError`] if the parts of the network do not fit each other, or a weight is out of range.
     pub fn to_model(&self, weight_type: WeightType, lanes: Lanes) -> Result<Vec<u8>, ExportError> {
         let plan = &self.plan();
         let (got, expected) = (self.parameters.len(), plan.parameters());
@@ -57,17 +57,17 @@ impl Trained {
     }
 }
 
-/// The weights of a network of floats, and how a model file stores them.
+/// The weights of a network of floats, with their storage in a model file.
 struct FloatWeights<'a> {
     plan: &'a Plan,
     /// In the order of [`parameters`](crate::network::parameters).
     parameters: &'a [f32],
     weight_type: WeightType,
-    /// How many outputs stand side by side.
+    /// The number of outputs whose weights are interleaved.
     lanes: Lanes,
 }
 
-/// What stands before the weights, whatever they are.
+/// The contents of a model file before its weights.
 struct Parts<'a> {
     plan: &'a Plan,
     preprocessing: &'a Preprocessing,
@@ -77,7 +77,7 @@ struct Parts<'a> {
 }
 
 impl Parts<'_> {
-    /// The whole file around its weights.
+    /// Returns the whole file with these weights.
     fn to_bytes(&self, weights: &[u8]) -> Result<Vec<u8>, ExportError> {
         let line = self.plan.spec().to_string();
         let names = self.class_names.join("\n");
@@ -123,17 +123,17 @@ impl Parts<'_> {
             return Err(ExportError::ClassNames { got, expected });
         }
         check_names(self.class_names)?;
-        // An empty list and a list of one empty name would look alike; the check above rules the second out.
+        // An empty list and a list of one empty name have the same bytes; the check above excludes the second.
         debug_assert_eq!(names.is_empty(), self.class_names.is_empty());
         Ok(())
     }
 }
 
-/// Whether a model file can hold these names of classes.
+/// Checks that a model file can store these class names.
 ///
 /// # Errors
 ///
-/// [`ExportError`] if one is empty or has a line break, or all together are too long.
+/// [`ExportError`] if a name is empty or has a line break, or if the whole list is too long.
 pub fn check_names(class_names: &[String]) -> Result<(), ExportError> {
     if let Some(name) = class_names.iter().find(|name| name.is_empty() || name.contains('\n')) {
         return Err(ExportError::ClassName(name.clone()));

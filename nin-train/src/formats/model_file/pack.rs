@@ -1,7 +1,7 @@
-//! Float weights, packed as [`nin_core::packing`] says, and read back.
+//! Packs float weights as [`nin_core::packing`] defines, and unpacks them.
 //!
-//! L outputs stand side by side, so that a kernel reads one input and L weights in a row and needs no shuffles; each
-//! output still sums its inputs in the same order, whatever L is.
+//! The weights of L outputs (lanes) are interleaved: a kernel reads one input and L consecutive weights, without
+//! shuffles. Each output sums its inputs in the same order for every L.
 
 use half::f16;
 use nin_core::{Model, WeightType};
@@ -10,7 +10,7 @@ use super::{ExportError, FloatWeights};
 use crate::network::parameters::{Tensor, tensors};
 
 impl FloatWeights<'_> {
-    /// The weights' part of the file.
+    /// Returns the weights' part of the file.
     pub(super) fn packed(&self) -> Result<Vec<u8>, ExportError> {
         let mut bytes = Vec::with_capacity(self.plan.weight_bytes(self.weight_type, self.lanes.count()));
         for tensor in tensors(self.plan) {
@@ -48,18 +48,18 @@ impl FloatWeights<'_> {
     }
 }
 
-/// Writes some bytes to their place.
+/// Writes `value` at the offset `at`.
 pub(super) fn put<const N: usize>(bytes: &mut [u8], at: usize, value: [u8; N]) {
     bytes[at..at + N].copy_from_slice(&value);
 }
 
-/// Reads some bytes from their place; zeros where there are none.
+/// Returns the bytes at the offset `at`, or zeros if `bytes` is too short.
 pub(super) fn get<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
     bytes.get(at..).and_then(|bytes| bytes.first_chunk()).copied().unwrap_or([0; N])
 }
 
-/// The flat parameters of a model file: what [`Trained::to_model`](crate::network::trained::Trained::to_model)
-/// packed, f16 weights widened.
+/// Returns the flat parameters that [`Trained::to_model`](crate::network::trained::Trained::to_model) packed into a
+/// model file, with f16 weights converted to f32.
 pub fn unpacked(model: &Model<'_>) -> Vec<f32> {
     let (plan, lanes, weight_type) = (model.plan(), model.lanes(), model.weight_type());
     let mut parameters = vec![0.0; plan.parameters()];

@@ -1,4 +1,4 @@
-//! The Rust file that compiles a model into a firmware.
+//! Generates the Rust source that compiles a model into a firmware.
 
 use std::fmt::Write;
 
@@ -6,26 +6,26 @@ use nin_core::{Kernels, Plan, WeightType};
 
 use crate::support::text::{self, visible};
 
-/// What [`rust_source`] writes down.
+/// The contents of a generated Rust source; see [`rust_source`].
 #[derive(Clone, Debug)]
 pub struct RustSource<'a> {
     /// The architecture and its sizes.
     pub plan: &'a Plan,
-    /// How the model file stores its weights.
+    /// The weight type of the model file.
     pub weight_type: WeightType,
-    /// Which kernels the boards have that the model is for; they need different amounts of RAM for 8-bit weights.
+    /// The kernels of the target board. They need different amounts of RAM for integer weights.
     pub kernels: Kernels,
     /// The names of the classes by label, if there are any.
     pub class_names: &'a [String],
-    /// The model file as the Rust file refers to it: a path from the Rust file's folder.
+    /// Path of the model file, relative to the Rust file's folder.
     pub model_file: &'a str,
-    /// Bytes of RAM that the network may take; the build fails if it takes more.
+    /// Limit of the network's RAM in bytes; the build fails if the network needs more.
     pub ram_budget: usize,
-    /// The command that makes this file again.
+    /// The command that generates this file.
     pub command: &'a str,
 }
 
-/// Rust source that reads the model file at compile time and states the memory it runs in.
+/// Returns Rust source that reads the model file at compile time and defines its working memory.
 pub fn rust_source(source: &RustSource<'_>) -> String {
     let mut text = String::new();
     // Writing to a String cannot fail.
@@ -41,7 +41,7 @@ fn write_source(text: &mut String, source: &RustSource<'_>) -> std::fmt::Result 
         WeightType::Int4 => ("Int4", "WeightType::Int4"),
         _ => ("F32", "WeightType::F32"),
     };
-    // The firmware carries the kernels for the packing that the file has, and no others.
+    // The firmware contains the kernels for the packing of the file only.
     let format = match (source.weight_type, source.kernels) {
         (WeightType::Int8, Kernels::Dsp) => "Int8<2>",
         (WeightType::Int8, Kernels::Plain) => "Int8<1>",
@@ -49,11 +49,11 @@ fn write_source(text: &mut String, source: &RustSource<'_>) -> std::fmt::Result 
     };
     let integers = matches!(source.weight_type, WeightType::Int8 | WeightType::Int4);
     let (words, taken) = match source.kernels {
-        // A host's kernels take more; what counts is the board.
+        // A host's kernels need more RAM; the budget is for the board.
         Kernels::Dsp if integers => {
             (format!("PLAN.state_words({variant})"), format!("PLAN.bytes({variant}, Kernels::Dsp).total()"))
         }
-        // The same everywhere: plain rows run on plain kernels.
+        // The same on every target: plain packing runs on plain kernels.
         Kernels::Plain if integers => {
             (format!("PLAN.bytes({variant}, Kernels::Plain).total() / 4"), "size_of::<State>()".to_owned())
         }
@@ -150,7 +150,8 @@ fn write_source(text: &mut String, source: &RustSource<'_>) -> std::fmt::Result 
     Ok(())
 }
 
-/// A command as one line: a comment must not be broken out of, and the compiler refuses one that changes its direction.
+/// Returns a command as one line, so that it cannot end the comment that contains it, without the control characters that
+/// the compiler refuses.
 fn one_line(text: &str) -> String {
     visible(&text::one_line(text)).into_owned()
 }

@@ -1,4 +1,4 @@
-//! Networks of integers, read back from their model files.
+//! Reads networks of integers back from their model files.
 
 use nin_core::packing::{Packing, Part};
 use nin_core::plan::LayerKind;
@@ -9,10 +9,10 @@ use crate::integers::{Output, QuantizedLayer, QuantizedModel};
 use crate::network::parameters::tensors;
 
 impl QuantizedModel {
-    /// The network in a model file; `None` if that has float weights.
+    /// Returns the network in a model file, or `None` if the file has float weights.
     ///
-    /// A file says no scales but those that its arithmetic needs. Those between layers are all made one here; since a
-    /// ReLU keeps ratios, the network computes what it does with the scales that it was quantised with.
+    /// A file contains only the scales that its arithmetic needs. All scales between layers are set to the same value
+    /// here. A ReLU preserves ratios, so the network computes the same as with the original scales.
     pub fn from_model(model: &Model<'_>) -> Option<Self> {
         if !matches!(model.weight_type(), WeightType::Int8 | WeightType::Int4) {
             return None;
@@ -62,7 +62,7 @@ struct Packed<'m> {
 }
 
 impl Packed<'_> {
-    /// The layer; `own_scale` is that of its activations, if it makes such.
+    /// Returns the layer; `own_scale` is the scale of its activations, if it has any.
     fn layer(&self, own_scale: Option<f32>, input_scale: f32, pixels: usize) -> QuantizedLayer {
         let unit = f64::from(input_scale) / pixels as f64;
         let outputs: Vec<[i32; 3]> = (0..self.outputs).map(|output| self.output(output)).collect();
@@ -90,7 +90,7 @@ impl Packed<'_> {
         }
     }
 
-    /// Bias, multiplier and shift of an output.
+    /// Returns bias, multiplier and shift of an output.
     fn output(&self, output: usize) -> [i32; 3] {
         let packing = self.packing;
         let places = [packing.bias(output), packing.multiplier(output), packing.shift(output)];

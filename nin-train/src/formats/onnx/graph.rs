@@ -1,4 +1,4 @@
-//! An ONNX graph that is being put together, node after node.
+//! Builds an ONNX graph node by node.
 //!
 //! Field numbers are those of `onnx.proto`, version 1.8 of the format (IR version 7, operator set 13).
 
@@ -26,7 +26,7 @@ pub(super) enum Attribute<'a> {
     Ints(&'a [i64]),
 }
 
-/// The nodes and initializers so far.
+/// A graph under construction.
 #[derive(Debug, Default)]
 pub(super) struct Graph {
     graph: Message,
@@ -34,7 +34,7 @@ pub(super) struct Graph {
 }
 
 impl Graph {
-    /// Adds a constant.
+    /// Adds a constant (an initializer) and returns its name.
     pub fn constant(&mut self, name: &str, element: Element, dims: &[usize], data: Vec<u8>) -> Name {
         let tensor = Message::default()
             .each(dims, |message, &dim| message.int(1, dim as i64))
@@ -45,19 +45,19 @@ impl Graph {
         name.to_owned()
     }
 
-    /// Adds a constant of floats.
+    /// Adds a constant of floats and returns its name.
     pub fn floats(&mut self, name: &str, dims: &[usize], values: impl IntoIterator<Item = f32>) -> Name {
         self.constant(name, Element::Float, dims, values.into_iter().flat_map(f32::to_le_bytes).collect())
     }
 
-    /// Adds a node with one output.
+    /// Adds a node with one output and returns the output's name.
     pub fn node(&mut self, op: &str, inputs: &[&Name], attributes: &[(&str, Attribute<'_>)]) -> Name {
         self.values += 1;
         let output = format!("{}{}", op.to_lowercase(), self.values);
         self.named(op, inputs, attributes, output)
     }
 
-    /// Adds a node whose output has a name of its own.
+    /// Adds a node whose output has the name `output`.
     pub fn named(
         &mut self,
         op: &str,
@@ -76,7 +76,7 @@ impl Graph {
         output
     }
 
-    /// The whole model, with one input of bytes and one output of floats, both with any number of images.
+    /// Returns the bytes of the model, with one input of bytes and one output of floats, both for any number of images.
     pub fn into_model(
         self,
         (input, input_dims): (&str, &[usize]),
@@ -109,7 +109,7 @@ fn attribute(name: &str, value: Attribute<'_>) -> Message {
     }
 }
 
-/// `ValueInfoProto` of a tensor of any number of images.
+/// Returns the `ValueInfoProto` of a tensor for any number of images.
 fn value(name: &str, element: Element, dims: &[usize]) -> Message {
     let images = Message::default().bytes(2, "images");
     let shape = Message::default()

@@ -1,11 +1,11 @@
-//! Networks as ONNX files, for onnxruntime, tract and whatever else reads them.
+//! Networks as ONNX files, for onnxruntime, tract and other runtimes.
 //!
-//! Both forms read `image`, bytes of images × channels × rows × columns, and give `logits`, floats of images × classes:
-//! preprocessing is part of the graph. Shapes and weights are in ONNX's order (channels first).
+//! In both forms the input `image` is bytes `(images, channels, rows, columns)` and the output `logits` is floats
+//! `(images, classes)`. Preprocessing is part of the graph. Shapes and weights are in ONNX's order (channels first).
 //!
-//! An 8-bit network is written in QDQ form: floats everywhere, but each tensor between QuantizeLinear and
-//! DequantizeLinear, from which runtimes make integer arithmetic. Their rounding differs from that of `docs/int8.md` in
-//! the last step at most.
+//! An 8-bit network is written in QDQ form: operators on floats, with QuantizeLinear and DequantizeLinear around each
+//! tensor. Runtimes convert this form to integer arithmetic. Their rounding differs from that of `docs/int8.md` by at
+//! most one step.
 
 mod graph;
 mod proto;
@@ -18,7 +18,7 @@ use crate::network::parameters::{Tensor, tensors};
 use crate::network::trained::Trained;
 use graph::{Attribute, Element, Graph, Name};
 
-/// A network of floats as an ONNX file.
+/// Returns an ONNX file of a network with float weights.
 pub fn floats(trained: &Trained) -> Vec<u8> {
     let plan = trained.plan();
     let channels = usize::from(trained.spec.input().channels);
@@ -35,7 +35,7 @@ pub fn floats(trained: &Trained) -> Vec<u8> {
     Writer { graph, plan: &plan, weights, now }.write(&trained.class_names)
 }
 
-/// A network of integers as an ONNX file in QDQ form.
+/// Returns an ONNX file in QDQ form of a network with integer weights.
 pub fn integers(model: &QuantizedModel) -> Vec<u8> {
     let plan = model.plan();
     let mut graph = Graph::default();
@@ -49,15 +49,15 @@ pub fn integers(model: &QuantizedModel) -> Vec<u8> {
 const IMAGE: &str = "image";
 const LOGITS: &str = "logits";
 
-/// How a network's tensors are written: weights and biases, and what is done with a layer's outputs.
+/// The form in which weights, biases and layer outputs are written.
 trait TensorForm {
-    /// Adds weight and bias of a layer; the weight has the dims given.
+    /// Adds the weight, of shape `dims`, and the bias of a layer, and returns their names.
     fn add(&self, graph: &mut Graph, number: usize, tensor: &Tensor, dims: &[usize]) -> [Name; 2];
 
-    /// What a layer with weights makes, after its ReLU, as the next layer reads it.
+    /// Converts the output of a layer with weights (after its ReLU) to the next layer's input.
     fn made(&mut self, graph: &mut Graph, number: usize, value: Name) -> Name;
 
-    /// What a pool makes, likewise.
+    /// Converts the output of a pooling layer likewise.
     fn pooled(&mut self, graph: &mut Graph, value: Name) -> Name;
 }
 
@@ -86,13 +86,13 @@ impl TensorForm for Floats<'_> {
 
 struct Integers<'a> {
     layers: &'a [QuantizedLayer],
-    /// The scale of what is being made.
+    /// The scale of the current value.
     scale: Name,
     zero: Name,
 }
 
 impl Integers<'_> {
-    /// Through 8 bits and back.
+    /// Quantizes a value to 8 bits and dequantizes it.
     fn rounded(&self, graph: &mut Graph, value: &Name) -> Name {
         let bytes = graph.node("QuantizeLinear", &[value, &self.scale, &self.zero], &[]);
         graph.node("DequantizeLinear", &[&bytes, &self.scale, &self.zero], &[])
@@ -134,7 +134,7 @@ struct Writer<'a, W> {
     graph: Graph,
     plan: &'a Plan,
     weights: W,
-    /// What the next layer reads.
+    /// The next layer's input.
     now: Name,
 }
 
@@ -142,7 +142,7 @@ impl<W: TensorForm> Writer<'_, W> {
     fn write(mut self, class_names: &[String]) -> Vec<u8> {
         let tensors = tensors(self.plan);
         let layers: Vec<Layer> = self.plan.layers().collect();
-        // From a global average or a fully connected layer on, values are images × features.
+        // From a global average or a fully connected layer on, values have the shape (images, features).
         let mut flat = false;
         for (index, layer) in layers.iter().enumerate() {
             let weighty = tensors.iter().position(|tensor| tensor.index == index);
@@ -191,7 +191,7 @@ impl<W: TensorForm> Writer<'_, W> {
         )
     }
 
-    /// A node that slides a window over a map.
+    /// Adds a node that applies a sliding window to a map.
     fn windowed(&mut self, op: &str, more: &[&Name], window: Window, attributes: &[(&str, Attribute<'_>)]) -> Name {
         let [kernel, stride, padding] = [window.kernel, window.stride, window.padding].map(i64::from);
         let (kernel, strides, pads) = ([kernel; 2], [stride; 2], [padding; 4]);

@@ -1,9 +1,9 @@
-//! Protocol Buffers' wire format, as much of it as writing takes.
+//! Writes the Protocol Buffers wire format.
 //!
-//! A message is a run of fields, each a key (field number and wire type) and a value; see
+//! A message is a sequence of fields. Each has a key (field number and wire type) and a value; see
 //! <https://protobuf.dev/programming-guides/encoding>.
 
-/// A message that is being written.
+/// A message under construction.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Message(Vec<u8>);
 
@@ -12,7 +12,7 @@ const VARINT: u32 = 0;
 const LENGTH: u32 = 2;
 
 impl Message {
-    /// The message's bytes.
+    /// Returns the message's bytes.
     pub fn into_bytes(self) -> Vec<u8> {
         self.0
     }
@@ -29,15 +29,15 @@ impl Message {
         self.varint(u64::from(field << 3 | wire_type));
     }
 
-    /// An `int32`, `int64` or enum.
+    /// Adds an `int32`, `int64` or enum.
     pub fn int(mut self, field: u32, value: i64) -> Self {
         self.key(field, VARINT);
-        // Negative numbers take ten bytes, as their two's complement.
+        // Negative numbers are ten bytes long, as their 64-bit two's complement.
         self.varint(value as u64);
         self
     }
 
-    /// A `string` or `bytes`.
+    /// Adds a `string` or `bytes`.
     pub fn bytes(mut self, field: u32, value: impl AsRef<[u8]>) -> Self {
         let value = value.as_ref();
         self.key(field, LENGTH);
@@ -46,12 +46,12 @@ impl Message {
         self
     }
 
-    /// A message in this one.
+    /// Adds a nested message.
     pub fn message(self, field: u32, value: &Message) -> Self {
         self.bytes(field, &value.0)
     }
 
-    /// The same field once for each item.
+    /// Adds a field for each item.
     pub fn each<T>(self, items: impl IntoIterator<Item = T>, add: impl Fn(Self, T) -> Self) -> Self {
         items.into_iter().fold(self, add)
     }
@@ -61,7 +61,7 @@ impl Message {
 mod tests {
     use super::Message;
 
-    /// The examples of the encoding's own documentation.
+    /// The examples of the encoding's documentation.
     #[test]
     fn the_documents_examples() {
         assert_eq!(Message::default().int(1, 150).into_bytes(), [0x08, 0x96, 0x01]);

@@ -1,4 +1,4 @@
-//! Why a safetensors file cannot be read or written.
+//! The errors of safetensors files.
 
 use std::fmt;
 
@@ -10,16 +10,16 @@ use crate::support::text::{one_line, visible};
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum TensorError {
-    /// The slice of parameters is not as long as the architecture says.
+    /// The number of parameters does not match the architecture.
     Parameters {
-        /// Its length.
+        /// The number given.
         got: usize,
-        /// The length it should have.
+        /// The number that the architecture has.
         expected: usize,
     },
-    /// The file is not a sound safetensors file.
+    /// The file is not a valid safetensors file.
     Broken(SafeTensorError),
-    /// A tensor of numbers that are not f32, f16 or bf16.
+    /// A tensor whose numbers are not f32, f16 or bf16.
     Dtype {
         /// The tensor.
         name: String,
@@ -31,13 +31,13 @@ pub enum TensorError {
         /// The tensor.
         name: String,
     },
-    /// The tensors are not those of the architecture.
+    /// The tensors do not match the architecture.
     Mismatch {
-        /// The first thing that does not fit.
+        /// The first mismatch.
         problem: String,
-        /// Names and shapes of the tensors that the architecture has.
+        /// Names and shapes of the architecture's tensors.
         expected: Vec<(String, Vec<usize>)>,
-        /// Names and shapes of the tensors that the file has.
+        /// Names and shapes of the file's tensors.
         found: Vec<(String, Vec<usize>)>,
     },
 }
@@ -48,9 +48,9 @@ impl fmt::Display for TensorError {
             Self::Parameters { got, expected } => {
                 write!(f, "the architecture has {expected} parameters, but {got} were given")
             }
-            Self::Broken(error) => write!(f, "not a sound safetensors file: {}", one_line(&error.to_string())),
+            Self::Broken(error) => write!(f, "not a valid safetensors file: {}", one_line(&error.to_string())),
             Self::Dtype { name, dtype } => {
-                write!(f, "the tensor {} holds {dtype} numbers; only F32, F16 and BF16 can be read", visible(name))
+                write!(f, "the tensor {} has {dtype} numbers; only F32, F16 and BF16 can be read", visible(name))
             }
             Self::NotFinite { name } => write!(
                 f,
@@ -68,10 +68,10 @@ impl fmt::Display for TensorError {
     }
 }
 
-/// Names and shapes, one tensor a line.
+/// Writes names and shapes, one tensor per line.
 fn list(f: &mut fmt::Formatter<'_>, title: &str, tensors: &[(String, Vec<usize>)]) -> fmt::Result {
     write!(f, "{title}:")?;
-    // A width has at most 65,535 columns; and a file may have any name in it.
+    // Names in a file may be of any length, and a format width is at most 65,535.
     let width = tensors.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0).min(100);
     for (name, shape) in tensors {
         write!(f, "\n  {:width$}  {shape:?}", visible(name))?;

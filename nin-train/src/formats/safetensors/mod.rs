@@ -1,9 +1,9 @@
 //! Exchange with PyTorch by safetensors files.
 //!
-//! Inside, weights are channels-last; a safetensors file holds PyTorch's shapes: `[out, in, rows, columns]` for a
+//! In memory, weights are channels-last. A safetensors file has PyTorch's shapes: `[out, in, rows, columns]` for a
 //! convolution, `[out, in]` for a fully connected layer, whose inputs are flattened channels first.
-//! [`Trained::to_safetensors`] names tensors as in the state dict of Dive into Deep Learning's `NiN` ([`book_names`]);
-//! [`read`] takes those names or any others that stand in layer order. Files of f32, f16 and bf16 are read.
+//! [`Trained::to_safetensors`] names tensors as in the state dict of Dive into Deep Learning's `NiN` ([`book_names`]).
+//! [`read`] accepts those names, or any other names that sort in layer order, with f32, f16 or bf16 numbers.
 
 mod error;
 mod names;
@@ -24,22 +24,22 @@ use crate::network::parameters::{Tensor, tensors};
 use crate::network::preprocessing::Preprocessing;
 use crate::network::trained::Trained;
 
-/// The metadata key under which [`Trained::to_safetensors`] keeps what tensors cannot say. One key, so that the same
-/// network always gives the same bytes.
+/// The metadata key under which [`Trained::to_safetensors`] stores architecture, preprocessing and class names. It is a
+/// single key, so that the same network always gives the same bytes.
 const KEY: &str = "nin";
 
-/// What a network is beside its numbers; each part may be missing from a file that PyTorch wrote.
+/// The metadata of a network. A file that PyTorch wrote may lack any of it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct About {
     /// The architecture line.
     pub line: Option<String>,
-    /// What to do with an image's bytes.
+    /// The preprocessing of an image's bytes.
     pub preprocessing: Option<Preprocessing>,
     /// The names of the classes by label.
     pub class_names: Vec<String>,
 }
 
-/// A weight in PyTorch's shape.
+/// Returns the shape of a weight in PyTorch.
 fn torch_shape(Tensor { layer, bias, .. }: &Tensor) -> Vec<usize> {
     match layer.kind {
         LayerKind::Convolution(window) => {
@@ -51,7 +51,7 @@ fn torch_shape(Tensor { layer, bias, .. }: &Tensor) -> Vec<usize> {
 }
 
 impl Trained {
-    /// The bytes of a safetensors file of all parameters, in f32.
+    /// Returns the bytes of a safetensors file with all parameters in f32.
     ///
     /// # Errors
     ///
@@ -83,7 +83,7 @@ impl Trained {
     }
 }
 
-/// What the file says of the network beside its tensors.
+/// Returns the network's metadata from a safetensors file.
 ///
 /// # Errors
 ///
@@ -91,7 +91,7 @@ impl Trained {
 pub fn about(file: &[u8]) -> Result<About, TensorError> {
     let (_, metadata) = SafeTensors::read_metadata(file)?;
     let text = metadata.metadata().as_ref().and_then(|map| map.get(KEY));
-    // Metadata of somebody else under our key is as good as none.
+    // Metadata of another program under this key is ignored.
     let value: Value = text.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
     let numbers = |key: &str| -> Option<Vec<f32>> {
         value.get(key)?.as_array()?.iter().map(|number| number.as_f64().map(|number| number as f32)).collect()
@@ -106,15 +106,15 @@ pub fn about(file: &[u8]) -> Result<About, TensorError> {
     })
 }
 
-/// The parameters of a network of this architecture from a safetensors file.
+/// Returns the parameters of a network of this architecture from a safetensors file.
 ///
-/// Tensors are matched by [`book_names`] if the file has all of those, and else by order: names in natural order
+/// Tensors are matched by [`book_names`] if the file has exactly those, and else by order: names in natural order
 /// (`10` after `9`), convolutions before fully connected layers. Shapes must fit exactly.
 ///
 /// # Errors
 ///
-/// [`TensorError`] if the file is broken or does not hold this network; [`TensorError::Mismatch`] lists the tensors
-/// that were expected and those that were found.
+/// [`TensorError`] if the file is broken or does not contain this network. [`TensorError::Mismatch`] lists the
+/// expected and the found tensors.
 pub fn read(spec: &Spec, file: &[u8]) -> Result<Vec<f32>, TensorError> {
     let plan = Plan::new(*spec);
     let file = SafeTensors::deserialize(file)?;

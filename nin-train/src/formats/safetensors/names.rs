@@ -1,13 +1,13 @@
-//! Tensor names: the book's, and the natural order of others.
+//! Tensor names of the book's model, and the natural order of other names.
 
 use std::cmp::Ordering;
 
 use nin_core::plan::LayerKind;
 use nin_core::{Plan, Stage};
 
-/// The name of each layer with weights in the state dict of the book's model, without `.weight` or `.bias`.
+/// Returns the name of each layer with weights in the state dict of the book's model, without `.weight` or `.bias`.
 ///
-/// The book builds `self.net = nn.Sequential(…)`, whose children are counted: a block is one child, itself a
+/// The book builds `self.net = nn.Sequential(…)`, whose children are numbered: a block is one child, itself a
 /// `Sequential` of convolutions and ReLUs (`net.0.0`, `net.0.2`, …); a pool or dropout is one child; a global average
 /// is two, the average and a `Flatten`; fully connected layers are children themselves, after a `Flatten` unless they
 /// follow a global average or one another, each with its ReLU.
@@ -52,7 +52,7 @@ pub(super) fn natural(a: &str, b: &str) -> Ordering {
         };
         let digits = |piece: &str| piece.starts_with(|c: char| c.is_ascii_digit());
         let ordering = if digits(first) && digits(second) {
-            // As numbers of any length: without leading zeros, longer is larger.
+            // Numbers of any length: without leading zeros, the longer one is larger.
             let (x, y) = (first.trim_start_matches('0'), second.trim_start_matches('0'));
             x.len().cmp(&y.len()).then(x.cmp(y)).then(first.len().cmp(&second.len()))
         } else {
@@ -65,7 +65,7 @@ pub(super) fn natural(a: &str, b: &str) -> Ordering {
     }
 }
 
-/// The run of digits, or the single other character, that `text` begins with; and what follows.
+/// Splits `text` after its leading digits or, if there are none, after its first character. `None` if it is empty.
 fn piece(text: &str) -> Option<(&str, &str)> {
     let first = text.chars().next()?;
     let end = match first.is_ascii_digit() {

@@ -1,4 +1,4 @@
-//! Which tensor of a file is which layer's weight or bias.
+//! Matches the tensors of a file to the weights and biases of the layers.
 
 use ::safetensors::tensor::TensorView;
 
@@ -6,7 +6,7 @@ use super::names::natural;
 
 type Named<'a, 'd> = (&'a str, TensorView<'d>);
 
-/// For each layer, its weight and bias; or what does not fit, in one sentence.
+/// Returns each layer's weight and bias, or one sentence that states the mismatch.
 ///
 /// `stems` and `shapes` are the layers' names in the book's state dict and their weights' shapes.
 pub(super) fn matched<'f, 'a, 'd>(
@@ -32,8 +32,8 @@ pub(super) fn matched<'f, 'a, 'd>(
     Ok(pairs)
 }
 
-/// Weights in layer order, each with its bias: the tensor that differs from it only in the last part of its name, or
-/// else the one at the same place among the biases.
+/// Returns the weights in layer order, each with its bias. The bias is the tensor whose name differs in the last part
+/// only, or else the one at the same position among the biases.
 fn in_order<'f, 'a, 'd>(
     layers: usize,
     found: &'f [Named<'a, 'd>],
@@ -46,7 +46,7 @@ fn in_order<'f, 'a, 'd>(
             biases.len()
         ));
     }
-    // Convolutions (4 dimensions) come before fully connected layers (2): `classifier` stands after `features`.
+    // Convolutions (4 dimensions) come before fully connected layers (2): `classifier` must follow `features`.
     weights.sort_by(|(a, x), (b, y)| y.shape().len().cmp(&x.shape().len()).then_with(|| natural(a, b)));
     let stem = |name: &str| name.rsplit_once('.').map(|(stem, _)| stem.to_owned());
     let partner = |(name, _): &Named<'_, '_>| {
@@ -62,9 +62,9 @@ fn in_order<'f, 'a, 'd>(
     match partners {
         Some(partners) if distinct(&partners) => Ok(weights.into_iter().zip(partners).collect()),
         _ => {
-            // Without common stems the order of the names is all there is, and it must be one of layers, too.
+            // Without common stems only the order of the names is known, so it must be the order of the layers, too.
             if !weights.is_sorted_by(|(a, _), (b, _)| natural(a, b).is_le()) {
-                return Err("its names do not say which bias belongs to which weight: name them LAYER.weight and \
+                return Err("its names do not show which bias belongs to which weight: name them LAYER.weight and \
                             LAYER.bias"
                     .to_owned());
             }

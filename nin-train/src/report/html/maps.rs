@@ -1,7 +1,7 @@
 //! Class maps: how much each part of an image supports each class.
 //!
-//! In a network that ends with `gap`, the last layer has one map per class, whose mean is the logit. Each value of the map
-//! is the evidence for the class at that position (Lin, Chen, Yan 2013). If one fully connected layer follows the
+//! In a network that ends with `gap`, the last layer has one map per class, whose mean is the logit. Each value of the
+//! map is the evidence for the class at that position (Lin, Chen, Yan 2013). If one fully connected layer follows the
 //! average, its weights combine the maps into one map per class, whose mean is the logit without its bias (Zhou et al.
 //! 2016).
 

@@ -68,7 +68,7 @@ pub(super) fn words(recipe: &Recipe) -> String {
     }
     let weights = match recipe.init {
         Init::Xavier => "Xavier-uniform weights",
-        Init::XavierBook => "weights initialised as in the book",
+        Init::XavierBook => "the book's weights",
         Init::He => "He-uniform weights",
         Init::Pytorch => "PyTorch’s default weights",
     };
@@ -153,7 +153,7 @@ mod tests {
              30 % of the steps, then falling to almost 0, images shifted by up to 1 pixel in each direction, \
              He-uniform weights at the start; seed 1."
         );
-        assert!(words(&Recipe::book(0.1)).contains("plain SGD, learning rate 0.1, weights initialised as in the book"));
+        assert!(words(&Recipe::book(0.1)).contains("plain SGD, learning rate 0.1, the book's weights"));
     }
 
     #[test]
