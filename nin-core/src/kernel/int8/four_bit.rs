@@ -105,7 +105,7 @@ fn widen<'w>(weights: &LayerWeights<'_>, first: usize, count: usize, wide: &'w m
         let eights = fan_in.div_ceil(8) * 16;
         let group = &words[ROWS * all + first / 16 * eights..][..eights];
         for (eight, wide) in group.chunks_exact(16).zip(wide_weights.chunks_mut(32)) {
-            // The upper halves are four inputs, the lower ones the next four, if there are so many.
+            // The upper halves hold four inputs; the lower halves hold the next four, or padding at the end.
             let (upper, lower) = wide.split_at_mut(16);
             upper.iter_mut().zip(eight).for_each(|(wide, word)| *wide = word & UPPER);
             lower.iter_mut().zip(eight).for_each(|(wide, word)| *wide = word << 4 & UPPER);

@@ -326,7 +326,7 @@ macro_rules! four {
 /// Each pointer has to be good for as many values as there is room for.
 #[inline(always)]
 unsafe fn gather(x: [*const f32; TILE], to: &mut [MaybeUninit<[f32; TILE]>]) {
-    // SAFETY: reads and writes so many values. What it uses of registers it gives up.
+    // SAFETY: the code reads `to.len()` values by each pointer and writes `to`; it declares every register it changes.
     unsafe {
         asm!(
             "subs {count}, #4",

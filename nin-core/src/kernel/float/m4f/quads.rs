@@ -26,15 +26,15 @@ pub struct Steps {
     pub keep: [Step; 2],
     /// Their ReLUs do.
     pub put: [Step; 2],
-    /// So many bytes of weights are left out.
+    /// Skips a number of bytes of weights.
     pub skip: Step,
     /// The inputs go on at this address.
     pub from: Step,
-    /// Inputs of all four pixels: so many times eight, so many times two, one.
+    /// Inputs of all four pixels: a count of eights, a count of twos, a single one.
     pub all: [Step; 3],
-    /// Inputs of some pixels, pixels 0–2, 1–3, 0–1, 1–2 and 2–3: so many times two, one.
+    /// Inputs of pixels 0–2, 1–3, 0–1, 1–2 and 2–3: a count of twos, a single one.
     pub some: [[Step; 2]; 5],
-    /// Inputs of one pixel, side by side in memory: so many times four, so many times one.
+    /// Inputs of one pixel, side by side in memory: a count of fours, a count of ones.
     pub alone: [[Step; 2]; 4],
 }
 
@@ -187,7 +187,7 @@ macro_rules! next {
     };
 }
 
-/// A step that does something so many times.
+/// A step that repeats its instructions; the count is the next word of the program.
 macro_rules! times {
     ($($what:expr),+ $(,)?) => {
         concat!("ldr r2, [r8], #4\n2:\n", $($what),+, "subs r2, #1\nbne 2b\n", next!())
