@@ -13,6 +13,7 @@ use core::arch::{asm, global_asm};
 
 /// Raises each of `most` to the value beside it, where that is larger: four at a time by what `values` has more than
 /// `most`, at least 0.
+#[cfg(not(nin_mve))]
 pub fn raise(most: &mut [u8], values: &[u8]) {
     let count = most.len().min(values.len());
     // SAFETY: reads as many bytes of both as both have, and writes as many; words need no alignment on these cores.

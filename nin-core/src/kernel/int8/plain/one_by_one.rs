@@ -5,7 +5,7 @@ use crate::kernel::operands::{LayerWeights, Patch};
 use crate::packing::ROWS;
 
 /// One layer for some pixels.
-pub fn layer(patch: &Patch<'_, u8>, pixels: [usize; 2], weights: &LayerWeights<'_>, out: &mut [u8]) {
+pub fn layer<const N: usize>(patch: &Patch<'_, u8>, pixels: [usize; N], weights: &LayerWeights<'_>, out: &mut [u8]) {
     let (outputs, fan_in, run) = (weights.outputs, weights.fan_in, patch.kernel * patch.channels);
     for pixel in pixels {
         let (left, right) = patch.valid(pixel);
