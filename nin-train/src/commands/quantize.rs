@@ -18,7 +18,8 @@ use nin_train::{
 };
 
 use super::export::{beside, command, refuse_input, refuse_twice};
-use super::images::{self, ImageArgs};
+use super::images::ImageArgs;
+use super::known::{Found, Others};
 use super::size::size;
 use super::{Console, Outcome, cost, networks, threads_of};
 
@@ -33,7 +34,7 @@ Examples:
   nin-train quantize runs/fashion/checkpoint --flash 50000         4 bits in as many layers as it takes
 
 Weights become signed bytes with a scale for each output, activations unsigned bytes with a range found on a sample of
-training images; docs/int8.md describes the arithmetic. Board and host compute the same, bit for bit. A run with
+training images, those of the run unless --data names others; docs/int8.md describes the arithmetic. Board and host compute the same, bit for bit. A run with
 train --qat has its integers already: they are written as they are.")]
 pub struct QuantizeArgs {
     /// A checkpoint, model file or safetensors file, with float weights
@@ -116,9 +117,7 @@ pub fn run(args: &QuantizeArgs, console: &Console) -> Outcome {
     let float = ModelBytes::new(&trained.to_model(WeightType::F32, Lanes::Sixteen)?);
     let cost = |images| cost::check(&float.model()?, &args.network, images, threads, console);
     cost(0)?;
-    let splits = args.images.load(plan.spec().input(), console)?;
-    images::check(plan.spec().input(), plan.classes(), &splits)?;
-    images::check_names(trained.class_names.iter().map(String::as_str), splits.train.class_names())?;
+    let Found { splits, .. } = loaded.known()?.load(&args.images, plan.spec().input(), Others::Noted, console)?;
     cost(splits.test.len())?;
     let sampled = (args.calibration).min(splits.train.len() as u64).saturating_mul(plan.spec().input().len() as u64);
     if let Some(left) = memory::shortage(sampled) {
