@@ -1,8 +1,8 @@
-//! 8-bit layers with weights as they are: straight from the lines, without packing for one kind of processor.
+//! 8-bit layers with weights in rows. Inputs are read from the lines.
 //!
-//! A Cortex-M without vectors computes three outputs of [two pixels](pairs) at a time. RISC-V and a Cortex-M with Helium
-//! compute [up to four pixels](quads) at a time. The few layers that these do not take are computed [one
-//! sum](one_by_one) after the other. Elsewhere it is [two pixels times two outputs](by_two).
+//! A Cortex-M without Helium has [kernels](pairs) for two pixels and three outputs at a time. RISC-V and Helium have
+//! kernels for [up to four pixels](quads). The few layers that these do not support are computed [one sum](one_by_one) at
+//! a time. Other processors compute two pixels and [two outputs](by_two) at a time.
 
 #[cfg(not(any(nin_mla, nin_muls, nin_mve, nin_rv32)))]
 mod by_two;
@@ -21,17 +21,17 @@ mod split;
 pub use self::quads::raise;
 use crate::kernel::operands::{LayerWeights, Patch};
 
-/// One layer for a tile of pixels.
+/// Computes one layer for a tile of pixels.
 #[cfg(any(nin_mve, nin_rv32))]
 pub fn layer(patch: &Patch<'_, u8>, pixels: usize, weights: &LayerWeights<'_>, out: &mut [u8]) {
     quads::layer(patch, pixels, weights, out);
 }
 
-/// One layer for a tile of pixels.
+/// Computes one layer for a tile of pixels.
 #[cfg(not(any(nin_mve, nin_rv32)))]
 pub fn layer(patch: &Patch<'_, u8>, pixels: usize, weights: &LayerWeights<'_>, out: &mut [u8]) {
     for pixel in (0..pixels).step_by(2) {
-        // Without a second pixel the first stands in for it.
+        // If there is no second pixel, the first one is computed twice.
         let pair = [pixel, (pixel + 1).min(pixels - 1)];
         #[cfg(any(nin_mla, nin_muls))]
         if !pairs::layer(patch, pair, weights, out) {

@@ -31,7 +31,7 @@ use crate::packing::ROWS;
 /// Windows of up to four pixels that are copied to consecutive bytes.
 type Windows = [[u8; kernel::ROOM]; 4];
 
-/// One layer for a tile of pixels.
+/// Computes one layer for a tile of pixels.
 pub fn layer(patch: &Patch<'_, u8>, pixels: usize, weights: &LayerWeights<'_>, out: &mut [u8]) {
     // There are kernels for four pixels, for two and for one. The last of three pixels is computed twice.
     let (count, quad) = match pixels {
