@@ -27,6 +27,11 @@ pub fn load(path: &Path) -> Result<Loaded, FileError> {
 }
 
 impl Loaded {
+    /// The bytes of the file, if it is a model file.
+    pub fn model_file(&self) -> Option<&[u8]> {
+        (FileKind::of(&self.bytes) == FileKind::Model).then_some(&self.bytes)
+    }
+
     /// The network.
     pub fn trained(&self) -> Result<Trained, FileError> {
         let trained = Trained::from_file(&self.bytes).map_err(FileError::at(&self.path))?;
