@@ -118,7 +118,7 @@ sizes() {
     echo '| weight types | optimised for | code and constants, bytes |'
     echo '| --- | --- | --: |'
     for level in 3 s; do
-        for features in int8 int4,int8 f16 f32 f32,f16,int8,int4; do
+        for features in int8 f32 f32,f16,int8,int4; do
             for_board size "$level" --no-default-features --features "$features"
             calls "$folder/size.a" "$folder/size.elf" nin_open nin_run nin_push nin_finish nin_argmax nin_class_name
             echo "| ${features//,/, } | $([ "$level" = s ] && echo size || echo speed) | $(arm-none-eabi-size "$folder/size.elf" | awk 'NR == 2 { print $1 }') |"
