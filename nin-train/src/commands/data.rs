@@ -17,7 +17,8 @@ use super::{Console, Outcome};
 #[command(after_help = "\
 Examples:
   nin-train data                             find (or download) Fashion-MNIST, count it, show samples
-  nin-train data --data photos               your own images: photos/CLASS/*.png or .jpg
+  nin-train data --data photos               your own pictures: photos/CLASS/*.jpg, .png, .webp …
+  nin-train data --data labels.csv           a table of picture files and labels
   nin-train data --sheet sheet.png           ten images of each class as one PNG
   nin-train data subset --out subset.bin.gz  rebuild the bundled subset
 
@@ -52,7 +53,7 @@ enum DataCommand {
 
 /// Prints where the images were found, their counts and samples; or builds the subset.
 pub fn run(args: &DataArgs, console: &Console) -> Outcome {
-    if args.command.is_some() && args.images.kind() != DatasetKind::FashionMnist {
+    if args.command.is_some() && !matches!(args.images.kind(), DatasetKind::FashionMnist | DatasetKind::Idx) {
         return Err(
             "the bundled subset is built from Fashion-MNIST: omit --dataset, and omit --data or pass its folder".into(),
         );

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use nin_core::Lanes;
 use nin_core::WeightType;
-use nin_train::data::Dataset;
+use nin_train::data::{Dataset, DatasetKind};
 use nin_train::network::trained::Trained;
 use nin_train::quantize::aware;
 use nin_train::report::LayerTable;
@@ -37,6 +37,9 @@ pub fn run(args: &TrainArgs, console: &Console) -> Outcome<ExitCode> {
     let mut splits = args.images.load(plan.spec().input(), console)?;
     images::check(plan.spec().input(), plan.classes(), &splits)?;
     let fingerprint = splits.train.fingerprint();
+    if args.images.kind() == DatasetKind::Folder && splits.validation.is_some() {
+        start.use_validation();
+    }
     let validation = images::split_off(start.recipe(), &mut splits)?;
     if let Some(unused) = &splits.validation {
         let images = unused.len();
