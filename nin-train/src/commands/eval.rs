@@ -11,8 +11,9 @@ use nin_train::support::text::percent;
 use nin_train::support::threads;
 use serde_json::json;
 
-use super::images::{self, ImageArgs};
-use super::{Console, Outcome, cost, networks, say_never_answered, threads_of};
+use super::images::ImageArgs;
+use super::known::{Found, Others};
+use super::{Console, Outcome, cost, networks, say_never_answered, suspects, threads_of};
 
 /// Flags of `eval`.
 #[derive(Args, Debug)]
@@ -21,8 +22,10 @@ Examples:
   nin-train eval runs/fashion/model.nin
   nin-train eval runs/fashion/checkpoint --training
   nin-train eval fashion-f16.nin --json
+  nin-train eval runs/photos/checkpoint --training --suspects   labels that may be wrong
 
-The images run through the engine that runs on the board, with the same numbers.")]
+The images run through the engine that runs on the board, with the same numbers. Without --data they are the test images
+of the run that trained the network.")]
 pub struct EvalArgs {
     /// A model file, checkpoint or safetensors file
     #[arg(value_name = "MODEL")]
@@ -43,6 +46,11 @@ pub struct EvalArgs {
     #[arg(long)]
     channels: bool,
 
+    /// List the images whose predicted class differs from their label, the surest first, at most N of them [default: 20].
+    /// Some of these labels may be wrong; --training looks at the training images
+    #[arg(long, value_name = "N", num_args = 0..=1, require_equals = true, default_missing_value = "20")]
+    suspects: Option<usize>,
+
     /// Print the result as one JSON object
     #[arg(long)]
     json: bool,
@@ -51,15 +59,14 @@ pub struct EvalArgs {
 /// Prints accuracy and confusion matrix, and dead channels if asked.
 pub fn run(args: &EvalArgs, console: &Console) -> Outcome {
     let console = &Console { quiet: console.quiet || args.json };
-    let bytes = networks::load(&args.network)?.fast_model()?;
+    let loaded = networks::load(&args.network)?;
+    let bytes = loaded.fast_model()?;
     let model = bytes.model()?;
     let input = model.plan().spec().input();
     let threads = threads_of(args.threads.unwrap_or(0), console);
     // Before images are brought to a size that is absurd; how many there are is known then.
     cost::check(&model, &args.network, 0, threads, console)?;
-    let splits = args.images.load(input, console)?;
-    images::check(input, model.plan().classes(), &splits)?;
-    images::check_names(model.class_names(), splits.train.class_names())?;
+    let Found { splits, .. } = loaded.known()?.load(&args.images, input, Others::Taken, console)?;
     let dataset = if args.training { &splits.train } else { &splits.test };
     cost::check(&model, &args.network, dataset.len(), threads, console)?;
     let pool = threads::pool(threads)?;
@@ -78,6 +85,13 @@ pub fn run(args: &EvalArgs, console: &Console) -> Outcome {
         observing.finish_and_clear();
         channels = Some(observed?);
     }
+    let mut suspected = None;
+    if let Some(most) = args.suspects {
+        let classifying = bar();
+        let found = pool.install(|| suspects::of(&model, dataset, most, &|images| classifying.inc(images as u64)));
+        classifying.finish_and_clear();
+        suspected = Some(found.map_err(FileError::at(&args.network))?);
+    }
     if args.json {
         let mut line = json!({
             "images": confusion.total(),
@@ -91,6 +105,9 @@ pub fn run(args: &EvalArgs, console: &Console) -> Outcome {
         if let Some(Channels { layers }) = channels {
             let layer = |layer: LayerChannels| json!({ "layer": layer.name(), "channels": layer.channels(), "dead": layer.dead });
             line["layers"] = layers.into_iter().map(layer).collect();
+        }
+        if let Some(suspected) = suspected {
+            line["suspects"] = suspects::json(&suspected, dataset);
         }
         console.result(format_args!("{line}"));
         return Ok(());
@@ -107,6 +124,14 @@ pub fn run(args: &EvalArgs, console: &Console) -> Outcome {
         evaluation.loss
     ));
     say_never_answered(confusion, console);
+    match suspected.as_deref() {
+        None => {}
+        Some([]) => console.result(format_args!("The network contradicts no label.")),
+        Some(suspected) => console.result(format_args!(
+            "\nThe surest disagreements with labels; look at these images:\n\n{}\n",
+            suspects::table(suspected, dataset)
+        )),
+    }
     console.say(format_args!("{rate:.0} images/s"));
     Ok(())
 }

@@ -6,7 +6,9 @@ use clap::Args;
 use indicatif::ProgressBar;
 use nin_core::Shape;
 use nin_train::Recipe;
-use nin_train::data::{self, Dataset, DatasetKind, FolderOptions, LoadOptions, Places, Progress, Splits, npz};
+use nin_train::data::{
+    self, Dataset, DatasetKind, DatasetRecord, FolderOptions, LoadOptions, Places, Progress, Splits, npz,
+};
 use nin_train::support::files;
 use nin_train::support::text::visible;
 
@@ -26,9 +28,9 @@ pub struct ImageArgs {
     dataset: Option<DatasetKind>,
 
     /// Folder of the images; a .csv or .tsv table of picture files and labels; or an .npz file with the arrays x_train,
-    /// y_train, x_test, y_test or train_images, train_labels, test_images, test_labels. Without it the usual places are
-    /// searched. Without --dataset, a folder with IDX files is idx, one with CIFAR's batches cifar10, any other one a
-    /// folder of pictures
+    /// y_train, x_test, y_test or train_images, train_labels, test_images, test_labels. Without it, a trained network
+    /// takes the images that it was trained on, and a new one searches the usual places. Without --dataset, a folder with
+    /// IDX files is idx, one with CIFAR's batches cifar10, any other one a folder of pictures
     #[arg(long, value_name = "DIR|FILE")]
     data: Option<PathBuf>,
 
@@ -50,8 +52,9 @@ pub struct ImageArgs {
     offline: bool,
 
     /// Part of each class of your own images that is held out for the test, if they are not split already
-    #[arg(long, value_name = "PART", default_value_t = TEST_FRACTION, value_parser = part)]
-    test_fraction: f64,
+    /// [default: 0.2]
+    #[arg(long, value_name = "PART", value_parser = part)]
+    test_fraction: Option<f64>,
 }
 
 impl ImageArgs {
@@ -74,6 +77,62 @@ impl ImageArgs {
         }
     }
 
+    /// The folder that the names of picture files are relative to, if these are the user's own pictures.
+    pub fn folder(&self) -> Option<&Path> {
+        let path = self.data.as_deref().filter(|_| self.kind() == DatasetKind::Folder)?;
+        if path.is_dir() { Some(path) } else { path.parent() }
+    }
+
+    /// Whether a flag names images.
+    pub fn are_named(&self) -> bool {
+        self.dataset.is_some() || self.data.is_some()
+    }
+
+    /// Whether a flag splits them.
+    pub fn splits_otherwise(&self) -> bool {
+        self.test_fraction.is_some()
+    }
+
+    /// The same flags for a data set in the usual places.
+    pub fn of_kind(&self, kind: DatasetKind) -> Self {
+        Self { dataset: Some(kind), data: None, ..self.clone() }
+    }
+
+    /// The same flags for the images of a record.
+    pub fn of_record(&self, record: &DatasetRecord) -> Self {
+        let here = std::env::current_dir().and_then(|folder| folder.canonicalize());
+        // As short as a person would type it.
+        let short = |path: PathBuf| match here.as_ref().map(|here| path.strip_prefix(here)) {
+            Ok(Ok(inside)) if !inside.as_os_str().is_empty() => inside.to_owned(),
+            _ => path,
+        };
+        let classes = if self.classes.is_empty() { record.classes.clone() } else { self.classes.clone() };
+        let skip_bad = self.skip_bad || record.skip_bad;
+        let data = record.path().map(short);
+        let named = Self { dataset: Some(record.kind), data, classes, skip_bad, ..self.clone() };
+        named.with_split_of(Some(record))
+    }
+
+    /// The same flags, with the split of a record unless a flag names another: a network's test images stay its test
+    /// images.
+    pub fn with_split_of(&self, record: Option<&DatasetRecord>) -> Self {
+        let fraction = self.test_fraction.or(record.map(|record| record.test_fraction));
+        Self { test_fraction: fraction, ..self.clone() }
+    }
+
+    /// The record of images that these flags have found.
+    pub fn record(&self, splits: &Splits) -> DatasetRecord {
+        // Another time the whole data set may be there.
+        let kind = if splits.is_subset { DatasetKind::Subset } else { self.kind() };
+        let record = DatasetRecord::new(kind, self.data.as_deref(), self.fraction(), splits);
+        let classes = if self.classes.is_empty() { Vec::new() } else { splits.train.class_names().to_vec() };
+        DatasetRecord { classes, skip_bad: self.skip_bad, ..record }
+    }
+
+    fn fraction(&self) -> f64 {
+        self.test_fraction.unwrap_or(TEST_FRACTION)
+    }
+
     /// The flags that find these images again, each after a space.
     pub fn flags(&self, splits: &Splits) -> String {
         // Another time the whole data set may be there.
@@ -82,8 +141,8 @@ impl ImageArgs {
         if let Some(folder) = &self.data {
             flags += &format!(" --data {}", word(folder));
         }
-        if self.test_fraction != TEST_FRACTION {
-            flags += &format!(" --test-fraction {}", self.test_fraction);
+        if let Some(fraction) = self.test_fraction.filter(|fraction| *fraction != TEST_FRACTION) {
+            flags += &format!(" --test-fraction {fraction}");
         }
         if !self.classes.is_empty() {
             flags += &format!(" --classes {}", word(Path::new(&self.classes.join(","))));
@@ -104,13 +163,20 @@ impl ImageArgs {
 
     /// Loads the images; those of a folder in `shape`. Prints where they came from.
     pub fn load(&self, shape: Shape, console: &Console) -> Outcome<Splits> {
+        let splits = self.read(shape, console)?;
+        console.say(format_args!("{}", splits.source));
+        Ok(splits)
+    }
+
+    /// Loads the images as [`load`](Self::load) does, and prints only what the user should know about them.
+    pub fn read(&self, shape: Shape, console: &Console) -> Outcome<Splits> {
         let options = LoadOptions {
             kind: self.kind(),
             data: self.data.clone(),
             offline: self.offline,
             folder: FolderOptions {
                 shape,
-                test_fraction: self.test_fraction,
+                test_fraction: self.fraction(),
                 skip_bad: self.skip_bad,
                 ..FolderOptions::default()
             },
@@ -144,7 +210,6 @@ impl ImageArgs {
         if let Some(notice) = &splits.notice {
             console.warn(format_args!("{notice}"));
         }
-        console.say(format_args!("{}", splits.source));
         Ok(splits)
     }
 }
@@ -168,20 +233,6 @@ pub fn check(input: Shape, classes: usize, splits: &Splits) -> Outcome {
         .into());
     }
     Ok(())
-}
-
-/// An error unless a network that knows its classes by `names` (none, or one for each) knows those that were `found`.
-pub fn check_names<'a>(names: impl Iterator<Item = &'a str>, found: &[String]) -> Outcome {
-    let names: Vec<&str> = names.collect();
-    if names.is_empty() || names.starts_with(&found.iter().map(String::as_str).collect::<Vec<_>>()) {
-        return Ok(());
-    }
-    Err(format!(
-        "the network knows other classes ({}) than these images have ({}); name its images with --dataset or --data",
-        visible(&names.join(", ")),
-        visible(&found.join(", "))
-    )
-    .into())
 }
 
 /// Takes the validation images, if the recipe wants any: those that the data set has, or else the recipe's share of the

@@ -8,6 +8,7 @@ mod export;
 mod images;
 mod import;
 mod interrupt;
+mod known;
 mod networks;
 mod plan;
 mod predict;
@@ -16,6 +17,8 @@ mod report;
 mod run_folder;
 mod search;
 mod size;
+mod survey;
+mod suspects;
 mod train;
 
 use std::borrow::Cow;

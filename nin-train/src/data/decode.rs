@@ -9,9 +9,13 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
 
-use super::{DataError, MOST_PIXELS, Result, jpeg};
+use super::{DataError, Result, jpeg};
 use crate::support::memory;
 use crate::support::text::one_line;
+
+/// Most pixels of an image, in a file or as a network reads it: 100 megapixels. A crafted file that unpacks to more is
+/// refused before memory is allocated.
+pub const MOST_PIXELS: u64 = 100_000_000;
 
 const MOST_SIDE: u32 = 32_768;
 const MOST_BYTES: u64 = 512 << 20;
@@ -67,7 +71,7 @@ pub(super) fn decode(path: &Path) -> Result<Decoded> {
         _ => Cow::Borrowed(&bytes[..]),
     };
     match format {
-        ImageFormat::Jpeg => jpeg::check(&whole).map_err(damaged)?,
+        ImageFormat::Jpeg => jpeg::check(&whole, MOST_PIXELS).map_err(damaged)?,
         ImageFormat::WebP => whole_container(&whole).map_err(damaged)?,
         _ => {}
     }
@@ -95,6 +99,11 @@ pub(super) fn decode(path: &Path) -> Result<Decoded> {
     let mut image = DynamicImage::from_decoder(decoder).map_err(failed)?;
     image.apply_orientation(orientation);
     Ok(Decoded { image, alone })
+}
+
+/// Returns the columns and rows of a picture file, from its header. `None` if it cannot be read.
+pub fn picture_size(path: &Path) -> Option<(u32, u32)> {
+    ImageReader::open(path).ok()?.with_guessed_format().ok()?.into_dimensions().ok()
 }
 
 /// Reads a file of at most [`MOST_BYTES`].

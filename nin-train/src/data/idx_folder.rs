@@ -91,7 +91,7 @@ pub fn load(folder: &Path, classes: &[String], options: &FolderOptions) -> Resul
     let all = || train.labels.iter().chain(test.iter().flat_map(|(_, _, test)| &test.labels)).copied();
     let (least, most) = (all().min().unwrap_or(0), all().max().unwrap_or(0));
     let known = KNOWN.iter().find(|(_, _, first)| classes.is_empty() && most < 10 && train.labels.starts_with(first));
-    let mut notice = None;
+    let mut called = String::new();
     let mut title = "Images";
     // Labels that count from 1 are moved down.
     let first = u8::from(least > 0);
@@ -99,10 +99,7 @@ pub fn load(folder: &Path, classes: &[String], options: &FolderOptions) -> Resul
         title = name;
         kind.class_names().iter().map(|&name| name.to_owned()).collect()
     } else if classes.is_empty() {
-        notice = Some(format!(
-            "{}: the classes are called by their numbers, {first} to {most}; --classes gives them names",
-            visible_path(folder)
-        ));
+        called = ", called by their numbers (--classes names them)".to_owned();
         (first..=most).map(|class| class.to_string()).collect()
     } else {
         classes.to_vec()
@@ -136,11 +133,11 @@ pub fn load(folder: &Path, classes: &[String], options: &FolderOptions) -> Resul
         }
     };
     let source = format!(
-        "{title} from {}: {} training and {} test images of {} classes{how}.",
+        "{title} from {}: {} training and {} test images of {} classes{called}{how}.",
         folder.display(),
         grouped(train.len() as u64),
         grouped(test.len() as u64),
         names.len()
     );
-    Ok(Splits { train, validation: None, test, source, is_subset: false, notice })
+    Ok(Splits { train, validation: None, test, source, is_subset: false, notice: None })
 }

@@ -5,12 +5,8 @@ use std::path::Path;
 use image::imageops::{self, FilterType};
 use image::{DynamicImage, GenericImageView, Rgb, RgbImage};
 
-use super::decode::{Decoded, decode};
+use super::decode::{Decoded, MOST_PIXELS, decode};
 use super::{DataError, Result, Shape};
-
-/// Most pixels of an image, in a file or as a network reads it: 100 megapixels. A crafted file that unpacks to more is
-/// refused before memory is allocated.
-pub const MOST_PIXELS: u64 = 100_000_000;
 
 /// The version of the code that makes bytes of a picture file. It changes when the same file gives other bytes, because
 /// resized pictures are cached.

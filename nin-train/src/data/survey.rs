@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use rayon::prelude::*;
 
-use super::{Dataset, Splits};
+use super::{Part, Splits};
 
 /// Two images are nearly the same if at most this many bits of their hashes differ, and [`ALIKE`] holds too.
 const MOST_BITS: u32 = 10;
@@ -14,9 +14,8 @@ const MOST_BITS: u32 = 10;
 /// images, which are alike as clothes are, none reaches it; a picture that was saved again at a lower quality does.
 const ALIKE: f64 = 0.99;
 
-/// Most images that are compared with each other, because the time grows with their square: 3 seconds for these on two
-/// cores.
-const MOST_COMPARED: usize = 100_000;
+/// Most images that are compared with each other, because the time grows with their square: these are 450 million pairs.
+const MOST_COMPARED: usize = 30_000;
 
 /// One image of a data set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -27,28 +26,6 @@ pub struct Place {
     pub index: usize,
 }
 
-/// A part of a data set.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Part {
-    /// The training images.
-    Training,
-    /// The validation images.
-    Validation,
-    /// The test images.
-    Test,
-}
-
-impl Part {
-    /// Returns the name: `training`, `validation`, `test`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Training => "training",
-            Self::Validation => "validation",
-            Self::Test => "test",
-        }
-    }
-}
-
 /// What is wrong with the images of a data set, all as the network reads them: cropped and resized.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Survey {
@@ -56,27 +33,17 @@ pub struct Survey {
     pub equal: Vec<Vec<Place>>,
     /// Pairs of images that differ by little, as after another compression.
     pub near: Vec<[Place; 2]>,
-    /// Whether near duplicates were not sought, because there are more than 100,000 images.
+    /// Whether near duplicates were not sought, because there are more than 30,000 images.
     pub too_many: bool,
     /// Images of one colour.
     pub constant: Vec<Place>,
 }
 
-/// Returns the parts of a data set that have images.
-pub fn parts(splits: &Splits) -> impl Iterator<Item = (Part, &Dataset)> {
-    [
-        (Part::Training, Some(&splits.train)),
-        (Part::Validation, splits.validation.as_ref()),
-        (Part::Test, Some(&splits.test)),
-    ]
-    .into_iter()
-    .filter_map(|(part, dataset)| Some((part, dataset?)))
-}
-
 impl Survey {
     /// Looks at all images of a data set.
     pub fn of(splits: &Splits) -> Self {
-        let images: Vec<(Place, &[u8])> = parts(splits)
+        let images: Vec<(Place, &[u8])> = splits
+            .parts()
             .flat_map(|(part, dataset)| {
                 (0..dataset.len()).map(move |index| (Place { part, index }, dataset.image(index)))
             })
@@ -114,18 +81,9 @@ impl Survey {
 
     /// Returns the groups of equal images and the pairs of near ones that have more than one label.
     pub fn contradictions<'a>(&'a self, splits: &'a Splits) -> impl Iterator<Item = &'a [Place]> {
-        let label = |place: &Place| dataset(splits, place.part).map(|dataset| dataset.label(place.index));
+        let label = |place: &Place| splits.part(place.part).map(|dataset| dataset.label(place.index));
         let groups = self.equal.iter().map(Vec::as_slice).chain(self.near.iter().map(|pair| &pair[..]));
         groups.filter(move |group| group.iter().any(|place| label(place) != label(&group[0])))
-    }
-}
-
-/// Returns the images of a part.
-pub fn dataset(splits: &Splits, part: Part) -> Option<&Dataset> {
-    match part {
-        Part::Training => Some(&splits.train),
-        Part::Validation => splits.validation.as_ref(),
-        Part::Test => Some(&splits.test),
     }
 }
 

@@ -278,18 +278,19 @@ fn sets_of_any_size_and_number_of_classes_are_read() {
     let splits = own(&folder, &[]).unwrap();
     assert_eq!((splits.train.class_names().len(), splits.train.label(0), splits.test.label(25)), (26, 0, 25));
     assert!(names(&splits).starts_with("1234") && names(&splits).ends_with("2526"));
-    assert!(splits.notice.unwrap().contains("are called by their numbers, 1 to 26; --classes gives them names"));
+    assert!(splits.source.ends_with("of 26 classes, called by their numbers (--classes names them)."));
     let alphabet: Vec<String> = ('a'..='z').map(String::from).collect();
     let alphabet: Vec<&str> = alphabet.iter().map(String::as_str).collect();
     let splits = own(&folder, &alphabet).unwrap();
-    assert_eq!((names(&splits), splits.train.label(2), splits.notice), ("abcdefghijklmnopqrstuvwxyz".into(), 2, None));
+    assert_eq!((names(&splits), splits.train.label(2)), ("abcdefghijklmnopqrstuvwxyz".into(), 2));
+    assert!(splits.source.ends_with("of 26 classes."), "{}", splits.source);
     let message = own(&folder, &["a", "b"]).unwrap_err().to_string();
     assert!(message.contains("has labels from 1 to 26, but --classes has 2 names, the last 'b'"), "{message}");
 
     // Digits are not taken for clothes, nor the other way round.
     let mnist = [5, 0, 4, 1, 9, 2, 1, 3, 1, 4, 3, 5, 3, 6, 1, 7, 8];
     let splits = own(&emnist(&mnist, "", ["train", "t10k"]), &[]).unwrap();
-    assert_eq!((names(&splits), splits.notice), ("0123456789".into(), None));
+    assert_eq!(names(&splits), "0123456789");
     assert!(splits.source.starts_with("MNIST from"), "{}", splits.source);
     let fashion = [9, 0, 0, 3, 0, 2, 7, 2, 5, 5, 0, 9, 5, 5, 7, 9, 1];
     let splits = own(&emnist(&fashion, "", ["train", "t10k"]), &[]).unwrap();

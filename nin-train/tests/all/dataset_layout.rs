@@ -185,7 +185,7 @@ fn all_bad_pictures_are_listed_at_once() {
     let splits = with(&folder.0, skip).unwrap();
     assert_eq!(splits.train.len() + splits.test.len(), 57);
     let notice = splits.notice.unwrap();
-    assert!(notice.starts_with("3 pictures are left out:\n") && notice.lines().count() == 4, "{notice}");
+    assert!(notice.starts_with("3 pictures left out:\n") && notice.lines().count() == 4, "{notice}");
     // What remains keeps its label and its name.
     for set in [&splits.train, &splits.test] {
         for i in 0..set.len() {

@@ -5,6 +5,7 @@
 mod arrays;
 mod cli;
 mod common;
+mod data_cli;
 mod dataset_cache;
 mod dataset_cifar;
 mod dataset_fetch;
@@ -22,6 +23,7 @@ mod hostile;
 mod hostile_numbers;
 mod images;
 mod initial;
+mod known_images;
 mod naive;
 mod program;
 mod quantize_aware;

@@ -14,10 +14,9 @@ use std::path::{Path, PathBuf};
 
 use super::image_file::check_shape;
 use super::split::held_out;
-use super::{DataError, Progress, Result, Shape, Splits};
+use super::{DataError, Part, Progress, Result, Shape, Splits};
 use crate::support::text::{grouped, visible, visible_path};
 use cache::Cache;
-use parts::Part;
 use read::Pictures;
 use scan::{Found, classes, entries};
 use skipped::Skipped;
@@ -136,7 +135,7 @@ pub fn load(
         if test.is_empty() {
             return Err(DataError::file(path, "no test image can be read", "replace the pictures"));
         }
-        remarks.push(format!("{} are left out:{}", pictures_of(failed.len()), DataError::list(&failed)));
+        remarks.push(format!("{} left out:{}", pictures_of(failed.len()), DataError::list(&failed)));
     }
     remarks.extend(skipped.pictures());
 
@@ -228,9 +227,9 @@ fn from_table(path: &Path) -> Result<Listing> {
     let mut divided = false;
     for table::Row { class, file, part } in table::read(path)? {
         divided |= part.is_some();
-        parts[part.unwrap_or(Part::Train) as usize].push((class, file));
+        parts[part.unwrap_or(Part::Training) as usize].push((class, file));
     }
-    if parts[Part::Train as usize].is_empty() {
+    if parts[Part::Training as usize].is_empty() {
         return Err(DataError::file(path, "has no row with a training image", "write a file and a label in each row"));
     }
     let how = divided.then(|| "by a column of the table".to_owned());

@@ -3,37 +3,16 @@
 use std::path::{Path, PathBuf};
 
 use super::scan::{Entries, holds_classes, holds_pictures};
-use crate::data::{DataError, Result};
+use crate::data::{DataError, Part, Result};
 use crate::support::text::visible;
 
-/// What the images of a part are for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Part {
-    Train,
-    Validation,
-    Test,
-}
-
-impl Part {
-    pub const ALL: [Self; 3] = [Self::Train, Self::Validation, Self::Test];
-
-    /// Returns the part that a folder or a word in a table names, in any case.
-    pub fn parse(name: &str) -> Option<Self> {
-        match name.trim().to_lowercase().as_str() {
-            "train" | "training" => Some(Self::Train),
-            "val" | "valid" | "validation" | "dev" => Some(Self::Validation),
-            "test" | "testing" => Some(Self::Test),
-            _ => None,
-        }
-    }
-
-    /// Returns the name for messages.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Train => "training",
-            Self::Validation => "validation",
-            Self::Test => "test",
-        }
+/// Returns the part that a folder or a word in a table names, in any case.
+pub(super) fn named(name: &str) -> Option<Part> {
+    match name.trim().to_lowercase().as_str() {
+        "train" | "training" => Some(Part::Training),
+        "val" | "valid" | "validation" | "dev" => Some(Part::Validation),
+        "test" | "testing" => Some(Part::Test),
+        _ => None,
     }
 }
 
@@ -54,7 +33,7 @@ pub(super) fn layout(folder: &Path, top: &Entries) -> Result<Option<Layout>> {
     let mut folders = [const { None }; 3];
     let mut unused = Vec::new();
     for (name, path) in top {
-        let part = Part::parse(name).filter(|_| !holds_pictures(path) && holds_classes(path));
+        let part = named(name).filter(|_| !holds_pictures(path) && holds_classes(path));
         match part {
             Some(part) => {
                 if let Some(other) = folders[part as usize].replace((name, path.clone())) {

@@ -5,8 +5,8 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use super::names::composed;
-use super::parts::Part;
-use crate::data::{DataError, Result, is_picture};
+use super::parts;
+use crate::data::{DataError, Part, Result, is_picture};
 use crate::support::text::{grouped, visible};
 
 /// Names of the column of files.
@@ -98,7 +98,7 @@ pub(super) fn read(path: &Path) -> Result<Vec<Row>> {
         };
         let part = match columns.part.map(|column| (column, field(column))) {
             None => None,
-            Some((_, Some(text))) if Part::parse(text).is_some() => Part::parse(text),
+            Some((_, Some(text))) if parts::named(text).is_some() => parts::named(text),
             Some((_, text)) => {
                 let text = visible(text.unwrap_or_default());
                 let problem = format!("line {} is of the part '{text}', which is not known", grouped(line()));

@@ -11,7 +11,6 @@ mod tables;
 
 use std::borrow::Cow;
 
-use super::MOST_PIXELS;
 use bits::{Bits, Table};
 use blocks::Walk;
 use frame::Frame;
@@ -51,12 +50,12 @@ struct State {
     scans: usize,
 }
 
-/// Checks that a JPEG file holds its whole picture. Files of a kind that the decoder refuses (arithmetic coding,
-/// lossless) pass.
+/// Checks that a JPEG file holds its whole picture. Files that the decoder refuses (arithmetic coding, lossless, more than
+/// `most_pixels`) pass.
 ///
 /// # Errors
 /// What is wrong, to follow "the JPEG": `ends after 31 % of its scan`.
-pub(super) fn check(file: &[u8]) -> Result<(), String> {
+pub(super) fn check(file: &[u8], most_pixels: u64) -> Result<(), String> {
     let mut state = State::default();
     let mut at = 2;
     loop {
@@ -93,7 +92,7 @@ pub(super) fn check(file: &[u8]) -> Result<(), String> {
                 let frame = Frame::read(segment, marker == marker::PROGRESSIVE);
                 let frame = frame.ok_or("has a damaged header")?;
                 // Before memory is taken for them; the decoder refuses so many in its own words.
-                if frame.pixels() > MOST_PIXELS {
+                if frame.pixels() > most_pixels {
                     return Ok(());
                 }
                 state.frame = Some(frame);
