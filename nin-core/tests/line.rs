@@ -1,5 +1,6 @@
 //! The architecture line: what is read, what is refused and in which words.
 
+use nin_core::spec::Block;
 use nin_core::{PRESETS, Shape, Spec, Stage, Window};
 use proptest::prelude::*;
 
@@ -9,14 +10,14 @@ fn a_line_says_what_it_says() {
     assert_eq!(spec.input(), Shape { channels: 3, rows: 20, columns: 30 });
     assert_eq!(spec.classes(), 10);
     let [block, max, avg, dropout, plain, average, full] = *spec.stages() else { panic!("{spec:?}") };
-    let Stage::Block(window, widths) = block else { panic!("{block:?}") };
-    assert_eq!((window, widths.as_slice()), (Window { kernel: 5, stride: 2, padding: 1 }, &[7, 8][..]));
-    assert_eq!(max, Stage::MaxPool(Window { kernel: 3, stride: 2, padding: 1 }));
-    assert_eq!(avg, Stage::AvgPool(Window { kernel: 2, stride: 1, padding: 0 }));
+    let Stage::Block(Block { window, widths, .. }) = block else { panic!("{block:?}") };
+    assert_eq!((window, widths.as_slice()), (Window::square(5, 2, 1), &[7, 8][..]));
+    assert_eq!(max, Stage::MaxPool(Window::square(3, 2, 1)));
+    assert_eq!(avg, Stage::AvgPool(Window::square(2, 1, 0)));
     let Stage::Dropout(rate) = dropout else { panic!("{dropout:?}") };
     assert_eq!(rate.value(), 0.25);
-    let Stage::Block(window, widths) = plain else { panic!("{plain:?}") };
-    assert_eq!((window, widths.as_slice()), (Window { kernel: 1, stride: 1, padding: 0 }, &[9][..]));
+    let Stage::Block(Block { window, widths, .. }) = plain else { panic!("{plain:?}") };
+    assert_eq!((window, widths.as_slice()), (Window::square(1, 1, 0), &[9][..]));
     assert_eq!(average, Stage::GlobalAverage);
     let Stage::Full(widths) = full else { panic!("{full:?}") };
     assert_eq!((widths.as_slice(), widths.last()), (&[12, 10][..], 10));
@@ -61,7 +62,7 @@ fn limits_are_within_reach() {
 fn wrong_lines() {
     const SHAPE: &str = "expected the input's shape: channels x rows x columns, like 1x28x28";
     const HEAD: &str = "expected the head: gap, fc… or gap fc…";
-    const STAGE: &str = "expected a stage: nin, max, avg, drop, gap or fc";
+    const STAGE: &str = "expected a stage: nin, dw, max, avg, mean, drop, gap, fc, res(…) or proj(…)";
     const SIZE: &str = "expected the window's size, 1 to 255";
     const STRIDE: &str = "expected a stride, 1 to 255";
     const PADDING: &str = "expected the padding, 0 to 255";
@@ -128,7 +129,6 @@ fn wrong_lines() {
         ("1x28x28 nin256:8 gap", 12, SIZE),
         ("1x28x28 nin3", 13, COLON),
         ("1x28x28 nin3 gap", 13, COLON),
-        ("1x28x28 nin3x3:8 gap", 13, COLON),
         ("1x28x28 nin3+1/2:8 gap", 15, COLON),
         ("1x28x28 nin3:", 14, CHANNELS),
         ("1x28x28 nin3: gap", 14, CHANNELS),
@@ -212,7 +212,7 @@ fn a_stage_that_does_not_fit_names_its_input() {
 #[test]
 fn a_wrong_constant_says_where_and_why() {
     for (line, words) in [
-        ("1x28x28 conv3:8 gap", "architecture line, column 9: expected a stage: nin, max, avg, drop, gap or fc"),
+        ("1x28x28 conv3:8 gap", "architecture line, column 9: expected a stage: nin, dw, max, avg, mean, drop, gap, fc, res(…) or proj(…)"),
         ("1x28x28 nin3:8", "architecture line, column 15: expected the head: gap, fc… or gap fc…"),
         ("", "architecture line, column 1: expected the input's shape: channels x rows x columns, like 1x28x28"),
     ] {

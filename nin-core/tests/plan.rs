@@ -65,7 +65,7 @@ fn the_vgg_family_counts_its_layers() {
     for layers in [11, 16, 19] {
         let plan = plan(&format!("nin-{layers}"));
         assert_eq!(plan.layers().filter(|layer| layer.has_weights()).count(), layers);
-        let three_by_three = |kind| matches!(kind, LayerKind::Convolution(window) if window.kernel == 3);
+        let three_by_three = |kind| matches!(kind, LayerKind::Convolution(window) if window.columns.kernel == 3);
         assert_eq!(plan.layers().filter(|layer| three_by_three(layer.kind)).count(), 6, "one for each block");
     }
 }

@@ -120,9 +120,11 @@ struct Row<'a> {
 impl fmt::Display for Row<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (name, size) = match self.layer.kind {
-            LayerKind::Convolution(window) => ("convolution", Some(window.kernel)),
-            LayerKind::MaxPool(window) => ("maximum", Some(window.kernel)),
-            LayerKind::AvgPool(window) => ("average", Some(window.kernel)),
+            LayerKind::Convolution(window) => ("convolution", Some(window.columns.kernel)),
+            LayerKind::MaxPool(window) => ("maximum", Some(window.columns.kernel)),
+            LayerKind::AvgPool(window) => ("average", Some(window.columns.kernel)),
+            LayerKind::MeanPool(window) => ("mean", Some(window.columns.kernel)),
+            LayerKind::Sum => ("sum", None),
             LayerKind::Dropout => ("dropout", None),
             LayerKind::GlobalAverage => ("global average", None),
             LayerKind::Full => ("full", None),

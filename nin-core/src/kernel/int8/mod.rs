@@ -6,9 +6,10 @@
 //!
 //! [`read`] takes single parameters from any packing and rounds sums, [`pool`] has averages and maxima. `plain` is for
 //! weights in rows on any processor, `dsp` for pairs of outputs on a Cortex-M with DSP instructions, `wide` for a
-//! host's vectors; [`four_bit`] widens weights of 4 bits for each of them. Imports: `kernel`'s operands and vectors;
+//! host's vectors; [`four_bit`] widens weights of 4 bits for each of them. [`affine`] has zero points and groups. Imports: `kernel`'s operands and vectors;
 //! `packing`; `plan`.
 
+pub(crate) mod affine;
 #[cfg(nin_dsp)]
 mod dsp;
 pub(crate) mod four_bit;
