@@ -212,7 +212,10 @@ fn a_stage_that_does_not_fit_names_its_input() {
 #[test]
 fn a_wrong_constant_says_where_and_why() {
     for (line, words) in [
-        ("1x28x28 conv3:8 gap", "architecture line, column 9: expected a stage: nin, dw, max, avg, mean, drop, gap, fc, res(…) or proj(…)"),
+        (
+            "1x28x28 conv3:8 gap",
+            "architecture line, column 9: expected a stage: nin, dw, max, avg, mean, drop, gap, fc, res(…) or proj(…)",
+        ),
         ("1x28x28 nin3:8", "architecture line, column 15: expected the head: gap, fc… or gap fc…"),
         ("", "architecture line, column 1: expected the input's shape: channels x rows x columns, like 1x28x28"),
     ] {

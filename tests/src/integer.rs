@@ -267,7 +267,9 @@ fn channel_sums(map: &Bytes) -> Vec<i64> {
 fn over(window: Window, input: Shape, channels: usize) -> Shape {
     let count = |length: u16| {
         let padded = usize::from(length) + 2 * usize::from(window.columns.padding);
-        let windows = (0..).step_by(window.columns.stride.into()).take_while(|at| at + usize::from(window.columns.kernel) <= padded);
+        let windows = (0..)
+            .step_by(window.columns.stride.into())
+            .take_while(|at| at + usize::from(window.columns.kernel) <= padded);
         u16::try_from(windows.count()).expect("a side of a map")
     };
     let channels = u16::try_from(channels).expect("channels of a map");

@@ -35,3 +35,4 @@ pub mod model_file;
 pub mod oracle;
 pub mod random;
 pub mod tflite;
+pub mod tflite_import;

@@ -399,7 +399,8 @@ fn max_pool<N: Number>(window: Window, input: &Map<N>) -> Map<N> {
 
 fn avg_pool<N: Number>(window: Window, input: &Map<N>, inside: bool) -> Map<N> {
     let mut map = pool(window, input, N::from(0.0), |sum, x| sum + x);
-    let ones = pool(window, &Map { values: vec![N::from(1.0); input.values.len()], ..*input }, N::from(0.0), |a, b| a + b);
+    let ones =
+        pool(window, &Map { values: vec![N::from(1.0); input.values.len()], ..*input }, N::from(0.0), |a, b| a + b);
     let area = N::from(f32::from(window.rows.kernel) * f32::from(window.columns.kernel));
     for (value, &count) in map.values.iter_mut().zip(&ones.values) {
         *value = *value / if inside { count } else { area };

@@ -140,7 +140,13 @@ fn line(input: Shape, body: &[Wish], head: &str) -> String {
             Wish::Block { window, widths } => {
                 let window = fit(*window, shape, |kernel| kernel - 1);
                 let widths: Vec<String> = widths.iter().map(u16::to_string).collect();
-                format!("nin{}/{}+{}:{}", window.columns.kernel, window.columns.stride, window.columns.padding, widths.join(","))
+                format!(
+                    "nin{}/{}+{}:{}",
+                    window.columns.kernel,
+                    window.columns.stride,
+                    window.columns.padding,
+                    widths.join(",")
+                )
             }
             Wish::Max(window) | Wish::Avg(window) => {
                 let window = fit(*window, shape, |kernel| kernel / 2);

@@ -158,7 +158,8 @@ fn bytes_on_every_instruction_set() {
                 }
             }
         }
-        let layer = LayerWeights { bytes: bytemuck::cast_slice(&bytes), fan_in, outputs, lanes: 16, ..LayerWeights::EMPTY };
+        let layer =
+            LayerWeights { bytes: bytemuck::cast_slice(&bytes), fan_in, outputs, lanes: 16, ..LayerWeights::EMPTY };
 
         let mut want = Vec::new();
         for pixel in 0..case.pixels {

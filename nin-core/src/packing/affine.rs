@@ -64,20 +64,7 @@ impl Words {
     /// Returns the words as bytes.
     pub const fn bytes(&self) -> [u8; HEADER] {
         let [s0, s1, s2, s3] = self.scale.to_le_bytes();
-        [
-            self.input_zero,
-            self.output_zero,
-            self.least,
-            self.most,
-            self.plain as u8,
-            self.lanes,
-            0,
-            0,
-            s0,
-            s1,
-            s2,
-            s3,
-        ]
+        [self.input_zero, self.output_zero, self.least, self.most, self.plain as u8, self.lanes, 0, 0, s0, s1, s2, s3]
     }
 }
 

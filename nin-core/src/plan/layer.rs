@@ -61,9 +61,7 @@ impl Layer {
     /// weights. Their order is rows, columns, channels (channels last).
     pub const fn fan_in(&self) -> usize {
         match self.kind {
-            LayerKind::Convolution(window) => {
-                window.pixels() * (self.input.channels / self.groups) as usize
-            }
+            LayerKind::Convolution(window) => window.pixels() * (self.input.channels / self.groups) as usize,
             LayerKind::Full => self.input.len(),
             _ => 0,
         }

@@ -87,8 +87,7 @@ impl Plan {
     /// If there is no such stage.
     pub const fn layer(&self, stage: usize, step: usize) -> Option<Layer> {
         let (input, output) = (self.shapes[stage], self.shapes[stage + 1]);
-        let whole =
-            Layer { stage, kind: LayerKind::Dropout, input, output, groups: 1, relu: false, relu6: false };
+        let whole = Layer { stage, kind: LayerKind::Dropout, input, output, groups: 1, relu: false, relu6: false };
         let kind = match &self.spec.stages()[stage] {
             Stage::Block(block) => return self.convolution(stage, step, block),
             Stage::Full(widths) => return self.full(stage, step, widths),

@@ -3,9 +3,7 @@
 use super::architecture::{MAX_STAGES, Spec};
 use super::error::SpecError;
 use super::shape::{Shape, Side, Window};
-use super::stage::{
-    Activation, Block, Connection, MAX_WIDTHS, Projection, Rate, Stage, Sum, Widths, stage_parameters,
-};
+use super::stage::{Activation, Block, Connection, MAX_WIDTHS, Projection, Rate, Stage, Sum, Widths, stage_parameters};
 
 const STAGE_EXPECTED: &str = "expected a stage: nin, dw, max, avg, mean, drop, gap, fc, res(…) or proj(…)";
 const HEAD_EXPECTED: &str = "after gap or fc only drop and fc may follow";

@@ -261,9 +261,7 @@ impl fmt::Display for Stage {
 /// Returns the number of weights and biases of a stage with this input.
 pub(crate) const fn stage_parameters(stage: &Stage, input: Shape) -> u64 {
     let (widths, mut fan_in) = match stage {
-        Stage::Block(block) => {
-            (block.widths, block.window.pixels() as u64 * (input.channels / block.groups()) as u64)
-        }
+        Stage::Block(block) => (block.widths, block.window.pixels() as u64 * (input.channels / block.groups()) as u64),
         Stage::Full(widths) => (*widths, input.len() as u64),
         Stage::Sum(Sum { projection: Some(projection), .. }) => {
             return (projection.input.channels as u64 + 1) * input.channels as u64;

@@ -117,7 +117,14 @@ impl Linear {
             windows: match Linear::window(layer) {
                 Some(window) => {
                     let channels = layer.output.channels as usize;
-                    windows_over(dy, layer.input.rows, layer.input.columns, window.columns.kernel.into(), channels, images)
+                    windows_over(
+                        dy,
+                        layer.input.rows,
+                        layer.input.columns,
+                        window.columns.kernel.into(),
+                        channels,
+                        images,
+                    )
                 }
                 None => whole(dy, images),
             },
@@ -190,7 +197,8 @@ impl Linear {
 
     /// Positions of the kernel; 1 for a fully connected layer.
     fn taps(&self) -> usize {
-        Linear::window(&self.tensor.layer).map_or(1, |window| window.columns.kernel as usize * window.columns.kernel as usize)
+        Linear::window(&self.tensor.layer)
+            .map_or(1, |window| window.columns.kernel as usize * window.columns.kernel as usize)
     }
 
     /// Takes a normalised layer's gains for a step.

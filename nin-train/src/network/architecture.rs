@@ -145,7 +145,8 @@ pub fn trainable(spec: &Spec) -> Result<(), ArchitectureError> {
     let found = (0..).zip(spec.stages()).find_map(|(index, stage)| Some((index, stage, problem(stage)?)));
     let Some((index, stage, problem)) = found else { return Ok(()) };
     // The end of a shortcut stands at the word before it.
-    let stage = if let Stage::Sum(_) = stage { format!("{}{stage}", spec.stages()[index - 1]) } else { stage.to_string() };
+    let stage =
+        if let Stage::Sum(_) = stage { format!("{}{stage}", spec.stages()[index - 1]) } else { stage.to_string() };
     Err(ArchitectureError::Untrainable { stage, problem })
 }
 

@@ -8,6 +8,7 @@ mod export;
 mod exporter;
 mod integer;
 mod logits;
+mod mlperf;
 mod model_file;
 mod plan;
 mod pytorch;

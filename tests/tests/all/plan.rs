@@ -81,7 +81,8 @@ fn random_networks_reach_the_corners() {
                 see("overlap", window.columns.kernel > window.columns.stride);
                 see(
                     "window as large as the padded input",
-                    u16::from(window.columns.kernel - 2 * window.columns.padding.min(window.columns.kernel / 2)) >= shape.rows,
+                    u16::from(window.columns.kernel - 2 * window.columns.padding.min(window.columns.kernel / 2))
+                        >= shape.rows,
                 );
             }
             match stage {

@@ -17,7 +17,8 @@ pub(crate) fn layer(patch: &Patch<'_, u8>, pixels: usize, words: &Words, weights
             1 => Some(&weights.bytes[4 * ROWS * outputs + output * fan_in..][..fan_in]),
             _ => None,
         };
-        let at = |input: usize| i32::from(row.map_or_else(|| weight::<0>(weights, output, input), |row| row[input] as i8));
+        let at =
+            |input: usize| i32::from(row.map_or_else(|| weight::<0>(weights, output, input), |row| row[input] as i8));
         for pixel in 0..pixels {
             let (left, right) = patch.valid(pixel);
             let mut sum = parameters.bias;
@@ -78,10 +79,7 @@ pub(crate) fn sum(bytes: &[u8], shortcut: &[u8], body: &mut [u8]) {
     }
 }
 
-/// Returns the average of `count` bytes whose sum is given.
+/// Returns the average of `count` bytes whose sum is given; the factor divides by the count.
 pub(crate) fn average(words: &Words, factor: Factor, sum: i32, count: usize) -> u8 {
-    let count = count as i32;
-    let sum = factor.apply(sum.wrapping_sub(count.wrapping_mul(words.input_zero.into())));
-    let half = if sum > 0 { count / 2 } else { -(count / 2) };
-    clamp(words, sum.wrapping_add(half) / count)
+    clamp(words, factor.apply(sum.wrapping_sub((count as i32).wrapping_mul(words.input_zero.into()))))
 }

@@ -195,7 +195,8 @@ impl<W: TensorForm> Writer<'_, W> {
 
     /// Adds a node that applies a sliding window to a map.
     fn windowed(&mut self, op: &str, more: &[&Name], window: Window, attributes: &[(&str, Attribute<'_>)]) -> Name {
-        let [kernel, stride, padding] = [window.columns.kernel, window.columns.stride, window.columns.padding].map(i64::from);
+        let [kernel, stride, padding] =
+            [window.columns.kernel, window.columns.stride, window.columns.padding].map(i64::from);
         let (kernel, strides, pads) = ([kernel; 2], [stride; 2], [padding; 4]);
         let shape = [
             ("kernel_shape", Attribute::Ints(&kernel)),
