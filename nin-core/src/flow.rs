@@ -490,7 +490,7 @@ impl<'f, A: Arithmetic, O: Observer<A::Value>> Flow<'f, A, O> {
         let Some(layer) = self.plan.layer(own.stage, step) else { return LayerWeights::EMPTY };
         let (bytes, weights) = own.weights.split_at(A::layer_bytes(&layer, self.lanes, own.weights));
         own.weights = weights;
-        let (outputs, groups) = (layer.output.channels as usize, layer.groups as usize);
+        let (outputs, groups) = (layer.output.channels as usize, layer.groups);
         let activation = match (layer.relu, layer.relu6) {
             (_, true) => Activation::Relu6,
             (true, _) => Activation::Relu,

@@ -2,8 +2,7 @@
 
 use std::convert::Infallible;
 
-use nin_core::{Affine, Model, Network, Piece, Plan};
-use nin_train::formats::tflite::{Imported, Place};
+use nin_core::{Affine, Model, Network, Piece};
 
 use crate::engine::state;
 use crate::integer::Bytes;
@@ -42,12 +41,4 @@ pub fn run(model: &Model<'_>, image: &[u8]) -> (Vec<((usize, usize), Bytes)>, Ve
     let Ok(logits) = logits;
     let logits = logits.to_vec();
     (maps, logits)
-}
-
-/// The place of an operator's output, and whether it is the logits, which no observer receives.
-pub fn place(imported: &Imported, operator: usize) -> Option<(Place, bool)> {
-    let plan = Plan::new(imported.model.spec);
-    let place = imported.places.iter().find(|place| place.operator == operator)?;
-    let last = plan.next(place.stage).is_none() && plan.layer(place.stage, place.step + 1).is_none();
-    Some((*place, last))
 }

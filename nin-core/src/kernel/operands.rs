@@ -86,7 +86,7 @@ pub struct LayerWeights<'m> {
     /// Outputs that are side by side.
     pub lanes: usize,
     /// Groups of outputs, each of which sums over its part of the channels.
-    pub groups: usize,
+    pub groups: u16,
     /// What follows the sums of a float layer.
     pub activation: Activation,
     /// Whether the layer has several groups or no ReLU: not one for the fast kernels.

@@ -8,9 +8,8 @@ use super::stage::{Activation, Block, Connection, MAX_WIDTHS, Projection, Rate, 
 const STAGE_EXPECTED: &str = "expected a stage: nin, dw, max, avg, mean, drop, gap, fc, res(…) or proj(…)";
 const HEAD_EXPECTED: &str = "after gap or fc only drop and fc may follow";
 
-/// The stages that were read.
+/// What follows from the stages that were read.
 struct Line {
-    spec: Spec,
     /// The shape after them.
     shape: Shape,
     parameters: u64,
@@ -57,8 +56,8 @@ impl Reader<'_> {
             Ok(input) => input,
             Err(error) => return Err(error),
         };
-        let spec = Spec { input, len: 0, stages: [Stage::GlobalAverage; MAX_STAGES] };
-        let mut line = Line { spec, shape: input, parameters: 0, values: values_of(input), head: false, open: None };
+        let mut spec = Spec { input, len: 0, stages: [Stage::GlobalAverage; MAX_STAGES] };
+        let mut line = Line { shape: input, parameters: 0, values: values_of(input), head: false, open: None };
         loop {
             let before = self.at;
             if self.at == self.bytes.len() {
@@ -72,7 +71,7 @@ impl Reader<'_> {
             if self.at == before {
                 return self.error("expected a space");
             }
-            if let Err(error) = self.word_of(&mut line) {
+            if let Err(error) = self.word_of(&mut spec, &mut line) {
                 return Err(error);
             }
         }
@@ -82,11 +81,11 @@ impl Reader<'_> {
         if !line.head {
             return self.error("expected the head: gap, fc… or gap fc…");
         }
-        Ok(line.spec)
+        Ok(spec)
     }
 
     /// Reads one word: a stage, and the ends of a shortcut around it.
-    const fn word_of(&mut self, line: &mut Line) -> Result<(), SpecError> {
+    const fn word_of(&mut self, spec: &mut Spec, line: &mut Line) -> Result<(), SpecError> {
         let start = self.at;
         let residual = self.word(b"res(");
         if residual || self.word(b"proj(") {
@@ -94,7 +93,7 @@ impl Reader<'_> {
                 self.at = start;
                 return self.error("a shortcut cannot begin inside another one");
             }
-            line.open = Some(Open { stage: line.spec.len, at: start, input: line.shape, projected: !residual });
+            line.open = Some(Open { stage: spec.len, at: start, input: line.shape, projected: !residual });
         }
         let start = self.at;
         let stage = match self.stage(line.shape) {
@@ -105,7 +104,7 @@ impl Reader<'_> {
             self.at = start;
             return self.error("only nin and dw can be inside a shortcut");
         }
-        if let Err(error) = self.add(line, start, stage) {
+        if let Err(error) = self.add(spec, line, start, stage) {
             return Err(error);
         }
         let end = self.at;
@@ -114,19 +113,19 @@ impl Reader<'_> {
             return Ok(());
         }
         let activation = self.activation();
-        match self.sum(line, open, activation) {
-            Ok(sum) => self.add(line, end, Stage::Sum(sum)),
+        match self.sum(spec, line, open, activation) {
+            Ok(sum) => self.add(spec, line, end, Stage::Sum(sum)),
             Err(error) => Err(error),
         }
     }
 
     /// Checks the body of a shortcut against its input.
-    const fn sum(&mut self, line: &mut Line, open: Open, activation: Activation) -> Result<Sum, SpecError> {
+    const fn sum(&self, spec: &Spec, line: &mut Line, open: Open, activation: Activation) -> Result<Sum, SpecError> {
         line.open = None;
         let (mut rows, mut columns) = (1, 1);
         let mut i = open.stage;
-        while i < line.spec.len {
-            if let Stage::Block(block) = line.spec.stages[i as usize] {
+        while i < spec.len {
+            if let Stage::Block(block) = spec.stages[i as usize] {
                 // At most 24 factors below 256 each.
                 rows *= block.window.rows.stride as u128;
                 columns *= block.window.columns.stride as u128;
@@ -155,12 +154,12 @@ impl Reader<'_> {
             return Err(SpecError { column: column(at), problem, input: Some(input) });
         }
         let projection = if open.projected { Some(projection) } else { None };
-        Ok(Sum { stages: line.spec.len - open.stage, projection, activation })
+        Ok(Sum { stages: spec.len - open.stage, projection, activation })
     }
 
     /// Adds a stage that begins at `start` and checks that it fits.
-    const fn add(&mut self, line: &mut Line, start: usize, stage: Stage) -> Result<(), SpecError> {
-        if line.spec.len as usize == MAX_STAGES {
+    const fn add(&mut self, spec: &mut Spec, line: &mut Line, start: usize, stage: Stage) -> Result<(), SpecError> {
+        if spec.len as usize == MAX_STAGES {
             self.at = start;
             return self.error("at most 24 stages fit a line");
         }
@@ -199,8 +198,8 @@ impl Reader<'_> {
             self.at = start;
             return self.error("the network is too large: at most 536,870,911 values in all its maps");
         }
-        line.spec.stages[line.spec.len as usize] = stage;
-        line.spec.len += 1;
+        spec.stages[spec.len as usize] = stage;
+        spec.len += 1;
         line.shape = output;
         Ok(())
     }

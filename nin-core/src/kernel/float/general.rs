@@ -12,7 +12,8 @@ pub(super) fn layer<W: Stored, R: Rounding>(
     out: &mut [f32],
 ) {
     let (biases, packed) = split::<W>(weights);
-    let &LayerWeights { outputs, fan_in, lanes, groups, activation, .. } = weights;
+    let &LayerWeights { outputs, fan_in, lanes, activation, .. } = weights;
+    let groups = usize::from(weights.groups);
     // Channels that an output sums over, and outputs that sum over the same ones.
     let (channels, together) = (patch.channels / groups, outputs / groups);
     for (pixel, out) in out.chunks_exact_mut(outputs).take(pixels).enumerate() {

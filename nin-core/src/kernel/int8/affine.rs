@@ -7,7 +7,8 @@ use crate::packing::affine::{FACTOR, Factor, HEADER, Words};
 
 /// Computes one layer for a tile of pixels.
 pub(crate) fn layer(patch: &Patch<'_, u8>, pixels: usize, words: &Words, weights: &LayerWeights<'_>, out: &mut [u8]) {
-    let &LayerWeights { outputs, fan_in, groups, .. } = weights;
+    let &LayerWeights { outputs, fan_in, .. } = weights;
+    let groups = usize::from(weights.groups);
     let (channels, together) = (patch.channels / groups, outputs / groups);
     for output in 0..outputs {
         let first = output / together * channels;

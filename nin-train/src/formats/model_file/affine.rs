@@ -58,6 +58,19 @@ pub struct AffineLayer {
 }
 
 impl AffineModel {
+    /// Returns whether the records are those of the architecture's layers, in size and in range.
+    pub fn fits(&self) -> bool {
+        let plan = Plan::new(self.spec);
+        let mut records = self.records.iter();
+        let layers = plan.layers().filter(|layer| layer.weight_bytes(WeightType::Affine, 1) > 0);
+        layers.into_iter().all(|layer| match (records.next(), layer.kind) {
+            (Some(Record::Layer(record)), LayerKind::Convolution(_) | LayerKind::Full) => record.fits(&layer),
+            (Some(Record::Sum { factors, .. }), LayerKind::Sum) => factors.iter().all(in_range),
+            (Some(Record::Average { factor, .. }), LayerKind::GlobalAverage) => in_range(factor),
+            _ => false,
+        }) && records.next().is_none()
+    }
+
     /// Returns the bytes of a model file.
     ///
     /// # Errors
@@ -68,28 +81,25 @@ impl AffineModel {
         if Lanes::of(weight_type, lanes.count()).is_none() {
             return Err(ExportError::Packing { lanes, weight_type: weight_type.name() });
         }
+        if !self.fits() {
+            return Err(ExportError::Integers);
+        }
         let plan = &Plan::new(self.spec);
         let mut weights = Vec::new();
-        let mut records = self.records.iter();
-        for layer in plan.layers().filter(|layer| layer.weight_bytes(weight_type, 1) > 0) {
-            match (records.next(), layer.kind) {
-                (Some(Record::Layer(record)), LayerKind::Convolution(_) | LayerKind::Full) => {
-                    record.pack(&layer, lanes, &mut weights)?;
-                }
-                (Some(Record::Sum { words, shortcut_zero, factors }), LayerKind::Sum) => {
+        let layers = plan.layers().filter(|layer| layer.weight_bytes(weight_type, 1) > 0);
+        for (layer, record) in layers.zip(&self.records) {
+            match record {
+                Record::Layer(record) => record.pack(&layer, lanes, &mut weights),
+                Record::Sum { words, shortcut_zero, factors } => {
                     weights.extend(Words { plain: false, lanes: 1, ..*words }.bytes());
                     weights.extend(u32::from(*shortcut_zero).to_le_bytes());
                     factors.iter().for_each(|factor| weights.extend(factor.bytes()));
                 }
-                (Some(Record::Average { words, factor }), LayerKind::GlobalAverage) => {
+                Record::Average { words, factor } => {
                     weights.extend(Words { plain: false, lanes: 1, ..*words }.bytes());
                     weights.extend(factor.bytes());
                 }
-                _ => return Err(ExportError::Integers),
             }
-        }
-        if records.next().is_some() {
-            return Err(ExportError::Integers);
         }
         let Self { preprocessing, class_names, .. } = self;
         Parts { plan, preprocessing, class_names, weight_type, lanes }.to_bytes(&weights)
@@ -112,13 +122,8 @@ impl AffineLayer {
     }
 
     /// Appends the layer's part of the file. A layer that only the general kernels compute has plain rows.
-    fn pack(&self, layer: &Layer, lanes: Lanes, bytes: &mut Vec<u8>) -> Result<(), ExportError> {
-        let (outputs, fan_in) = (usize::from(layer.output.channels), layer.fan_in());
-        let valid = |factor: &Factor| factor.multiplier >= 0 && (-30..=31).contains(&factor.shift);
-        let sizes = (self.bias.len(), self.factors.len(), self.weights.len()) == (outputs, outputs, outputs * fan_in);
-        if !sizes || !self.factors.iter().all(valid) {
-            return Err(ExportError::Integers);
-        }
+    fn pack(&self, layer: &Layer, lanes: Lanes, bytes: &mut Vec<u8>) {
+        let fan_in = layer.fan_in();
         let plain = self.is_plain(layer);
         let lanes = if plain { lanes.count() } else { 1 };
         bytes.extend(Words { plain, lanes: lanes as u8, ..self.words }.bytes());
@@ -142,6 +147,16 @@ impl AffineLayer {
                 bytes[packing.weight(output, input).byte] = weight as u8;
             }
         }
-        Ok(())
     }
+
+    /// Returns whether there are as many numbers as the layer needs, in range.
+    fn fits(&self, layer: &Layer) -> bool {
+        let (outputs, fan_in) = (usize::from(layer.output.channels), layer.fan_in());
+        let sizes = (self.bias.len(), self.factors.len(), self.weights.len());
+        sizes == (outputs, outputs, outputs * fan_in) && self.factors.iter().all(in_range)
+    }
+}
+
+fn in_range(factor: &Factor) -> bool {
+    factor.multiplier >= 0 && (-30..=31).contains(&factor.shift)
 }

@@ -67,5 +67,9 @@ pub fn import(file: &[u8]) -> Result<Imported, TfLiteError> {
     let preprocessing =
         Preprocessing { mean: vec![f32::from(image.unsigned_zero()); channels], scale: vec![image.scale; channels] };
     let Chain { records, places, .. } = chain;
-    Ok(Imported { model: AffineModel { spec, preprocessing, class_names: Vec::new(), records }, places })
+    let model = AffineModel { spec, preprocessing, class_names: Vec::new(), records };
+    if !model.fits() {
+        return Err(TfLiteError::Model("has weights that do not fit its maps".to_owned()));
+    }
+    Ok(Imported { model, places })
 }
