@@ -1,6 +1,6 @@
 //! Flags that say which images, and finding those images.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use indicatif::ProgressBar;
@@ -57,6 +57,16 @@ impl ImageArgs {
                 }
             }
         }
+    }
+
+    /// Returns whether these are the user's own images, or others that the preset `fashion` is not made for.
+    pub fn are_own(&self) -> bool {
+        !matches!(self.kind(), DatasetKind::FashionMnist | DatasetKind::Subset | DatasetKind::Mnist)
+    }
+
+    /// Returns the folder of pictures, if the images are one.
+    pub fn folder(&self) -> Option<&Path> {
+        self.data.as_deref().filter(|_| self.kind() == DatasetKind::Folder)
     }
 
     /// The flags that find these images again, each after a space.

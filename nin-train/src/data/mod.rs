@@ -3,7 +3,7 @@
 //! [`load`] finds, checks and reads the data set that a [`DatasetKind`] names; [`idx`], [`cifar`], [`folder`], [`npz`]
 //! and [`subset`] each read one format, and [`fetch`] downloads Fashion-MNIST. A [`Dataset`] holds bytes (0 to 255),
 //! channels last, at the original size; [`Dataset::from_arrays`] makes one from arrays. [`resize`] scales an image,
-//! [`Augment`] changes it at random.
+//! [`Augment`] changes it at random. [`survey`] looks at a folder before it is loaded.
 //!
 //! Imports [`support`](crate::support) only.
 
@@ -25,6 +25,7 @@ pub mod image_file;
 pub mod npz;
 pub mod resize;
 pub mod subset;
+pub mod survey;
 
 pub use augment::Augment;
 pub use error::{DataError, Result};

@@ -9,27 +9,8 @@ use std::fmt::Write;
 
 use nin_core::{Plan, Shape, Spec};
 
-use crate::network::resources::Resources;
+use crate::network::resources::Budget;
 use crate::support::random::{Purpose, Stream};
-
-/// The limits of a board for an 8-bit network on a Cortex-M with DSP instructions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Budget {
-    /// Largest model file in bytes, without class names.
-    pub flash: u64,
-    /// Largest state (all working memory of the engine) in bytes.
-    pub ram: u64,
-    /// The largest number of multiply-accumulates for one image.
-    pub macs: u64,
-}
-
-impl Budget {
-    /// Returns whether a network fits the budget.
-    pub fn holds(&self, plan: &Plan) -> bool {
-        let needs = Resources::new(plan);
-        needs.flash_int8 <= self.flash && needs.streaming_int8 <= self.ram && needs.macs <= self.macs
-    }
-}
 
 /// Successive halving keeps the best 1/`ETA` of the candidates and trains them `ETA` times as long.
 const ETA: usize = 3;

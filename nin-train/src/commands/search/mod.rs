@@ -13,11 +13,11 @@ use nin_train::Recipe;
 use nin_train::data::{Dataset, DatasetKind};
 use nin_train::formats::model_file;
 use nin_train::network::preprocessing::Preprocessing;
-use nin_train::network::resources::Resources;
+use nin_train::network::resources::{Budget, Resources};
 use nin_train::support::text::{Align, Table, bytes, grouped};
 use nin_train::training::error::TrainError;
 use nin_train::training::optim::Optimizer;
-use nin_train::training::search::{Budget, candidates, rungs};
+use nin_train::training::search::{candidates, rungs};
 use nin_train::training::trainer::{Ended, Trainer};
 
 use super::images::{self, ImageArgs};

@@ -23,7 +23,7 @@ use super::run_folder::RunFolder;
 use super::{Console, Outcome, images, interrupt, networks, program, threads_of, word};
 pub use flags::TrainArgs;
 use metrics::Metrics;
-use screen::Screen;
+use screen::{Run, Screen};
 
 /// Trains a network and writes what it has learnt.
 pub fn run(args: &TrainArgs, console: &Console) -> Outcome<ExitCode> {
@@ -32,9 +32,12 @@ pub fn run(args: &TrainArgs, console: &Console) -> Outcome<ExitCode> {
     let threads = threads_of(args.threads, console);
     // What can be wrong with the flags comes before any waiting.
     let mut start = args.start(console)?;
-    let plan = start.plan();
+    if let Some(plan) = start.plan() {
+        start.check_memory(&plan, threads)?;
+    }
+    let mut splits = args.images.load(start.input(args), console)?;
+    let plan = start.fit(args, &splits, console)?;
     start.check_memory(&plan, threads)?;
-    let mut splits = args.images.load(plan.spec().input(), console)?;
     images::check(plan.spec().input(), plan.classes(), &splits)?;
     let fingerprint = splits.train.fingerprint();
     let validation = images::split_off(start.recipe(), &mut splits)?;
@@ -45,7 +48,7 @@ pub fn run(args: &TrainArgs, console: &Console) -> Outcome<ExitCode> {
         ));
     }
     start.choose_epochs(splits.train.len());
-    let checkpoint = start.checkpoint(&splits.train, fingerprint)?;
+    let checkpoint = start.checkpoint(&plan, &splits.train, fingerprint)?;
     let metrics = metrics::Start::new(&checkpoint, &plan, &splits, validation.as_ref());
     let mut trainer = Trainer::resume(checkpoint, threads)?;
     trainer.check(&splits.train)?;
@@ -90,7 +93,9 @@ pub fn run(args: &TrainArgs, console: &Console) -> Outcome<ExitCode> {
 
     let Exported { checkpoint, trained, model, integers } = Exported::of(&trainer, &folder)?;
     let findings = Findings::new(evaluator(&checkpoint, threads)?, &trained, &splits.test)?;
-    screen.result(&findings.evaluation, trainer.class_names());
+    let counts = splits.train.class_counts();
+    let run = Run { names: trainer.class_names(), counts: &counts, plan: &plan, recipe: trainer.recipe() };
+    screen.result(&findings.evaluation, run);
     metrics.test(&findings.evaluation);
     let report = folder.report(&trainer.checkpoint(), &trained, &findings, &splits);
     if let Err(error) = &report {
