@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use nin_core::{Plan, Shape};
 use nin_train::Recipe;
-use nin_train::data::{Dataset, Splits};
+use nin_train::data::{Dataset, DatasetRecord, Splits};
 use nin_train::engine::distill::Teacher;
 use nin_train::formats::model_file;
 use nin_train::network::architecture::Architecture;
@@ -13,11 +13,13 @@ use nin_train::network::preprocessing::Preprocessing;
 use nin_train::network::trained::Trained;
 use nin_train::quantize;
 use nin_train::quantize::aware::{self, Begun};
+use nin_train::support::files::FileError;
 use nin_train::training::checkpoint::Checkpoint;
 use nin_train::training::footprint;
 use nin_train::training::optim::Optimizer;
 use nin_train::training::recipe::Origin;
 
+use super::super::super::known::{Found, Known, Others};
 use super::super::super::run_folder::{CHECKPOINT, RunFolder};
 use super::super::{Console, Outcome, images, networks};
 use super::{Input, TrainArgs, fit};
@@ -32,7 +34,12 @@ pub enum Start {
     /// With a recipe: fresh weights, or those of a network.
     Fresh(Box<Fresh>),
     /// Where it was stopped.
-    Resume(Box<Checkpoint>),
+    Resume {
+        /// The run.
+        checkpoint: Box<Checkpoint>,
+        /// Its images.
+        known: Known,
+    },
 }
 
 /// A run that begins.
@@ -49,6 +56,8 @@ pub struct Fresh {
     from: Option<Trained>,
     /// The networks that it learns from, and their files.
     teachers: Vec<(PathBuf, Trained)>,
+    /// The images of the network that it begins with, or else of its first teacher.
+    known: Option<Known>,
 }
 
 impl TrainArgs {
@@ -57,16 +66,30 @@ impl TrainArgs {
         if let Some(path) = &self.resume {
             return self.resumed(path.clone());
         }
+        let mut known = None;
+        let mut read = |path: &PathBuf| {
+            let loaded = networks::load(path)?;
+            let trained = loaded.trained()?;
+            if known.is_none() {
+                known = Some(loaded.known()?);
+            }
+            Ok::<_, FileError>(trained)
+        };
         let from = match &self.from {
-            Some(path) => Some((path, networks::load(path)?.trained()?)),
+            Some(path) => Some((path, read(path)?)),
             None => None,
         };
-        let teacher = |path: &PathBuf| Ok((path.clone(), networks::load(path)?.trained()?));
+        let teacher = |path: &PathBuf| Ok((path.clone(), read(path)?));
         let teachers = self.teacher.iter().map(teacher).collect::<Outcome<_>>()?;
+        let kind = match &known {
+            Some(known) if !self.images.are_named() => known.kind(),
+            _ => Some(self.images.kind()),
+        };
+        let own = kind.is_some_and(images::are_own);
         let architecture = match (self.line.as_ref().or(self.preset.as_ref()), &from) {
             (Some(named), _) => Some(Architecture::parse(named)?),
             (None, Some((_, from))) => Some(Architecture::of(from.spec)),
-            (None, None) if self.images.are_own() => None,
+            (None, None) if own => None,
             (None, None) => Some(Architecture::parse("fashion")?),
         };
         if architecture.is_some() && self.shape.is_some() {
@@ -82,7 +105,7 @@ impl TrainArgs {
             );
         }
         let book = architecture.as_ref().is_some_and(|named| BOOK.contains(&named.name.as_str())) && !self.qat;
-        let fits = self.images.are_own() && from.is_none() && !book;
+        let fits = own && from.is_none() && !book;
         let mut recipe = self.recipe(book, None);
         match recipe.optimizer {
             Optimizer::AdamW { .. } if self.momentum.is_some() => {
@@ -118,7 +141,7 @@ impl TrainArgs {
         });
         let input = self.input.unwrap_or(Input::Unit);
         let usual_epochs = self.epochs.is_none() && !self.qat && !book && !fits;
-        let fresh = Fresh { recipe, fits, usual_epochs, architecture, input, from, teachers };
+        let fresh = Fresh { recipe, fits, usual_epochs, architecture, input, from, teachers, known };
         Ok(Start::Fresh(Box::new(fresh)))
     }
 
@@ -210,7 +233,7 @@ impl TrainArgs {
             }
             checkpoint.recipe.set_epochs(epochs);
         }
-        Ok(Start::Resume(Box::new(checkpoint)))
+        Ok(Start::Resume { known: Known::of_checkpoint(&path, &checkpoint), checkpoint: Box::new(checkpoint) })
     }
 
     /// The folder of the run that goes on, if one does.
@@ -257,7 +280,7 @@ impl Start {
     pub fn plan(&self) -> Option<Plan> {
         match self {
             Start::Fresh(fresh) => fresh.architecture.as_ref().map(Architecture::plan),
-            Start::Resume(checkpoint) => Some(checkpoint.plan()),
+            Start::Resume { checkpoint, .. } => Some(checkpoint.plan()),
         }
     }
 
@@ -265,7 +288,7 @@ impl Start {
     pub fn input(&self, args: &TrainArgs) -> Shape {
         let teacher = match self {
             Start::Fresh(fresh) => fresh.teachers.first().map(|(_, teacher)| teacher.spec.input()),
-            Start::Resume(_) => None,
+            Start::Resume { .. } => None,
         };
         let known = self.plan().map(|plan| plan.spec().input());
         known.or(args.shape).or(teacher).unwrap_or_else(|| fit::shape(&args.images, &args.budget))
@@ -276,7 +299,7 @@ impl Start {
     pub fn fit(&mut self, args: &TrainArgs, splits: &Splits, console: &Console) -> Outcome<Plan> {
         let fresh = match self {
             Start::Fresh(fresh) => fresh,
-            Start::Resume(checkpoint) => return Ok(checkpoint.plan()),
+            Start::Resume { checkpoint, .. } => return Ok(checkpoint.plan()),
         };
         let named = fresh.architecture.is_some();
         let architecture = match fresh.architecture.take() {
@@ -300,7 +323,7 @@ impl Start {
     pub fn check_memory(&self, plan: &Plan, threads: usize) -> Outcome {
         match self {
             Start::Fresh(fresh) => Ok(footprint::check(plan, &fresh.recipe, threads)?),
-            Start::Resume(_) => Ok(()),
+            Start::Resume { .. } => Ok(()),
         }
     }
 
@@ -308,7 +331,7 @@ impl Start {
     pub fn recipe(&self) -> &Recipe {
         match self {
             Start::Fresh(fresh) => &fresh.recipe,
-            Start::Resume(checkpoint) => &checkpoint.recipe,
+            Start::Resume { checkpoint, .. } => &checkpoint.recipe,
         }
     }
 
@@ -322,24 +345,37 @@ impl Start {
         }
     }
 
+    /// Loads the images: those that `args` name, or those of the network that the run begins with, or Fashion-MNIST.
+    pub fn images(&self, args: &TrainArgs, console: &Console) -> Outcome<Found> {
+        let input = self.input(args);
+        let args = &args.images;
+        Ok(match self {
+            Start::Resume { known, .. } => known.load(args, input, Others::Refused, console)?,
+            Start::Fresh(fresh) => match &fresh.known {
+                Some(known) if fresh.recipe.quantize.is_some() => known.load(args, input, Others::Noted, console)?,
+                Some(known) if !args.are_named() => known.load(args, input, Others::Refused, console)?,
+                _ => {
+                    let found = Found::read(args, input, console)?;
+                    console.say(format_args!("{}", found.splits.source));
+                    found
+                }
+            },
+        })
+    }
+
     /// The state of the run before its next step; `train` are the images that are left to train with, `fingerprint` is
-    /// that of all that were given for it.
-    pub fn checkpoint(self, plan: &Plan, train: &Dataset, fingerprint: String) -> Outcome<Checkpoint> {
+    /// that of all that were given for it, and `dataset` is the record of all images.
+    pub fn checkpoint(
+        self,
+        plan: &Plan,
+        train: &Dataset,
+        fingerprint: String,
+        dataset: DatasetRecord,
+    ) -> Outcome<Checkpoint> {
         let names = train.class_names();
         match self {
-            Start::Resume(checkpoint) if checkpoint.class_names != names => Err(format!(
-                "the run was begun with other classes ({}) than these images have ({}); name its images with --dataset \
-                 or --data",
-                checkpoint.class_names.join(", "),
-                names.join(", ")
-            )
-            .into()),
-            Start::Resume(checkpoint) if checkpoint.images.as_ref().is_some_and(|images| *images != fingerprint) => Err(
-                "the run was begun with other training images than these; name its images with --dataset, --data and \
-                 --test-fraction"
-                    .into(),
-            ),
-            Start::Resume(checkpoint) => Ok(*checkpoint),
+            // The same images may be in another place now.
+            Start::Resume { checkpoint, .. } => Ok(Checkpoint { dataset: Some(dataset), ..*checkpoint }),
             Start::Fresh(fresh) => {
                 let Fresh { recipe, input, from, teachers, .. } = *fresh;
                 if names.len() == plan.classes() {
@@ -347,7 +383,6 @@ impl Start {
                 }
                 let (from, ranges) = match (&recipe.quantize, from) {
                     (Some(weights), Some(trained)) => {
-                        images::check_names(trained.class_names.iter().map(String::as_str), names)?;
                         let sample = quantize::sample(train, plan.spec().input(), CALIBRATION)?;
                         let Begun { network, ranges } = aware::begin(&trained, &sample, weights)?;
                         (Some(network), ranges)
@@ -370,7 +405,7 @@ impl Start {
                 };
                 let teachers = teachers.iter().map(teacher).collect::<Result<_, _>>()?;
                 let begun = Checkpoint::begin(plan.spec(), recipe, preprocessing, names.to_vec(), parameters);
-                Ok(Checkpoint { teachers, images: Some(fingerprint), ..begun })
+                Ok(Checkpoint { teachers, images: Some(fingerprint), dataset: Some(dataset), ..begun })
             }
         }
     }
