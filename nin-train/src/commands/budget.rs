@@ -3,11 +3,22 @@
 use std::fmt;
 
 use clap::Args;
+use nin_core::Shape;
 use nin_train::boards::{Board, GENERIC};
+use nin_train::data::survey::survey;
+use nin_train::network::family::{self, MACS};
 use nin_train::network::resources::Budget;
 use nin_train::support::text::bytes;
 
+use super::images::ImageArgs;
 use super::size::size;
+
+/// The shape of a folder's images if none of them can be read.
+const USUAL: Shape = Shape { channels: 3, rows: 64, columns: 64 };
+/// Sides to try if a network for larger images does not fit the board.
+const SIDES: [u16; 5] = [48, 32, 24, 16, 8];
+/// A number of classes that decides the size of the images before the true number is known.
+const CLASSES: usize = 10;
 
 /// The memory that a network may fill.
 #[derive(Args, Clone, Debug)]
@@ -39,6 +50,21 @@ impl BudgetArgs {
     pub fn budget(&self, names: &[String], macs: u64) -> Budget {
         let names = names.join("\n").len().next_multiple_of(16) as u64;
         Budget { flash: self.flash().saturating_sub(names), ram: self.ram(), macs }
+    }
+
+    /// Returns the shape in which to load images, which only those of a folder do not have already: what suits the
+    /// pictures, or less if the board is too small for it.
+    pub fn shape(&self, images: &ImageArgs) -> Shape {
+        let wanted = images.folder().and_then(survey).map_or(USUAL, |found| found.shape());
+        let limits = self.budget(&[], MACS);
+        let fits = |shape: &Shape| family::fitting(*shape, CLASSES, &limits).is_some();
+        if fits(&wanted) {
+            return wanted;
+        }
+        let smaller = SIDES.into_iter().filter(|side| *side < wanted.rows.min(wanted.columns));
+        let mut shapes = smaller.map(|side| Shape { channels: wanted.channels, rows: side, columns: side });
+        // The error about the board comes when the number of classes is known.
+        shapes.find(fits).unwrap_or(wanted)
     }
 
     fn flash(&self) -> u64 {

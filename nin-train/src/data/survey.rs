@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_without_pictures_tells_nothing() {
+    fn a_folder_without_pictures_has_no_survey() {
         let folder = folder(&["a"]);
         std::fs::write(folder.path().join("a/notes.txt"), b"").unwrap();
         assert_eq!(survey(folder.path()), None);

@@ -181,7 +181,10 @@ impl Recipe {
                 "brightness and contrast can change by 0 to 1",
             ),
             (!share.contains(&self.validation), "the share of validation images must be at least 0 and below 1"),
-            (self.patience > 0 && self.validation == 0.0, "early stopping (patience) needs validation images"),
+            (
+                self.patience > 0 && self.validation == 0.0,
+                "early stopping (--patience) needs validation images (--validation 0.1)",
+            ),
             (!share.contains(&self.ema), "the decay of the moving average must be at least 0 and below 1"),
             (
                 self.distill.is_some_and(|distill| !(distill.share > 0.0 && distill.share <= 1.0)),

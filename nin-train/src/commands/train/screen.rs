@@ -215,7 +215,7 @@ mod tests {
     use super::{Run, advice, duration};
 
     #[test]
-    fn lost_classes_are_told_with_the_likeliest_reason() {
+    fn lost_classes_have_their_likeliest_reason() {
         let names = ["a".to_owned(), "b".to_owned()];
         let [narrow, wide] = ["1x8x8 nin3+1:8,2 gap", "1x8x8 nin3+1:8 gap fc2"].map(|line| Plan::new(Spec::new(line)));
         let (plain, balanced) = (Recipe::default(), Recipe { balanced: true, ..Recipe::default() });
@@ -225,9 +225,9 @@ mod tests {
             told([200, 3], &narrow, &plain)
                 .contains("Only 3 of the 203 training images are of b: train with --balanced")
         );
-        assert!(!told([200, 3], &narrow, &balanced).contains("--balanced"));
-        assert!(told([100, 100], &narrow, &plain).contains("end the line in nin3+1:64,64 gap fc2"));
-        assert!(told([100, 100], &wide, &plain).contains("--epochs 20"));
+        assert!(!text([200, 3], &narrow, &balanced).contains("--balanced"));
+        assert!(text([100, 100], &narrow, &plain).contains("end the line in nin3+1:64,64 gap fc2"));
+        assert!(text([100, 100], &wide, &plain).contains("--epochs 20"));
     }
 
     #[test]

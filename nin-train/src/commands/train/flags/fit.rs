@@ -4,7 +4,6 @@ use std::fmt::Write;
 
 use nin_core::{Plan, Shape};
 use nin_train::Recipe;
-use nin_train::data::survey::survey;
 use nin_train::data::{Dataset, Splits};
 use nin_train::network::architecture::Architecture;
 use nin_train::network::family::{self, MACS};
@@ -13,31 +12,10 @@ use nin_train::support::text::{bytes, grouped, visible};
 use nin_train::training::fitting::are_uneven;
 
 use super::super::super::budget::BudgetArgs;
-use super::super::super::images::ImageArgs;
 use super::super::{Console, Outcome};
 
-/// The shape in which a folder's pictures are loaded if no flag states one.
-const USUAL: Shape = Shape { channels: 3, rows: 64, columns: 64 };
-/// Sides to try if a network for larger images does not fit the board.
-const SIDES: [u16; 5] = [48, 32, 24, 16, 8];
-/// A number of classes that decides the size of the images before the true number is known.
-const CLASSES: usize = 10;
 /// The most classes whose counts are printed.
 const LISTED: usize = 12;
-
-/// Returns the shape in which to load a folder of pictures: what suits them, or less if the board is too small for it.
-pub fn shape(images: &ImageArgs, budget: &BudgetArgs) -> Shape {
-    let wanted = images.folder().and_then(survey).map_or(USUAL, |found| found.shape());
-    let limits = budget.budget(&[], MACS);
-    let fits = |shape: &Shape| family::fitting(*shape, CLASSES, &limits).is_some();
-    if fits(&wanted) {
-        return wanted;
-    }
-    let smaller = SIDES.into_iter().filter(|side| *side < wanted.rows.min(wanted.columns));
-    let mut shapes = smaller.map(|side| Shape { channels: wanted.channels, rows: side, columns: side });
-    // The error about the board comes when the number of classes is known.
-    shapes.find(fits).unwrap_or(wanted)
-}
 
 /// Returns the network of the family for these images.
 pub fn network(splits: &Splits, shape: Option<Shape>, budget: &BudgetArgs) -> Outcome<Architecture> {

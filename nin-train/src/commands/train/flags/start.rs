@@ -97,7 +97,7 @@ impl TrainArgs {
                 "--shape is for a network that is chosen for your own images; a named network has its own".into()
             );
         }
-        if from.is_some() && self.batch_norm.is_some() {
+        if from.is_some() && self.batch_norm.is_some_and(|images| images > 0) {
             return Err(
                 "--batch-norm begins with a network of its own; leave it out to go on with --from, whose weights \
                         hold their normalisation already"
@@ -291,7 +291,7 @@ impl Start {
             Start::Resume { .. } => None,
         };
         let known = self.plan().map(|plan| plan.spec().input());
-        known.or(args.shape).or(teacher).unwrap_or_else(|| fit::shape(&args.images, &args.budget))
+        known.or(args.shape).or(teacher).unwrap_or_else(|| args.budget.shape(&args.images))
     }
 
     /// Chooses the network and the recipe by the images, as far as no flag decides them, and prints what was chosen.
