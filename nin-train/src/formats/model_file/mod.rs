@@ -1,10 +1,12 @@
 //! The model file, which a device runs.
 //!
 //! `docs/model-file.md` defines the format. [`Trained::to_model`] and [`QuantizedModel::to_bytes`] write it,
-//! and `nin_core::Model` reads it in place. [`rust_source`] writes the Rust file that compiles a model into a firmware.
+//! and `nin_core::Model` reads it in place. [`rust_source`] writes the Rust file that compiles a model into a firmware,
+//! [`c_header`] the C header.
 //!
 //! [`QuantizedModel::to_bytes`]: crate::integers::QuantizedModel::to_bytes
 
+mod c_header;
 mod error;
 mod int8;
 mod pack;
@@ -15,6 +17,7 @@ pub use nin_core::Lanes;
 use nin_core::model::{HEADER, MAGIC, VERSION};
 use nin_core::{Plan, WeightType};
 
+pub use c_header::{CHeader, c_header, c_name};
 pub use error::ExportError;
 pub use pack::unpacked;
 pub use source::{RustSource, rust_source};
