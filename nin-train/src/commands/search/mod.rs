@@ -37,8 +37,9 @@ Examples:
   nin-train search --board microbit-v2 --data photos        for your own images, on a board
 
 Begins with the line that `train` would choose, and draws others at random, each as wide as the board allows. Trains all
-of them briefly, then the best third three times as long, and so on (successive halving). Lines are compared on validation images split off the training images; test images
-are not used. Ctrl-C stops the search; the same command continues it.")]
+of them briefly, then the best third three times as long, and so on (successive halving). Lines are compared on
+validation images split off the training images; test images are not used. Ctrl-C stops the search; the same command
+continues it.")]
 pub struct SearchArgs {
     /// The board or memory that the networks have to fit.
     #[command(flatten)]
