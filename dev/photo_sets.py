@@ -72,7 +72,8 @@ def npm(downloads, name, patterns):
             subprocess.run(["npm", "pack", "--silent", f"{name}@{EMOJI}"], cwd=downloads, check=True)
         folder.mkdir()
         wanted = [f"package/{pattern}" for pattern in patterns]
-        subprocess.run(["tar", "xzf", archive, "-C", folder, "--strip-components=1", "--wildcards", *wanted], check=True)
+        unpack = ["tar", "xzf", archive, "-C", folder, "--strip-components=1", "--wildcards"]
+        subprocess.run([*unpack, *wanted], check=True)
     return folder
 
 

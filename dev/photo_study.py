@@ -9,9 +9,9 @@
     plain     the line of three blocks that the README had, with the recipe for Fashion-MNIST
     default   `nin-train train --data SET` without any other choice
 
-Runs that are in RESULTS.jsonl already are not repeated. `table` prints the results as Markdown: test accuracy as mean and
-standard deviation over the seeds, the lowest, and how many runs never answer some class. `run` needs a program that was
-built with `cargo build -p nin-train --release`.
+Runs that are in RESULTS.jsonl already are not repeated. `table` prints the results as Markdown: test accuracy as mean
+and standard deviation over the seeds, the lowest, and how many runs never answer some class. `run` needs a program that
+was built with `cargo build -p nin-train --release`.
 """
 
 import argparse
@@ -24,6 +24,7 @@ import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+PROGRAM = ROOT / "target/release/nin-train"
 BLOCKS = "nin5/2+2:16,16 max3/2 nin3+1:32,32 max3/2 drop0.2 nin3+1:48,48 gap"
 # The line needs 16 pixels a side at least, twice what the digits have.
 INPUTS = {"digits": "1x16x16"}
@@ -114,7 +115,7 @@ def main():
     runs.add_argument("results", help="the file of results")
     runs.add_argument("--seeds", type=int, default=5, help="seeds 1 to SEEDS [5]")
     runs.add_argument("--only", choices=["plain", "default"], help="only this way [both]")
-    runs.add_argument("--program", default=ROOT / "target/release/nin-train", help="nin-train [target/release/nin-train]")
+    runs.add_argument("--program", default=PROGRAM, help="nin-train [target/release/nin-train]")
     runs.add_argument("--jobs", type=int, default=2, help="runs at a time, each with one thread [2]")
     runs.set_defaults(do=run)
     shown = commands.add_parser("table", help="print the results")
