@@ -5,7 +5,7 @@ use std::fmt;
 use clap::Args;
 use nin_core::Shape;
 use nin_train::boards::{Board, GENERIC};
-use nin_train::data::survey::survey;
+use nin_train::data::preview::preview;
 use nin_train::network::family::{self, MACS};
 use nin_train::network::resources::Budget;
 use nin_train::support::text::bytes;
@@ -55,7 +55,7 @@ impl BudgetArgs {
     /// Returns the shape in which to load images, which only those of a folder do not have already: what suits the
     /// pictures, or less if the board is too small for it.
     pub fn shape(&self, images: &ImageArgs) -> Shape {
-        let wanted = images.folder().and_then(survey).map_or(USUAL, |found| found.shape());
+        let wanted = images.folder().and_then(preview).map_or(USUAL, |found| found.shape());
         let limits = self.budget(&[], MACS);
         let fits = |shape: &Shape| family::fitting(*shape, CLASSES, &limits).is_some();
         if fits(&wanted) {

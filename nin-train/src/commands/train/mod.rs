@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 
 use nin_core::Lanes;
 use nin_core::WeightType;
-use nin_train::data::Dataset;
+use nin_train::data::survey::Survey;
+use nin_train::data::{Dataset, DatasetKind, Part};
 use nin_train::network::trained::Trained;
 use nin_train::quantize::aware;
 use nin_train::report::LayerTable;
@@ -36,11 +37,26 @@ pub fn run(args: &TrainArgs, console: &Console) -> Outcome<ExitCode> {
     if let Some(plan) = start.plan() {
         start.check_memory(&plan, threads)?;
     }
-    let Found { mut splits, record, .. } = start.images(args, console)?;
-    let plan = start.fit(args, &splits, console)?;
+    let found = start.images(args, console)?;
+    let plan = start.fit(args, &found, console)?;
+    let Found { mut splits, record, .. } = found;
     start.check_memory(&plan, threads)?;
     images::check(plan.spec().input(), plan.classes(), &splits)?;
     let fingerprint = splits.train.fingerprint();
+    if record.kind == DatasetKind::Folder {
+        if splits.validation.is_some() {
+            start.use_validation();
+        }
+        let shared = Survey::of(&splits).shared_with_training(Part::Test).len();
+        if shared > 0 {
+            console.warn(format_args!(
+                "{shared} of {} test images are also training images, equal or nearly so, which makes the test accuracy \
+                 too high; `{} data --data …` lists them",
+                splits.test.len(),
+                program()
+            ));
+        }
+    }
     let validation = images::split_off(start.recipe(), &mut splits)?;
     if let Some(unused) = &splits.validation {
         let images = unused.len();

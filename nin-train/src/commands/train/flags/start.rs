@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use nin_core::{Plan, Shape};
 use nin_train::Recipe;
-use nin_train::data::{Dataset, DatasetRecord, Splits};
+use nin_train::data::{Dataset, DatasetKind, DatasetRecord};
 use nin_train::engine::distill::Teacher;
 use nin_train::formats::model_file;
 use nin_train::network::architecture::Architecture;
@@ -296,14 +296,26 @@ impl Start {
 
     /// Chooses the network and the recipe by the images, as far as no flag decides them, and prints what was chosen.
     /// Returns the network's shapes and sizes.
-    pub fn fit(&mut self, args: &TrainArgs, splits: &Splits, console: &Console) -> Outcome<Plan> {
+    pub fn fit(&mut self, args: &TrainArgs, found: &Found, console: &Console) -> Outcome<Plan> {
+        let Found { splits, record, .. } = found;
         let fresh = match self {
             Start::Fresh(fresh) => fresh,
             Start::Resume { checkpoint, .. } => return Ok(checkpoint.plan()),
         };
+        // Files in MNIST's format and size are for the networks and the recipe that were made for those.
+        let classic = record.kind == DatasetKind::Idx
+            && splits.train.shape() == (Shape { channels: 1, rows: 28, columns: 28 })
+            && splits.train.class_names().len() == 10;
+        if classic && fresh.fits {
+            fresh.fits = false;
+            fresh.usual_epochs = args.epochs.is_none();
+        }
         let named = fresh.architecture.is_some();
         let architecture = match fresh.architecture.take() {
             Some(named) => named,
+            None if classic && args.budget.given().or(args.shape.map(|_| "--shape")).is_none() => {
+                Architecture::parse("fashion")?
+            }
             None => fit::network(splits, args.shape, &args.budget)?,
         };
         let plan = architecture.plan();
@@ -332,6 +344,17 @@ impl Start {
         match self {
             Start::Fresh(fresh) => &fresh.recipe,
             Start::Resume { checkpoint, .. } => &checkpoint.recipe,
+        }
+    }
+
+    /// Chooses the best epoch by validation images that come with the user's pictures, if nothing else is asked for.
+    pub fn use_validation(&mut self) {
+        // The share that would be split off; the images that are there take its place.
+        const SHARE: f32 = 0.1;
+        if let Self::Fresh(fresh) = self
+            && fresh.recipe.validation == 0.0
+        {
+            fresh.recipe.validation = SHARE;
         }
     }
 
