@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use image::{ImageDecoder, ImageReader};
 use rayon::prelude::*;
 
-use super::{Shape, load_image};
+use super::{Shape, is_picture, load_image, picture_size};
 
 /// The most pictures whose sizes are read, evenly spread over all.
 const SIZES: usize = 256;
@@ -79,7 +79,7 @@ fn collect(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) {
             if depth > 1 {
                 collect(&path, depth - 1, files);
             }
-        } else if depth < DEPTH && image::ImageFormat::from_path(&path).is_ok() {
+        } else if depth < DEPTH && is_picture(&path) {
             // A picture beside the class folders belongs to no class.
             files.push(path);
         }
@@ -94,7 +94,7 @@ fn spread(files: &[PathBuf], most: usize) -> Vec<&PathBuf> {
 
 /// Returns a picture's height and width.
 fn size(file: &Path) -> Option<[u32; 2]> {
-    let (width, height) = ImageReader::open(file).ok()?.with_guessed_format().ok()?.into_dimensions().ok()?;
+    let (width, height) = picture_size(file)?;
     Some([height, width]).filter(|sides| !sides.contains(&0))
 }
 
