@@ -1,5 +1,6 @@
 //! The commands: flags in, library calls, text out.
 
+mod budget;
 mod console;
 mod cost;
 mod data;

@@ -88,6 +88,25 @@ impl Resources {
     }
 }
 
+/// The limits of a board for an 8-bit network on a Cortex-M with DSP instructions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Budget {
+    /// Largest model file in bytes, without class names.
+    pub flash: u64,
+    /// Largest state (all working memory of the engine) in bytes.
+    pub ram: u64,
+    /// The largest number of multiply-accumulates for one image.
+    pub macs: u64,
+}
+
+impl Budget {
+    /// Returns whether a network fits the budget.
+    pub fn holds(&self, plan: &Plan) -> bool {
+        let needs = Resources::new(plan);
+        needs.flash_int8 <= self.flash && needs.streaming_int8 <= self.ram && needs.macs <= self.macs
+    }
+}
+
 /// Returns a layer in words: `conv 5x5 +2`.
 pub(crate) fn layer_name(kind: LayerKind) -> String {
     let window = |name: &str, Window { rows, columns }: Window| {
