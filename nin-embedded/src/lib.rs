@@ -41,4 +41,4 @@ pub use board::{Board, Usage};
 pub use error::Error;
 pub use firmware::{STACK, budget, state_budget};
 pub use images::{FASHION, Image, Images, Sight, formula_level};
-pub use partition::model_in;
+pub use partition::{images_in, model_in};

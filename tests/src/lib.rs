@@ -3,6 +3,7 @@
 //! What the tests in `tests/` are made of, in the order in which one leans on another:
 //!
 //! - [`close`]: the one comparison of floating-point results;
+//! - [`camera`]: a picture brought to a network's input, slowly, in exact fractions;
 //! - [`oracle`]: the network computed slowly and obviously, whole maps in f64 or f32;
 //! - [`mix`]: numbers for weights and images from a counter, so that no file of weights is needed;
 //! - [`fixture`]: what PyTorch computes for two architectures, from `fixtures/*.json`;
@@ -21,6 +22,7 @@
 //! PROPTEST_CASES=5000 PROPTEST_RNG_SEED=$RANDOM cargo test -p nin-tests
 //! ```
 
+pub mod camera;
 pub mod close;
 pub mod emulator;
 pub mod engine;

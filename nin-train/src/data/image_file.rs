@@ -3,11 +3,10 @@
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-use image::imageops::{self, FilterType};
 use image::metadata::Orientation;
 use image::{DynamicImage, GenericImageView, ImageDecoder, ImageError, ImageReader, Limits, Rgb, RgbImage};
 
-use super::{DataError, Result, Shape};
+use super::{DataError, Result, Shape, fit_into};
 use crate::support::memory;
 use crate::support::text::one_line;
 
@@ -23,8 +22,7 @@ const LARGE: u64 = 128 << 20;
 static ALONE: Mutex<()> = Mutex::new(());
 
 /// Loads one PNG or JPEG file as `rows` × `columns` × `channels` bytes, channels last, for prediction: rotated by its
-/// EXIF tag, transparent parts on white, cropped to the aspect ratio about its centre, scaled with antialiasing, as
-/// luma (1 channel) or RGB (3).
+/// EXIF tag, transparent parts on white, then cropped, as grey (1 channel) or RGB (3), and resized by [`fit_into`].
 ///
 /// `invert` inverts brightness (255 − value): photos of objects on paper are dark on white, MNIST and Fashion-MNIST are
 /// light on black.
@@ -93,26 +91,20 @@ fn read(path: &Path, shape: Shape) -> Result<Vec<u8>> {
     Ok(convert(image, shape))
 }
 
-/// Crops, converts colours and scales. Cropping first gives the same result as scaling the shorter side first, with
-/// less work.
-fn convert(mut image: DynamicImage, shape: Shape) -> Vec<u8> {
-    let (rows, columns) = (u32::from(shape.rows), u32::from(shape.columns));
+/// Crops, converts colours and resizes.
+fn convert(image: DynamicImage, to: Shape) -> Vec<u8> {
     let (width, height) = image.dimensions();
-    let part = |side: u32, other: u32, wanted: u32, wanted_other: u32| {
-        let exact = (u64::from(other) * u64::from(wanted) + u64::from(wanted_other) / 2) / u64::from(wanted_other);
-        exact.clamp(1, u64::from(side)) as u32
-    };
-    let (w, h) = (part(width, height, columns, rows), part(height, width, rows, columns));
+    let from = |channels| Shape { channels, rows: height as u16, columns: width as u16 };
+    let mut out = vec![0; to.len()];
     // Never more than one copy at a time: what is copied is dropped.
-    if (w, h) != (width, height) {
-        image = image.crop_imm((width - w) / 2, (height - h) / 2, w, h);
-    }
-    let image = if image.color().has_alpha() { DynamicImage::ImageRgb8(on_white(image)) } else { image };
-    if shape.channels == 1 {
-        imageops::resize(&image.into_luma8(), columns, rows, FilterType::Triangle).into_raw()
+    if image.color().has_alpha() {
+        fit_into(on_white(image).as_raw(), from(3), to, &mut out);
+    } else if image.color().has_color() {
+        fit_into(image.into_rgb8().as_raw(), from(3), to, &mut out);
     } else {
-        imageops::resize(&image.into_rgb8(), columns, rows, FilterType::Triangle).into_raw()
+        fit_into(image.into_luma8().as_raw(), from(1), to, &mut out);
     }
+    out
 }
 
 /// Blends an image with white, as a web page does; the colours stored under transparent parts are arbitrary, often

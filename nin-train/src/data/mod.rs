@@ -2,8 +2,9 @@
 //!
 //! [`load`] finds, checks and reads the data set that a [`DatasetKind`] names; [`idx`], [`cifar`], [`folder`], [`npz`]
 //! and [`subset`] each read one format, and [`fetch`] downloads Fashion-MNIST. A [`Dataset`] holds bytes (0 to 255),
-//! channels last, at the original size; [`Dataset::from_arrays`] makes one from arrays. [`resize`] scales an image,
-//! [`Augment`] changes it at random.
+//! channels last, at the original size; [`Dataset::from_arrays`] makes one from arrays. [`fit`](mod@fit) brings an
+//! image to a network's input, [`Augment`] changes it at random.
+//! [`test_images`](mod@test_images) writes images for a board.
 //!
 //! Imports [`support`](crate::support) only.
 
@@ -19,23 +20,25 @@ mod split;
 
 pub mod cifar;
 pub mod fetch;
+pub mod fit;
 pub mod folder;
 pub mod idx;
 pub mod image_file;
 pub mod npz;
-pub mod resize;
 pub mod subset;
+pub mod test_images;
 
 pub use augment::Augment;
 pub use error::{DataError, Result};
 pub use fetch::{Progress, Remote};
+pub use fit::{fit, fit_into};
 pub use folder::FolderOptions;
 pub use image_file::{MOST_PIXELS, load_image};
 pub use kind::DatasetKind;
 pub use load::{LoadOptions, load, load_from};
 pub use nin_core::Shape;
 pub use places::Places;
-pub use resize::resize_bilinear;
 pub(crate) use sets::hex;
 pub use sets::{Dataset, Splits};
 pub use subset::make_subset;
+pub use test_images::{spread, test_images};

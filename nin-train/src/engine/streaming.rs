@@ -1,5 +1,6 @@
 //! Runs a model file with the engine that runs on the board: the same numbers, bit for bit.
 
+use std::borrow::Cow;
 use std::convert::Infallible;
 use std::fmt;
 
@@ -12,7 +13,7 @@ use nin_core::{
 use rayon::prelude::*;
 
 use super::confusion::Confusion;
-use crate::data::{Dataset, resize_bilinear};
+use crate::data::{Dataset, fit};
 use crate::network::parameters::is_activated;
 use crate::network::preprocessing::Preprocessing;
 
@@ -73,8 +74,8 @@ impl<'m> Streaming<'m> {
         state.saturating_add(image)
     }
 
-    /// Returns the logits of an image of any size: rows × columns × channels bytes, resized to the network's input by
-    /// [`resized`], then preprocessed as the model file specifies.
+    /// Returns the logits of an image of any size: rows × columns × channels bytes, brought to the network's input by
+    /// [`fitted`], then preprocessed as the model file specifies.
     ///
     /// # Errors
     ///
@@ -96,17 +97,13 @@ impl<'m> Streaming<'m> {
         observer: &mut (impl Observer<f32> + Observer<u8>),
     ) -> Result<Vec<f32>, StreamingError> {
         let input = self.model.plan().spec().input();
-        let mut values = resized(image, shape, input).ok_or(StreamingError::Image { shape, input })?;
+        let bytes = fitted(image, shape, input).ok_or(StreamingError::Image { shape, input })?;
         match self.model.weight_type() {
-            weight_type @ (WeightType::Int8 | WeightType::Int4) => {
-                let bytes: Vec<u8> = values.iter().map(|value| value.round() as u8).collect();
-                match weight_type {
-                    WeightType::Int4 => Ok(infer::<Int4, _>(self.model, &mut self.state, &bytes, observer)?),
-                    _ => Ok(infer::<Int8, _>(self.model, &mut self.state, &bytes, observer)?),
-                }
-            }
+            WeightType::Int8 => Ok(infer::<Int8, _>(self.model, &mut self.state, &bytes, observer)?),
+            WeightType::Int4 => Ok(infer::<Int4, _>(self.model, &mut self.state, &bytes, observer)?),
             _ => {
-                self.preprocessing.apply_in_place(&mut values);
+                let mut values = vec![0.0; bytes.len()];
+                self.preprocessing.apply(&bytes, &mut values);
                 Ok(self.floats(&values, observer)?)
             }
         }
@@ -220,19 +217,11 @@ impl From<NetworkError> for StreamingError {
     }
 }
 
-/// Returns an image's bytes as floats of the same range, bilinearly resized to `input` if they have another size.
-/// `None` if the image has other channels or another length than `shape`.
-pub fn resized(image: &[u8], shape: Shape, input: Shape) -> Option<Vec<f32>> {
-    if shape.channels != input.channels || image.len() != shape.len() || shape.is_empty() {
-        return None;
-    }
-    if shape == input {
-        return Some(image.iter().map(|&byte| f32::from(byte)).collect());
-    }
-    let size = |shape: Shape| (usize::from(shape.rows), usize::from(shape.columns));
-    let mut values = vec![0.0; input.len()];
-    resize_bilinear(image, size(shape), usize::from(shape.channels), &mut values, size(input));
-    Some(values)
+/// Returns an image's bytes in the shape of the network's input, as [`fit`] makes them. `None` if the image has other
+/// channels or another length than `shape`.
+pub fn fitted(image: &[u8], shape: Shape, input: Shape) -> Option<Cow<'_, [u8]>> {
+    let fits = shape.channels == input.channels && image.len() == shape.len() && !shape.is_empty();
+    fits.then(|| fit(image, shape, input))
 }
 
 /// The evaluation of a model file on a data set.

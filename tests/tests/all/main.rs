@@ -2,6 +2,7 @@
 //! `cargo test -p nin-tests --test all stream::` runs those of one file. (`../onnx.rs` is a program of its own: it needs the
 //! feature `tract`.)
 
+mod camera;
 mod channels;
 mod emulator;
 mod export;

@@ -97,6 +97,7 @@ pub fn run(args: &TrainArgs, console: &Console) -> Outcome<ExitCode> {
         console.warn(format_args!("the report could not be written, everything else was: {error}"));
     }
     let sample = folder.sample(&splits.test);
+    folder.test_images(&splits.test, plan.shape(0));
     // Last: a model says that its run has nothing left to do.
     folder.export(&model)?;
     screen.next(&folder, report.ok().as_deref(), sample.as_deref(), &args.images.flags(&splits), integers);
