@@ -49,7 +49,7 @@ mod test_images;
 pub use flow::{Observer, Piece};
 pub use format::{F16, F16Fused, F32, F32Fused, Float, Format, Fused, Int4, Int8, Rounding, Separate};
 pub use logits::{argmax, softmax, top_k};
-pub use model::{Aligned, Model, ModelError, Normalization};
+pub use model::{Aligned, Answer, Decision, Model, ModelError, Normalization, Score, Threshold};
 pub use network::{Network, NetworkError};
 pub use packing::{Lanes, WeightType};
 pub use plan::{Kernels, Plan};

@@ -46,6 +46,8 @@ pub enum ModelError {
     Line(SpecError),
     /// The architecture line is not canonical: it has more than one space between words, or states default values.
     NotCanonical,
+    /// The temperature, threshold or unknown class is out of range.
+    Decision,
     /// A model with integer weights has means other than 0, or scales that differ.
     Preprocessing,
     /// The padding of the weights to whole lanes and words is not 0.
@@ -79,7 +81,7 @@ impl fmt::Display for ModelError {
             }
             ModelError::Magic => f.write_str("not a model file: it does not begin with \"NiNmodel\""),
             ModelError::Version(version) => {
-                write!(f, "the model file has version {version}; this program reads version {VERSION}")
+                write!(f, "the model file has version {version}; this program reads versions 1 to {VERSION}")
             }
             ModelError::Checksum { stored, computed } => {
                 write!(f, "the model file is damaged: its checksum is {computed:08x}, not {stored:08x}")
@@ -94,6 +96,9 @@ impl fmt::Display for ModelError {
             ModelError::NotCanonical => {
                 f.write_str("the model file's architecture line is not in its canonical form: export the model again")
             }
+            ModelError::Decision => f.write_str(
+                "the model file has a temperature, threshold or unknown class that is out of range: export the model again",
+            ),
             ModelError::Preprocessing => {
                 f.write_str("the model file has integer weights, but means that are not 0 or scales that differ")
             }

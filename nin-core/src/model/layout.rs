@@ -2,9 +2,9 @@
 
 /// First bytes of every model file.
 pub const MAGIC: [u8; 8] = *b"NiNmodel";
-/// The version of the layout that this crate reads.
-pub const VERSION: u16 = 1;
-/// Bytes before the preprocessing table.
+/// The newest version of the layout. This crate reads all versions from 1 on.
+pub const VERSION: u16 = 2;
+/// Bytes before the preprocessing table in version 1. In version 2, a [`Decision`](super::Decision) stands between them.
 pub const HEADER: usize = 32;
 
 /// Returns the CRC-32 of zip and Ethernet, computed half a byte at a time. Bit by bit takes a board nearly five times
@@ -45,6 +45,10 @@ pub(super) const fn u16_at(bytes: &[u8], at: usize) -> u16 {
 
 pub(super) const fn u32_at(bytes: &[u8], at: usize) -> u32 {
     u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
+}
+
+pub(super) const fn f32_at(bytes: &[u8], at: usize) -> f32 {
+    f32::from_bits(u32_at(bytes, at))
 }
 
 /// Whether a preprocessing table (means, then scales) has only zero means and equal scales.

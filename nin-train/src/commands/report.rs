@@ -98,7 +98,12 @@ fn single(args: &ReportArgs, path: &Path, console: &Console) -> Outcome<(PathBuf
         )),
         _ => {}
     }
-    let findings = Findings::new(evaluator(&exported, threads_of(args.threads, console))?, &trained, &splits.test)?;
+    let findings = Findings::new(
+        evaluator(&exported, threads_of(args.threads, console))?,
+        &trained,
+        &exported.decision,
+        &splits.test,
+    )?;
     let run = Run::new(run_name(path), &checkpoint, Some(found));
     Ok((path.with_file_name(REPORT), page(&run, &trained, &findings, &splits.test)))
 }

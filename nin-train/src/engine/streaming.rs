@@ -7,8 +7,8 @@ use std::fmt;
 use bytemuck::cast_slice;
 use nin_core::plan::Layer;
 use nin_core::{
-    F16, F32, Format, Int4, Int8, Model, ModelError, Network, NetworkError, Observer, Piece, Plan, Shape, WeightType,
-    argmax,
+    Answer, F16, F32, Format, Int4, Int8, Model, ModelError, Network, NetworkError, Observer, Piece, Plan, Shape,
+    WeightType, argmax,
 };
 use rayon::prelude::*;
 
@@ -229,8 +229,10 @@ pub fn fitted(image: &[u8], shape: Shape, input: Shape) -> Option<Cow<'_, [u8]>>
 pub struct ModelEvaluation {
     /// The mean cross-entropy.
     pub loss: f64,
-    /// The confusion matrix.
+    /// The confusion matrix, by the class with the largest logit: no image is rejected.
     pub confusion: Confusion,
+    /// The images that the model's decision accepts, and how many of these get the right class.
+    pub accepted: (usize, usize),
 }
 
 /// Runs every image of a data set through a model, on all threads of the current rayon pool, and calls `done` with the
@@ -248,14 +250,15 @@ pub fn evaluate(
     /// Images of one task: enough to hide its overhead, few enough to balance the threads.
     const GROUP: usize = 16;
     let indices: Vec<usize> = (0..dataset.len()).collect();
-    let groups: Vec<Result<Vec<(usize, f64)>, StreamingError>> = indices
+    let groups: Vec<Result<Vec<(usize, Answer, f64)>, StreamingError>> = indices
         .par_chunks(GROUP)
         .map_init(
             || Streaming::new(model),
             |streaming, group| {
                 let results = group.iter().map(|&index| {
                     let logits = finite(streaming.classify(dataset.image(index), dataset.shape())?)?;
-                    Ok((argmax(&logits).unwrap_or(0), cross_entropy(&logits, dataset.label(index))))
+                    let loss = cross_entropy(&logits, dataset.label(index));
+                    Ok((argmax(&logits).unwrap_or(0), model.answer(&logits), loss))
                 });
                 let results = results.collect();
                 done(group.len());
@@ -266,14 +269,19 @@ pub fn evaluate(
     let mut confusion = Confusion::new(dataset.class_names(), model.plan().classes());
     let mut loss = 0.0;
     let mut index = 0;
+    let mut accepted = (0, 0);
     for group in groups {
-        for (prediction, own) in group? {
-            confusion.add(dataset.label(index), prediction, 1);
+        for (prediction, answer, own) in group? {
+            let label = dataset.label(index);
+            confusion.add(label, prediction, 1);
+            if let Answer::Class(class) = answer {
+                accepted = (accepted.0 + 1, accepted.1 + usize::from(class == label));
+            }
             loss += own;
             index += 1;
         }
     }
-    Ok(ModelEvaluation { loss: loss / dataset.len().max(1) as f64, confusion })
+    Ok(ModelEvaluation { loss: loss / dataset.len().max(1) as f64, confusion, accepted })
 }
 
 /// Returns the logits if all are finite numbers.

@@ -1,10 +1,12 @@
 //! The model file, which a device runs.
 //!
 //! `docs/model-file.md` defines the format. [`Trained::to_model`] and [`QuantizedModel::to_bytes`] write it,
-//! and `nin_core::Model` reads it in place. [`rust_source`] writes the Rust file that compiles a model into a firmware.
+//! and `nin_core::Model` reads it in place. [`with_decision`] adds
+//! temperature, threshold and unknown class. [`rust_source`] writes the Rust file that compiles a model into a firmware.
 //!
 //! [`QuantizedModel::to_bytes`]: crate::integers::QuantizedModel::to_bytes
 
+mod decision;
 mod error;
 mod int8;
 mod pack;
@@ -12,15 +14,19 @@ mod source;
 mod unpack;
 
 pub use nin_core::Lanes;
-use nin_core::model::{HEADER, MAGIC, VERSION};
+use nin_core::model::{HEADER, MAGIC};
 use nin_core::{Plan, WeightType};
 
+pub use decision::with_decision;
 pub use error::ExportError;
 pub use pack::unpacked;
 pub use source::{RustSource, rust_source};
 
 use crate::network::preprocessing::Preprocessing;
 use crate::network::trained::Trained;
+
+/// The version of a file without a temperature, threshold or unknown class: devices with an older nin-core read it.
+const VERSION_1: u16 = 1;
 
 /// Returns the code of a weight type in the file.
 const fn code(weight_type: WeightType) -> Option<u8> {
@@ -91,7 +97,7 @@ impl Parts<'_> {
 
         let mut file = Vec::with_capacity(length);
         file.extend(MAGIC);
-        file.extend(VERSION.to_le_bytes());
+        file.extend(VERSION_1.to_le_bytes());
         file.extend([weight_type, self.lanes.count() as u8]);
         file.extend(u32_of(length, "file")?.to_le_bytes());
         file.extend(u16_of(line.len(), "architecture line")?.to_le_bytes());

@@ -1,6 +1,6 @@
 //! A run as a value: everything needed to resume it as if it had never stopped.
 
-use nin_core::{Plan, Spec};
+use nin_core::{Decision, Plan, Spec};
 
 use crate::engine::distill::Teacher;
 use crate::network::preprocessing::Preprocessing;
@@ -35,6 +35,8 @@ pub struct Checkpoint {
     pub state: State,
     /// The teachers, if the recipe uses distillation.
     pub teachers: Vec<Teacher>,
+    /// How the network's logits become an answer and probabilities; [`Decision::PLAIN`] before the end of the training.
+    pub decision: Decision,
 }
 
 impl Checkpoint {
@@ -63,6 +65,7 @@ impl Checkpoint {
             parameters,
             recipe,
             teachers: Vec::new(),
+            decision: Decision::PLAIN,
         }
     }
 

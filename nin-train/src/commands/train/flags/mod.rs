@@ -14,6 +14,7 @@ use nin_train::training::optim::Optimizer;
 use nin_train::training::schedule::Schedule;
 
 use super::super::images::ImageArgs;
+use super::super::rejection::RejectionArgs;
 
 /// Default epochs of quantisation-aware training. The network is already trained and only adapts to the rounding.
 const QAT_EPOCHS: u32 = 3;
@@ -184,6 +185,9 @@ pub struct TrainArgs {
     /// The images.
     #[command(flatten)]
     pub images: ImageArgs,
+
+    #[command(flatten)]
+    pub rejection: RejectionArgs,
 
     /// Folder for checkpoint, model and metrics [default: runs/NAME, or runs/NAME-2 and so on if it
     /// exists]
