@@ -8,6 +8,7 @@ mod export;
 mod images;
 mod import;
 mod interrupt;
+mod known;
 mod networks;
 mod plan;
 mod predict;

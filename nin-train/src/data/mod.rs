@@ -15,6 +15,7 @@ mod http;
 mod kind;
 mod load;
 mod places;
+mod record;
 mod sets;
 mod split;
 
@@ -38,6 +39,7 @@ pub use kind::DatasetKind;
 pub use load::{LoadOptions, load, load_from};
 pub use nin_core::Shape;
 pub use places::Places;
+pub use record::DatasetRecord;
 pub(crate) use sets::hex;
 pub use sets::{Dataset, Splits};
 pub use subset::make_subset;
