@@ -14,7 +14,7 @@
 //! shapes and sizes that follow from it. [`Model`] is a checked model file in flash. [`Network`] runs a model in a
 //! buffer that the caller provides. It reads images as bytes, channels last (R, G, B for a colour network), rows from
 //! the top; [`camera`] makes them from a camera's rows, in the same way as the trainer makes them from pictures.
-//! [`argmax`], [`top_k`] and [`softmax`] turn its logits into an answer.
+//! [`Model::answer`], [`argmax`], [`top_k`] and [`softmax`] turn its logits into an answer.
 //!
 //! A network computes in one of four [`Format`]s: [`F32`], [`F16`] (16-bit weights), [`Int8`] (8-bit weights and
 //! activations) and [`Int4`] (8-bit activations, 4-bit weights in some or all layers). [`F32Fused`] and [`F16Fused`]

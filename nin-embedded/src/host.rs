@@ -36,8 +36,8 @@ pub fn start(run: impl FnOnce(&Host) -> Result<(), Error>) -> ExitCode {
     }
 }
 
-/// Returns what stands for the model partition, aligned as flash is: the model, and test images at the next multiple of 16
-/// bytes, as `scripts/run.sh` puts them there.
+/// Returns what stands for the model partition, aligned as flash is: the model, and test images at the next multiple of
+/// 16 bytes, as `scripts/run.sh` puts them there.
 fn partition(model: Option<&str>, images: Option<&str>) -> Result<&'static [u8], String> {
     let Some(model) = model else { return Ok(&[]) };
     let read = |path: &str| fs::read(path).map_err(|error| std::format!("{path}: {error}"));

@@ -14,8 +14,8 @@ pub fn model_in(partition: &[u8]) -> Result<Model<'_>, ModelError> {
     }
 }
 
-/// Reads the test images that follow the model in a flash partition, at the next multiple of 16 bytes; `None` if there are
-/// none. `scripts/run.sh` puts them there.
+/// Reads the test images that follow the model in a flash partition, at the next multiple of 16 bytes; `None` if there
+/// are none. `scripts/run.sh` puts them there.
 ///
 /// # Errors
 ///

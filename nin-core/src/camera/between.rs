@@ -32,8 +32,8 @@ impl Between {
         Between { first: from - 1, second: from - 1, weight: 0, whole }
     }
 
-    /// Returns the level between four levels: `[above left, above right, below left, below right]`, for the row `self` and
-    /// the column `across`. The exact value is rounded to the nearest integer, halves up.
+    /// Returns the level between four levels: `[above left, above right, below left, below right]`, for the row `self`
+    /// and the column `across`. The exact value is rounded to the nearest integer, halves up.
     pub const fn level(&self, across: &Between, [a, b, c, d]: [u8; 4]) -> u8 {
         let upper = (across.whole - across.weight) * a as u64 + across.weight * b as u64;
         let lower = (across.whole - across.weight) * c as u64 + across.weight * d as u64;

@@ -1,4 +1,4 @@
-//! The part of a frame that the network sees.
+//! The part of a frame that the network reads.
 
 use crate::spec::Shape;
 
@@ -16,11 +16,12 @@ pub struct Crop {
 }
 
 impl Crop {
-    /// Returns the largest rectangle of a frame of `rows` × `columns` pixels that has the aspect ratio of `to`, about the
-    /// frame's centre.
+    /// Returns the largest rectangle of a frame of `rows` × `columns` pixels that has the aspect ratio of `to`, about
+    /// the frame's centre.
     ///
-    /// It has all of the frame's rows or all of its columns. The other side is rounded to the nearest integer, and is at
-    /// least 1. If the pixels that are left out are of an odd number, the additional one is at the right or at the bottom.
+    /// It has all of the frame's rows or all of its columns. The other side is rounded to the nearest integer, and is
+    /// at least 1. If the pixels that are left out are of an odd number, the additional one is at the right or at the
+    /// bottom.
     ///
     /// # Panics
     ///

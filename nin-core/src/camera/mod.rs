@@ -1,5 +1,5 @@
-//! From a camera's rows to the network's rows, in integers: the trainer uses the same code for pictures, so a board and a
-//! computer show the network the same bytes.
+//! From a camera's rows to the network's rows, in integers: the trainer uses the same code for pictures, so a network
+//! reads the same bytes on a board and on a computer.
 //!
 //! ```
 //! use nin_core::camera::{FrameReader, Rgb565Be};
@@ -28,7 +28,8 @@
 //!
 //! 1. *Crop.* The largest part about the centre that has the aspect ratio of the network's input ([`Crop`]).
 //! 2. *Colour.* Each pixel becomes R, G, B, or a grey level for a network with one channel ([`PixelFormat`]).
-//! 3. *Reduction.* A pixel of the network's input is the mean of the area that it covers. Source pixels at the border of
+//! 3. *Reduction.* A pixel of the network's input is the mean of the area that it covers. Source pixels at the border
+//!    of
 //!    the area count by the part of them that lies inside. The mean is exact and rounded to the nearest integer, halves up.
 //!
 //! Pictures smaller than the network's input exist only on a computer. They are enlarged bilinearly ([`Between`]).

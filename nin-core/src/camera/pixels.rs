@@ -78,8 +78,8 @@ impl PixelFormat for Bgr888 {
     }
 }
 
-/// Two bytes per pixel, the upper one first: five bits of red, six of green, five of blue. The OV2640, OV5640 and OV7670
-/// write their bytes in this order.
+/// Two bytes per pixel, the upper one first: five bits of red, six of green, five of blue. The OV2640, OV5640 and
+/// OV7670 write their bytes in this order.
 ///
 /// Five bits become eight by repeating the upper three: `v << 3 | v >> 2`. Six bits become `v << 2 | v >> 4`.
 #[derive(Clone, Copy, Debug)]
@@ -125,14 +125,15 @@ const fn expand(upper: u8, lower: u8) -> [u8; 3] {
 /// Four bytes for two pixels: Y of the first, U, Y of the second, V (also called YUY2 or YUV 4:2:2). A row of an odd
 /// number of pixels has the four bytes of its last pair, too.
 ///
-/// Y, U and V have the full range of 0 to 255, as in JPEG. With u = U − 128 and v = V − 128, each quotient rounded down:
+/// Y, U and V have the full range of 0 to 255, as in JPEG. With u = U − 128 and v = V − 128, each quotient rounded
+/// down:
 ///
 /// - R = Y + (359 v + 128) / 256
 /// - G = Y − (88 u + 183 v + 128) / 256
 /// - B = Y + (454 u + 128) / 256
 ///
-/// Results below 0 and above 255 become 0 and 255. The grey level is Y. (Set a camera that writes Y from 16 to 235 to the
-/// full range, or train with its pictures.)
+/// Results below 0 and above 255 become 0 and 255. The grey level is Y. (Set a camera that writes Y from 16 to 235 to
+/// the full range, or train with its pictures.)
 #[derive(Clone, Copy, Debug)]
 pub struct Yuyv;
 

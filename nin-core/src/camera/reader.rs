@@ -6,8 +6,8 @@ use core::marker::PhantomData;
 use super::{Crop, PixelFormat, Total};
 use crate::spec::Shape;
 
-/// Returns the memory of a [`FrameReader`] in 32-bit words: for each value of a network's row, a sum and a byte. The size
-/// of the camera's frame does not matter.
+/// Returns the memory of a [`FrameReader`] in 32-bit words: for each value of a network's row, a sum and a byte. The
+/// size of the camera's frame does not matter.
 pub const fn camera_words(to: Shape) -> usize {
     to.row() + to.row().div_ceil(4)
 }
@@ -34,14 +34,14 @@ pub struct FrameReader<'a, P, T = u32> {
 }
 
 impl<'a, P: PixelFormat> FrameReader<'a, P> {
-    /// Prepares a reader for frames of `rows` × `columns` pixels and a network whose input has the shape `to`: one channel
-    /// (grey) or three (R, G, B). `memory` needs [`camera_words`] words with any content, which
+    /// Prepares a reader for frames of `rows` × `columns` pixels and a network whose input has the shape `to`: one
+    /// channel (grey) or three (R, G, B). `memory` needs [`camera_words`] words with any content, which
     /// [`Plan::camera_words`](crate::Plan::camera_words) returns for a network.
     ///
     /// # Errors
     ///
-    /// [`FrameError`] if the frame has fewer rows or columns than the network's input or more than 16,777,216 pixels after
-    /// the crop, if the network has another number of channels, or if `memory` is too small.
+    /// [`FrameError`] if the frame has fewer rows or columns than the network's input or more than 16,777,216 pixels
+    /// after the crop, if the network has another number of channels, or if `memory` is too small.
     pub fn new(frame: (u16, u16), to: Shape, memory: &'a mut [u32]) -> Result<Self, FrameError> {
         let (needed, found) = (camera_words(to), memory.len());
         if found < needed {
@@ -53,8 +53,8 @@ impl<'a, P: PixelFormat> FrameReader<'a, P> {
 }
 
 impl<'a, P: PixelFormat, T: Total> FrameReader<'a, P, T> {
-    /// Prepares a reader as [`FrameReader::new`] does, with sums of any type. `totals` and `row` need one entry for each
-    /// value of a row of the network's input.
+    /// Prepares a reader as [`FrameReader::new`] does, with sums of any type. `totals` and `row` need one entry for
+    /// each value of a row of the network's input.
     ///
     /// # Errors
     ///
@@ -84,7 +84,7 @@ impl<'a, P: PixelFormat, T: Total> FrameReader<'a, P, T> {
         Ok(reader)
     }
 
-    /// The part of the frame that the network sees.
+    /// The part of the frame that the network reads.
     pub fn crop(&self) -> Crop {
         self.crop
     }
@@ -108,16 +108,17 @@ impl<'a, P: PixelFormat, T: Total> FrameReader<'a, P, T> {
         Ok(if self.add(line, None) { Some(self.row) } else { None })
     }
 
-    /// Reads the network's next row into `row` (columns × channels bytes), for [`Network::infer`](crate::Network::infer) of
-    /// an 8-bit network. After the network's last row, the next call begins a new frame.
+    /// Reads the network's next row into `row` (columns × channels bytes), for
+    /// [`Network::infer`](crate::Network::infer) of an 8-bit network. After the network's last row, the next call
+    /// begins a new frame.
     ///
     /// Calls `read_line(y, line)` for each row of the frame that the network's row needs, in order from the top; rows
     /// outside the [`crop`](Self::crop) are skipped. `line` is the caller's memory for one row of the camera.
     ///
     /// # Errors
     ///
-    /// The first error of `read_line`: the next call then begins a new frame. A [`FrameError`] if `line` or `row` has the
-    /// wrong length.
+    /// The first error of `read_line`: the next call then begins a new frame. A [`FrameError`] if `line` or `row` has
+    /// the wrong length.
     pub fn read_row<E: From<FrameError>>(
         &mut self,
         line: &mut [u8],
@@ -163,8 +164,8 @@ impl<'a, P: PixelFormat, T: Total> FrameReader<'a, P, T> {
         if line.len() == expected { Ok(()) } else { Err(FrameError::Line { expected, found: line.len() }) }
     }
 
-    /// Adds a row of the crop to the sums. If that completes an output row, writes it to `out` (or else to the reader's own
-    /// row) and returns true.
+    /// Adds a row of the crop to the sums. If that completes an output row, writes it to `out` (or else to the reader's
+    /// own row) and returns true.
     fn add(&mut self, line: &[u8], out: Option<&mut [u8]>) -> bool {
         // A row of the frame has `share` units, an output row `whole`.
         let (share, whole) = (u32::from(self.to.rows), u32::from(self.crop.rows));
@@ -185,11 +186,11 @@ impl<'a, P: PixelFormat, T: Total> FrameReader<'a, P, T> {
     }
 }
 
-/// Reduces the columns of one row and adds it to `totals`, by the first of `parts`. With `out`, the row is the last one of
-/// an output row: writes the means to `out` and begins the next totals by the second of `parts`.
+/// Reduces the columns of one row and adds it to `totals`, by the first of `parts`. With `out`, the row is the last one
+/// of an output row: writes the means to `out` and begins the next totals by the second of `parts`.
 ///
-/// `columns` holds the first source column, the number of source columns and the number of output columns; `area` is the
-/// sum of all weights of an output pixel.
+/// `columns` holds the first source column, the number of source columns and the number of output columns; `area` is
+/// the sum of all weights of an output pixel.
 #[inline(always)]
 fn add_row<T: Total, const C: usize>(
     pixel: impl Fn(usize) -> [u8; C],

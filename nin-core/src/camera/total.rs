@@ -14,8 +14,8 @@ pub trait Total: Copy {
 
     /// Returns the sum divided by `area`, rounded to the nearest integer, halves up; it is at most 255.
     ///
-    /// Long division in eight steps: small cores have no instruction for a division, and their function for it needs more
-    /// time than this.
+    /// Long division in eight steps: small cores have no instruction for a division, and their function for it needs
+    /// more time than this.
     fn mean(self, area: Self) -> u8;
 }
 

@@ -4,7 +4,8 @@
 pub const MAGIC: [u8; 8] = *b"NiNmodel";
 /// The newest version of the layout. This crate reads all versions from 1 on.
 pub const VERSION: u16 = 2;
-/// Bytes before the preprocessing table in version 1. In version 2, a [`Decision`](super::Decision) stands between them.
+/// Bytes before the preprocessing table in version 1. In version 2, a [`Decision`](super::Decision) stands between
+/// them.
 pub const HEADER: usize = 32;
 
 /// Returns the CRC-32 of zip and Ethernet, computed half a byte at a time. Bit by bit takes a board nearly five times

@@ -1,8 +1,8 @@
 //! The model file, read in place: from flash, without copying.
 //!
 //! `docs/model-file.md` in the repository describes the layout field by field. `layout` reads it, `error` holds
-//! [`ModelError`], `decision` turns logits into an answer, `weights` checks the weights, [`Normalization`] maps a pixel's byte to a float. This module may
-//! import `spec`, `packing`, `plan` and `logits`.
+//! [`ModelError`], `decision` turns logits into an answer, `weights` checks the weights, [`Normalization`] maps a
+//! pixel's byte to a float. This module may import `spec`, `packing`, `plan` and `logits`.
 
 mod decision;
 mod error;
@@ -167,7 +167,7 @@ impl<'m> Model<'m> {
         &self.decision
     }
 
-    /// Returns the answer for an image's logits: a class, or none of them if the model knows when to reject an image (see
+    /// Returns the answer for an image's logits: a class, or none of them if the model rejects the image (see
     /// [`Decision::answer`]).
     pub fn answer(&self, logits: &[f32]) -> Answer {
         self.decision.answer(logits)

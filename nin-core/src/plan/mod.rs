@@ -156,8 +156,8 @@ impl Plan {
         self.bytes(weights, Kernels::HERE).total() / 4
     }
 
-    /// Returns the memory in 32-bit words of a [`FrameReader`](crate::camera::FrameReader) that reads this network's images
-    /// from a camera. It is in addition to [`state_words`](Self::state_words).
+    /// Returns the memory in 32-bit words of a [`FrameReader`](crate::camera::FrameReader) that reads this network's
+    /// images from a camera. It is in addition to [`state_words`](Self::state_words).
     pub const fn camera_words(&self) -> usize {
         camera_words(self.spec.input())
     }

@@ -18,8 +18,8 @@ pub fn byte(counter: u64, at: usize) -> u8 {
     formula_level(counter + at as u64) as u8
 }
 
-/// Shows a network `count` frames whose bytes a formula gives, from a counter on, and prints its answers. `memory` is for
-/// the reader, a row of the camera and a row of the network.
+/// Shows a network `count` frames whose bytes a formula gives, from a counter on, and prints its answers. `memory` is
+/// for the reader, a row of the camera and a row of the network.
 pub(super) fn show<F: Sight>(
     board: &impl Board,
     mut network: Network<'_, F>,

@@ -1,11 +1,12 @@
-//! What the examples share: images through a network, and what that took. `camera` shows the network frames of a camera.
+//! What the examples share: images through a network, and what that took. `camera` shows the network frames of a
+//! camera.
 
 pub mod camera;
 
 use core::convert::Infallible;
 use core::fmt;
 
-use nin_core::{Model, Network, NetworkError, Shape, argmax, softmax, top_k};
+use nin_core::{Answer, Model, Network, NetworkError, Shape, argmax, top_k};
 
 use crate::{Board, Error, FASHION, Sight, formula_level, images_in, say};
 
@@ -44,10 +45,13 @@ pub fn fashion<F: Sight>(board: &impl Board, mut network: Network<'_, F>, ram_bu
 
         let mut probabilities = [0.0; CLASSES];
         probabilities.copy_from_slice(logits);
-        softmax(&mut probabilities);
+        model.decision().probabilities(&mut probabilities);
         let top = top_k::<3>(&probabilities);
         let show = |class, probability| Guess { name: Name(model, class), probability };
         say!(board, "image {index}: {}, {took} {}", Name(model, label), board.unit());
+        if model.answer(logits) == Answer::Unknown {
+            say!(board, "    {}", Said(model, Answer::Unknown));
+        }
         for &(class, probability) in &top {
             say!(board, "    {}", show(class, probability));
         }
@@ -61,11 +65,12 @@ pub fn fashion<F: Sight>(board: &impl Board, mut network: Network<'_, F>, ram_bu
 }
 
 /// Shows a network from a partition images and prints its answers and its logits as the bits of floats. The images are
-/// the test images that follow the model in the partition; without any, the ten of Fashion-MNIST, in the network's size.
+/// the test images that follow the model in the partition; without any, the ten of Fashion-MNIST, in the network's
+/// size.
 ///
 /// The board's words choose others: `formula=COUNTER` takes images whose pixels a formula gives, from a counter on, and
-/// `camera=COUNTER` passes such pixels through a [`FrameReader`](nin_core::camera::FrameReader) as the frames of a larger camera. `count=N` is the number
-/// of images.
+/// `camera=COUNTER` passes such pixels through a [`FrameReader`](nin_core::camera::FrameReader) as the frames of a
+/// larger camera. `count=N` is the number of images.
 ///
 /// # Errors
 ///
@@ -101,7 +106,7 @@ pub fn partition<F: Sight>(
         for index in 0..count {
             let label = images.label(index);
             let level = |y, x, channel| f32::from(images.row(index, y)[x * usize::from(input.channels) + channel]);
-            right += usize::from(answer(board, &mut network, index, Some(label), level) == Some(label));
+            right += usize::from(answer(board, &mut network, index, Some(label), level));
         }
         say!(board, "{right} of {count} images right");
     } else if input.channels != 1 {
@@ -119,14 +124,15 @@ fn columns(shape: Shape) -> usize {
     shape.columns.into()
 }
 
-/// Shows a network one image and prints its answer; returns the class. `level(y, x, channel)` is from 0 to 255.
+/// Shows a network one image and prints its answer; returns whether it is right. `level(y, x, channel)` is from 0 to
+/// 255.
 fn answer<F: Sight>(
     board: &impl Board,
     network: &mut Network<'_, F>,
     index: usize,
     label: Option<usize>,
     level: impl Fn(usize, usize, usize) -> f32,
-) -> Option<usize> {
+) -> bool {
     let model = network.model();
     let start = board.clock();
     let Ok(logits) = network.infer(|y, row| {
@@ -137,25 +143,30 @@ fn answer<F: Sight>(
     print(board, model, (index, label), logits, took)
 }
 
-/// Prints the answer to an image, and returns its class.
+/// Prints the answer to an image, and returns whether it is right.
 fn print(
     board: &impl Board,
     model: &Model<'_>,
     (index, label): (usize, Option<usize>),
     logits: &[f32],
     took: u64,
-) -> Option<usize> {
-    let class = argmax(logits);
-    let name = Name(model, class.unwrap_or(0));
-    match label {
-        Some(label) if class != Some(label) => {
-            say!(board, "image {index}: {name}, but it is {}, {took} {}", Name(model, label), board.unit());
+) -> bool {
+    let answer = model.answer(logits);
+    let said = Said(model, answer);
+    // An image of the class for unknown images is answered right by none of the classes.
+    let expected = label.map(|label| match model.decision().unknown {
+        Some(unknown) if usize::from(unknown) == label => Answer::Unknown,
+        _ => Answer::Class(label),
+    });
+    match expected {
+        Some(expected) if answer != expected => {
+            say!(board, "image {index}: {said}, but it is {}, {took} {}", Said(model, expected), board.unit());
         }
-        _ => say!(board, "image {index}: {name}, {took} {}", board.unit()),
+        _ => say!(board, "image {index}: {said}, {took} {}", board.unit()),
     }
     say!(board, "    logits {}", Bits(logits));
     say!(board, "    {} {} per MAC", PerMac(took, model.plan().macs()), board.unit());
-    class
+    expected == Some(answer)
 }
 
 /// Says how much memory the firmware has used, and checks it.
@@ -187,6 +198,18 @@ impl fmt::Display for Name<'_> {
         match self.0.class_name(self.1) {
             Some(name) => f.write_str(name),
             None => write!(f, "class {}", self.1),
+        }
+    }
+}
+
+/// The answer to an image in words.
+struct Said<'a>(&'a Model<'a>, Answer);
+
+impl fmt::Display for Said<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.1 {
+            Answer::Class(class) => Name(self.0, class).fmt(f),
+            Answer::Unknown => f.write_str("none of these"),
         }
     }
 }

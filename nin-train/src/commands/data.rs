@@ -41,8 +41,8 @@ pub struct DataArgs {
     #[arg(long, value_name = "FILE")]
     sheet: Option<PathBuf>,
 
-    /// Write test images with their labels as a board reads them: bytes, rows from the top, R, G and B of a pixel side by
-    /// side (docs/own-images.md)
+    /// Write test images with their labels as a board reads them: bytes, rows from the top, R, G and B of a pixel side
+    /// by side (docs/own-images.md)
     #[arg(long, value_name = "FILE")]
     raw: Option<PathBuf>,
 

@@ -30,6 +30,11 @@ pub struct ImageArgs {
     #[arg(long, value_name = "DIR|FILE.npz")]
     data: Option<PathBuf>,
 
+    /// Folder of images that belong to none of the classes: the network learns to answer "none of these" to them, as
+    /// the class _unknown. A class folder _unknown in a folder of images does the same
+    #[arg(long, value_name = "DIR")]
+    unknown: Option<PathBuf>,
+
     /// Never download anything
     #[arg(long)]
     offline: bool,
@@ -83,7 +88,8 @@ impl ImageArgs {
             Ok(Ok(inside)) if !inside.as_os_str().is_empty() => inside.to_owned(),
             _ => path,
         };
-        let named = Self { dataset: Some(record.kind), data: record.path().map(short), ..self.clone() };
+        let unknown = self.unknown.clone().or(record.unknown.as_deref().map(PathBuf::from).map(short));
+        let named = Self { dataset: Some(record.kind), data: record.path().map(short), unknown, ..self.clone() };
         named.with_split_of(Some(record))
     }
 
@@ -98,7 +104,8 @@ impl ImageArgs {
     pub fn record(&self, splits: &Splits) -> DatasetRecord {
         // Another time the whole data set may be there.
         let kind = if splits.is_subset { DatasetKind::Subset } else { self.kind() };
-        DatasetRecord::new(kind, self.data.as_deref(), self.fraction(), splits)
+        let record = DatasetRecord::new(kind, self.data.as_deref(), self.fraction(), splits);
+        record.with_unknown(self.unknown.as_deref())
     }
 
     fn fraction(&self) -> f64 {
@@ -112,6 +119,9 @@ impl ImageArgs {
         let mut flags = kind.map_or_else(String::new, |kind| format!(" --dataset {kind}"));
         if let Some(folder) = &self.data {
             flags += &format!(" --data {}", word(folder));
+        }
+        if let Some(folder) = &self.unknown {
+            flags += &format!(" --unknown {}", word(folder));
         }
         if let Some(fraction) = self.test_fraction.filter(|fraction| *fraction != TEST_FRACTION) {
             flags += &format!(" --test-fraction {fraction}");
@@ -148,7 +158,10 @@ impl ImageArgs {
         if let Some((_, bar)) = &bar {
             bar.finish_and_clear();
         }
-        let splits = splits?;
+        let mut splits = splits?;
+        if let Some(folder) = &self.unknown {
+            splits = data::add_unknown(splits, folder, self.fraction(), options.folder.seed)?;
+        }
         if let Some(notice) = &splits.notice {
             console.warn(format_args!("{notice}"));
         }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use nin_core::Lanes;
 use nin_core::{Decision, Model, WeightType};
 use nin_train::Recipe;
+use nin_train::engine::confidence::unknown_class;
 use nin_train::engine::streaming::ModelBytes;
 use nin_train::formats::model_file::with_decision;
 use nin_train::formats::open::FileKind;
@@ -78,7 +79,11 @@ impl Loaded {
     pub fn decision(&self) -> Result<Decision, FileError> {
         let at = FileError::at(&self.path);
         match FileKind::of(&self.bytes) {
-            FileKind::Checkpoint => Ok(self.checkpoint()?.decision),
+            FileKind::Checkpoint => {
+                let checkpoint = self.checkpoint()?;
+                let unknown = checkpoint.decision.unknown.or(unknown_class(&checkpoint.class_names));
+                Ok(Decision { unknown, ..checkpoint.decision })
+            }
             FileKind::Model => {
                 Model::read(&self.bytes).map(|model| *model.decision()).map_err(|error| at(error.to_string()))
             }
@@ -99,8 +104,8 @@ impl Loaded {
         }
     }
 
-    /// The network in a model file with weights of 8 or 4 bits, or that of a run with quantisation-aware training; `None` if it is
-    /// any other file.
+    /// The network in a model file with weights of 8 or 4 bits, or that of a run with quantisation-aware training;
+    /// `None` if it is any other file.
     pub fn integers(&self) -> Result<Option<QuantizedModel>, FileError> {
         if FileKind::of(&self.bytes) == FileKind::Checkpoint {
             return aware::quantized(&self.checkpoint()?).transpose().map_err(FileError::at(&self.path));

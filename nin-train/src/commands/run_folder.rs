@@ -167,8 +167,8 @@ impl RunFolder {
         Some(path)
     }
 
-    /// Writes ten test images as a board reads them, of all classes in turn. That they cannot be written is no reason to
-    /// fail.
+    /// Writes ten test images as a board reads them, of all classes in turn. That they cannot be written is no reason
+    /// to fail.
     pub fn test_images(&self, test: &Dataset, input: Shape) -> Option<PathBuf> {
         let path = self.path.join("test-images.bin");
         files::write(&path, &test_images(test, &spread(test, 10), input).ok()?).ok()?;

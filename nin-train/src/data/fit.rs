@@ -25,9 +25,9 @@ pub fn fit(image: &[u8], from: Shape, to: Shape) -> Cow<'_, [u8]> {
 /// Writes an image (rows × columns × channels bytes, channels last) in the shape `to` to `out`.
 ///
 /// The image is cropped about its centre to the aspect ratio of `to`. RGB becomes grey and grey becomes RGB where the
-/// numbers of channels differ. If the crop has at least the rows and columns of `to`, each output pixel is the mean of the
-/// area that it covers; otherwise the crop is enlarged bilinearly. Results are exact, and rounded to the nearest integer,
-/// halves up.
+/// numbers of channels differ. If the crop has at least the rows and columns of `to`, each output pixel is the mean of
+/// the area that it covers; otherwise the crop is enlarged bilinearly. Results are exact, and rounded to the nearest
+/// integer, halves up.
 ///
 /// # Panics
 /// If a shape is empty, if a length differs from its shape, or if the numbers of channels differ and are not 1 and 3.

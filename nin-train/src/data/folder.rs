@@ -144,7 +144,7 @@ fn holds_runs(folder: &Path) -> bool {
     is_run(folder) || entries(folder).is_ok_and(|(inside, _)| inside.iter().any(|(_, path)| is_run(path)))
 }
 
-fn is_image(path: &Path) -> bool {
+pub(super) fn is_image(path: &Path) -> bool {
     let ending = path.extension().map(|ending| ending.to_string_lossy().to_ascii_lowercase());
     matches!(ending.as_deref(), Some("png" | "jpg" | "jpeg"))
 }

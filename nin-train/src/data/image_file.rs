@@ -16,8 +16,8 @@ pub const MOST_PIXELS: u64 = 100_000_000;
 const MOST_SIDE: u32 = 32_768;
 const MOST_BYTES: u64 = 512 << 20;
 
-/// Bytes of an unpacked image from which on it is processed alone: several at once, each with a copy while it is cropped
-/// and rotated, would add up. A photo of 24 megapixels has 72 million.
+/// Bytes of an unpacked image from which on it is processed alone: several at once, each with a copy while it is
+/// cropped and rotated, would add up. A photo of 24 megapixels has 72 million.
 const LARGE: u64 = 128 << 20;
 static ALONE: Mutex<()> = Mutex::new(());
 

@@ -28,6 +28,7 @@ pub mod image_file;
 pub mod npz;
 pub mod subset;
 pub mod test_images;
+mod unknown;
 
 pub use augment::Augment;
 pub use error::{DataError, Result};
@@ -44,3 +45,4 @@ pub(crate) use sets::hex;
 pub use sets::{Dataset, Splits};
 pub use subset::make_subset;
 pub use test_images::{spread, test_images};
+pub use unknown::{UNKNOWN, add_unknown};

@@ -7,7 +7,8 @@ use super::{DataError, Dataset, Result, Shape, fit};
 /// Returns a file of the images with these indices, brought to the shape `to` by [`fit`](fn@fit), with their labels.
 ///
 /// # Errors
-/// [`DataError::Invalid`] if there are more than 65,535 images, or if their number of channels cannot become that of `to`.
+/// [`DataError::Invalid`] if there are more than 65,535 images, or if their number of channels cannot become that of
+/// `to`.
 ///
 /// # Panics
 /// If an index is not below [`Dataset::len`].

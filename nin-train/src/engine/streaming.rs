@@ -240,8 +240,8 @@ pub struct ModelEvaluation {
 ///
 /// # Errors
 ///
-/// [`StreamingError`] if the images do not fit the network, this build cannot run the model, or its logits are no finite
-/// numbers.
+/// [`StreamingError`] if the images do not fit the network, this build cannot run the model, or its logits are no
+/// finite numbers.
 pub fn evaluate(
     model: &Model<'_>,
     dataset: &Dataset,

@@ -1,10 +1,11 @@
 //! All tests of the trainer in one program, a file each: one program is linked once, and runs its tests side by side.
-//! `cargo test -p nin-train --test all gradients::` runs those of one file. (`../allocations.rs` is a program of its own,
-//! for its allocator.)
+//! `cargo test -p nin-train --test all gradients::` runs those of one file. (`../allocations.rs` is a program of its
+//! own, for its allocator.)
 
 mod arrays;
 mod cli;
 mod common;
+mod confidence_cli;
 mod dataset_cifar;
 mod dataset_fetch;
 mod dataset_folder;

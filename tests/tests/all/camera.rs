@@ -1,5 +1,5 @@
-//! A camera's rows become the network's rows by the definition, whatever format and size; a picture from a file gives the
-//! same bytes.
+//! A camera's rows become the network's rows by the definition, whatever format and size; a picture from a file gives
+//! the same bytes.
 
 use std::io::Cursor;
 

@@ -8,11 +8,12 @@ const HALVINGS: usize = 60;
 /// Bins of the expected calibration error, of equal width, as in the paper.
 const BINS: usize = 15;
 
-/// Returns the temperature with which the softmax of the logits has the smallest mean cross-entropy, between 0.05 and 20; 1
-/// if there are no images. The order of the images does not change the largest logit, so answers stay as they are.
+/// Returns the temperature with which the softmax of the logits has the smallest mean cross-entropy, between 0.05 and
+/// 20; 1 if there are no images. The order of the images does not change the largest logit, so answers stay as they
+/// are.
 ///
-/// The cross-entropy is a convex function of the inverse temperature, and its derivative is the mean difference between the
-/// expected logit and the label's logit.
+/// The cross-entropy is a convex function of the inverse temperature, and its derivative is the mean difference between
+/// the expected logit and the label's logit.
 pub fn temperature(logits: &[&[f32]], labels: &[usize]) -> f32 {
     if logits.is_empty() {
         return 1.0;
@@ -42,8 +43,8 @@ pub fn temperature(logits: &[&[f32]], labels: &[usize]) -> f32 {
     (2.0 / (low + high)) as f32
 }
 
-/// Returns the expected calibration error of answers, each with its probability and whether it is right: the mean over all
-/// answers of the difference between probability and accuracy in 15 bins of equal width. 0 if there are none.
+/// Returns the expected calibration error of answers, each with its probability and whether it is right: the mean over
+/// all answers of the difference between probability and accuracy in 15 bins of equal width. 0 if there are none.
 pub fn calibration_error(answers: impl IntoIterator<Item = (f64, bool)>) -> f64 {
     let (mut bins, mut all) = ([(0.0, 0usize); BINS], 0usize);
     for (probability, right) in answers {

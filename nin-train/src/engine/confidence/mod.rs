@@ -1,7 +1,8 @@
 //! How far a network's answers can be trusted: calibrated probabilities, and images that are none of its classes.
 //!
 //! Both are found on validation images, which the network was not trained with, and stored in the model file as a
-//! [`Decision`]. `calibration` finds the temperature and measures the calibration error, `rejection` finds the threshold.
+//! [`Decision`]. `calibration` finds the temperature and measures the calibration error, `rejection` finds the
+//! threshold.
 
 mod calibration;
 mod rejection;
@@ -10,12 +11,9 @@ use nin_core::{Decision, Model, Score, Threshold, argmax};
 
 pub use self::calibration::{calibration_error, temperature};
 pub use self::rejection::{Judged, Point, curve, threshold};
-use crate::data::Dataset;
+use crate::data::{Dataset, UNKNOWN};
 use crate::engine::arrays;
 use crate::engine::streaming::{StreamingError, softmax};
-
-/// The name of the class whose images belong to none of the other classes.
-pub const UNKNOWN: &str = "_unknown";
 
 /// The share of right answers that a threshold keeps, by default.
 pub const KEEP: f64 = 0.95;

@@ -9,8 +9,8 @@ pub struct Judged {
     pub right: bool,
 }
 
-/// Returns the largest threshold that accepts at least the share `keep` of the right answers; `None` if none is right or
-/// has a finite score.
+/// Returns the largest threshold that accepts at least the share `keep` of the right answers; `None` if none is right
+/// or has a finite score.
 pub fn threshold(answers: &[Judged], keep: f64) -> Option<f32> {
     let mut scores: Vec<f32> = answers.iter().filter(|answer| answer.right).map(|answer| answer.score).collect();
     scores.sort_by(f32::total_cmp);

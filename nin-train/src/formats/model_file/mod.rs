@@ -2,7 +2,8 @@
 //!
 //! `docs/model-file.md` defines the format. [`Trained::to_model`] and [`QuantizedModel::to_bytes`] write it,
 //! and `nin_core::Model` reads it in place. [`with_decision`] adds
-//! temperature, threshold and unknown class. [`rust_source`] writes the Rust file that compiles a model into a firmware.
+//! temperature, threshold and unknown class. [`rust_source`] writes the Rust file that compiles a model into a
+//! firmware.
 //!
 //! [`QuantizedModel::to_bytes`]: crate::integers::QuantizedModel::to_bytes
 
