@@ -1,12 +1,12 @@
 //! The model file, which a device runs.
 //!
 //! `docs/model-file.md` defines the format. [`Trained::to_model`] and [`QuantizedModel::to_bytes`] write it,
-//! and `nin_core::Model` reads it in place. [`with_decision`] adds
-//! temperature, threshold and unknown class. [`rust_source`] writes the Rust file that compiles a model into a
-//! firmware.
+//! and `nin_core::Model` reads it in place. [`with_decision`] adds temperature, threshold and unknown class.
+//! [`rust_source`] writes the Rust file that compiles a model into a firmware, [`c_header`] the C header.
 //!
 //! [`QuantizedModel::to_bytes`]: crate::integers::QuantizedModel::to_bytes
 
+mod c_header;
 mod decision;
 mod error;
 mod int8;
@@ -18,6 +18,7 @@ pub use nin_core::Lanes;
 use nin_core::model::{HEADER, MAGIC};
 use nin_core::{Plan, WeightType};
 
+pub use c_header::{CHeader, c_header, c_name};
 pub use decision::with_decision;
 pub use error::ExportError;
 pub use pack::unpacked;
