@@ -701,7 +701,11 @@ fn errors_in_words() {
         ),
         (ModelError::Shift, "the model file has an output whose shift is out of range: quantize the network again"),
         (ModelError::Magic, "not a model file: it does not begin with \"NiNmodel\""),
-        (ModelError::Version(2), "the model file has version 2; this program reads version 1"),
+        (ModelError::Version(3), "the model file has version 3; this program reads versions 1 to 2"),
+        (
+            ModelError::Decision,
+            "the model file has a temperature, threshold or unknown class that is out of range: export the model again",
+        ),
         (
             ModelError::Checksum { stored: 0x1234, computed: 0xABCD },
             "the model file is damaged: its checksum is 0000abcd, not 00001234",
