@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 use nin_core::Lanes;
 use nin_core::{Kernels, WeightType};
 use nin_train::engine::streaming::ModelBytes;
-use nin_train::formats::model_file::{CHeader, RustSource, c_header, c_name, rust_source};
+use nin_train::formats::model_file::{CHeader, RustSource, c_header, c_name, rust_source, with_decision};
 use nin_train::support::text::bytes;
 use nin_train::{formats::onnx, support::files};
 
@@ -129,7 +129,7 @@ pub fn run(args: &ExportArgs, console: &Console) -> Outcome {
     let weight_type = WeightType::from(args.weight_type);
     if let Some(out) = &out {
         let source = args.rust.as_deref().map(|rust| beside(out, rust).map(|name| (rust, name))).transpose()?;
-        let model = trained.to_model(weight_type, args.lanes)?;
+        let model = with_decision(&trained.to_model(weight_type, args.lanes)?, &loaded.decision()?)?;
         files::write(out, &model)?;
         let length = bytes(model.len() as u64);
         console.result(format_args!("{}: {} weights, {length} of flash", out.display(), weight_type.name()));

@@ -46,6 +46,10 @@ pub struct ImageArgs {
     /// Decode all pictures again, and keep nothing in the user's cache folder
     #[arg(long)]
     no_cache: bool,
+    /// Folder of images that belong to none of the classes: the network learns to answer "none of these" to them, as
+    /// the class _unknown. A class folder _unknown in a folder of images does the same
+    #[arg(long, value_name = "DIR")]
+    unknown: Option<PathBuf>,
 
     /// Never download anything
     #[arg(long)]
@@ -108,8 +112,9 @@ impl ImageArgs {
         };
         let classes = if self.classes.is_empty() { record.classes.clone() } else { self.classes.clone() };
         let skip_bad = self.skip_bad || record.skip_bad;
+        let unknown = self.unknown.clone().or(record.unknown.as_deref().map(PathBuf::from).map(short));
         let data = record.path().map(short);
-        let named = Self { dataset: Some(record.kind), data, classes, skip_bad, ..self.clone() };
+        let named = Self { dataset: Some(record.kind), data, unknown, classes, skip_bad, ..self.clone() };
         named.with_split_of(Some(record))
     }
 
@@ -126,7 +131,7 @@ impl ImageArgs {
         let kind = if splits.is_subset { DatasetKind::Subset } else { self.kind() };
         let record = DatasetRecord::new(kind, self.data.as_deref(), self.fraction(), splits);
         let classes = if self.classes.is_empty() { Vec::new() } else { splits.train.class_names().to_vec() };
-        DatasetRecord { classes, skip_bad: self.skip_bad, ..record }
+        DatasetRecord { classes, skip_bad: self.skip_bad, ..record }.with_unknown(self.unknown.as_deref())
     }
 
     fn fraction(&self) -> f64 {
@@ -140,6 +145,9 @@ impl ImageArgs {
         let mut flags = kind.map_or_else(String::new, |kind| format!(" --dataset {kind}"));
         if let Some(folder) = &self.data {
             flags += &format!(" --data {}", word(folder));
+        }
+        if let Some(folder) = &self.unknown {
+            flags += &format!(" --unknown {}", word(folder));
         }
         if let Some(fraction) = self.test_fraction.filter(|fraction| *fraction != TEST_FRACTION) {
             flags += &format!(" --test-fraction {fraction}");
@@ -206,7 +214,10 @@ impl ImageArgs {
         if let Some((_, bar)) = &bar {
             bar.finish_and_clear();
         }
-        let splits = splits?;
+        let mut splits = splits?;
+        if let Some(folder) = &self.unknown {
+            splits = data::add_unknown(splits, folder, self.fraction(), options.folder.seed)?;
+        }
         if let Some(notice) = &splits.notice {
             console.warn(format_args!("{notice}"));
         }

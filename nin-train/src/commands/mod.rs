@@ -15,6 +15,7 @@ mod networks;
 mod plan;
 mod predict;
 mod quantize;
+mod rejection;
 mod report;
 mod run_folder;
 mod search;

@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use nin_core::Lanes;
-use nin_core::{Kernels, WeightType};
-use nin_train::data::Dataset;
+use nin_core::{Decision, Kernels, Lanes, WeightType};
+use nin_train::data::{Dataset, Splits};
+use nin_train::engine::confidence::{self, unknown_class};
 use nin_train::engine::streaming::{ModelBytes, ModelEvaluation, evaluate};
-use nin_train::formats::model_file::{ExportError, RustSource, rust_source};
+use nin_train::formats::model_file::{ExportError, RustSource, rust_source, with_decision};
 use nin_train::integers::{QuantizedModel, WeightBits};
 use nin_train::network::trained::Trained;
 use nin_train::quantize::{self, Options, Report, post_training, within};
@@ -18,8 +18,10 @@ use nin_train::{
 };
 
 use super::export::{beside, command, refuse_input, refuse_twice};
-use super::images::ImageArgs;
+use super::images::{self, ImageArgs};
 use super::known::{Found, Others};
+use super::networks::Loaded;
+use super::rejection::RejectionArgs;
 use super::size::size;
 use super::{Console, Outcome, cost, networks, threads_of};
 
@@ -82,6 +84,9 @@ pub struct QuantizeArgs {
     #[arg(long, value_name = "FILE")]
     onnx: Option<PathBuf>,
 
+    #[command(flatten)]
+    rejection: RejectionArgs,
+
     /// RAM the network may take, which the Rust source asserts: bytes, or with K or M [default: what it takes, in whole
     /// KiB]
     #[arg(long, value_name = "BYTES", value_parser = size, requires = "rust")]
@@ -117,7 +122,7 @@ pub fn run(args: &QuantizeArgs, console: &Console) -> Outcome {
     let float = ModelBytes::new(&trained.to_model(WeightType::F32, Lanes::Sixteen)?);
     let cost = |images| cost::check(&float.model()?, &args.network, images, threads, console);
     cost(0)?;
-    let Found { splits, .. } = loaded.known()?.load(&args.images, plan.spec().input(), Others::Noted, console)?;
+    let Found { mut splits, .. } = loaded.known()?.load(&args.images, plan.spec().input(), Others::Noted, console)?;
     cost(splits.test.len())?;
     let sampled = (args.calibration).min(splits.train.len() as u64).saturating_mul(plan.spec().input().len() as u64);
     if let Some(left) = memory::shortage(sampled) {
@@ -178,13 +183,15 @@ pub fn run(args: &QuantizeArgs, console: &Console) -> Outcome {
         difference(weight_type, &before, &after, &splits.test, report.as_ref(), args.equalize)
     ));
 
+    let decision = decision(args, &loaded, &model, &mut splits, &pool, console)?;
+
     if let Some(path) = &args.onnx {
         let file = onnx::integers(&model);
         files::write(path, &file)?;
         console.result(format_args!("{}: {}", path.display(), bytes(file.len() as u64)));
     }
     let Some(out) = out else { return Ok(()) };
-    let file = model.to_bytes(args.lanes)?;
+    let file = with_decision(&model.to_bytes(args.lanes)?, &decision)?;
     files::write(&out, &file)?;
     let length = bytes(file.len() as u64);
     console.result(format_args!("{}: {} weights, {length} of flash", out.display(), weight_type.name()));
@@ -202,6 +209,34 @@ pub fn run(args: &QuantizeArgs, console: &Console) -> Outcome {
     files::write(rust, text.as_bytes())?;
     console.result(format_args!("{}: Rust source, {} of RAM", rust.display(), bytes(state as u64)));
     Ok(())
+}
+
+/// Finds temperature and threshold of the quantised network on the images that its run, or its data set, kept for
+/// validation. Without any, it keeps those of the network that it was made from: its logits are nearly the same.
+fn decision(
+    args: &QuantizeArgs,
+    loaded: &Loaded,
+    model: &QuantizedModel,
+    splits: &mut Splits,
+    pool: &rayon::ThreadPool,
+    console: &Console,
+) -> Outcome<Decision> {
+    let validation = match loaded.recipe()? {
+        Some(recipe) => images::split_off(&recipe, splits)?,
+        None => splits.validation.take(),
+    };
+    let Some(validation) = validation else {
+        let unknown = unknown_class(&model.class_names);
+        let decision = loaded.decision()?;
+        return Ok(Decision { unknown: decision.unknown.or(unknown), ..decision });
+    };
+    let bytes = ModelBytes::new(&model.to_bytes(Lanes::Sixteen)?);
+    let rejection = args.rejection.rejection();
+    let bytes = bytes.model()?;
+    let found = pool.install(|| confidence::find(&bytes, &validation, rejection));
+    let found = found.map_err(files::FileError::at(&args.network))?;
+    args.rejection.say(&found, console);
+    Ok(found.decision)
 }
 
 /// Quantises after a sample, and reports what that cost.

@@ -4,7 +4,8 @@ use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use nin_train::data::{Dataset, Splits};
+use nin_core::Shape;
+use nin_train::data::{Dataset, Splits, spread, test_images};
 use nin_train::network::trained::Trained;
 use nin_train::report::html::{Findings, Run, RunImages, page};
 use nin_train::report::pictures;
@@ -163,6 +164,14 @@ impl RunFolder {
         let path = self.path.join("sample.png");
         let picture = pictures::single((!test.is_empty()).then(|| test.image(0))?, test.shape()).ok()?;
         files::write(&path, &picture).ok()?;
+        Some(path)
+    }
+
+    /// Writes ten test images as a board reads them, of all classes in turn. That they cannot be written is no reason
+    /// to fail.
+    pub fn test_images(&self, test: &Dataset, input: Shape) -> Option<PathBuf> {
+        let path = self.path.join("test-images.bin");
+        files::write(&path, &test_images(test, &spread(test, 10), input).ok()?).ok()?;
         Some(path)
     }
 

@@ -6,9 +6,10 @@ use std::cmp::Ordering;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use nin_core::Model;
+use nin_core::{Answer, Decision, Model};
 use nin_train::engine::arrays::logits as logits_of;
-use nin_train::engine::streaming::{finite, softmax};
+use nin_train::engine::confidence::probabilities;
+use nin_train::engine::streaming::finite;
 use nin_train::support::files::FileError;
 use nin_train::support::text::visible;
 use serde_json::json;
@@ -28,6 +29,8 @@ Examples:
 A picture is cut to the network's aspect ratio about its centre, scaled and, for a network with one channel, turned
 grey. An .npy file gives all images of its array, an .npz file the test images of its data set; docs/arrays.md describes
 both. Fashion-MNIST and MNIST are white on black: use --invert for pictures on a light ground.
+A model that was calibrated on validation images shows calibrated probabilities, and answers \"none of these\" to images
+that it rejects (docs/confidence.md).
 The numbers are those that a board computes from the same model file, bit for bit,
 if its firmware does not fuse the sums of floats.")]
 pub struct PredictArgs {
@@ -61,6 +64,9 @@ pub struct PredictArgs {
     #[arg(long, requires = "npz")]
     activations: bool,
 }
+
+/// The answer to an image that the model rejects.
+const NONE: &str = "none of these";
 
 /// Prints the likeliest classes of each picture. A picture that cannot be read does not keep the others waiting.
 pub fn run(args: &PredictArgs, console: &Console) -> Outcome {
@@ -112,10 +118,17 @@ fn show(args: &PredictArgs, console: &Console, model: &Model<'_>, file: &str, lo
     let mut order: Vec<usize> = (0..logits.len()).collect();
     order.sort_by(|&a, &b| logits[b].partial_cmp(&logits[a]).unwrap_or(Ordering::Equal));
     let best = order.first().copied().unwrap_or(0);
+    let unknown = model.answer(logits) == Answer::Unknown;
     if args.logits {
         // Not by way of a JSON value, whose numbers are f64: as text, an f32 has fewer digits.
         let line = serde_json::to_string(logits).map(|logits| {
-            format!("{{\"image\":{},\"class\":{best},\"name\":{},\"logits\":{logits}}}", json!(file), json!(name(best)))
+            // Only a model that can reject an image has the field.
+            let accepted = match *model.decision() {
+                Decision::PLAIN => String::new(),
+                _ => format!("\"accepted\":{},", !unknown),
+            };
+            let (file, name) = (json!(file), json!(name(best)));
+            format!("{{\"image\":{file},\"class\":{best},\"name\":{name},{accepted}\"logits\":{logits}}}")
         });
         match line {
             Ok(line) => console.result(format_args!("{line}")),
@@ -124,11 +137,15 @@ fn show(args: &PredictArgs, console: &Console, model: &Model<'_>, file: &str, lo
         return;
     }
     if console.quiet {
-        console.result(format_args!("{}: {}", visible(file), visible(&name(best))));
+        let name = if unknown { NONE.into() } else { name(best) };
+        console.result(format_args!("{}: {}", visible(file), visible(&name)));
         return;
     }
     console.result(format_args!("{}", visible(file)));
-    let probabilities = softmax(logits);
+    if unknown {
+        console.result(format_args!("  {NONE}; the likeliest:"));
+    }
+    let probabilities = probabilities(logits, model.decision().temperature);
     let name = |class: usize| visible(&name(class)).into_owned();
     let width = order.iter().take(args.top.into()).map(|&class| name(class).chars().count()).max().unwrap_or(0);
     for &class in order.iter().take(args.top.into()) {

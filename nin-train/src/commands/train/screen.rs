@@ -225,9 +225,9 @@ mod tests {
             told([200, 3], &narrow, &plain)
                 .contains("Only 3 of the 203 training images are of b: train with --balanced")
         );
-        assert!(!text([200, 3], &narrow, &balanced).contains("--balanced"));
-        assert!(text([100, 100], &narrow, &plain).contains("end the line in nin3+1:64,64 gap fc2"));
-        assert!(text([100, 100], &wide, &plain).contains("--epochs 20"));
+        assert!(!told([200, 3], &narrow, &balanced).contains("--balanced"));
+        assert!(told([100, 100], &narrow, &plain).contains("end the line in nin3+1:64,64 gap fc2"));
+        assert!(told([100, 100], &wide, &plain).contains("--epochs 20"));
     }
 
     #[test]

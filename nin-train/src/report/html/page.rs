@@ -7,7 +7,7 @@ use super::maps::{ClassMaps, Head};
 use super::pictures::{Picture, signed, warm};
 use super::tables::{self, scroll, upright};
 use super::write::Html;
-use super::{Run, STYLE, curves, memory, percent, recipe};
+use super::{Run, STYLE, confidence, curves, memory, percent, recipe};
 use crate::data::Dataset;
 use crate::network::parameters::tensors;
 use crate::network::resources::Resources;
@@ -36,6 +36,8 @@ pub fn page(run: &Run, trained: &Trained, findings: &Findings, test: &Dataset) -
         curves::write(html, std::slice::from_ref(run));
         section(html, "Confusion matrix");
         tables::confusion(html, &findings.evaluation.confusion, &name);
+        section(html, "Confidence");
+        confidence::write(html, findings);
         section(html, "Most confident mistakes");
         mistakes(html, findings, test, &name);
         section(html, "Class maps");
