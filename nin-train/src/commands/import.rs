@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use nin_core::Lanes;
 use nin_core::WeightType;
-use nin_train::data::DatasetKind;
+use nin_train::data::{DatasetKind, check_class_names};
 use nin_train::network::architecture::Architecture;
 use nin_train::network::preprocessing::Preprocessing;
 use nin_train::network::trained::Trained;
@@ -66,6 +66,7 @@ pub fn run(args: &ImportArgs, console: &Console) -> Outcome {
     if let Some(kind) = args.dataset {
         trained.class_names = kind.class_names().iter().map(ToString::to_string).collect();
     } else if !args.classes.is_empty() {
+        check_class_names(&args.classes)?;
         trained.class_names.clone_from(&args.classes);
     }
     let out = args.out.clone().unwrap_or_else(|| args.file.with_extension("nin"));

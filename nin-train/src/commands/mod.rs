@@ -19,6 +19,8 @@ mod report;
 mod run_folder;
 mod search;
 mod size;
+mod survey;
+mod suspects;
 mod train;
 
 use std::borrow::Cow;

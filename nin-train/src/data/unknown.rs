@@ -76,7 +76,7 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
         }
         if path.is_dir() {
             collect(&path, files)?;
-        } else if super::folder::is_image(&path) {
+        } else if super::is_picture(&path) {
             files.push(path);
         }
     }

@@ -2,10 +2,11 @@
 
 use std::fs;
 
-use crate::common::TempDir;
+use crate::common::{TempDir, options};
 use crate::program::{command, fails, succeeds};
 
 use nin_core::{Answer, Decision, Model, Score};
+use nin_train::data::{Dataset, DatasetKind, FolderOptions, LoadOptions, Shape, load};
 use nin_train::engine::arrays::logits;
 use nin_train::engine::confidence::{Rejection, find};
 use nin_train::engine::streaming::ModelBytes;
@@ -92,15 +93,10 @@ fn a_run_with_validation_images_is_calibrated() {
     assert!((20..=60).contains(&rejected.count()));
 }
 
-fn dataset(folder: &TempDir) -> nin_train::data::Dataset {
-    use nin_train::data::{DatasetKind, FolderOptions, LoadOptions, Shape, load};
+fn dataset(folder: &TempDir) -> Dataset {
     let shape = Shape { channels: 1, rows: 12, columns: 12 };
-    let options = LoadOptions {
-        kind: DatasetKind::Folder,
-        data: Some(folder.0.join("photos")),
-        offline: true,
-        folder: FolderOptions { shape, ..FolderOptions::default() },
-    };
+    let options = options(DatasetKind::Folder, Some(&folder.0.join("photos")));
+    let options = LoadOptions { folder: FolderOptions { shape, ..FolderOptions::default() }, ..options };
     load(&options, &mut |_| ()).unwrap().train
 }
 

@@ -9,7 +9,8 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use nin_core::{Decision, Lanes, WeightType};
-use nin_train::data::Dataset;
+use nin_train::data::survey::Survey;
+use nin_train::data::{Dataset, DatasetKind, Part};
 use nin_train::engine::confidence::{self, unknown_class};
 use nin_train::engine::streaming::ModelBytes;
 use nin_train::formats::model_file::with_decision;
@@ -40,6 +41,20 @@ pub fn run(args: &TrainArgs, console: &Console) -> Outcome<ExitCode> {
     start.check_memory(&plan, threads)?;
     let Found { mut splits, record, .. } = start.images(&args.images, console)?;
     let fingerprint = splits.train.fingerprint();
+    if record.kind == DatasetKind::Folder {
+        if splits.validation.is_some() {
+            start.use_validation();
+        }
+        let shared = Survey::of(&splits).shared_with_training(Part::Test).len();
+        if shared > 0 {
+            console.warn(format_args!(
+                "{shared} of {} test images are also training images, equal or nearly so, which makes the test accuracy \
+                 too high; `{} data --data …` lists them",
+                splits.test.len(),
+                program()
+            ));
+        }
+    }
     let validation = images::split_off(start.recipe(), &mut splits)?;
     if let Some(unused) = &splits.validation {
         let images = unused.len();

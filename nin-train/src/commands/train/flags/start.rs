@@ -283,6 +283,17 @@ impl Start {
         }
     }
 
+    /// Chooses the best epoch by validation images that come with the user's pictures, if nothing else is asked for.
+    pub fn use_validation(&mut self) {
+        // The share that would be split off; the images that are there take its place.
+        const SHARE: f32 = 0.1;
+        if let Self::Fresh(fresh) = self
+            && fresh.recipe.validation == 0.0
+        {
+            fresh.recipe.validation = SHARE;
+        }
+    }
+
     /// Chooses the number of epochs by the number of training images, unless a flag or the recipe decides it.
     pub fn choose_epochs(&mut self, images: usize) {
         if let Start::Fresh(fresh) = self
