@@ -16,10 +16,10 @@ use super::size::shape;
 use super::survey::{self, Sizes};
 use super::{Console, Outcome};
 
-/// Images of each class and part on a sheet.
-const EACH: usize = 5;
 /// The shape of images of a folder, if no other is given.
 const OWN_IMAGES: Shape = Shape { channels: 3, rows: 32, columns: 32 };
+/// Images of each class and part on a sheet.
+const EACH: usize = 5;
 
 /// Flags of `data`.
 #[derive(Args, Debug)]
@@ -49,9 +49,6 @@ pub struct DataArgs {
     #[arg(long, value_name = "FILE")]
     sheet: Option<PathBuf>,
 
-    /// Print the result as one JSON object
-    #[arg(long)]
-    json: bool,
     /// Write test images with their labels as a board reads them: bytes, rows from the top, R, G and B of a pixel side
     /// by side (docs/own-images.md)
     #[arg(long, value_name = "FILE")]
@@ -60,6 +57,10 @@ pub struct DataArgs {
     /// How many images --raw writes, of all classes in turn
     #[arg(long, value_name = "N", default_value_t = 10, requires = "raw", value_parser = clap::value_parser!(u16).range(1..))]
     count: u16,
+
+    /// Print the result as one JSON object
+    #[arg(long)]
+    json: bool,
 
     #[command(subcommand)]
     command: Option<DataCommand>,
@@ -105,7 +106,17 @@ pub fn run(args: &DataArgs, console: &Console) -> Outcome {
         console.say(format_args!("{}: {EACH} images of each class: {}", path.display(), names.join(", ")));
         Ok(())
     };
+    let raw = |path: &PathBuf| -> Outcome {
+        let to = args.shape.unwrap_or(splits.test.shape());
+        let chosen = data::spread(&splits.test, args.count.into());
+        let file = data::test_images(&splits.test, &chosen, to)?;
+        files::write(path, &file)?;
+        let (images, size) = (grouped(chosen.len() as u64), bytes(file.len() as u64));
+        console.say(format_args!("{}: {images} test images of {to} with labels, {size}", path.display()));
+        Ok(())
+    };
     if args.json {
+        args.raw.as_ref().map(raw).transpose()?;
         args.sheet.as_ref().map(sheet).transpose()?;
         let counts: serde_json::Map<_, _> =
             parts().map(|(part, images)| (part.to_owned(), json!(images.class_counts()))).collect();
@@ -142,14 +153,7 @@ pub fn run(args: &DataArgs, console: &Console) -> Outcome {
     if let Some(path) = &args.sheet {
         sheet(path)?;
     }
-    if let Some(path) = &args.raw {
-        let to = args.shape.unwrap_or(splits.test.shape());
-        let chosen = data::spread(&splits.test, args.count.into());
-        let file = data::test_images(&splits.test, &chosen, to)?;
-        files::write(path, &file)?;
-        let (images, size) = (grouped(chosen.len() as u64), bytes(file.len() as u64));
-        console.result(format_args!("{}: {images} test images of {to} with labels, {size}", path.display()));
-    }
+    args.raw.as_ref().map(raw).transpose()?;
     if args.sheet.is_none() && args.raw.is_none() {
         let shown = pictures::of_each_class(&splits.test, 1);
         let across = if splits.test.shape().columns <= 32 { 4 } else { 3 };

@@ -7,7 +7,7 @@ use indicatif::ProgressBar;
 use nin_core::Shape;
 use nin_train::Recipe;
 use nin_train::data::{
-    self, Dataset, DatasetKind, DatasetRecord, FolderOptions, LoadOptions, Places, Progress, Splits, npz,
+    self, Dataset, DatasetKind, DatasetRecord, FolderOptions, LoadOptions, Places, Progress, Splits, UNKNOWN, npz,
 };
 use nin_train::support::files;
 use nin_train::support::text::visible;
@@ -34,6 +34,11 @@ pub struct ImageArgs {
     #[arg(long, value_name = "DIR|FILE")]
     data: Option<PathBuf>,
 
+    /// Folder of images that belong to none of the classes: the network learns to answer "none of these" to them, as
+    /// the class _unknown. A class folder _unknown in a folder of images does the same
+    #[arg(long, value_name = "DIR")]
+    unknown: Option<PathBuf>,
+
     /// The classes of your own pictures in the order of the network's outputs, or the names of the classes of IDX and
     /// .npz files: a list, or a text file with one name per line
     #[arg(long, value_name = "A,B,...|FILE", value_delimiter = ',')]
@@ -46,10 +51,6 @@ pub struct ImageArgs {
     /// Decode all pictures again, and keep nothing in the user's cache folder
     #[arg(long)]
     no_cache: bool,
-    /// Folder of images that belong to none of the classes: the network learns to answer "none of these" to them, as
-    /// the class _unknown. A class folder _unknown in a folder of images does the same
-    #[arg(long, value_name = "DIR")]
-    unknown: Option<PathBuf>,
 
     /// Never download anything
     #[arg(long)]
@@ -110,11 +111,11 @@ impl ImageArgs {
             Ok(Ok(inside)) if !inside.as_os_str().is_empty() => inside.to_owned(),
             _ => path,
         };
+        let unknown = self.unknown.clone().or(record.unknown.as_deref().map(PathBuf::from).map(short));
         let classes = if self.classes.is_empty() { record.classes.clone() } else { self.classes.clone() };
         let skip_bad = self.skip_bad || record.skip_bad;
-        let unknown = self.unknown.clone().or(record.unknown.as_deref().map(PathBuf::from).map(short));
         let data = record.path().map(short);
-        let named = Self { dataset: Some(record.kind), data, unknown, classes, skip_bad, ..self.clone() };
+        let named = Self { dataset: Some(record.kind), data, classes, skip_bad, unknown, ..self.clone() };
         named.with_split_of(Some(record))
     }
 
@@ -130,7 +131,10 @@ impl ImageArgs {
         // Another time the whole data set may be there.
         let kind = if splits.is_subset { DatasetKind::Subset } else { self.kind() };
         let record = DatasetRecord::new(kind, self.data.as_deref(), self.fraction(), splits);
-        let classes = if self.classes.is_empty() { Vec::new() } else { splits.train.class_names().to_vec() };
+        // Without the class that --unknown adds: it has no folder among the others.
+        let own = |name: &&String| self.unknown.is_none() || **name != UNKNOWN;
+        let classes = splits.train.class_names().iter().filter(own).filter(|_| !self.classes.is_empty());
+        let classes = classes.cloned().collect();
         DatasetRecord { classes, skip_bad: self.skip_bad, ..record }.with_unknown(self.unknown.as_deref())
     }
 
