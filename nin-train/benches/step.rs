@@ -1,4 +1,4 @@
-//! Training steps, and their parts. For layers the throughput is in multiply-accumulates a second.
+//! Training steps and their parts. The throughput of a layer is in multiply-accumulates per second.
 //!
 //! `cargo bench -p nin-train --bench step -- fashion` for one network; `NIN_THREADS=1` for one thread.
 
@@ -19,7 +19,7 @@ fn threads() -> usize {
     std::env::var("NIN_THREADS").ok().and_then(|threads| threads.parse().ok()).unwrap_or(0)
 }
 
-/// Whole steps and forward passes of presets; with batch normalisation where that is how they are trained.
+/// Whole steps and forward passes of presets, with batch normalisation if the preset is trained with it.
 fn step(c: &mut Criterion) {
     for (name, batch, normalized) in
         [("fashion", 128, None), ("fashion-tiny", 128, None), ("fashion-small", 128, Some(16)), ("d2l", 16, None)]
@@ -31,8 +31,8 @@ fn step(c: &mut Criterion) {
     }
 }
 
-/// The layers of those presets, each as a network of its own: a step computes the gradient of its weights, and behind
-/// the 1x1 convolution in front also that of its data.
+/// The layers of those presets, each as a network of its own. A step computes the gradient of its weights and, because
+/// of the 1×1 convolution in front, also that of its data.
 fn layers(c: &mut Criterion) {
     let lines = [
         "1x28x28 nin5+2:32 gap",
@@ -49,7 +49,7 @@ fn layers(c: &mut Criterion) {
     for line in lines {
         let spec = Spec::parse(line).expect("a line");
         let mut group = c.benchmark_group(line);
-        // Multiplications of a step: forward, and both gradients but for the first layer's data.
+        // Multiplications of a step: forward and both gradients, without the gradient of the first layer's data.
         let plan = Plan::new(spec);
         let first = plan.layers().next().map_or(0, |layer| layer.macs());
         group.sample_size(10).throughput(Throughput::Elements(16 * (3 * plan.macs() - first)));
@@ -58,7 +58,7 @@ fn layers(c: &mut Criterion) {
     }
 }
 
-/// A step and a forward pass; over `normalized` images together, if that is given.
+/// A step and a forward pass; `normalized` images are normalised together, if given.
 fn measure(group: &mut BenchmarkGroup<'_, WallTime>, spec: Spec, batch: usize, normalized: Option<usize>) {
     let plan = Plan::new(spec);
     let images = RandomImages::new(&plan, batch);
@@ -73,7 +73,7 @@ fn measure(group: &mut BenchmarkGroup<'_, WallTime>, spec: Spec, batch: usize, n
         b.iter(|| {
             engine.load(&parameters);
             engine.gradient(&images, Draw { seed: 1, step: state.steps }, &mut gradient);
-            // A rate of 0: the numbers stay those of a fresh network however long the measurement runs.
+            // With a learning rate of 0 the weights stay those of a new network, however long the measurement runs.
             engine.install(|| optimizer.step(0.0, &mut parameters, &gradient, &mut state));
         });
     });

@@ -1,9 +1,9 @@
-//! Runs a model on one image for some seconds, on one thread, and prints as JSON what an image takes.
+//! Runs a model on one image for some seconds, on one thread, and prints the time per image as JSON.
 //!
 //! `cargo run --release -p nin-train --example infer -- MODEL.nin [SECONDS [fused]]`
 //!
-//! `best` is the shortest time of an image in seconds, `mean` what all took on average; of both the processor's time
-//! is the better number on a busy machine: `mean_cpu`. With `fused` the sums of floats are rounded once for each product.
+//! `best` is the shortest time of an image in seconds, `mean` the average time, and `mean_cpu` the average processor
+//! time, which is the better measure on a busy machine. With `fused`, sums of floats are rounded once for each product.
 //! `dev/compare_onnxruntime.py` runs it.
 
 #[path = "common/cpu.rs"]
@@ -16,7 +16,7 @@ use cpu::processor_seconds;
 use nin_core::{F32, F32Fused, Format, Int8, Model, Network, WeightType};
 use nin_train::engine::streaming::ModelBytes;
 
-/// Runs the image again and again; `read` takes a row of its bytes to what the network reads.
+/// Runs the image repeatedly; `read` converts a row of its bytes to the network's input.
 fn measure<F: Format>(
     model: &Model<'_>,
     image: &[u8],

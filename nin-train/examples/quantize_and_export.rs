@@ -22,7 +22,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut trainer = Trainer::new(spec, recipe, Preprocessing::unit(1), train.class_names().to_vec(), 0)?;
     trainer.train(&train, |epoch| println!("epoch {}: loss {:.4}", epoch.epoch, epoch.loss))?;
 
-    // The ranges of the activations are those of some training images.
+    // The ranges of activations are measured on some training images.
     let calibration = sample(&train, spec.input(), 200)?;
     let (model, report) = post_training(&trainer.trained(), &calibration, &Options::default(), |_, _| {})?;
     println!("{report}");

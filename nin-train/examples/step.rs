@@ -1,10 +1,10 @@
-//! Repeats a training step for some seconds and prints, as JSON, how many images a second that makes.
+//! Repeats a training step for some seconds and prints the images per second as JSON.
 //!
 //! `cargo run --release -p nin-train --example step -- LINE|PRESET [BATCH [THREADS [SECONDS [NORMALISED]]]]`
 //!
 //! With NORMALISED, that many images are normalised together, as `nin-train train --batch-norm` does.
 //!
-//! `images_per_cpu_second` is the same over the processor time of all threads: on a busy machine the better number.
+//! `images_per_cpu_second` divides by the processor time of all threads, which is the better measure on a busy machine.
 
 #[path = "common/cpu.rs"]
 mod cpu;
@@ -59,7 +59,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (mut steps, mut best) = (0, f64::INFINITY);
     while begun.elapsed().as_secs_f64() < seconds {
         let start = Instant::now();
-        // So low a rate that the numbers stay those of a fresh network.
+        // The learning rate is so low that the weights stay those of a new network.
         step(1e-6);
         best = best.min(start.elapsed().as_secs_f64());
         steps += 1;

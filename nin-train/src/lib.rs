@@ -12,6 +12,7 @@
 //! | module | contents |
 //! | --- | --- |
 //! | [`support`] | atomic files, free memory, random numbers, text to print, threads |
+//! | [`boards`] | boards by name: core, flash, RAM |
 //! | [`data`] | loading of data sets, augmentation |
 //! | [`network`] | the description of a network: architecture, parameters, preprocessing, class names, resources |
 //! | `kernel` | matrix products and Winograd convolutions for each instruction set |
@@ -26,6 +27,7 @@
 //! A module imports only modules above it in this table.
 #![deny(unsafe_code)]
 
+pub mod boards;
 pub mod data;
 pub mod engine;
 pub mod formats;

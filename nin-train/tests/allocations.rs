@@ -1,5 +1,5 @@
-//! A step takes its memory once: what it allocates later is bookkeeping of threads, nothing as large as images, maps or
-//! parameters.
+//! A training step allocates its memory once: later allocations are only the threads' bookkeeping, and never as large
+//! as images, maps or parameters.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::ops::ControlFlow;
@@ -15,21 +15,21 @@ use nin_train::training::checkpoint::Checkpoint;
 use nin_train::training::optim::Optimizer;
 use nin_train::{Recipe, Trainer};
 
-/// Bytes asked for since the program began.
+/// Bytes allocated since the program began.
 static TAKEN: AtomicUsize = AtomicUsize::new(0);
 
 struct Counting;
 
-// SAFETY: everything is the system's; only a counter is added.
+// SAFETY: the system's allocator does all the work; only a counter is added.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         TAKEN.fetch_add(layout.size(), Ordering::Relaxed);
-        // SAFETY: as the caller promises.
+        // SAFETY: the caller ensures it.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
-        // SAFETY: as the caller promises.
+        // SAFETY: the caller ensures it.
         unsafe { System.dealloc(at, layout) }
     }
 }
@@ -37,7 +37,7 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// Far below the 36 KB that one image's largest map takes here.
+/// Far less than the 36 KB of one image's largest map here.
 const BOOKKEEPING: usize = 16 << 10;
 
 #[test]
@@ -71,7 +71,7 @@ fn a_step_allocates_nothing_large() {
         trainer
             .epoch(&data, |progress| {
                 let now = TAKEN.load(Ordering::Relaxed);
-                // In the first steps each thread takes what it needs.
+                // In the first steps, each thread allocates its memory.
                 if let Some(before) = before.replace(now).filter(|_| progress.step > 4) {
                     most = most.max(now - before);
                 }

@@ -1,7 +1,7 @@
-//! One image at a time on one thread: this engine, and with `--features tract` tract beside it.
+//! One image at a time on one thread: this engine, and with `--features tract` also tract.
 //!
-//! `cargo bench -p nin-tests --features tract --bench engines -- fashion` for one network. The weights are made by
-//! formula: what is measured does not depend on them. `dev/compare_onnxruntime.py` is the same beside onnxruntime.
+//! `cargo bench -p nin-tests --features tract --bench engines -- fashion` runs one network. A formula generates the
+//! weights; the time does not depend on them. `dev/compare_onnxruntime.py` compares with onnxruntime.
 
 #![allow(missing_docs)] // what criterion's macros make
 
@@ -13,12 +13,12 @@ use nin_core::{F32, Int8, Model, Network, Plan, Spec, WeightType};
 use nin_tests::formula;
 use nin_train::engine::streaming::ModelBytes;
 
-/// An image's bytes: rows × columns × channels.
+/// Returns an image's bytes (rows × columns × channels).
 fn image(plan: &Plan) -> Vec<u8> {
     (0..plan.spec().input().len()).map(|n| (n * 7919 % 256) as u8).collect()
 }
 
-/// Runs an image from its bytes to the logits, and says something of them.
+/// Runs an image from its bytes to the logits, and returns a value that depends on them.
 fn infer(model: &Model<'_>, image: &[u8], state: &mut [u32]) -> f32 {
     let row = model.plan().spec().input().row();
     let bytes = |y: usize| &image[y * row..][..row];
@@ -66,7 +66,7 @@ fn engines(c: &mut Criterion) {
     }
 }
 
-/// The same networks by way of their ONNX files.
+/// The same networks, run by tract from their ONNX files.
 #[cfg(feature = "tract")]
 mod tract {
     use std::sync::Arc;
@@ -77,7 +77,7 @@ mod tract {
     use nin_train::network::trained::Trained;
     use tract_onnx::prelude::*;
 
-    /// A model file as ONNX.
+    /// Returns a model file as ONNX.
     pub fn onnx(file: &[u8]) -> Vec<u8> {
         let model = Model::read(file).expect("a sound model");
         match QuantizedModel::from_model(&model) {
@@ -86,7 +86,7 @@ mod tract {
         }
     }
 
-    /// An ONNX file, ready to run.
+    /// Returns an ONNX file, ready to run.
     pub fn network(file: &[u8], input: Shape) -> TractResult<Arc<TypedRunnableModel>> {
         let [channels, rows, columns] = [input.channels, input.rows, input.columns].map(usize::from);
         let fact = InferenceFact::dt_shape(u8::datum_type(), [1, channels, rows, columns]);
@@ -99,7 +99,7 @@ mod tract {
         network.run(tvec!(image.clone().into()))
     }
 
-    /// An image as ONNX has it, channel after channel.
+    /// Returns an image as ONNX has it, channel after channel.
     pub fn planes(image: &[u8], input: Shape) -> Tensor {
         let [channels, rows, columns] = [input.channels, input.rows, input.columns].map(usize::from);
         let at = |(_, channel, row, column): (usize, usize, usize, usize)| {

@@ -1,17 +1,17 @@
-//! The one comparison of floating-point results.
+//! Comparison of floating-point results.
 
 use std::fmt;
 
-/// Where two lists of numbers differ most.
+/// The place where two lists of numbers differ most.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Worst {
-    /// Which number.
+    /// The index.
     pub index: usize,
-    /// What was computed.
+    /// The computed value.
     pub got: f64,
-    /// What should have been.
+    /// The expected value.
     pub want: f64,
-    /// How far apart they are, measured in `scale`; infinite if either is not a number.
+    /// The distance, measured in `scale`; infinite if either value is not a number.
     pub error: f64,
 }
 
@@ -22,11 +22,11 @@ impl fmt::Display for Worst {
     }
 }
 
-/// The largest difference between `got` and `want`, relative to `scale`.
+/// Returns the largest difference between `got` and `want`, relative to `scale`.
 ///
 /// # Panics
 ///
-/// If one list is longer than the other: that is never a matter of tolerance.
+/// If the lists differ in length.
 pub fn worst(got: &[impl Into<f64> + Copy], want: &[impl Into<f64> + Copy], scale: f64) -> Worst {
     assert_eq!(got.len(), want.len(), "{} numbers where there should be {}", got.len(), want.len());
     let mut worst = Worst { index: 0, got: 0.0, want: 0.0, error: 0.0 };
@@ -41,23 +41,25 @@ pub fn worst(got: &[impl Into<f64> + Copy], want: &[impl Into<f64> + Copy], scal
     worst
 }
 
-/// The largest magnitude among `values`: the usual scale.
+/// Returns the largest magnitude among `values`: the usual scale.
 pub fn magnitude(values: &[impl Into<f64> + Copy]) -> f64 {
     values.iter().fold(0.0, |most, &value| f64::max(most, value.into().abs()))
 }
 
-/// Whether every number in `got` is within `tolerance` of its fellow in `want`, relative to `want`'s largest.
+/// Returns whether every number of `got` is within `tolerance` of the same number of `want`, relative to the largest of
+/// `want`.
 pub fn is_close(got: &[impl Into<f64> + Copy], want: &[impl Into<f64> + Copy], tolerance: f64) -> bool {
     worst(got, want, magnitude(want)).error <= tolerance
 }
 
-/// Fails the test unless [`is_close`]; says where it is worst.
+/// Fails the test unless [`is_close`], and prints the worst place.
 #[track_caller]
 pub fn assert_close(what: &str, got: &[impl Into<f64> + Copy], want: &[impl Into<f64> + Copy], tolerance: f64) {
     assert_close_in_scale(what, got, want, tolerance, magnitude(want));
 }
 
-/// The same relative to a given scale, for sums whose terms cancel: see [`Step::scale`](crate::oracle::Step::scale).
+/// Fails the test unless the lists are close relative to a given scale, for sums whose terms cancel: see
+/// [`Step::scale`](crate::oracle::Step::scale).
 #[track_caller]
 pub fn assert_close_in_scale(
     what: &str,
@@ -70,7 +72,7 @@ pub fn assert_close_in_scale(
     assert!(worst.error <= tolerance, "{what}: {worst}, more than {tolerance:.0e} of {scale:.3e}");
 }
 
-/// Fails the test unless both lists are the same, bit for bit (so 0 and −0 differ, and a NaN equals itself).
+/// Fails the test unless both lists are equal bit for bit (0 and −0 differ; a NaN equals itself).
 #[track_caller]
 pub fn assert_same_bits(what: &str, got: &[f32], want: &[f32]) {
     assert_eq!(got.len(), want.len(), "{what}: {} numbers where there should be {}", got.len(), want.len());

@@ -1,4 +1,4 @@
-//! Firmware on the emulator, and the same network on this computer.
+//! Runs firmware on the emulator, and the same network on this computer.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -10,25 +10,25 @@ use std::sync::{Mutex, PoisonError};
 use nin_core::{F16, F16Fused, F32, F32Fused, Int4, Int8, Model, Network, WeightType};
 use nin_embedded::Sight;
 
-/// Status of the scripts when something they need is not installed.
+/// The scripts' exit status when a tool is not installed.
 const MISSING: i32 = 77;
 
-/// The repository.
+/// The root of the repository.
 pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or_else(|| unreachable!("it is a workspace")).into()
 }
 
-/// Builds a firmware for a board and runs it, as the script of that name does; `environment` is added to the build's.
+/// Builds a firmware for a board and runs it with the script of that name; `environment` is added to the build's.
 ///
-/// `None` if the emulator or a compiler for the board is missing, with the reason on the terminal; with
+/// Returns `None`, after printing the reason, if the emulator or a compiler for the board is missing. With
 /// `NIN_REQUIRE_EMULATOR=1` that is a failure.
 ///
 /// # Panics
 ///
-/// If something is missing that is required.
+/// If a required tool is missing.
 pub fn firmware(board: &str, program: &str, words: &[&str], environment: &[(&str, &str)]) -> Option<Output> {
-    // The environment that each ELF file was last built with here: to build again what is up to date takes longer than
-    // most runs. Held to the end, since tests share the files and the machine.
+    // The environment with which each ELF file was last built here: even an up-to-date build takes longer than most
+    // runs. The lock is held to the end because tests share the files and the machine.
     static BUILT: Mutex<BTreeMap<PathBuf, String>> = Mutex::new(BTreeMap::new());
     let mut built = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
 
@@ -54,7 +54,7 @@ pub fn firmware(board: &str, program: &str, words: &[&str], environment: &[(&str
     }
     let reason = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(std::env::var("NIN_REQUIRE_EMULATOR").as_deref() != Ok("1"), "{reason}");
-    // Not `eprint!`: nobody would see it.
+    // Not `eprint!`, which the test harness captures.
     let _ = write!(stderr(), "not run on the emulator: {reason}");
     None
 }
@@ -67,7 +67,7 @@ fn output_of(command: &mut Command) -> Output {
     command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"))
 }
 
-/// What a firmware printed; it has to have succeeded.
+/// Returns the output of a firmware that succeeded.
 ///
 /// # Panics
 ///
@@ -78,7 +78,7 @@ pub fn printed(output: &Output) -> String {
     text
 }
 
-/// The bits of the logits that a firmware printed, one list for each image.
+/// Returns the bits of the logits that a firmware printed, one list for each image.
 ///
 /// # Panics
 ///
@@ -89,19 +89,20 @@ pub fn logits(printed: &str) -> Vec<Vec<u32>> {
     lines.map(|line| line.split(' ').map(bits).collect()).collect()
 }
 
-/// The number that follows `name` and a colon in what a firmware printed.
+/// Returns the number that follows `name` and a colon in a firmware's output.
 ///
 /// # Panics
 ///
-/// If it is not there.
+/// If it is missing.
 pub fn number(printed: &str, name: &str) -> usize {
     let line = printed.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
     let word = line.and_then(|line| line.split(' ').next());
     word.and_then(|word| word.parse().ok()).unwrap_or_else(|| panic!("{name} is not in\n{printed}"))
 }
 
-/// The bits of the logits that this computer gets for `images` images; `level` has the levels, from 0 to 255, of
-/// pixel `(row, column)` in a channel of an image; `fused` is whether sums of floats are rounded once for each product.
+/// Returns the bits of the logits that this computer gets for `images` images. `level` returns the level (0 to 255) of
+/// pixel `(row, column)` in a channel of an image; `fused` selects sums of floats that are rounded once for each
+/// product.
 ///
 /// # Panics
 ///

@@ -1,4 +1,4 @@
-//! The streaming engine, run as the tests want it.
+//! Runs the streaming engine on poisoned memory.
 
 use std::convert::Infallible;
 
@@ -6,15 +6,15 @@ use nin_core::{F16, F16Fused, F32, F32Fused, Format, Model, Network, Spec, Weigh
 
 use crate::oracle::{self, FusedF32, Map, Step};
 
-/// What an unused word of state holds in tests: whatever reads it as an f32 gets a NaN.
+/// The value of unused words of state in tests; read as an f32, it is a NaN.
 pub const POISON: u32 = 0x7FC0_DEAD;
 
-/// A poisoned state of just the right size.
+/// Returns a poisoned state of exactly the required size.
 pub fn state(model: &Model<'_>) -> Vec<u32> {
     vec![POISON; model.state_words()]
 }
 
-/// One image through a network.
+/// Runs one image through a network.
 pub fn frame<F: Format<Value = f32>>(network: &mut Network<'_, F>, image: &Map<f32>) -> Vec<f32> {
     let mut rows = image.rows();
     let answer = network.infer(|_, row| {
@@ -27,12 +27,12 @@ pub fn frame<F: Format<Value = f32>>(network: &mut Network<'_, F>, image: &Map<f
     }
 }
 
-/// A float format, and the oracle that it must agree with bit for bit.
+/// A float format, with the oracle that it must agree with bit for bit.
 pub trait Floats: Format<Value = f32> {
-    /// Every step of the network on one image, in the format's own order and rounding.
+    /// Returns every step of the network for one image, in the format's own order and rounding.
     fn forward(spec: &Spec, parameters: &[f32], image: &Map<f32>) -> Vec<Step<f32>>;
 
-    /// The logits.
+    /// Returns the logits.
     fn oracle(spec: &Spec, parameters: &[f32], image: &Map<f32>) -> Vec<f32> {
         Self::forward(spec, parameters, image).pop().map_or(Vec::new(), |step| step.map.values)
     }
@@ -49,7 +49,7 @@ macro_rules! separate {
     )+};
 }
 
-/// It is not.
+/// A product is not rounded before it is added.
 macro_rules! fused {
     ($($format:ty)+) => {$(
         impl Floats for $format {
@@ -64,7 +64,7 @@ macro_rules! fused {
 separate!(F32 F16);
 fused!(F32Fused F16Fused);
 
-/// The logits of one image, from a network of the model's own weight type whose state began poisoned.
+/// Returns the logits of one image, from a network of the model's own weight type with a poisoned state.
 ///
 /// # Panics
 ///
@@ -77,7 +77,7 @@ pub fn logits(model: &Model<'_>, image: &Map<f32>) -> Vec<f32> {
     }
 }
 
-/// The same with sums that are rounded once for each product.
+/// Returns the same with sums that are rounded once for each product.
 ///
 /// # Panics
 ///

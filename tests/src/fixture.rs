@@ -1,7 +1,7 @@
-//! What PyTorch computes, in float64 and float32: the files in `fixtures/`.
+//! PyTorch's results in float64 and float32: the files in `fixtures/`.
 //!
-//! A file states its own line, shapes, counters and steps, and no weights: those come from [`mix`].
-//! All tensors in it have PyTorch's shapes and order (channels first).
+//! A file contains its line, shapes, counters and steps, but no weights: [`mix`] generates them. All tensors have
+//! PyTorch's shapes and order (channels first).
 
 use std::path::Path;
 
@@ -23,29 +23,29 @@ pub struct Fixture {
     pub param_counter: u64,
     /// Counter of the first image's first pixel.
     pub image_counter: u64,
-    /// Parameters of the whole network.
+    /// The number of parameters of the whole network.
     pub param_count: usize,
     /// The label of each image.
     pub labels: Vec<usize>,
     /// The learning rate of `loss_after_step`.
     pub lr: f64,
-    /// How many losses `loss_after_step` has.
+    /// The number of losses in `loss_after_step`.
     pub steps: usize,
-    /// For checking one's generator.
+    /// Numbers that check the generator.
     pub first_pixels_image0: Vec<f64>,
-    /// For checking one's generator: the sum of each image.
+    /// The sum of each image, which checks the generator.
     pub image_sums: Vec<f64>,
     /// Every parameter tensor in order.
     pub params: Vec<Tensor>,
-    /// The reference.
+    /// The reference, in float64.
     pub float64: Numbers,
-    /// PyTorch's own f32.
+    /// PyTorch's results in float32.
     pub float32: Numbers,
-    /// How far the two are apart.
+    /// The distance between the two.
     pub float32_minus_float64: Differences,
 }
 
-/// A parameter tensor, with enough of its content to check one's generator.
+/// A parameter tensor, with enough of its content to check the generator.
 #[derive(Debug, Deserialize)]
 pub struct Tensor {
     /// Its name.
@@ -56,20 +56,20 @@ pub struct Tensor {
     pub first4: Vec<f64>,
     /// Its last value.
     pub last: f64,
-    /// The sum of all.
+    /// The sum of all values.
     pub sum: f64,
 }
 
-/// What was computed.
+/// Computed results.
 #[derive(Debug, Deserialize)]
 pub struct Numbers {
-    /// One list for each image.
+    /// The logits, one list for each image.
     pub logits: Vec<Vec<f64>>,
     /// Checksums of every step's map, for image 0.
     pub layers_image0: Vec<MapSums>,
-    /// Mean cross-entropy over the images.
+    /// The mean cross-entropy over the images.
     pub loss: f64,
-    /// One for each parameter tensor.
+    /// The gradient, one entry for each parameter tensor.
     pub gradients: Vec<GradientSums>,
     /// The loss after each step of plain SGD at [`Fixture::lr`].
     pub loss_after_step: Vec<f64>,
@@ -85,13 +85,13 @@ pub struct MapSums {
     pub name: String,
     /// One, channels, rows, columns.
     pub shape: Vec<usize>,
-    /// Sum of all values.
+    /// The sum of all values.
     pub sum: f64,
-    /// Their mean.
+    /// The mean.
     pub mean: f64,
-    /// The least.
+    /// The minimum.
     pub min: f64,
-    /// The most.
+    /// The maximum.
     pub max: f64,
     /// The square root of the sum of squares.
     pub l2: f64,
@@ -110,12 +110,12 @@ pub struct GradientSums {
     pub first4: Vec<f64>,
 }
 
-/// How far PyTorch's f32 is from its f64: nobody needs to be closer.
+/// The distance between PyTorch's f32 and its f64: no implementation needs to be closer.
 #[derive(Debug, Deserialize)]
 pub struct Differences {
-    /// Of any logit.
+    /// The largest difference of a logit.
     pub logits_max_abs: f64,
-    /// Of the loss.
+    /// The difference of the loss.
     pub loss_abs: f64,
 }
 
@@ -124,19 +124,19 @@ impl Fixture {
     ///
     /// # Panics
     ///
-    /// If it is not there or does not read.
+    /// If it is missing or cannot be parsed.
     pub fn load(name: &str) -> Fixture {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(name).with_extension("json");
         let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
     }
 
-    /// The architecture.
+    /// Returns the architecture.
     pub fn spec(&self) -> Spec {
         self.line.parse().unwrap_or_else(|error| panic!("{}: {error}", self.line))
     }
 
-    /// The parameter tensors' values in PyTorch's order.
+    /// Returns the parameter tensors' values in PyTorch's order.
     pub fn tensors(&self) -> Vec<Vec<f32>> {
         let mut counter = self.param_counter;
         let tensor = |tensor: &Tensor| {
@@ -149,7 +149,7 @@ impl Fixture {
         self.params.iter().map(tensor).collect()
     }
 
-    /// All parameters as everything here has them: channels last.
+    /// Returns all parameters in this project's order: channels last.
     pub fn parameters(&self) -> Vec<f32> {
         let tensors = self.tensors();
         let plan = Plan::new(self.spec());
@@ -159,7 +159,7 @@ impl Fixture {
         pairs.flat_map(|(layer, pair)| [channels_last(layer, &pair[0]), pair[1].clone()]).flatten().collect()
     }
 
-    /// Image `n`, channels last; every pixel is the same in f32 and f64.
+    /// Returns image `n`, channels last; every pixel is the same in f32 and f64.
     pub fn image(&self, n: usize) -> Map<f32> {
         let [_, channels, rows, columns] = self.input_shape;
         let mut image = Map::filled(0.0, channels, rows, columns);
@@ -176,7 +176,7 @@ impl Fixture {
     }
 }
 
-/// A weight tensor of PyTorch, `[out][channels][rows][columns]`, as `[out][rows][columns][channels]`.
+/// Converts a weight tensor of PyTorch, `[out][channels][rows][columns]`, to `[out][rows][columns][channels]`.
 pub fn channels_last(layer: &Layer, weights: &[f32]) -> Vec<f32> {
     let window = window_of(layer);
     let (channels, pixels) = (usize::from(window.channels), window.pixels());
@@ -190,7 +190,7 @@ pub fn channels_last(layer: &Layer, weights: &[f32]) -> Vec<f32> {
     ours
 }
 
-/// The other way round: `[out][rows][columns][channels]` as PyTorch's `[out][channels][rows][columns]`.
+/// Converts `[out][rows][columns][channels]` to PyTorch's `[out][channels][rows][columns]`.
 pub fn channels_first(layer: &Layer, weights: &[f32]) -> Vec<f32> {
     let window = window_of(layer);
     let (channels, pixels) = (usize::from(window.channels), window.pixels());
@@ -204,7 +204,7 @@ pub fn channels_first(layer: &Layer, weights: &[f32]) -> Vec<f32> {
     theirs
 }
 
-/// The shape that one output of a layer sees.
+/// Returns the shape of the input of one output of a layer.
 fn window_of(layer: &Layer) -> Shape {
     match layer.kind {
         nin_core::plan::LayerKind::Convolution(window) => {

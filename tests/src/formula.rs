@@ -1,4 +1,4 @@
-//! Whole models by formula: any architecture, any weight type, and no file.
+//! Whole models from a formula: any architecture, any weight type, and no file.
 
 use nin_core::Lanes;
 use nin_core::{Plan, Spec, WeightType};
@@ -9,8 +9,8 @@ use nin_train::network::trained::Trained;
 use crate::fixture::channels_last;
 use crate::mix;
 
-/// Parameters as the fixtures have them: layer by layer, weights in PyTorch's order scaled by their fan-in, then
-/// biases; here channels last.
+/// Returns parameters as the fixtures have them: layer by layer, weights in PyTorch's order scaled by their fan-in,
+/// then biases; here channels last.
 pub fn parameters(plan: &Plan) -> Vec<f32> {
     let mut counter = 0;
     let mut draw = |count: usize, bound: f64| {
@@ -27,15 +27,15 @@ pub fn parameters(plan: &Plan) -> Vec<f32> {
     parameters
 }
 
-/// The largest activation that an 8-bit model of these parameters represents: what it cuts off it cuts off alike
-/// everywhere.
+/// The largest activation that an 8-bit model of these parameters represents. Larger values are clamped, equally on
+/// every machine.
 const CLIP: f32 = 2.0;
 
-/// A model file of the architecture with these parameters, for images whose bytes mean 0 to 1.
+/// Returns a model file of the architecture with these parameters, for images whose bytes represent 0 to 1.
 ///
 /// # Panics
 ///
-/// If it cannot be written, which the formula rules out.
+/// If the exporter refuses the parameters, which the formula rules out.
 pub fn model(spec: Spec, weight_type: WeightType, lanes: Lanes) -> Vec<u8> {
     let plan = Plan::new(spec);
     let trained = Trained {

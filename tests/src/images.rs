@@ -4,13 +4,13 @@ use nin_train::Source;
 
 use crate::oracle::Map;
 
-/// Images with a label each.
+/// Images, each with a label.
 pub struct Images {
     /// The images.
     pub images: Vec<Map<f32>>,
     /// The class of each.
     pub labels: Vec<usize>,
-    /// How many classes there are.
+    /// The number of classes.
     pub classes: usize,
 }
 

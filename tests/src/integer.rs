@@ -1,12 +1,12 @@
-//! What an 8-bit network computes, straight from `docs/int8.md`: whole maps, every sum in 64 bits, one loop for each
-//! thing.
+//! Computes an 8-bit network as `docs/int8.md` defines it: whole maps, every sum in 64 bits, one simple loop for each
+//! operation.
 //!
-//! It takes nothing but the stages from nin-core, and shares nothing with the trainer's quantiser or the engine: both
-//! are held against it, and it against TensorFlow Lite's reference kernels.
+//! It uses only the stages from nin-core and shares no code with the trainer's quantiser or the engine. Both are tested
+//! against it, and it is tested against TensorFlow Lite's reference kernels.
 
 use nin_core::{Shape, Spec, Stage, Window};
 
-/// A whole map of bytes: rows × columns × channels.
+/// A whole map of bytes (rows × columns × channels).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bytes {
     /// Its shape.
@@ -18,55 +18,55 @@ pub struct Bytes {
 /// A layer with weights.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Layer {
-    /// `[out][fan_in]`, the fan-in ordered rows, columns, channels.
+    /// The weights, `[out][fan_in]`; the fan-in is ordered rows, columns, channels.
     pub weights: Vec<i8>,
-    /// One for each output.
+    /// One bias for each output.
     pub bias: Vec<i32>,
-    /// What becomes of its accumulators.
+    /// How accumulators become outputs.
     pub finish: Finish,
 }
 
-/// What becomes of a layer's accumulators.
+/// How a layer's accumulators become outputs.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Finish {
-    /// The next layer's 8-bit input: a multiplier and a shift for each output.
+    /// Into the next layer's 8-bit input: a multiplier and a shift for each output.
     Activations(Vec<(i32, u32)>),
-    /// Logits, in the last fully connected layer: a scale for each output.
+    /// Into logits, in a last fully connected layer: a scale for each output.
     Logits(Vec<f32>),
 }
 
-/// A network of integers.
+/// An integer network.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Integers {
     /// The architecture.
     pub spec: Spec,
-    /// Its layers with weights, in order.
+    /// The layers with weights, in order.
     pub layers: Vec<Layer>,
-    /// The scale of what a `gap` that ends the line reads; no other head needs it.
+    /// The scale of the input of a `gap` that ends the line; no other head needs it.
     pub scale: f32,
 }
 
-/// What one layer makes.
+/// The output of one layer.
 #[derive(Clone, Debug)]
 pub struct Step {
-    /// Which of the line's stages.
+    /// The index of the stage in the line.
     pub stage: usize,
-    /// Which layer of that stage, from 0.
+    /// The index of the layer in that stage.
     pub step: usize,
-    /// Its output.
+    /// The map.
     pub map: Bytes,
 }
 
-/// What a network makes of an image.
+/// The results of a network for one image.
 #[derive(Clone, Debug)]
 pub struct Answer {
-    /// The output of every layer but dropout, a `gap` and the last.
+    /// The output of every layer except dropout, a `gap` and the last layer.
     pub steps: Vec<Step>,
     /// One logit for each class.
     pub logits: Vec<f32>,
 }
 
-/// Multiplier and shift of a real factor below ½.
+/// Returns the multiplier and the shift of a real factor below ½.
 ///
 /// # Panics
 ///
@@ -95,7 +95,7 @@ pub fn multiplier(real: f64) -> (i32, u32) {
     (multiplier as i32, shift)
 }
 
-/// Steps 2 to 4 of a convolution.
+/// Computes steps 2 to 4 of a convolution.
 pub fn requantise(accumulator: i64, (multiplier, shift): (i32, u32)) -> u8 {
     assert!((1..=31).contains(&shift), "a shift of {shift}");
     let high = (accumulator * i64::from(multiplier) + (1 << 30)) >> 31;
@@ -103,7 +103,7 @@ pub fn requantise(accumulator: i64, (multiplier, shift): (i32, u32)) -> u8 {
     rounded.clamp(0, 255) as u8
 }
 
-/// The average of `count` bytes whose sum is given.
+/// Returns the average of `count` bytes with the given sum.
 pub fn average(sum: i64, count: i64) -> u8 {
     let signed = sum - 128 * count;
     let magnitude = (2 * signed.abs() + count) / (2 * count);
@@ -111,18 +111,18 @@ pub fn average(sum: i64, count: i64) -> u8 {
     (rounded + 128) as u8
 }
 
-/// What flows from one layer to the next.
+/// The value between two layers.
 enum Flowing {
     Map(Bytes),
-    /// A global average before it is divided.
+    /// The sums of a global average, before the division.
     Sums(Vec<i64>),
 }
 
-/// Every layer of a network on one image.
+/// Computes every layer of a network for one image.
 ///
 /// # Panics
 ///
-/// If image, layers and line do not fit each other, or an accumulator leaves the range the exporter promises.
+/// If image, layers and line do not match, or an accumulator exceeds the range that the exporter guarantees.
 pub fn forward(network: &Integers, image: &Bytes) -> Answer {
     assert_eq!(image.shape, network.spec.input(), "the image's shape");
     let mut layers = network.layers.iter();
@@ -183,7 +183,7 @@ pub fn forward(network: &Integers, image: &Bytes) -> Answer {
     Answer { steps, logits }
 }
 
-/// An accumulator, as the exporter promises it: doubled, it still fits 32 bits.
+/// Returns an accumulator after a check of the range that the exporter guarantees: doubled, it fits 32 bits.
 fn checked(accumulator: i64) -> i64 {
     assert!(accumulator.abs() < 1 << 30, "an accumulator of {accumulator}");
     accumulator
@@ -226,7 +226,7 @@ fn full(outputs: usize, layer: &Layer, input: &[i64]) -> Vec<i64> {
 }
 
 fn max_pool(window: Window, input: &Bytes) -> Bytes {
-    // Nothing is smaller than 0, so padding of 0 never wins over a pixel.
+    // No value is below 0, so padding of 0 never exceeds a pixel.
     pool(window, input, |values| values.iter().copied().max().unwrap_or(0))
 }
 
@@ -261,7 +261,7 @@ fn channel_sums(map: &Bytes) -> Vec<i64> {
     (0..channels).map(sum).collect()
 }
 
-/// The shape that a window makes of another, counted one by one.
+/// Returns the output shape of a window, counted place by place.
 fn over(window: Window, input: Shape, channels: usize) -> Shape {
     let count = |length: u16| {
         let padded = usize::from(length) + 2 * usize::from(window.padding);
@@ -272,12 +272,12 @@ fn over(window: Window, input: Shape, channels: usize) -> Shape {
     Shape { channels, rows: count(input.rows), columns: count(input.columns) }
 }
 
-/// The place of a window's pixel on the map: negative, or past its end, over the padding.
+/// Returns the place of a window's pixel on the map; negative or past the end if it lies in the padding.
 fn place(window: Window, index: usize, k: usize) -> isize {
     (index * usize::from(window.stride) + k) as isize - isize::from(window.padding)
 }
 
-/// A value of the padded map.
+/// Returns a value of the padded map.
 fn padded(map: &Bytes, row: isize, column: isize, channel: usize) -> u8 {
     let (rows, columns) = (usize::from(map.shape.rows), usize::from(map.shape.columns));
     let Some(row) = usize::try_from(row).ok().filter(|&row| row < rows) else { return 0 };
@@ -306,7 +306,7 @@ mod tests {
 
     #[test]
     fn rounding_of_the_document() {
-        // A quarter, in two roundings, which are not one: 1 / 4 is 0.5 in the high half, that is 1, and half of it 1.
+        // A quarter, rounded twice: the high half of 1 / 4 is 0.5, which rounds to 1, and half of it rounds to 1 again.
         let quarter = multiplier(0.25);
         let of = |accumulator| requantise(accumulator, quarter);
         assert_eq!([of(0), of(1), of(4), of(5), of(6), of(8), of(9)], [0, 1, 1, 2, 2, 2, 3]);

@@ -1,4 +1,4 @@
-//! A second writer of 8-bit model files, straight from `docs/int8.md`.
+//! A second writer of 8-bit model files, written from `docs/int8.md` alone.
 
 use nin_core::plan::{Layer as Planned, Plan};
 use nin_core::{Spec, Stage, WeightType};
@@ -9,12 +9,12 @@ use crate::model_file::{Aligned, ModelFile};
 /// The packings of 8-bit weights.
 pub const LANES: [usize; 3] = [1, 2, 16];
 
-/// The file of a network, for images whose bytes stand for `input_scale` each.
+/// Returns the file of a network, for images whose bytes have the scale `input_scale`.
 pub fn write(network: &Integers, lanes: usize, input_scale: f32, names: &[String]) -> Vec<u8> {
     whole(network, WeightType::Int8, lanes, input_scale, names, |layer, fan_in| packed(layer, fan_in, lanes))
 }
 
-/// The same with the weights of each layer in so many bits: 4, which takes multiples of 16 alone, or 8.
+/// Returns the file of a network whose layers have the given weight bits: 8, or 4 for weights that are multiples of 16.
 pub fn write_in_bits(network: &Integers, bits: &[u8], lanes: usize, input_scale: f32, names: &[String]) -> Vec<u8> {
     let mut bits = bits.iter();
     whole(network, WeightType::Int4, lanes, input_scale, names, |layer, fan_in| {
@@ -64,8 +64,8 @@ fn packed(layer: &Layer, fan_in: usize, lanes: usize) -> Vec<u8> {
     }
 }
 
-/// The 8-bit packing of a layer whose inputs are filled up with zeros, its weights two to a byte: of each two groups of
-/// bytes the first in the upper halves, the second in the lower ones.
+/// Returns the 8-bit packing of a layer, padded with zero inputs, with two weights in each byte: of each two groups of
+/// bytes, the first in the upper halves and the second in the lower halves.
 fn packed_in_halves(layer: &Layer, fan_in: usize, lanes: usize) -> Vec<u8> {
     // A group: one input of a row, two inputs of a pair of outputs, four inputs of sixteen outputs.
     let (group, filled) = match lanes {
@@ -82,7 +82,7 @@ fn packed_in_halves(layer: &Layer, fan_in: usize, lanes: usize) -> Vec<u8> {
     };
     let bytes = packed(&wide, filled, lanes);
     if lanes == 2 {
-        // Two inputs that are left are a pair of their own, and not those of a four.
+        // Two inputs that remain at the end form a pair of their own, not part of a group of four.
         let left = fan_in.next_multiple_of(2) % 4 == 2;
         let streams = bytes.chunks_exact(8 + 2 * filled + 24);
         return streams
@@ -101,7 +101,7 @@ fn packed_in_halves(layer: &Layer, fan_in: usize, lanes: usize) -> Vec<u8> {
     [&bytes[..parameters], &halves(&bytes[parameters..])].concat()
 }
 
-/// The file where a model must stand.
+/// Returns the file at an address that is aligned for a model.
 pub fn aligned(network: &Integers, lanes: usize) -> Aligned {
     Aligned::new(&write(network, lanes, 1.0 / 255.0, &[]))
 }
@@ -111,7 +111,7 @@ fn ends_in_average(spec: &Spec) -> bool {
     matches!(working, Some(Stage::GlobalAverage))
 }
 
-/// What stands for multiplier, half and shift of each output, padded to a multiple of the lanes.
+/// Returns the multiplier, half unit and shift of each output, padded to a multiple of the lanes.
 fn factors(layer: &Layer, lanes: usize) -> Vec<[u32; 3]> {
     let (mut factors, padding): (Vec<[u32; 3]>, _) = match &layer.finish {
         Finish::Activations(factors) => {
@@ -129,7 +129,7 @@ fn padded_biases(layer: &Layer, lanes: usize) -> Vec<i32> {
     biases
 }
 
-/// A weight; 0 where there is none.
+/// Returns a weight, or 0 where there is none.
 fn weight(layer: &Layer, fan_in: usize, output: usize, input: usize) -> u8 {
     if output < layer.bias.len() && input < fan_in { layer.weights[output * fan_in + input] as u8 } else { 0 }
 }
@@ -160,7 +160,7 @@ fn rows(layer: &Layer, fan_in: usize, lanes: usize) -> Vec<u8> {
 fn streams_of_two(layer: &Layer, fan_in: usize) -> Vec<u8> {
     let mut bytes = Vec::new();
     let (biases, factors) = (padded_biases(layer, 2), factors(layer, 2));
-    // The order of the inputs, two by two.
+    // The order of the inputs, in pairs.
     let padded = fan_in.next_multiple_of(2);
     let mut order = Vec::new();
     for four in 0..padded / 4 {

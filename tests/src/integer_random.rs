@@ -1,4 +1,4 @@
-//! Random 8-bit networks: lively ones, and such as stand at the ends of every range.
+//! Random 8-bit networks: ordinary ones, and networks at the ends of every range.
 
 use nin_core::plan::{LayerKind, Plan};
 use proptest::prelude::*;
@@ -7,18 +7,18 @@ use crate::integer::{Bytes, Finish, Integers, Layer, multiplier};
 use crate::mix;
 use crate::random::Case;
 
-/// Which numbers a network and its images have.
+/// The numbers in a network and its images.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Style {
     /// Weights and pixels of any size, factors that keep the activations alive.
     Lively,
     /// Weights of ±127 only, pixels of 0 or 255, biases near the limit, any factor.
     Extreme,
-    /// Each output its own: any weights, any bias, any multiplier, any shift, or nothing at all.
+    /// Each output differs: any weights, any bias, any multiplier and any shift, or all zeros.
     Wild,
 }
 
-/// Any style.
+/// Returns any style.
 pub fn style() -> impl Strategy<Value = Style> {
     prop_oneof![3 => Just(Style::Lively), 1 => Just(Style::Extreme), 2 => Just(Style::Wild)]
 }
@@ -27,13 +27,13 @@ pub fn style() -> impl Strategy<Value = Style> {
 struct Draw(u64);
 
 impl Draw {
-    /// 0 to below `end`.
+    /// Returns a number from 0 to below `end`.
     fn below(&mut self, end: u64) -> u64 {
         self.0 = self.0.wrapping_add(1);
         mix::mix(self.0) % end
     }
 
-    /// −`most` to `most`.
+    /// Returns a number from −`most` to `most`.
     fn around(&mut self, most: i64) -> i64 {
         self.below(2 * most as u64 + 1) as i64 - most
     }
@@ -46,7 +46,7 @@ impl Draw {
     }
 }
 
-/// The network of a case.
+/// Returns the network of a case.
 pub fn network(case: &Case, style: Style) -> Integers {
     let mut draw = Draw(mix::mix(case.seed));
     let plan = Plan::new(case.spec);
@@ -65,7 +65,7 @@ pub fn network(case: &Case, style: Style) -> Integers {
         let mut layer = Layer { weights: Vec::new(), bias: Vec::new(), finish: Finish::Activations(Vec::new()) };
         let (mut factors, mut scales) = (Vec::new(), Vec::new());
         for _ in 0..outputs {
-            // In a wild network, some outputs are of another style, or see nothing.
+            // In a wild network, some outputs have another style, or weights of zero.
             let own = match (style, draw.below(4)) {
                 (Style::Wild, 0) => Style::Lively,
                 (Style::Wild, 1) => Style::Extreme,
@@ -73,7 +73,7 @@ pub fn network(case: &Case, style: Style) -> Integers {
             };
             let blind = style == Style::Wild && draw.below(8) == 0;
             layer.weights.extend((0..fan_in).map(|_| if blind { 0 } else { draw.weight(own) }));
-            // About what a sum of so many products comes to.
+            // The expected magnitude of a sum of that many products.
             let spread = (fan_in as f64).sqrt() * 70.0 * 100.0 * pixels as f64;
             layer.bias.push(match own {
                 Style::Lively => draw.around((spread as i64).min(room)) as i32,
@@ -96,7 +96,7 @@ pub fn network(case: &Case, style: Style) -> Integers {
     Integers { spec: case.spec, layers, scale: 0.001 * (1.0 + draw.below(1000) as f32) }
 }
 
-/// Image `n` of a case.
+/// Returns image `n` of a case.
 pub fn image(case: &Case, style: Style, n: u64) -> Bytes {
     let shape = case.spec.input();
     let mut draw = Draw(mix::mix(!case.seed).wrapping_add(n << 32));
@@ -104,7 +104,7 @@ pub fn image(case: &Case, style: Style, n: u64) -> Bytes {
         Style::Extreme => [0, 255, 255][draw.below(3) as usize],
         Style::Lively | Style::Wild => draw.below(256) as u8,
     };
-    // The first image of an extreme case saturates everything.
+    // The first image of an extreme case saturates every layer.
     let full = style == Style::Extreme && n == 0;
     Bytes { shape, values: (0..shape.len()).map(|_| if full { 255 } else { value() }).collect() }
 }

@@ -1,21 +1,21 @@
-//! The proof that every implementation here computes the same network.
+//! Slow reference implementations, second writers and fixtures for the parity tests.
 //!
-//! What the tests in `tests/` are made of, in the order in which one leans on another:
+//! The modules, each using only those above it:
 //!
-//! - [`close`]: the one comparison of floating-point results;
-//! - [`oracle`]: the network computed slowly and obviously, whole maps in f64 or f32;
-//! - [`mix`]: numbers for weights and images from a counter, so that no file of weights is needed;
-//! - [`fixture`]: what PyTorch computes for two architectures, from `fixtures/*.json`;
+//! - [`close`]: comparison of floating-point results;
+//! - [`oracle`]: a slow, simple network: whole maps in f64 or f32;
+//! - [`mix`]: weights and images from a counter, so that no file of weights is needed;
+//! - [`fixture`]: PyTorch's results for two architectures, from `fixtures/*.json`;
 //! - [`images`]: labelled images in memory, as the trainer reads them;
 //! - [`random`]: random networks for property tests;
-//! - [`model_file`]: a second writer of model files, from the document alone;
-//! - [`engine`]: the streaming engine, run on memory that was poisoned before;
-//! - [`integer`]: 8-bit networks computed slowly and obviously, from the document of their arithmetic alone;
-//! - [`integer_file`]: a second writer of their model files, likewise;
-//! - [`integer_random`]: random ones, at the ends of their ranges too;
-//! - [`tflite`]: what TensorFlow Lite computes for an 8-bit network, tensor by tensor.
+//! - [`model_file`]: a second writer of model files, written from the document alone;
+//! - [`engine`]: runs the streaming engine on poisoned memory;
+//! - [`integer`]: a slow, simple 8-bit network, written from the document of its arithmetic alone;
+//! - [`integer_file`]: a second writer of 8-bit model files, written from the document alone;
+//! - [`integer_random`]: random 8-bit networks, including the ends of their ranges;
+//! - [`tflite`]: TensorFlow Lite's results for an 8-bit network, tensor by tensor.
 //!
-//! `cargo test` runs every property on the same cases each time. To look for new ones:
+//! `cargo test` runs the same cases each time. To try new cases:
 //!
 //! ```text
 //! PROPTEST_CASES=5000 PROPTEST_RNG_SEED=$RANDOM cargo test -p nin-tests

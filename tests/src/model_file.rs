@@ -1,4 +1,4 @@
-//! A second writer of model files, straight from `docs/model-file.md`: it can also write wrong ones.
+//! A second writer of model files, written from `docs/model-file.md` alone. It can also write invalid files.
 
 use half::f16;
 use nin_core::plan::{Layer, Plan};
@@ -6,55 +6,55 @@ use nin_core::{Spec, WeightType};
 
 use crate::random::Case;
 
-/// How many outputs may lie side by side.
+/// The lanes of float files.
 pub const LANES: [usize; 3] = [1, 4, 16];
 
 /// The float weight types.
 pub const WEIGHT_TYPES: [WeightType; 2] = [WeightType::F32, WeightType::F16];
 
-/// Everything that a model file holds.
+/// The content of a model file.
 #[derive(Clone, Debug)]
 pub struct ModelFile {
     /// The architecture.
     pub spec: Spec,
-    /// How the weights are stored.
+    /// The weight type.
     pub weight_type: WeightType,
-    /// Outputs side by side.
+    /// The lanes: outputs whose weights are stored side by side.
     pub lanes: usize,
-    /// One number for each channel of the input.
+    /// The mean of each channel of the input.
     pub mean: Vec<f32>,
-    /// One number for each channel of the input.
+    /// The scale of each channel of the input.
     pub scale: Vec<f32>,
-    /// The names of the classes, if they have any.
+    /// The names of the classes, or none.
     pub names: Vec<String>,
-    /// Layer by layer weights `[out][fan-in]`, then biases.
+    /// Layer by layer: weights `[out][fan-in]`, then biases.
     pub parameters: Vec<f32>,
 }
 
 impl ModelFile {
-    /// A file for a random network.
+    /// Returns the content of a file for a random network.
     pub fn of(case: &Case, weight_type: WeightType, lanes: usize) -> ModelFile {
         ModelFile::plain(case.spec, case.parameters(), weight_type, lanes)
     }
 
-    /// A file without names, for images whose bytes are taken as they are.
+    /// Returns a file's content without names, for images whose bytes are the input.
     pub fn plain(spec: Spec, parameters: Vec<f32>, weight_type: WeightType, lanes: usize) -> ModelFile {
         let channels = usize::from(spec.input().channels);
         let (mean, scale) = (vec![0.0; channels], vec![1.0; channels]);
         ModelFile { spec, weight_type, lanes, mean, scale, names: Vec::new(), parameters }
     }
 
-    /// The file.
+    /// Returns the bytes of the file.
     pub fn write(&self) -> Vec<u8> {
         self.write_with(&self.weights())
     }
 
-    /// The file with any bytes for its weights.
+    /// Returns the bytes of the file with the given bytes as its weights.
     pub fn write_with(&self, weights: &[u8]) -> Vec<u8> {
         self.write_parts(&self.spec.to_string(), weights)
     }
 
-    /// The file with any text for its architecture line.
+    /// Returns the bytes of the file with the given text as its architecture line.
     pub fn write_line(&self, line: &str) -> Vec<u8> {
         self.write_parts(line, &self.weights())
     }
@@ -89,12 +89,12 @@ impl ModelFile {
         file
     }
 
-    /// The file where a model must stand.
+    /// Returns the file at an address that is aligned for a model.
     pub fn aligned(&self) -> Aligned {
         Aligned::new(&self.write())
     }
 
-    /// Float weights as the document packs them.
+    /// Returns float weights, packed as the document defines.
     fn weights(&self) -> Vec<u8> {
         let plan = Plan::new(self.spec);
         let mut bytes = Vec::new();
@@ -129,7 +129,7 @@ impl ModelFile {
     }
 }
 
-/// The parameters as a file of this type keeps them: f16 rounds weights, not biases.
+/// Returns the parameters as a file of this type stores them: f16 rounds weights, not biases.
 pub fn stored(spec: Spec, parameters: &[f32], weight_type: WeightType) -> Vec<f32> {
     let mut stored = parameters.to_vec();
     if weight_type == WeightType::F16 {
@@ -143,13 +143,13 @@ pub fn stored(spec: Spec, parameters: &[f32], weight_type: WeightType) -> Vec<f3
     stored
 }
 
-/// Rewrites the last four bytes of a file to be the checksum of those before.
+/// Replaces the last four bytes of a file by the checksum of those before.
 pub fn seal(file: &mut [u8]) {
     let (body, checksum) = file.split_last_chunk_mut::<4>().expect("a file of at least four bytes");
     *checksum = crc32(body).to_le_bytes();
 }
 
-/// CRC-32 as zip and Ethernet have it, bit by bit.
+/// Returns the CRC-32 of zip and Ethernet, computed bit by bit.
 pub fn crc32(bytes: &[u8]) -> u32 {
     let mut crc = u32::MAX;
     for &byte in bytes {
@@ -169,7 +169,7 @@ pub struct Aligned {
 }
 
 impl Aligned {
-    /// A copy of `bytes`.
+    /// Copies `bytes`.
     pub fn new(bytes: &[u8]) -> Aligned {
         let mut words = vec![0u128; bytes.len().div_ceil(16)];
         bytemuck::cast_slice_mut(&mut words)[..bytes.len()].copy_from_slice(bytes);

@@ -1,11 +1,11 @@
-//! The network computed slowly and obviously: whole maps, one loop for each thing.
+//! A slow, simple network: whole maps, one loop for each operation.
 //!
-//! In f64 it is what everything else must come close to. In f32 it is more: its sums run in the order that the
-//! streaming engine documents (the bias, then rows, columns and channels of the window, each product rounded before
+//! In f64 it is the reference to which everything else must be close. In f32 its sums run in the order that the
+//! streaming engine documents (the bias, then rows, columns and channels of the window; each product is rounded before
 //! it is added, or for [`FusedF32`] only the sum), so the engine must agree with it bit for bit.
 //!
-//! It takes nothing but the stages from nin-core: shapes, parameters and multiplications are its own count of what
-//! it does, so that the plan, too, can be held against it.
+//! It uses only the stages from nin-core. It counts shapes, parameters and multiplications itself, so the plan can be
+//! tested against it.
 
 use std::ops::{Add, Div, Mul};
 
@@ -13,11 +13,11 @@ use nin_core::{Shape, Spec, Stage, Window};
 
 use crate::close::magnitude;
 
-/// f64, f32 or [`FusedF32`].
+/// A number of the oracle: f64, f32 or [`FusedF32`].
 pub trait Number:
     Copy + PartialOrd + Add<Output = Self> + Mul<Output = Self> + Div<Output = Self> + From<f32> + Into<f64>
 {
-    /// `sum + self · weight` as the engine has it.
+    /// Returns `sum + self · weight`, rounded as in the engine.
     fn added_to(self, sum: Self, weight: Self) -> Self {
         sum + self * weight
     }
@@ -26,7 +26,7 @@ pub trait Number:
 impl Number for f64 {}
 impl Number for f32 {}
 
-/// An f32 whose products are not rounded before they are added to a sum.
+/// An f32 whose products are not rounded before they are added.
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
 pub struct FusedF32(pub f32);
 
@@ -72,7 +72,7 @@ impl From<FusedF32> for f64 {
     }
 }
 
-/// A whole feature map: rows × columns × channels.
+/// A whole feature map (rows × columns × channels).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Map<N = f64> {
     /// Its shape.
@@ -82,38 +82,38 @@ pub struct Map<N = f64> {
 }
 
 impl Map<f32> {
-    /// The same in f64.
+    /// Returns the map in f64.
     pub fn widen(&self) -> Map {
         self.numbers()
     }
 
-    /// The same in other numbers.
+    /// Returns the map in another number type.
     pub fn numbers<N: From<f32>>(&self) -> Map<N> {
         Map { shape: self.shape, values: self.values.iter().map(|&value| value.into()).collect() }
     }
 
-    /// The image's rows, as the engine asks for them.
+    /// Returns the image's rows in the order in which the engine reads them.
     pub fn rows(&self) -> impl Iterator<Item = &[f32]> {
         self.values.chunks_exact(self.shape.row())
     }
 }
 
 impl<N: Number> Map<N> {
-    /// A map filled with one value.
+    /// Returns a map filled with one value.
     pub fn filled(value: N, channels: usize, rows: usize, columns: usize) -> Map<N> {
         let side = |length: usize| u16::try_from(length).expect("a side of a map");
         let shape = Shape { channels: side(channels), rows: side(rows), columns: side(columns) };
         Map { shape, values: vec![value; channels * rows * columns] }
     }
 
-    /// One pixel's channels.
+    /// Returns one pixel's channels.
     pub fn pixel(&self, row: usize, column: usize) -> &[N] {
         let channels = usize::from(self.shape.channels);
         let at = (row * usize::from(self.shape.columns) + column) * channels;
         &self.values[at..at + channels]
     }
 
-    /// The same, to write.
+    /// Returns one pixel's channels, mutable.
     pub fn pixel_mut(&mut self, row: usize, column: usize) -> &mut [N] {
         let channels = usize::from(self.shape.channels);
         let at = (row * usize::from(self.shape.columns) + column) * channels;
@@ -124,7 +124,7 @@ impl<N: Number> Map<N> {
         (usize::from(self.shape.channels), usize::from(self.shape.rows), usize::from(self.shape.columns))
     }
 
-    /// The pixel at a place of the padded map; `None` over the padding.
+    /// Returns the pixel at a place of the padded map, or `None` in the padding.
     fn at(&self, row: isize, column: isize) -> Option<&[N]> {
         let (_, rows, columns) = self.sides();
         let row = usize::try_from(row).ok().filter(|&row| row < rows)?;
@@ -133,7 +133,7 @@ impl<N: Number> Map<N> {
     }
 }
 
-/// What a [`Step`] does.
+/// The operation of a [`Step`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Op {
     /// A convolution with its bias.
@@ -146,32 +146,32 @@ pub enum Op {
     MaxPool,
     /// Average pooling.
     AvgPool,
-    /// Nothing.
+    /// Dropout, which does nothing in inference.
     Dropout,
     /// Global average.
     GlobalAverage,
 }
 
-/// One step of the computation and the map it makes.
+/// One step of the computation and its output map.
 #[derive(Clone, Debug)]
 pub struct Step<N = f64> {
-    /// Which of the line's stages it belongs to.
+    /// The index of its stage in the line.
     pub stage: usize,
-    /// What it does.
+    /// The operation.
     pub op: Op,
-    /// What it makes.
+    /// The output.
     pub map: Map<N>,
-    /// Parameters it read.
+    /// The number of parameters that it read.
     pub parameters: usize,
-    /// Multiply-accumulates it did, over padding too.
+    /// The number of multiply-accumulates, including those over padding.
     pub macs: u64,
-    /// The largest sum of magnitudes that went into one of its values: the scale of rounding errors, where terms
-    /// of opposite sign may cancel.
+    /// The largest sum of magnitudes of the terms of one of its values: the scale of rounding errors, because terms of
+    /// opposite sign may cancel.
     pub scale: f64,
 }
 
 impl<N> Step<N> {
-    /// The same with its map in other numbers.
+    /// Returns the step with its map in another number type.
     pub fn numbers<M>(self, of: impl Fn(N) -> M) -> Step<M> {
         let Step { stage, op, map: Map { shape, values }, parameters, macs, scale } = self;
         let map = Map { shape, values: values.into_iter().map(of).collect() };
@@ -179,9 +179,9 @@ impl<N> Step<N> {
     }
 }
 
-/// Every step of the network on one image; the last one's map holds the logits.
+/// Computes every step of the network for one image; the last step's map holds the logits.
 ///
-/// `parameters` has, for each layer with weights, its weights `[out][fan-in]` and then its biases `[out]`.
+/// `parameters` holds, for each layer with weights, its weights `[out][fan-in]` and then its biases `[out]`.
 ///
 /// # Panics
 ///
@@ -190,7 +190,7 @@ pub fn forward<N: Number>(spec: &Spec, parameters: &[f32], image: &Map<N>) -> Ve
     assert_eq!(image.shape, spec.input(), "the image's shape");
     let mut rest = parameters;
     let mut steps: Vec<Step<N>> = Vec::new();
-    // After the last layer there is no ReLU if it is fully connected.
+    // A fully connected layer at the end of the line has no ReLU.
     let last = spec.stages().iter().rposition(|stage| !matches!(stage, Stage::Dropout(_)));
     for (index, stage) in spec.stages().iter().enumerate() {
         let now = steps.last().map_or(image, |step| &step.map);
@@ -232,7 +232,7 @@ pub fn forward<N: Number>(spec: &Spec, parameters: &[f32], image: &Map<N>) -> Ve
     steps
 }
 
-/// The layers as the plan lists them: a ReLU belongs to the layer before it.
+/// Returns the layers as the plan lists them: a ReLU belongs to the layer before it.
 pub fn layers<N: Number>(steps: &[Step<N>]) -> Vec<Step<N>> {
     let mut layers: Vec<Step<N>> = Vec::new();
     for step in steps {
@@ -244,7 +244,7 @@ pub fn layers<N: Number>(steps: &[Step<N>]) -> Vec<Step<N>> {
     layers
 }
 
-/// The logits, and the scale of their rounding errors: the largest since the last layer with weights.
+/// Returns the logits, and the scale of their rounding errors: the largest since the last layer with weights.
 pub fn logits<N: Number>(spec: &Spec, parameters: &[f32], image: &Map<N>) -> (Vec<N>, f64) {
     let mut steps = forward(spec, parameters, image);
     let last = steps.iter().rposition(|step| step.parameters > 0).unwrap_or(0);
@@ -261,7 +261,7 @@ fn take<'p>(rest: &mut &'p [f32], outputs: usize, fan_in: usize) -> (&'p [f32], 
     (weights, biases)
 }
 
-/// Windows along a side, counted one by one.
+/// Returns the number of windows along a side, counted one by one.
 fn windows(window: Window, length: usize) -> usize {
     let padded = length + 2 * usize::from(window.padding);
     let mut count = 0;
@@ -271,7 +271,7 @@ fn windows(window: Window, length: usize) -> usize {
     count
 }
 
-/// The place of a window's pixel on the map: negative, or past its end, over the padding.
+/// Returns the place of a window's pixel on the map; negative or past the end if it lies in the padding.
 fn place(window: Window, index: usize, k: usize) -> isize {
     (index * usize::from(window.stride) + k) as isize - isize::from(window.padding)
 }
@@ -321,7 +321,7 @@ fn full<N: Number>(stage: usize, outputs: usize, rest: &mut &[f32], input: &Map<
     Step { stage, op: Op::Full, map, parameters: weights.len() + biases.len(), macs, scale }
 }
 
-/// A sum of products, and what it would be if no term were negative.
+/// A sum of products, and the sum of their magnitudes.
 struct Sum<N> {
     value: N,
     magnitudes: f64,
@@ -356,7 +356,7 @@ fn avg_pool<N: Number>(window: Window, input: &Map<N>) -> Map<N> {
     map
 }
 
-/// What `join` makes of each window's pixels, channel by channel; padding is passed over.
+/// Applies `join` to each window's pixels, channel by channel, and skips padding.
 fn pool<N: Number>(window: Window, input: &Map<N>, start: N, join: fn(N, N) -> N) -> Map<N> {
     let (channels, rows, columns) = input.sides();
     let kernel = usize::from(window.kernel);
@@ -392,14 +392,14 @@ fn global_average<N: Number>(input: &Map<N>) -> Map<N> {
     map
 }
 
-/// What PyTorch's fixtures do not hold, worked out by hand.
+/// Cases that PyTorch's fixtures do not contain, computed by hand.
 #[cfg(test)]
 mod tests {
     use nin_core::Spec;
 
     use super::{Map, forward, layers};
 
-    /// The values after each layer, for an image that counts 1, 2, 3, …
+    /// Returns the values after each layer, for an image that counts 1, 2, 3, …
     fn after_each(line: &str, parameters: &[f32]) -> Vec<Vec<f64>> {
         let spec = Spec::new(line);
         let values = (1..=spec.input().len()).map(|value| value as f64).collect();
@@ -435,11 +435,11 @@ mod tests {
 
     #[test]
     fn channels_stand_side_by_side() {
-        // Pixels (1, 2), (3, 4), (5, 6): the weights pick the second channel of the left pixel of each pair, and the
-        // first of the right one negated and with a bias.
+        // Pixels (1, 2), (3, 4), (5, 6). The weights select the second channel of the left pixel of each pair, and the
+        // first channel of the right one, negated and with a bias.
         let weights = [0.0, 1.0, 0.0, 0.0, /* */ 0.0, 0.0, -1.0, 0.0, /* biases */ 0.5, 4.0];
         let maps = after_each("2x2x3 nin2:2 gap", &[&[0.0; 4], &weights[..4], &[0.0; 4], &weights[4..]].concat());
-        // The lower row is (7, 8), (9, 10), (11, 12); the second output is 4 − 9 and 4 − 11, stopped by the ReLU.
+        // The lower row is (7, 8), (9, 10), (11, 12). The second output is 4 − 9 and 4 − 11, which the ReLU sets to 0.
         assert_eq!(maps, [vec![8.5, 0.0, 10.5, 0.0], vec![9.5, 0.0]]);
     }
 
@@ -453,14 +453,14 @@ mod tests {
 
     #[test]
     fn fully_connected_layers_read_rows_columns_channels() {
-        // The first layer picks one input and negates another; a ReLU; the second has none after it.
+        // The first layer selects one input and negates another, followed by a ReLU; the second layer has no ReLU.
         let mut first = [0.0; 16];
         first[5] = 1.0;
         first[8 + 2] = -1.0;
         let second = [2.0, 1.0, -3.0, 1.0, 0.0, 0.5];
         let maps = after_each("2x2x2 drop0.5 fc2,2", &[&first[..], &[0.0, 1.0], &second].concat());
         assert_eq!(maps[1..], [vec![6.0, 0.0], vec![12.0, -17.5]]);
-        // As two stages with dropout between them it is the same; after an average there are two inputs.
+        // Two stages with dropout between them give the same; after an average there are two inputs.
         let maps = after_each("2x2x2 fc2 drop0.5 fc2", &[&first[..], &[0.0, 1.0], &second].concat());
         assert_eq!(maps.last(), Some(&vec![12.0, -17.5]));
         let maps = after_each("2x2x2 gap fc2", &[1.0, 0.0, 0.0, -1.0, 0.5, 0.0]);

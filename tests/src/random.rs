@@ -1,4 +1,4 @@
-//! Random networks for property tests: every kind of stage, in every order, at sizes where the corners are.
+//! Random networks for property tests: every kind of stage, in every order, at small sizes with many edge cases.
 
 use std::fmt;
 
@@ -10,8 +10,8 @@ use proptest::test_runner::RngSeed;
 use crate::mix;
 use crate::oracle::Map;
 
-/// A property test of `cases` cases, the same each time unless `PROPTEST_RNG_SEED` says otherwise;
-/// `PROPTEST_CASES` overrides their number.
+/// Defines a property test of `cases` cases, the same each time unless `PROPTEST_RNG_SEED` is set; `PROPTEST_CASES`
+/// overrides their number.
 pub fn config(cases: u32) -> ProptestConfig {
     let mut config = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
     if std::env::var_os("PROPTEST_CASES").is_none() {
@@ -23,12 +23,12 @@ pub fn config(cases: u32) -> ProptestConfig {
     config
 }
 
-/// A network with its parameters and as many images as one likes, all from a seed.
+/// A network with its parameters and any number of images, all from a seed.
 #[derive(Clone)]
 pub struct Case {
     /// The architecture.
     pub spec: Spec,
-    /// What parameters and images are drawn from.
+    /// The seed of parameters and images.
     pub seed: u64,
 }
 
@@ -39,12 +39,12 @@ impl fmt::Debug for Case {
 }
 
 impl Case {
-    /// A case by its line and seed, as a failing test prints it.
+    /// Returns the case of a line and a seed, as a failing test prints them.
     pub fn new(line: &str, seed: u64) -> Case {
         Case { spec: Spec::parse(line).unwrap_or_else(|error| panic!("{line}: {error}")), seed }
     }
 
-    /// Parameters that keep the magnitude of what flows, with biases that keep most ReLUs open.
+    /// Returns parameters that preserve the magnitude of activations, with biases that keep most ReLUs positive.
     pub fn parameters(&self) -> Vec<f32> {
         let mut counter = mix::mix(self.seed);
         let mut draw = |low: f64, high: f64| {
@@ -60,7 +60,7 @@ impl Case {
         parameters
     }
 
-    /// Image `n`: values from −1 to 1, no two rows or columns alike.
+    /// Returns image `n`: values from −1 to 1, no two rows or columns equal.
     pub fn image(&self, n: u64) -> Map<f32> {
         let shape = self.spec.input();
         let first = mix::mix(!self.seed).wrapping_add(n * shape.len() as u64);
@@ -69,12 +69,12 @@ impl Case {
     }
 }
 
-/// Any network with any seed.
+/// Returns any network with any seed.
 pub fn case() -> impl Strategy<Value = Case> {
     (spec(), any::<u64>()).prop_map(|(spec, seed)| Case { spec, seed })
 }
 
-/// Any network of a size that the oracle computes in a blink.
+/// Returns any network that is small enough for the oracle to compute quickly.
 pub fn spec() -> impl Strategy<Value = Spec> {
     (input(), prop::collection::vec(body(), 0..6), head()).prop_map(|(input, body, head)| {
         let line = line(input, &body, &head);
@@ -131,7 +131,7 @@ fn head() -> impl Strategy<Value = String> {
     ]
 }
 
-/// Writes the line, with every window made small enough for its input.
+/// Writes the line, with every window reduced to fit its input.
 fn line(input: Shape, body: &[Wish], head: &str) -> String {
     let mut line = input.to_string();
     let mut shape = input;
@@ -156,7 +156,7 @@ fn line(input: Shape, body: &[Wish], head: &str) -> String {
     format!("{line} {head}")
 }
 
-/// The window with its padding in range and its kernel no larger than its padded input.
+/// Returns the window with its padding in range and its kernel no larger than its padded input.
 fn fit(window: Window, input: Shape, most_padding: fn(u8) -> u8) -> Window {
     let mut kernel = window.kernel;
     loop {

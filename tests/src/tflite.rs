@@ -1,7 +1,7 @@
-//! What TensorFlow Lite's reference kernels compute, tensor by tensor: 8-bit files in `fixtures/`.
+//! The results of TensorFlow Lite's reference kernels, tensor by tensor: 8-bit files in `fixtures/`.
 //!
-//! A file holds everything: line, image, weights, scales and each operation's output, as signed bytes whose zero
-//! point is −128 throughout. Here they are unsigned.
+//! A file is complete: line, image, weights, scales and each operation's output, as signed bytes with a zero point of
+//! −128. Here they are unsigned.
 
 use std::path::Path;
 
@@ -44,7 +44,7 @@ impl TfLite {
     ///
     /// # Panics
     ///
-    /// If it is not there, does not read, or has a zero point other than −128.
+    /// If it is missing, cannot be parsed, or has a zero point other than −128.
     pub fn load(name: &str) -> TfLite {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(name).with_extension("json");
         let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
@@ -69,11 +69,11 @@ impl TfLite {
         Bytes { shape, values }
     }
 
-    /// The network, its multipliers and shifts computed from the scales.
+    /// Returns the network, with multipliers and shifts computed from the scales.
     ///
     /// # Panics
     ///
-    /// If operations and line do not fit each other.
+    /// If operations and line do not match.
     pub fn network(&self) -> Integers {
         let spec = self.spec();
         let weighty: Vec<&Op> = self.ops.iter().filter(|op| op.weight_int8.is_some()).collect();
@@ -93,12 +93,12 @@ impl TfLite {
 }
 
 impl Op {
-    /// Its output, unsigned.
+    /// Returns the operation's output, unsigned.
     pub fn output(&self) -> Vec<u8> {
         unsigned(&self.output_int8)
     }
 
-    /// What one step of its output stands for.
+    /// Returns the scale of the operation's output.
     pub fn output_scale(&self) -> f64 {
         scale(&self.output_scale)
     }
@@ -128,7 +128,7 @@ fn decode(text: &str) -> Vec<u8> {
     BASE64_STANDARD.decode(text).unwrap_or_else(|error| panic!("base64: {error}"))
 }
 
-/// Signed bytes with zero point −128, as unsigned ones with zero point 0.
+/// Converts signed bytes with zero point −128 to unsigned bytes with zero point 0.
 fn unsigned(text: &str) -> Vec<u8> {
     decode(text).into_iter().map(|byte| (byte as i8 as i16 + 128) as u8).collect()
 }

@@ -16,7 +16,7 @@ use nin_train::quantize::{Options, post_training};
 use proptest::prelude::*;
 use tract_onnx::prelude::*;
 
-/// What tract makes of an image, rows × columns × channels bytes.
+/// Returns tract's logits for an image (rows × columns × channels bytes).
 fn logits(file: &[u8], spec: &Spec, image: &[u8]) -> TractResult<Vec<f32>> {
     let input = spec.input();
     let [channels, rows, columns] = [input.channels, input.rows, input.columns].map(usize::from);
@@ -62,7 +62,7 @@ proptest! {
     }
 }
 
-/// Logits in 8 bits: runtimes round other than `docs/int8.md` in the last step of an activation.
+/// Logits in 8 bits: the last step of an activation is rounded differently by runtimes than by `docs/int8.md`.
 #[test]
 fn networks_of_integers() {
     for (seed, line) in [

@@ -8,8 +8,8 @@
 //!
 //! Imports nothing of this crate, and [`support`](crate::support) for its tests.
 //!
-//! This library's `unsafe` stands in [`simd`] and `tiles` alone. [`channels`], [`Winograd`] and the layers that are
-//! written in vectors are safe code: a token proves that the processor has them, see [`simd::Simd`].
+//! This library's `unsafe` code is only in [`simd`] and `tiles`. [`channels`], [`Winograd`] and the layers that use
+//! vectors are safe code: a token proves that the processor has the instructions, see [`simd::Simd`].
 
 mod buffer;
 pub(crate) mod channels;

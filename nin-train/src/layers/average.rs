@@ -65,7 +65,7 @@ impl GlobalAverage {
     }
 }
 
-/// Inverted dropout: while training a value is 0 with probability p, else divided by 1 − p.
+/// Inverted dropout: in training, a value becomes 0 with probability p and is divided by 1 − p otherwise.
 ///
 /// ```text
 /// forward   y = x · scale      scale: 0 or 1/(1 − p), drawn for each image

@@ -11,7 +11,7 @@ use crate::kernel::{Buffer, Needs};
 use crate::network::parameters::{self, is_activated};
 
 impl Network {
-    /// The images of a chunk: their maps should fit a share of a core's cache, if they can.
+    /// The number of images in a chunk: their maps should fit a share of a core's cache, if possible.
     pub(crate) fn chunk(plan: &Plan) -> usize {
         let values: usize = plan.layers().map(|layer| layer.output.len()).sum::<usize>() + plan.shape(0).len();
         (300_000 / values).clamp(1, 8)
@@ -28,7 +28,7 @@ impl Network {
         Network::with_segments(plan, images, Segment::cut(plan, images))
     }
 
-    /// Returns the same network with its activations rounded; a step of the image stands for `input`.
+    /// Returns the same network with rounded activations; `input` is the scale of the image's bytes.
     ///
     /// A positive value that was rounded to 0 has a gradient. The gradient is therefore gated by the layer that rounded
     /// the value, not by the rounded value that the next layer reads.
@@ -45,7 +45,7 @@ impl Network {
         self
     }
 
-    /// For chunks of `images`.
+    /// Lays out a network for chunks of `images`.
     fn with_segments(plan: &Plan, images: usize, segments: Vec<Segment>) -> Network {
         let planned: Vec<Layer> = plan.layers().collect();
         let slots = slots(plan, &planned, images, &segments);
@@ -59,7 +59,7 @@ impl Network {
                 layers.extend(match layer.kind {
                     LayerKind::Convolution(_) | LayerKind::Full => {
                         let (needed, dy) = (slots[i].needed, gradient_map(layer, slots[i].needed));
-                        // As many tensors as layers with weights.
+                        // There are as many tensors as layers with weights.
                         tensors.next().map(|tensor| {
                             let dx = needed.then_some(&dx);
                             let linear = Linear::new(tensor, [&x, &y, &dy], dx, gated, segment.images);
@@ -84,7 +84,7 @@ impl Network {
         Network { images, layers, segments, slots, rounded: None }
     }
 
-    /// Values of the gradients that one thread keeps, buffer by buffer.
+    /// Returns the number of values of the gradients that one thread keeps, buffer by buffer.
     fn gradients(&self) -> [usize; buffer::COUNT] {
         let mut gradients = [0; buffer::COUNT];
         for (i, slot) in self.slots.iter().enumerate().filter(|(_, slot)| slot.needed) {
@@ -98,8 +98,8 @@ impl Network {
         gradients
     }
 
-    /// Returns bytes that a [`workspace`](Self::workspace) takes at least: the maps and their gradients, without the
-    /// additional memory of some layers.
+    /// Returns a lower bound for the bytes of a [`workspace`](Self::workspace): the maps and their gradients, without
+    /// the additional memory of some layers.
     pub(crate) fn workspace_bytes(&self, training: bool) -> u64 {
         let maps = self.slots.iter().map(|slot| slot.map.len(slot.images));
         let gradients = self.gradients().into_iter().filter(|_| training);
@@ -160,11 +160,11 @@ fn slots(plan: &Plan, planned: &[Layer], images: usize, segments: &[Segment]) ->
             Some(made) if !normalized => gradient_map(&planned[made], i - 1 > first),
             _ => Map::plain(shape),
         };
-        // Of the segments that end in the tensor, and those that begin with it.
+        // The segments that end in the tensor, and those that begin with it.
         let touching = segments.iter().filter(|segment| segment.layers.start <= i && i <= segment.layers.end);
         let most = touching.clone().map(|segment| segment.images).max().unwrap_or(images);
         let number = segments.iter().position(|segment| i <= segment.layers.end).unwrap_or(0);
-        // Outputs of a normalised layer are made again when they are needed, but for those that are the network's.
+        // Outputs of a normalised layer are recomputed when they are needed, except the network's outputs.
         let kept = !normalized || i == last;
         let d_kept = normalized || i == last;
         Slot {

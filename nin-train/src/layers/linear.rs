@@ -24,42 +24,43 @@ use crate::network::parameters::Tensor;
 pub(crate) struct Linear {
     tensor: Tensor,
     windows: Windows,
-    /// The same by tiles, if that is faster.
+    /// The same product by Winograd tiles, if that is faster.
     tiles: Option<Box<Winograd>>,
     y_at: Vec<u32>,
     dy: Map,
     dy_at: Vec<u32>,
     dx: Option<Box<Dx>>,
     pixels: usize,
-    /// Where a normalised layer's sums stand.
+    /// The layout of a normalised layer's sums.
     norm: Option<Vec<u32>>,
-    /// Whether the gradient has a row for the step that activations are rounded to.
+    /// Whether the gradient has a row for the scale of rounded activations.
     rounds: bool,
 }
 
-/// What the gradient of the data needs.
+/// The operands of the gradient of the data.
 struct Dx {
     windows: Windows,
-    /// The same by tiles, if that is faster.
+    /// The same product by Winograd tiles, if that is faster.
     tiles: Option<Box<Winograd>>,
     dx_at: Vec<u32>,
-    /// Where the input's pixels stand, if it came out of a ReLU.
+    /// The places of the input's pixels, if it is the output of a ReLU.
     gate_at: Option<Vec<u32>>,
-    /// A fully connected layer writes an image's gradient as one run; where the map has room, it is spread.
+    /// A fully connected layer writes an image's gradient contiguously; if the map has a border, it is spread out
+    /// after.
     spread: Option<Map>,
     pixels: usize,
 }
 
 /// A layer's weights, packed for one step.
 pub(crate) struct Packed {
-    /// Of a layer that goes by tiles, only the bias.
+    /// For a layer that uses Winograd tiles, only the bias.
     forward: Panels,
     backward: Option<Panels>,
     tiles: Option<Kernels>,
     backward_tiles: Option<Kernels>,
-    /// Normalisation's gains; empty without.
+    /// The gains of batch normalisation; empty without.
     gain: Vec<f32>,
-    /// How the activations are rounded, if they are.
+    /// How activations are rounded, if they are.
     pub(crate) grid: Option<ActivationGrid>,
 }
 
@@ -80,8 +81,8 @@ impl Linear {
         }
     }
 
-    /// Returns the layout of the gradient of the layer's output. With it the gradient of the input is also a product of
-    /// windows with stride 1.
+    /// Returns the layout of the gradient of the layer's output. With it, the gradient of the input is also a product
+    /// of windows with stride 1.
     pub(crate) fn gradient_map(layer: &Layer, needs_dx: bool) -> Map {
         match Linear::window(layer) {
             Some(window) if needs_dx => {
@@ -95,8 +96,8 @@ impl Linear {
         }
     }
 
-    /// A layer between its maps; `dx` is the map of its input's gradient if that is needed, `gated` whether the
-    /// input came out of a ReLU.
+    /// Returns a layer between its maps. `dx` is the map of its input's gradient, if that is needed; `gated` is whether
+    /// the input is the output of a ReLU.
     pub(crate) fn new(tensor: Tensor, [x, y, dy]: [&Map; 3], dx: Option<&Map>, gated: bool, images: usize) -> Linear {
         let layer = &tensor.layer;
         let windows = match Linear::window(layer) {
@@ -148,16 +149,16 @@ impl Linear {
         }
     }
 
-    /// Returns the same layer, normalised while it trains; the outputs are then read by chunks of `images`, `y` is
-    /// their map.
+    /// Returns the same layer with batch normalisation in training; its outputs are then read in chunks of `images`,
+    /// and `y` is their map.
     pub(crate) fn normalized(mut self, y: &Map, images: usize) -> Linear {
         self.norm = Some(Map::plain(y.shape).offsets(self.dy_at.len() / self.pixels));
         self.y_at = y.offsets(images);
         self
     }
 
-    /// Returns the same layer among layers that round: its activations are, if it has a ReLU, and what it reads is
-    /// gated there.
+    /// Returns the same layer in a network that rounds activations: its own are rounded if it has a ReLU, and the layer
+    /// that rounded its input gates the input's gradient.
     pub(crate) fn rounded(mut self) -> Linear {
         self.rounds = self.tensor.layer.relu;
         if let Some(dx) = &mut self.dx {
@@ -166,13 +167,13 @@ impl Linear {
         self
     }
 
-    /// Memory for what normalisation keeps of `images`.
+    /// Allocates memory for what normalisation keeps of `images`.
     pub(crate) fn kept(&self, images: usize) -> Option<Kept> {
         let channels = self.tensor.layer.output.channels.into();
         self.norm.as_ref().map(|_| Kept::new(channels, images * self.pixels))
     }
 
-    /// Room for the packed weights.
+    /// Allocates memory for the packed weights.
     pub(crate) fn packed(&self, training: bool) -> Packed {
         let outputs = self.tensor.layer.output.channels as usize;
         let channels = self.windows.depth() / self.taps();
@@ -188,12 +189,12 @@ impl Linear {
         }
     }
 
-    /// Positions of the kernel; 1 for a fully connected layer.
+    /// Returns the number of positions of the kernel; 1 for a fully connected layer.
     fn taps(&self) -> usize {
         Linear::window(&self.tensor.layer).map_or(1, |window| window.kernel as usize * window.kernel as usize)
     }
 
-    /// Takes a normalised layer's gains for a step.
+    /// Copies a normalised layer's gains for a step.
     pub(crate) fn set_gain(gain: &[f32], packed: &mut Packed) {
         packed.gain.copy_from_slice(gain);
     }
@@ -210,7 +211,7 @@ impl Linear {
         if let Some(backward) = &mut packed.backward {
             let outputs = self.tensor.layer.output.channels as usize;
             let (taps, channels) = (self.taps(), fan_in / self.taps());
-            // The kernel turned round: the last tap meets the first pixel of the gradient.
+            // The kernel is rotated: the last tap meets the first pixel of the gradient.
             let row = |k: usize| (k % outputs) * fan_in + (taps - 1 - k / outputs) * channels;
             backward.pack(weight, row, 1);
         }
@@ -225,7 +226,7 @@ impl Linear {
         self.multiply(packed, x, &finish, y, &self.y_at, room, images);
     }
 
-    /// The product of the forward pass.
+    /// Computes the product of the forward pass.
     #[allow(clippy::too_many_arguments)] // one product: its operands, where its results go, and its memory
     fn multiply(
         &self,
@@ -245,7 +246,7 @@ impl Linear {
         }
     }
 
-    /// A normalised layer's sums of some images.
+    /// Collects the statistics of a normalised layer's sums, for some images.
     pub(crate) fn forward_sums(&self, packed: &Packed, x: View, kept: &mut Kept, room: &mut Room, span: Span) {
         let Some(at) = &self.norm else { return };
         let [first, pixels] = [span.first, span.images].map(|images| images * self.pixels);
@@ -254,24 +255,24 @@ impl Linear {
         kept.add(first, pixels);
     }
 
-    /// After the sums of all `images`.
+    /// Finishes the statistics, after the sums of all `images`.
     pub(crate) fn forward_end(&self, packed: &Packed, kept: &mut Kept, images: usize) {
         kept.end(images * self.pixels, [&packed.gain, packed.forward.bias()]);
     }
 
-    /// A normalised layer's outputs from its sums.
+    /// Computes a normalised layer's outputs from its sums.
     pub(crate) fn outputs(&self, kept: &Kept, y: &mut [f32], span: Span) {
         kept.outputs(span.first * self.pixels, y, &self.y_at[..span.images * self.pixels]);
     }
 
-    /// Rounds what [`Linear::forward`] wrote, if the layer's activations are.
+    /// Rounds the output of [`Linear::forward`], if the layer's activations are rounded.
     pub(crate) fn round(&self, packed: &Packed, y: &mut [f32], slopes: Option<&mut [f32]>, images: usize) {
         if let Some(grid) = &packed.grid {
             round::forward(y, &self.y_at[..images * self.pixels], grid, slopes);
         }
     }
 
-    /// Takes away the gradient of activations outside of their range, and adds to that of their step, the last row of
+    /// Sets the gradient of clamped activations to 0, and adds to the gradient of their scale, the last row of
     /// [`Linear::gradient_len`].
     pub(crate) fn backward_round(&self, dy: &mut [f32], slopes: &[f32], gradient: &mut [f32], images: usize) {
         let channels = self.tensor.layer.output.channels as usize;
@@ -279,19 +280,20 @@ impl Linear {
         round::backward(dy, &self.dy_at[..images * self.pixels], slopes, dstep);
     }
 
-    /// Sees the gradient of a normalised layer's outputs, of some images.
+    /// Collects the statistics of the gradient of a normalised layer's outputs, for some images.
     pub(crate) fn backward_sums(&self, kept: &mut Kept, dy: &[f32], span: Span) {
         kept.add_gradient(span.first * self.pixels, &dy[..span.images * self.tensor.layer.output.len()]);
     }
 
-    /// After those of all `images`: adds to the gradients of bias and gain, those of [`Linear::gradient_len`].
+    /// Finishes the statistics after all `images`, and adds to the gradients of bias and gain in
+    /// [`Linear::gradient_len`].
     pub(crate) fn backward_end(&self, packed: &Packed, kept: &mut Kept, gradient: &mut [f32], images: usize) {
         let wide = padded(self.tensor.layer.output.channels.into());
         let (dbias, dgain) = gradient[self.windows.depth() * wide..].split_at_mut(wide);
         kept.end_gradient(images * self.pixels, &packed.gain, [dbias, dgain]);
     }
 
-    /// Turns the gradient of a normalised layer's outputs, pixel after pixel, into that of its sums.
+    /// Converts the gradient of a normalised layer's outputs, pixel by pixel, to the gradient of its sums.
     pub(crate) fn backward_norm(&self, kept: &Kept, from: &[f32], dy: &mut [f32], span: Span) {
         self.dy.clear_room(span.images, dy);
         kept.gradient(span.first * self.pixels, from, dy, &self.dy_at[..span.images * self.pixels]);
@@ -315,7 +317,7 @@ impl Linear {
             None => accumulate(x, &self.windows, dy, &self.dy_at, outputs, dw, scratch, pixels),
         }
         if self.norm.is_some() {
-            // Done by `backward_end`: the sums have no bias.
+            // `backward_end` adds the bias: the sums have none.
             return;
         }
         vectorized(
@@ -329,7 +331,7 @@ impl Linear {
         );
     }
 
-    /// Writes the gradient of the input, gated by the ReLU that it came out of.
+    /// Writes the gradient of the input, gated by the ReLU before it.
     #[allow(clippy::too_many_arguments)] // one product: its operands, where its results go, and its memory
     pub(crate) fn backward_data(
         &self,
@@ -359,7 +361,7 @@ impl Linear {
         }
     }
 
-    /// Memory for tiles.
+    /// Returns the memory that Winograd tiles need.
     pub(crate) fn needs(&self, training: bool) -> Needs {
         let forward = self.tiles.as_ref().map_or(Needs::default(), |tiles| match training {
             true => tiles.training_needs(),
@@ -369,20 +371,20 @@ impl Linear {
         data.map_or(forward, |tiles| forward.and(tiles.needs()))
     }
 
-    /// Values of scratch memory that a backward pass needs.
+    /// Returns the number of scratch values that a backward pass needs.
     pub(crate) fn scratch(&self) -> usize {
         let images = self.dy_at.len() / self.pixels;
         let spread = self.dx.as_ref().and_then(|dx| dx.spread).map_or(0, |map| images * map.shape.len());
         SCRATCH.max(spread)
     }
 
-    /// Values of the gradient of a normalised layer's sums.
+    /// Returns the number of values of the gradient of a normalised layer's sums.
     pub(crate) fn sums_gradient_len(&self) -> usize {
         if self.is_normalized() { self.dy.len(self.dy_at.len() / self.pixels) } else { 0 }
     }
 
-    /// Values of a gradient as [`Linear::backward_weights`] keeps it: `[fan-in][outputs]`, then the bias, then a
-    /// normalised layer's gain or a rounded one's step, all with their outputs filled up to whole vectors.
+    /// Returns the number of values of a gradient as [`Linear::backward_weights`] stores it: `[fan-in][outputs]`, then
+    /// the bias, then a normalised layer's gain or a rounded layer's scale. Each row is padded to whole vectors.
     pub(crate) fn gradient_len(&self) -> usize {
         let rows = self.windows.depth() + 1 + usize::from(self.norm.is_some() || self.rounds);
         rows * padded(self.tensor.layer.output.channels.into())
@@ -393,12 +395,12 @@ impl Linear {
         self.norm.is_some()
     }
 
-    /// Returns whether the gradient has a row for the step that activations are rounded to.
+    /// Returns whether the gradient has a row for the scale of rounded activations.
     pub(crate) fn is_rounded(&self) -> bool {
         self.rounds
     }
 
-    /// Pixels of an image's output.
+    /// Returns the number of pixels of an image's output.
     pub(crate) fn pixels(&self) -> usize {
         self.pixels
     }
@@ -409,7 +411,7 @@ impl Linear {
     }
 }
 
-/// Windows of `kernel` rows and columns at each pixel of a `rows × columns` map, `stride` values apart.
+/// Returns windows of `kernel` rows and columns at each pixel of a `rows × columns` map, `stride` values apart.
 fn windows_over(map: &Map, rows: u16, columns: u16, kernel: usize, stride: usize, images: usize) -> Windows {
     let channels = map.shape.channels as usize;
     let mut offsets = Vec::with_capacity(images * rows as usize * columns as usize);

@@ -41,53 +41,53 @@ pub(crate) struct Network {
     pub(crate) images: usize,
     pub(crate) layers: Vec<Operation>,
     segments: Vec<Segment>,
-    /// Tensor i is what layer i reads; the last holds the logits.
+    /// Tensor i is the input of layer i; the last one holds the logits.
     slots: Vec<Slot>,
-    /// Of a network that rounds its activations, what a step of the image stands for.
+    /// The scale of the image's bytes, in a network with rounded activations.
     rounded: Option<f32>,
 }
 
 /// The layout of a tensor and its gradient in a workspace.
 struct Slot {
     map: Map,
-    /// Whether it is there of all images, or only of those that a segment takes at a time.
+    /// Whether the buffer holds all images, or only those that a segment processes at a time.
     kept: bool,
-    /// Images there.
+    /// The number of images in the buffer.
     images: usize,
-    /// Images that a segment which reads or makes it takes at a time.
+    /// The number of images that a segment which reads or writes the tensor processes at a time.
     most: usize,
     d_map: Map,
-    /// The same for its gradient.
+    /// The layout of its gradient.
     d_kept: bool,
     d_images: usize,
-    /// Which of the workspace's gradients.
+    /// The index of the workspace's gradient buffer.
     d_buffer: usize,
     /// Whether its gradient is needed.
     needed: bool,
 }
 
 impl Slot {
-    /// Returns where some images begin.
+    /// Returns the offset of an image.
     fn start(&self, span: Span) -> usize {
         if self.kept { self.map.len(span.first) } else { 0 }
     }
 
-    /// Returns where their gradient does.
+    /// Returns the offset of an image's gradient.
     fn d_start(&self, span: Span) -> usize {
         if self.d_kept { self.d_map.len(span.first) } else { 0 }
     }
 }
 
-/// The buffers that gradients stand in: only two neighbours live at once.
+/// The gradient buffers: only two neighbouring gradients exist at once.
 mod buffer {
     pub(super) const COUNT: usize = 4;
 
-    /// Of what goes from segment `number` + 1 to segment `number`, or comes from the loss: all images.
+    /// The gradient from segment `number` + 1 to segment `number`, or from the loss: all images.
     pub(super) fn crossing(number: usize) -> usize {
         number % 2
     }
 
-    /// Of tensor `i` within a segment, or of the sums that it is made of.
+    /// The gradient of tensor `i` within a segment, or of the sums from which it is computed.
     pub(super) fn passing(i: usize) -> usize {
         2 + i % 2
     }
@@ -108,11 +108,11 @@ pub(crate) struct Workspace {
     gradients: [Buffer; buffer::COUNT],
     memories: Vec<Memory>,
     scratch: Buffer,
-    /// For convolutions by tiles.
+    /// Memory for Winograd tiles.
     room: Room,
 }
 
-/// Whether a forward pass trains, and then where the dropout of its images comes from.
+/// Whether a forward pass trains, and then the source of its dropout.
 #[derive(Clone, Copy)]
 pub(crate) enum Mode {
     Evaluate,
@@ -128,18 +128,18 @@ impl Network {
         })
     }
 
-    /// Shape of the images.
+    /// Returns the shape of the images.
     pub(crate) fn input(&self) -> Shape {
         self.slots[0].map.shape
     }
 
-    /// Values of a gradient as [`Network::backward`] keeps it.
+    /// Returns the number of values of a gradient as [`Network::backward`] stores it.
     pub(crate) fn gradient_len(&self) -> usize {
         self.linears().map(Linear::gradient_len).sum()
     }
 
-    /// Adds the means of all normalised layers, then their variances, in the chunk of `images` that was trained last,
-    /// each times `images`.
+    /// Adds the means of all normalised layers, then their variances, of the last chunk of `images`; each is multiplied
+    /// by `images`.
     pub(crate) fn add_moments(&self, work: &Workspace, images: usize, moments: &mut [f64]) {
         let kept = self.layers.iter().zip(&work.memories).filter_map(|pair| match pair {
             (Operation::Linear(linear), Memory::Normalized(kept)) => Some((linear.pixels() * images, kept)),
@@ -148,7 +148,7 @@ impl Network {
         let (means, variances) = moments.split_at_mut(moments.len() / 2);
         let mut at = 0;
         for (pixels, kept) in kept {
-            // The estimate from a sample, as PyTorch keeps it.
+            // The unbiased estimate, as PyTorch computes it.
             let unbiased = pixels as f64 / (pixels.max(2) - 1) as f64;
             let places = means[at..].iter_mut().zip(&mut variances[at..]);
             for ((mean, variance), (kept_mean, kept_variance)) in places.zip(kept.mean.iter().zip(&kept.variance)) {
@@ -175,7 +175,7 @@ impl Network {
         self.slots[index].map.get(image, &work.tensors[index])
     }
 
-    /// Returns the logits of one image of the chunk, and where their gradient goes.
+    /// Returns the logits of one image of the chunk, and the place of their gradient.
     pub(crate) fn head<'a>(&self, work: &'a mut Workspace, image: usize) -> (&'a [f32], &'a mut [f32]) {
         let last = self.layers.len();
         let Slot { map, d_map, d_buffer, .. } = &self.slots[last];

@@ -16,28 +16,28 @@ use crate::network::normalization::inverse;
 ///           dx = gain · inverse · (dy − (Σ dy) / n − x̂ · (Σ dy · x̂) / n)
 /// ```
 ///
-/// Each pass first sees all images' values, part by part, between `begin` and `end`.
+/// Each pass first collects statistics over all images, part by part, between `begin` and `end`.
 pub(crate) struct Kept {
-    /// The sums, of all images.
+    /// The sums before normalisation, for all images.
     pub(crate) x: Buffer,
     pub(crate) mean: Vec<f64>,
-    /// Divided by the number of pixels.
+    /// One divided by the number of pixels.
     pub(crate) variance: Vec<f64>,
-    /// Two sums of each channel.
+    /// Two sums for each channel.
     sums: [Vec<f64>; 2],
-    /// Whether the forward pass has seen a pixel.
+    /// Whether the forward pass has read a pixel.
     begun: bool,
-    /// From x to what is summed, in the backward pass to x̂.
+    /// Maps x to the summed value, in the backward pass to x̂.
     centre: Factors,
-    /// From x to the outputs before their ReLU.
+    /// Maps x to the outputs before their ReLU.
     output: Factors,
-    /// From x to its part of its gradient, and what the outputs' gradient is multiplied with.
+    /// Maps x to its part of its gradient; and the factor of the outputs' gradient.
     gradient: Factors,
     outer: Buffer,
 }
 
 impl Kept {
-    /// Memory for so many pixels of all images.
+    /// Allocates memory for that many pixels of all images.
     pub(crate) fn new(channels: usize, pixels: usize) -> Kept {
         let zeros = || vec![0.0; channels];
         let factors = || Factors::zeros(channels);
@@ -64,7 +64,7 @@ impl Kept {
         self.begun = false;
     }
 
-    /// Sees the sums of `pixels` from `first` on.
+    /// Adds the sums of `pixels` from `first` on to the statistics.
     pub(crate) fn add(&mut self, first: usize, pixels: usize) {
         let channels = self.channels();
         let x = &self.x[first * channels..][..pixels * channels];
@@ -76,7 +76,7 @@ impl Kept {
         moments(x, &self.centre, &mut self.sums);
     }
 
-    /// Has seen all `pixels`.
+    /// Finishes the statistics of all `pixels`.
     pub(crate) fn end(&mut self, pixels: usize, [gain, bias]: [&[f32]; 2]) {
         let n = pixels as f64;
         for channel in 0..self.channels() {
@@ -91,7 +91,7 @@ impl Kept {
         }
     }
 
-    /// The outputs of the pixels from `first` on, one at each place of `y_at`.
+    /// Computes the outputs of the pixels from `first` on, one at each place of `y_at`.
     pub(crate) fn outputs(&self, first: usize, y: &mut [f32], y_at: &[u32]) {
         let channels = self.channels();
         affine_relu(&self.x[first * channels..][..y_at.len() * channels], &self.output, y, y_at);
@@ -102,13 +102,13 @@ impl Kept {
         self.sums.iter_mut().for_each(|sums| sums.fill(0.0));
     }
 
-    /// Sees the outputs' gradient of the pixels from `first` on.
+    /// Adds the gradient of the outputs of the pixels from `first` on to the statistics.
     pub(crate) fn add_gradient(&mut self, first: usize, dy: &[f32]) {
         let channels = self.channels();
         products(&self.x[first * channels..][..dy.len()], &self.centre, dy, &mut self.sums);
     }
 
-    /// Has seen that of all `pixels`; adds to the gradients of bias and gain.
+    /// Finishes the statistics of all `pixels`, and adds to the gradients of bias and gain.
     pub(crate) fn end_gradient(&mut self, pixels: usize, gain: &[f32], [dbias, dgain]: [&mut [f32]; 2]) {
         let n = pixels as f64;
         for channel in 0..self.channels() {
@@ -123,7 +123,8 @@ impl Kept {
         }
     }
 
-    /// From the outputs' gradient of the pixels from `first` on to that of the sums, one at each place of `dx_at`.
+    /// Converts the gradient of the outputs of the pixels from `first` on to that of the sums, one at each place of
+    /// `dx_at`.
     pub(crate) fn gradient(&self, first: usize, dy: &[f32], dx: &mut [f32], dx_at: &[u32]) {
         let channels = self.channels();
         let len = dx_at.len() * channels;

@@ -4,16 +4,16 @@ use super::{Linear, Memory, Mode, Network, Operation, Packed, Segment, Span, Wor
 use crate::kernel::Buffer;
 use crate::support::random::{Purpose, Stream};
 
-/// A layer with weights among the others.
+/// A layer with weights.
 struct Place<'a> {
     linear: &'a Linear,
     packed: &'a Packed,
-    /// Where its gradient begins.
+    /// The offset of its gradient.
     start: usize,
 }
 
 impl Network {
-    /// Layer `i`, if it has weights.
+    /// Returns layer `i`, if it has weights.
     fn place<'a>(&'a self, i: usize, packed: &'a [Packed]) -> Option<Place<'a>> {
         let Some(Operation::Linear(linear)) = self.layers.get(i) else { return None };
         let before = self.layers[..i].iter().filter_map(|layer| match layer {
@@ -27,7 +27,7 @@ impl Network {
     /// Runs the first `images` images of a workspace through every layer.
     pub(crate) fn forward(&self, packed: &[Packed], work: &mut Workspace, mode: Mode, images: usize) {
         if let Mode::Evaluate = mode {
-            // Nothing is normalised, so no image waits for another.
+            // Without normalisation, images are independent.
             let images_at_once = self.segments.iter().map(|segment| segment.images).min().unwrap_or(1);
             let all = Segment { layers: 0..self.layers.len(), images: images_at_once };
             all.spans(images).for_each(|span| self.forward_span(&all, packed, work, mode, span));
@@ -94,7 +94,8 @@ impl Network {
                     (Memory::Scale(scale), Mode::Train { seed, step, first }) => {
                         let scale = part(scale, dropout.x.shape.len(), span);
                         for image in 0..images {
-                            // Layers share no numbers: a network has at most 2¹⁶ layers, a batch fewer than 2⁴⁸ images.
+                            // Layers do not share random numbers: a network has at most 2¹⁶ layers, a batch fewer than
+                            // 2⁴⁸ images.
                             let sample = (first + before_span + image) as u64 | (i as u64) << 48;
                             dropout.draw(scale, image, &mut Stream::new(seed, Purpose::Dropout, step, sample));
                         }
@@ -106,7 +107,7 @@ impl Network {
         }
     }
 
-    /// Writes tensor `i` for some images, if a normalised layer makes it.
+    /// Writes tensor `i` for some images, if it is the output of a normalised layer.
     fn outputs(&self, i: usize, work: &mut Workspace, span: Span) {
         let Some(made) = i.checked_sub(1) else { return };
         if let (Operation::Linear(linear), Memory::Normalized(kept)) = (&self.layers[made], &work.memories[made]) {
@@ -114,8 +115,8 @@ impl Network {
         }
     }
 
-    /// Runs back from the gradient of the logits, and adds to the gradients of all weights: layer by layer as
-    /// [`Linear::gradient_len`] says.
+    /// Runs backward from the gradient of the logits, and adds to the gradients of all weights, stored layer by layer
+    /// as in [`Linear::gradient_len`].
     pub(crate) fn backward(&self, packed: &[Packed], work: &mut Workspace, gradient: &mut [f32], images: usize) {
         for segment in self.segments.iter().rev() {
             let last = segment.layers.clone().next_back().unwrap_or(usize::MAX);
@@ -144,7 +145,7 @@ impl Network {
         }
     }
 
-    /// Runs back through a segment with some images.
+    /// Runs backward through a segment with some images.
     fn backward_span(
         &self,
         segment: &Segment,
@@ -207,17 +208,17 @@ impl Network {
     }
 }
 
-/// Values of an image's output.
+/// Returns the number of values of an image's output.
 fn y_len(linear: &Linear) -> usize {
     linear.tensor().layer.output.len()
 }
 
-/// Of `len` values an image, those of some images.
+/// Returns the part of some images, for `len` values per image.
 fn part(values: &mut [f32], len: usize, span: Span) -> &mut [f32] {
     &mut values[span.first * len..][..span.images * len]
 }
 
-/// Two buffers that are not the same.
+/// Returns two different buffers.
 fn two(buffers: &mut [Buffer; buffer::COUNT], a: usize, b: usize) -> [&mut Buffer; 2] {
     match buffers.get_disjoint_mut([a, b]) {
         Ok(two) => two,

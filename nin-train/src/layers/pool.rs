@@ -6,7 +6,7 @@ use super::{Map, round};
 use crate::kernel::simd::{self, Simd, Work};
 use crate::kernel::vectorized;
 
-/// Rows or columns of the input that window `index` covers, padding left out: start and end.
+/// Returns the rows or columns of the input that window `index` covers, without padding: start and end.
 #[inline(always)]
 fn covered(window: Window, index: usize, length: usize) -> (usize, usize) {
     let start = index * window.stride as usize;
@@ -48,7 +48,7 @@ impl MaxPool {
         (down * self.window.kernel as usize + right) as f32
     }
 
-    /// Returns where an output's place is noted.
+    /// Returns the index of an output's place in `chosen`.
     #[inline(always)]
     fn index(&self, image: usize, pixel: (usize, usize)) -> usize {
         let shape = self.y.shape;
@@ -211,7 +211,7 @@ impl AvgPool {
         );
     }
 
-    /// Rounds what [`AvgPool::forward`] wrote from activations that were rounded to `step`.
+    /// Rounds the output of [`AvgPool::forward`], whose inputs were rounded to multiples of `step`.
     pub(crate) fn round(&self, y: &mut [f32], step: f32, images: usize) {
         let (shape, kernel) = (self.y.shape, f32::from(self.window.kernel));
         for (image, row) in (0..images).flat_map(|image| (0..shape.rows.into()).map(move |row| (image, row))) {

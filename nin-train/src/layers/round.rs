@@ -3,9 +3,9 @@
 use crate::integers::rounding::ActivationGrid;
 use crate::kernel::vectorized;
 
-/// Steps of the range.
+/// The number of steps in the range.
 const STEPS: f32 = 255.0;
-/// The slope of what the ReLU cut off, which follows nothing. Those of what is rounded are from −0.5 to 1.
+/// The slope of values that the ReLU set to 0, which do not depend on the step. Slopes of rounded values are −0.5 to 1.
 const CUT: f32 = -1.0;
 
 #[inline(always)]
@@ -13,7 +13,7 @@ fn nearest(steps: f32, half: f32) -> f32 {
     (steps + half).floor().clamp(0.0, STEPS)
 }
 
-/// Values to the nearest of 0, `step`, … 255 · `step`, halves up.
+/// Rounds values to the nearest of 0, `step`, … 255 · `step`, halves up.
 pub(crate) fn round(values: &mut [f32], step: f32) {
     vectorized(
         #[inline(always)]
@@ -21,7 +21,7 @@ pub(crate) fn round(values: &mut [f32], step: f32) {
     );
 }
 
-/// Rounds the activations at each place of `at`, and keeps, if asked to, how much each follows a change of the step.
+/// Rounds the activations at each place of `at` and, on request, stores the derivative of each by the step.
 ///
 /// ```text
 /// forward   ŷ = step · clamp(round(y / step), 0, 255)      slope = dŷ / dstep: round(y / step) − y / step, or 255 above
@@ -56,7 +56,7 @@ pub(crate) fn forward(y: &mut [f32], at: &[u32], grid: &ActivationGrid, slopes: 
     );
 }
 
-/// Adds to the gradient of the step, channel by channel, and takes away that of values above the range or cut off.
+/// Adds to the gradient of the step, channel by channel, and sets that of values above the range or below 0 to 0.
 pub(crate) fn backward(dy: &mut [f32], at: &[u32], slopes: &[f32], dstep: &mut [f32]) {
     let channels = dstep.len();
     vectorized(
@@ -73,10 +73,10 @@ pub(crate) fn backward(dy: &mut [f32], at: &[u32], slopes: &[f32], dstep: &mut [
     );
 }
 
-/// Averages over `count` activations to whole steps, as 8-bit arithmetic does: halves away from 128.
+/// Rounds averages over `count` activations to whole steps, as 8-bit arithmetic does: halves away from 128.
 pub(crate) fn round_average(values: &mut [f32], step: f32, count: f32) {
     for value in values {
-        // What is averaged are whole steps: so is their sum.
+        // The activations are multiples of the step, and so is their sum.
         let sum = (*value / step * count).round();
         let signed = sum / count - 128.0;
         *value = (128.0 + (signed.abs() + 0.5).floor().copysign(signed)) * step;

@@ -1,8 +1,8 @@
 //! The division of a normalised network into segments, which reduces traffic between cache and memory.
 //!
-//! A normalised layer's outputs need the sums of all images first, so each such layer ends a segment; but within a
-//! segment a few images at a time go through all layers, and what one layer writes is in cache when the next one reads
-//! it. Without normalisation the whole network is one segment.
+//! The outputs of a normalised layer need the sums of all images, so each such layer ends a segment. Within a segment,
+//! a few images at a time go through all layers, so the output of one layer is still in cache when the next layer reads
+//! it. Without normalisation, the whole network is one segment.
 
 use std::ops::Range;
 
@@ -11,12 +11,12 @@ use nin_core::{Plan, Shape};
 
 use crate::network::parameters::is_activated;
 
-/// Layers through which images go one after the other.
+/// Layers through which a few images at a time go.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Segment {
-    /// Only the last can be normalised.
+    /// The layers; only the last can be normalised.
     pub(crate) layers: Range<usize>,
-    /// Images at a time.
+    /// The number of images at a time.
     pub(crate) images: usize,
 }
 
@@ -27,7 +27,7 @@ pub(crate) struct Span {
     pub(crate) images: usize,
 }
 
-/// Values of a segment's maps, of all images that it takes at a time, that a core's cache should hold.
+/// The number of values of a segment's maps, for the images that it processes at a time, that fit a core's cache.
 const VALUES: usize = 100_000;
 
 impl Segment {
@@ -45,15 +45,15 @@ impl Segment {
         segments
     }
 
-    /// Returns the images of a workspace, as many at a time as the segment takes.
+    /// Returns the images of a workspace, in groups of the segment's size.
     pub(crate) fn spans(&self, images: usize) -> impl Iterator<Item = Span> + use<> {
         let most = self.images;
         (0..images).step_by(most).map(move |first| Span { first, images: most.min(images - first) })
     }
 }
 
-/// Images that should go through some layers at a time: as many as a cache holds, but enough that the layers' weights
-/// are not what is read most.
+/// Returns how many images to process at a time: as many as fit the cache, but enough that reading the weights does not
+/// dominate.
 fn at_once(read: Shape, layers: &[Layer]) -> usize {
     let values = read.len() + layers.iter().map(|layer| layer.output.len()).sum::<usize>();
     let weight = |layer: &Layer| layer.fan_in() * usize::from(layer.output.channels);

@@ -1,4 +1,4 @@
-//! The program from outside: what it prints, what it writes, and how it fails.
+//! The program's output, its files and its errors.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -7,7 +7,7 @@ use nin_core::{Plan, Spec};
 use nin_train::network::preprocessing::Preprocessing;
 use nin_train::network::trained::Trained;
 
-/// Returns an empty folder of one test.
+/// Returns an empty folder for one test.
 fn folder(name: &str) -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("cli-{name}"));
     let _ = std::fs::remove_dir_all(&folder);
@@ -20,7 +20,7 @@ fn nin_train(folder: &Path, arguments: &[&str]) -> Output {
     command.current_dir(folder).args(arguments).output().expect("the program runs")
 }
 
-/// What a command that works prints.
+/// Returns the output of a command that succeeds.
 fn printed(folder: &Path, arguments: &[&str]) -> String {
     let output = nin_train(folder, arguments);
     let error = String::from_utf8_lossy(&output.stderr);
@@ -28,7 +28,7 @@ fn printed(folder: &Path, arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// What a command that fails says.
+/// Returns the error of a command that fails.
 fn failure(folder: &Path, arguments: &[&str]) -> String {
     let output = nin_train(folder, arguments);
     assert!(!output.status.success(), "{arguments:?} should fail");
@@ -37,7 +37,7 @@ fn failure(folder: &Path, arguments: &[&str]) -> String {
     text
 }
 
-/// Returns a network of random weights that sees 1×28×28 images.
+/// Returns a network with random weights for 1×28×28 images.
 fn trained() -> Trained {
     let spec = Spec::new("1x28x28 nin5/2+2:6,6 max3/2 nin3+1:8,10 gap");
     let parameters = (0..Plan::new(spec).parameters()).map(|i| (i as f32 * 0.37).sin() * 0.4 + 0.05).collect();
@@ -87,7 +87,7 @@ fn from_pytorch_to_a_board_and_back() {
     let best = (0..10).max_by(|&a, &b| logits[a].total_cmp(&logits[b])).unwrap();
     assert_eq!(line["class"], best);
     assert!(logits[best] > 0.0, "the logits are alive");
-    // Another layout of the same weights, the same bits.
+    // Another layout of the same weights gives the same bits.
     printed(&folder, &["export", "a.nin", "--out", "e.nin", "--lanes", "16"]);
     assert_eq!(printed(&folder, &["predict", "e.nin", "p.png", "--logits"]), first);
     let inverted = printed(&folder, &["predict", "a.nin", "p.png", "--logits", "--invert"]);
@@ -134,7 +134,7 @@ fn one_clear_sentence_for_every_broken_file() {
     assert!(error.contains("expected:\n  net.0.0.weight  [32, 1, 5, 5]") && error.contains("found:\n"), "{error}");
 }
 
-/// What would be lost, or would be wrong and look right.
+/// Commands that would lose data, or give results that are wrong but look right.
 #[test]
 fn nothing_is_overwritten_or_measured_by_mistake() {
     let folder = folder("mistakes");
@@ -144,7 +144,7 @@ fn nothing_is_overwritten_or_measured_by_mistake() {
     let model = network.to_model(nin_core::WeightType::F32, Default::default()).unwrap();
     std::fs::write(folder.join("a.nin"), &model).unwrap();
 
-    // The file beside the Rust source would be the network itself.
+    // The file next to the Rust source would be the network itself.
     for command in ["export", "quantize"] {
         let error = failure(&folder, &[command, "a.nin", "--rust", "./a.rs"]);
         assert!(error.contains("a.nin would be overwritten"), "{error}");
@@ -152,7 +152,7 @@ fn nothing_is_overwritten_or_measured_by_mistake() {
     assert!(std::fs::read(folder.join("a.nin")).unwrap() == model && !folder.join("a.rs").exists());
     printed(&folder, &["export", "a.nin", "--rust", "./b.rs", "--out", "b.nin"]);
 
-    // Labels that mean something else.
+    // Labels with another meaning.
     for class in ["cat", "fox"] {
         std::fs::create_dir_all(folder.join("photos").join(class)).unwrap();
         (0..5).for_each(|i| picture(&folder.join("photos").join(class).join(format!("{i}.png"))));
@@ -165,7 +165,7 @@ fn nothing_is_overwritten_or_measured_by_mistake() {
     let text = printed(&folder, &["eval", "a.nin", "--data", "photos"]);
     assert!(text.contains("dog") && text.contains("accuracy"), "{text}");
 
-    // Flags that would do nothing.
+    // Flags without effect.
     for (arguments, word) in [
         (&["export", "a.nin", "--onnx", "a.onnx", "--type", "f16"][..], "--out"),
         (&["quantize", "a.nin", "--lanes", "1"], "--out"),
@@ -192,7 +192,7 @@ fn links_are_followed_and_full_outputs_told() {
     assert!(std::fs::read(folder.join("there/b.nin")).unwrap() == model, "the file behind the link is written");
     assert!(folder.join("b.nin").is_symlink(), "the link stays one");
 
-    // A name that is no text is one that a file may have.
+    // A file name may be invalid UTF-8.
     let name = std::os::unix::ffi::OsStrExt::from_bytes(b"c\xff.nin");
     let name: &std::ffi::OsStr = name;
     if std::fs::copy(folder.join("a.nin"), folder.join(name)).is_ok() {
@@ -219,7 +219,7 @@ fn the_bundled_subset_is_there_without_network() {
     let folder = folder("offline");
     let text = {
         let mut command = Command::new(env!("CARGO_BIN_EXE_nin-train"));
-        // Nothing in the current folder, and no cache; Debian's package may be there.
+        // Nothing in the current folder, and no cache; Debian's package may be installed.
         command.current_dir(&folder).env("XDG_CACHE_HOME", &folder).args(["data", "--offline"]);
         let output = command.output().unwrap();
         assert!(output.status.success());

@@ -1,4 +1,4 @@
-//! A teacher in the engine: what it adds to the gradient, and who may be one.
+//! Distillation in the engine: a teacher's part of the gradient, and the conditions for a teacher.
 
 use crate::images;
 use crate::naive;
@@ -19,10 +19,10 @@ use sha2::{Digest, Sha256};
 
 const STUDENT: &str = "2x9x8 nin3+1:5,4 max3/2+1 nin3+2:6,3 gap fc4";
 const TEACHER: &str = "2x9x8 nin3+1:16,16 max2/2 gap fc4";
-/// Of another size, so that it would take other numbers of images at once.
+/// A teacher of another size, which would process other numbers of images at a time.
 const ASSISTANT: &str = "2x9x8 nin3+1:40,12 fc9,4";
 
-/// Images whose targets are the teachers' softmax mixed with the labels, by naive arithmetic in f64.
+/// Computes targets in f64: the teachers' softmax mixed with the labels.
 struct Answered<'a> {
     images: &'a Images,
     targets: Vec<Vec<f64>>,
@@ -65,8 +65,8 @@ fn softmax_of(networks: &[(Spec, &[f32])], image: &[f32]) -> Vec<f64> {
     exp.iter().map(|value| value / sum).collect()
 }
 
-/// At temperature 1 teachers are nothing but other targets: the gradient must be that of the mixed targets, in whatever
-/// chunks teachers and student take the images.
+/// At temperature 1, a teacher only changes the targets: the gradient must be that of the mixed targets, whatever the
+/// chunks of teachers and student.
 #[test]
 fn at_temperature_one_teachers_mix_the_targets() {
     let student = Plan::new(Spec::new(STUDENT));
@@ -122,15 +122,15 @@ fn at_temperature_one_teachers_mix_the_targets() {
             for (got, want) in got.iter().zip(&want) {
                 assert!((got - want).abs() <= 1e-5 * size, "{share} {together:?}: {got} {want}");
             }
-            // An evaluation knows no teacher.
+            // An evaluation uses no teacher.
             let [a, b] = [&mut lessons, &mut plain].map(|engine| engine.forward(&images, |_, _, _| {}));
             assert!(is_close(a.loss, b.loss, 1e-12));
         }
     }
 }
 
-/// Images in a fresh order, some of them again: the same bytes whether the teacher has seen them or not. This one is
-/// wide enough to compute by tiles.
+/// Images in a new order, some of them repeated: the same bytes whether or not the teacher has computed them before.
+/// This teacher is wide enough for Winograd tiles.
 #[test]
 fn what_a_teacher_remembers_it_would_say_again() {
     let [student, teacher] =
@@ -223,7 +223,7 @@ fn a_checkpoint_and_its_teachers_belong_together() {
         let error = Checkpoint::from_bytes(&broken.to_bytes()).expect_err(line);
         assert!(matches!(error, Problem::Header(_)), "{line}: {error}");
     }
-    // A sound file whose teacher has a line that is none.
+    // A valid file whose teacher has an invalid line.
     let mut file = Checkpoint { teachers: vec![teacher(TEACHER, 0)], ..begun }.to_bytes();
     let line = format!("[\"{TEACHER}\"]");
     let at = file.windows(line.len()).position(|bytes| bytes == line.as_bytes()).expect("the teacher's line");

@@ -1,6 +1,6 @@
-//! The Rust source that `export --rust` writes: it compiles, runs, and is what the exporter writes today.
+//! The Rust source that `export --rust` writes: it compiles, runs, and equals what the exporter writes today.
 //!
-//! After a change on purpose: `NIN_REGENERATE=1 cargo test -p nin-train --test all generated_source`.
+//! After an intended change: `NIN_REGENERATE=1 cargo test -p nin-train --test all generated_source`.
 
 use std::convert::Infallible;
 use std::path::Path;
@@ -30,7 +30,7 @@ fn trained() -> Trained {
     }
 }
 
-/// Name, how weights are stored, and lanes.
+/// Name, weight type and lanes.
 const MODELS: [(&str, WeightType, Lanes); 2] =
     [("tiny", WeightType::F32, Lanes::Four), ("tiny_f16", WeightType::F16, Lanes::One)];
 
@@ -97,7 +97,7 @@ fn constants_are_the_models() {
     let _: &Model<'static> = &tiny::MODEL;
 }
 
-/// Returns a row that is always there.
+/// Returns a row and cannot fail.
 fn copy(from: &[f32], row: &mut [f32]) -> Result<(), Infallible> {
     row.copy_from_slice(from);
     Ok(())

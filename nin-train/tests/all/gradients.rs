@@ -1,4 +1,4 @@
-//! Gradients against central differences of a naive f64 network, on lines that hold every stage and odd windows.
+//! Gradients against central differences of a naive f64 network, on lines with every stage and unusual windows.
 
 use crate::images;
 use crate::naive;
@@ -14,7 +14,7 @@ use nin_train::network::parameters::tensors;
 use nin_train::support::random::{Purpose, Stream};
 use nin_train::{Arithmetic, Draw, Engine};
 
-/// Lines that are small, and not square, and together hold everything.
+/// Small lines that are not square and together contain every kind of stage.
 const LINES: &[&str] = &[
     "1x7x9 nin3:4,5 max2/2 gap fc3",
     "2x9x8 nin3+1:5,4 max3/2+1 nin3+2:6,3 gap",
@@ -25,12 +25,11 @@ const LINES: &[&str] = &[
     "4x6x5 fc9,5",
     "2x8x8 nin3/3+2:9 nin2+1:10,3 gap",
     "1x12x5 nin1/2:7 nin3/2+1:49 max3/3+1 gap fc5",
-    // By tiles, in the middle of a network.
+    // With Winograd tiles, in the middle of a network.
     "1x4x5 nin3+1:32 nin5+2:33,3 gap",
 ];
 
-/// Normalises each channel over all pixels of some images' maps; returns what it had: means, and variances as a
-/// sample's.
+/// Normalises each channel over all pixels of some images' maps. Returns the means and the unbiased variances.
 fn normalize(maps: &mut [Vec<f64>], channels: usize, gain: &[f64]) -> Vec<(f64, f64)> {
     let mut moments = Vec::new();
     let n = (maps.len() * maps[0].len() / channels) as f64;
@@ -50,9 +49,9 @@ fn normalize(maps: &mut [Vec<f64>], channels: usize, gain: &[f64]) -> Vec<(f64, 
     moments
 }
 
-/// Returns the mean loss over the images; if `groups` says where groups of images begin and end, with batch
-/// normalisation. Then `moments` are the mean and variance of each normalised channel, the mean over the groups'
-/// images.
+/// Returns the mean loss over the images. `groups`, if given, lists where groups of images begin and end, which are
+/// then normalised together; `moments` become the mean and variance of each normalised channel, averaged over the
+/// groups' images.
 fn loss(
     plan: &Plan,
     parameters: &[f64],
@@ -103,7 +102,7 @@ fn check(number: usize, line: &str, together: Option<usize>) {
         parameters[tensor.weight].iter_mut().for_each(|w| *w = stream.within(bound));
         parameters[tensor.bias].iter_mut().for_each(|b| *b = stream.within(0.3));
     }
-    // More images than a chunk, and not a whole number of chunks.
+    // More images than a chunk, and not a multiple of it.
     let labels: Vec<usize> = (0..11).map(|i| i % plan.classes()).collect();
     let values = (0..labels.len() * plan.shape(0).len()).map(|_| stream.unit()).collect();
     let images = Images::new(values, labels, plan.classes());
@@ -125,7 +124,7 @@ fn check(number: usize, line: &str, together: Option<usize>) {
     let mut moments = Vec::new();
     let want = loss(&plan, &exact, &images, &groups, &mut moments);
     assert!(images::is_close(outcome.loss / 11.0, want, 1e-5), "{line}: loss {} {want}", outcome.loss / 11.0);
-    // What the running means and variances follow, as PyTorch has it.
+    // The batch statistics that running means and variances follow, as PyTorch computes them.
     let (means, variances) = engine.moments().split_at(moments.len());
     for ((got_mean, got_variance), (mean, variance)) in means.iter().zip(variances).zip(&moments) {
         let is_close = |got: &f32, want: f64| (f64::from(*got) - want).abs() <= 1e-5 * (variance.sqrt() + want.abs());
@@ -134,7 +133,7 @@ fn check(number: usize, line: &str, together: Option<usize>) {
     }
     let scale = gradient.iter().map(|g| f64::from(*g).powi(2)).sum::<f64>() / gradient.len() as f64;
     assert!(scale > 1e-12, "{line}: a gradient to compare");
-    // All biases and gains, and a share of the weights.
+    // All biases and gains, and a part of the weights.
     let step = (parameters.len() / 150).max(1);
     let biases = tensors(&plan).into_iter().flat_map(|tensor| tensor.bias);
     let mut worst = 0.0f64;
@@ -169,7 +168,7 @@ fn gradients_with_batch_normalisation_are_the_loss_differences() {
     }
 }
 
-/// What is exported does with one image what the normalised network does with its running means and variances.
+/// The exported network computes, for one image, what the normalised network computes with running means and variances.
 #[test]
 fn folded_weights_do_what_normalisation_did() {
     for (number, line) in LINES.iter().enumerate() {
@@ -206,8 +205,8 @@ fn folded_weights_do_what_normalisation_did() {
     }
 }
 
-/// Inverted dropout (Srivastava et al. 2014): a value is 0 or divided by 1 − p, and so is its gradient. Of one image of
-/// one pixel all of it can be read off the gradient.
+/// Inverted dropout (Srivastava et al. 2014): a value becomes 0 or is divided by 1 − p, and so is its gradient. For one
+/// image of one pixel, the gradient shows all of it.
 #[test]
 fn dropout_scales_what_it_keeps_and_its_gradient_alike() {
     const HIDDEN: usize = 2000;
@@ -215,7 +214,7 @@ fn dropout_scales_what_it_keeps_and_its_gradient_alike() {
     let [hidden, last] = &tensors(&plan)[..] else { panic!("two layers") };
     let mut stream = Stream::new(8, Purpose::Weights, 0, 0);
     let mut parameters: Vec<f32> = (0..plan.parameters()).map(|_| stream.within(0.05)).collect();
-    // Every second one is dead, and no other.
+    // Every second value is 0, and no other.
     let bias = |i: usize| if i.is_multiple_of(2) { 0.5 + i as f32 * 1e-4 } else { -1.0 };
     parameters[hidden.bias.clone()].iter_mut().enumerate().for_each(|(i, value)| *value = bias(i));
     let images = Images::new(vec![1.0], vec![0], 2);

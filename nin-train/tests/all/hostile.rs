@@ -1,4 +1,4 @@
-//! Input that means harm, or is absurd: one sentence, a bounded cost, nothing that a terminal obeys.
+//! Hostile or absurd input: one sentence, a bounded cost, and no escape sequences on the terminal.
 
 #![cfg(unix)]
 
@@ -40,11 +40,11 @@ fn threads_are_bounded_by_the_processors() {
     assert_eq!(bounded, alone);
 }
 
-/// Clears the screen, names the window, turns the text round.
+/// Clears the screen, sets the window title, reverses the text direction.
 const EVIL: &str = "\u{1b}[2J\u{1b}]0;pwned\u{7}\u{202e}evil";
 const SHOWN: &str = r"\u001b[2J\u001b]0;pwned\u0007\u202eevil";
 
-/// Whether a text is free of what a terminal obeys.
+/// Returns whether a text is free of control and direction characters.
 fn is_harmless(text: &str) -> bool {
     !text.contains(|c: char| c != '\n' && c.is_control() || ('\u{202a}'..='\u{202e}').contains(&c))
 }
@@ -96,7 +96,7 @@ fn names_do_not_reach_the_terminal_as_commands() {
     assert!(is_harmless(std::str::from_utf8(&typed.stderr).unwrap()), "{:?}", typed.stderr);
 }
 
-/// A command of the program with so much address space, so that memory taken by mistake is an abort.
+/// Returns a command of the program with limited address space, so that an excessive allocation aborts.
 fn limited(folder: &TempDir, kilobytes: u32, arguments: &[&str]) -> Command {
     let mut command = Command::new("sh");
     let script = format!("ulimit -v {kilobytes}; exec \"$0\" \"$@\"");
@@ -113,7 +113,7 @@ fn a_run_that_does_not_fit_is_refused_before_it_takes_memory() {
     let train = ["train", "--data", "images", "--out", "run", "--threads", "1", "--line"];
     for (arguments, kilobytes) in [
         (&[vast][..], 4_000_000),
-        // Its maps are small, its parameters are not.
+        // Its maps are small, but its parameters are not.
         (&[large], 2_000_000),
         (&[large, "--optimizer", "sgd", "--ema", "0.9"], 2_000_000),
         (&[vast, "--from", "small.nin"], 4_000_000),

@@ -1,4 +1,4 @@
-//! Numbers that are none, or out of range: refused where they are read, in a sentence that names the file.
+//! Values that are not finite or out of range: refused when they are read, in a sentence that names the file.
 
 use std::fs;
 
@@ -13,7 +13,7 @@ use nin_train::training::schedule::Schedule;
 use nin_train::training::trainer::Trainer;
 use sha2::{Digest, Sha256};
 
-/// A run after its first step of two.
+/// Returns a run after the first of its two steps.
 fn begun() -> Checkpoint {
     let recipe = Recipe { batch: 10, epochs: 2, ..Recipe::default() };
     let names = noise(20, Shape { channels: 1, rows: 28, columns: 28 }, 1);
@@ -27,7 +27,7 @@ fn begun() -> Checkpoint {
     checkpoint
 }
 
-/// What is wrong with a run's header after a change.
+/// Returns the error of a run's header after a change.
 fn fault(change: impl FnOnce(&mut Checkpoint)) -> String {
     let mut checkpoint = begun();
     change(&mut checkpoint);
@@ -52,7 +52,7 @@ fn a_checkpoint_is_finite_in_range_and_of_one_piece() {
     assert!(fault(|run| run.position.epoch = 1).contains("epochs' results"));
     assert!(fault(|run| run.state.steps = u64::MAX).contains("more steps"));
 
-    // A number that is finite as JSON, and not as f32.
+    // A number that is finite in JSON, but not as f32.
     for (from, to, wanted) in [
         (r#""rise":0.3"#, r#""rise":1e308"#, "rise must be from 0 to 1"),
         (r#""mean":[0.0]"#, r#""mean":[1e308]"#, "number out of range"),
@@ -68,7 +68,7 @@ fn a_checkpoint_is_finite_in_range_and_of_one_piece() {
     }
 }
 
-/// A checkpoint's bytes with other text in its header.
+/// Returns a checkpoint's bytes with another text in its header.
 fn edited(checkpoint: &Checkpoint, from: &str, to: &str) -> Vec<u8> {
     let bytes = checkpoint.to_bytes();
     let length = u32::from_le_bytes(bytes[12..16].try_into().unwrap()) as usize;
@@ -84,7 +84,7 @@ fn edited(checkpoint: &Checkpoint, from: &str, to: &str) -> Vec<u8> {
     edited
 }
 
-/// The parts of a model file's bytes changed, its checksum made right again.
+/// Returns a model file's bytes with changed parts and a valid checksum.
 fn with_weight(file: &[u8], old: f32, new: f32) -> Vec<u8> {
     let mut file = file[..file.len() - 4].to_vec();
     let at = file.windows(4).position(|bytes| bytes == old.to_le_bytes()).unwrap();
@@ -118,14 +118,14 @@ fn a_file_with_numbers_that_are_none_is_named() {
             assert!(said.starts_with(&format!("error: {file}: {place} a number that is infinite or not")), "{said}");
         }
     }
-    // Import knows the tensor.
+    // Import names the tensor.
     (trained.parameters[3], trained.preprocessing.mean[0]) = (f32::NAN, 0.0);
     folder.write("t.safetensors", &trained.to_safetensors().unwrap());
     let said = fails(&mut command(&folder, &["import", "t.safetensors", "--line", LINE, "--out", "x.nin"]));
     assert!(said.starts_with("error: t.safetensors: the tensor net.0.0.weight holds a number"), "{said}");
     assert!(said.contains("save the network from an earlier epoch") && !said.contains("rate"), "{said}");
 
-    // Finite is finite, however large.
+    // A large finite number is finite.
     let mut large = network(LINE, &[]);
     large.parameters.fill(0.0);
     large.parameters[3] = 3.4e38;
@@ -134,7 +134,7 @@ fn a_file_with_numbers_that_are_none_is_named() {
     assert_eq!(said, "");
 }
 
-/// Weights of 1e20, then ±1e20: the second layer's sums are beyond f32.
+/// Weights of 1e20, then ±1e20: the second layer's sums exceed the range of f32.
 #[test]
 fn answers_that_are_no_numbers_are_errors() {
     let folder = TempDir::new();
@@ -159,8 +159,8 @@ fn answers_that_are_no_numbers_are_errors() {
     assert!(!folder.0.join("q.nin").exists());
 }
 
-/// The first layer's rows differ by 10 orders of magnitude, and the second takes that back: one scale for the activations
-/// between them cannot hold both.
+/// The rows of the first layer differ by 10 orders of magnitude, and the second layer compensates this: one scale for
+/// the activations between them cannot represent both.
 fn unequal() -> nin_train::network::trained::Trained {
     let mut trained = network("3x4x4 nin1:2 nin1:2 gap", &["a", "b"]);
     trained.parameters = [[1e-6; 3], [1e4; 3]].concat();
@@ -180,7 +180,7 @@ fn integers_that_do_not_follow_the_floats_are_not_called_free() {
     assert!(printed.contains("8 bits do not compute what the floats do: the logits' signal to noise is "), "{printed}");
     assert!(!printed.contains("cost nothing"), "{printed}");
 
-    // A sound network is judged by its accuracy alone.
+    // An ordinary network is judged by its accuracy alone.
     folder.write("s.nin", &model(&network("3x8x8 nin3:8 nin1:2 gap", &["a", "b"])));
     let (printed, _) = succeeds(&mut command(&folder, &["quantize", "s.nin", "--data", "photos"]));
     assert!(printed.contains("8 bits cost "), "{printed}");
@@ -194,7 +194,7 @@ fn constant_images_show_no_range() {
         let refused = post_training(&trained, &constant(value), &Options::default(), |_, _| {});
         assert!(matches!(refused, Err(CalibrationError::Constant(found)) if found == value), "{refused:?}");
     }
-    // One image that differs in one pixel is enough to go by.
+    // One image that differs in one pixel is enough.
     let mut images = constant(0);
     images[1][40] = 9;
     assert!(post_training(&trained, &images, &Options::default(), |_, _| {}).is_ok());

@@ -1,11 +1,11 @@
-//! Where training begins: each initialisation against its definition.
+//! Initial weights: each initialisation against its definition.
 
 use nin_core::{Plan, Spec};
 use nin_train::network::parameters::{Init, initial, tensors};
 
 const SPEC: Spec = Spec::new("2x20x18 nin5+2:24,40 max3/2 nin3:12,30 gap fc10");
 
-/// The largest weight there may be in a layer of `fan_in` inputs and `fan_out` outputs times positions.
+/// Returns the largest possible weight of a layer with `fan_in` inputs and `fan_out` outputs times positions.
 type Bound = fn(fan_in: f64, fan_out: f64) -> f64;
 
 #[test]
@@ -28,7 +28,7 @@ fn weights_are_uniform_within_their_bound() {
             let count = weights.len() as f64;
             let (mean, square) =
                 (weights.iter().sum::<f64>() / count, weights.iter().map(|w| w * w).sum::<f64>() / count);
-            // Four standard errors of a uniform distribution from −1 to 1, and of its square.
+            // Four standard errors of the uniform distribution from −1 to 1, and of its square.
             let place = format!("{init:?}, layer {}: mean {mean}, mean square {square}", tensor.index);
             assert!(weights.iter().all(|weight| weight.abs() <= 1.0 + 1e-6), "{place}");
             assert!(mean.abs() < 4.0 * (1.0 / 3.0 / count).sqrt(), "{place}");

@@ -1,5 +1,5 @@
 //! Quantisation-aware training: it computes what the exported integers compute, its gradients are those of a naive f64
-//! network that is rounded in the same places, and the same seed gives the same bytes.
+//! network with the same rounding, and the same seed gives the same bytes.
 
 use crate::images;
 use crate::naive;
@@ -28,7 +28,7 @@ use nin_train::training::trainer::Ended;
 use nin_train::{Arithmetic, Draw, Engine, Recipe, Trainer};
 use timeless::bytes;
 
-/// Lines that are small, and not square, and together hold everything.
+/// Small lines that are not square and together contain every kind of stage.
 const LINES: &[&str] = &[
     "1x7x9 nin3:4,5 max2/2 gap fc3",
     "2x9x8 nin3+1:5,4 max3/2+1 nin3+2:6,3 gap",
@@ -39,7 +39,7 @@ const LINES: &[&str] = &[
     "1x8x8 nin3+1:20,8 avg2/2 nin3:6 gap",
 ];
 
-/// Returns a network of random weights, and images for it.
+/// Returns a network with random weights, and images for it.
 fn network(number: usize, line: &str) -> (Trained, Vec<Vec<u8>>) {
     let spec = Spec::parse(line).expect(line);
     let plan = Plan::new(spec);
@@ -55,8 +55,7 @@ fn network(number: usize, line: &str) -> (Trained, Vec<Vec<u8>>) {
     (Trained { spec, parameters, preprocessing, class_names: Vec::new() }, images)
 }
 
-/// Returns a run that has not begun, of the network and its ranges times `narrow`: so that some activations are above
-/// theirs.
+/// Returns a new run of the network with its ranges times `narrow`, so that some activations exceed their range.
 fn begun(trained: &Trained, images: &[Vec<u8>], weights: &WeightBits, narrow: f32) -> Checkpoint {
     let mut begun = aware::begin(trained, images, weights).expect("a network that can be quantised");
     begun.ranges.iter_mut().for_each(|range| *range *= narrow);
@@ -94,35 +93,35 @@ fn training_computes_what_the_exported_integers_compute() {
                 assert!(off < 0.05, "{line} {weights}: {off} of the largest logit");
                 same += usize::from(off < 1e-5);
             }
-            // A float sum that stands near a half may go the other way: one value of some thousands, by one step.
+            // A float sum near a half may round the other way: one value of some thousands, by one step.
             assert!(10 * same >= 9 * images.len(), "{line} {weights}: {same} of {} images", images.len());
         }
     }
 }
 
-/// What rounding did to one value where the derivative is taken: it stays so beside it.
+/// The rounding of one value at the point of the derivative; it stays the same near that point.
 #[derive(Clone, Copy)]
 enum Rounded {
     Zero,
     Above,
-    /// Moved by so many steps.
+    /// Changed by that many steps.
     Moved(f64),
-    /// Moved by so many steps, to 0.
+    /// Changed by that many steps, to 0.
     Lost(f64),
 }
 
-/// The naive network around one point: its roundings and choices as they are there.
+/// The naive network near one point, with the roundings and choices of that point.
 struct Around<'a> {
     plan: Plan,
     model: &'a QuantizedModel,
     at: Vec<f64>,
-    /// For each image, for each layer of the plan: what rounding did to its values, or which input a maximum chose.
+    /// For each image and each layer of the plan: the rounding of its values, or the input that a maximum chose.
     rounded: Vec<Vec<Vec<Rounded>>>,
     chosen: Vec<Vec<Vec<usize>>>,
 }
 
 impl Around<'_> {
-    /// Returns the parameters that the network computes with: moved as they were at the point.
+    /// Returns the parameters that the network computes with: rounded as at the point.
     fn moved(&self, parameters: &[f64]) -> Vec<f64> {
         let mut moved = parameters.to_vec();
         for (tensor, layer) in tensors(&self.plan).into_iter().zip(&self.model.layers) {
@@ -182,7 +181,7 @@ impl Around<'_> {
                         panic!("activations")
                     };
                     let scale = f64::from(*scale);
-                    // A range that is too narrow does not decide the step.
+                    // A range that is too narrow does not determine the step.
                     follows = if (scale * 255.0 / self.at[at] - 1.0).abs() < 1e-6 { 1.0 / 255.0 } else { 0.0 };
                     step = scale + follows * (parameters[at] - self.at[at]);
                     if first {
@@ -192,7 +191,7 @@ impl Around<'_> {
                     let rounded = if first { &rounded } else { &self.rounded[number][index] };
                     for (y, rounded) in y.iter_mut().zip(rounded) {
                         *y = match (first, rounded) {
-                            // Exactly whole steps: equal ones must be equal for a maximum.
+                            // Exact multiples of the step: equal values must be equal for a maximum.
                             (true, Rounded::Moved(by) | Rounded::Lost(by)) => (*y / step + by).round() * step,
                             (false, Rounded::Moved(by) | Rounded::Lost(by)) => *y + by * step,
                             (_, Rounded::Zero) => 0.0,
@@ -231,10 +230,10 @@ impl Around<'_> {
     }
 }
 
-/// The sum is rounded twice: what is just below a half by less than half a unit of the first rounding goes up.
+/// The sum is rounded twice: a value just below a half, by less than half a unit of the first rounding, is rounded up.
 fn around(steps: f64, half: f64) -> Rounded {
     match steps {
-        // Cut off by the ReLU; what is above 0 and becomes 0 follows its sum all the same.
+        // The ReLU sets it to 0. A positive value that rounds to 0 still follows its sum.
         steps if steps <= 0.0 => Rounded::Zero,
         steps if steps > 255.0 => Rounded::Above,
         steps if steps + half < 1.0 => Rounded::Lost(-steps),
@@ -242,9 +241,9 @@ fn around(steps: f64, half: f64) -> Rounded {
     }
 }
 
-/// How far an average is from what 8-bit arithmetic makes of it, in steps.
+/// Returns the distance, in steps, of an average from the result of 8-bit arithmetic.
 fn average(steps: f64, count: f64) -> f64 {
-    // f64's `round` goes away from 0 at a half.
+    // f64's `round` rounds halves away from 0.
     ((steps * count).round() / count - 128.0).round() + 128.0 - steps
 }
 
@@ -308,7 +307,7 @@ fn gradients_are_those_of_a_network_rounded_in_the_same_places() {
     assert!(beyond >= 5, "{beyond} weights beyond their outermost step");
 }
 
-/// Images whose class is where their brightest quarter is.
+/// Images whose class is the position of their brightest quarter.
 fn data(images: usize) -> Dataset {
     let mut stream = Stream::new(3, Purpose::Order, 0, 0);
     let mut bytes = Vec::new();

@@ -1,4 +1,4 @@
-//! `nin-train quantize` from outside: what it reports, what it writes, and that those files run.
+//! `nin-train quantize` as a program: its report, its files, and that these files run.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use nin_train::network::trained::Trained;
 
 const LINE: &str = "1x28x28 nin5/2+2:6,6 max3/2 nin3+1:8,10 gap";
 
-/// Returns an empty folder of one test, with a few images in `images` and a network of random weights in two forms.
+/// Returns an empty folder for one test, with a few images in `images` and a network of random weights in two forms.
 fn folder(name: &str) -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("quantize-{name}"));
     let _ = fs::remove_dir_all(&folder);
@@ -53,7 +53,7 @@ fn failure(folder: &Path, arguments: &[&str]) -> String {
     text
 }
 
-/// Returns the number of test images that a line of output says are right.
+/// Returns the number of correct test images from a line of output.
 fn correct(text: &str, start: &str) -> String {
     let line = text.lines().find(|line| line.starts_with(start)).unwrap_or_else(|| panic!("no {start} in\n{text}"));
     line.split(' ').rev().nth(6).unwrap_or_else(|| panic!("{line}")).to_owned()
@@ -76,7 +76,7 @@ fn it_reports_and_writes_what_runs() {
     assert!(source.contains(&format!("RAM_BUDGET: usize = {state};")), "{source}");
     assert!(source.contains("Network<'_, Int8<2>>") && source.contains("Kernels::Dsp"), "{source}");
 
-    // The file that a board gets has the accuracy that was reported, and can be asked about a picture.
+    // The board's file has the reported accuracy, and `predict` reads it.
     let measured = printed(&folder, &["eval", "net.nin", "--data", "images"]);
     let right = correct(&text, "int8 ");
     assert!(measured.contains(&format!(": {right} of 100 images")), "{right} in\n{measured}");
@@ -100,7 +100,7 @@ fn every_packing_is_the_same_network() {
         assert_eq!(Model::read(&fs::read(folder.join("n.nin")).unwrap()).unwrap().lanes().to_string(), lanes);
         answers.push(printed(&folder, &["eval", "n.nin", "--data", "images", "--json"]));
 
-        // The program packs a file again for the host; here the file runs as a board has it.
+        // The program repacks a file for the host; here the file runs as on a board.
         let file = ModelBytes::new(&fs::read(folder.join("n.nin")).unwrap());
         let model = file.model().unwrap();
         let (shape, bytes) = (model.plan().spec().input(), load_image(&picture, 1, 28, 28, false).unwrap());
@@ -159,7 +159,7 @@ fn weights_of_four_bits_are_half_the_file_and_run() {
     assert!(measured.contains(&format!(": {right} of 100 images")), "{right} in\n{measured}");
     printed(&folder, &["export", "n.nin", "--onnx", "n.onnx"]);
 
-    // A budget between the two takes some layers; the words it prints give the same file.
+    // A budget between the two selects some layers; the printed command gives the same file.
     let budget = ((eight + four) / 2).to_string();
     let (length, text) = with(&["--out", "n.nin", "--flash", &budget, "--rust", "n.rs"]);
     assert!(length <= (eight + four) / 2, "{length}");
@@ -188,7 +188,8 @@ fn a_network_is_trained_with_its_integers() {
     let text = printed(&folder, &[&train[..], &flags].concat());
     let file = fs::read(folder.join("run/model.nin")).unwrap();
     assert_eq!(Model::read(&file).unwrap().weight_type(), WeightType::Int4);
-    // What was trained is what runs, from the model file and from the checkpoint; and quantize writes it again.
+    // The trained integers are those that run, from the model file and from the checkpoint; `quantize` writes them
+    // again.
     let trained = text.lines().find_map(|line| line.strip_prefix("test accuracy ")).expect("an accuracy");
     let trained: f64 = trained.split(' ').next().and_then(|share| share.parse().ok()).expect("a number");
     let accuracy = |file: &str| {

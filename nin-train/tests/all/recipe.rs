@@ -1,7 +1,7 @@
-//! What a recipe is made of, piece by piece, against PyTorch's numbers or the formula that each has from its paper.
+//! The parts of a recipe, each against PyTorch's numbers or the formula of its paper.
 //!
-//! PyTorch 2.15 printed the numbers, in f64: each optimiser of `torch.optim` took three steps, each scheduler of
-//! `torch.optim.lr_scheduler` was asked before each step.
+//! PyTorch 2.15 computed the numbers in f64: each optimiser of `torch.optim` made three steps, and each scheduler of
+//! `torch.optim.lr_scheduler` was read before each step.
 
 use nin_core::Shape;
 use nin_train::Source;
@@ -91,10 +91,10 @@ fn learning_rates_run_as_pytorchs() {
     assert_close(&rates(Schedule::OneCycle { rise: 0.3 }, 20), &one_cycle, "OneCycleLR");
     let cosine = [0.1, 0.0961939766, 0.0853553391, 0.0691341716, 0.05, 0.0308658284, 0.0146446609, 0.00380602337];
     assert_close(&rates(Schedule::Cosine, 8), &cosine, "CosineAnnealingLR");
-    // A tenth after every three epochs, of two steps each.
+    // Divided by ten after every three epochs of two steps each.
     let step = [0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.01, 0.01, 0.01, 0.01, 0.01, 0.01, 0.001, 0.001];
     assert_close(&rates(Schedule::Step { epochs: 3, factor: 0.1 }, 14), &step, "StepLR");
-    // A warm-up comes before the schedule, not on top of it.
+    // A warm-up precedes the schedule rather than overlapping it.
     let warm: Vec<f32> = (0..12).map(|step| rate(Schedule::Cosine, 0.1, 4, step, 12, 2)).collect();
     assert_close(&warm[..4], &[0.02, 0.04, 0.06, 0.08], "warm-up");
     assert_close(&warm[4..], &cosine, "CosineAnnealingLR after it");
@@ -111,7 +111,7 @@ fn smoothed_labels_have_pytorchs_loss() {
     assert_close(&gradient, &want, "cross_entropy(label_smoothing=0.1)");
 }
 
-/// What each of `draws` streams makes of an image.
+/// Augments an image with each of `draws` random streams.
 fn changed<'a>(augment: Augment, image: &'a [u8], shape: Shape, draws: u64) -> impl Iterator<Item = Vec<u8>> + 'a {
     (0..draws).map(move |draw| {
         let mut to = vec![7; image.len()];
@@ -120,7 +120,7 @@ fn changed<'a>(augment: Augment, image: &'a [u8], shape: Shape, draws: u64) -> i
     })
 }
 
-/// Returns the image whose pixel `(row, column)` is that of `image` at the place that `from` says, or black.
+/// Returns an image whose pixel `(row, column)` is the pixel of `image` at `from(row, column)`, or black.
 fn moved(image: &[u8], shape: Shape, from: impl Fn(isize, isize) -> (isize, isize)) -> Vec<u8> {
     let [rows, columns, channels] = [shape.rows, shape.columns, shape.channels].map(|size| size as isize);
     let mut to = Vec::new();
@@ -137,7 +137,7 @@ fn moved(image: &[u8], shape: Shape, from: impl Fn(isize, isize) -> (isize, isiz
     to
 }
 
-/// No two pixels, and no two channels, alike.
+/// An image without two equal pixels or two equal channels.
 const SMALL: Shape = Shape { channels: 2, rows: 3, columns: 4 };
 fn small() -> Vec<u8> {
     (1..=24).map(|value| value * 10).collect()
@@ -170,7 +170,7 @@ fn images_are_shifted_to_every_place_alike() {
     assert!(counts.iter().all(|count| (65..140).contains(count)), "{counts:?}");
 }
 
-/// By the same draw of the angle, but about the middle of the image by complex numbers, in f64.
+/// Rotates by the same angle about the middle of the image, with complex numbers in f64.
 #[test]
 fn images_are_turned_about_their_middle() {
     let shape = Shape { channels: 1, rows: 7, columns: 10 };
@@ -180,7 +180,7 @@ fn images_are_turned_about_their_middle() {
     let (mut least, mut most) = (0f64, 0f64);
     for (draw, to) in changed(Augment { rotate: 40, ..Augment::default() }, &image, shape, 60).enumerate() {
         let mut stream = Stream::new(5, Purpose::Augment, 0, draw as u64);
-        // What comes before the angle.
+        // The random draws before the angle.
         let _ = [2, 1, 1].map(|end| stream.below(end));
         let angle = f64::from(stream.within(bound));
         (least, most) = (least.min(angle), most.max(angle));
@@ -218,28 +218,28 @@ fn a_rectangle_is_erased_in_a_share_of_the_images() {
         assert_eq!(black.len(), height * width, "one whole rectangle");
         let exact = |size: usize| (size as f64 - 0.5, size as f64 + 0.5);
         let ((low, high), (narrow, broad)) = (exact(height), exact(width));
-        // Whole pixels round both sides.
+        // Both sides are rounded to whole pixels.
         assert!(high * broad >= 0.02 * 784.0 && low * narrow <= 784.0 / 3.0, "{height} x {width}");
         assert!(high / narrow >= 1.0 / 3.3 && low / broad <= 3.3, "{height} x {width}");
         count += 1;
         (smallest, largest) = (smallest.min(black.len()), largest.max(black.len()));
         (tall, wide) = (tall + usize::from(height > width), wide + usize::from(width > height));
     }
-    // A few are drawn that do not fit, and leave the image as it is.
+    // A few rectangles that were drawn do not fit, and leave the image unchanged.
     assert!((900..1060).contains(&count), "{count} of 2000");
     assert!(smallest < 30 && largest > 220, "areas from {smallest} to {largest} pixels");
     assert!((0.8..1.25).contains(&(tall as f64 / wide as f64)), "{tall} tall, {wide} wide");
 }
 
-/// torchvision's `ColorJitter`, whose factors are uniform about 1: a ramp stays one, brighter by one factor and steeper
-/// by another, except where it leaves the bytes.
+/// torchvision's `ColorJitter`, with factors that are uniform around 1: a ramp remains a ramp, brighter by one factor
+/// and steeper by another, except where bytes are clamped.
 #[test]
 fn light_and_contrast_change_as_a_camera_has_it() {
     let shape = Shape { channels: 1, rows: 1, columns: 5 };
     let image = [60, 80, 100, 120, 140];
     let factors = |augment: Augment| {
         let each = changed(augment, &image, shape, 400).map(|to| {
-            // The mean is the middle one: 100.
+            // The mean is the middle value: 100.
             let brightness = f64::from(to[2]) / 100.0;
             let steps: Vec<f64> = to.windows(2).map(|pair| f64::from(pair[1]) - f64::from(pair[0])).collect();
             assert!(steps.iter().all(|step| (step - steps[0]).abs() <= 1.0), "no ramp: {to:?}");
@@ -262,7 +262,7 @@ fn light_and_contrast_change_as_a_camera_has_it() {
     assert!(about(spread(&steeper, 1), 0.5), "{:?}", spread(&steeper, 1));
     assert!(steeper.iter().all(|[brightness, _]| (brightness - 1.0).abs() < 0.01), "the mean stays");
 
-    // What is erased, or comes in at an edge, is black in any light.
+    // Erased pixels, and those that a shift brings in at an edge, are black whatever the brightness.
     let wide = Shape { channels: 1, rows: 28, columns: 28 };
     let image: Vec<u8> = (0..wide.len()).map(|i| 100 + (i % 100) as u8).collect();
     let shifted = Augment { contrast: 0.5, brightness: 0.2, erase: 1.0, crop: 3, ..Augment::default() };
@@ -300,7 +300,7 @@ fn rare_classes_count_more() {
     let mut target = [0.0; 3];
     batch.sample(7, &mut [0.0], &mut target);
     assert_close(&target, &[0.2, 0.2, 1.6], "a smoothed label, twice");
-    // As PyTorch's CrossEntropyLoss(weight=…) without reduction.
+    // As PyTorch's CrossEntropyLoss(weight=…) with reduction "none".
     let plain = Batch { smoothing: 0.0, ..batch };
     plain.sample(7, &mut [0.0], &mut target);
     let mut gradient = [0.0; 3];
@@ -312,11 +312,11 @@ fn rare_classes_count_more() {
     assert_close(&gradient, &[2.0 * share[0], 2.0 * share[1], 2.0 * (share[2] - 1.0)], "gradient");
 }
 
-/// Zhang et al. 2018: image and target are blended alike, by shares from Beta(α, α), whose variance is 1 / (8α + 4).
+/// Zhang et al. 2018: image and target are mixed with the same share from Beta(α, α), whose variance is 1 / (8α + 4).
 #[test]
 fn images_and_targets_are_blended_alike() {
     let shape = Shape { channels: 1, rows: 1, columns: 2 };
-    // Each class has its own pixel.
+    // Each class has its own pixel value.
     let images = (0..4000).flat_map(|i| if i % 2 == 0 { [255, 0] } else { [0, 255] }).collect();
     let labels = (0..4000).map(|i| i % 2).collect();
     let data = Dataset::new(images, shape, labels, vec!["left".into(), "right".into()]).unwrap();
@@ -339,7 +339,7 @@ fn images_and_targets_are_blended_alike() {
             assert_eq!(label, index % 2);
             assert!((image[0] - target[0]).abs() < 1e-6 && (image[1] - target[1]).abs() < 1e-6, "{image:?} {target:?}");
             assert!((target[0] + target[1] - 1.0).abs() < 1e-6, "{target:?}");
-            // With one of its own class an image stays as it is, and half of them are.
+            // Mixed with an image of its own class, an image stays the same; this happens to half of them.
             if target[label] < 1.0 {
                 blended += 1;
                 shares.push(f64::from(target[label]));

@@ -1,4 +1,4 @@
-//! `report.html` from outside: whole, self-contained, and the same every time.
+//! `report.html`: complete, self-contained, and the same every time.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -35,7 +35,7 @@ fn photos(folder: &Path) {
     }
 }
 
-/// Fails unless every tag is closed in its order and nothing comes from elsewhere.
+/// Fails unless every tag is closed in order and nothing is loaded from elsewhere.
 fn check(html: &str) {
     assert!(html.len() < 2_000_000, "{} bytes", html.len());
     assert!(!html.contains("http") && !html.contains("<script") && !html.contains("url("));
@@ -74,7 +74,7 @@ fn a_run_leaves_a_page_that_can_be_made_again() {
     assert!(
         page.contains(line) && page.contains("&lt;script&gt;&amp;&quot;it&#39;s&quot;") && page.contains(">plain<")
     );
-    // The counts are those of an evaluation by the other engine.
+    // The counts equal those of an evaluation with the other engine.
     let eval = succeeds(&folder, &["eval", "run/checkpoint", "--data", "photos", "--json"]);
     let eval: serde_json::Value = serde_json::from_slice(&eval.stdout).unwrap();
     assert!(page.contains(&format!("{} of {} images", eval["correct"], eval["images"])), "{eval}");
@@ -116,7 +116,7 @@ fn several_runs_stand_side_by_side() {
     }
 }
 
-/// A folder in the page's place: the run itself must not fail.
+/// A folder in place of the page: the run itself must not fail.
 #[test]
 fn a_page_that_cannot_be_written_is_a_note() {
     let folder = folder("note");
@@ -131,7 +131,7 @@ fn a_page_that_cannot_be_written_is_a_note() {
     assert!(folder.join("run/model.nin").exists());
 }
 
-/// The most that a page may have to show: pictures of noise, which cannot be made smaller, and twenty classes.
+/// The largest possible page: pictures of noise, which do not compress, and twenty classes.
 #[test]
 fn a_page_of_many_classes_stays_small() {
     let folder = folder("large");
@@ -154,7 +154,7 @@ fn a_page_of_many_classes_stays_small() {
     assert!(page.contains("<small>class "), "mistakes say which file they are");
 }
 
-/// What the exported file takes, not what floats would.
+/// The figures of the exported file, not those of floats.
 #[test]
 fn the_page_of_a_network_of_integers_says_so() {
     let folder = folder("integers");

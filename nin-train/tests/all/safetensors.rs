@@ -1,4 +1,4 @@
-//! Exchange with PyTorch: shapes, names, number types, and what does not fit.
+//! Exchange with PyTorch: shapes, names, number types, and files that do not match.
 
 use half::{bf16, f16};
 use nin_core::{Plan, Spec};
@@ -11,7 +11,7 @@ fn parameters(plan: &Plan) -> Vec<f32> {
     (0..plan.parameters()).map(|i| (i as f32 * 0.37).sin() * 0.5).collect()
 }
 
-/// One tensor of a file to be made.
+/// One tensor of a test file.
 struct Made {
     name: String,
     dtype: Dtype,
@@ -31,7 +31,7 @@ fn file(tensors: &[Made]) -> Vec<u8> {
     safetensors::serialize(views, None).unwrap()
 }
 
-/// Returns the tensors of a file, renamed.
+/// Returns the tensors of a file under new names.
 fn renamed(bytes: &[u8], rename: impl Fn(&str) -> String) -> Vec<Made> {
     let tensors = SafeTensors::deserialize(bytes).unwrap();
     let made = tensors.iter().map(|(name, tensor)| Made {
@@ -101,7 +101,7 @@ fn other_names_are_taken_in_layer_order() {
         let (stem, kind) = name.rsplit_once('.').unwrap();
         (order.iter().position(|own| own == stem).unwrap(), kind.to_owned())
     };
-    // Twelve layers: in alphabetic order conv10 would stand before conv2; and classifier before features.
+    // Twelve layers: alphabetically, conv10 precedes conv2, and classifier precedes features.
     let styles: [&dyn Fn(&str) -> String; 3] = [
         &|name| format!("conv{}.{}", place(name).0, place(name).1),
         &|name| match place(name) {
@@ -115,7 +115,7 @@ fn other_names_are_taken_in_layer_order() {
     }
 }
 
-/// `c` before `a`, since a convolution comes first, but then `ab` is not the first bias.
+/// `c` before `a`, since a convolution comes first; but then `ab` is not the first bias.
 #[test]
 fn biases_are_not_guessed() {
     let spec = Spec::new("1x8x8 nin3:4 fc4");
@@ -191,7 +191,7 @@ fn broken_files_are_errors() {
     let bytes = write(&plan, &parameters(&plan), &Preprocessing::unit(1), &[]);
     for cut in 0..bytes.len() {
         assert!(read(plan.spec(), &bytes[..cut]).is_err(), "the first {cut} bytes");
-        // Needs the header only; what counts is that it comes back.
+        // Only the header matters here.
         let _ = about(&bytes[..cut]);
     }
     assert!(read(plan.spec(), b"not a safetensors file at all").is_err());

@@ -1,4 +1,4 @@
-//! The same seed gives the same bytes: with any number of threads, and when a run stops and goes on.
+//! The same seed gives the same bytes: with any number of threads, and when a run stops and resumes.
 
 use crate::timeless;
 
@@ -20,10 +20,10 @@ use nin_train::{Recipe, Trainer};
 use timeless::bytes;
 
 const LINE: &str = "1x14x14 nin3+1:8,8 max3/2 drop0.3 nin3+1:12,4 gap fc4";
-/// Its teacher, where a recipe has one.
+/// The teacher, if a recipe has one.
 const TEACHER: &str = "1x14x14 nin3+1:16,16 max3/2 nin3+1:24 gap fc4";
 
-/// Images whose class is where their brightest quarter is.
+/// Images whose class is the position of their brightest quarter.
 fn data(images: usize) -> Dataset {
     let mut stream = Stream::new(3, Purpose::Order, 0, 0);
     let mut bytes = Vec::new();
@@ -65,7 +65,7 @@ fn trainer(recipe: Recipe, threads: usize) -> Trainer {
     Trainer::resume(begun, threads).expect("a good recipe")
 }
 
-/// Returns one for each optimiser, and one with everything a recipe can ask for.
+/// Returns one recipe for each optimiser, and one with every option.
 fn recipes() -> [Recipe; 4] {
     let nesterov = recipe(Optimizer::Sgd { momentum: 0.9, decay: 1e-3, nesterov: true });
     let augment = Augment { flip: true, crop: 1, rotate: 10, erase: 0.5, brightness: 0.3, contrast: 0.3 };
@@ -111,7 +111,7 @@ fn stopped_and_resumed() {
     let data = data(200);
     for recipe in recipes() {
         let want = bytes(whole_run(&recipe, 2, &data).checkpoint());
-        // Stop after every single step, go through a file's bytes each time, with other threads.
+        // Stops after every step, restores from the bytes of a file each time, with another number of threads.
         let mut run = trainer(recipe.clone(), 1);
         let mut threads = 1;
         while !run.is_done() {
@@ -212,7 +212,7 @@ fn a_run_that_diverges_or_dies_says_so() {
     };
     let diverged = run(1e30, "1x12x12 gap fc4,4", false).expect_err("a rate far too high");
     assert!(matches!(diverged, TrainError::Diverged { .. }), "{diverged}");
-    // A step whose update ruins the network has a loss that knows nothing of it: it may not be what a checkpoint holds.
+    // If a step's update ruins the network, that step's loss does not show it: a checkpoint must not contain it.
     let recipe = Recipe { epochs: 20, batch: 8, ..Recipe::book(1e30) };
     let spec = Spec::new("1x12x12 gap fc4,4");
     let mut single = Trainer::new(spec, recipe, Preprocessing::unit(1), names.clone(), 1).expect("a recipe");
@@ -225,7 +225,7 @@ fn a_run_that_diverges_or_dies_says_so() {
     println!("{diverged}\n{dead}");
 }
 
-/// All that one value can be normalised to is 0.
+/// A single value can only be normalised to 0.
 #[test]
 fn normalisation_needs_more_than_one_value() {
     let data = data(33);
@@ -237,7 +237,7 @@ fn normalisation_needs_more_than_one_value() {
         run.epoch(&data, |_| ControlFlow::Continue(()))
     };
     let pixel = "1x12x12 nin3:8 fc8,4";
-    // One image in each group; in some of them (5 in groups of 2); in the last batch of an epoch.
+    // One image in each group; in some groups (5 in groups of 2); in the last batch of an epoch.
     for (batch, images) in [(16, 1), (1, 32), (5, 2), (16, 8)] {
         let refused = run(pixel, batch, images).expect_err("groups of one image");
         assert!(refused.to_string().contains("--batch"), "{batch} {images}: {refused}");

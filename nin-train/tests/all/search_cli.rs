@@ -1,4 +1,4 @@
-//! `nin-train search` from outside: it keeps to the budget, goes on where it stopped, and says what is wrong.
+//! `nin-train search` as a program: it stays within the budget, resumes, and reports errors.
 
 use crate::common;
 
@@ -56,7 +56,7 @@ fn a_search_keeps_to_its_budget_and_goes_on_where_it_stopped() {
         assert!(needs.flash_int8 + 75 <= 8 << 10 && needs.streaming_int8 <= 4 << 10, "{trial}");
     }
 
-    // Who goes on are the two that did best.
+    // The two best continue.
     let mut scores: Vec<_> = trials[..4].iter().map(|trial| trial["accuracy"].as_f64().unwrap_or(0.0)).collect();
     scores.sort_by(f64::total_cmp);
     for trial in &trials[4..] {
@@ -68,14 +68,14 @@ fn a_search_keeps_to_its_budget_and_goes_on_where_it_stopped() {
     assert_eq!(again.stdout, first.stdout, "nothing is trained twice");
     assert_eq!(fs::read_to_string(&path).unwrap(), text);
 
-    // Killed while it wrote its last line: that one training is done again, to the same accuracy.
+    // Killed while it wrote its last line: that training is repeated, with the same accuracy.
     fs::write(&path, &text[..text.len() - 20]).unwrap();
     assert!(run(&folder.0, &ARGUMENTS).status.success());
     let text = fs::read_to_string(&path).unwrap();
     let last: Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
     assert_eq!((&last["line"], &last["accuracy"]), (&trials[5]["line"], &trials[5]["accuracy"]));
 
-    // As many images, but others: nothing that is known holds for them.
+    // Equally many but different images: no earlier result applies to them.
     let images = folder.0.join("images/train-images-idx3-ubyte");
     let mut bytes = fs::read(&images).unwrap();
     bytes[1000] ^= 1;

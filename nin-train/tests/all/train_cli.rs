@@ -1,4 +1,4 @@
-//! `nin-train train` from outside: it learns, writes what it says, stops and goes on.
+//! `nin-train train` as a program: it learns, writes what it announces, stops and resumes.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use serde_json::Value;
 
 const LINE: &str = "1x28x28 nin5/2+2:8,8 max3/2 nin3+1:12,12 gap fc10";
 
-/// Returns an empty folder of one test, with a small part of Fashion-MNIST in `images`.
+/// Returns an empty folder for one test, with a small part of Fashion-MNIST in `images`.
 fn folder(name: &str) -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("train-{name}"));
     let _ = fs::remove_dir_all(&folder);
@@ -50,12 +50,12 @@ fn failure(folder: &Path, arguments: &[&str]) -> String {
     String::from_utf8(output.stderr).unwrap()
 }
 
-/// Returns the metrics, one JSON object a line.
+/// Returns the metrics, one JSON object per line.
 fn metrics(path: &Path) -> Vec<Value> {
     fs::read_to_string(path).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-/// More than any computer has: where the system does not say how much it has, nothing holds it back.
+/// More memory than any computer has. If the system does not report its memory, there is no limit.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_network_that_does_not_fit_the_memory_is_not_begun() {
@@ -71,7 +71,7 @@ fn a_network_that_does_not_fit_the_memory_is_not_begun() {
 #[test]
 fn a_network_that_does_not_tell_all_classes_apart_is_said_to() {
     let folder = folder("never-answered");
-    // It has learnt nothing: by chance it answers some classes and not others.
+    // It has learnt nothing: by chance it predicts some classes and not others.
     let trained = printed(
         &folder,
         &["train", "--line", LINE, "--data", "images", "--epochs", "1", "--lr", "1e-9", "--out", "run", "--quiet"],
@@ -101,7 +101,7 @@ fn a_run_learns_and_writes_what_it_says() {
     let text = printed(&folder, &arguments);
     assert!(text.contains("600 training and 200 test images"), "{text}");
     assert!(text.contains("Ankle boot") && text.contains("test accuracy"), "{text}");
-    // The next commands are those that work, word for word: cargo runs the program here.
+    // The printed commands work, word for word; here cargo runs the program.
     let next: Vec<_> = text.lines().filter_map(|line| line.strip_prefix("  cargo run -p nin-train -- ")).collect();
     assert_eq!(next.len(), 4, "{text}");
     for line in next {
@@ -118,7 +118,7 @@ fn a_run_learns_and_writes_what_it_says() {
     assert!(accuracy > 0.5, "it has learnt nothing: {accuracy}");
     let eval = printed(&folder, &["eval", "runs/custom/model.nin", "--data", "images", "--json"]);
     let eval: Value = serde_json::from_str(&eval).unwrap();
-    // Another order of sums may decide a tie otherwise.
+    // Another order of sums may break a tie differently.
     assert!((eval["accuracy"].as_f64().unwrap() - accuracy).abs() <= 0.011, "{eval} where training said {accuracy}");
     assert_eq!(eval["images"], 200);
     let confusion: Vec<Vec<f64>> = serde_json::from_value(eval["confusion"].clone()).unwrap();
@@ -126,7 +126,7 @@ fn a_run_learns_and_writes_what_it_says() {
     let balanced = recalls.iter().sum::<f64>() / 10.0;
     assert!((eval["balanced_accuracy"].as_f64().unwrap() - balanced).abs() < 1e-12, "{eval}");
 
-    // A second run does not overwrite the first; the same seed gives the same network with another number of threads.
+    // A second run does not overwrite the first. The same seed gives the same network with another number of threads.
     let quiet = printed(&folder, &[&arguments[..], &["--quiet", "--threads", "1"]].concat());
     assert_eq!(quiet.lines().count(), 1, "{quiet}");
     let model = |run: &str| fs::read(folder.join(run).join("model.nin")).unwrap();
@@ -234,7 +234,7 @@ fn several_teachers_teach_a_run_and_are_in_its_checkpoint() {
     let error = String::from_utf8(error).unwrap();
     assert!(error.contains("unfit/model.nin: a teacher must have its student's number of classes"), "{error}");
 
-    // Without its teachers' files the run goes on, to the bytes of one that was never stopped.
+    // Without its teachers' files the run resumes, and ends in the bytes of a run that never stopped.
     done(train(student, "3", "whole", &taught));
     fs::remove_dir_all(folder.join("first")).unwrap();
     fs::remove_dir_all(folder.join("second")).unwrap();
@@ -243,7 +243,7 @@ fn several_teachers_teach_a_run_and_are_in_its_checkpoint() {
     assert!(model("taught") == model("whole"), "the same run");
 }
 
-/// Learnt layers serve a network of other classes.
+/// Trained layers initialise a network with other classes.
 #[test]
 fn a_new_head_begins_on_learnt_layers() {
     let folder = folder("transfer");
@@ -349,7 +349,7 @@ fn validation_images_choose_the_network_and_end_the_run() {
     assert_eq!(Trained::from_model(&model).unwrap().parameters, trained.parameters);
     assert_eq!(trained.parameters.len(), trained.plan().parameters());
 
-    // Its page shows the whole run and that network, and comes out the same again.
+    // The report shows the whole run and that network, and is the same when it is written again.
     let page = fs::read(folder.join("run/report.html")).unwrap();
     printed(&folder, &["report", "run", "--data", "images", "--out", "again.html"]);
     assert!(fs::read(folder.join("again.html")).unwrap() == page, "another page");

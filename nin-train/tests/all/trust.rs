@@ -1,4 +1,4 @@
-//! What a run loses when it is killed, or the system refuses: nothing.
+//! A run loses nothing when it is killed or the system refuses a request.
 
 #![cfg(unix)]
 
@@ -37,7 +37,7 @@ const RECIPE: [&str; 20] = [
     "2",
 ];
 
-/// Writes each `step`th image of Fashion-MNIST's bundled part to a new folder.
+/// Writes every `step`th image of Fashion-MNIST's bundled subset to a new folder.
 fn images(folder: &Path, step: usize) {
     fs::create_dir_all(folder).unwrap();
     let splits = subset::bundled().unwrap();
@@ -49,7 +49,7 @@ fn images(folder: &Path, step: usize) {
     }
 }
 
-/// Returns an empty folder of one test, with a small part of Fashion-MNIST in `images`.
+/// Returns an empty folder for one test, with a small part of Fashion-MNIST in `images`.
 fn folder(name: &str) -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("trust-{name}"));
     let _ = fs::remove_dir_all(&folder);
@@ -67,7 +67,7 @@ fn run(folder: &Path, arguments: &[&str]) -> Output {
     command(folder, arguments).output().expect("the program runs")
 }
 
-/// What a command that has to fail says: one sentence.
+/// Returns the error of a command that must fail: one sentence.
 fn failure(folder: &Path, arguments: &[&str]) -> String {
     let output = run(folder, arguments);
     let said = String::from_utf8(output.stderr).unwrap();
@@ -77,7 +77,7 @@ fn failure(folder: &Path, arguments: &[&str]) -> String {
     said
 }
 
-/// Returns a run's metrics without what a clock says.
+/// Returns a run's metrics without times.
 fn metrics(bytes: &[u8]) -> Vec<serde_json::Value> {
     let mut lines: Vec<serde_json::Value> =
         serde_json::Deserializer::from_slice(bytes).into_iter().collect::<Result<_, _>>().expect("JSON");
@@ -88,7 +88,7 @@ fn metrics(bytes: &[u8]) -> Vec<serde_json::Value> {
     lines
 }
 
-/// Killed a dozen times at random moments, most of them within an epoch, each time going on from what it left.
+/// Killed a dozen times at random moments, mostly within an epoch, and resumed each time.
 #[test]
 fn killed_again_and_again() {
     let folder = folder("killed");
@@ -96,7 +96,7 @@ fn killed_again_and_again() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let mut random = Stream::new(3, Purpose::Order, 0, 0);
     let mut kills = 0;
-    // A fast machine may come to a run's end in between: then another begins.
+    // On a fast machine the run may finish before it is killed: then the next attempt starts.
     for number in 1.. {
         let out = format!("killed-{number}");
         kills += killed(&folder, &out, 12 - kills, &mut random);
@@ -108,7 +108,7 @@ fn killed_again_and_again() {
     }
 }
 
-/// Lets a run come to its end although it is killed up to `most` times; says how often it was.
+/// Finishes a run although it is killed up to `most` times; returns how often it was.
 fn killed(folder: &Path, out: &str, most: usize, random: &mut Stream) -> usize {
     let checkpoint = folder.join(out).join("checkpoint");
     let mut kills = 0;
@@ -118,14 +118,14 @@ fn killed(folder: &Path, out: &str, most: usize, random: &mut Stream) -> usize {
         let (resumed, began) = ([&resumed[..], &every].concat(), [&RECIPE[..], &["--out", out], &every].concat());
         let exists = checkpoint.exists();
         let mut child = command(folder, if exists { &resumed } else { &began }).spawn().unwrap();
-        // Longer and longer, so that in the end it has the time it needs whatever the machine.
+        // The time grows, so that the run finishes on any machine.
         std::thread::sleep(Duration::from_millis(random.below(40 + 4 * tries) as u64));
         if kills < most {
             kills += usize::from(child.try_wait().unwrap().is_none());
             child.kill().unwrap();
         }
         let output = child.wait_with_output().unwrap();
-        // A kill may also come between the last file and the end.
+        // A kill may also come between the last file and the end of the program.
         if output.status.success() || folder.join(out).join("model.nin").exists() {
             return kills;
         }
@@ -137,7 +137,7 @@ fn killed(folder: &Path, out: &str, most: usize, random: &mut Stream) -> usize {
     panic!("it never comes to its end");
 }
 
-/// Whether a run left what the one left that was never killed.
+/// Returns whether a run left the same files as the run that was never killed.
 fn assert_same(folder: &Path, out: &str) {
     let file = |run: &str, name: &str| fs::read(folder.join(run).join(name)).unwrap();
     assert!(file(out, "model.nin") == file("whole", "model.nin"), "being killed changes nothing");
@@ -162,12 +162,12 @@ fn refusals_are_one_sentence_and_lose_nothing() {
     let path = folder.join("run/checkpoint");
     let kept = fs::read(&path).unwrap();
 
-    // A folder that cannot be one.
+    // A path that cannot be a folder.
     fs::write(folder.join("file"), "").unwrap();
     let said = failure(&folder, &[&short[..], &["--out", "file/run"]].concat());
     assert!(said.contains("file/run"), "{said}");
 
-    // Cut off, changed, something else, another architecture.
+    // Truncated, changed, another file, another architecture.
     fs::write(folder.join("cut"), &kept[..kept.len() / 2]).unwrap();
     let mut changed = kept.clone();
     changed[kept.len() / 2] ^= 1;
@@ -181,11 +181,11 @@ fn refusals_are_one_sentence_and_lose_nothing() {
     let said = failure(&folder, &["train", "--resume", "run", "--preset", "fashion", "--data", "images"]);
     assert!(said.contains("--preset"), "{said}");
 
-    // A folder that holds a run already.
+    // A folder that already holds a run.
     let said = failure(&folder, &[&short[..], &["--out", "run"]].concat());
     assert!(said.contains("--resume run"), "{said}");
 
-    // Losses that are no numbers any more, seen in the next step or at the end of the epoch: nothing of it is kept.
+    // A loss that becomes NaN, noticed in the next step or at the end of the epoch: nothing of it is kept.
     let ruinous =
         ["train", "--from", "run/model.nin", "--lr", "1e30", "--optimizer", "sgd", "--data", "images", "--quiet"];
     for (batch, out) in [("20", "ruined"), ("10000", "ruined-at-once")] {
@@ -196,7 +196,7 @@ fn refusals_are_one_sentence_and_lose_nothing() {
     assert!(fs::read(&path).unwrap() == kept, "the older checkpoint is untouched");
 }
 
-/// A run goes on with the images it began with, and takes its best network along.
+/// A resumed run uses the same images, and keeps its best network.
 #[test]
 fn a_run_goes_on_elsewhere_but_not_with_other_images() {
     let folder = folder("elsewhere");
@@ -208,19 +208,19 @@ fn a_run_goes_on_elsewhere_but_not_with_other_images() {
     succeeds(&[&with("4")[..], &["--out", "whole"]].concat());
     succeeds(&[&with("3")[..], &["--out", "begun"]].concat());
 
-    // Others of the same classes: fewer of them.
+    // Other images of the same classes: fewer of them.
     images(&folder.join("others"), 30);
     let resume = ["train", "--resume", "begun", "--epochs", "4", "--quiet"];
     let said = failure(&folder, &[&resume[..], &["--data", "others"]].concat());
     assert!(said.contains("images (300 training and 50 test images), not on /") && said.contains("--from"), "{said}");
 
-    // Into another folder: what was best before may be best of all.
+    // Into another folder: the earlier best network may remain the best.
     succeeds(&[&resume[..], &["--data", "images", "--out", "there"]].concat());
     assert!(folder.join("there/model.nin").exists() && folder.join("there/best").exists());
     let said = failure(&folder, &["train", "--resume", "there", "--data", "images", "--out", "whole"]);
     assert!(said.contains("--resume whole"), "{said}");
 
-    // A checkpoint without its best network, or beside another run's.
+    // A checkpoint without its best network, or next to another run's.
     fs::create_dir_all(folder.join("alone")).unwrap();
     fs::copy(folder.join("begun/checkpoint"), folder.join("alone/checkpoint")).unwrap();
     let resume = ["train", "--resume", "alone", "--epochs", "4", "--quiet", "--data", "images"];
@@ -230,13 +230,13 @@ fn a_run_goes_on_elsewhere_but_not_with_other_images() {
     let said = failure(&folder, &resume);
     assert!(said.contains("another run"), "{said}");
 
-    // A model of an earlier end does not stand for this one; a run that is done says so.
+    // A model that an earlier end left does not count; a finished run is reported as such.
     fs::write(folder.join("there/model.nin"), "of an earlier end").unwrap();
     succeeds(&["train", "--resume", "there", "--data", "images", "--quiet"]);
     let said = failure(&folder, &["train", "--resume", "there", "--data", "images", "--quiet"]);
     assert!(said.contains("has done its 4 epochs"), "{said}");
 
-    // A checkpoint by its bare name into another folder: the old one stays as it is.
+    // A checkpoint without its folder, resumed into another folder: the old one stays unchanged.
     let begun = folder.join("begun");
     let kept = fs::read(begun.join("checkpoint")).unwrap();
     let bare =
@@ -244,10 +244,10 @@ fn a_run_goes_on_elsewhere_but_not_with_other_images() {
     let output = run(&begun, &bare);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert!(fs::read(begun.join("checkpoint")).unwrap() == kept && folder.join("bare/model.nin").exists());
-    // One beside another, which would be overwritten.
+    // A checkpoint next to another, which would be overwritten.
     let said = failure(&folder, &["train", "--resume", "begun/best", "--data", "images", "--epochs", "4", "--quiet"]);
     assert!(said.contains("begun/best") && said.contains("--out"), "{said}");
-    // A run that is done, into another folder: everything of it is there.
+    // A finished run, resumed into another folder: all its files are there.
     succeeds(&["train", "--resume", "whole", "--data", "images", "--quiet", "--out", "copy"]);
     assert!(folder.join("copy/checkpoint").exists() && folder.join("copy/model.nin").exists());
 }
@@ -266,7 +266,7 @@ fn two_runs_do_not_share_a_folder() {
     first.kill().unwrap();
     first.wait().unwrap();
     assert!(said.iter().all(|said| said.contains("run: another run is writing to this folder")), "{said:?}");
-    // What was killed leaves no lock behind. Fewer epochs than were planned end the run, but its checkpoint stays.
+    // A killed run leaves no lock behind. Fewer epochs than planned end the run, but its checkpoint stays.
     let kept = fs::read(folder.join("run/checkpoint")).unwrap();
     let done = Checkpoint::load(&folder.join("run/checkpoint")).unwrap().position.epoch.to_string();
     let output = run(&folder, &resume.map(|word| if word == "1" { &done } else { word }));
@@ -274,7 +274,7 @@ fn two_runs_do_not_share_a_folder() {
     assert!(folder.join("run/model.nin").exists() && fs::read(folder.join("run/checkpoint")).unwrap() == kept);
 }
 
-/// What is known beforehand is said beforehand.
+/// Errors that can be known before training are reported before training.
 #[test]
 fn what_cannot_be_exported_is_not_trained() {
     let folder = folder("beforehand");
@@ -291,14 +291,14 @@ fn what_cannot_be_exported_is_not_trained() {
     let short = RECIPE.map(|word| if word == "12" { "1" } else { word });
     let output = run(&folder, &[&short[..], &["--out", "run"]].concat());
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    // A network of other classes is not quantised by these images.
+    // A network with other classes is not quantised with these images.
     let mut trained = Trained::from_file(&fs::read(folder.join("run/model.nin")).unwrap()).unwrap();
     trained.class_names.reverse();
     let model = |trained: &Trained| trained.to_model(nin_core::WeightType::F32, Default::default()).unwrap();
     fs::write(folder.join("other.nin"), model(&trained)).unwrap();
     let said = failure(&folder, &["train", "--from", "other.nin", "--qat", "--data", "images", "--quiet"]);
     assert!(said.contains("the network knows other classes"), "{said}");
-    // Numbers that are none.
+    // Values that are not numbers.
     trained.parameters[0] = f32::NAN;
     fs::write(folder.join("nan.safetensors"), trained.to_safetensors().unwrap()).unwrap();
     let said = failure(&folder, &["train", "--from", "nan.safetensors", "--data", "images", "--quiet"]);
@@ -308,7 +308,7 @@ fn what_cannot_be_exported_is_not_trained() {
     );
     let said = failure(&folder, &[&short[..], &["--teacher", "nan.safetensors"]].concat());
     assert!(said.contains("nan.safetensors: the tensor net.0.0.weight"), "{said}");
-    // A file beside which its own result would stand.
+    // An input next to which the output would overwrite it.
     trained.parameters[0] = 0.5;
     fs::write(folder.join("net.nin"), trained.to_safetensors().unwrap()).unwrap();
     let said = failure(&folder, &["import", "net.nin"]);
@@ -317,7 +317,7 @@ fn what_cannot_be_exported_is_not_trained() {
     assert!(said.contains("m.nin"), "{said}");
 }
 
-/// On a file system of 256 KiB; skipped where one may not be mounted.
+/// On a file system of 256 KiB; skipped if none can be mounted.
 #[test]
 fn a_full_or_read_only_disk_is_one_sentence_and_loses_nothing() {
     let folder = folder("full");
@@ -334,7 +334,7 @@ fn a_full_or_read_only_disk_is_one_sentence_and_loses_nothing() {
     let short: Vec<&str> = RECIPE.iter().map(|word| if *word == "12" { "1" } else { word }).collect();
     let first = run(&folder, &[&short[..], &["--out", "disk/run"]].concat());
     let kept = fs::read(disk.join("run/checkpoint"));
-    // Leaves less than a checkpoint needs.
+    // Leaves less space than a checkpoint needs.
     let filled = fs::write(disk.join("filler"), vec![1; 1 << 20]);
     let second = run(&folder, &["train", "--resume", "disk/run", "--data", "images", "--epochs", "3", "--quiet"]);
     let after = fs::read(disk.join("run/checkpoint"));

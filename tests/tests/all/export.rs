@@ -1,4 +1,4 @@
-//! The exporter: what it writes is what the document says and the engine runs.
+//! The exporter: its files follow the document, and the engine runs them.
 
 use half::f16;
 use nin_core::Lanes;
@@ -19,7 +19,7 @@ fn lanes(count: usize) -> Lanes {
     count.to_string().parse().unwrap()
 }
 
-/// A network's file by the exporter, which must be the same as by the tests' own writer.
+/// Returns a network's file from the exporter, after comparing it with the tests' own writer.
 fn export(ours: &model_file::ModelFile) -> Result<Vec<u8>, ExportError> {
     let trained = Trained {
         spec: ours.spec,
@@ -72,7 +72,7 @@ proptest! {
     }
 }
 
-/// The one weight of a network, as its exported file has it.
+/// Returns the one weight of a network from its exported file.
 fn exported_weight(weight: f32) -> Result<f16, ExportError> {
     let case = Case::new("1x1x1 nin1:1 gap", 0);
     let mut file = model_file::ModelFile::of(&case, WeightType::F16, 1);
@@ -82,7 +82,8 @@ fn exported_weight(weight: f32) -> Result<f16, ExportError> {
     Ok(f16::from_le_bytes([weights[4], weights[5]]))
 }
 
-/// Rounding to 16 bits, held against its definition: no other f16 is nearer, and of two as near it is the even one.
+/// Rounding to 16 bits, tested against its definition: no other f16 is nearer, and of two equally near values the
+/// result is the even one.
 #[test]
 fn f16_is_rounded_to_nearest_even() {
     let check = |weight: f32| {
@@ -98,12 +99,12 @@ fn f16_is_rounded_to_nearest_even() {
         }
     };
     for n in 0..20_000 {
-        // All magnitudes that f16 has, denormal ones and those that become zero too.
+        // All magnitudes of f16, including subnormal ones and those that round to zero.
         let exponent = (mix::mix(n) % 44) as i32 - 28;
         check((mix::signed(n) * 2f64.powi(exponent)) as f32);
     }
     for n in 0..2_000u16 {
-        // Halfway between two neighbours, and a little to either side.
+        // Halfway between two neighbours, and slightly to either side.
         let low = f16::from_bits(n * 15);
         let middle = (low.to_f32() + f16::from_bits(low.to_bits() + 1).to_f32()) / 2.0;
         for weight in [middle, middle.next_up(), middle.next_down(), -middle] {

@@ -11,7 +11,7 @@ use nin_train::network::trained::Trained;
 
 const DOCUMENT: &str = include_str!("../../../docs/model-file.md");
 
-/// The bytes of the document's listing: what stands between the offset and the bar of each line.
+/// Returns the bytes of the document's listing: the text between the offset and the bar of each line.
 fn listing() -> Vec<u8> {
     let (_, rest) = DOCUMENT.split_once("```hex\n").expect("the document has a listing");
     let (listing, _) = rest.split_once("```").expect("the listing ends");
@@ -48,7 +48,7 @@ fn the_documents_example_is_what_the_exporter_writes() {
     assert!(bytes == listing(), "the exporter writes\n{}", dump(&bytes));
 }
 
-/// Parameters that are all different, and not symmetric in any direction.
+/// Returns parameters that are all different, and not symmetric in any direction.
 fn parameters(plan: &Plan) -> Vec<f32> {
     (0..plan.parameters()).map(|i| (i as f32 * 0.37).sin() * 0.5).collect()
 }
@@ -97,7 +97,7 @@ fn each_weight_stands_where_the_document_says() {
                 at += (outputs.next_multiple_of(l) * fan_in * weight_type.bits() / 8).next_multiple_of(4);
             }
             assert_eq!(at + 4, bytes.len());
-            // And nin-core reads it so.
+            // nin-core reads the same.
             let model = Model::read(&bytes).unwrap();
             assert_eq!((model.plan(), model.weight_type(), model.lanes()), (&plan, weight_type, l));
             let normalizations = [(1.0, 3.0), (2.0, 4.0)].map(|(mean, scale)| Normalization { mean, scale });

@@ -47,13 +47,13 @@ fn check_file<F: Format<Value = u8>>(what: &str, file: &Aligned, image: &Bytes, 
     for (place, (_, seen)) in &maps {
         assert!(seen.iter().all(Option::is_some), "{what}: values of {place:?} are missing");
     }
-    // Once more in the same memory, unobserved: what one image leaves behind does not show in the next.
+    // Again in the same memory, without an observer: one image leaves nothing behind for the next.
     let rows = image.values.chunks_exact(image.shape.row());
     rows.for_each(|row| engine.push_row(row).unwrap());
     assert_same_bits(what, engine.finish().unwrap(), &want.logits);
 }
 
-/// The network with the weights of some of its layers rounded to what 4 bits hold, and how many bits each layer has.
+/// Returns the network with the weights of some layers rounded to 4 bits, and the bits of each layer.
 fn narrowed(network: &Integers, narrow: impl Fn(usize) -> bool) -> (Integers, Vec<u8>) {
     let mut network = network.clone();
     let mut bits = Vec::new();
@@ -66,7 +66,7 @@ fn narrowed(network: &Integers, narrow: impl Fn(usize) -> bool) -> (Integers, Ve
     (network, bits)
 }
 
-/// Weights of 4 bits, everywhere and in every second layer.
+/// 4-bit weights, in all layers and in every second layer.
 fn check_in_bits(case: &Case, style: Style) {
     let network = integer_random::network(case, style);
     for every in [1, 2] {
@@ -109,8 +109,8 @@ proptest! {
     }
 }
 
-/// A packing that a format does not run is refused, rather than read as another; and plain rows need no more memory
-/// than plain kernels do, whatever kernels there are.
+/// A packing that a weight type does not support is refused. Plain rows need no more memory than plain kernels use,
+/// whatever kernels exist.
 #[test]
 fn packings_are_not_mixed_up() {
     let case = Case::new("1x9x10 nin3+1:20,7 gap", 3);
@@ -138,7 +138,8 @@ fn packings_are_not_mixed_up() {
     assert!(plain < Plan::new(case.spec).state_words(WeightType::Int8), "a host's own kernels take more");
 }
 
-/// What random networks are too small for: many tiles, windows wider than a kernel takes at once, many outputs.
+/// Cases for which random networks are too small: many tiles, windows with more inputs than a kernel computes at once,
+/// many outputs.
 #[test]
 fn the_engine_computes_larger_networks() {
     for (seed, line) in [
@@ -159,7 +160,7 @@ fn the_engine_computes_larger_networks() {
     }
 }
 
-/// Lively networks are what their name says: else the tests above would compare zeros.
+/// Ordinary random networks have activations that are not all zero; otherwise the tests above would compare zeros.
 #[test]
 fn lively_networks_are_alive() {
     let case = Case::new("1x28x28 nin5+2:32,32,32 max3/2 nin3+1:48,48,48 max3/2 nin3+1:10,10,10 gap", 1);
@@ -177,7 +178,7 @@ fn the_engine_computes_what_tensorflow_lite_does() {
     let fixture = TfLite::load("fashion_tflite_int8");
     let (network, image) = (fixture.network(), fixture.image());
     let want = integer::forward(&network, &image);
-    // That the reference is right is tested beside it; here it has to be the same tensors.
+    // The reference is tested elsewhere; here the tensors must be the same.
     let outputs: Vec<Vec<u8>> = fixture.ops.iter().map(|op| op.output()).take(want.steps.len()).collect();
     assert_eq!(want.steps.iter().map(|made| made.map.values.clone()).collect::<Vec<_>>(), outputs);
     LANES.iter().for_each(|&lanes| check("fashion_tflite_int8", &network, &image, &want, lanes));

@@ -1,11 +1,11 @@
-//! From logits to an answer: argmax, the top few, probabilities.
+//! From logits to an answer: argmax, top k, probabilities.
 
 use nin_core::{argmax, softmax, top_k};
 use nin_tests::mix;
 use nin_tests::random;
 use proptest::prelude::*;
 
-/// Logits among which ties, zeros of both signs, infinities and NaN are common.
+/// Returns logits with many ties, zeros of both signs, infinities and NaN.
 fn logits() -> impl Strategy<Value = Vec<f32>> {
     let logit = prop_oneof![
         4 => (-4i8..4).prop_map(f32::from),
@@ -19,7 +19,7 @@ fn logits() -> impl Strategy<Value = Vec<f32>> {
     prop::collection::vec(logit, 0..12)
 }
 
-/// All classes, best first: the documented order, by a plain stable sort.
+/// Returns all classes, best first, in the documented order: a plain stable sort.
 fn ranked(logits: &[f32]) -> Vec<usize> {
     let mut classes: Vec<usize> = (0..logits.len()).collect();
     classes.sort_by(|&a, &b| match (logits[a].is_nan(), logits[b].is_nan()) {
@@ -60,7 +60,8 @@ fn ties_go_to_the_first_and_nan_never_wins() {
     assert_eq!(top_k::<2>(&[0.0, f32::NAN, 0.0, 0.0])[..], [(0, 0.0), (2, 0.0)]);
 }
 
-/// How far nin-core's probabilities are from those of f64 at worst: absolutely, and relative to those over 10⁻⁶.
+/// Returns the largest difference between nin-core's probabilities and those of f64: absolute, and relative for those
+/// over 10⁻⁶.
 fn softmax_errors(logits: &[f32]) -> (f64, f64) {
     let most = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let powers: Vec<f64> = logits.iter().map(|&logit| (f64::from(logit) - f64::from(most)).exp()).collect();

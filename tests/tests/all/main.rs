@@ -1,5 +1,5 @@
-//! All tests of this package in one program, a file each: one program is linked once, and runs its tests side by side.
-//! `cargo test -p nin-tests --test all stream::` runs those of one file. (`../onnx.rs` is a program of its own: it needs the
+//! All tests of this package in one program, one file per subject, so that only one program is linked. `cargo test -p
+//! nin-tests --test all stream::` runs those of one file. (`../onnx.rs` is a separate program because it needs the
 //! feature `tract`.)
 
 mod channels;

@@ -1,4 +1,4 @@
-//! Model files: what is written is what is read, and whatever else comes is a typed error.
+//! Model files: what was written is read back, and any other input is a typed error.
 
 use nin_core::model::{HEADER, MAGIC, VERSION};
 use nin_core::packing::Place;
@@ -11,7 +11,7 @@ use nin_tests::random::{self, Case};
 use nin_tests::{engine, integer_file};
 use proptest::prelude::*;
 
-/// A small file in which every field matters: two channels, names, lanes that leave gaps, f16.
+/// A small file in which every field matters: two channels, names, lanes that leave padding, f16.
 fn small() -> ModelFile {
     let case = Case::new("2x3x3 nin2:3 gap", 42);
     let mut file = ModelFile::of(&case, WeightType::F16, 4);
@@ -21,7 +21,7 @@ fn small() -> ModelFile {
     file
 }
 
-/// Everything that a file says, as one has it once it has been read.
+/// Returns the whole content of a file, as a reader gets it.
 #[derive(Debug, PartialEq)]
 struct Content {
     line: String,
@@ -47,7 +47,7 @@ impl Content {
     }
 }
 
-/// Reads bytes as a model; if they are one, runs it: no panic, whatever the bytes.
+/// Reads bytes as a model and, if they are one, runs it: no panic, whatever the bytes.
 fn survive(bytes: &[u8]) -> Result<(), ModelError> {
     let file = Aligned::new(bytes);
     let model = Model::read(&file)?;
@@ -103,7 +103,7 @@ fn what_is_written_is_read() {
     assert_eq!((model.class_names().count(), model.class_name(0)), (0, None));
 }
 
-/// The bytes of an image as the network sees them, channel by channel; no value past the shorter of the two rows.
+/// Returns the bytes of an image as the network reads them, channel by channel.
 #[test]
 fn preprocessing_is_per_channel() {
     let file = small();
@@ -151,7 +151,7 @@ fn any_truncation_is_an_error() {
         let cut = &bytes[..length];
         let expected = if length < HEADER + 4 { HEADER as u32 + 4 } else { bytes.len() as u32 };
         assert_eq!(survive(cut), Err(ModelError::Truncated { expected, found: length }));
-        // A cut that takes the end along is as bad.
+        // A cut that moves the end of the file is refused too.
         if length >= 4 {
             let mut sealed = cut.to_vec();
             seal(&mut sealed);
@@ -171,7 +171,7 @@ fn anything_after_the_end_is_an_error() {
     }
 }
 
-/// Every byte of the file, changed in every way.
+/// Every byte of the file, changed to every other value.
 #[test]
 fn any_changed_byte_is_an_error() {
     let bytes = small().write();
@@ -191,7 +191,7 @@ fn any_changed_byte_is_an_error() {
     }
 }
 
-/// Every byte changed in every way, by someone who then gives the file a right checksum.
+/// Every byte changed to every other value, under a valid checksum.
 #[test]
 fn a_changed_byte_under_a_right_checksum_never_lies() {
     let bytes = small().aligned();
@@ -208,7 +208,7 @@ fn a_changed_byte_under_a_right_checksum_never_lies() {
                 answer.expect_err("an error is the same each time");
                 continue;
             };
-            // It reads: then the change stands in what was read.
+            // It reads: then the change must appear in what was read.
             assert_ne!(Content::of(&model), Content::of(&before), "byte {at} ^ {flip}");
             assert_eq!(model.plan().weight_bytes(model.weight_type(), model.lanes()), model.weights().len());
             if at >= weights_at {
@@ -218,7 +218,7 @@ fn a_changed_byte_under_a_right_checksum_never_lies() {
     }
 }
 
-/// What a mischievous or mistaken writer may put together: each has its own error.
+/// Fields that a faulty or hostile writer may combine: each case has its own error.
 #[test]
 fn each_wrong_field_has_its_error() {
     let good = small().write();
@@ -248,13 +248,13 @@ fn each_wrong_field_has_its_error() {
     let found = good.len();
     assert_eq!(put(12, &[255; 4]), ModelError::Truncated { expected: u32::MAX, found });
     assert_eq!(put(12, &[0; 4]), ModelError::TrailingBytes { expected: 0, found });
-    // The other type or layout does not fit the weights that there are.
+    // The other type or layout does not match the length of the weights.
     let weights = |weight_type, lanes| Plan::new(small().spec).weight_bytes(weight_type, lanes);
     let found = weights(WeightType::F16, 4);
     assert_eq!(put(10, &[1]), ModelError::Weights { expected: weights(WeightType::F32, 4), found });
     assert_eq!(put(11, &[16]), ModelError::Weights { expected: weights(WeightType::F16, 16), found });
     assert_eq!(put(11, &[1]), ModelError::Weights { expected: weights(WeightType::F16, 1), found });
-    // Lengths and places that do not fit one another, however large.
+    // Lengths and offsets that contradict each other, however large.
     for (at, width) in [(16, 2), (18, 2), (20, 4), (24, 4), (28, 2)] {
         for value in [0u32, 1, 11, 17, 0x7FFF, 0x8000, 0xFFFF, 0x7FFF_FFFF, 0x8000_0000, u32::MAX] {
             if value.to_le_bytes()[..width] != good[at..at + width] {
@@ -285,7 +285,7 @@ fn each_wrong_field_has_its_error() {
     assert_eq!(put(names_at + 12, b"!"), ModelError::Layout, "filling is zero");
 }
 
-/// Every class has its own name, or none has: an empty one would move those after it.
+/// Either every class has a name or none has: an empty name would shift those after it.
 #[test]
 fn an_empty_class_name_is_an_error() {
     for names in [&["", "b", "c"][..], &["a", "", "c"], &["a", "b", ""], &["", "", ""], &["a", "b", "c", ""]] {
@@ -295,7 +295,7 @@ fn an_empty_class_name_is_an_error() {
     }
 }
 
-/// Lines that promise more than any memory holds: an error, at once.
+/// Lines that need more memory than exists: an error, at once.
 #[test]
 fn a_huge_network_is_an_error() {
     for line in [
@@ -311,7 +311,7 @@ fn a_huge_network_is_an_error() {
         file.mean = vec![0.0; spec.input().channels.into()];
         file.scale = file.mean.clone();
         let mut bytes = file.write();
-        // Put the long line where the short one is.
+        // Put the long line in place of the short one.
         let at = HEADER + 8 * file.mean.len();
         bytes.truncate(at);
         bytes.extend(line.bytes());
@@ -332,10 +332,10 @@ fn a_huge_network_is_an_error() {
     }
 }
 
-/// What a file of integers must say beside its weights: each half byte that is 0 whatever the numbers are has to be 0.
+/// Bytes that every integer file must have: each half byte that is 0 for any weights must be 0.
 #[test]
 fn padding_and_shifts_are_checked() {
-    // Numbers without a 0 among their hexadecimal digits, so that what is 0 is padding or a part of a shift.
+    // Numbers without a 0 among their hexadecimal digits, so that each 0 is padding or part of a shift.
     let spec = nin_core::Spec::new("2x2x3 nin1:3 nin1:5 gap fc3");
     let layers = [(2, 3, true), (3, 5, true), (5, 3, false)].map(|(fan_in, outputs, activations)| integer::Layer {
         weights: vec![0x70; fan_in * outputs],
@@ -372,7 +372,7 @@ fn padding_and_shifts_are_checked() {
                     match survive(&changed) {
                         Err(ModelError::Padding) => found[0] += 1,
                         Err(ModelError::Shift) => found[1] += 1,
-                        // The words that say how many bits a layer has, and weights of 8 bits whose lower half is 0.
+                        // The words that state the bits of a layer, and 8-bit weights whose lower half is 0.
                         Err(ModelError::Bits(_)) => {}
                         Ok(()) => assert_eq!((digit, file[at]), (0x0F, 0x70), "{lanes} lanes, at {at}"),
                         Err(other) => panic!("{lanes} lanes, at {at}: {other}"),
@@ -384,7 +384,7 @@ fn padding_and_shifts_are_checked() {
     }
 }
 
-/// A line is written in one way only.
+/// A line has only one canonical form.
 #[test]
 fn a_line_is_canonical() {
     for line in [
@@ -409,7 +409,7 @@ fn a_line_is_canonical() {
     }
 }
 
-/// A line may be as long as its field can say; more is not a line.
+/// A line may be as long as its length field allows, and no longer.
 #[test]
 fn a_long_line_is_read_to_its_end() {
     let case = Case::new("1x1x1 gap", 0);
@@ -432,12 +432,12 @@ fn a_long_line_is_read_to_its_end() {
     assert!(matches!(wrong, ModelError::Line(error) if error.column == 65_533), "{wrong:?}");
 }
 
-/// Random bytes, with more and more of a right file's head, under a right checksum.
+/// Random bytes after more and more of a valid file's beginning, under a valid checksum.
 fn forged() -> impl Strategy<Value = Vec<u8>> {
     let bytes = prop::collection::vec(any::<u8>(), 0..200);
     (bytes, 0..6usize, any::<bool>()).prop_map(|(mut bytes, depth, small_numbers)| {
         if small_numbers {
-            // Small numbers are more often valid.
+            // Small numbers are valid more often.
             bytes.iter_mut().for_each(|byte| *byte &= 0x11);
         }
         let length = bytes.len();
@@ -472,7 +472,7 @@ proptest! {
 proptest! {
     #![proptest_config(random::config(1_000))]
 
-    /// Several bytes of a random network's file at once: an error, or under a right checksum a model that runs.
+    /// Several bytes of a random network's file at once: an error, or under a valid checksum a model that runs.
     #[test]
     fn several_changed_bytes(
         case in random::case(),
@@ -496,7 +496,7 @@ proptest! {
     }
 }
 
-/// Makes bytes that may be anything the weights of a layer: its padding is 0, and its shifts are in range.
+/// Turns random bytes into possible weights of a layer: padding is 0, and shifts are in range.
 fn tidy(weight_type: WeightType, lanes: usize, layer: &Layer, bytes: &mut [u8]) {
     let (packing, outputs) = (layer.packing(weight_type, lanes), usize::from(layer.output.channels));
     let wild = bytes.to_vec();
@@ -522,7 +522,7 @@ fn tidy(weight_type: WeightType, lanes: usize, layer: &Layer, bytes: &mut [u8]) 
             put(at, (1 << shift) >> 1);
         }
     }
-    // Halves of bytes that hold one weight.
+    // Half bytes that hold one weight.
     let mut halves = vec![0u8; bytes.len()];
     for (output, input) in (0..outputs).flat_map(|output| (0..layer.fan_in()).map(move |input| (output, input))) {
         let Place { byte, part } = packing.weight(output, input);
@@ -534,8 +534,8 @@ fn tidy(weight_type: WeightType, lanes: usize, layer: &Layer, bytes: &mut [u8]) 
 proptest! {
     #![proptest_config(random::config(1_000))]
 
-    /// Weights that no exporter would write (8-bit ones with any bias, multiplier and shift) run without a panic, where
-    /// padding and shifts are what every file has.
+    /// Weights that no exporter would write (8-bit ones with any bias, multiplier and shift) run without a panic if
+    /// padding and shifts are valid.
     #[test]
     fn any_weights_run(
         case in random::case(),
@@ -557,7 +557,7 @@ proptest! {
         for layer in plan.layers().filter(|layer| layer.has_weights()) {
             let part = &mut weights[at..at + layer.weight_bytes(weight_type, lanes)];
             at += part.len();
-            // Layers of a model with 4-bit weights say how many bits they have.
+            // Layers of a model with 4-bit weights state their bits.
             let (bits, part) = part.split_at_mut(if weight_type == WeightType::Int4 { 4 } else { 0 });
             bits.copy_from_slice(&4u32.to_le_bytes()[..bits.len()]);
             tidy(weight_type, lanes, &layer, part);

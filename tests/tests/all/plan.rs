@@ -1,4 +1,4 @@
-//! The plan against what the oracle counts while it computes.
+//! The plan against the counts of the oracle.
 
 use nin_core::{Plan, Spec};
 use nin_tests::oracle::{self, Op, Step};
@@ -34,7 +34,7 @@ fn check(spec: Spec, steps: &[Step]) -> Result<(), TestCaseError> {
     }
     prop_assert_eq!(plan.layers().map(|layer| layer.relu).collect::<Vec<_>>(), relus);
 
-    // Layer by layer, the input and the output of one layer must be there at once.
+    // Layer by layer, the input and the output of one layer are in memory at the same time.
     let mut most = 0;
     let mut before = spec.input().len();
     for step in layers.iter().filter(|step| step.op != Op::Dropout) {
@@ -55,7 +55,7 @@ proptest! {
     }
 }
 
-/// The random networks are worth something: every kind of stage and corner is among them, and their logits live.
+/// The random networks are useful: they contain every kind of stage and edge case, and their logits are not constant.
 #[test]
 fn random_networks_reach_the_corners() {
     use nin_core::{Stage, Window};

@@ -1,4 +1,4 @@
-//! The oracle and the engine against PyTorch: first that weights and images are the same, then what is computed.
+//! The oracle and the engine against PyTorch: first the weights and images are compared, then the results.
 
 use nin_core::Lanes;
 use nin_core::{Model, Plan, WeightType};
@@ -23,7 +23,7 @@ fn generator() {
 
         let image = fixture.image(0);
         let first: Vec<f32> = (0..4).map(|column| image.pixel(0, column)[0]).collect();
-        // The file has the shortest decimals that read back as the same f32.
+        // The file has the shortest decimals that parse to the same f32.
         let printed: Vec<f32> = fixture.first_pixels_image0.iter().map(|&pixel| pixel as f32).collect();
         assert_eq!(first, printed, "{name}");
         let sums: Vec<f64> =
@@ -37,7 +37,7 @@ fn generator() {
             assert_eq!(values[..4], first4, "{name} {}", tensor.name);
             assert_eq!(values.last(), Some(&(tensor.last as f32)), "{name} {}", tensor.name);
             let sum: f64 = values.iter().map(|&value| f64::from(value)).sum();
-            // The sums nearly cancel, so they are compared in terms of what was summed.
+            // The sums nearly cancel, so they are compared relative to their terms.
             let scale: f64 = values.iter().map(|&value| f64::from(value).abs()).sum();
             assert!((sum - tensor.sum).abs() <= 1e-12 * scale, "{name} {}: {sum}, not {}", tensor.name, tensor.sum);
         }
@@ -98,7 +98,7 @@ fn checksums(steps: &[Step], want: &[MapSums]) {
     }
 }
 
-/// The map in PyTorch's order.
+/// Returns the map in PyTorch's order.
 fn channels_first(map: &Map) -> Vec<f64> {
     let channels = usize::from(map.shape.channels);
     (0..channels).flat_map(|channel| map.values.iter().skip(channel).step_by(channels).copied()).collect()
@@ -112,7 +112,7 @@ fn engine_agrees(name: &str, layouts: &[Lanes]) {
     let trained = Trained { spec, parameters, preprocessing, class_names: Vec::new() };
     let images: Vec<Map<f32>> = (0..fixture.input_shape[0]).map(|n| fixture.image(n)).collect();
     for weight_type in WEIGHT_TYPES {
-        // PyTorch's numbers are for f32 weights; for f16 weights the oracle has them.
+        // PyTorch's numbers are for f32 weights; for f16 weights the oracle is the reference.
         let rounded = stored(spec, &trained.parameters, weight_type);
         let want: Vec<Vec<f64>> = match weight_type {
             WeightType::F32 => fixture.float64.logits.clone(),
@@ -142,7 +142,7 @@ fn engine_d2l() {
     engine_agrees("d2l", &[Lanes::default()]);
 }
 
-/// Rounding weights to 16 bits moves the logits, but not far: the answer that a board with f16 gives is the same.
+/// Rounding weights to 16 bits changes the logits slightly, and not the class.
 #[test]
 fn f16_weights_give_nearly_the_same() {
     for name in NAMES {

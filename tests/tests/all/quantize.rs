@@ -29,7 +29,7 @@ fn quantized(trained: &Trained, images: &[Vec<u8>], correct_biases: bool) -> (Qu
     post_training(trained, images, &options, |_, _| {}).unwrap_or_else(|error| panic!("{}: {error}", trained.spec))
 }
 
-/// The quantiser's network as the reference computes it, after checking what stands in it.
+/// Returns the quantiser's network for the reference, after checking its contents.
 fn integers(model: &QuantizedModel) -> Integers {
     let plan = nin_core::Plan::new(model.spec);
     let mut scale = model.input_scale;
@@ -70,10 +70,10 @@ fn integers(model: &QuantizedModel) -> Integers {
     Integers { spec: model.spec, layers, scale: model.last_scale() }
 }
 
-/// Of each layer: weights, biases, multipliers with their shifts.
+/// For each layer: weights, biases, multipliers with their shifts.
 type Parts<'m> = Vec<(&'m [i8], &'m [i32], Vec<(i32, u32)>)>;
 
-/// What the arithmetic needs, without the scales between layers.
+/// Returns what the arithmetic needs, without the scales between layers.
 fn integers_alone(model: &QuantizedModel) -> Parts<'_> {
     let factors = |output: &Output| match output {
         Output::Activations { multipliers, shifts, .. } => {
@@ -118,7 +118,7 @@ proptest! {
 proptest! {
     #![proptest_config(random::config(100))]
 
-    /// Weights of 4 bits: the trainer's file is that of the second writer, comes back, and runs as the document says.
+    /// 4-bit weights: the trainer's file equals that of the second writer, reads back, and runs as documented.
     #[test]
     fn any_network_quantises_to_four_bits(case in random::case(), every in 1usize..4) {
         let trained = trained(&case);
@@ -146,7 +146,7 @@ proptest! {
     }
 }
 
-/// A budget of flash is kept with as few layers of 4 bits as it takes, and one that cannot be is refused.
+/// A flash budget is met with as few 4-bit layers as necessary; a budget that cannot be met is refused.
 #[test]
 fn a_budget_of_flash_is_kept() {
     let case = Case::new("1x16x16 nin3+1:16,16 max2/2 nin3+1:24,24 max2/2 nin3+1:32,10 gap", 5);
@@ -176,7 +176,8 @@ fn a_budget_of_flash_is_kept() {
     );
 }
 
-/// Whole networks in 8 bits are near their floats: the oracle in f64 on one side, the integers' reference on the other.
+/// Whole networks in 8 bits are close to their floats: the oracle in f64 on one side, the integer reference on the
+/// other.
 #[test]
 fn eight_bits_come_near_the_floats() {
     for (seed, line, decibels) in [
@@ -211,12 +212,12 @@ fn eight_bits_come_near_the_floats() {
     }
 }
 
-/// Rounding that is not even-handed shifts means; biases take that up, and are left alone where it does not help.
+/// Biased rounding shifts means; bias correction compensates it, and leaves biases alone if it does not help.
 #[test]
 fn biases_take_up_mean_errors() {
     let case = Case::new("1x14x14 nin3+1:16,16 max2/2 nin3+1:16,16 nin3+1:10,10 gap", 5);
     let mut trained = trained(&case);
-    // Every weight a little less than it will be rounded to.
+    // Every weight is slightly less than its rounded value.
     for weight in &mut trained.parameters {
         *weight = (*weight * 200.0).ceil() / 200.0 - 0.002;
     }

@@ -1,4 +1,4 @@
-//! The streaming engine against the whole-map oracle, and everything that its memory must bear.
+//! The streaming engine against the whole-map oracle, including errors, restarts and misuse.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -12,7 +12,7 @@ use nin_tests::oracle::{self, Map, Op};
 use nin_tests::random::{self, Case};
 use proptest::prelude::*;
 
-/// A new network for a case, in a state that holds nothing but NaN.
+/// Returns a new network for a case, with a state that holds only NaN.
 fn with_network<F: Floats, T>(case: &Case, run: impl FnOnce(&mut Network<'_, F>) -> T) -> T {
     let file = ModelFile::of(case, F::WEIGHTS, 4).aligned();
     let model = Model::read(&file).unwrap();
@@ -20,7 +20,7 @@ fn with_network<F: Floats, T>(case: &Case, run: impl FnOnce(&mut Network<'_, F>)
     run(&mut Network::new(&model, &mut state).unwrap())
 }
 
-/// The logits that a network must give, bit for bit.
+/// Returns the logits that a network must give, bit for bit.
 fn expected<F: Floats>(case: &Case, image: &Map<f32>) -> Vec<f32> {
     F::oracle(&case.spec, &stored(case.spec, &case.parameters(), F::WEIGHTS), image)
 }
@@ -49,14 +49,14 @@ fn check_every_layout(case: &Case) {
 proptest! {
     #![proptest_config(random::config(1_500))]
 
-    /// Close to the truth, and exactly what the documented order of sums gives: any weight type, any layout.
+    /// Close to the reference in f64, and equal to the documented order of sums: any weight type, any layout.
     #[test]
     fn equals_the_oracle(case in random::case()) {
         check_every_layout(&case);
     }
 }
 
-/// What random networks are too small for: rows of many tiles, many lanes, deep lines of every kind.
+/// Cases for which random networks are too small: rows of many tiles, many lanes, long lines with every kind of stage.
 #[test]
 fn equals_the_oracle_on_larger_networks() {
     for (seed, line) in [
@@ -82,7 +82,7 @@ fn check_frames<F: Floats>(case: &Case) {
     let file = ModelFile::of(case, F::WEIGHTS, 4).aligned();
     let model = Model::read(&file).unwrap();
     let mut state = engine::state(&model);
-    // One network, one image after another: nothing of the one shows in the next.
+    // One network, several images: none influences the next.
     let mut network = Network::<F>::new(&model, &mut state).unwrap();
     for n in [0, 1, 1, 2, 0] {
         assert_same_bits(&format!("{case:?}, image {n}"), &frame(&mut network, &images[n]), &want[n]);
@@ -93,7 +93,7 @@ fn check_frames<F: Floats>(case: &Case) {
         let mut network = Network::<F>::new(&model, &mut state).unwrap();
         assert_same_bits(&format!("{case:?}, image {n}"), &frame(&mut network, &images[n]), &want[n]);
     }
-    // Any other content does as little.
+    // Any other content has no influence either.
     for junk in [0, u32::MAX, f32::INFINITY.to_bits(), f32::MAX.to_bits()] {
         state.fill(junk);
         let mut network = Network::<F>::new(&model, &mut state).unwrap();
@@ -106,7 +106,7 @@ fn check_rows<F: Floats>(case: &Case, broken_at: usize) {
     let (rows, values) = (usize::from(case.spec.input().rows), case.spec.input().row());
     let want = [expected::<F>(case, &first), expected::<F>(case, &second)];
     with_network::<F, _>(case, |network| {
-        // Rows are asked for in order, each once, each in a slice of its length.
+        // Rows are requested in order, each once, each in a slice of its length.
         let mut asked = Vec::new();
         let logits = network.infer(|y, row| {
             asked.push((y, row.len()));
@@ -116,12 +116,12 @@ fn check_rows<F: Floats>(case: &Case, broken_at: usize) {
         assert_same_bits("infer", logits.unwrap(), &want[0]);
         assert_eq!(asked, (0..rows).map(|y| (y, values)).collect::<Vec<_>>());
 
-        // A camera that fails: its own error, at once; the next image is right.
+        // A camera that fails: its own error is returned at once; the next image is right.
         let mut asked = 0;
         let answer = network.infer(|y, row| {
             asked += 1;
             if y == broken_at {
-                // As if half a row had come.
+                // As if only half a row had arrived.
                 row.fill(f32::NAN);
                 return Err("the cable");
             }
@@ -138,7 +138,7 @@ fn check_rows<F: Floats>(case: &Case, broken_at: usize) {
             assert_same_bits("pushed", network.finish().unwrap(), want);
         }
 
-        // Rows of a wrong length are not taken; nor is one too many.
+        // Rows of a wrong length are refused, and so is one row too many.
         for (y, row) in first.rows().enumerate() {
             if y == broken_at {
                 for found in [0, values - 1, values + 1, 2 * values] {
@@ -154,7 +154,7 @@ fn check_rows<F: Floats>(case: &Case, broken_at: usize) {
         assert_eq!(network.push_row(&[]), Err(too_many));
         assert_same_bits("after refused rows", network.finish().unwrap(), &want[0]);
 
-        // An image that ends early is dropped, and the next one is right: pushed or asked for.
+        // An image that ends early is dropped, and the next one is right, whether rows are pushed or requested.
         for pushed in [true, false] {
             second.rows().take(broken_at).for_each(|row| network.push_row(row).unwrap());
             let too_few = NetworkError::Rows { expected: rows, found: broken_at };
@@ -186,7 +186,7 @@ fn check_memory<F: Floats>(case: &Case) {
         let error = Network::<F>::new(&model, &mut vec![0; found]).err();
         assert_eq!(error, Some(NetworkError::State { needed, found }));
     }
-    // What is past the network's words is not the network's.
+    // Words past the network's state stay untouched.
     let mut state: Vec<u32> = (0..needed as u32 + 17).map(|i| POISON ^ i).collect();
     let mut network = Network::<F>::new(&model, &mut state).unwrap();
     assert_same_bits("more state than needed", &frame(&mut network, &image), &want);
@@ -195,7 +195,7 @@ fn check_memory<F: Floats>(case: &Case) {
     }
 }
 
-/// Every layer's map, put together from the pieces that the observer sees; each value is seen once.
+/// Returns every layer's map, assembled from the pieces that the observer gets; each value must appear once.
 fn check_observer<F: Floats>(case: &Case) {
     let image = case.image(0);
     let parameters = stored(case.spec, &case.parameters(), F::WEIGHTS);
@@ -240,7 +240,7 @@ fn check_observer<F: Floats>(case: &Case) {
     let last_stage = case.spec.stages().iter().rposition(working).unwrap();
     let last = maps.keys().copied().filter(|&(stage, _)| stage == last_stage).max().unwrap();
     for (&place, (layer, seen)) in &maps {
-        // Dropout is nothing on a device, a global average stays a sum, and the last layer's output is the answer.
+        // On a device, dropout does nothing, a global average remains a sum, and the last layer's output is the answer.
         if matches!(layer.op, Op::Dropout | Op::GlobalAverage) || place == last {
             assert!(seen.iter().all(Option::is_none), "{case:?}: {place:?} is not reported");
             continue;
@@ -251,7 +251,7 @@ fn check_observer<F: Floats>(case: &Case) {
     }
 }
 
-/// Numbers that no sane image holds: whatever comes out, nothing panics, and the next image is right.
+/// Values that no image contains: nothing panics, and the next image is right.
 fn check_wild_images<F: Floats>(case: &Case, bits: &[u32]) {
     let image = case.image(0);
     let mut wild = image.clone();
@@ -322,7 +322,7 @@ fn a_network_refuses_weights_of_another_type() {
     }
 }
 
-/// Weights that do not stand at a multiple of four bytes are refused, whatever the layout; others run.
+/// Weights that are not aligned to four bytes are refused, whatever the layout; aligned ones run.
 #[test]
 fn a_network_refuses_weights_that_stand_askew() {
     let case = Case::new("2x5x4 nin3+1:5,3 gap fc3", 0);
@@ -352,7 +352,7 @@ fn a_network_refuses_weights_that_stand_askew() {
     }
 }
 
-/// The weights of a line without any are none, and it runs.
+/// A line without weights has an empty list of weights, and runs.
 #[test]
 fn a_network_without_weights() {
     let case = Case::new("3x4x5 max2/2 drop0.5 gap", 7);
@@ -360,7 +360,7 @@ fn a_network_without_weights() {
     check_every_layout(&case);
 }
 
-/// What a ReLU stops is +0, whatever the sign of the zero: otherwise two targets might differ in that bit.
+/// A ReLU's zero is +0, whatever the sign of its input; otherwise two targets might differ in that bit.
 #[test]
 fn a_relu_makes_no_negative_zero() {
     let spec = Spec::new("1x1x5 nin1:1,1 gap");

@@ -4,7 +4,7 @@ use nin_core::{Plan, plan::LayerKind};
 use nin_tests::integer::{self, Bytes};
 use nin_tests::tflite::{Op, TfLite};
 
-/// The file's operations as the line's layers: what each is called there, and the map it makes here.
+/// Returns the file's operations as the line's layers: their names there, and their maps here.
 fn check_steps(fixture: &TfLite, mut map: impl FnMut(usize, usize) -> Vec<u8>) -> Vec<u8> {
     let plan = Plan::new(fixture.spec());
     let mut ops = fixture.ops.iter();
@@ -27,7 +27,7 @@ fn check_steps(fixture: &TfLite, mut map: impl FnMut(usize, usize) -> Vec<u8>) -
         last = map(stage, step);
         same(&format!("layer {step} of stage {stage}, {}", op.name), &last, &op.output());
     }
-    // Then the head: averages of the last map, and the same in another shape.
+    // Then the head: averages of the last map, and the same values in another shape.
     let channels = plan.classes();
     let pixels = last.len() / channels;
     let average = |channel| {
@@ -49,7 +49,7 @@ fn same(what: &str, got: &[u8], want: &[u8]) {
     }
 }
 
-/// An average rounds by at most half a step what the logits have in full.
+/// An average is rounded by at most half a step of what the logits hold exactly.
 fn check_logits(fixture: &TfLite, logits: &[f32], averages: &[u8]) {
     let scale = fixture.ops.last().unwrap().output_scale();
     for (&logit, &average) in logits.iter().zip(averages) {

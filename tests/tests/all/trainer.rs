@@ -15,10 +15,10 @@ use nin_train::{Arithmetic, Draw, Engine};
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 
-/// The trainer sums in an order of its own: the bound within which it agrees with everyone else.
+/// The tolerance for the trainer, which sums in its own order.
 const BOUND: f64 = 1e-5;
 
-/// Random images of a case, each with a random label.
+/// Returns random images of a case, each with a random label.
 fn images(case: &Case, count: u64) -> Images {
     let classes = case.spec.classes();
     let labels = (0..count).map(|n| mix::mix(case.seed ^ n) as usize % classes).collect();
@@ -36,7 +36,7 @@ fn trainer_logits(case: &Case, images: &Images) -> Vec<Vec<f32>> {
     logits.into_inner().unwrap()
 }
 
-/// Mean cross-entropy in f64.
+/// Returns the mean cross-entropy in f64.
 fn loss(case: &Case, parameters: &[f32], images: &Images) -> f64 {
     let losses = images.images.iter().zip(&images.labels).map(|(image, &label)| {
         let (logits, _) = oracle::logits(&case.spec, parameters, &image.widen());
@@ -81,7 +81,7 @@ proptest! {
     }
 }
 
-/// The gradient against differences of the oracle's loss, for some parameters of each tensor.
+/// The gradient against finite differences of the oracle's loss, for some parameters of each tensor.
 #[test]
 fn gradients_are_differences_of_the_loss() {
     let still = |case: &Case| !case.spec.stages().iter().any(|stage| matches!(stage, Stage::Dropout(_)));
@@ -110,7 +110,7 @@ fn gradients_are_differences_of_the_loss() {
                     (loss(&case, &moved, &images) - here) / (f64::from(moved[at]) - f64::from(parameters[at]))
                 };
                 let (up, down) = (slope(2f32.powi(-20)), slope(-2f32.powi(-20)));
-                // Where the two sides differ, a ReLU or a maximum turns between them: there is no derivative.
+                // If the two sides differ, a ReLU or a maximum changes between them: there is no derivative.
                 if (up - down).abs() > 1e-5 * scale {
                     skipped.fetch_add(1, Ordering::Relaxed);
                     continue;

@@ -10,7 +10,7 @@ use nin_train::network::parameters::tensors;
 use nin_train::training::optim::Optimizer;
 use nin_train::{Arithmetic, Draw, Engine};
 
-/// What is computed here, beside what PyTorch computed.
+/// A result of the trainer with PyTorch's.
 struct Case {
     fixture: Fixture,
     plan: Plan,
@@ -38,8 +38,8 @@ impl Case {
         self.check_logits();
         self.check_layers();
         self.check_gradients();
-        // The steep path: `d2l`'s first step at this rate doubles the loss and leaves units so near 0 that the last bit
-        // decides their ReLUs; depending on the order of sums, its third loss then is 1e-6 or 5e-4 off.
+        // The steep case: `d2l`'s first step at this rate doubles the loss and leaves units so near 0 that the last bit
+        // decides their ReLUs. Depending on the order of sums, its third loss is then off by 1e-6 or 5e-4.
         self.check_steps(&self.fixture.float64.loss_after_step, self.fixture.lr as f32, 1e-3);
         self.check_steps(&self.fixture.float64.loss_after_step_small, 0.005, 1e-4);
     }
@@ -58,7 +58,7 @@ impl Case {
     fn check_layers(&self) {
         let tensors = self.engine().activations(&self.images.images[0].values);
         let listed = &self.fixture.float64.layers_image0;
-        // PyTorch lists a convolution before and after its ReLU: here they are one.
+        // PyTorch lists a convolution and its ReLU separately; here they are one layer.
         let fused = |i: usize| listed.get(i + 1).is_some_and(|next| next.name.contains("relu"));
         let listed = listed.iter().enumerate().filter(|(i, entry)| !fused(*i) && entry.name != "flatten");
         let layers: Vec<_> = self.plan.layers().collect();
@@ -91,7 +91,7 @@ impl Case {
             assert_close(&want.name, &[l2], &[want.l2], 1e-4);
             let root = (at.len() as f64).sqrt();
             for (at, want) in at.iter().zip(&want.first4) {
-                // Relative to the tensor's typical entry, since a single one may be anything near zero.
+                // Relative to the tensor's typical entry, since a single entry may be near zero.
                 let got = f64::from(gradient[*at]);
                 assert!((got - want).abs() <= 1e-4 * want.abs().max(l2 / root), "{got} {want}");
             }

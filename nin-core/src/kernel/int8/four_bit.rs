@@ -1,7 +1,7 @@
-//! Layers with weights of 4 bits: widened to the 8-bit packing, some outputs at a time, and computed as any other.
+//! Computes layers with 4-bit weights: widens a few outputs at a time to the 8-bit packing and runs the 8-bit kernel.
 //!
-//! A 4-bit weight is the upper half of a byte: one mask makes an 8-bit weight of it, a multiple of 16, and no sign has
-//! to be extended. `docs/int8.md` in the repository has the packings.
+//! A 4-bit weight is the upper half of a byte. One mask turns it into an 8-bit weight, a multiple of 16, without sign
+//! extension. `docs/int8.md` in the repository defines the packings.
 
 use super::nibbles::{UPPER, widen_words};
 use super::read::{self, OutputParameters};
@@ -10,22 +10,22 @@ use crate::packing::{Packing, Part, ROWS, STREAM_BIASES, STREAM_FACTORS, WeightT
 use crate::plan::TILE;
 use crate::plan::work::widened_words;
 
-/// A layer's part of the weights without the word that says their bits.
+/// A layer's weights without the word that states their bits.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Bits<'m> {
-    /// As in a model of 8-bit weights.
+    /// Packed as in a model of 8-bit weights.
     Eight(LayerWeights<'m>),
     /// Two weights to a byte.
     Four(LayerWeights<'m>),
 }
 
-/// The word that weights begin with.
+/// Returns the first word of a layer's weights: their bits.
 pub(crate) fn bits(weights: &[u8]) -> u32 {
     weights.first_chunk().map_or(0, |&bytes| u32::from_le_bytes(bytes))
 }
 
 impl<'m> Bits<'m> {
-    /// Reads which it is.
+    /// Reads the bits of a layer's weights.
     pub(crate) fn of(weights: &LayerWeights<'m>) -> Self {
         let (word, bytes) = weights.bytes.split_at(4);
         let inner = LayerWeights { bytes, ..*weights };
@@ -33,7 +33,7 @@ impl<'m> Bits<'m> {
         if bits(word) == 4 { Bits::Four(inner) } else { Bits::Eight(inner) }
     }
 
-    /// What output `index` has beside its weights.
+    /// Returns the bias, multiplier and shift of output `index`.
     pub(crate) fn output(&self, index: usize) -> OutputParameters {
         match self {
             Bits::Four(weights) => OutputParameters::packed(weights.bytes, four_bit(weights), index),
@@ -41,7 +41,7 @@ impl<'m> Bits<'m> {
         }
     }
 
-    /// The weight of `input` for `output`, as an 8-bit integer.
+    /// Returns the weight of `input` for `output` as an 8-bit integer.
     pub(crate) fn weight(&self, output: usize, input: usize) -> i8 {
         let weights = match self {
             Bits::Eight(weights) => return read::weight::<0>(weights, output, input),
@@ -53,12 +53,12 @@ impl<'m> Bits<'m> {
     }
 }
 
-/// The packing of a layer with weights of 4 bits.
+/// Returns the packing of a layer with 4-bit weights.
 const fn four_bit(weights: &LayerWeights<'_>) -> Packing {
     Packing::new(WeightType::Int4, weights.lanes, weights.outputs, weights.fan_in)
 }
 
-/// One layer for a tile of at most [`TILE`] pixels; `out` takes pixels × outputs values. `weights` are of 4 bits.
+/// Computes one layer with 4-bit weights for a tile of at most [`TILE`] pixels into `out` (pixels × outputs).
 pub(crate) fn layer(
     patch: &Patch<'_, u8>,
     pixels: usize,
@@ -85,7 +85,7 @@ pub(crate) fn layer(
     }
 }
 
-/// The 8-bit packing of `count` outputs from `first` on: a layer of its own.
+/// Widens `count` outputs from `first` on, and returns them as an 8-bit layer.
 fn widen<'w>(weights: &LayerWeights<'_>, first: usize, count: usize, wide: &'w mut [u32]) -> &'w [u8] {
     let LayerWeights { bytes, fan_in, outputs, lanes } = *weights;
     let words: &[u32] = bytemuck::cast_slice(bytes);
@@ -125,7 +125,7 @@ fn widen<'w>(weights: &LayerWeights<'_>, first: usize, count: usize, wide: &'w m
     bytemuck::cast_slice(&wide[..])
 }
 
-/// A whole stream of two outputs.
+/// Widens the whole stream of two outputs.
 fn widen_stream(stream: &[u32], wide: &mut [u32]) {
     let (biases, rest) = stream.split_at(STREAM_BIASES);
     let (weights, factors) = rest.split_at(rest.len() - STREAM_FACTORS);

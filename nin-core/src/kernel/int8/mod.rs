@@ -1,13 +1,12 @@
-//! 8-bit layers: the door to their kernels. `docs/int8.md` in the repository has the arithmetic and the packings.
+//! Dispatches an 8-bit layer to a kernel. `docs/int8.md` in the repository defines the arithmetic and the packings.
 //!
-//! The exporter sees to it that no sum overflows, and all builds agree. A file may say anything, though: sums wrap
-//! around, so that whatever it holds is computed without a panic, though one that does not keep to that document may
-//! come to other numbers in another build.
+//! The exporter ensures that no sum overflows, and then all builds compute the same values. Sums wrap around, so a file
+//! from elsewhere cannot cause a panic; if it breaks the rules of that document, builds may differ in its results.
 //!
-//! [`read`] takes single parameters from any packing and rounds sums, [`pool`] has averages and maxima. `plain` is for
-//! weights in rows on any processor, `dsp` for pairs of outputs on a Cortex-M with DSP instructions, `wide` for a
-//! host's vectors; [`four_bit`] widens weights of 4 bits for each of them. Imports: `kernel`'s operands and vectors;
-//! `packing`; `plan`.
+//! [`read`] reads single parameters from any packing and rounds sums; [`pool`] computes averages and maxima. `plain`
+//! computes weights in rows on any processor, `dsp` pairs of outputs on a Cortex-M with DSP instructions, and `wide`
+//! uses a host's vector instructions. [`four_bit`] widens 4-bit weights for each of them. Imports: `kernel`'s operands
+//! and vectors; `packing`; `plan`.
 
 #[cfg(nin_dsp)]
 mod dsp;
@@ -27,13 +26,13 @@ pub(crate) use pool::raise;
 use self::read::packed;
 use super::operands::{LayerWeights, Patch};
 
-/// Whether this build computes with weights packed so.
+/// Returns whether this build has a kernel for weights that are packed by `lanes`.
 pub(crate) const fn runs(lanes: usize) -> bool {
     let host = cfg!(not(target_os = "none"));
     lanes == 1 || (lanes == 2 && (host || cfg!(nin_dsp))) || (lanes == 16 && host)
 }
 
-/// One layer for a tile of at most [`TILE`](crate::plan::TILE) pixels; `out` takes pixels × outputs values.
+/// Computes one layer for a tile of at most [`TILE`](crate::plan::TILE) pixels into `out` (pixels × outputs).
 #[inline(always)]
 pub(crate) fn layer<const LANES: usize>(
     patch: &Patch<'_, u8>,

@@ -1,6 +1,6 @@
-//! Averages and maxima of bytes, without vectors.
+//! Computes averages and maxima of bytes, without vector instructions.
 
-/// The average of `count` values, rounded as TensorFlow Lite rounds signed ones: halves away from 128.
+/// Returns the average of `count` values, rounded as TensorFlow Lite rounds signed values: halves away from 128.
 pub(crate) fn average(sum: i32, count: usize) -> u8 {
     let count = count as i32;
     let signed = sum - 128 * count;
@@ -8,10 +8,10 @@ pub(crate) fn average(sum: i32, count: usize) -> u8 {
     ((signed + half) / count + 128).clamp(0, 255) as u8
 }
 
-/// Raises each of `most` to the value beside it, where that is larger.
+/// Raises each value of `most` to the value at the same index in `values`, if that is larger.
 #[cfg(not(nin_dsp))]
 pub(crate) fn raise(most: &mut [u8], values: &[u8]) {
-    // Without vectors four at a time, in a word.
+    // On a board, four bytes at a time in one word.
     let fours = if cfg!(target_os = "none") { most.len() / 4 * 4 } else { 0 };
     let (most_fours, most) = most.split_at_mut(fours);
     let (value_fours, values) = values.split_at(fours);
@@ -23,7 +23,7 @@ pub(crate) fn raise(most: &mut [u8], values: &[u8]) {
     }
 }
 
-/// The larger of each pair of bytes.
+/// Returns the larger of each pair of bytes.
 #[cfg(not(nin_dsp))]
 #[inline(always)]
 fn larger(a: u32, b: u32) -> u32 {
@@ -31,7 +31,7 @@ fn larger(a: u32, b: u32) -> u32 {
     // The top bit of each byte: whether b's other seven bits are at least a's, then whether b is at least a.
     let rest = (b | TOP) - (a & !TOP);
     let at_least = ((b & !a) | (rest & !(a ^ b))) & TOP;
-    // That bit in all of the byte.
+    // Copies that bit to all bits of the byte.
     let mask = at_least | (at_least - (at_least >> 7));
     a ^ ((a ^ b) & mask)
 }

@@ -127,7 +127,7 @@ mod tests {
 
     type Lane<'a> = &'a dyn Fn(f32, f32) -> f32;
 
-    /// Each operation, lane by lane, beside what its description says; slices of every length up to a vector's.
+    /// Each operation, lane by lane, against its description; slices of every length up to a vector's.
     fn check<S: Simd>(simd: S) {
         let special = [f32::NAN, -0.0, 0.0, f32::INFINITY, f32::NEG_INFINITY, 1.5, -2.5, f32::MIN_POSITIVE];
         let value = |i: usize| special.get(i % 11).copied().unwrap_or(i as f32 - 9.0);
@@ -157,7 +157,7 @@ mod tests {
                 }
             }
         }
-        // Of a longer slice, a vector's length.
+        // Only the first vector of a longer slice.
         let mut values = vec![7.0; S::LANES + 3];
         simd.write(&mut values, simd.read(&b));
         assert!(values[..S::LANES].iter().zip(&b).all(|(got, want)| same(*got, *want)));

@@ -21,7 +21,7 @@ use tile::{BLOCK, PLACES, SIDE, Tile, WEIGHT_BLOCK};
 use super::simd;
 use super::{Buffer, Finish, Map, Panels, Windows, accumulate, multiply, padded};
 
-/// A convolution by tiles, for chunks of a fixed number of images.
+/// A convolution by Winograd tiles, for chunks of a fixed number of images.
 pub(crate) struct Winograd {
     /// Rows of the kernel.
     kernel: usize,
@@ -35,8 +35,8 @@ pub(crate) struct Winograd {
     columns: usize,
     /// The transformed tiles, place by place, as operands of a product.
     windows: Vec<Windows>,
-    /// Where a place's rows of products begin: in the forward pass from the place, in that of the weights from the
-    /// first.
+    /// The start of a place's rows of products: in the forward pass relative to the place, in the gradient of the
+    /// weights relative to the first place.
     product_at: Vec<u32>,
     weight_at: Vec<u32>,
 }
@@ -49,7 +49,7 @@ pub(crate) struct Room {
     packed: Buffer,
 }
 
-/// How much of each kind a layer needs.
+/// The memory that a layer needs, by kind.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Needs {
     inputs: usize,
@@ -58,7 +58,7 @@ pub(crate) struct Needs {
 }
 
 impl Needs {
-    /// Returns the larger of each.
+    /// Returns the larger value of each kind.
     pub(crate) fn and(self, other: Needs) -> Needs {
         Needs {
             inputs: self.inputs.max(other.inputs),
@@ -77,15 +77,15 @@ impl Needs {
 /// Transformed kernels, packed for a step.
 pub(crate) struct Kernels {
     outputs: usize,
-    /// Block of columns by block of columns, the panels of each place.
+    /// The panels of each place, by blocks of columns.
     blocks: Vec<Vec<Panels>>,
     /// The transformed weights before packing: place by place, output by output.
     values: Vec<f32>,
 }
 
 impl Winograd {
-    /// A convolution with stride 1 over a map with its border, if it is faster: it needs enough channels to outweigh
-    /// the transforms, and enough tiles to outweigh the larger weights.
+    /// Returns a convolution with stride 1 over a map with its border, if it is faster: it needs enough channels to
+    /// outweigh the transforms, and enough tiles to outweigh the larger weights.
     pub(crate) fn new(
         map: &Map,
         [rows, columns]: [usize; 2],
@@ -138,20 +138,20 @@ impl Winograd {
         }
     }
 
-    /// Memory for a forward pass, or the gradient of the data.
+    /// Returns the memory for a forward pass, or for the gradient of the data.
     pub(crate) fn needs(&self) -> Needs {
         let tiles = PLACES * self.tiles.len();
         Needs { inputs: tiles * self.channels, products: tiles * BLOCK, sums: 0 }
     }
 
-    /// Returns the same for the gradient of the weights too.
+    /// Returns the memory that also suffices for the gradient of the weights.
     pub(crate) fn training_needs(&self) -> Needs {
         let products = PLACES * self.tiles.len() * WEIGHT_BLOCK;
         let sums = PLACES * self.channels * WEIGHT_BLOCK;
         self.needs().and(Needs { inputs: 0, products, sums })
     }
 
-    /// Room for the kernels to so many outputs.
+    /// Allocates memory for kernels with that many outputs.
     pub(crate) fn kernels(&self, outputs: usize) -> Kernels {
         let block =
             |first: usize| (0..PLACES).map(|_| Panels::new(self.channels, BLOCK.min(outputs - first))).collect();
@@ -162,7 +162,7 @@ impl Winograd {
         }
     }
 
-    /// Packs weights as the parameters have them, `[outputs][taps][channels]`.
+    /// Packs weights in the order of the parameters, `[outputs][taps][channels]`.
     pub(crate) fn pack(&self, weight: &[f32], kernels: &mut Kernels) {
         let (channels, outputs) = (self.channels, kernels.outputs);
         self.transform(weight, channels, outputs, false, &mut kernels.values);
@@ -174,7 +174,7 @@ impl Winograd {
         }
     }
 
-    /// Packs the same weights turned round, for the gradient of the data: its channels are the weights' outputs.
+    /// Packs the same weights, rotated by 180°, for the gradient of the data, whose channels are the weights' outputs.
     pub(crate) fn pack_turned(&self, weight: &[f32], kernels: &mut Kernels) {
         let (outputs, channels) = (self.channels, kernels.outputs);
         self.transform(weight, channels, outputs, true, &mut kernels.values);
@@ -186,7 +186,7 @@ impl Winograd {
         }
     }
 
-    /// The weights at each place.
+    /// Returns the weights of each place.
     fn transform(&self, weight: &[f32], channels: usize, outputs: usize, turned: bool, to: &mut [f32]) {
         match self.kernel {
             5 => simd::run(KernelTransform::<5> { weight, channels, outputs, turned, to }),
@@ -194,7 +194,7 @@ impl Winograd {
         }
     }
 
-    /// What [`multiply`] does: each output pixel of the first `images` images, finished, to its place.
+    /// Computes what [`multiply`] computes: each finished output pixel of the first `images` images, at its place.
     #[allow(clippy::too_many_arguments)] // one product: its operands, where its results go, and its memory
     pub(crate) fn multiply(
         &self,
@@ -234,7 +234,7 @@ impl Winograd {
         }
     }
 
-    /// What [`accumulate`] does: adds the first `images` images' gradient to that of the weights,
+    /// Computes what [`accumulate`] computes: adds the gradient of the first `images` images to that of the weights,
     /// `[taps][channels]` rows of [`padded`] outputs.
     #[allow(clippy::too_many_arguments)] // one product: its operands, where its results go, and its memory
     pub(crate) fn accumulate(
@@ -313,7 +313,7 @@ mod tests {
         }
     }
 
-    /// Both products beside the plain sums, on maps that no tile divides.
+    /// Both products against plain sums, on maps whose sizes are no multiple of a tile.
     #[test]
     fn it_computes_what_the_plain_sums_do() {
         let mut stream = Stream::new(2, Purpose::Weights, 0, 0);
@@ -346,7 +346,7 @@ mod tests {
             winograd.pack(&weight, &mut kernels);
             let mut room = winograd.training_needs().room();
             for finish in [Finish::Store, Finish::Bias, Finish::BiasRelu, Finish::Gate(&gate, &at)] {
-                // One image, and then both: what is left from the first must not show.
+                // One image, then both: the first must not influence the second result.
                 for images in [2, 1, 2] {
                     let pixels = images * rows * columns;
                     let (mut want, mut got) = (vec![0.0; pixels * outputs], vec![9.0; pixels * outputs]);
@@ -367,7 +367,7 @@ mod tests {
         }
     }
 
-    /// Turned round, the same weights take the gradient of the data.
+    /// With rotated weights, the same product is the gradient of the data.
     #[test]
     fn turned_kernels_are_those_of_the_gradient() {
         let (kernel, channels, outputs, taps) = (5, 19, 33, 25);

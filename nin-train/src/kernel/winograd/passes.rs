@@ -52,12 +52,12 @@ pub(super) struct ProductBlock<'a> {
     pub(super) bias: &'a [f32],
     pub(super) finish: &'a Finish<'a>,
     pub(super) to_at: &'a [u32],
-    /// First column of the block, and how many.
+    /// The first column of the block, and the number of columns.
     pub(super) first: usize,
     pub(super) count: usize,
 }
 
-/// From products to outputs.
+/// Transforms products to outputs.
 pub(super) struct Outputs<'a, const M: usize> {
     pub(super) block: ProductBlock<'a>,
     pub(super) tiles: &'a [Tile],
@@ -108,7 +108,7 @@ pub(super) struct GradientBlock<'a> {
     pub(super) count: usize,
 }
 
-/// From the gradient of the outputs to what the products are multiplied with.
+/// Transforms the gradient of the outputs to the right operand of the products.
 pub(super) struct Spread<'a, const M: usize> {
     pub(super) block: GradientBlock<'a>,
     pub(super) tiles: &'a [Tile],
@@ -141,7 +141,7 @@ impl<const M: usize> Work for Spread<'_, M> {
     }
 }
 
-/// Turns the sums of a block of columns back into a kernel's, and adds them to its gradient.
+/// Transforms the sums of a block of columns back to a kernel, and adds them to its gradient.
 pub(super) struct Weights<'a, const R: usize> {
     pub(super) sums: &'a [f32],
     pub(super) channels: usize,
@@ -177,7 +177,7 @@ impl<const R: usize> Work for Weights<'_, R> {
     }
 }
 
-/// `[outputs][taps][channels]` to `[places][outputs][channels]`, turned round or not.
+/// Reorders `[outputs][taps][channels]` to `[places][outputs][channels]`, rotated by 180° on request.
 pub(super) struct KernelTransform<'a, const R: usize> {
     pub(super) weight: &'a [f32],
     pub(super) channels: usize,

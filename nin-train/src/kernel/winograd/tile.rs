@@ -4,20 +4,20 @@
 pub(super) const SIDE: usize = 6;
 /// Products in a tile.
 pub(super) const PLACES: usize = SIDE * SIDE;
-/// Columns of the products that are transformed back at once: as many as stay in cache.
+/// The number of columns of the products that are transformed back at once; they fit the cache.
 pub(super) const BLOCK: usize = 48;
 /// The same for the gradient of the weights.
 pub(super) const WEIGHT_BLOCK: usize = 64;
 
-/// Where a tile begins in its image, and how much of it is inside.
+/// The position of a tile in its image, and its part inside the image.
 #[derive(Clone, Copy)]
 pub(super) struct Tile {
-    /// Values before its first input.
+    /// The offset of its first input, in values.
     pub(super) from: usize,
-    /// Rows and columns of its inputs that are in memory; beyond are zeros.
+    /// Rows and columns of its inputs that are in memory; the others are zeros.
     pub(super) inside: [usize; 2],
-    /// Its first output pixel of the chunk.
+    /// The index of its first output pixel in the chunk.
     pub(super) pixel: usize,
-    /// Rows and columns of its outputs that are real.
+    /// Rows and columns of its outputs that exist.
     pub(super) real: [usize; 2],
 }

@@ -5,7 +5,7 @@
 use super::tile::SIDE;
 use crate::kernel::simd::Simd;
 
-/// What a kernel's values at the points 0, 1, −1, 2, −2 and ∞ are scaled by.
+/// The scale of a kernel's values at the points 0, 1, −1, 2, −2 and ∞.
 const SCALES: [f32; SIDE] = [1.0 / 4.0, -1.0 / 6.0, -1.0 / 6.0, 1.0 / 24.0, 1.0 / 24.0, 1.0];
 
 /// A transform of one row or column of vectors.
@@ -33,7 +33,7 @@ impl<S: Simd> Transform<S, SIDE, SIDE> for Input {
     }
 }
 
-/// A dy: the values at the points of the polynomial with these coefficients, of ∞ the highest coefficient.
+/// A dy: the values at the points of the polynomial with these coefficients; at ∞, the highest coefficient.
 pub(super) struct Values;
 
 impl<S: Simd, const M: usize> Transform<S, M, SIDE> for Values {
@@ -55,7 +55,7 @@ impl<S: Simd, const M: usize> Transform<S, M, SIDE> for Values {
     }
 }
 
-/// Aᵀ m: the sums over the points of each of their powers, of ∞ the highest.
+/// Aᵀ m: for each power, the sum over the points of the power times the value; ∞ adds to the highest only.
 pub(super) struct Powers;
 
 impl<S: Simd, const N: usize> Transform<S, SIDE, N> for Powers {
@@ -102,8 +102,8 @@ fn scaled<S: Simd>(simd: S, mut values: [S::Vector; SIDE]) -> [S::Vector; SIDE] 
     values
 }
 
-/// Returns a transform of rows, then of columns, of what `read(row, column)` gives; `write` sees the results place by
-/// place of a column.
+/// Returns a transform of the rows, then of the columns, of `read(row, column)`; `write` receives the results, column
+/// by column.
 #[inline(always)]
 pub(super) fn both<S: Simd, T: Transform<S, I, O>, const I: usize, const O: usize>(
     simd: S,

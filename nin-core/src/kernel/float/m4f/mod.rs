@@ -1,12 +1,12 @@
-//! Float layers on a Cortex-M4F, M7 or M33, by hand: packed by four outputs.
+//! Float layers on a Cortex-M4F, M7 or M33 in assembly, with weights packed by four outputs.
 //!
-//! The compiler keeps neither sixteen sums in registers nor two inputs of four pixels beside them; [`quads`] does. It
-//! wants little else in registers, nor loops of a few rounds, so the inputs of a tile are first laid [side by
-//! side](Work), four values for each, and a [program](quads::Steps) written that says what to do with them. All
-//! outputs, four at a time, go through the same program.
+//! The assembly in [`quads`] keeps sixteen sums and two inputs of four pixels in registers, which the compiler does not.
+//! That leaves few registers for addresses and counters, and short loops would cost much. So the inputs of a tile are
+//! first [interleaved](Work), four values for each input, and a [program](quads::Steps) is written that lists the steps.
+//! All outputs, four at a time, run the same program.
 //!
-//! Each pixel's inputs come in their order, and padding is not among them: where a column of the windows is on the map
-//! for some of the pixels, the program has steps for these.
+//! Each pixel's inputs are added in their order, without padding: if a column of the windows is on the map for only some
+//! of the pixels, the program has steps for these pixels.
 #![allow(unsafe_code)]
 
 mod quads;
@@ -19,29 +19,29 @@ use super::stored::{Stored, split};
 use crate::kernel::operands::{LayerWeights, Patch};
 use crate::plan::TILE;
 
-/// Inputs that a program works on; the sums of longer windows stand in the outputs between two programs.
+/// The most inputs of a program. For longer windows, the outputs hold partial sums between two programs.
 const INPUTS: usize = 48;
 
-/// Words of a program: a 5×5 window of one channel over the edge of a map takes 27.
+/// The most words of a program: a 5×5 window of one channel over the edge of a map needs 27.
 const WORDS: usize = 40;
 
-/// Words that a piece of the windows takes in a program at most: 2 to leave inputs out, 2 for where it is, 5, and the
-/// end.
+/// The most words that a piece of the windows needs in a program: 2 to skip inputs, 2 for its address, 5 for its steps,
+/// and the end.
 const PIECE: usize = 10;
 
-/// A layer at work on a tile.
+/// The computation of a layer for one tile.
 struct TileRun<'w> {
     steps: &'static Steps,
     kernel: unsafe fn(&QuadTask),
     task: QuadTask,
     inputs: &'w mut [MaybeUninit<[f32; TILE]>; INPUTS],
-    /// How many inputs stand there.
+    /// The number of inputs in that buffer.
     count: usize,
     program: &'w mut [MaybeUninit<Step>; WORDS],
     words: usize,
-    /// Bytes of the four weights of an input.
+    /// Bytes of the four weights of one input.
     weight: usize,
-    /// The input of a window that the program began with.
+    /// The input of a window with which the program began.
     begin: usize,
     /// The outputs of the last group, if it has fewer than four.
     last: Option<&'w mut [MaybeUninit<[f32; 4]>; TILE]>,
@@ -60,7 +60,7 @@ impl TileRun<'_> {
         }
     }
 
-    /// Adds the steps for the last `count` inputs, which are of all pixels.
+    /// Adds the steps for the last `count` inputs, which all pixels have.
     fn all(&mut self, count: usize) {
         let [eights, pairs, one] = self.steps.all;
         self.times(eights, count / 8);
@@ -70,7 +70,7 @@ impl TileRun<'_> {
         }
     }
 
-    /// Runs the program for all outputs, and begins the next with an input of the windows.
+    /// Runs the program for all outputs, and begins the next program with input `next` of the windows.
     #[inline(never)]
     fn run(&mut self, last: bool, next: usize) {
         let some = usize::from(self.task.pixels < TILE);
@@ -80,10 +80,10 @@ impl TileRun<'_> {
         self.task.inputs = self.inputs.as_ptr().cast();
         self.task.weights = first.wrapping_add(self.begin * self.weight);
         if self.task.groups > 0 {
-            // SAFETY: The program is written up to its last step, which ends it. Its inputs stand in memory that is
-            // still borrowed; for each of the groups the kernel reads four biases and, within the group's weights, four
-            // for each input of a window at most; it writes four outputs of each of the pixels, and reads them if a
-            // program before has written them: the checks in `layer` are for these.
+            // SAFETY: The program is written up to its last step, which ends it. Its inputs are in memory that is still
+            // borrowed. For each group the kernel reads four biases and, within the group's weights, at most four for
+            // each input of a window. It writes four outputs of each pixel, and reads them only if an earlier program has
+            // written them. `layer` checks these sizes.
             unsafe { (self.kernel)(&self.task) };
         }
         if let Some(last) = &mut self.last {
@@ -96,8 +96,8 @@ impl TileRun<'_> {
                 groups: 1,
                 ..*task
             };
-            // SAFETY: as above, for the last group, whose weights and biases are padded; its outputs go where there is
-            // room for them.
+            // SAFETY: as above, for the last group, whose weights and biases are padded; its outputs go to a buffer of
+            // four outputs for each pixel.
             unsafe { (self.kernel)(&rest) };
         }
         self.task.weights = first;
@@ -105,7 +105,7 @@ impl TileRun<'_> {
         self.push(self.steps.resume[some]);
     }
 
-    /// A whole tile whose windows lie on the map, from column to column.
+    /// Adds a whole tile whose windows lie on the map.
     fn inside(&mut self, patch: &Patch<'_, f32>) {
         let (run, step) = (patch.kernel * patch.channels, patch.stride * patch.channels);
         let start = patch.at(0, 0);
@@ -122,7 +122,7 @@ impl TileRun<'_> {
                 }
                 let count = left.min(INPUTS - self.count);
                 let x4 = [x, x.wrapping_add(step), x.wrapping_add(2 * step), x.wrapping_add(3 * step)];
-                // SAFETY: the line has as many.
+                // SAFETY: the line has that many inputs.
                 unsafe { gather(x4, &mut self.inputs[self.count..][..count]) };
                 x = x.wrapping_add(count);
                 (self.count, left, next) = (self.count + count, left - count, next + count);
@@ -132,7 +132,7 @@ impl TileRun<'_> {
         self.run(true, 0);
     }
 
-    /// A tile that reaches over the map's edge or has fewer pixels than others, span by span.
+    /// Adds a tile that crosses the map's edge or has fewer than four pixels, span by span.
     #[inline(never)]
     fn edge(&mut self, patch: &Patch<'_, f32>, pixels: usize) {
         let (spans, count) = spans(patch, pixels);
@@ -155,7 +155,7 @@ impl TileRun<'_> {
         self.run(true, 0);
     }
 
-    /// Adds a part of the windows of some pixels: `run` inputs from number `first` on.
+    /// Adds a part of the windows of some pixels: `run` inputs from input `first` on.
     ///
     /// # Safety
     ///
@@ -185,7 +185,7 @@ impl TileRun<'_> {
         loop {
             let count = run.min(INPUTS - self.count);
             let x4 = SETS[set].apart.map(|apart| x.wrapping_add(step * apart));
-            // SAFETY: as this function's.
+            // SAFETY: the caller ensures it.
             unsafe { gather(x4, &mut self.inputs[self.count..][..count]) };
             x = x.wrapping_add(count);
             (self.count, piece.count, run) = (self.count + count, piece.count + count, run - count);
@@ -197,8 +197,7 @@ impl TileRun<'_> {
         }
     }
 
-    /// Ends a piece; the next is of other pixels, or leaves inputs out before it, or the program's inputs are
-    /// elsewhere.
+    /// Ends a piece, if the next one has other pixels, skips inputs, or has its inputs elsewhere.
     #[inline(never)]
     fn turn(&mut self, piece: &mut Piece, set: usize, first: usize) {
         self.close(piece);
@@ -222,7 +221,7 @@ impl TileRun<'_> {
         }
     }
 
-    /// Adds the steps for a piece's inputs that have none.
+    /// Adds the missing steps for a piece's inputs.
     fn close(&mut self, piece: &mut Piece) {
         let count = core::mem::take(&mut piece.count);
         if piece.set == ALL {
@@ -237,15 +236,15 @@ impl TileRun<'_> {
     }
 }
 
-/// Pixels of a tile that have a column of their windows on the map.
+/// The pixels of a tile whose windows have a certain column on the map.
 struct Set {
     first: usize,
-    /// Steps from the first one's inputs to those of each: an unused pixel repeats another's, and its result is
-    /// ignored.
+    /// Distance from the first pixel's inputs to those of each, in pixels. An unused pixel repeats another's inputs, and
+    /// its result is ignored.
     apart: [usize; TILE],
 }
 
-/// Some pixels in the order of the steps for them, all, and each alone.
+/// The sets that have steps, in the order of the steps: some pixels, all, and each alone.
 const SETS: [Set; 10] = [
     Set { first: 0, apart: [0, 1, 2, 2] },
     Set { first: 1, apart: [0, 0, 1, 2] },
@@ -261,18 +260,18 @@ const SETS: [Set; 10] = [
 const ALL: usize = 5;
 const ALONE: usize = 6;
 
-/// Inputs one after the other that the same pixels have.
+/// Consecutive inputs that the same pixels have.
 struct Piece {
     set: usize,
-    /// How many have no step in the program yet.
+    /// The number of inputs that have no step in the program yet.
     count: usize,
-    /// Whether the program takes its inputs where the next will be laid; else it is elsewhere.
+    /// Whether the program reads its inputs where the next ones will be interleaved, rather than elsewhere.
     here: bool,
-    /// Inputs of a window that are done, in the program or left out.
+    /// Inputs of a window that the program already computes or skips.
     next: usize,
 }
 
-/// Columns of the windows that the same pixels have on the map: the first and one past the last, and these pixels.
+/// Columns of the windows that are on the map for the same pixels: the first, one past the last, and the pixels.
 #[derive(Clone, Copy)]
 struct Span {
     first: u8,
@@ -280,15 +279,15 @@ struct Span {
     set: usize,
 }
 
-/// The spans of the windows of a tile, in their order, and how many there are; columns that no pixel has are in none.
+/// Returns the spans of the windows of a tile in order, and their number. Columns that no pixel has are in no span.
 fn spans(patch: &Patch<'_, f32>, pixels: usize) -> ([Span; 2 * TILE + 1], usize) {
     let mut spans = [Span { first: 0, end: 0, set: ALL }; 2 * TILE + 1];
     let valid: [_; TILE] = core::array::from_fn(|pixel| patch.valid(pixel));
     let valid = &valid[..pixels];
     let (mut count, mut first) = (0, 0);
     while first < patch.kernel {
-        // The pixels that have this column, and up to which the same ones have the next. The first pixel's window
-        // begins last on the map and ends last.
+        // The pixels that have this column, and the first column that other pixels have. The first pixel's window begins
+        // last and ends last on the map.
         let (mut from, mut to, mut end) = (TILE, 0, patch.kernel);
         for (pixel, &(begins, ends)) in valid.iter().enumerate() {
             if begins > first {
@@ -309,7 +308,7 @@ fn spans(patch: &Patch<'_, f32>, pixels: usize) -> ([Span; 2 * TILE + 1], usize)
     (spans, count)
 }
 
-/// An input of each of four pixels to registers.
+/// Loads an input of each of four pixels into registers.
 macro_rules! four {
     ($s0:literal, $s1:literal, $s2:literal, $s3:literal) => {
         concat!(
@@ -319,11 +318,11 @@ macro_rules! four {
     };
 }
 
-/// Lays the inputs of four pixels side by side.
+/// Interleaves the inputs of four pixels.
 ///
 /// # Safety
 ///
-/// Each pointer has to be good for as many values as there is room for.
+/// Each pointer must be valid for reads of `to.len()` values.
 #[inline(always)]
 unsafe fn gather(x: [*const f32; TILE], to: &mut [MaybeUninit<[f32; TILE]>]) {
     // SAFETY: the code reads `to.len()` values by each pointer and writes `to`; it declares every register it changes.
@@ -360,7 +359,7 @@ unsafe fn gather(x: [*const f32; TILE], to: &mut [MaybeUninit<[f32; TILE]>]) {
     }
 }
 
-/// One layer for a tile of pixels.
+/// Computes one layer for a tile of pixels.
 #[inline(never)]
 pub fn layer<W: Quad<R> + Stored, R>(
     patch: &Patch<'_, f32>,
@@ -409,26 +408,26 @@ pub fn layer<W: Quad<R> + Stored, R>(
     }
     if left > 0 {
         for (out, last) in out.chunks_exact_mut(outputs).zip(&last[..pixels]) {
-            // SAFETY: the last program has written the outputs of as many pixels.
+            // SAFETY: the last program has written the outputs of that many pixels.
             let last: &[f32; 4] = unsafe { last.assume_init_ref() };
             out[4 * groups..].copy_from_slice(&last[..left]);
         }
     }
 }
 
-/// The larger of two, the first if one is no number.
+/// Returns the larger of two values, or the first if one is NaN.
 macro_rules! larger {
     ($most:literal, $value:literal) => {
         concat!("vcmp.f32 ", $value, ", ", $most, "\nvmrs apsr_nzcv, fpscr\nit gt\nvmovgt.f32 ", $most, ", ", $value)
     };
 }
 
-/// Raises each of `most` to the value beside it, if that is larger.
+/// Raises each value of `most` to the value at the same index in `values`, if that is larger.
 pub fn raise(most: &mut [f32], values: &[f32]) {
     let (most, rest) = most.as_chunks_mut::<8>();
     let (values, rest_values) = values.as_chunks::<8>();
     for (most, values) in most.iter_mut().zip(values) {
-        // SAFETY: reads eight values of both, and writes as many. What it uses of registers it gives up.
+        // SAFETY: reads eight values of both slices and writes eight; it declares every register that it changes.
         unsafe {
             asm!(
                 "vldmia {most}, {{s0-s7}}",

@@ -1,10 +1,10 @@
-//! The kernels themselves, in assembly: programs of a few words that run once for each four outputs.
+//! The assembly kernels. Each interprets a program of a few words, once for every four outputs.
 //!
 //! s0–s15 are the sums (pixel by pixel), s16–s23 two inputs of each pixel, s24–s27 one input's weights for the four
-//! outputs, s28–s31 products on their way into the sums. Two inputs take 1 + 2 loads and 64 products and additions:
-//! 67 instructions for 32 multiply-accumulates. A product is rounded before it is added, as everywhere, and costs
-//! no more cycles than VFMA, which takes three here. Weights in f16 come two to a word and are widened by VCVTB
-//! and VCVTT: four instructions more an input.
+//! outputs, s28–s31 products before they are added. Two inputs need 1 + 2 loads and 64 multiplications and additions:
+//! 67 instructions for 32 multiply-accumulates. A product is rounded before it is added, as everywhere; the two
+//! instructions need no more cycles than VFMA, which needs three here. f16 weights are stored two to a word; VCVTB and
+//! VCVTT widen them, with four more instructions per input.
 
 use core::arch::global_asm;
 
@@ -12,42 +12,42 @@ use half::f16;
 
 use crate::kernel::sum::{Fused, Separate};
 
-/// A step of a program: the address of what does it.
+/// A step of a program: the address of its code.
 pub type Step = usize;
 
-/// What there is to do; the order is that of the kernels' tables. What has a count takes it from the next word.
+/// The steps, in the order of the kernels' tables. A step with a count reads it from the next word of the program.
 #[repr(C)]
 pub struct Steps {
-    /// The sums begin as the biases.
+    /// Sets the sums to the biases.
     pub bias: Step,
-    /// The sums go on from the outputs: of four pixels, of fewer.
+    /// Loads the sums from the outputs: of four pixels, of fewer.
     pub resume: [Step; 2],
-    /// The sums go to the outputs as they are, and the program ends: of four pixels, of fewer.
+    /// Stores the sums to the outputs and ends the program: of four pixels, of fewer.
     pub keep: [Step; 2],
-    /// Their ReLUs do.
+    /// Stores the ReLU of the sums and ends the program: of four pixels, of fewer.
     pub put: [Step; 2],
     /// Skips a number of bytes of weights.
     pub skip: Step,
-    /// The inputs go on at this address.
+    /// Continues with the inputs at this address.
     pub from: Step,
-    /// Inputs of all four pixels: a count of eights, a count of twos, a single one.
+    /// Multiplies inputs of all four pixels: eight for each count, two for each count, a single one.
     pub all: [Step; 3],
-    /// Inputs of pixels 0–2, 1–3, 0–1, 1–2 and 2–3: a count of twos, a single one.
+    /// Multiplies inputs of pixels 0–2, 1–3, 0–1, 1–2 and 2–3: two for each count, a single one.
     pub some: [[Step; 2]; 5],
-    /// Inputs of one pixel, side by side in memory: a count of fours, a count of ones.
+    /// Multiplies inputs of one pixel, contiguous in memory: four for each count, one for each count.
     pub alone: [[Step; 2]; 4],
 }
 
-/// What a kernel works on; the order is its own, and it counts in it.
+/// Arguments of a kernel, which also updates them; the assembly relies on the order of the fields.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct QuadTask {
     pub program: *const Step,
     /// Four values for each input, one for each pixel of the tile.
     pub inputs: *const f32,
-    /// Four for each group.
+    /// Four biases for each group.
     pub bias: *const f32,
-    /// The first group's, from the program's first input on.
+    /// The first group's weights, from the program's first input on.
     pub weights: *const u8,
     /// Bytes of a group's weights.
     pub group: usize,
@@ -56,24 +56,25 @@ pub struct QuadTask {
     /// Bytes from one pixel's outputs to the next.
     pub outputs: usize,
     pub pixels: usize,
-    /// Outputs, in fours.
+    /// Groups of four outputs.
     pub groups: usize,
 }
 
-/// A weight type with a kernel for four outputs side by side, whose sums are rounded as `R` says.
+/// A weight type with a kernel for four outputs at a time; `R` is the rounding of its sums.
 pub trait Quad<R>: Sized {
-    /// The kernel's table of steps.
+    /// Returns the kernel's table of steps.
     fn steps() -> &'static Steps;
 
     /// Runs a program for each group of four outputs.
     ///
     /// # Safety
     ///
-    /// The task's pointers have to be good for what its fields say and what its program does, which has to end.
+    /// The task's pointers must be valid for the accesses that its fields and its program describe, and the program must
+    /// end.
     unsafe fn run(task: &QuadTask);
 }
 
-/// A kernel of the assembly below, by its name and that of its table.
+/// Declares a kernel of the assembly below by its name and the name of its table.
 macro_rules! quads {
     ($weights:ty, $rounding:ty, $name:ident, $steps:ident) => {
         unsafe extern "C" {
@@ -83,12 +84,12 @@ macro_rules! quads {
 
         impl Quad<$rounding> for $weights {
             fn steps() -> &'static Steps {
-                // SAFETY: the table below, which nothing writes.
+                // SAFETY: the table is below, and nothing writes it.
                 unsafe { &$steps }
             }
 
             unsafe fn run(task: &QuadTask) {
-                // SAFETY: as this function's; the kernel keeps to the procedure call standard.
+                // SAFETY: the caller ensures it; the kernel follows the procedure call standard.
                 unsafe { $name(task) }
             }
         }
@@ -100,7 +101,8 @@ quads!(f16, Separate, nin_f16_quads, nin_f16_steps);
 quads!(f32, Fused, nin_f32_fused_quads, nin_f32_fused_steps);
 quads!(f16, Fused, nin_f16_fused_quads, nin_f16_fused_steps);
 
-/// An input times the weights of four outputs, added to four sums, which are rounded as the first word says.
+/// Multiplies an input by the weights of four outputs and adds the products to four sums; the first word selects the
+/// rounding.
 macro_rules! quad {
     (
         separate, $x:literal,
@@ -126,7 +128,7 @@ macro_rules! quad {
     };
 }
 
-/// The same for the sums of a pixel by number.
+/// The same, for the sums of the pixel with the given number.
 macro_rules! pixel {
     ($sum:tt, 0, $x:literal, $weights:tt) => {
         quad!($sum, $x, $weights, ("s0", "s1", "s2", "s3"))
@@ -147,8 +149,7 @@ macro_rules! input {
     ($sum:tt, $weights:tt, $($x:literal $pixel:tt)+) => { concat!($(pixel!($sum, $pixel, $x, $weights)),+) };
 }
 
-/// Two inputs of some pixels. Fused sums have no products on their way: the registers of these hold the second input's
-/// weights.
+/// Two inputs of some pixels. Fused sums need no registers for products: these hold the second input's weights.
 macro_rules! pair {
     ((separate, $one:literal, $two:literal, $both:literal), ($($first:tt)+), ($($second:tt)+)) => {
         concat!(
@@ -180,7 +181,7 @@ macro_rules! two {
     };
 }
 
-/// On to the next step.
+/// Jumps to the next step.
 macro_rules! next {
     () => {
         "ldr pc, [r8], #4\n"
@@ -206,7 +207,7 @@ macro_rules! some {
     };
 }
 
-/// One input of some pixels, and on.
+/// One input of some pixels, then the next step.
 macro_rules! one {
     (($sum:tt, $one:literal, $two:literal, $both:literal), ($($first:tt)+)) => {
         concat!(
@@ -234,7 +235,7 @@ macro_rules! alone {
     };
 }
 
-/// Four sums of each pixel to or from its outputs, at r3; for fewer than four pixels with a test after each.
+/// Moves four sums of each pixel to or from its outputs at r3; for fewer than four pixels with a test after each.
 macro_rules! sums {
     ($instruction:literal, $then:literal) => {
         concat!(
@@ -246,7 +247,7 @@ macro_rules! sums {
     };
 }
 
-/// Four sums of a pixel, their ReLU on the bits, to its outputs, at r3.
+/// Stores the ReLU of four sums of a pixel, computed on their bits, to its outputs at r3.
 macro_rules! put {
     ($s0:literal, $s1:literal, $s2:literal, $s3:literal) => {
         concat!(
@@ -257,7 +258,7 @@ macro_rules! put {
     };
 }
 
-/// Those of all pixels; for fewer than four with a test after each.
+/// The same for all pixels; for fewer than four with a test after each.
 macro_rules! puts {
     ($then:literal) => {
         concat!(
@@ -269,19 +270,19 @@ macro_rules! puts {
     };
 }
 
-/// Addresses of steps, as a table has them: code is Thumb.
+/// Addresses of steps for a table, with the Thumb bit set.
 macro_rules! table {
     ($name:literal, $($step:literal)+) => { concat!($(".word .L", $name, "_", $step, " + 1\n"),+) };
 }
 
-/// A kernel and the table of its steps: r0 the task, r1 weights, r2 how often, r3 inputs, r4–r7 for a while, r8 the
-/// next step, r9 the next group's weights, r10 groups left, r11 outputs, r12 bytes from pixel to pixel, lr biases.
+/// A kernel and the table of its steps. Registers: r0 task, r1 weights, r2 repetitions, r3 inputs, r4–r7 scratch, r8
+/// next step, r9 next group's weights, r10 remaining groups, r11 outputs, r12 bytes from pixel to pixel, lr biases.
 ///
-/// Of the weights, `one` loads an input's into s24–s27, `two` those of two inputs into s20–s27, `both` into s24–s31.
+/// `one` loads the weights of one input into s24–s27, `two` those of two inputs into s20–s27, `both` into s24–s31.
 macro_rules! kernel {
     ($name:literal, $steps:literal, $weights:tt) => {
         concat!(
-            // In a section of its own, so that who does not call it does not carry it.
+            // In a section of its own, so the linker drops a kernel that is not called.
             concat!(".section .text.", $name, ",\"ax\",%progbits\n.balign 4\n"),
             concat!(".global ", $steps, "\n.type ", $steps, ", %object\n", $steps, ":\n"),
             table!($name, "bias" "resume" "resume_some" "keep" "keep_some" "put" "put_some" "skip" "from"),
@@ -334,7 +335,7 @@ macro_rules! kernel {
     };
 }
 
-/// The two kernels of a rounding: weights in f32, and in f16.
+/// The two kernels for one rounding: f32 weights and f16 weights.
 macro_rules! kernels {
     ($sum:tt, $f32:literal, $f32_steps:literal, $f16:literal, $f16_steps:literal) => {
         concat!(
@@ -354,7 +355,7 @@ macro_rules! kernels {
                      vcvtb.f32.f16 s26, s27
                      vcvtt.f32.f16 s27, s27
                     ",
-                    // Four words into the upper half; each is taken before its place is.
+                    // Widens four words into the upper half; each is read before it is overwritten.
                     "vldmia r1!, {s24-s27}
                      vcvtb.f32.f16 s20, s24
                      vcvtt.f32.f16 s21, s24

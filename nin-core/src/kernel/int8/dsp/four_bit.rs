@@ -1,4 +1,4 @@
-//! Streams of 4-bit weights: widened to those of 8 bits as many at a time as there is room for.
+//! Widens streams of 4-bit weights to 8 bits, as many at a time as fit the working memory.
 
 use super::storage::{Storage, StreamPart};
 use crate::kernel::int8::nibbles::widen_words;
@@ -27,7 +27,7 @@ impl Storage for Four {
             for (wide, stored) in room.chunks_exact_mut(wide_stream).zip(stored).take(count) {
                 let weights = &stored[BIASES + part.from / 4..][..inputs.div_ceil(4)];
                 widen_words(weights, &mut wide[biases..][..inputs / 2]);
-                // As arrays: so few words take less time than a call to copy them.
+                // As arrays: a call of memcpy would cost more than these few words.
                 if part.first()
                     && let (Some(wide), Some(stored)) = (wide.first_chunk_mut::<BIASES>(), stored.first_chunk())
                 {

@@ -1,21 +1,22 @@
-//! The multiplications, by hand: N pixels times the two outputs of a stream, N being 4, 2 or 1.
+//! The multiplications in assembly: N pixels times the two outputs of a stream, for N = 4, 2 and 1.
 //!
-//! With four pixels the eight sums, two words of inputs, one word of weights split in two and two pointers take all
-//! of the fourteen registers there are, and the inner step is 13 instructions for 16 multiply-accumulates: one LDR of
-//! weights, two SXTB16, two LDRD of inputs, eight SMLAD. With two pixels or one it takes two words of weights at a
-//! time: 15 for 16, and 10 for 8.
+//! With four pixels, eight sums, two words of inputs, one word of weights split in two, and two pointers occupy all
+//! fourteen registers. The inner step has 13 instructions for 16 multiply-accumulates: one LDR of weights, two SXTB16,
+//! two LDRD of inputs, eight SMLAD. With two pixels or one, a step reads two words of weights: 15 instructions for 16
+//! multiply-accumulates, and 10 for 8.
 //!
-//! A sum is doubled, since its inputs are. SMMLAR multiplies it with the multiplier, keeps the upper half, rounded,
-//! and adds half of the shift's unit; ASR shifts; USAT clamps: exactly the arithmetic of `docs/int8.md`.
+//! Sums are doubled because inputs are. SMMLAR multiplies a sum by the multiplier, keeps the rounded upper half, and
+//! adds half a unit of the shift; ASR shifts; USAT clamps. This is exactly the arithmetic of `docs/int8.md`.
 #![allow(unsafe_code)]
 
 use core::arch::{asm, global_asm};
 
-/// Raises each of `most` to the value beside it, where that is larger: four at a time by what `values` has more than
-/// `most`, at least 0.
+/// Raises each value of `most` to the value at the same index in `values`, if that is larger: four at a time, by adding
+/// the saturated difference.
 pub fn raise(most: &mut [u8], values: &[u8]) {
     let count = most.len().min(values.len());
-    // SAFETY: reads as many bytes of both as both have, and writes as many; words need no alignment on these cores.
+    // SAFETY: reads `count` bytes of both slices and writes `count` bytes of `most`; both have them. Words need no
+    // alignment on these cores.
     unsafe {
         asm!(
             "b 3f",
@@ -54,7 +55,7 @@ pub fn raise(most: &mut [u8], values: &[u8]) {
     }
 }
 
-/// Where inputs go as pairs: `[inputs / 2][pixels]` words, rounded up to fours of inputs.
+/// Widened inputs in pairs: `[inputs / 2][pixels]` words, with the inputs rounded up to a multiple of four.
 pub struct Window<'a> {
     words: &'a mut [u32],
     pixels: usize,
@@ -62,13 +63,13 @@ pub struct Window<'a> {
 }
 
 impl<'a> Window<'a> {
-    /// The first words are for `inputs` inputs of some pixels.
+    /// Uses the first of `words` for `inputs` inputs of each of `pixels` pixels.
     pub fn new(words: &'a mut [u32], pixels: usize, inputs: usize) -> Self {
         assert!(words.len() >= inputs.div_ceil(4) * 2 * pixels);
         Window { words, pixels, inputs }
     }
 
-    /// Inputs `at..end`, from a multiple of four on, are 0, and those of the four that the last one is in.
+    /// Sets inputs `at..end` to 0. `at` is a multiple of four, and `end` is rounded up to one.
     pub fn clear(&mut self, at: usize, end: usize) {
         assert!(at.is_multiple_of(4) && end <= self.inputs);
         if at < end {
@@ -88,7 +89,8 @@ impl<'a> Window<'a> {
         }
     }
 
-    /// Inputs `at..end` of `count` pixels from `first` on: bytes of `x`, which begin `step` apart for each pixel.
+    /// Writes inputs `at..end` of `count` pixels from `first` on. Each pixel's bytes begin `step` bytes after those of
+    /// the pixel before it in `x`.
     pub fn put(&mut self, (first, count): (usize, usize), (at, end): (usize, usize), x: &[u8], step: usize) {
         let length = end.wrapping_sub(at);
         assert!(
@@ -99,8 +101,8 @@ impl<'a> Window<'a> {
                 && x.len() >= (count - 1) * step + length
         );
         let (x, to) = (x.as_ptr(), self.words.as_mut_ptr().wrapping_add(at / 4 * 2 * self.pixels + first));
-        // SAFETY: they read what is checked above, and write into the two words of every four inputs that the pixels
-        // have one of, for which there is room. They keep to the procedure call standard.
+        // SAFETY: both functions read only the bytes whose number is checked above. They write into the two words that
+        // each pixel has for every four inputs, for which there is room. They follow the procedure call standard.
         unsafe {
             if count == 4 && (at | length).is_multiple_of(4) {
                 nin_int8_widen4(x, step, to, x.wrapping_add(length));
@@ -110,7 +112,7 @@ impl<'a> Window<'a> {
         }
     }
 
-    /// Two inputs left at the end are one pair.
+    /// Joins two inputs that remain at the end into one pair.
     pub fn close(&mut self) {
         if !self.inputs.is_multiple_of(4) {
             let (even, odd) = self.words[self.inputs / 4 * 2 * self.pixels..].split_at_mut(self.pixels);
@@ -119,7 +121,7 @@ impl<'a> Window<'a> {
     }
 }
 
-/// Some streams, or a part of each, and what they are multiplied with.
+/// Streams, or a part of each, and the window that they are multiplied by.
 pub struct Product<'a> {
     /// Pixels: 4, 2 or 1.
     pub pixels: usize,
@@ -127,20 +129,20 @@ pub struct Product<'a> {
     pub window: &'a [u32],
     /// Inputs; an even number.
     pub inputs: usize,
-    /// The streams: where the sums begin, two biases and the weights; in the middle, just weights; where they end,
-    /// weights and six words for requantising.
+    /// The streams. The first part of each has two biases and weights; a middle part has only weights; the last part
+    /// has weights and six words for requantising.
     pub streams: &'a [u32],
-    /// Words from one stream's part to the next one's.
+    /// Words from one stream's part to that of the next stream.
     pub stride: usize,
-    /// How many streams, at least one.
+    /// The number of streams, at least one.
     pub count: usize,
-    /// Whether the sums begin here, at the biases.
+    /// Whether this is the first part: sums begin with the biases.
     pub first: bool,
-    /// Whether they end here, in values.
+    /// Whether this is the last part: sums become values.
     pub last: bool,
-    /// Sums between their beginning and their end: `[stream][pixels][2 outputs]`, doubled.
+    /// Partial sums between parts: `[stream][pixels][2 outputs]`, doubled.
     pub sums: &'a mut [i32],
-    /// The first stream's first output of the first pixel, and on.
+    /// The values, from the first pixel's first output on.
     pub out: &'a mut [u8],
     /// Bytes from pixel to pixel.
     pub outputs: usize,
@@ -149,27 +151,27 @@ pub struct Product<'a> {
 /// Bytes of `NIN_STEP4`: thirteen instructions of four.
 const STEP4: usize = 52;
 
-/// What the kernels find on their way in; the order is theirs.
+/// Arguments of the kernels; the assembly relies on the order of the fields.
 #[repr(C)]
 struct Frame {
-    /// For four pixels: bytes of steps that the first round jumps over. For fewer: where the inputs end that are
-    /// taken eight words of weights at a time.
+    /// For four pixels: the bytes of code that the first round skips. For fewer: the end of the inputs that are
+    /// multiplied eight words of weights at a time.
     unrolled: usize,
-    /// Where the inputs end; one less where the sums go on.
+    /// The end of the inputs, less one if this is not the last part.
     end: usize,
-    /// Sums to begin with, if not the biases.
+    /// Partial sums to start from, or null to start from the biases.
     sums_in: *const i32,
-    /// Where sums go that go on.
+    /// Where partial sums are stored if this is not the last part.
     sums_out: *mut i32,
-    /// Bytes to skip before a stream that begins with sums.
+    /// Bytes to skip before a stream that starts from partial sums.
     skip_in: usize,
-    /// Bytes to skip behind one that ends with them.
+    /// Bytes to skip after a stream that ends in partial sums.
     skip_out: usize,
-    /// Where values or sums end.
+    /// The end of the values or of the partial sums.
     to_end: usize,
     /// The first input.
     window: *const u32,
-    /// The place of the next value.
+    /// The address of the next value.
     out: *mut u8,
     /// Bytes from pixel to pixel of the output.
     outputs: usize,
@@ -182,7 +184,7 @@ unsafe extern "C" {
     fn nin_int8_2(window: *const u32, streams: *const u32, frame: *const Frame);
     fn nin_int8_1(window: *const u32, streams: *const u32, frame: *const Frame);
 }
-/// Multiplies the window with every stream.
+/// Multiplies the window by every stream.
 #[inline(never)]
 pub fn multiply(product: &mut Product<'_>) {
     let &mut Product { pixels, window, inputs, streams, stride, count, first, last, outputs, .. } = product;
@@ -204,7 +206,7 @@ pub fn multiply(product: &mut Product<'_>) {
     let to_end = if last { out.addr() + 2 * count } else { sums.wrapping_add(2 * count * pixels).addr() };
     let (kernel, unrolled): (unsafe extern "C" fn(_, _, _), _) = match pixels {
         4 => {
-            // Biases come with the first step. To take none of the others is to jump over all.
+            // The first step also loads the biases. If no other step remains, the code skips all of them.
             let steps = words - usize::from(first);
             (nin_int8_4, if steps == 0 { 16 } else { steps.wrapping_neg() % 16 } * STEP4)
         }
@@ -223,14 +225,14 @@ pub fn multiply(product: &mut Product<'_>) {
         out,
         outputs,
     };
-    // SAFETY: the kernels read the window, `pixels` words for each of its words of weights; of each stream the words
-    // whose number is checked above; and read or write `2 * pixels` sums or 2 bytes of each of the pixels for each
-    // stream, whose room is checked too. They keep to the procedure call standard.
+    // SAFETY: for each word of weights the kernels read `pixels` words of the window, and of each stream the words whose
+    // number is checked above. For each stream they read or write `2 * pixels` sums, or 2 bytes of each pixel; that room
+    // is checked too. They follow the procedure call standard.
     unsafe { kernel(window, streams.as_ptr().wrapping_byte_sub(skip_in), &raw const frame) }
 }
 
-/// Armv8-M leaves the DSP instructions to the core, and what is assembled outside of functions does not hear which core
-/// the compiler was told of: one that has them stands for all.
+/// DSP instructions are optional in Armv8-M, and `global_asm!` does not receive the compiler's target CPU. The
+/// directive names a core that has them; the code is the same for all such cores.
 #[cfg(nin_v8m)]
 macro_rules! core {
     () => {
@@ -247,8 +249,8 @@ macro_rules! core {
 global_asm!(
     core!(),
     ".syntax unified\n.thumb\n",
-    // Bytes of some pixels: four at a time where they are one of the packing's fours, else one at a time. In r12, nine
-    // bits in each half: the even bytes of a word, doubled.
+    // Widens the bytes of some pixels: four at a time if they are four inputs of one word of the packing, else one at a
+    // time. r12 is a mask of nine bits in each half: the even bytes of a word, doubled.
     r#"
     .section .text.nin_int8_widen,"ax",%progbits
     .global nin_int8_widen
@@ -319,7 +321,7 @@ global_asm!(
     b      6b
     .size  nin_int8_widen, . - nin_int8_widen
     "#,
-    // Four bytes of each of four pixels: their even bytes doubled, then the odd ones.
+    // Widens four bytes of each of four pixels: the even bytes doubled, then the odd ones.
     r#"
     .section .text.nin_int8_widen4,"ax",%progbits
     .global nin_int8_widen4
@@ -350,9 +352,9 @@ global_asm!(
     pop    {r4-r11, pc}
     .size  nin_int8_widen4, . - nin_int8_widen4
     "#,
-    // What all kernels begin with, in sections of their own, so that who does not call one does not carry it. On the
-    // stack lies the `Frame`, of which `entry` may still change the first word, in r3. A stream begins with the sums of
-    // earlier inputs, or else with its biases, which `first` gives to the other pixels.
+    // The beginning of every kernel. Each kernel has a section of its own, so the linker drops those that are not
+    // called. The `Frame` is on the stack; its first word is also in r3, where `entry` may change it. A stream starts
+    // from partial sums, or from its biases, which `first` copies to the other pixels.
     r#"
     .macro NIN_BEGIN name, last, entry, first
     .section .text.\name,"ax",%progbits
@@ -381,8 +383,8 @@ global_asm!(
     8:
     .endm
     "#,
-    // What they end with, after a comparison of the first input not read and the frame's `end`: `values`, or sums that
-    // go on. Either leaves in r12 where the next ones go; then the next stream.
+    // The end of every kernel, after a comparison of the next input's address with the frame's `end`: it stores values
+    // or partial sums, leaves the address of the next ones in r12, and continues with the next stream.
     r#"
     .macro NIN_END name, last, values
     bhi    9f
@@ -403,7 +405,8 @@ global_asm!(
     .size  \name, . - \name
     .endm
     "#,
-    // Two inputs of four pixels, two outputs; and the first two, whose sums all begin with the biases.
+    // Two inputs of four pixels, two outputs. The first two inputs have code of their own: their sums start from the
+    // biases.
     r#"
     .macro NIN_STEP4
     ldr    r12, [r1], #4
@@ -441,7 +444,7 @@ global_asm!(
     smlad  r3, lr, r10, r3
     .endm
     "#,
-    // Four inputs of two pixels, and two.
+    // Four inputs of two pixels; two inputs of two pixels.
     r#"
     .macro NIN_STEP2
     ldrd   r12, lr, [r1], #8
@@ -475,7 +478,7 @@ global_asm!(
     mov    r5, r3
     .endm
     "#,
-    // Four inputs of one pixel, and two.
+    // Four inputs of one pixel; two inputs of one pixel.
     r#"
     .macro NIN_STEP1
     ldrd   r12, lr, [r1], #8
@@ -579,7 +582,7 @@ global_asm!(
     str    r12, [sp, #32]
     .endm
     "#,
-    // Four pixels: it jumps into the middle of the steps, so that their number comes out even.
+    // Four pixels: the first round enters the unrolled steps in the middle, so that the rest is a multiple of them.
     r#"
     NIN_BEGIN nin_int8_4, 9, NIN_ENTRY4, NIN_FIRST4
     ldr    pc, [sp]

@@ -1,8 +1,8 @@
 //! 8-bit layers on a Cortex-M4, M7 or M33: weights packed by two, activations widened to pairs of 16 bits.
 //!
 //! The windows of a tile of pixels are [widened](widen) into `work`, at most [`SEGMENT`] inputs at a time, and
-//! [multiplied](kernels) with the weights of two outputs after two. Where the window is longer than a segment, the
-//! sums of up to [`KEPT`] outputs wait beside it for the rest.
+//! [multiplied](kernels) with the weights of two outputs at a time. If a window is longer than a segment, `work` also
+//! keeps the partial sums of up to [`KEPT`] outputs between segments.
 
 pub(super) mod four_bit;
 mod kernels;
@@ -18,7 +18,7 @@ use crate::kernel::operands::{LayerWeights, Patch};
 use crate::plan::TILE;
 use crate::plan::work::{KEPT, SEGMENT};
 
-/// One layer for a tile of pixels.
+/// Computes one layer for a tile of pixels.
 pub fn layer<S: Storage>(
     patch: &Patch<'_, u8>,
     pixels: usize,
@@ -35,7 +35,7 @@ pub fn layer<S: Storage>(
     }
 }
 
-/// Some pixels of a tile, as many as there is a kernel for.
+/// Computes one layer for 4, 2 or 1 pixels of a tile.
 fn tile<S: Storage>(
     patch: &Patch<'_, u8>,
     (first, pixels): (usize, usize),
@@ -49,7 +49,7 @@ fn tile<S: Storage>(
     let (segment, together, kept) = if fan_in <= SEGMENT {
         (fan_in.next_multiple_of(4), pairs, 0)
     } else {
-        // Segments are about as long as one another, in fours of inputs as the packing is.
+        // Segments of about equal length, in multiples of four inputs as the packing has them.
         (fan_in.div_ceil(fan_in.div_ceil(SEGMENT)).next_multiple_of(4), KEPT / 2, pairs.min(KEPT / 2))
     };
     let (window, rest) = work.split_at_mut(pixels * segment / 2);
@@ -65,7 +65,7 @@ fn tile<S: Storage>(
             S::streams(stored, &part, room, |pair, count, streams, stride| {
                 let (first, last, inputs) = (part.first(), part.last(), part.to - part.from);
                 let sums = sums.get_mut(2 * pixels * (pair - part.pair)..).unwrap_or_default();
-                // An odd number of outputs leaves the last stream with one: its values take a way round.
+                // With an odd number of outputs the last stream has only one: its values go through a buffer.
                 let even = if last { count.min(outputs / 2 - pair) } else { count };
                 let out = &mut out[2 * pair..];
                 let mut product =

@@ -1,4 +1,4 @@
-//! Streams of weights, and how the kernels get them.
+//! Weights as streams of two outputs, stored in 8 or in 4 bits.
 
 use crate::packing::{Packing, STREAM_BIASES, WeightType};
 
@@ -6,40 +6,40 @@ use crate::packing::{Packing, STREAM_BIASES, WeightType};
 pub struct StreamPart {
     /// The first stream.
     pub pair: usize,
-    /// How many.
+    /// The number of streams.
     pub count: usize,
-    /// Inputs: the first, one past the last, and how many a stream has.
+    /// The first input, one past the last input, and the number of inputs in a stream.
     pub from: usize,
     pub to: usize,
     pub fan_in: usize,
 }
 
 impl StreamPart {
-    /// Words of a whole stream.
+    /// Returns the words of a whole stream.
     #[inline(always)]
     pub fn stream_words(&self, weights: WeightType) -> usize {
         Packing::new(weights, 2, 2, self.fan_in).stream_words()
     }
 
-    /// Whether the streams begin in it.
+    /// Returns whether the part contains the beginning of the streams.
     pub fn first(&self) -> bool {
         self.from == 0
     }
 
-    /// Whether they end in it.
+    /// Returns whether the part contains the end of the streams.
     pub fn last(&self) -> bool {
         self.to == self.fan_in
     }
 }
 
-/// How streams are stored.
+/// A way to store streams.
 pub trait Storage {
-    /// Calls `multiply` with all streams of a part, as many at a time as there is `room` for: which is the first, how
-    /// many, their words as the kernels read them, and words from one to the next.
+    /// Calls `multiply` with all streams of a part, as many at a time as fit into `room`: the first stream, the number
+    /// of streams, their words as the kernels read them, and the words from one stream to the next.
     fn streams(stored: &[u32], part: &StreamPart, room: &mut [u32], multiply: impl FnMut(usize, usize, &[u32], usize));
 }
 
-/// As they are read.
+/// Weights in 8 bits, which the kernels read in place.
 pub enum Eight {}
 
 impl Storage for Eight {

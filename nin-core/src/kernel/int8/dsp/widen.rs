@@ -1,8 +1,9 @@
-//! From bytes in lines to pairs of 16 bits, doubled, pixel beside pixel: what SMLAD multiplies.
+//! Widens bytes of lines to pairs of doubled 16-bit values, side by side for each pixel: the operands of SMLAD.
 //!
-//! The window of inputs becomes `[inputs / 2][pixels]` words, each two inputs of one pixel, in the order of the
-//! packing by two: a word of four inputs falls into (0, 2) and (1, 3) by one AND each, with a shift that costs
-//! nothing. Inputs are doubled, so that sums are too, and the upper half of a product is the doubling high multiply.
+//! The window of inputs becomes `[inputs / 2][pixels]` words. Each word holds two inputs of one pixel in the order of
+//! the packing by two: a word of four inputs is split into (0, 2) and (1, 3) with one AND each, and the shift is part of
+//! that instruction. Inputs are doubled, so sums are doubled too, and the upper half of a sum's product with the
+//! multiplier equals the doubling high multiply.
 
 use super::kernels::Window;
 use crate::kernel::operands::Patch;
@@ -13,7 +14,7 @@ pub fn widen(patch: &Patch<'_, u8>, (first, count): (usize, usize), (from, to): 
     let mut window = Window::new(words, count, to - from);
     let step = patch.stride * patch.channels;
     let run = patch.kernel * patch.channels;
-    // Where their channels come in fours, so do all inputs; else two places or an input and padding may share a word.
+    // If the channels are a multiple of four, no word mixes two places, or an input and padding.
     let fours = patch.channels.is_multiple_of(4);
     if patch.flat {
         if !fours {
@@ -22,8 +23,8 @@ pub fn widen(patch: &Patch<'_, u8>, (first, count): (usize, usize), (from, to): 
         window.put((0, count), (0, run.min(to) - from), &patch.lines[first * step + from..], step);
         return window.close();
     }
-    // Which bytes of a window's row are on the map for each pixel, and what is to be added to find them in the line;
-    // then which are for all of them.
+    // For each pixel: which bytes of a window's row are on the map, and the offset of that row in the line. Then the
+    // bytes that are on the map for all pixels.
     let spans: [_; TILE] = core::array::from_fn(|pixel| {
         let (begin, end) = patch.valid(first + pixel);
         let start = patch.left * patch.channels as isize + ((first + pixel) * step) as isize;
@@ -40,10 +41,10 @@ pub fn widen(patch: &Patch<'_, u8>, (first, count): (usize, usize), (from, to): 
         if row >= to {
             break;
         }
-        // The part of the window's row `ky` that the range has, and where it is there.
+        // The part of the window's row `ky` that lies in the range, and its place there.
         let (begin, end) = (from.max(row) - row, to.min(row + run) - row);
         let place = |x: usize| row + x - from;
-        // What of it is on the map for all.
+        // The part that is on the map for all pixels.
         let y = (patch.rows.0 + ky).wrapping_sub(patch.above);
         let line = (ky >= patch.above && y < patch.rows.1).then(|| patch.line(y));
         let left = if line.is_some() { left.max(begin).min(end) } else { end };

@@ -1,16 +1,15 @@
-//! Two pixels times two outputs: four sums, each input is read once for two outputs and each weight once for two
-//! pixels.
+//! Two pixels times two outputs: four sums. Each input is read once for two outputs, each weight once for two pixels.
 
 use crate::kernel::int8::read::OutputParameters;
 use crate::kernel::operands::{LayerWeights, Patch};
 use crate::packing::ROWS;
 
-/// One layer for two pixels.
+/// Computes one layer for two pixels.
 pub fn layer(patch: &Patch<'_, u8>, pair: [usize; 2], weights: &LayerWeights<'_>, out: &mut [u8]) {
     let (outputs, fan_in) = (weights.outputs, weights.fan_in);
     let packed: &[i8] = bytemuck::cast_slice(&weights.bytes[4 * ROWS * outputs..][..outputs * fan_in]);
     for output in (0..outputs).step_by(2) {
-        // Without a second output the first stands in for it.
+        // If there is no second output, the first one is computed twice.
         let two = [output, (output + 1).min(outputs - 1)];
         let parameters = two.map(|output| OutputParameters::of::<1>(weights, output));
         let weights = two.map(|output| &packed[output * fan_in..][..fan_in]);
@@ -23,7 +22,7 @@ pub fn layer(patch: &Patch<'_, u8>, pair: [usize; 2], weights: &LayerWeights<'_>
     }
 }
 
-/// Sums of two outputs for two pixels.
+/// Returns the sums of two outputs for two pixels, `[pixel][output]`.
 fn sums(patch: &Patch<'_, u8>, pixels: [usize; 2], weights: [&[i8]; 2], biases: [i32; 2]) -> [[i32; 2]; 2] {
     let mut sums = [biases; 2];
     let [a, b] = pixels.map(|pixel| patch.valid(pixel));

@@ -1,18 +1,19 @@
-//! A few bytes from one place to another: a call of `memcpy` takes longer than most of what is copied here.
+//! Copies a few bytes. A call of `memcpy` would take longer than most of these copies.
 #![allow(unsafe_code)]
 
 use core::arch::asm;
 
-/// Copies.
+/// Copies `from` to `to`.
 ///
 /// # Panics
 ///
-/// If the two differ in length.
+/// If the slices differ in length.
 #[inline(always)]
 pub fn copy(to: &mut [u8], from: &[u8]) {
     assert!(to.len() == from.len());
     let (left, from, to) = (from.len(), from.as_ptr(), to.as_mut_ptr());
-    // SAFETY: reads and writes as many bytes as there are, words first; words need no alignment on these cores.
+    // SAFETY: reads and writes `left` bytes, which both slices have, words first; words need no alignment on these
+    // cores.
     #[cfg(not(nin_muls))]
     unsafe {
         asm!(
@@ -39,7 +40,7 @@ pub fn copy(to: &mut [u8], from: &[u8]) {
             options(nostack)
         );
     }
-    // SAFETY: reads and writes as many bytes as there are, the last one first.
+    // SAFETY: reads and writes `left` bytes, which both slices have, the last one first.
     #[cfg(nin_muls)]
     unsafe {
         asm!(

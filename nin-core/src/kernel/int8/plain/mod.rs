@@ -1,7 +1,7 @@
-//! 8-bit layers with weights as they are: straight from the lines, for processors without vectors.
+//! 8-bit layers with weights in rows, for processors without vector instructions. Inputs are read from the lines.
 //!
-//! Two pixels at a time. A Cortex-M has [kernels](pairs) for them, three outputs at a time, and for the few layers that
-//! those do not take [one sum](one_by_one) after the other; elsewhere it is [two outputs](by_two).
+//! Two pixels at a time. A Cortex-M has [kernels](pairs) for three outputs at a time; the few layers that these do not
+//! support are computed [one sum](one_by_one) at a time. Other processors compute [two outputs](by_two) at a time.
 
 #[cfg(not(any(nin_mla, nin_muls)))]
 mod by_two;
@@ -16,10 +16,10 @@ mod split;
 
 use crate::kernel::operands::{LayerWeights, Patch};
 
-/// One layer for a tile of pixels.
+/// Computes one layer for a tile of pixels.
 pub fn layer(patch: &Patch<'_, u8>, pixels: usize, weights: &LayerWeights<'_>, out: &mut [u8]) {
     for pixel in (0..pixels).step_by(2) {
-        // Without a second pixel the first stands in for it.
+        // If there is no second pixel, the first one is computed twice.
         let pair = [pixel, (pixel + 1).min(pixels - 1)];
         #[cfg(any(nin_mla, nin_muls))]
         if !pairs::layer(patch, pair, weights, out) {

@@ -1,10 +1,10 @@
-//! One sum after the other: little code for layers with fewer than three outputs, or with windows in too many pieces.
+//! One sum at a time: little code, for layers with fewer than three outputs or with windows in too many pieces.
 
 use crate::kernel::int8::read::OutputParameters;
 use crate::kernel::operands::{LayerWeights, Patch};
 use crate::packing::ROWS;
 
-/// One layer for some pixels.
+/// Computes one layer for two pixels.
 pub fn layer(patch: &Patch<'_, u8>, pixels: [usize; 2], weights: &LayerWeights<'_>, out: &mut [u8]) {
     let (outputs, fan_in, run) = (weights.outputs, weights.fan_in, patch.kernel * patch.channels);
     for pixel in pixels {

@@ -1,7 +1,7 @@
-//! Requantising on a processor that multiplies to 32 bits only.
+//! Requantisation on a processor whose products have 32 bits only.
 
-/// `(sum · multiplier + 2^30) >> 31`, from products of 16 bits by 16; for sums below 2^30 and multipliers of at least
-/// 0, as the exporter writes them.
+/// Returns `(sum · multiplier + 2^30) >> 31`, computed from products of 16 by 16 bits. It is exact for sums below 2^30
+/// and multipliers of at least 0, which the exporter guarantees.
 #[inline(always)]
 pub fn high(sum: i32, multiplier: i32) -> i32 {
     let (sum_high, sum_low) = (sum >> 16, sum & 0xFFFF);
@@ -11,7 +11,7 @@ pub fn high(sum: i32, multiplier: i32) -> i32 {
     let other = sum_low.wrapping_mul(multiplier_high).wrapping_add(one & 0xFFFF) as u32;
     // The upper 32 bits of the product; the 16 below them are the lower half of `other`.
     let upper = sum_high.wrapping_mul(multiplier_high).wrapping_add(one >> 16).wrapping_add((other >> 16) as i32);
-    // Bit 31 of the product is one of the result, bit 30 rounds it up.
+    // Bit 31 of the product is the lowest bit of the result; bit 30 rounds it up.
     upper.wrapping_shl(1).wrapping_add((((other >> 14) & 3) as i32 + 1) >> 1)
 }
 

@@ -1,18 +1,18 @@
-//! A layer as the kernels for wide vectors read it.
+//! A packed layer, as the kernels for wide vectors read it.
 
 use crate::kernel::operands::LayerWeights;
 use crate::packing::ROWS;
 
-/// A layer whose weights are packed by sixteen outputs and four inputs.
+/// A layer whose weights are packed in blocks of sixteen outputs and four inputs.
 #[derive(Clone, Copy)]
 pub struct PackedLayer<'m> {
-    /// Inputs of an output, rounded up to fours.
+    /// Inputs of an output, rounded up to a multiple of four.
     pub fan_in: usize,
     /// Outputs.
     pub outputs: usize,
     /// Biases, multipliers and shifts of each group.
     parameters: [&'m [[i32; 16]]; 3],
-    /// For each group of outputs, for each four inputs, four weights of each output.
+    /// For each group of sixteen outputs and each four inputs, four weights of each output.
     weights: &'m [[i8; 64]],
 }
 
@@ -28,13 +28,13 @@ impl<'m> PackedLayer<'m> {
         PackedLayer { fan_in, outputs, parameters: [biases, multipliers, shifts], weights: packed.as_chunks().0 }
     }
 
-    /// Row 0 has the biases, 1 the multipliers, 2 the shifts of group `group`.
+    /// Returns row 0, 1 or 2 of group `group`: biases, multipliers or shifts.
     #[inline(always)]
     pub fn parameters(&self, row: usize, group: usize) -> &'m [i32; 16] {
         &self.parameters[row][group]
     }
 
-    /// The weights of `groups` groups from `first` on, four inputs after four of each.
+    /// Returns the weights of `groups` groups from `first` on, in blocks of four inputs.
     #[inline(always)]
     pub fn weights(&self, first: usize, groups: usize) -> &'m [[i8; 64]] {
         let fours = self.fan_in / 4;

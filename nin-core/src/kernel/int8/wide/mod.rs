@@ -1,4 +1,4 @@
-//! 8-bit layers for processors with wide vectors: the windows of a tile are gathered, then multiplied.
+//! 8-bit layers for processors with wide vectors: gathers the windows of a tile, then multiplies them.
 
 mod layer;
 #[cfg(target_arch = "x86_64")]
@@ -10,12 +10,12 @@ use crate::kernel::isa::Isa;
 use crate::kernel::operands::{LayerWeights, Patch};
 use crate::plan::TILE;
 
-/// One layer for a tile of pixels.
+/// Computes one layer for a tile of pixels.
 pub fn layer(patch: &Patch<'_, u8>, pixels: usize, weights: &LayerWeights<'_>, work: &mut [u32], out: &mut [u8]) {
     layer_on(Isa::here(), patch, pixels, weights, work, out);
 }
 
-/// The same on a certain instruction set.
+/// Computes one layer for a tile of pixels with the instruction set `isa`.
 pub fn layer_on(
     isa: Isa,
     patch: &Patch<'_, u8>,
@@ -44,7 +44,7 @@ pub fn layer_on(
     portable(&layer, windows, pixels, out);
 }
 
-/// The windows of a tile, each `fan_in` bytes long, padding as zeros.
+/// Copies the windows of a tile, each `fan_in` bytes long, with padding as zeros.
 fn gather(patch: &Patch<'_, u8>, pixels: usize, windows: &mut [u8], fan_in: usize) {
     let (channels, kernel) = (patch.channels, patch.kernel);
     let run = kernel * channels;
@@ -68,10 +68,10 @@ fn gather(patch: &Patch<'_, u8>, pixels: usize, windows: &mut [u8], fan_in: usiz
     }
 }
 
-/// Copies bytes; a few of them without the call that many take. Both slices are as long.
+/// Copies `from` to `to`, which have the same length; up to 32 bytes without a call of `memcpy`.
 #[inline(always)]
 fn copy(from: &[u8], to: &mut [u8]) {
-    /// The first N bytes and the last N: that they overlap does no harm.
+    /// Copies the first N bytes and the last N, which may overlap.
     #[inline(always)]
     fn ends<const N: usize>(from: &[u8], to: &mut [u8]) {
         if let (Some(first), Some(last)) = (from.first_chunk::<N>(), from.last_chunk::<N>()) {
@@ -89,7 +89,7 @@ fn copy(from: &[u8], to: &mut [u8]) {
     }
 }
 
-/// For any processor: what the compiler makes of it.
+/// Computes a layer packed by sixteen on any processor; the compiler vectorises what it can.
 fn portable(layer: &PackedLayer<'_>, windows: &[u8], pixels: usize, out: &mut [u8]) {
     for group in 0..layer.outputs.div_ceil(16) {
         let [biases, multipliers, shifts] = [0, 1, 2].map(|row| layer.parameters(row, group));
@@ -111,7 +111,7 @@ fn portable(layer: &PackedLayer<'_>, windows: &[u8], pixels: usize, out: &mut [u
     }
 }
 
-/// Any packing, a weight at a time: what a board runs, computed elsewhere.
+/// Computes a layer of any packing, one weight at a time: models that are packed for a board, on a host.
 fn one_by_one(windows: &[u8], pixels: usize, weights: &LayerWeights<'_>, out: &mut [u8]) {
     let fan_in = weights.fan_in.next_multiple_of(4);
     for output in 0..weights.outputs {

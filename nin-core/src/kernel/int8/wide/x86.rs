@@ -1,8 +1,8 @@
-//! Products of 8-bit windows and weights packed by sixteen, in vectors of x86-64.
+//! Multiplies 8-bit windows by weights packed by sixteen, with vector instructions of x86-64.
 //!
-//! Sixteen outputs of a pixel are one vector of sums (two with AVX2). A word of four inputs, the same in all lanes, is
-//! multiplied with four weights of each output: in one instruction where the processor has AVX-512 VNNI; with AVX2 as
-//! pairs of 16 bits, the even bytes and the odd ones, since its product of bytes saturates.
+//! Sixteen outputs of a pixel are one vector of sums (two with AVX2). A word of four inputs, broadcast to all lanes, is
+//! multiplied by four weights of each output: in one instruction with AVX-512 VNNI; with AVX2 as pairs of 16 bits, the
+//! even bytes and the odd ones, because its product of bytes saturates.
 #![allow(unsafe_code)]
 
 use core::arch::x86_64::*;
@@ -10,9 +10,9 @@ use core::arch::x86_64::*;
 use super::layer::PackedLayer;
 use crate::kernel::isa::Isa;
 
-/// Does a layer for a tile of pixels, if it has a kernel for the instruction set.
+/// Computes a layer for a tile of pixels. Returns `false`, and computes nothing, if there is no kernel for `isa`.
 ///
-/// Each of `windows` begins `layer.fan_in` bytes after the one before.
+/// The windows follow each other, `layer.fan_in` bytes each.
 #[inline]
 pub fn layer(isa: Isa, layer: &PackedLayer<'_>, windows: &[u8], pixels: usize, out: &mut [u8]) -> bool {
     match isa {
@@ -25,9 +25,9 @@ pub fn layer(isa: Isa, layer: &PackedLayer<'_>, windows: &[u8], pixels: usize, o
     true
 }
 
-/// Words of four inputs: N windows side by side.
+/// N windows as words of four inputs.
 ///
-/// Not slices: those the compiler would take apart with scatters, which cost more than short windows themselves.
+/// Pointers rather than slices: with slices the compiler emits scatters, which cost more than short windows.
 #[derive(Clone, Copy)]
 struct Words<'a, const N: usize> {
     windows: &'a [u8],
@@ -40,7 +40,7 @@ impl<'a, const N: usize> Words<'a, N> {
         Words { windows: &windows[..N * fan_in], fan_in }
     }
 
-    /// Word `k` of a window.
+    /// Returns word `k` of a window.
     ///
     /// # Safety
     ///
@@ -48,7 +48,7 @@ impl<'a, const N: usize> Words<'a, N> {
     #[inline(always)]
     unsafe fn at(self, pixel: usize, k: usize) -> i32 {
         debug_assert!(pixel < N && 4 * k + 3 < self.fan_in);
-        // SAFETY: the slice has N times the fan-in; the caller keeps inside of that.
+        // SAFETY: the slice has N times the fan-in; the caller stays within that.
         unsafe { self.windows.as_ptr().add(pixel * self.fan_in + 4 * k).cast::<i32>().read_unaligned() }
     }
 }
@@ -63,7 +63,7 @@ fn vnni(layer: &PackedLayer<'_>, windows: &[u8], pixels: usize, out: &mut [u8]) 
     }
 }
 
-/// N pixels: as many groups of outputs at a time as there are registers for.
+/// Computes N pixels, as many groups of outputs at a time as fit the registers.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
 fn vnni_tile<const N: usize>(layer: &PackedLayer<'_>, windows: &[u8], out: &mut [u8]) {
     let groups = layer.outputs.div_ceil(16);
@@ -77,7 +77,7 @@ fn vnni_tile<const N: usize>(layer: &PackedLayer<'_>, windows: &[u8], out: &mut 
     }
 }
 
-/// N pixels, G groups of outputs from `first` on.
+/// Computes N pixels and G groups of outputs from `first` on.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
 fn vnni_groups<const N: usize, const G: usize>(layer: &PackedLayer<'_>, first: usize, windows: &[u8], out: &mut [u8]) {
     let words = Words::<N>::new(windows, layer.fan_in);
@@ -89,7 +89,7 @@ fn vnni_groups<const N: usize, const G: usize>(layer: &PackedLayer<'_>, first: u
     }
     for k in 0..fours {
         for (group, sums) in sums.iter_mut().enumerate() {
-            // SAFETY: the slice has G times as many.
+            // SAFETY: the slice has G times as many blocks.
             let weights = load512(unsafe { &*weights.add(group * fours + k) });
             for (pixel, sum) in sums.iter_mut().enumerate() {
                 // SAFETY: there are as many sums as windows, and as many words in a window.
@@ -115,7 +115,7 @@ fn load512<T: bytemuck::Pod, const N: usize>(values: &[T; N]) -> __m512i {
     unsafe { _mm512_loadu_si512(values.as_ptr().cast()) }
 }
 
-/// At most sixteen bytes.
+/// Stores at most sixteen bytes.
 #[inline]
 #[target_feature(enable = "avx512bw,avx512vl")]
 fn store(out: &mut [u8], values: __m128i) {
@@ -124,7 +124,7 @@ fn store(out: &mut [u8], values: __m128i) {
     unsafe { _mm_mask_storeu_epi8(out.as_mut_ptr().cast(), mask, values) };
 }
 
-/// What makes activations of the sums of sixteen outputs.
+/// The requantisation parameters of sixteen outputs.
 struct End512 {
     multipliers: __m512i,
     odd_multipliers: __m512i,
@@ -146,7 +146,7 @@ impl End512 {
     #[inline]
     #[target_feature(enable = "avx512f")]
     fn requantise(&self, sums: __m512i) -> __m128i {
-        // Products of even lanes and of odd ones, 64 bits each; the 32 bits from the 31st on are what is wanted.
+        // Products of even lanes and of odd ones, 64 bits each; the result is the 32 bits from bit 31 on.
         let round = _mm512_set1_epi64(1 << 30);
         let even = _mm512_add_epi64(_mm512_mul_epi32(sums, self.multipliers), round);
         let odd = _mm512_mul_epi32(_mm512_srli_epi64::<32>(sums), self.odd_multipliers);
@@ -167,7 +167,7 @@ fn avx2(layer: &PackedLayer<'_>, windows: &[u8], pixels: usize, out: &mut [u8]) 
     }
 }
 
-/// N pixels, a group of outputs at a time: as two vectors, or as one where the second half would be padding.
+/// Computes N pixels, one group of outputs at a time: as two vectors, or as one if the second half would be padding.
 #[target_feature(enable = "avx2")]
 fn avx2_tile<const N: usize>(layer: &PackedLayer<'_>, windows: &[u8], out: &mut [u8]) {
     for first in (0..layer.outputs).step_by(16) {
@@ -178,7 +178,7 @@ fn avx2_tile<const N: usize>(layer: &PackedLayer<'_>, windows: &[u8], out: &mut 
     }
 }
 
-/// N pixels, E times eight outputs of the group that begins at `first`.
+/// Computes N pixels and E times eight outputs of the group that begins at `first`.
 #[target_feature(enable = "avx2")]
 fn avx2_eights<const N: usize, const E: usize>(layer: &PackedLayer<'_>, first: usize, windows: &[u8], out: &mut [u8]) {
     let words = Words::<N>::new(windows, layer.fan_in);
@@ -229,7 +229,7 @@ fn load256<T: bytemuck::Pod, const N: usize>(values: &[T; N]) -> __m256i {
     unsafe { _mm256_loadu_si256(values.as_ptr().cast()) }
 }
 
-/// What makes activations of the sums of eight outputs.
+/// The requantisation parameters of eight outputs.
 struct End256 {
     multipliers: __m256i,
     odd_multipliers: __m256i,
@@ -246,7 +246,7 @@ impl End256 {
         End256 { multipliers, odd_multipliers: _mm256_srli_epi64::<32>(multipliers), halves, shifts }
     }
 
-    /// As [`End512::requantise`].
+    /// Requantises each lane, as [`End512::requantise`] does.
     #[inline]
     #[target_feature(enable = "avx2")]
     fn requantise(&self, sums: __m256i) -> [u8; 8] {
@@ -256,7 +256,7 @@ impl End256 {
         let odd = _mm256_slli_epi64::<1>(_mm256_add_epi64(odd, round));
         let high = _mm256_blend_epi32::<0xaa>(_mm256_srli_epi64::<31>(even), odd);
         let rounded = _mm256_srav_epi32(_mm256_add_epi32(high, self.halves), self.shifts);
-        // Clamped before it is narrowed: the second narrowing takes what it reads as signed.
+        // Clamped before it is narrowed, because the second narrowing instruction reads signed values.
         let values = _mm256_max_epi32(_mm256_min_epi32(rounded, _mm256_set1_epi32(255)), _mm256_setzero_si256());
         let words = _mm_packus_epi32(_mm256_castsi256_si128(values), _mm256_extracti128_si256::<1>(values));
         _mm_cvtsi128_si64(_mm_packus_epi16(words, words)).to_ne_bytes()

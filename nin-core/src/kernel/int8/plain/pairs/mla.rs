@@ -1,10 +1,10 @@
-//! Armv7-M: a multiplication and an addition in one, to 32 bits.
+//! Armv7-M: MLA, a multiply-accumulate to 32 bits.
 //!
-//! Six sums, two inputs and a weight, three pointers, the distance of the weights and a count are all of the fourteen
-//! registers there are. A step is 11 instructions for 6 multiply-accumulates: five loads, six MLA.
+//! Six sums, two inputs, a weight, three pointers, the distance between weights and a count occupy all fourteen
+//! registers. A step has 11 instructions for 6 multiply-accumulates: five loads, six MLA.
 //!
-//! A sum is requantised by SMULL of its double, whose upper half is the doubling high multiply and whose bit below
-//! rounds it; what ASR shifts out last rounds the shift; USAT clamps.
+//! SMULL multiplies the doubled sum by the multiplier. The upper half of the product is the doubling high multiply, and
+//! the bit below it rounds. The last bit that ASR shifts out rounds the shift; USAT clamps.
 
 use core::arch::global_asm;
 
@@ -17,13 +17,13 @@ unsafe extern "C" {
     fn nin_int8_mla(task: *mut PairTask);
 }
 
-/// Computes three outputs of two pixels as often as the task says.
+/// Computes three outputs of two pixels for each group of the task.
 ///
 /// # Safety
 ///
-/// The task's pointers have to be good for what its fields say.
+/// The task's pointers must be valid for the accesses that its fields describe.
 pub unsafe fn run(task: &mut PairTask, _: [i32; 2]) {
-    // SAFETY: as this function's; the kernel keeps to the procedure call standard.
+    // SAFETY: the caller ensures it; the kernel follows the procedure call standard.
     unsafe { nin_int8_mla(task) }
 }
 

@@ -1,8 +1,8 @@
-//! Two pixels times three outputs at a time, by hand.
+//! Two pixels times three outputs at a time, in assembly.
 //!
-//! What the windows of two pixels have side by side in memory is a list of [`Run`]s, padding included, which a row of
-//! zeros stands in for; so one loop does for the middle of a map and its edges. Windows of few inputs are put together
-//! first and are one part. All outputs go through the same list.
+//! The windows of two pixels become a list of [`Run`]s: inputs that are contiguous in memory for both pixels. Padding is
+//! part of the list and points to a row of zeros, so one loop serves the middle of a map and its edges. Small windows
+//! are copied together first and form one run. All outputs use the same list.
 #![allow(unsafe_code)]
 
 #[cfg(nin_mla)]
@@ -23,26 +23,26 @@ use super::copy::copy;
 use crate::kernel::operands::{LayerWeights, Patch};
 use crate::packing::ROWS;
 
-/// Parts in a list: a window over the edge of a map has up to five in a row.
+/// The most runs in a list: a window over the edge of a map has up to five in each row.
 const PARTS: usize = 32;
 
-/// Inputs of a window that is put together.
+/// The most inputs of a window that is copied together.
 const ROOM: usize = 32;
 
-/// Stands in for padding.
+/// The inputs of padding.
 static ZEROS: [u8; 64] = [0; 64];
 
-/// A list of parts.
+/// A list of runs.
 struct List<'p> {
     parts: &'p mut [MaybeUninit<Run>; PARTS],
     count: usize,
     inputs: usize,
-    /// Sums of the inputs of each pixel, if the kernel asks for them.
+    /// Sums of the inputs of each pixel, if the kernel needs them.
     totals: [i32; 2],
 }
 
 impl List<'_> {
-    /// Adds inputs of both pixels; whether there was room.
+    /// Adds inputs of both pixels. Returns `false` if the list is full.
     fn push(&mut self, first: &[u8], second: &[u8]) -> bool {
         debug_assert!(first.len() == second.len() && !first.is_empty());
         let Some(part) = self.parts.get_mut(self.count) else { return false };
@@ -56,10 +56,11 @@ impl List<'_> {
         true
     }
 
-    /// Adds the rows of two windows; whether there was room.
+    /// Adds the rows of two windows. Returns `false` if the list is full.
     fn windows(&mut self, patch: &Patch<'_, u8>, pair: [usize; 2]) -> bool {
         let [a, b] = pair.map(|pixel| patch.valid(pixel));
-        // Where one of the windows comes onto the map or leaves it; the second one does both no later.
+        // The columns where a window enters or leaves the map. The second window enters and leaves no later than the
+        // first.
         let cuts = [0, b.0, a.0.min(b.1), a.0.max(b.1), a.1, patch.kernel];
         for y in patch.rows.0..patch.rows.1 {
             let line = patch.line(y);
@@ -81,7 +82,8 @@ impl List<'_> {
     }
 }
 
-/// One layer for two pixels, or one that stands for two; `false` if it is none for these kernels.
+/// Computes one layer for two pixels, which may be the same one. Returns `false`, and computes nothing, if the kernels
+/// do not support the layer.
 #[inline(never)]
 pub fn layer(patch: &Patch<'_, u8>, pair: [usize; 2], weights: &LayerWeights<'_>, out: &mut [u8]) -> bool {
     let (outputs, fan_in) = (weights.outputs, weights.fan_in);
@@ -107,7 +109,7 @@ pub fn layer(patch: &Patch<'_, u8>, pair: [usize; 2], weights: &LayerWeights<'_>
     let (parameters, packed) = weights.bytes.split_at(4 * ROWS * outputs);
     assert!(above + list.inputs <= fan_in && packed.len() >= outputs * fan_in, "weights for the windows");
     assert!(out.len() >= (pair[1] + 1) * outputs && pair[0] <= pair[1], "room for the outputs of two pixels");
-    // What is left of the outputs when they are taken by three is the last three.
+    // If the outputs are not a multiple of three, the last three are computed as one more group.
     for (first, groups) in [(0, outputs / 3), (outputs - 3, usize::from(!outputs.is_multiple_of(3)))] {
         if groups == 0 {
             continue;
@@ -123,17 +125,16 @@ pub fn layer(patch: &Patch<'_, u8>, pair: [usize; 2], weights: &LayerWeights<'_>
             step: (pair[1] - pair[0]) * outputs,
             groups,
         };
-        // SAFETY: the parts up to `count` are written, each from two slices that are still borrowed. For each of 3 ·
-        // `groups` outputs from `first` on, of which there are as many, the kernel reads a bias, a multiplier and a
-        // shift, each `outputs` words behind the one before; as many weights as the parts have inputs, at most `fan_in`
-        // from the beginning of the output's; and it writes one value of each of two pixels: the checks above are for
-        // these.
+        // SAFETY: the runs up to `count` are written, each from two slices that are still borrowed. The layer has at
+        // least 3 · `groups` outputs from `first` on. For each of these the kernel reads a bias, a multiplier and a shift,
+        // `outputs` words apart, and one weight for each input of the runs, at most `fan_in`; it writes one value of each
+        // of two pixels. The checks above cover these accesses.
         unsafe { kernel::run(&mut task, list.totals) };
     }
     true
 }
 
-/// The window of one pixel, padding as zeros.
+/// Copies the window of one pixel; padding stays zero.
 fn gather(patch: &Patch<'_, u8>, pixel: usize, window: &mut [u8; ROOM]) {
     let (left, right) = patch.valid(pixel);
     let count = (right - left) * patch.channels;

@@ -1,13 +1,12 @@
-//! Armv6-M: a multiplication to 32 bits, and eight registers for anything but moves and additions.
+//! Armv6-M: MULS, a multiplication to 32 bits. Only eight registers can do more than moves and additions.
 //!
-//! One multiplication makes two products. Two inputs are one number, `x0 + x1 · 2^16`; a weight, at least −128, is made
-//! `u = w + 128`, at least 0 and at most 255. Then `x0 · u` is below 2^16 and so are the lower and the upper half of
-//! `(x0 + x1 · 2^16) · u` just the two products. With `A` the sum of these and `B` that of their upper halves, both
-//! modulo 2^32, `B` is the sum of `x1 · u` and `A − B · 2^16` that of `x0 · u`, modulo 2^32 as well; 128 times the sum
-//! of the inputs, the same for all outputs, is taken off in the end. So the result is the exact one, in wrapping
-//! arithmetic.
+//! One multiplication computes two products. Two inputs form one number, `x0 + x1 · 2^16`, and a weight becomes
+//! `u = w + 128`, from 0 to 255. Then `x0 · u` is below 2^16, so the lower and the upper half of `(x0 + x1 · 2^16) · u`
+//! are the two products. Let `A` be the sum of these numbers and `B` the sum of their upper halves, both modulo 2^32.
+//! Then `B` is the sum of `x1 · u`, and `A − B · 2^16` is the sum of `x0 · u`. At the end, 128 times the sum of the
+//! inputs, which is the same for all outputs, is subtracted. The result is exact in wrapping arithmetic.
 //!
-//! `A` and `B` of three outputs are in the upper registers, which can be added to. A step is 24 instructions for
+//! `A` and `B` of three outputs are in the upper registers, which additions can reach. A step has 24 instructions for
 //! 6 multiply-accumulates.
 
 use core::arch::global_asm;
@@ -23,20 +22,20 @@ unsafe extern "C" {
     fn nin_int8_muls(task: *const PairTask, sums: *mut [[u32; 2]; 3]);
 }
 
-/// Computes three outputs of two pixels as often as the task says; `totals` are the sums of the inputs.
+/// Computes three outputs of two pixels for each group of the task; `totals` are the sums of each pixel's inputs.
 ///
 /// # Safety
 ///
-/// The task's pointers have to be good for what its fields say.
+/// The task's pointers must be valid for the accesses that its fields describe.
 pub unsafe fn run(task: &mut PairTask, totals: [i32; 2]) {
     let surplus = totals.map(|total| total.wrapping_mul(128));
     let stride = task.stride / size_of::<i32>();
     for _ in 0..task.groups {
         let mut sums = [[0; 2]; 3];
-        // SAFETY: as this function's; the kernel keeps to the procedure call standard.
+        // SAFETY: the caller ensures it; the kernel follows the procedure call standard.
         unsafe { nin_int8_muls(task, &mut sums) };
         for [a, b] in sums {
-            // SAFETY: as this function's: three outputs' parameters and values for each of the groups.
+            // SAFETY: the caller ensures it: each group has the parameters and values of three outputs.
             let (bias, multiplier, shift) =
                 unsafe { (*task.biases, *task.biases.add(stride), *task.biases.add(2 * stride)) };
             let sums = [a.wrapping_sub(b << 16), b];

@@ -1,32 +1,32 @@
-//! What the kernels for pairs of pixels work on.
+//! The arguments of the kernels for pairs of pixels.
 
-/// Inputs of two pixels.
+/// Contiguous inputs of two pixels.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct Run {
     pub first: *const u8,
     pub second: *const u8,
-    /// How many of each, at least one.
+    /// The number of inputs of each pixel, at least one.
     pub length: usize,
 }
 
-/// What a kernel works on; the order is its own, and it counts in it.
+/// Arguments of a kernel, which also updates them; the assembly relies on the order of the fields.
 #[repr(C)]
 pub struct PairTask {
     /// The first input of the first of the next three outputs.
     pub weights: *const i8,
-    /// Weights from one output to the next.
+    /// The weights of one output: the distance to those of the next.
     pub fan_in: usize,
     pub parts: *const Run,
     pub end: *const Run,
     /// The next three outputs' biases.
     pub biases: *const i32,
-    /// Bytes from an output's bias to its multiplier, and from there to its shift.
+    /// Bytes from an output's bias to its multiplier, and from its multiplier to its shift.
     pub stride: usize,
-    /// The first pixel's next output.
+    /// The address of the first pixel's next output.
     pub out: *mut u8,
-    /// Bytes from there to the second pixel's.
+    /// Bytes from the first pixel's outputs to those of the second.
     pub step: usize,
-    /// Outputs left, in threes.
+    /// Groups of three outputs that remain.
     pub groups: usize,
 }
