@@ -137,7 +137,7 @@ impl ImageArgs {
         let mut bar: Option<(String, ProgressBar)> = None;
         let splits = data::load(&options, &mut |progress| {
             if bar.as_ref().is_none_or(|(file, _)| file != progress.file) {
-                let fresh = console.bar(progress.total.unwrap_or(0), "{msg} {bar:30} {bytes}/{total_bytes} {eta}");
+                let fresh = console.bar(progress.total.unwrap_or(0), "{msg} {wide_bar} {bytes}/{total_bytes} {eta}");
                 fresh.set_message(progress.file.to_owned());
                 bar = Some((progress.file.to_owned(), fresh));
             }
