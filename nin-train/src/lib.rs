@@ -12,7 +12,7 @@
 //! | module | contents |
 //! | --- | --- |
 //! | [`support`] | atomic files, free memory, random numbers, text to print, threads |
-//! | [`boards`] | boards by name: core, flash, RAM |
+//! | [`boards`] | boards by name: core, memory map, emulator |
 //! | [`data`] | loading of data sets, augmentation |
 //! | [`network`] | the description of a network: architecture, parameters, preprocessing, class names, resources |
 //! | `kernel` | matrix products and Winograd convolutions for each instruction set |

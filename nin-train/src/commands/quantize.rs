@@ -59,9 +59,13 @@ pub struct QuantizeArgs {
     #[arg(long, value_name = "BYTES", value_parser = size, conflicts_with = "weights")]
     flash: Option<u64>,
 
-    /// Leave biases as they are, rather than let them take up mean errors
+    /// Do not correct biases for the mean rounding error of their output
     #[arg(long)]
     no_correction: bool,
+
+    /// Rescale channels before rounding, so that those of a layer have similar ranges; the float network stays the same
+    #[arg(long)]
+    equalize: bool,
 
     /// The model file to write [default with --rust: beside that, with the ending .nin]
     #[arg(long, value_name = "FILE")]
@@ -141,10 +145,12 @@ pub fn run(args: &QuantizeArgs, console: &Console) -> Outcome {
     let mut report = None;
     let model = match loaded.integers()? {
         // Trained to be these integers, with these ranges: there is nothing left to find.
-        Some(_) if args.weights.is_some() || args.flash.is_some() => {
-            return Err("the network was trained with the integers that it becomes: their bits cannot change; begin \
-                        another run with train --from"
-                .into());
+        Some(_) if args.weights.is_some() || args.flash.is_some() || args.equalize => {
+            return Err(
+                "the network was trained with quantisation, so --weights, --flash and --equalize cannot change \
+                        its integers; start another run with train --from"
+                    .into(),
+            );
         }
         Some(model) => {
             console.say(format_args!("\nThe network was trained with the integers that it becomes.\n"));
@@ -152,7 +158,10 @@ pub fn run(args: &QuantizeArgs, console: &Console) -> Outcome {
         }
         None => {
             let sample = quantize::sample(&splits.train, plan.spec().input(), args.calibration as usize)?;
-            let (model, calibration) = pool.install(|| calibrated(args, &trained, &sample, console))?;
+            let (model, calibration) = pool.install(|| match args.equalize {
+                true => calibrated(args, &quantize::equalize(&trained, &sample)?, &sample, console),
+                false => calibrated(args, &trained, &sample, console),
+            })?;
             report = Some(calibration);
             model
         }
@@ -180,7 +189,7 @@ pub fn run(args: &QuantizeArgs, console: &Console) -> Outcome {
     let before = accuracy("f32", &float)?;
     let weight_type = model.weight_type();
     let after = accuracy(weight_type.name(), &ModelBytes::new(&model.to_bytes(Lanes::Sixteen)?))?;
-    result(format_args!("{}", difference(weight_type, &before, &after, report.as_ref())));
+    result(format_args!("{}", difference(weight_type, &before, &after, report.as_ref(), args.equalize)));
     let mut json = json!({
         "network": args.network.to_string_lossy(),
         "weights": weight_type.name(),
@@ -236,6 +245,7 @@ fn measured(evaluation: &ModelEvaluation) -> Value {
         "loss": loss,
     })
 }
+
 /// Quantises after a sample, and reports what that cost.
 fn calibrated(
     args: &QuantizeArgs,
@@ -269,17 +279,19 @@ fn difference(
     before: &ModelEvaluation,
     after: &ModelEvaluation,
     report: Option<&Report>,
+    equalized: bool,
 ) -> String {
     let change = 100.0 * (after.confusion.accuracy() - before.confusion.accuracy());
-    words(weight_type.bits(), change, report)
+    words(weight_type.bits(), change, report, equalized)
 }
 
 /// Returns the words for a change of the accuracy by `change` percentage points.
-fn words(bits: usize, change: f64, report: Option<&Report>) -> String {
+fn words(bits: usize, change: f64, report: Option<&Report>, equalized: bool) -> String {
     if let Some(report) = report.filter(|report| !report.is_faithful()) {
+        let advice = if equalized { "" } else { "--equalize or " };
         return format!(
             "{bits} bits do not compute what the floats do: the logits' signal to noise is {:.1} dB, and {:.2} % of the \
-             calibration images get the same class; the accuracy changes by {change:+.2} points",
+             calibration images get the same class; the accuracy changes by {change:+.2} points; try {advice}train --qat",
             report.logits,
             100.0 * report.agreement
         );
@@ -320,7 +332,7 @@ mod tests {
         let report = |logits, agreement| {
             Some(Report { layers: Vec::new(), logits, agreement, images: 100, corrected: true, border: false })
         };
-        let said = |change, report: Option<Report>| words(8, change, report.as_ref());
+        let said = |change, report: Option<Report>| words(8, change, report.as_ref(), false);
         assert_eq!(said(0.0, report(35.0, 0.99)), "8 bits cost nothing: the same accuracy");
         assert_eq!(said(0.25, report(35.0, 0.99)), "8 bits cost nothing: 0.25 points more");
         assert_eq!(said(0.0, None), "8 bits cost nothing: the same accuracy");

@@ -18,8 +18,10 @@ pub(crate) mod read;
 #[cfg(not(target_os = "none"))]
 pub(crate) mod wide;
 
-#[cfg(nin_dsp)]
+#[cfg(all(nin_dsp, not(nin_mve)))]
 pub(crate) use dsp::raise;
+#[cfg(nin_mve)]
+pub(crate) use plain::raise;
 #[cfg(not(nin_dsp))]
 pub(crate) use pool::raise;
 
