@@ -164,7 +164,7 @@ impl fmt::Display for LayerTable<'_> {
         )?;
         writeln!(
             f,
-            "  layer by layer   {}: the two largest neighbouring maps, {:.1} times as much",
+            "  layer by layer   {}, {:.1} times as much: two neighbouring maps",
             bytes(sum.layer_by_layer_int8),
             sum.layer_by_layer_int8 as f64 / sum.streaming_int8 as f64
         )?;
