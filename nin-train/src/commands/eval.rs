@@ -72,7 +72,7 @@ pub fn run(args: &EvalArgs, console: &Console) -> Outcome {
     cost::check(&model, &args.network, dataset.len(), threads, console)?;
     let pool = threads::pool(threads)?;
 
-    let bar = || console.bar(dataset.len() as u64, "{bar:40} {pos}/{len} images {per_sec} {eta}");
+    let bar = || console.bar(dataset.len() as u64, "{wide_bar} {pos}/{len} images {eta}");
     let (evaluating, start) = (bar(), Instant::now());
     let evaluation = pool.install(|| evaluate(&model, dataset, &|images| evaluating.inc(images as u64)));
     let rate = dataset.len() as f64 / start.elapsed().as_secs_f64();
@@ -117,7 +117,7 @@ pub fn run(args: &EvalArgs, console: &Console) -> Outcome {
         console.result(format_args!("{line}"));
         return Ok(());
     }
-    console.say(format_args!("\n{confusion}\n"));
+    console.say(format_args!("\n{confusion:width$}\n", width = console.columns()));
     if let Some(channels) = channels {
         console.result(format_args!("{channels}\n"));
     }

@@ -199,10 +199,10 @@ impl ImageArgs {
         let splits = data::load(&options, &mut |progress| {
             let (name, done, total, template) = match progress {
                 Progress::Download { file, bytes, total } => {
-                    (file, bytes, total.unwrap_or(0), "{msg} {bar:30} {bytes}/{total_bytes} {eta}")
+                    (file, bytes, total.unwrap_or(0), "{msg} {wide_bar} {bytes}/{total_bytes} {eta}")
                 }
                 Progress::Pictures { done, total } => {
-                    ("pictures", done as u64, total as u64, "reading {msg} {bar:30} {pos}/{len} {eta}")
+                    ("pictures", done as u64, total as u64, "reading {msg} {wide_bar} {pos}/{len} {eta}")
                 }
                 _ => return,
             };

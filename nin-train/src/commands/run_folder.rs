@@ -36,7 +36,7 @@ pub struct RunFolder {
 impl RunFolder {
     /// Makes the folder if it is not there.
     pub fn new(path: PathBuf) -> Outcome<Self> {
-        fs::create_dir_all(&path).map_err(FileError::at(&path))?;
+        files::create_folder(&path).map_err(FileError::at(&path))?;
         let lock = path.join(LOCK);
         let file = File::options().create(true).truncate(false).write(true).open(&lock);
         let file = file.or_else(|error| match error.kind() {
@@ -69,7 +69,7 @@ impl RunFolder {
 
     /// A new folder `name`, `name-2` and so on in `runs`: of several runs that begin at once, each has its own.
     pub fn numbered(runs: &Path, name: &str) -> Outcome<Self> {
-        fs::create_dir_all(runs).map_err(FileError::at(runs))?;
+        files::create_folder(runs).map_err(FileError::at(runs))?;
         for number in 1u32.. {
             let path = runs.join(if number == 1 { name.to_owned() } else { format!("{name}-{number}") });
             match fs::create_dir(&path) {

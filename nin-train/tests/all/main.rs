@@ -23,6 +23,7 @@ mod hostile;
 mod hostile_numbers;
 mod images;
 mod initial;
+mod json_cli;
 mod known_images;
 mod naive;
 mod program;

@@ -54,6 +54,10 @@ pub struct PredictArgs {
     #[arg(long)]
     logits: bool,
 
+    /// Print one JSON object with the class, probabilities and logits of each image; docs/json.md describes it
+    #[arg(long, conflicts_with_all = ["logits", "npz"])]
+    json: bool,
+
     /// Write arrays for NumPy instead of printing classes: `images` (images x rows x columns x channels) and `logits`
     /// (images x classes)
     #[arg(long, value_name = "FILE.npz", conflicts_with_all = ["logits", "top"])]
@@ -78,7 +82,7 @@ pub fn run(args: &PredictArgs, console: &Console) -> Outcome {
         let request = arrays::Request { network, images, invert: *invert, activations: *activations, out };
         return arrays::write(&request, &model, console);
     }
-    let mut failed = 0;
+    let (mut failed, mut answers) = (0, Vec::new());
     for path in &args.images {
         match logits(&model, path, args.invert) {
             Ok(logits) => {
@@ -88,7 +92,10 @@ pub fn run(args: &PredictArgs, console: &Console) -> Outcome {
                     let logits = finite(logits.clone()).map_err(FileError::at(&args.network))?;
                     let name = path.display().to_string();
                     let name = if single { name } else { format!("{name}[{number}]") };
-                    show(args, console, &model, &name, &logits);
+                    match args.json {
+                        true => answers.push(answer(&model, &name, &logits)?),
+                        false => show(args, console, &model, &name, &logits),
+                    }
                 }
             }
             Err(error) => {
@@ -96,6 +103,10 @@ pub fn run(args: &PredictArgs, console: &Console) -> Outcome {
                 console.warn(format_args!("{error}"));
             }
         }
+    }
+    if args.json {
+        let network = json!(args.network.to_string_lossy());
+        console.result(format_args!("{{\"network\":{network},\"images\":[{}]}}", answers.join(",")));
     }
     match failed {
         0 => Ok(()),
@@ -112,8 +123,32 @@ fn logits(model: &Model<'_>, path: &Path, invert: bool) -> Outcome<Vec<Vec<f32>>
     Ok(logits.outer_iter().map(|row| row.to_vec()).collect())
 }
 
+/// Returns the name of a class, or its number.
+fn class_name(model: &Model<'_>, class: usize) -> String {
+    model.class_name(class).map_or_else(|| format!("class {class}"), str::to_owned)
+}
+
+/// Returns the class of the largest logit, the first among equals, as the board's argmax.
+fn best_of(logits: &[f32]) -> usize {
+    (0..logits.len()).rev().max_by(|&a, &b| logits[a].partial_cmp(&logits[b]).unwrap_or(Ordering::Equal)).unwrap_or(0)
+}
+
+/// Returns an image's answer as a JSON object.
+fn answer(model: &Model<'_>, file: &str, logits: &[f32]) -> Outcome<String> {
+    let best = best_of(logits);
+    // Not by way of a JSON value, whose numbers are f64: as text, an f32 has fewer digits.
+    let probabilities = serde_json::to_string(&probabilities(logits, model.decision().temperature))?;
+    let (accepted, logits) = (model.answer(logits) != Answer::Unknown, serde_json::to_string(logits)?);
+    Ok(format!(
+        "{{\"image\":{},\"class\":{best},\"name\":{},\"accepted\":{accepted},\"probabilities\":{probabilities},\
+         \"logits\":{logits}}}",
+        json!(file),
+        json!(class_name(model, best))
+    ))
+}
+
 fn show(args: &PredictArgs, console: &Console, model: &Model<'_>, file: &str, logits: &[f32]) {
-    let name = |class: usize| model.class_name(class).map_or_else(|| format!("class {class}"), str::to_owned);
+    let name = |class: usize| class_name(model, class);
     // The order of the board's argmax: largest first, the earlier class among equals.
     let mut order: Vec<usize> = (0..logits.len()).collect();
     order.sort_by(|&a, &b| logits[b].partial_cmp(&logits[a]).unwrap_or(Ordering::Equal));

@@ -46,7 +46,7 @@ pub fn page(run: &Run, trained: &Trained, findings: &Findings, test: &Dataset) -
         filters(html, trained);
         section(html, "Resources");
         tables::table(html, "Layers", &LayerTable { plan: &run.plan, batch: run.recipe.batch as u64 }.table());
-        html.leaf("h3", &[], "Working memory for one image, with 32-bit floats");
+        html.leaf("h3", &[], "Working memory for one image, in 8 bits");
         memory::write(html, &run.plan);
         footer(html);
     })
@@ -78,11 +78,11 @@ fn header(html: &mut Html, run: &Run, findings: &Findings) {
             [("RAM, streaming", bytes(ram), "on a Cortex-M4".to_owned()), ("flash", bytes(flash), weights)]
         }
         None => [
-            ("RAM, streaming", bytes(sum.streaming), format!("{} in 8 bits", bytes(sum.streaming_int8))),
+            ("RAM, 8 bits", bytes(sum.streaming_int8), format!("{} in f32", bytes(sum.streaming))),
             (
-                "flash, f32",
-                bytes(sum.flash_f32),
-                format!("{} in f16, {} in 8 bits", bytes(sum.flash_f16), bytes(sum.flash_int8)),
+                "flash, 8 bits",
+                bytes(sum.flash_int8),
+                format!("{} in f16, {} in f32", bytes(sum.flash_f16), bytes(sum.flash_f32)),
             ),
         ],
     };
