@@ -67,11 +67,11 @@ sizes() {
     echo '| --- | --- | --- | --: | --: | --: | --: | --: | --: |'
     local example board level levels elf file
     for example in 'fashion mps2-an386' 'fashion-f16 mps2-an386' 'fashion-int8 mps2-an386' \
-        'fashion-int8 stm32vldiscovery' 'fashion-int8 microbit'; do
+        'fashion-int8 stm32vldiscovery' 'fashion-int8 microbit' 'fashion-int8 mps3-an547' 'fashion-int8 riscv32imc-virt'; do
         read -r example board <<<"$example"
-        # Where flash is short, only the build for size is of interest.
+        # The kernels for weights in rows are measured in the build for size only, with the model file for them.
         levels='3 s'
-        case $board in stm32vldiscovery | microbit) levels=s ;; esac
+        case $board in stm32vldiscovery | microbit | mps3-an547 | riscv32imc-virt) levels=s ;; esac
         for level in $levels; do
             [ $# = 0 ] || [ "$*" = "$example $level" ] || continue
             elf=$(CARGO_PROFILE_FIRMWARE_OPT_LEVEL=$level scripts/firmware.sh "$board" "$example" build 2>"$folder/log") || {
