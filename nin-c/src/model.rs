@@ -43,8 +43,8 @@ pub struct NinInfo {
     pub state_bytes: usize,
 }
 
-/// Checks a model file of `length` bytes: its checksum, and that every part is valid. Writes what a program needs to know
-/// to `info`, which may be NULL. `nin_open` does the same check.
+/// Checks a model file of `length` bytes: its checksum, and that every part is valid. Writes what a program needs to
+/// know to `info`, which may be NULL. `nin_open` does the same check.
 ///
 /// # Safety
 ///

@@ -68,8 +68,8 @@ fn row_values(model: &Model<'_>) -> usize {
 }
 
 /// Checks a model file of `length` bytes and makes a network of it in the `bytes` bytes from `memory` on. Writes the
-/// network's address to `network`, or NULL if there is an error. The file stays where it is and is not copied, so it must
-/// not change; the memory belongs to the network until the program does not use the network any more.
+/// network's address to `network`, or NULL if there is an error. The file stays where it is and is not copied, so it
+/// must not change; the memory belongs to the network as long as the program uses it.
 ///
 /// # Safety
 ///
@@ -115,9 +115,9 @@ unsafe fn open(
     }
     let network: *mut NinNetwork = memory.cast();
     let (words, values) = (model.state_words(), row_values(&model));
-    // SAFETY: the memory holds the network, then `words` words, then `values` floats; it is aligned for all of them, and
-    // zeros are valid words and floats. The model is written before it is used, and nothing changes it afterwards: only
-    // the other fields are borrowed mutably.
+    // SAFETY: the memory holds the network, then `words` words, then `values` floats; it is aligned for all of them,
+    // and zeros are valid words and floats. The model is written before it is used, and nothing changes it afterwards:
+    // only the other fields are borrowed mutably.
     unsafe {
         let state: *mut u32 = network.add(1).cast();
         state.write_bytes(0, words + values);
@@ -149,9 +149,9 @@ impl Engine {
     }
 }
 
-/// Runs one image through the network: calls `read_row` for each row in order, with `context` as its first argument. Rows
-/// of another image that were pushed but not finished are dropped. Writes the address of the logits to `logits`, one
-/// float for each class; they are valid until the network is used again. If there is an error, it writes NULL.
+/// Runs one image through the network: calls `read_row` for each row in order, with `context` as its first argument.
+/// Rows of another image that were pushed but not finished are dropped. Writes the address of the logits to `logits`,
+/// one float for each class; they are valid until the network is used again. If there is an error, it writes NULL.
 ///
 /// # Safety
 ///
@@ -185,8 +185,8 @@ pub unsafe extern "C" fn nin_run(
     }
 }
 
-/// Takes the next row of an image, if the camera drives the timing: `length` bytes, which must be columns x channels. The
-/// network copies them. After the last row, `nin_finish` returns the logits. A row with an error is ignored.
+/// Takes the next row of an image, if the camera drives the timing: `length` bytes, which must be columns x channels.
+/// The network copies them. After the last row, `nin_finish` returns the logits. A row with an error is ignored.
 ///
 /// # Safety
 ///
@@ -328,9 +328,9 @@ inputs!(bytes: Int8);
 #[cfg(feature = "int4")]
 inputs!(bytes: Int4);
 
-/// Writes the name of class `index` to `name`, which holds `size` bytes, and a zero byte after it; a name that is too long is
-/// cut. Returns the length of the whole name in bytes: 0 if the model has no names or there is no such class. Names are
-/// UTF-8.
+/// Writes the name of class `index` to `name`, which holds `size` bytes, and a zero byte after it; a name that is too
+/// long is cut. Returns the length of the whole name in bytes: 0 if the model has no names or there is no such class.
+/// Names are UTF-8.
 ///
 /// # Safety
 ///

@@ -80,9 +80,9 @@ impl<'b> Session<'b> {
         &mut self.buffers
     }
 
-    /// Runs the image through the network; with `observed`, it also records the maps and the trace. Returns whether this
-    /// build runs the model: all but those with 16-bit floats, whose weights nin-train widens, since WebAssembly has no
-    /// instruction for it.
+    /// Runs the image through the network; with `observed`, it also records the maps and the trace. Returns whether
+    /// this build runs the model: all but those with 16-bit floats, whose weights nin-train widens, since WebAssembly
+    /// has no instruction for it.
     pub fn run(&mut self, observed: bool) -> bool {
         let (model, buffers) = (&self.model, &mut self.buffers);
         let normalised = |bytes: &[u8], row: &mut [f32]| model.preprocess(bytes, row);
