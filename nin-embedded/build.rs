@@ -23,7 +23,7 @@ fn main() -> Result<(), String> {
         println!("cargo:rustc-cfg=nin_plain");
     }
 
-    let board = env::var("NIN_BOARD").unwrap_or_else(|_| if riscv { "riscv-virt" } else { "mps2-an386" }.into());
+    let board = env::var("NIN_BOARD").unwrap_or_else(|_| if riscv { "riscv32imc-virt" } else { "mps2-an386" }.into());
     let path = PathBuf::from("boards").join(format!("{board}.x"));
     let map = fs::read_to_string(&path).map_err(|_| format!("NIN_BOARD={board}: there is no {}", path.display()))?;
     let value = |key: &str| {

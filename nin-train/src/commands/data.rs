@@ -5,20 +5,28 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use nin_core::Shape;
 use nin_train::data::DatasetKind;
+use nin_train::data::survey::Survey;
 use nin_train::support::text::{Align, Table, bytes, grouped};
 use nin_train::{data, report::pictures, support::files};
 
+use serde_json::json;
+
 use super::images::ImageArgs;
 use super::size::shape;
+use super::survey::{self, Sizes};
 use super::{Console, Outcome};
+
+/// Images of each class and part on a sheet.
+const EACH: usize = 5;
 
 /// Flags of `data`.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
   nin-train data                             find (or download) Fashion-MNIST, count it, show samples
-  nin-train data --data photos               your own images: photos/CLASS/*.png or .jpg
-  nin-train data --sheet sheet.png           ten images of each class as one PNG
+  nin-train data --data photos               your own pictures: photos/CLASS/*.jpg, .png, .webp …
+  nin-train data --data labels.csv           a table of picture files and labels
+  nin-train data --sheet sheet.png           training and test images of each class as one PNG
   nin-train data subset --out subset.bin.gz  rebuild the bundled subset
 
 With --data only that folder or file is read. Without it, Fashion-MNIST is searched for in data/fashion-mnist, the
@@ -32,9 +40,14 @@ pub struct DataArgs {
     #[arg(long, value_name = "CxHxW", default_value = "3x32x32", value_parser = shape)]
     shape: Shape,
 
-    /// Write ten images of each class as one PNG
+    /// Write images of each class as one PNG: a row of five training images, five validation images if there are any, and
+    /// five test images
     #[arg(long, value_name = "FILE")]
     sheet: Option<PathBuf>,
+
+    /// Print the result as one JSON object
+    #[arg(long)]
+    json: bool,
 
     #[command(subcommand)]
     command: Option<DataCommand>,
@@ -52,7 +65,8 @@ enum DataCommand {
 
 /// Prints where the images were found, their counts and samples; or builds the subset.
 pub fn run(args: &DataArgs, console: &Console) -> Outcome {
-    if args.command.is_some() && args.images.kind() != DatasetKind::FashionMnist {
+    let console = &Console { quiet: console.quiet || args.json };
+    if args.command.is_some() && !matches!(args.images.kind(), DatasetKind::FashionMnist | DatasetKind::Idx) {
         return Err(
             "the bundled subset is built from Fashion-MNIST: omit --dataset, and omit --data or pass its folder".into(),
         );
@@ -70,9 +84,31 @@ pub fn run(args: &DataArgs, console: &Console) -> Outcome {
         console.result(format_args!("{}: {}", out.display(), bytes(subset.len() as u64)));
         return Ok(());
     }
-    let parts =
-        [("training", Some(&splits.train)), ("validation", splits.validation.as_ref()), ("test", Some(&splits.test))];
-    let parts = || parts.iter().filter_map(|(part, images)| Some((*part, (*images)?)));
+    let survey = Survey::of(&splits);
+    let sizes = args.images.folder().and_then(|folder| Sizes::of(&splits, folder));
+    let parts = || splits.parts().map(|(part, images)| (part.name(), images));
+    let sheet = |path: &PathBuf| -> Outcome {
+        files::write(path, &pictures::sheet_of_parts(&splits, EACH)?)?;
+        let names: Vec<&str> = parts().map(|(part, _)| part).collect();
+        console.say(format_args!("{}: {EACH} images of each class: {}", path.display(), names.join(", ")));
+        Ok(())
+    };
+    if args.json {
+        args.sheet.as_ref().map(sheet).transpose()?;
+        let counts: serde_json::Map<_, _> =
+            parts().map(|(part, images)| (part.to_owned(), json!(images.class_counts()))).collect();
+        let line = json!({
+            "source": splits.source,
+            "note": splits.notice,
+            "shape": splits.train.shape().to_string(),
+            "classes": splits.train.class_names(),
+            "counts": counts,
+            "sizes": sizes.map(|sizes| sizes.json()),
+            "faults": survey::json(&survey, &splits),
+        });
+        console.result(format_args!("{line}"));
+        return Ok(());
+    }
     let columns = parts().map(|(part, _)| (part, Align::Right));
     let mut table = Table::new([("", Align::Right), ("class", Align::Left)].into_iter().chain(columns));
     let counts: Vec<Vec<usize>> = parts().map(|(_, images)| images.class_counts()).collect();
@@ -83,10 +119,16 @@ pub fn run(args: &DataArgs, console: &Console) -> Outcome {
     let sums = counts.iter().map(|counts| grouped(counts.iter().sum::<usize>() as u64));
     table.rule().row([String::new(), format!("images of {}", splits.train.shape())].into_iter().chain(sums));
     console.result(format_args!("{table}"));
+    if let Some(sizes) = sizes {
+        console.result(format_args!("{}", sizes.text()));
+    }
+    let faults = survey::lines(&survey, &splits);
+    if faults.is_empty() {
+        console.result(format_args!("No duplicates, no images of one colour."));
+    }
+    faults.iter().for_each(|fault| console.result(format_args!("{fault}.")));
     if let Some(path) = &args.sheet {
-        let sheet = pictures::sheet(&splits.train, &pictures::of_each_class(&splits.train, 10), 10)?;
-        files::write(path, &sheet)?;
-        console.result(format_args!("{}: ten training images of each class", path.display()));
+        sheet(path)?;
     } else {
         let shown = pictures::of_each_class(&splits.test, 1);
         let across = if splits.test.shape().columns <= 32 { 4 } else { 3 };

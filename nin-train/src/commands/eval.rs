@@ -13,7 +13,7 @@ use serde_json::json;
 
 use super::images::ImageArgs;
 use super::known::{Found, Others};
-use super::{Console, Outcome, cost, networks, say_never_answered, threads_of};
+use super::{Console, Outcome, cost, networks, say_never_answered, suspects, threads_of};
 
 /// Flags of `eval`.
 #[derive(Args, Debug)]
@@ -22,6 +22,7 @@ Examples:
   nin-train eval runs/fashion/model.nin
   nin-train eval runs/fashion/checkpoint --training
   nin-train eval fashion-f16.nin --json
+  nin-train eval runs/photos/checkpoint --training --suspects   labels that may be wrong
 
 The images run through the engine that runs on the board, with the same numbers. Without --data they are the test images
 of the run that trained the network.")]
@@ -44,6 +45,11 @@ pub struct EvalArgs {
     /// Also say how many channels of each layer are dead: 0 for every image
     #[arg(long)]
     channels: bool,
+
+    /// List the images whose predicted class differs from their label, the surest first, at most N of them [default: 20].
+    /// Some of these labels may be wrong; --training looks at the training images
+    #[arg(long, value_name = "N", num_args = 0..=1, require_equals = true, default_missing_value = "20")]
+    suspects: Option<usize>,
 
     /// Print the result as one JSON object
     #[arg(long)]
@@ -79,6 +85,13 @@ pub fn run(args: &EvalArgs, console: &Console) -> Outcome {
         observing.finish_and_clear();
         channels = Some(observed?);
     }
+    let mut suspected = None;
+    if let Some(most) = args.suspects {
+        let classifying = bar();
+        let found = pool.install(|| suspects::of(&model, dataset, most, &|images| classifying.inc(images as u64)));
+        classifying.finish_and_clear();
+        suspected = Some(found.map_err(FileError::at(&args.network))?);
+    }
     if args.json {
         let mut line = json!({
             "images": confusion.total(),
@@ -92,6 +105,9 @@ pub fn run(args: &EvalArgs, console: &Console) -> Outcome {
         if let Some(Channels { layers }) = channels {
             let layer = |layer: LayerChannels| json!({ "layer": layer.name(), "channels": layer.channels(), "dead": layer.dead });
             line["layers"] = layers.into_iter().map(layer).collect();
+        }
+        if let Some(suspected) = suspected {
+            line["suspects"] = suspects::json(&suspected, dataset);
         }
         console.result(format_args!("{line}"));
         return Ok(());
@@ -108,6 +124,14 @@ pub fn run(args: &EvalArgs, console: &Console) -> Outcome {
         evaluation.loss
     ));
     say_never_answered(confusion, console);
+    match suspected.as_deref() {
+        None => {}
+        Some([]) => console.result(format_args!("The network contradicts no label.")),
+        Some(suspected) => console.result(format_args!(
+            "\nThe surest disagreements with labels; look at these images:\n\n{}\n",
+            suspects::table(suspected, dataset)
+        )),
+    }
     console.say(format_args!("{rate:.0} images/s"));
     Ok(())
 }

@@ -1,12 +1,16 @@
 //! Flags that say which images, and finding those images.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use indicatif::ProgressBar;
 use nin_core::Shape;
 use nin_train::Recipe;
-use nin_train::data::{self, Dataset, DatasetKind, DatasetRecord, FolderOptions, LoadOptions, Splits, idx, npz};
+use nin_train::data::{
+    self, Dataset, DatasetKind, DatasetRecord, FolderOptions, LoadOptions, Places, Progress, Splits, npz,
+};
+use nin_train::support::files;
+use nin_train::support::text::visible;
 
 use super::size::part;
 use super::{Console, Outcome, word};
@@ -17,18 +21,31 @@ const TEST_FRACTION: f64 = 0.2;
 /// Which images.
 #[derive(Args, Clone, Debug)]
 pub struct ImageArgs {
-    /// Which data set: fashion-mnist, fashion-mnist-subset (the part of it that is bundled), mnist, cifar10, folder
-    /// (your own images, one sub-folder per class), or npz (your own images as NumPy arrays)
+    /// Which data set: fashion-mnist, fashion-mnist-subset (the part of it that is bundled), mnist, cifar10, idx (your
+    /// own images in MNIST's format), folder (your own pictures, one sub-folder per class or a table), or npz (your own
+    /// images as NumPy arrays)
     #[arg(long, value_name = "NAME")]
     dataset: Option<DatasetKind>,
 
-    /// Folder of the images, or an .npz file with the arrays x_train, y_train, x_test, y_test or train_images,
-    /// train_labels, test_images, test_labels. Without it, a trained network takes the images that it was trained on,
-    /// and a new one searches the usual places. Without --dataset, IDX files
-    /// are taken for Fashion-MNIST (for MNIST say --dataset mnist), CIFAR's batches for cifar10, any other folder for a
-    /// folder of images
-    #[arg(long, value_name = "DIR|FILE.npz")]
+    /// Folder of the images; a .csv or .tsv table of picture files and labels; or an .npz file with the arrays x_train,
+    /// y_train, x_test, y_test or train_images, train_labels, test_images, test_labels. Without it, a trained network
+    /// takes the images that it was trained on, and a new one searches the usual places. Without --dataset, a folder with
+    /// IDX files is idx, one with CIFAR's batches cifar10, any other one a folder of pictures
+    #[arg(long, value_name = "DIR|FILE")]
     data: Option<PathBuf>,
+
+    /// The classes of your own pictures in the order of the network's outputs, or the names of the classes of IDX and
+    /// .npz files: a list, or a text file with one name per line
+    #[arg(long, value_name = "A,B,...|FILE", value_delimiter = ',')]
+    classes: Vec<String>,
+
+    /// Leave out pictures that cannot be read, and list them, instead of refusing them
+    #[arg(long)]
+    skip_bad: bool,
+
+    /// Decode all pictures again, and keep nothing in the user's cache folder
+    #[arg(long)]
+    no_cache: bool,
 
     /// Never download anything
     #[arg(long)]
@@ -49,8 +66,8 @@ impl ImageArgs {
             (None, Some(file)) if npz::is_npz(file) && !file.is_dir() => DatasetKind::Npz,
             (None, Some(folder)) => {
                 let has = |name: &str| ["", ".gz"].iter().any(|end| folder.join(format!("{name}{end}")).exists());
-                if idx::missing(folder).len() < idx::NAMES.len() {
-                    DatasetKind::FashionMnist
+                if data::is_idx_folder(folder) {
+                    DatasetKind::Idx
                 } else if has("data_batch_1.bin") || folder.join("cifar-10-batches-bin").exists() {
                     DatasetKind::Cifar10
                 } else {
@@ -58,6 +75,12 @@ impl ImageArgs {
                 }
             }
         }
+    }
+
+    /// The folder that the names of picture files are relative to, if these are the user's own pictures.
+    pub fn folder(&self) -> Option<&Path> {
+        let path = self.data.as_deref().filter(|_| self.kind() == DatasetKind::Folder)?;
+        if path.is_dir() { Some(path) } else { path.parent() }
     }
 
     /// Whether a flag names images.
@@ -83,7 +106,10 @@ impl ImageArgs {
             Ok(Ok(inside)) if !inside.as_os_str().is_empty() => inside.to_owned(),
             _ => path,
         };
-        let named = Self { dataset: Some(record.kind), data: record.path().map(short), ..self.clone() };
+        let classes = if self.classes.is_empty() { record.classes.clone() } else { self.classes.clone() };
+        let skip_bad = self.skip_bad || record.skip_bad;
+        let data = record.path().map(short);
+        let named = Self { dataset: Some(record.kind), data, classes, skip_bad, ..self.clone() };
         named.with_split_of(Some(record))
     }
 
@@ -98,7 +124,9 @@ impl ImageArgs {
     pub fn record(&self, splits: &Splits) -> DatasetRecord {
         // Another time the whole data set may be there.
         let kind = if splits.is_subset { DatasetKind::Subset } else { self.kind() };
-        DatasetRecord::new(kind, self.data.as_deref(), self.fraction(), splits)
+        let record = DatasetRecord::new(kind, self.data.as_deref(), self.fraction(), splits);
+        let classes = if self.classes.is_empty() { Vec::new() } else { splits.train.class_names().to_vec() };
+        DatasetRecord { classes, skip_bad: self.skip_bad, ..record }
     }
 
     fn fraction(&self) -> f64 {
@@ -116,7 +144,21 @@ impl ImageArgs {
         if let Some(fraction) = self.test_fraction.filter(|fraction| *fraction != TEST_FRACTION) {
             flags += &format!(" --test-fraction {fraction}");
         }
+        if !self.classes.is_empty() {
+            flags += &format!(" --classes {}", word(Path::new(&self.classes.join(","))));
+        }
+        if self.skip_bad {
+            flags += " --skip-bad";
+        }
         flags
+    }
+
+    /// Returns the class names of `--classes`, from a file if it names one.
+    fn class_names(&self) -> Outcome<Vec<String>> {
+        let [only] = &self.classes[..] else { return Ok(self.classes.clone()) };
+        let text = String::from_utf8(files::read(Path::new(only))?)
+            .map_err(|_| format!("{}: is not UTF-8; save the class names as UTF-8", visible(only)))?;
+        Ok(text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect())
     }
 
     /// Loads the images; those of a folder in `shape`. Prints where they came from.
@@ -132,17 +174,33 @@ impl ImageArgs {
             kind: self.kind(),
             data: self.data.clone(),
             offline: self.offline,
-            folder: FolderOptions { shape, test_fraction: self.fraction(), ..FolderOptions::default() },
+            folder: FolderOptions {
+                shape,
+                test_fraction: self.fraction(),
+                skip_bad: self.skip_bad,
+                ..FolderOptions::default()
+            },
+            classes: self.class_names()?,
+            cache: Places::pictures().filter(|_| !self.no_cache),
         };
         let mut bar: Option<(String, ProgressBar)> = None;
         let splits = data::load(&options, &mut |progress| {
-            if bar.as_ref().is_none_or(|(file, _)| file != progress.file) {
-                let fresh = console.bar(progress.total.unwrap_or(0), "{msg} {bar:30} {bytes}/{total_bytes} {eta}");
-                fresh.set_message(progress.file.to_owned());
-                bar = Some((progress.file.to_owned(), fresh));
+            let (name, done, total, template) = match progress {
+                Progress::Download { file, bytes, total } => {
+                    (file, bytes, total.unwrap_or(0), "{msg} {bar:30} {bytes}/{total_bytes} {eta}")
+                }
+                Progress::Pictures { done, total } => {
+                    ("pictures", done as u64, total as u64, "reading {msg} {bar:30} {pos}/{len} {eta}")
+                }
+                _ => return,
+            };
+            if bar.as_ref().is_none_or(|(shown, _)| shown != name) {
+                let fresh = console.bar(total, template);
+                fresh.set_message(name.to_owned());
+                bar = Some((name.to_owned(), fresh));
             }
             if let Some((_, bar)) = &bar {
-                bar.set_position(progress.bytes);
+                bar.set_position(done);
             }
         });
         if let Some((_, bar)) = &bar {
@@ -154,6 +212,11 @@ impl ImageArgs {
         }
         Ok(splits)
     }
+}
+
+/// Returns whether a data set is the user's own, or another that the preset `fashion` is not made for.
+pub fn are_own(kind: DatasetKind) -> bool {
+    !matches!(kind, DatasetKind::FashionMnist | DatasetKind::Subset | DatasetKind::Mnist)
 }
 
 /// An error unless the network can see these images and tells as many classes apart as they have.

@@ -1,5 +1,6 @@
 //! The commands: flags in, library calls, text out.
 
+mod budget;
 mod console;
 mod cost;
 mod data;
@@ -18,6 +19,8 @@ mod report;
 mod run_folder;
 mod search;
 mod size;
+mod survey;
+mod suspects;
 mod train;
 
 use std::borrow::Cow;

@@ -3,12 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::{error, fmt, io};
 
-use crate::support::text::visible_path;
+use crate::support::text::{grouped, visible_path};
 
 /// Result of the functions that load data.
 pub type Result<T> = std::result::Result<T, DataError>;
 
-/// Why data could not be loaded. Its `Display` text is one line that tells the user what is wrong and what to do.
+/// Why data could not be loaded. Its `Display` text tells the user what is wrong and what to do; it is one line, but for
+/// [`DataError::Pictures`].
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum DataError {
@@ -39,6 +40,8 @@ pub enum DataError {
         /// What happened.
         problem: String,
     },
+    /// Picture files that cannot be read, one or more, each with its error.
+    Pictures(Vec<DataError>),
     /// An invalid value from the caller; the whole message.
     Invalid(String),
 }
@@ -56,11 +59,37 @@ impl DataError {
     }
 }
 
+/// Most pictures that one message lists.
+const MOST_LISTED: usize = 20;
+
+impl DataError {
+    /// Returns the first twenty errors, each after a line break and without advice, and the number of the others.
+    pub(crate) fn list(errors: &[DataError]) -> String {
+        let line = |error: &DataError| match error {
+            Self::File { path, problem, .. } => format!("\n  {}: {problem}", visible_path(path)),
+            other => format!("\n  {other}"),
+        };
+        let mut text: String = errors.iter().take(MOST_LISTED).map(line).collect();
+        if let Some(more @ 1..) = errors.len().checked_sub(MOST_LISTED) {
+            text += &format!("\n  and {} more", grouped(more as u64));
+        }
+        text
+    }
+}
+
 impl fmt::Display for DataError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File { path, problem, advice } => write!(f, "{}: {problem}; {advice}", visible_path(path)),
             Self::Io { path, doing, source } => write!(f, "{}: cannot {doing}: {source}", visible_path(path)),
+            Self::Pictures(errors) => match &errors[..] {
+                [error] => write!(f, "{error}, or leave such pictures out with --skip-bad"),
+                _ => {
+                    let (count, list) = (grouped(errors.len() as u64), Self::list(errors));
+                    write!(f, "{count} pictures cannot be read:{list}\n")?;
+                    f.write_str("replace or remove them, or leave them out with --skip-bad")
+                }
+            },
             Self::Download { url, problem } => write!(f, "{url}: {problem}"),
             Self::Missing(text) | Self::Invalid(text) => f.write_str(text),
         }

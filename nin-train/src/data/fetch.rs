@@ -11,15 +11,26 @@ use sha2::{Digest, Sha256};
 use super::http::Client;
 use super::{DataError, Result, idx};
 
-/// The progress of one download.
+/// What [`load`](super::load) is busy with.
 #[derive(Clone, Copy, Debug)]
-pub struct Progress<'a> {
-    /// The name of the file.
-    pub file: &'a str,
-    /// Bytes received so far.
-    pub bytes: u64,
-    /// Bytes of the whole file, if the server sent its length.
-    pub total: Option<u64>,
+#[non_exhaustive]
+pub enum Progress<'a> {
+    /// A download.
+    Download {
+        /// The name of the file.
+        file: &'a str,
+        /// Bytes received so far.
+        bytes: u64,
+        /// Bytes of the whole file, if the server sent its length.
+        total: Option<u64>,
+    },
+    /// The decoding of picture files.
+    Pictures {
+        /// Pictures that are done.
+        done: usize,
+        /// All pictures of the data set.
+        total: usize,
+    },
 }
 
 /// The address of gzip files and their expected contents.
@@ -95,7 +106,7 @@ pub fn fetch_into(folder: &Path, remote: &Remote, progress: &mut dyn FnMut(Progr
         // Gzip makes no file much longer; this limit protects against a wrong server.
         let most = file.unpacked + file.unpacked / 100 + 4096;
         let bytes = client
-            .download(&url, most, &mut |bytes, total| progress(Progress { file: &file.name, bytes, total }))
+            .download(&url, most, &mut |bytes, total| progress(Progress::Download { file: &file.name, bytes, total }))
             .and_then(|bytes| check(&bytes, file).map(|()| bytes))
             .map_err(|problem| DataError::Download { url, problem })?;
         keep(folder, &file.name, &bytes)?;

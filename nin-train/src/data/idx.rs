@@ -59,13 +59,9 @@ pub fn load(folder: &Path, class_names: &[&str], advice: &str) -> Result<(Datase
     };
     let pair = |images: &str, labels: &str| -> Result<(PathBuf, Dataset)> {
         let (images, labels) = (path(images)?, path(labels)?);
-        let dataset = read_pair(
-            &mut *open(Origin { path: &images, advice })?,
-            Origin { path: &images, advice },
-            &mut *open(Origin { path: &labels, advice })?,
-            Origin { path: &labels, advice },
-            class_names,
-        )?;
+        let origin = Origin { path: &labels, advice };
+        let Pair { shape, pixels, labels: values } = read_pair(Origin { path: &images, advice }, origin)?;
+        let dataset = assemble(shape, pixels, values, origin, class_names)?;
         Ok((images, dataset))
     };
     let (_, train) = pair(NAMES[0], NAMES[1])?;
@@ -95,13 +91,16 @@ fn open(origin: Origin<'_>) -> Result<Box<dyn Read>> {
     Ok(Box::new(reader))
 }
 
-fn read_pair(
-    images: &mut dyn Read,
-    images_origin: Origin<'_>,
-    labels: &mut dyn Read,
-    labels_origin: Origin<'_>,
-    class_names: &[&str],
-) -> Result<Dataset> {
+/// Images of one shape and their labels, as the two files have them.
+pub(super) struct Pair {
+    pub shape: Shape,
+    pub pixels: Vec<u8>,
+    pub labels: Vec<u8>,
+}
+
+/// Reads a file of images and one of as many labels.
+pub(super) fn read_pair(images_origin: Origin<'_>, labels_origin: Origin<'_>) -> Result<Pair> {
+    let (images, labels) = (&mut *open(images_origin)?, &mut *open(labels_origin)?);
     let (shape, count) = read_images_header(images, images_origin)?;
     let labelled = read_labels_header(labels, labels_origin)?;
     let length = u64::from(count) * shape.len() as u64;
@@ -113,7 +112,8 @@ fn read_pair(
     expect_end(images, images_origin)?;
     let values = read_body(labels, labels_origin, 8, labelled.into())?;
     expect_end(labels, labels_origin)?;
-    assemble(shape, pixels, values, labels_origin, class_names)
+    same_number(values.len() as u64, count.into(), labels_origin)?;
+    Ok(Pair { shape, pixels, labels: values })
 }
 
 /// Joins images and labels; checks the labels' number and range.

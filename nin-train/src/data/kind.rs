@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{DataError, Result};
 
 /// A data set by name. Its text form is the value of `--dataset`: `fashion-mnist`, `fashion-mnist-subset`, `mnist`,
-/// `cifar10`, `folder` or `npz`.
+/// `cifar10`, `idx`, `folder` or `npz`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(into = "&'static str", try_from = "String")]
 pub enum DatasetKind {
@@ -20,7 +20,9 @@ pub enum DatasetKind {
     Mnist,
     /// Small photos: 50,000 + 10,000 images of 3×32×32, ten classes; the user supplies the files (binary version).
     Cifar10,
-    /// The user's PNG and JPEG files, one sub-folder for each class.
+    /// The user's own files in MNIST's format, of any size and number of classes.
+    Idx,
+    /// The user's picture files: one sub-folder for each class, or a table of files and labels.
     Folder,
     /// The user's images as arrays in an `.npz` file.
     Npz,
@@ -28,7 +30,8 @@ pub enum DatasetKind {
 
 impl DatasetKind {
     /// All kinds, in the order of the help text.
-    pub const ALL: [Self; 6] = [Self::FashionMnist, Self::Subset, Self::Mnist, Self::Cifar10, Self::Folder, Self::Npz];
+    pub const ALL: [Self; 7] =
+        [Self::FashionMnist, Self::Subset, Self::Mnist, Self::Cifar10, Self::Idx, Self::Folder, Self::Npz];
 
     /// Returns the name used by `--dataset` and for the folder of the data set.
     pub const fn name(self) -> &'static str {
@@ -37,13 +40,14 @@ impl DatasetKind {
             Self::Subset => "fashion-mnist-subset",
             Self::Mnist => "mnist",
             Self::Cifar10 => "cifar10",
+            Self::Idx => "idx",
             Self::Folder => "folder",
             Self::Npz => "npz",
         }
     }
 
-    /// Returns the standard class names by label; empty for [`DatasetKind::Folder`] and [`DatasetKind::Npz`], whose
-    /// files name the classes.
+    /// Returns the standard class names by label; empty for [`DatasetKind::Idx`], [`DatasetKind::Folder`] and
+    /// [`DatasetKind::Npz`].
     pub const fn class_names(self) -> &'static [&'static str] {
         match self {
             Self::FashionMnist | Self::Subset => &[
@@ -62,7 +66,7 @@ impl DatasetKind {
             Self::Cifar10 => {
                 &["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
             }
-            Self::Folder | Self::Npz => &[],
+            Self::Idx | Self::Folder | Self::Npz => &[],
         }
     }
 }

@@ -3,23 +3,28 @@
 use std::path::{Path, PathBuf};
 
 use super::{
-    DataError, DatasetKind, FolderOptions, Places, Progress, Remote, Result, Splits, cifar, fetch, folder, idx, npz,
-    subset,
+    DataError, DatasetKind, FolderOptions, Places, Progress, Remote, Result, Splits, cifar, fetch, folder, idx,
+    idx_folder, npz, subset,
 };
-use crate::support::text::grouped;
+use crate::support::text::{grouped, visible};
 
 /// The options of [`load`].
 #[derive(Clone, Debug)]
 pub struct LoadOptions {
     /// Which data set.
     pub kind: DatasetKind,
-    /// The folder or `.npz` file given with `--data`. If it is given, only this is read, and any fault in it is an
+    /// The folder, `.npz` file or table of files and labels given with `--data`. If it is given, only this is read, and any fault in it is an
     /// error. If a `.npz` file does not name its classes, it takes the class names of `kind`, if that has any.
     pub data: Option<PathBuf>,
     /// Never download anything.
     pub offline: bool,
     /// Size and split of the images in a folder, and split of those in a `.npz` file; other kinds ignore it.
     pub folder: FolderOptions,
+    /// The order of the classes of picture files, or the names of the classes of IDX files and `.npz` files; empty for
+    /// the natural order of their names, or the names that the data set has.
+    pub classes: Vec<String>,
+    /// A folder where resized picture files are kept, so that they are decoded only once; `None` to keep nothing.
+    pub cache: Option<PathBuf>,
 }
 
 /// Loads a data set from the given folder or from the usual [`Places`]. Fashion-MNIST is downloaded if it is in none of
@@ -45,35 +50,16 @@ pub fn load_from(
     progress: &mut dyn FnMut(Progress<'_>),
 ) -> Result<Splits> {
     let kind = options.kind;
+    folder::check_distinct(&options.classes)?;
     if kind == DatasetKind::Subset {
+        named_already(options, "the bundled subset")?;
         return match options.data {
             None => subset::bundled(),
             Some(_) => Err(DataError::Invalid("the bundled subset needs no folder: omit --data".into())),
         };
     }
-    if let Some(file) = options.data.as_deref().filter(|path| kind == DatasetKind::Npz || npz::is_npz(path))
-        && !file.is_dir()
-    {
-        let FolderOptions { test_fraction, seed, .. } = options.folder;
-        return npz::load(file, test_fraction, seed, kind.class_names());
-    }
-    if let Some(folder) = &options.data {
-        if !folder.is_dir() {
-            return Err(DataError::file(folder, "there is no such folder", "check the path given with --data"));
-        }
-        return match kind {
-            DatasetKind::Folder => folder::load(folder, &options.folder),
-            DatasetKind::Npz => Err(DataError::file(folder, "is a folder", "name an .npz file with --data")),
-            DatasetKind::Cifar10 => cifar::load(folder, "replace it with an intact copy"),
-            DatasetKind::FashionMnist | DatasetKind::Subset | DatasetKind::Mnist => {
-                let missing = idx::missing(folder);
-                if !missing.is_empty() {
-                    let problem = format!("there is no {} (or .gz of it) in this folder", missing.join(", no "));
-                    return Err(DataError::file(folder, problem, "put the four IDX files of the data set there"));
-                }
-                read_idx(kind, folder, "replace it with an intact copy")
-            }
-        };
+    if let Some(path) = &options.data {
+        return if path.is_dir() { read_folder(path, options, progress) } else { read_file(path, options, progress) };
     }
     match kind {
         DatasetKind::Folder => {
@@ -82,9 +68,72 @@ pub fn load_from(
         DatasetKind::Npz => {
             return Err(DataError::Invalid("the data set 'npz' needs --data FILE.npz, the file of the images".into()));
         }
-        _ => {}
+        DatasetKind::Idx => {
+            return Err(DataError::Invalid("the data set 'idx' needs --data DIR, the folder of its files".into()));
+        }
+        _ => named_already(options, kind.name())?,
     }
     search(options, places, remote, progress)
+}
+
+/// An error if classes are given for a data set that names its own.
+fn named_already(options: &LoadOptions, what: &str) -> Result<()> {
+    match options.classes.is_empty() {
+        true => Ok(()),
+        false => Err(DataError::Invalid(format!("the classes of {what} have names: omit --classes"))),
+    }
+}
+
+/// Loads the data set in a folder that the user named.
+fn read_folder(path: &Path, options: &LoadOptions, progress: &mut dyn FnMut(Progress<'_>)) -> Result<Splits> {
+    let kind = options.kind;
+    match kind {
+        DatasetKind::Folder => {
+            folder::load(path, &options.folder, &options.classes, options.cache.as_deref(), progress)
+        }
+        DatasetKind::Idx => idx_folder::load(path, &options.classes, &options.folder),
+        DatasetKind::Npz => Err(DataError::file(path, "is a folder", "name an .npz file with --data")),
+        DatasetKind::Cifar10 => {
+            named_already(options, "CIFAR-10")?;
+            cifar::load(path, "replace it with an intact copy")
+        }
+        DatasetKind::FashionMnist | DatasetKind::Subset | DatasetKind::Mnist => {
+            let missing = idx::missing(path);
+            if !missing.is_empty() {
+                let problem = format!("there is no {} (or .gz of it) in this folder", missing.join(", no "));
+                return Err(DataError::file(path, problem, "put the four IDX files of the data set there"));
+            }
+            match options.classes.is_empty() {
+                true => read_idx(kind, path, "replace it with an intact copy"),
+                false => idx_folder::load(path, &options.classes, &options.folder),
+            }
+        }
+    }
+}
+
+/// Loads the data set in a file that the user named.
+fn read_file(path: &Path, options: &LoadOptions, progress: &mut dyn FnMut(Progress<'_>)) -> Result<Splits> {
+    let kind = options.kind;
+    if kind == DatasetKind::Npz || npz::is_npz(path) {
+        let FolderOptions { test_fraction, seed, .. } = options.folder;
+        let names = options.classes.iter().map(String::as_str);
+        let names: Vec<&str> =
+            names.chain(kind.class_names().iter().copied().filter(|_| options.classes.is_empty())).collect();
+        return npz::load(path, test_fraction, seed, &names);
+    }
+    if path.is_file() && folder::is_table(path) {
+        return folder::load(path, &options.folder, &options.classes, options.cache.as_deref(), progress);
+    }
+    if !path.is_file() {
+        return Err(DataError::file(path, "there is no such folder", "check the path given with --data"));
+    }
+    let ending = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
+    let advice = match &*ending {
+        "zip" | "tar" | "gz" | "tgz" | "xz" | "bz2" | "7z" | "rar" => "unpack it, and name the folder",
+        _ => folder::NOT_READ,
+    };
+    let problem = format!("is a file of a kind that is not read (.{})", visible(&ending));
+    Err(DataError::file(path, problem, advice))
 }
 
 /// Searches the usual places. It skips a folder without the whole data set; a broken file is an error.

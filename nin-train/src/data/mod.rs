@@ -1,16 +1,20 @@
 //! Image data sets.
 //!
 //! [`load`] finds, checks and reads the data set that a [`DatasetKind`] names; [`idx`], [`cifar`], [`folder`], [`npz`]
-//! and [`subset`] each read one format, and [`fetch`] downloads Fashion-MNIST. A [`Dataset`] holds bytes (0 to 255),
+//! and [`subset`] each read one format, and [`fetch`] downloads Fashion-MNIST. Picture files are decoded whole or
+//! refused. A [`Dataset`] holds bytes (0 to 255),
 //! channels last, at the original size; [`Dataset::from_arrays`] makes one from arrays. [`resize`] scales an image,
-//! [`Augment`] changes it at random.
+//! [`Augment`] changes it at random. [`preview`] looks at a folder before it is loaded.
 //!
 //! Imports [`support`](crate::support) only.
 
 mod arrays;
 mod augment;
+mod decode;
 mod error;
 mod http;
+mod idx_folder;
+mod jpeg;
 mod kind;
 mod load;
 mod places;
@@ -24,14 +28,20 @@ pub mod folder;
 pub mod idx;
 pub mod image_file;
 pub mod npz;
+pub mod preview;
 pub mod resize;
 pub mod subset;
+pub mod survey;
 
 pub use augment::Augment;
+pub(crate) use decode::{FORMATS, is_picture};
+pub use decode::{MOST_PIXELS, picture_size};
 pub use error::{DataError, Result};
 pub use fetch::{Progress, Remote};
 pub use folder::FolderOptions;
-pub use image_file::{MOST_PIXELS, load_image};
+pub use folder::check_distinct as check_class_names;
+pub use idx_folder::is_idx_folder;
+pub use image_file::load_image;
 pub use kind::DatasetKind;
 pub use load::{LoadOptions, load, load_from};
 pub use nin_core::Shape;
@@ -39,5 +49,5 @@ pub use places::Places;
 pub use record::DatasetRecord;
 pub use resize::resize_bilinear;
 pub(crate) use sets::hex;
-pub use sets::{Dataset, Splits};
+pub use sets::{Dataset, Part, Splits};
 pub use subset::make_subset;

@@ -28,6 +28,12 @@ impl Places {
         }
     }
 
+    /// Returns the folder where resized pictures are kept: `nin-train/pictures` in the user's cache folder. `None` if the
+    /// system has no such folder.
+    pub fn pictures() -> Option<PathBuf> {
+        user_cache().map(|cache| cache.join("nin-train").join("pictures"))
+    }
+
     /// Returns the folders in the order they are searched.
     pub fn in_order(&self) -> impl Iterator<Item = &Path> {
         [Some(&self.local), self.cache.as_ref(), Some(&self.system)].into_iter().flatten().map(PathBuf::as_path)

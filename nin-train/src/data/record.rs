@@ -20,6 +20,12 @@ pub struct DatasetRecord {
     pub path: Option<String>,
     /// The share of each class that was held out for the test, if the data set has no test images of its own.
     pub test_fraction: f64,
+    /// The order or the names of the classes, if the user gave them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub classes: Vec<String>,
+    /// Whether pictures that cannot be read were left out.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub skip_bad: bool,
     /// The number of training images, including those that a recipe splits off for validation.
     pub training: usize,
     /// The number of validation images that the data set itself has.
@@ -44,6 +50,8 @@ impl DatasetRecord {
             kind,
             path: path.and_then(|path| whole(path).to_str().map(str::to_owned)),
             test_fraction,
+            classes: Vec::new(),
+            skip_bad: false,
             training: splits.train.len(),
             validation: splits.validation.as_ref().map_or(0, super::Dataset::len),
             test: splits.test.len(),

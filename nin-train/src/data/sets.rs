@@ -181,3 +181,44 @@ pub struct Splits {
     /// One line the user should see, such as why the subset is used; `None` if there is nothing to report.
     pub notice: Option<String>,
 }
+
+/// A part of a data set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Part {
+    /// The training images.
+    Training,
+    /// The validation images.
+    Validation,
+    /// The test images.
+    Test,
+}
+
+impl Part {
+    /// All parts, in the order in which they are listed.
+    pub const ALL: [Self; 3] = [Self::Training, Self::Validation, Self::Test];
+
+    /// Returns the name: `training`, `validation`, `test`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Training => "training",
+            Self::Validation => "validation",
+            Self::Test => "test",
+        }
+    }
+}
+
+impl Splits {
+    /// Returns the images of a part. `None` if there are no validation images.
+    pub fn part(&self, part: Part) -> Option<&Dataset> {
+        match part {
+            Part::Training => Some(&self.train),
+            Part::Validation => self.validation.as_ref(),
+            Part::Test => Some(&self.test),
+        }
+    }
+
+    /// Returns the parts that the data set has, with their images.
+    pub fn parts(&self) -> impl Iterator<Item = (Part, &Dataset)> {
+        Part::ALL.into_iter().filter_map(|part| Some((part, self.part(part)?)))
+    }
+}

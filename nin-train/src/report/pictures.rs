@@ -6,7 +6,7 @@ use std::io::Cursor;
 use image::{ExtendedColorType, ImageEncoder, codecs::png::PngEncoder};
 use nin_core::Shape;
 
-use crate::data::Dataset;
+use crate::data::{Dataset, Splits};
 use crate::support::text::visible;
 
 /// Characters from dark to light.
@@ -59,6 +59,38 @@ pub fn of_each_class(dataset: &Dataset, each: usize) -> Vec<usize> {
         }
     }
     found.concat()
+}
+
+/// Returns a PNG with a row for each class: `each` images of every part of a data set, spread evenly over the part. Where
+/// a class has fewer, the place stays grey.
+///
+/// # Errors
+///
+/// A sentence if the images have neither 1 nor 3 channels, or if there are none.
+pub fn sheet_of_parts(splits: &Splits, each: usize) -> Result<Vec<u8>, String> {
+    let parts: Vec<&Dataset> = splits.parts().map(|(_, images)| images).collect();
+    let shape = splits.train.shape();
+    let (mut bytes, mut labels) = (Vec::new(), Vec::new());
+    let members: Vec<_> = parts.iter().map(|images| of_classes(images)).collect();
+    for class in 0..splits.train.class_names().len() {
+        for (images, members) in parts.iter().zip(&members) {
+            let members = &members[class];
+            let count = each.min(members.len());
+            (0..count).for_each(|i| bytes.extend_from_slice(images.image(members[i * members.len() / count])));
+            bytes.resize(bytes.len() + (each - count) * shape.len(), 128);
+            labels.resize(labels.len() + each, 0);
+        }
+    }
+    let all: Vec<usize> = (0..labels.len()).collect();
+    let images = Dataset::new(bytes, shape, labels, vec![String::new()]).map_err(|error| error.to_string())?;
+    sheet(&images, &all, each * parts.len())
+}
+
+/// Returns the indices of the images of each class.
+fn of_classes(images: &Dataset) -> Vec<Vec<usize>> {
+    let mut members = vec![Vec::new(); images.class_names().len()];
+    (0..images.len()).for_each(|index| members[images.label(index)].push(index));
+    members
 }
 
 /// Pixels between the images of a sheet.
@@ -139,6 +171,24 @@ mod tests {
     fn classes_come_in_order() {
         assert_eq!(of_each_class(&dataset(), 1), [1, 0]);
         assert_eq!(of_each_class(&dataset(), 5), [1, 0, 2]);
+    }
+
+    #[test]
+    fn a_sheet_of_parts_has_a_row_for_each_class() {
+        let splits = crate::data::Splits {
+            train: dataset(),
+            validation: None,
+            test: dataset().select(&[0]),
+            source: String::new(),
+            is_subset: false,
+            notice: None,
+        };
+        let image = image::load_from_memory(&super::sheet_of_parts(&splits, 2).unwrap()).unwrap().to_luma8();
+        assert_eq!(image.dimensions(), (4 * 5 - 2, 2 * 6 - 2));
+        let at = |column: u32, row: u32| image.get_pixel(5 * column, 6 * row).0[0];
+        // Class `a` has one white training image; the other class a black one and a half white one, and a black test image.
+        assert_eq!([at(0, 0), at(1, 0), at(2, 0), at(3, 0)], [255, 128, 128, 128]);
+        assert_eq!([at(0, 1), at(1, 1), at(2, 1), at(3, 1)], [0, 255, 0, 128]);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use common::{TempDir, gzip, idx_files, noise, options};
 use nin_train::data::fetch::{RemoteFile, fetch_into};
-use nin_train::data::{DatasetKind, LoadOptions, Places, Remote, Shape, idx, load_from};
+use nin_train::data::{DatasetKind, LoadOptions, Places, Progress, Remote, Shape, idx, load_from};
 use sha2::{Digest, Sha256};
 
 /// Answers each connection with what `answer` gives for the path asked for: raw bytes of HTTP, then a pause.
@@ -72,6 +72,14 @@ fn names_in(folder: &TempDir) -> Vec<String> {
     names
 }
 
+/// Returns the file, the bytes so far and all bytes of a download.
+fn download(progress: Progress<'_>) -> (String, u64, Option<u64>) {
+    match progress {
+        Progress::Download { file, bytes, total } => (file.to_owned(), bytes, total),
+        other => panic!("{other:?}"),
+    }
+}
+
 #[test]
 fn what_is_missing_is_fetched_once_and_loaded() {
     let root = TempDir::new();
@@ -80,8 +88,7 @@ fn what_is_missing_is_fetched_once_and_loaded() {
     let remote = remote(serve(move |path| ok(&files(path))), &small());
     let options = LoadOptions { offline: false, ..options(DatasetKind::FashionMnist, None) };
     let mut seen: Vec<(String, u64, Option<u64>)> = Vec::new();
-    let splits =
-        load_from(&options, &places, &remote, &mut |p| seen.push((p.file.to_owned(), p.bytes, p.total))).unwrap();
+    let splits = load_from(&options, &places, &remote, &mut |p| seen.push(download(p))).unwrap();
     assert_eq!((splits.train.len(), splits.test.len(), splits.is_subset, splits.notice), (200, 50, false, None));
     // For each file the count goes from 0 to the total.
     for name in &idx::NAMES {
@@ -91,10 +98,10 @@ fn what_is_missing_is_fetched_once_and_loaded() {
         assert!(steps.is_sorted_by_key(|step| step.1));
     }
     // From now on the cache serves; after a loss only the lost file is fetched.
-    load_from(&options, &places, &remote, &mut |p| panic!("{} again", p.file)).unwrap();
+    load_from(&options, &places, &remote, &mut |p| panic!("{p:?} again")).unwrap();
     std::fs::remove_file(root.0.join("c/d/t10k-labels-idx1-ubyte.gz")).unwrap();
     let mut fetched = Vec::new();
-    load_from(&options, &places, &remote, &mut |p| fetched.push(p.file.to_owned())).unwrap();
+    load_from(&options, &places, &remote, &mut |p| fetched.push(download(p).0)).unwrap();
     fetched.dedup();
     assert_eq!(fetched, ["t10k-labels-idx1-ubyte.gz"]);
 }

@@ -95,7 +95,7 @@ fn folders_train_and_test_are_taken_as_they_are() {
     assert!(splits.source.ends_with("(by its folders train and test)."), "{}", splits.source);
     folder.write("test/c/x.png", &png(plain([1; 3], 5, 5)));
     let message = with(&folder.0, grey, 0).unwrap_err().to_string();
-    assert!(message.contains("train: has no class folder 'c'"), "{message}");
+    assert!(message.contains("has no training image of class 'c', which another part has"), "{message}");
 }
 
 #[test]
@@ -109,14 +109,14 @@ fn what_is_wrong_is_told() {
     let good = || png(plain([1, 2, 3], 5, 5));
     let cut = || good()[..good().len() - 20].to_vec();
     told(&[], "has no class folder;");
-    told(&[("a.png", good())], "has no class folder;");
+    told(&[("a.png", good())], "has 1 picture, but no class folder;");
     told(&[("a/1.png", good())], "has a single class folder, 'a'");
-    told(&[("a/1.png", good()), ("b/notes.txt", vec![])], "b: this class folder has no PNG or JPEG file");
+    told(&[("a/1.png", good()), ("b/notes.txt", vec![])], "b: this class folder has no picture");
     told(&[("a/1.png", good()), ("a/2.png", good()), ("b/1.png", good())], "class 'b' has a single image");
     let pairs = |bad: Vec<u8>| [("a/1.png", good()), ("a/2.png", bad), ("b/1.png", good()), ("b/2.png", good())];
-    told(&pairs(b"GIF89a".to_vec()), "2.png: can't be read as PNG or JPEG");
-    told(&pairs(cut()), "2.png: can't be read as PNG or JPEG");
-    told(&pairs(Vec::new()), "2.png: can't be read as PNG or JPEG");
+    told(&pairs(b"GIF89a".to_vec()), "2.png: the GIF is damaged");
+    told(&pairs(cut()), "2.png: the PNG is damaged");
+    told(&pairs(Vec::new()), "2.png: is empty; replace or remove it, or leave such pictures out with --skip-bad");
     let folder = colours();
     for (shape, what) in [(Shape { channels: 2, ..RGB }, "not 2"), (Shape { rows: 0, ..RGB }, "have no pixels")] {
         let message = with(&folder.0, shape, 0).unwrap_err().to_string();

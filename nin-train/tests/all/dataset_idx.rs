@@ -249,3 +249,63 @@ fn what_is_not_fetched_is_said_to_be_needed() {
         assert_eq!(kind.to_string().parse::<DatasetKind>().unwrap(), kind);
     }
 }
+
+/// Writes the four files under EMNIST's names, with these labels in both parts.
+fn emnist(labels: &[u8], prefix: &str, ending: [&str; 2]) -> TempDir {
+    let shape = Shape { channels: 1, rows: 3, columns: 4 };
+    let names = (0..256).map(|class| class.to_string()).collect();
+    let pixels = (0..labels.len() * shape.len()).map(|i| i as u8).collect();
+    let set = Dataset::new(pixels, shape, labels.iter().map(|&label| label.into()).collect(), names).unwrap();
+    let folder = TempDir::new();
+    for (file, name) in idx_files(&set, &set).iter().zip(["images-idx3", "labels-idx1", "images-idx3", "labels-idx1"]) {
+        let part = if folder.0.join(format!("{prefix}{}-{name}-ubyte", ending[0])).exists() { 1 } else { 0 };
+        folder.write(&format!("{prefix}{}-{name}-ubyte", ending[part]), file);
+    }
+    folder
+}
+
+#[test]
+fn sets_of_any_size_and_number_of_classes_are_read() {
+    let own = |folder: &TempDir, classes: &[&str]| {
+        let classes = classes.iter().map(|&class| class.to_owned()).collect();
+        load(&LoadOptions { classes, ..options(DatasetKind::Idx, Some(&folder.0)) }, &mut |_| ())
+    };
+    let names = |splits: &Splits| splits.train.class_names().join("");
+    // EMNIST's letters are numbered from 1.
+    let letters: Vec<u8> = (1..=26).collect();
+    let folder = emnist(&letters, "emnist-letters-", ["train", "test"]);
+    assert!(nin_train::data::is_idx_folder(&folder.0));
+    let splits = own(&folder, &[]).unwrap();
+    assert_eq!((splits.train.class_names().len(), splits.train.label(0), splits.test.label(25)), (26, 0, 25));
+    assert!(names(&splits).starts_with("1234") && names(&splits).ends_with("2526"));
+    assert!(splits.source.ends_with("of 26 classes, called by their numbers (--classes names them)."));
+    let alphabet: Vec<String> = ('a'..='z').map(String::from).collect();
+    let alphabet: Vec<&str> = alphabet.iter().map(String::as_str).collect();
+    let splits = own(&folder, &alphabet).unwrap();
+    assert_eq!((names(&splits), splits.train.label(2)), ("abcdefghijklmnopqrstuvwxyz".into(), 2));
+    assert!(splits.source.ends_with("of 26 classes."), "{}", splits.source);
+    let message = own(&folder, &["a", "b"]).unwrap_err().to_string();
+    assert!(message.contains("has labels from 1 to 26, but --classes has 2 names, the last 'b'"), "{message}");
+
+    // Digits are not taken for clothes, nor the other way round.
+    let mnist = [5, 0, 4, 1, 9, 2, 1, 3, 1, 4, 3, 5, 3, 6, 1, 7, 8];
+    let splits = own(&emnist(&mnist, "", ["train", "t10k"]), &[]).unwrap();
+    assert_eq!(names(&splits), "0123456789");
+    assert!(splits.source.starts_with("MNIST from"), "{}", splits.source);
+    let fashion = [9, 0, 0, 3, 0, 2, 7, 2, 5, 5, 0, 9, 5, 5, 7, 9, 1];
+    let splits = own(&emnist(&fashion, "", ["train", "t10k"]), &[]).unwrap();
+    assert_eq!(splits.train.class_names()[9], "Ankle boot");
+    let splits = own(&emnist(&[0, 1, 2], "", ["train", "t10k"]), &[]).unwrap();
+    assert_eq!(names(&splits), "012");
+
+    // Without test images, a part is held out; two sets in one folder are refused.
+    let folder = emnist(&[0, 1, 0, 1, 0, 1], "", ["train", "t10k"]);
+    for name in ["images-idx3", "labels-idx1"] {
+        std::fs::remove_file(folder.0.join(format!("t10k-{name}-ubyte"))).unwrap();
+    }
+    let splits = own(&folder, &["x", "y"]).unwrap();
+    assert_eq!((splits.train.len(), splits.test.len()), (4, 2));
+    folder.write("other-train-images-idx3-ubyte", b"");
+    let message = own(&folder, &[]).unwrap_err().to_string();
+    assert!(message.contains("has two files of one kind, "), "{message}");
+}

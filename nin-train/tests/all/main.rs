@@ -5,11 +5,15 @@
 mod arrays;
 mod cli;
 mod common;
+mod data_cli;
+mod dataset_cache;
 mod dataset_cifar;
 mod dataset_fetch;
 mod dataset_folder;
 mod dataset_idx;
+mod dataset_layout;
 mod dataset_npz;
+mod dataset_pictures;
 mod dataset_resize;
 mod dataset_subset;
 mod distill;

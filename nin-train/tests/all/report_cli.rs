@@ -38,7 +38,10 @@ fn photos(folder: &Path) {
 /// Fails unless every tag is closed in order and nothing is loaded from elsewhere.
 fn check(html: &str) {
     assert!(html.len() < 2_000_000, "{} bytes", html.len());
-    assert!(!html.contains("http") && !html.contains("<script") && !html.contains("url("));
+    // The bytes of pictures may contain any word.
+    for part in html.split('"').filter(|part| !part.starts_with("data:image/png;base64,")) {
+        assert!(!part.contains("http") && !part.contains("<script") && !part.contains("url("), "{part}");
+    }
     let addresses = html.match_indices("src=\"").map(|(at, found)| &html[at + found.len()..]);
     assert!(addresses.into_iter().all(|address| address.starts_with("data:image/png;base64,iVBORw0KGgo")));
     let mut open: Vec<&str> = Vec::new();

@@ -34,9 +34,9 @@ fn the_example_agrees() {
         // A Cortex-M55.
         ("mps3-an547", "fashion"),
         ("mps3-an547", "fashion-int8"),
-        // RISC-V cores: RV32IMC, and RV32IMAC with 16 KB of RAM.
-        ("riscv-virt", "fashion-int8"),
-        ("hifive1", "fashion-int8"),
+        // RISC-V cores without and with atomic instructions.
+        ("riscv32imc-virt", "fashion-int8"),
+        ("riscv32-virt", "fashion-int8"),
     ] {
         let Some(output) = firmware(board, program, &["bits"], &[]) else { return };
         let printed = printed(&output);
@@ -180,7 +180,7 @@ fn small_networks_agree() {
         (("mps2-an385", "partition-int8"), &plain),
         (("microbit", "partition-int8"), &plain),
         (("mps3-an547", "partition"), &[many[0], many[4], many[5], many[7]]),
-        (("riscv-virt", "partition"), &[many[5], many[7]]),
+        (("riscv32imc-virt", "partition"), &[many[5], many[7]]),
     ] {
         for line in [
             "1x28x28 nin5+2:32,32,32 max3/2 nin3+1:48,48,48 max3/2 nin3+1:64,64,64 nin3+1:10,10,10 gap",
@@ -221,7 +221,7 @@ fn networks_at_the_ends_of_their_ranges_agree() {
         (("mps2-an385", "partition-int8"), &[1]),
         (("microbit", "partition-int8"), &[1]),
         (("mps3-an547", "partition"), &[1, 2]),
-        (("riscv-virt", "partition"), &[1]),
+        (("riscv32imc-virt", "partition"), &[1]),
     ] {
         for (seed, line) in [
             "3x9x14 nin3+1:5,7 avg2/2 nin3/2+1:9 gap",

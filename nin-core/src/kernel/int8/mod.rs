@@ -5,9 +5,10 @@
 //!
 //! [`read`] reads single parameters from any packing and rounds sums; [`pool`] computes averages and maxima. `plain`
 //! computes weights in rows on any processor, `dsp` pairs of outputs on a Cortex-M with DSP instructions, and `wide`
-//! uses a host's vector instructions. [`four_bit`] widens 4-bit weights for each of them. Imports: `kernel`'s operands
-//! and vectors; `packing`; `plan`.
+//! uses a host's vector instructions. [`four_bit`] widens 4-bit weights for each of them. [`affine`] computes layers with
+//! zero points and groups. Imports: `kernel`'s operands and vectors; `packing`; `plan`.
 
+pub(crate) mod affine;
 #[cfg(nin_dsp)]
 mod dsp;
 pub(crate) mod four_bit;

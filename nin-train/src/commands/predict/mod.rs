@@ -35,7 +35,7 @@ pub struct PredictArgs {
     #[arg(value_name = "MODEL")]
     network: PathBuf,
 
-    /// PNG or JPEG files, or arrays of uint8 images in .npy or .npz files
+    /// Picture files (PNG, JPEG, WebP, BMP, GIF, TIFF), or arrays of uint8 images in .npy or .npz files
     #[arg(value_name = "IMAGE", required = true)]
     images: Vec<PathBuf>,
 

@@ -177,7 +177,9 @@ fn maps(plan: &Plan, weight_type: WeightType) -> Vec<Map> {
     let read = |stage: usize| {
         let (shape, before) = (plan.shape(stage), previous(plan, stage));
         let gathering = match before.map(|before| &stages[before]) {
-            Some(Stage::MaxPool(window)) => usize::from(window.kernel.div_ceil(window.stride)).saturating_sub(1),
+            Some(Stage::MaxPool(window)) => {
+                usize::from(window.rows.kernel.div_ceil(window.rows.stride)).saturating_sub(1)
+            }
             _ => 0,
         };
         Map {

@@ -77,5 +77,6 @@ pub fn idx_files(train: &Dataset, test: &Dataset) -> [Vec<u8>; 4] {
 }
 
 pub fn options(kind: DatasetKind, data: Option<&Path>) -> LoadOptions {
-    LoadOptions { kind, data: data.map(Path::to_owned), offline: true, folder: FolderOptions::default() }
+    let (data, folder) = (data.map(Path::to_owned), FolderOptions::default());
+    LoadOptions { kind, data, offline: true, folder, classes: Vec::new(), cache: None }
 }
