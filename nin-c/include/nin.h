@@ -134,6 +134,10 @@ enum NinWeightType
      * 4-bit integers in some or all layers, 8-bit integers in the others.
      */
     NIN_INT4 = 4,
+    /**
+     * 8-bit integers with zero points, of models from TensorFlow Lite.
+     */
+    NIN_AFFINE = 5,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L

@@ -3,6 +3,8 @@
 use core::ffi::{c_char, c_int, c_void};
 use core::{ptr, slice};
 
+#[cfg(feature = "affine")]
+use nin_core::Affine;
 #[cfg(feature = "f16")]
 use nin_core::F16;
 #[cfg(feature = "f32")]
@@ -16,8 +18,8 @@ use nin_core::{Format, Model, Network, WeightType};
 use crate::model::read;
 use crate::status::NinStatus;
 
-#[cfg(not(any(feature = "f32", feature = "f16", feature = "int8", feature = "int4")))]
-compile_error!("enable the weight types of your models: the features f32, f16, int8 and int4");
+#[cfg(not(any(feature = "f32", feature = "f16", feature = "int8", feature = "int4", feature = "affine")))]
+compile_error!("enable the weight types of your models: the features f32, f16, int8, int4 and affine");
 
 /// The memory of a network begins at a multiple of this number of bytes.
 pub const NIN_ALIGNMENT: usize = 8;
@@ -51,6 +53,8 @@ enum Engine {
     Int8(Network<'static, Int8>),
     #[cfg(feature = "int4")]
     Int4(Network<'static, Int4>),
+    #[cfg(feature = "affine")]
+    Affine(Network<'static, Affine>),
 }
 
 /// Returns the bytes of memory for a network of this model; `usize::MAX` if the address space is too small for it.
@@ -144,6 +148,8 @@ impl Engine {
             WeightType::Int8 => Engine::Int8(Network::new(model, state)?),
             #[cfg(feature = "int4")]
             WeightType::Int4 => Engine::Int4(Network::new(model, state)?),
+            #[cfg(feature = "affine")]
+            WeightType::Affine => Engine::Affine(Network::new(model, state)?),
             _ => return Err(NinStatus::NIN_FILE_WEIGHT_TYPE),
         })
     }
@@ -181,6 +187,8 @@ pub unsafe extern "C" fn nin_run(
             Engine::Int8(network) => Input::run(network, row, read),
             #[cfg(feature = "int4")]
             Engine::Int4(network) => Input::run(network, row, read),
+            #[cfg(feature = "affine")]
+            Engine::Affine(network) => Input::run(network, row, read),
         })
     }
 }
@@ -208,6 +216,8 @@ pub unsafe extern "C" fn nin_push(network: *mut NinNetwork, row: *const u8, leng
         Engine::Int8(network) => Input::push(network, values, row),
         #[cfg(feature = "int4")]
         Engine::Int4(network) => Input::push(network, values, row),
+        #[cfg(feature = "affine")]
+        Engine::Affine(network) => Input::push(network, values, row),
     };
     pushed.err().unwrap_or(NinStatus::NIN_OK)
 }
@@ -232,6 +242,8 @@ pub unsafe extern "C" fn nin_finish(network: *mut NinNetwork, logits: *mut *cons
                 Engine::Int8(network) => network.finish()?,
                 #[cfg(feature = "int4")]
                 Engine::Int4(network) => network.finish()?,
+                #[cfg(feature = "affine")]
+                Engine::Affine(network) => network.finish()?,
             })
         })
     }
@@ -327,6 +339,8 @@ inputs!(floats: F16);
 inputs!(bytes: Int8);
 #[cfg(feature = "int4")]
 inputs!(bytes: Int4);
+#[cfg(feature = "affine")]
+inputs!(bytes: Affine);
 
 /// Writes the name of class `index` to `name`, which holds `size` bytes, and a zero byte after it; a name that is too
 /// long is cut. Returns the length of the whole name in bytes: 0 if the model has no names or there is no such class.
