@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# check_demo.sh: writes demo pages and tests them in headless Chromium, against `nin-train predict --logits`. Installs the npm
-# package playwright-core into target/demo. Screenshots are in target/demo/MODEL.
-# Status 77: something that is needed is not installed.
+# check_demo.sh: writes demo pages and tests them in headless Chromium, against `nin-train predict --logits`. Installs
+# the npm package playwright-core into target/demo. Screenshots are in target/demo/MODEL. Status 77: something that is
+# needed is not installed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 folder=target/demo

@@ -5,9 +5,8 @@
 #     check   builds them and compares them with those files; then the page's tests show that both compute the same
 #
 # The same compiler gives the same bytes on every computer: no paths and line numbers are in them. It is built with
-# Debian's rustc-web and rust-web-src, whose version is in engine.txt. Another version gives other bytes, so `check` then
-# compares only what the files compute.
-# Status 77: something that is needed is not installed.
+# Debian's rustc-web and rust-web-src, whose version is in engine.txt. Another version gives other bytes, so `check`
+# then compares only what the files compute. Status 77: something that is needed is not installed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 action=${1:-}
@@ -27,7 +26,7 @@ linker=$(compgen -G "$($rustc --print sysroot)/lib/rustlib/*/bin/rust-lld" ||
 build() {
     RUSTC=$rustc RUSTC_BOOTSTRAP=1 CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER=$linker \
         CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS="-Zlocation-detail=none -Zunstable-options -Cpanic=immediate-abort -Ctarget-feature=$2 -Cstrip=symbols" \
-        CARGO_PROFILE_FIRMWARE_DEBUG=false CARGO_PROFILE_FIRMWARE_OPT_LEVEL=${LEVEL:-3} cargo build --quiet --locked --package nin-web --profile firmware \
+        CARGO_PROFILE_FIRMWARE_DEBUG=false cargo build --quiet --locked --package nin-web --profile firmware \
         --target wasm32-unknown-unknown -Zbuild-std=core --target-dir "$folder/$1"
     cp "$folder/$1/wasm32-unknown-unknown/firmware/nin_web.wasm" "$folder/$1.wasm"
 }

@@ -134,6 +134,10 @@ enum NinWeightType
      * 4-bit integers in some or all layers, 8-bit integers in the others.
      */
     NIN_INT4 = 4,
+    /**
+     * 8-bit integers with zero points, of models from TensorFlow Lite.
+     */
+    NIN_AFFINE = 5,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -243,8 +247,8 @@ void nin_softmax(float *logits,
                  size_t count);
 
 /**
- * Checks a model file of `length` bytes: its checksum, and that every part is valid. Writes what a program needs to know
- * to `info`, which may be NULL. `nin_open` does the same check.
+ * Checks a model file of `length` bytes: its checksum, and that every part is valid. Writes what a program needs to
+ * know to `info`, which may be NULL. `nin_open` does the same check.
  *
  * # Safety
  *
@@ -266,8 +270,8 @@ size_t nin_state_bytes(const void *file,
 
 /**
  * Checks a model file of `length` bytes and makes a network of it in the `bytes` bytes from `memory` on. Writes the
- * network's address to `network`, or NULL if there is an error. The file stays where it is and is not copied, so it must
- * not change; the memory belongs to the network until the program does not use the network any more.
+ * network's address to `network`, or NULL if there is an error. The file stays where it is and is not copied, so it
+ * must not change; the memory belongs to the network as long as the program uses it.
  *
  * # Safety
  *
@@ -281,9 +285,9 @@ NinStatus nin_open(const void *file,
                    struct NinNetwork **network);
 
 /**
- * Runs one image through the network: calls `read_row` for each row in order, with `context` as its first argument. Rows
- * of another image that were pushed but not finished are dropped. Writes the address of the logits to `logits`, one
- * float for each class; they are valid until the network is used again. If there is an error, it writes NULL.
+ * Runs one image through the network: calls `read_row` for each row in order, with `context` as its first argument.
+ * Rows of another image that were pushed but not finished are dropped. Writes the address of the logits to `logits`,
+ * one float for each class; they are valid until the network is used again. If there is an error, it writes NULL.
  *
  * # Safety
  *
@@ -296,8 +300,8 @@ NinStatus nin_run(struct NinNetwork *network,
                   const float **logits);
 
 /**
- * Takes the next row of an image, if the camera drives the timing: `length` bytes, which must be columns x channels. The
- * network copies them. After the last row, `nin_finish` returns the logits. A row with an error is ignored.
+ * Takes the next row of an image, if the camera drives the timing: `length` bytes, which must be columns x channels.
+ * The network copies them. After the last row, `nin_finish` returns the logits. A row with an error is ignored.
  *
  * # Safety
  *
@@ -319,9 +323,9 @@ NinStatus nin_finish(struct NinNetwork *network,
                      const float **logits);
 
 /**
- * Writes the name of class `index` to `name`, which holds `size` bytes, and a zero byte after it; a name that is too long is
- * cut. Returns the length of the whole name in bytes: 0 if the model has no names or there is no such class. Names are
- * UTF-8.
+ * Writes the name of class `index` to `name`, which holds `size` bytes, and a zero byte after it; a name that is too
+ * long is cut. Returns the length of the whole name in bytes: 0 if the model has no names or there is no such class.
+ * Names are UTF-8.
  *
  * # Safety
  *

@@ -21,6 +21,8 @@ pub enum NinWeightType {
     NIN_INT8 = 3,
     /// 4-bit integers in some or all layers, 8-bit integers in the others.
     NIN_INT4 = 4,
+    /// 8-bit integers with zero points, of models from TensorFlow Lite.
+    NIN_AFFINE = 5,
 }
 
 /// What a program needs to know of a model.
@@ -43,8 +45,8 @@ pub struct NinInfo {
     pub state_bytes: usize,
 }
 
-/// Checks a model file of `length` bytes: its checksum, and that every part is valid. Writes what a program needs to know
-/// to `info`, which may be NULL. `nin_open` does the same check.
+/// Checks a model file of `length` bytes: its checksum, and that every part is valid. Writes what a program needs to
+/// know to `info`, which may be NULL. `nin_open` does the same check.
 ///
 /// # Safety
 ///
@@ -86,6 +88,7 @@ impl NinInfo {
                 WeightType::F16 => NinWeightType::NIN_F16,
                 WeightType::Int8 => NinWeightType::NIN_INT8,
                 WeightType::Int4 => NinWeightType::NIN_INT4,
+                WeightType::Affine => NinWeightType::NIN_AFFINE,
                 _ => NinWeightType::NIN_F32,
             },
             row_bytes: input.row(),

@@ -3,6 +3,8 @@
 use core::ffi::{c_char, c_int, c_void};
 use core::{ptr, slice};
 
+#[cfg(feature = "affine")]
+use nin_core::Affine;
 #[cfg(feature = "f16")]
 use nin_core::F16;
 #[cfg(feature = "f32")]
@@ -16,8 +18,8 @@ use nin_core::{Format, Model, Network, WeightType};
 use crate::model::read;
 use crate::status::NinStatus;
 
-#[cfg(not(any(feature = "f32", feature = "f16", feature = "int8", feature = "int4")))]
-compile_error!("enable the weight types of your models: the features f32, f16, int8 and int4");
+#[cfg(not(any(feature = "f32", feature = "f16", feature = "int8", feature = "int4", feature = "affine")))]
+compile_error!("enable the weight types of your models: the features f32, f16, int8, int4 and affine");
 
 /// The memory of a network begins at a multiple of this number of bytes.
 pub const NIN_ALIGNMENT: usize = 8;
@@ -51,6 +53,8 @@ enum Engine {
     Int8(Network<'static, Int8>),
     #[cfg(feature = "int4")]
     Int4(Network<'static, Int4>),
+    #[cfg(feature = "affine")]
+    Affine(Network<'static, Affine>),
 }
 
 /// Returns the bytes of memory for a network of this model; `usize::MAX` if the address space is too small for it.
@@ -68,8 +72,8 @@ fn row_values(model: &Model<'_>) -> usize {
 }
 
 /// Checks a model file of `length` bytes and makes a network of it in the `bytes` bytes from `memory` on. Writes the
-/// network's address to `network`, or NULL if there is an error. The file stays where it is and is not copied, so it must
-/// not change; the memory belongs to the network until the program does not use the network any more.
+/// network's address to `network`, or NULL if there is an error. The file stays where it is and is not copied, so it
+/// must not change; the memory belongs to the network as long as the program uses it.
 ///
 /// # Safety
 ///
@@ -115,9 +119,9 @@ unsafe fn open(
     }
     let network: *mut NinNetwork = memory.cast();
     let (words, values) = (model.state_words(), row_values(&model));
-    // SAFETY: the memory holds the network, then `words` words, then `values` floats; it is aligned for all of them, and
-    // zeros are valid words and floats. The model is written before it is used, and nothing changes it afterwards: only
-    // the other fields are borrowed mutably.
+    // SAFETY: the memory holds the network, then `words` words, then `values` floats; it is aligned for all of them,
+    // and zeros are valid words and floats. The model is written before it is used, and nothing changes it afterwards:
+    // only the other fields are borrowed mutably.
     unsafe {
         let state: *mut u32 = network.add(1).cast();
         state.write_bytes(0, words + values);
@@ -144,14 +148,16 @@ impl Engine {
             WeightType::Int8 => Engine::Int8(Network::new(model, state)?),
             #[cfg(feature = "int4")]
             WeightType::Int4 => Engine::Int4(Network::new(model, state)?),
+            #[cfg(feature = "affine")]
+            WeightType::Affine => Engine::Affine(Network::new(model, state)?),
             _ => return Err(NinStatus::NIN_FILE_WEIGHT_TYPE),
         })
     }
 }
 
-/// Runs one image through the network: calls `read_row` for each row in order, with `context` as its first argument. Rows
-/// of another image that were pushed but not finished are dropped. Writes the address of the logits to `logits`, one
-/// float for each class; they are valid until the network is used again. If there is an error, it writes NULL.
+/// Runs one image through the network: calls `read_row` for each row in order, with `context` as its first argument.
+/// Rows of another image that were pushed but not finished are dropped. Writes the address of the logits to `logits`,
+/// one float for each class; they are valid until the network is used again. If there is an error, it writes NULL.
 ///
 /// # Safety
 ///
@@ -181,12 +187,14 @@ pub unsafe extern "C" fn nin_run(
             Engine::Int8(network) => Input::run(network, row, read),
             #[cfg(feature = "int4")]
             Engine::Int4(network) => Input::run(network, row, read),
+            #[cfg(feature = "affine")]
+            Engine::Affine(network) => Input::run(network, row, read),
         })
     }
 }
 
-/// Takes the next row of an image, if the camera drives the timing: `length` bytes, which must be columns x channels. The
-/// network copies them. After the last row, `nin_finish` returns the logits. A row with an error is ignored.
+/// Takes the next row of an image, if the camera drives the timing: `length` bytes, which must be columns x channels.
+/// The network copies them. After the last row, `nin_finish` returns the logits. A row with an error is ignored.
 ///
 /// # Safety
 ///
@@ -208,6 +216,8 @@ pub unsafe extern "C" fn nin_push(network: *mut NinNetwork, row: *const u8, leng
         Engine::Int8(network) => Input::push(network, values, row),
         #[cfg(feature = "int4")]
         Engine::Int4(network) => Input::push(network, values, row),
+        #[cfg(feature = "affine")]
+        Engine::Affine(network) => Input::push(network, values, row),
     };
     pushed.err().unwrap_or(NinStatus::NIN_OK)
 }
@@ -232,6 +242,8 @@ pub unsafe extern "C" fn nin_finish(network: *mut NinNetwork, logits: *mut *cons
                 Engine::Int8(network) => network.finish()?,
                 #[cfg(feature = "int4")]
                 Engine::Int4(network) => network.finish()?,
+                #[cfg(feature = "affine")]
+                Engine::Affine(network) => network.finish()?,
             })
         })
     }
@@ -327,10 +339,12 @@ inputs!(floats: F16);
 inputs!(bytes: Int8);
 #[cfg(feature = "int4")]
 inputs!(bytes: Int4);
+#[cfg(feature = "affine")]
+inputs!(bytes: Affine);
 
-/// Writes the name of class `index` to `name`, which holds `size` bytes, and a zero byte after it; a name that is too long is
-/// cut. Returns the length of the whole name in bytes: 0 if the model has no names or there is no such class. Names are
-/// UTF-8.
+/// Writes the name of class `index` to `name`, which holds `size` bytes, and a zero byte after it; a name that is too
+/// long is cut. Returns the length of the whole name in bytes: 0 if the model has no names or there is no such class.
+/// Names are UTF-8.
 ///
 /// # Safety
 ///

@@ -77,10 +77,18 @@ fn expected(file: &[u8], image: &[u8]) -> Vec<f32> {
     let row = |y: usize| &image[y * SIDE..][..SIDE];
     if std::ptr::eq(file, &raw const INTEGERS.0) {
         let mut network = Network::<Int8>::new(&model, &mut state).unwrap();
-        network.infer(|y, to| Ok::<(), ()>(to.copy_from_slice(row(y)))).unwrap().to_vec()
+        let read = |y: usize, to: &mut [u8]| {
+            to.copy_from_slice(row(y));
+            Ok::<(), ()>(())
+        };
+        network.infer(read).unwrap().to_vec()
     } else {
         let mut network = Network::<F32>::new(&model, &mut state).unwrap();
-        network.infer(|y, to| Ok::<(), ()>(model.preprocess(row(y), to))).unwrap().to_vec()
+        let read = |y: usize, to: &mut [f32]| {
+            model.preprocess(row(y), to);
+            Ok::<(), ()>(())
+        };
+        network.infer(read).unwrap().to_vec()
     }
 }
 

@@ -57,7 +57,8 @@ fn slice_of<T>(count: usize) -> Option<&'static mut [T]> {
     if at.is_null() {
         return None;
     }
-    // SAFETY: the memory is aligned and used by nothing else, it is zero, and all bits are valid for the types used here.
+    // SAFETY: the memory is aligned and used by nothing else, it is zero, and all bits are valid for the types used
+    // here.
     Some(unsafe { slice::from_raw_parts_mut(at.cast(), count) })
 }
 
@@ -125,8 +126,8 @@ pub extern "C" fn logits() -> *const f32 {
     with(ptr::null(), |session| session.buffers().logits.as_ptr())
 }
 
-/// Writes a picture of `rows` × `columns` pixels with four bytes each, R, G, B and one that is ignored, in the network's
-/// shape to the image. Returns whether the network reads pictures: it has one channel or three.
+/// Writes a picture of `rows` × `columns` pixels with four bytes each, R, G, B and one that is ignored, in the
+/// network's shape to the image. Returns whether the network reads pictures: it has one channel or three.
 ///
 /// # Safety
 ///

@@ -2,8 +2,8 @@
 
 use nin_core::Shape;
 
-/// Writes a picture of `rows` × `columns` pixels (R, G, B, and a fourth byte that is ignored) in the shape `to` to `out`.
-/// Returns whether it could: the network needs one channel (grey) or three.
+/// Writes a picture of `rows` × `columns` pixels (R, G, B, and a fourth byte that is ignored) in the shape `to` to
+/// `out`. Returns whether it could: the network needs one channel (grey) or three.
 ///
 /// The picture is cropped about its centre to the aspect ratio of `to`. A pixel of the network is the mean of the area
 /// that it covers if the crop has at least its rows and columns; otherwise the crop is enlarged bilinearly. Results are

@@ -4,7 +4,7 @@ use core::cell::Cell;
 use core::convert::Infallible;
 
 use nin_core::spec::MAX_STAGES;
-use nin_core::{F32, Format, Int4, Int8, Model, Network, Observer, Piece, Plan, Shape, WeightType};
+use nin_core::{Affine, F32, Format, Int4, Int8, Model, Network, Observer, Piece, Plan, Shape, WeightType};
 
 /// The lengths of the [`Buffers`] of a model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,9 +80,9 @@ impl<'b> Session<'b> {
         &mut self.buffers
     }
 
-    /// Runs the image through the network; with `observed`, it also records the maps and the trace. Returns whether this
-    /// build runs the model: all but those with 16-bit floats, whose weights nin-train widens, since WebAssembly has no
-    /// instruction for it.
+    /// Runs the image through the network; with `observed`, it also records the maps and the trace. Returns whether
+    /// this build runs the model: all but those with 16-bit floats, whose weights nin-train widens, since WebAssembly
+    /// has no instruction for it.
     pub fn run(&mut self, observed: bool) -> bool {
         let (model, buffers) = (&self.model, &mut self.buffers);
         let normalised = |bytes: &[u8], row: &mut [f32]| model.preprocess(bytes, row);
@@ -91,6 +91,7 @@ impl<'b> Session<'b> {
             WeightType::F32 => run::<F32>(model, buffers, observed, normalised, |value| value),
             WeightType::Int8 => run::<Int8>(model, buffers, observed, as_they_are, f32::from),
             WeightType::Int4 => run::<Int4>(model, buffers, observed, as_they_are, f32::from),
+            WeightType::Affine => run::<Affine>(model, buffers, observed, as_they_are, f32::from),
             _ => false,
         }
     }

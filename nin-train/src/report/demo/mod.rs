@@ -1,8 +1,8 @@
 //! The demo page: one self-contained HTML file in which a network runs in the browser.
 //!
 //! `engine.wasm` and `engine-simd.wasm` are the crate nin-web, the engine of the board as WebAssembly; `scripts/web.sh`
-//! in the repository builds them. `page.html`, `page.js` and `style.css` are the page. This module collects what the page
-//! shows as JSON.
+//! in the repository builds them. `page.html`, `page.js` and `style.css` are the page. This module collects what the
+//! page shows as JSON.
 
 use base64::prelude::{BASE64_STANDARD, Engine};
 use nin_core::plan::Kernels;
@@ -197,8 +197,8 @@ fn maps(plan: &Plan, weight_type: WeightType) -> Vec<Map> {
     computing.take_while(with_rows).map(read).collect()
 }
 
-/// Returns the stage of the global average and the weights of a fully connected layer after it, or why there are no class
-/// maps.
+/// Returns the stage of the global average and the weights of a fully connected layer after it, or why there are no
+/// class maps.
 fn head(plan: &Plan, network: Network<'_>) -> Result<(usize, Option<Vec<f32>>), &'static str> {
     let stages = plan.spec().stages();
     let Some(average) = stages.iter().position(|stage| matches!(stage, Stage::GlobalAverage)) else {

@@ -1,6 +1,8 @@
 //! 8-bit layers for processors with wide vectors: gathers the windows of a tile, then multiplies them.
 
 mod layer;
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+mod wasm;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
@@ -41,6 +43,9 @@ pub fn layer_on(
         return;
     }
     let _ = isa;
+    #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+    wasm::layer(&layer, windows, pixels, out);
+    #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
     portable(&layer, windows, pixels, out);
 }
 
@@ -90,6 +95,7 @@ fn copy(from: &[u8], to: &mut [u8]) {
 }
 
 /// Computes a layer packed by sixteen on any processor; the compiler vectorises what it can.
+#[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
 fn portable(layer: &PackedLayer<'_>, windows: &[u8], pixels: usize, out: &mut [u8]) {
     for group in 0..layer.outputs.div_ceil(16) {
         let [biases, multipliers, shifts] = [0, 1, 2].map(|row| layer.parameters(row, group));
