@@ -12,16 +12,18 @@ fn main() -> Result<(), String> {
     println!("cargo:rerun-if-changed=firmware.x");
     println!("cargo:rustc-check-cfg=cfg(nin_plain)");
     let variable = |name: &str| env::var(name).map_err(|error| format!("{name}: {error}"));
-    if variable("CARGO_CFG_TARGET_OS")? != "none" || variable("CARGO_CFG_TARGET_ARCH")? != "arm" {
+    let processor = variable("CARGO_CFG_TARGET_ARCH")?;
+    if variable("CARGO_CFG_TARGET_OS")? != "none" || !["arm", "riscv32"].contains(&processor.as_str()) {
         return Ok(());
     }
+    let riscv = processor == "riscv32";
 
     // Without DSP instructions, as nin-core has it, 8-bit weights are packed plainly.
     if env::var_os("DEP_NIN_CORE_DSP").is_none() {
         println!("cargo:rustc-cfg=nin_plain");
     }
 
-    let board = env::var("NIN_BOARD").unwrap_or_else(|_| "mps2-an386".into());
+    let board = env::var("NIN_BOARD").unwrap_or_else(|_| if riscv { "riscv32imc-virt" } else { "mps2-an386" }.into());
     let path = PathBuf::from("boards").join(format!("{board}.x"));
     let map = fs::read_to_string(&path).map_err(|_| format!("NIN_BOARD={board}: there is no {}", path.display()))?;
     let value = |key: &str| {
@@ -48,7 +50,16 @@ fn main() -> Result<(), String> {
     };
     write("models.x", partition)?;
     println!("cargo:rustc-link-search={}", out.display());
-    for script in ["link.x", "models.x", "firmware.x"] {
+    // cortex-m-rt reads memory.x by itself. riscv-rt names other regions, and has no name for the beginning of RAM.
+    write(
+        "regions.x",
+        r#"REGION_ALIAS("REGION_TEXT", FLASH); REGION_ALIAS("REGION_RODATA", FLASH);
+           REGION_ALIAS("REGION_DATA", RAM); REGION_ALIAS("REGION_BSS", RAM);
+           REGION_ALIAS("REGION_HEAP", RAM); REGION_ALIAS("REGION_STACK", RAM);
+           _ram_start = ORIGIN(RAM);"#,
+    )?;
+    let own: &[_] = if riscv { &["memory.x", "regions.x"] } else { &[] };
+    for script in own.iter().chain(&["link.x", "models.x", "firmware.x"]) {
         println!("cargo:rustc-link-arg-bins=-T{script}");
     }
     Ok(())

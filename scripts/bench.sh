@@ -23,9 +23,11 @@ if [ "$action" != print ]; then
     command -v $nm >/dev/null || missing $nm
 fi
 if [ "$action" != size ]; then
-    runner=qemu-system-arm
-    [ "${NIN_HARDWARE:-0}" != 1 ] || runner=probe-rs
-    command -v $runner >/dev/null || missing $runner
+    runners=(qemu-system-arm qemu-system-riscv32)
+    [ "${NIN_HARDWARE:-0}" != 1 ] || runners=(probe-rs)
+    for runner in "${runners[@]}"; do
+        command -v "$runner" >/dev/null || missing "$runner"
+    done
 fi
 
 # network, weights, lanes, board, and `fma` where sums are fused
@@ -37,6 +39,8 @@ runs=(
     'fashion int8 2 mps2-an386'
     'fashion int8 2 mps2-an505'
     'fashion int8 1 mps2-an385'
+    'fashion int8 1 mps3-an547'
+    'fashion int8 1 riscv32imc-virt'
     'fashion int4 2 mps2-an386'
     'fashion int8 1 microbit'
     'fashion f16 4 mps2-an385'
@@ -47,13 +51,14 @@ runs=(
     'd2l f32 4 mps2-an386 fma'
     'd2l f16 4 mps2-an386'
     'd2l int8 2 mps2-an386'
+    'd2l int8 1 mps3-an547'
 )
 
 folder=target/bench
 mkdir -p "$folder"
 
 # core BOARD: the processor that it has.
-core() { sed -n '1,2s/.*\(Cortex-M[0-9]*F*\).*/\1/p' "nin-embedded/boards/$1.x" | head -1; }
+core() { sed -nE '1,2s/.*(Cortex-M[0-9]+F?|RV32[A-Z]+).*/\1/p' "nin-embedded/boards/$1.x" | head -1; }
 
 # sizes [EXAMPLE LEVEL]: a table of the examples, built for speed and for size, or of one of them at level 3 or s. Symbols
 # tell what is what: code that was inlined counts for what it was inlined into.
@@ -189,6 +194,7 @@ record)
         echo '- Rows with `fma` use fused multiply-add: fewer instructions, different last bits, the same on every target. They do'
         echo '  not save cycles on a Cortex-M4, where a fused multiply-add takes three cycles and a product and a sum one each.'
         echo '- A Cortex-M3 computes floats in software.'
+        echo '- A Cortex-M0+ runs the same code as a Cortex-M0.'
         echo
         echo "$header"
         printf '%s\n' "${rows[@]}"

@@ -19,7 +19,10 @@ fi
 
 machine=$(value qemu)
 if [ -n "$machine" ] && [ "${NIN_HARDWARE:-0}" != 1 ]; then
-    command -v qemu-system-arm >/dev/null || { echo "run.sh: qemu-system-arm is not installed" >&2 && exit 77; }
+    # A RISC-V machine would load its own firmware first.
+    emulator=(qemu-system-arm)
+    case $(value target) in riscv32*) emulator=(qemu-system-riscv32 -bios none) ;; esac
+    command -v "${emulator[0]}" >/dev/null || { echo "run.sh: ${emulator[0]} is not installed" >&2 && exit 77; }
     # To QEMU a comma ends a value, and two are one.
     semihosting=enable=on,target=native,arg=emulator
     for word; do
@@ -29,7 +32,7 @@ if [ -n "$machine" ] && [ "${NIN_HARDWARE:-0}" != 1 ]; then
     # macOS has no `timeout`.
     limit=()
     ! command -v timeout >/dev/null || limit=(timeout "${NIN_TIMEOUT:-600}")
-    exec ${limit[@]+"${limit[@]}"} qemu-system-arm -M "$machine" -display none -monitor none -serial none -icount shift=0 \
+    exec ${limit[@]+"${limit[@]}"} "${emulator[@]}" -M "$machine" -display none -monitor none -serial none -icount shift=0 \
         -semihosting-config "$semihosting" -kernel "$elf" \
         ${file:+-device "loader,file=${file//,/,,},addr=$models,force-raw=on"} </dev/null
 fi

@@ -13,7 +13,7 @@ use bytemuck::Zeroable;
 use crate::format::Arithmetic;
 use crate::kernel::operands::{LayerWeights, Patch};
 use crate::plan::{Plan, TILE};
-use crate::spec::{MAX_WIDTHS, Stage};
+use crate::spec::{Activation, Block, MAX_WIDTHS, Projection, Stage, Sum, Window};
 
 /// The position of a piece of a row that an [`Observer`] receives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +51,8 @@ impl<V, F: FnMut(Piece, &[V])> Observer<V> for F {
 /// What all steps of an inference share.
 pub(crate) struct Flow<'f, A: Arithmetic, O> {
     pub plan: &'f Plan,
+    /// The lines of the stage at which the newest shortcut begins.
+    pub shortcut: &'f [A::Value],
     /// Outputs that are side by side in the packed weights.
     pub lanes: usize,
     /// The tiles of the block that is computed; unused between tiles.
@@ -71,6 +73,16 @@ impl<'m> Rest<'_, 'm> {
     fn again(&mut self) -> Rest<'_, 'm> {
         Rest { stage: self.stage, state: self.state, weights: self.weights }
     }
+}
+
+/// The end of a shortcut, for one row of its sum.
+struct Shortcut<'s, 'm, V> {
+    /// The stage of the sum.
+    stage: usize,
+    /// The row of the shortcut's input.
+    patch: Patch<'s, V>,
+    projection: Option<LayerWeights<'m>>,
+    sum: LayerWeights<'m>,
 }
 
 /// A ring of the newest rows of a map.
@@ -94,7 +106,7 @@ impl<'f, A: Arithmetic, O: Observer<A::Value>> Flow<'f, A, O> {
     /// This, [`close`](Self::close) and [`head`](Self::head) call one another down the stages, so they keep little on
     /// the stack. The functions that compute a row return before the next stage continues.
     pub fn arrive(&mut self, mut rest: Rest<'_, '_>, y: usize) {
-        if !matches!(self.stage(rest.stage), Stage::Block(..)) {
+        if !matches!(self.stage(rest.stage), Stage::Block(_)) {
             let (mut lines, own) = self.lines(rest.again());
             self.gather(own, y, 0, lines.at(y));
         }
@@ -105,7 +117,7 @@ impl<'f, A: Arithmetic, O: Observer<A::Value>> Flow<'f, A, O> {
     fn accept(&mut self, rest: Rest<'_, '_>, y: usize, x: usize, piece: &[A::Value]) {
         let (mut lines, own) = self.lines(rest);
         match self.stage(own.stage) {
-            Stage::Block(..) => {
+            Stage::Block(_) => {
                 let at = x * lines.channels;
                 lines.at(y)[at..][..piece.len()].copy_from_slice(piece);
             }
@@ -117,21 +129,32 @@ impl<'f, A: Arithmetic, O: Observer<A::Value>> Flow<'f, A, O> {
     fn close(&mut self, mut rest: Rest<'_, '_>, y: usize) {
         let (stage, plan) = (rest.stage, self.plan);
         let (input, output) = (plan.shape(stage), plan.shape(stage + 1));
-        let (Stage::Block(window, _) | Stage::MaxPool(window) | Stage::AvgPool(window)) = self.stage(stage) else {
+        let (Stage::Block(Block { window, .. })
+        | Stage::MaxPool(window)
+        | Stage::AvgPool(window)
+        | Stage::MeanPool(window)) = self.stage(stage)
+        else {
             if y + 1 == input.rows as usize {
                 self.head(self.lines(rest).1);
             }
             return;
         };
-        let (first, end) = window.over(y, output.rows);
+        let (first, end) = window.rows.over(y, output.rows);
         for row in first..end {
-            if window.covers(row, input.rows).1 != y + 1 {
+            if window.rows.covers(row, input.rows).1 != y + 1 {
                 continue;
             }
             let rest = rest.again();
             let next = match self.stage(stage) {
-                Stage::Block(..) => self.block_row(rest, row),
-                Stage::AvgPool(_) => self.average_row(rest, row),
+                Stage::Block(_) => {
+                    let (lines, next) = self.block_row(rest, row);
+                    if plan.begins_shortcut(stage) {
+                        self.inside(lines, next, row);
+                        continue;
+                    }
+                    next
+                }
+                Stage::AvgPool(_) | Stage::MeanPool(_) => self.average_row(rest, row),
                 _ => {
                     let own = self.lines(rest).1;
                     let mut next = Rest { stage: self.next(stage), ..own };
@@ -145,12 +168,22 @@ impl<'f, A: Arithmetic, O: Observer<A::Value>> Flow<'f, A, O> {
         }
     }
 
-    /// Computes a row of a block's output; returns the stages after it.
+    /// [`close`](Self::close) inside a shortcut that begins with `lines`.
     #[inline(never)]
-    fn block_row<'s, 'm>(&mut self, rest: Rest<'s, 'm>, row: usize) -> Rest<'s, 'm> {
+    fn inside(&mut self, lines: &[A::Value], rest: Rest<'_, '_>, y: usize) {
+        let Flow { plan, lanes, .. } = *self;
+        let (scratch, work, observer) = (&mut *self.scratch, &mut *self.work, &mut *self.observer);
+        Flow::<A, O> { plan, shortcut: lines, lanes, scratch, work, observer }.close(rest, y);
+    }
+
+    /// Computes a row of a block's output; returns the block's lines and the stages after it. If a shortcut ends after
+    /// the block, this is the row of its sum.
+    #[inline(never)]
+    fn block_row<'s, 'm>(&mut self, rest: Rest<'s, 'm>, row: usize) -> (&'s [A::Value], Rest<'s, 'm>) {
         let (stage, plan) = (rest.stage, self.plan);
         let (lines, mut own) = self.lines(rest);
-        let Stage::Block(window, widths) = self.stage(stage) else { return own };
+        let values: &'s [A::Value] = lines.values;
+        let Stage::Block(Block { window, widths, .. }) = self.stage(stage) else { return (values, own) };
         let widths = widths.as_slice();
         let (input, output) = (plan.shape(stage), plan.shape(stage + 1));
         let mut layers = [LayerWeights::EMPTY; MAX_WIDTHS];
@@ -158,19 +191,21 @@ impl<'f, A: Arithmetic, O: Observer<A::Value>> Flow<'f, A, O> {
         for (step, layer) in layers.iter_mut().enumerate() {
             *layer = self.layer(&mut own, step);
         }
-        own.stage = self.next(stage);
-        let rows = window.covers(row, input.rows);
+        let sum = plan.sum_after(stage).map(|(at, sum)| self.shortcut_row(&mut own, values, (at, sum), row));
+        own.stage = self.next(own.stage);
+        let rows = window.rows.covers(row, input.rows);
         let mut windows = Patch {
-            lines: &*lines.values,
+            lines: values,
             slots: lines.slots,
             row: lines.row,
             channels: lines.channels,
             columns: input.columns as usize,
-            kernel: window.kernel as usize,
-            stride: window.stride as usize,
+            kernel: window.columns.kernel as usize,
+            height: window.rows.kernel as usize,
+            stride: window.columns.stride as usize,
             rows,
-            above: rows.0 + window.padding as usize - row * window.stride as usize,
-            left: -(window.padding as isize),
+            above: rows.0 + window.rows.padding as usize - row * window.rows.stride as usize,
+            left: -(window.columns.padding as isize),
             flat: false,
         };
         let scratch = core::mem::take(&mut self.scratch);
@@ -189,14 +224,84 @@ impl<'f, A: Arithmetic, O: Observer<A::Value>> Flow<'f, A, O> {
                     &tile
                 };
                 values = pixels * layer.outputs;
-                A::layer(patch, pixels, layer, self.work, &mut to[..values]);
+                if layer.general {
+                    A::general(patch, pixels, layer, self.work, &mut to[..values]);
+                } else {
+                    A::layer(patch, pixels, layer, self.work, &mut to[..values]);
+                }
                 self.observer.piece(Piece { stage, step, row, column }, &to[..values]);
+            }
+            if let Some(sum) = &sum {
+                self.add_shortcut(sum, (row, column), &mut to[..values], from);
             }
             self.accept(own.again(), row, column, &to[..values]);
             windows.left += (TILE * windows.stride) as isize;
         }
         self.scratch = scratch;
-        own
+        (values, own)
+    }
+
+    /// Prepares the end of a shortcut for row `row` of its sum, stage `at`; `values` are the lines of the block before
+    /// it. Leaves `own` at the sum, its weights split off.
+    #[inline(never)]
+    fn shortcut_row<'s, 'm>(
+        &self,
+        own: &mut Rest<'_, 'm>,
+        values: &'s [A::Value],
+        (at, sum): (usize, &Sum),
+        row: usize,
+    ) -> Shortcut<'s, 'm, A::Value>
+    where
+        'f: 's,
+    {
+        own.stage = at;
+        let begin = at - sum.stages as usize;
+        let lines = if begin + 1 == at { values } else { self.shortcut };
+        let shape = self.plan.shape(begin);
+        let window = sum.projection.map_or(Window::PIXEL, Projection::window);
+        let y = row * window.rows.stride as usize;
+        let patch = Patch {
+            lines,
+            slots: self.plan.ring(begin),
+            row: shape.row(),
+            channels: shape.channels as usize,
+            columns: shape.columns as usize,
+            kernel: 1,
+            height: 1,
+            stride: window.columns.stride as usize,
+            rows: (y, y + 1),
+            above: 0,
+            left: 0,
+            flat: false,
+        };
+        let projection = sum.projection.map(|_| self.layer(own, 0));
+        Shortcut { stage: at, patch, projection, sum: self.layer(own, usize::from(sum.projection.is_some())) }
+    }
+
+    /// Adds what a shortcut brings to a tile of its body's output, in place; `room` takes the projection's output.
+    #[inline(never)]
+    fn add_shortcut(
+        &mut self,
+        shortcut: &Shortcut<'_, '_, A::Value>,
+        (row, column): (usize, usize),
+        tile: &mut [A::Value],
+        room: &mut [A::Value],
+    ) {
+        let Shortcut { stage, mut patch, projection, sum } = *shortcut;
+        patch.left = (column * patch.stride) as isize;
+        match &projection {
+            Some(layer) => {
+                let room = &mut room[..tile.len()];
+                A::general(&patch, tile.len() / layer.outputs, layer, self.work, room);
+                self.observer.piece(Piece { stage, step: 0, row, column }, room);
+                A::sum(&sum, room, tile);
+            }
+            None => {
+                let line = patch.line(patch.rows.0);
+                A::sum(&sum, &line[column * patch.channels..][..tile.len()], tile);
+            }
+        }
+        self.observer.piece(Piece { stage, step: usize::from(projection.is_some()), row, column }, tile);
     }
 
     /// Takes a piece of row `y` into a stage that needs no lines of its input; `own` begins after any lines.
@@ -210,30 +315,30 @@ impl<'f, A: Arithmetic, O: Observer<A::Value>> Flow<'f, A, O> {
             Stage::MaxPool(window) => {
                 // Running maxima, written directly to the lines of the next stage.
                 let mut lines = self.lines(Rest { stage: self.next(stage), ..own }).0;
-                let (first, end) = window.over(y, output.rows);
+                let (first, end) = window.rows.over(y, output.rows);
                 for row in first..end {
                     let line = lines.at(row);
-                    if x == 0 && window.covers(row, input.rows).0 == y {
+                    if x == 0 && window.rows.covers(row, input.rows).0 == y {
                         line.fill(A::LEAST);
                     }
                     for (x, pixel) in (x..).zip(piece.chunks_exact(channels)) {
-                        let (first, end) = window.over(x, output.columns);
+                        let (first, end) = window.columns.over(x, output.columns);
                         for column in first..end {
                             A::raise(&mut line[column * channels..][..channels], pixel);
                         }
                     }
                 }
             }
-            Stage::AvgPool(window) => {
+            Stage::AvgPool(window) | Stage::MeanPool(window) => {
                 let mut sums = self.averages(&mut own);
-                let (first, end) = window.over(y, output.rows);
+                let (first, end) = window.rows.over(y, output.rows);
                 for row in first..end {
                     let line = sums.at(row);
-                    if x == 0 && window.covers(row, input.rows).0 == y {
+                    if x == 0 && window.rows.covers(row, input.rows).0 == y {
                         line.fill(A::Sum::zeroed());
                     }
                     for (x, pixel) in (x..).zip(piece.chunks_exact(channels)) {
-                        let (first, end) = window.over(x, output.columns);
+                        let (first, end) = window.columns.over(x, output.columns);
                         for column in first..end {
                             add::<A>(&mut line[column * channels..][..channels], pixel);
                         }
@@ -256,7 +361,7 @@ impl<'f, A: Arithmetic, O: Observer<A::Value>> Flow<'f, A, O> {
                 }
                 A::full_add(&layer, (y * input.columns as usize + x) * channels, piece, sums);
             }
-            Stage::Block(..) | Stage::Dropout(_) => {}
+            Stage::Block(_) | Stage::Sum(_) | Stage::Dropout(_) => {}
         }
     }
 
@@ -265,14 +370,23 @@ impl<'f, A: Arithmetic, O: Observer<A::Value>> Flow<'f, A, O> {
     fn average_row<'s, 'm>(&mut self, rest: Rest<'s, 'm>, row: usize) -> Rest<'s, 'm> {
         let (stage, plan) = (rest.stage, self.plan);
         let mut own = self.lines(rest).1;
-        let Stage::AvgPool(window) = self.stage(stage) else { return own };
-        let count = window.kernel as usize * window.kernel as usize;
-        let channels = plan.shape(stage).channels as usize;
+        let (window, mean) = match self.stage(stage) {
+            Stage::AvgPool(window) => (window, false),
+            Stage::MeanPool(window) => (window, true),
+            _ => return own,
+        };
+        let input = plan.shape(stage);
+        let (channels, mut count) = (input.channels as usize, window.pixels());
+        let covered = |(first, end): (usize, usize)| end - first;
         let mut sums = self.averages(&mut own);
         own.stage = self.next(stage);
         for (column, sums) in sums.at(row).chunks_exact(channels).enumerate() {
             let scratch = core::mem::take(&mut self.scratch);
             let pixel = &mut scratch[..channels];
+            if mean {
+                let columns = covered(window.columns.covers(column, input.columns));
+                count = covered(window.rows.covers(row, input.rows)) * columns;
+            }
             for (value, &sum) in pixel.iter_mut().zip(sums) {
                 *value = A::average(sum, count);
             }
@@ -292,6 +406,7 @@ impl<'f, A: Arithmetic, O: Observer<A::Value>> Flow<'f, A, O> {
         match self.stage(stage) {
             Stage::GlobalAverage => {
                 let (averages, pixels) = (sums, plan.shape(stage).pixels());
+                A::round_averages(&self.layer(&mut own, 0), averages, pixels);
                 if last {
                     return A::average_logits(own.weights, averages, pixels);
                 }
@@ -375,8 +490,15 @@ impl<'f, A: Arithmetic, O: Observer<A::Value>> Flow<'f, A, O> {
         let Some(layer) = self.plan.layer(own.stage, step) else { return LayerWeights::EMPTY };
         let (bytes, weights) = own.weights.split_at(A::layer_bytes(&layer, self.lanes, own.weights));
         own.weights = weights;
-        let outputs = layer.output.channels as usize;
-        LayerWeights { bytes, fan_in: layer.fan_in(), outputs, lanes: self.lanes }
+        let (outputs, groups) = (layer.output.channels as usize, layer.groups);
+        let activation = match (layer.relu, layer.relu6) {
+            (_, true) => Activation::Relu6,
+            (true, _) => Activation::Relu,
+            _ => Activation::Identity,
+        };
+        let general = groups > 1 || activation != Activation::Relu;
+        let lanes = layer.lanes(self.lanes);
+        LayerWeights { bytes, fan_in: layer.fan_in(), outputs, lanes, groups, activation, general }
     }
 }
 

@@ -14,8 +14,9 @@
 //! shapes and sizes that follow from it. [`Model`] is a checked model file in flash. [`Network`] runs a model in a
 //! buffer that the caller provides. [`argmax`], [`top_k`] and [`softmax`] turn its logits into an answer.
 //!
-//! A network computes in one of four [`Format`]s: [`F32`], [`F16`] (16-bit weights), [`Int8`] (8-bit weights and
-//! activations) and [`Int4`] (8-bit activations, 4-bit weights in some or all layers). [`F32Fused`] and [`F16Fused`]
+//! A network computes in one of five [`Format`]s: [`F32`], [`F16`] (16-bit weights), [`Int8`] (8-bit weights and
+//! activations), [`Int4`] (8-bit activations, 4-bit weights in some or all layers) and [`Affine`] (8 bits with zero
+//! points, for models from TensorFlow Lite). [`F32Fused`] and [`F16Fused`]
 //! round each product and its addition once (see [`Float`]).
 //!
 //! The feature `std` is off by default. With it, a host's kernels detect the processor's vector instructions at run
@@ -43,7 +44,7 @@ mod presets;
 pub mod spec;
 
 pub use flow::{Observer, Piece};
-pub use format::{F16, F16Fused, F32, F32Fused, Float, Format, Fused, Int4, Int8, Rounding, Separate};
+pub use format::{Affine, F16, F16Fused, F32, F32Fused, Float, Format, Fused, Int4, Int8, Rounding, Separate};
 pub use logits::{argmax, softmax, top_k};
 pub use model::{Aligned, Model, ModelError, Normalization};
 pub use network::{Network, NetworkError};

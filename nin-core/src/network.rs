@@ -158,7 +158,8 @@ impl<'a, F: Format> Network<'a, F> {
     fn flow(&mut self, y: usize, observer: &mut impl Observer<F::Value>) {
         let (model, stage) = (self.model, self.first());
         let scratch = bytemuck::cast_slice_mut(self.scratch);
-        let mut flow = Flow::<F, _> { plan: model.plan(), lanes: model.lanes(), scratch, work: self.work, observer };
+        let (plan, lanes) = (model.plan(), model.lanes());
+        let mut flow = Flow::<F, _> { plan, shortcut: &[], lanes, scratch, work: self.work, observer };
         flow.arrive(Rest { stage, state: self.state, weights: model.weights() }, y);
     }
 

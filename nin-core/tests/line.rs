@@ -1,5 +1,6 @@
 //! The architecture line: what is read, what is refused and in which words.
 
+use nin_core::spec::Block;
 use nin_core::{PRESETS, Shape, Spec, Stage, Window};
 use proptest::prelude::*;
 
@@ -9,14 +10,14 @@ fn a_line_says_what_it_says() {
     assert_eq!(spec.input(), Shape { channels: 3, rows: 20, columns: 30 });
     assert_eq!(spec.classes(), 10);
     let [block, max, avg, dropout, plain, average, full] = *spec.stages() else { panic!("{spec:?}") };
-    let Stage::Block(window, widths) = block else { panic!("{block:?}") };
-    assert_eq!((window, widths.as_slice()), (Window { kernel: 5, stride: 2, padding: 1 }, &[7, 8][..]));
-    assert_eq!(max, Stage::MaxPool(Window { kernel: 3, stride: 2, padding: 1 }));
-    assert_eq!(avg, Stage::AvgPool(Window { kernel: 2, stride: 1, padding: 0 }));
+    let Stage::Block(Block { window, widths, .. }) = block else { panic!("{block:?}") };
+    assert_eq!((window, widths.as_slice()), (Window::square(5, 2, 1), &[7, 8][..]));
+    assert_eq!(max, Stage::MaxPool(Window::square(3, 2, 1)));
+    assert_eq!(avg, Stage::AvgPool(Window::square(2, 1, 0)));
     let Stage::Dropout(rate) = dropout else { panic!("{dropout:?}") };
     assert_eq!(rate.value(), 0.25);
-    let Stage::Block(window, widths) = plain else { panic!("{plain:?}") };
-    assert_eq!((window, widths.as_slice()), (Window { kernel: 1, stride: 1, padding: 0 }, &[9][..]));
+    let Stage::Block(Block { window, widths, .. }) = plain else { panic!("{plain:?}") };
+    assert_eq!((window, widths.as_slice()), (Window::square(1, 1, 0), &[9][..]));
     assert_eq!(average, Stage::GlobalAverage);
     let Stage::Full(widths) = full else { panic!("{full:?}") };
     assert_eq!((widths.as_slice(), widths.last()), (&[12, 10][..], 10));
@@ -31,6 +32,17 @@ fn printing_is_canonical() {
         ("1x5x5 drop0 gap drop0.5000 fc3,2 drop0.0001", "1x5x5 drop0 gap drop0.5 fc3,2 drop0.0001"),
         ("1x5x5 drop0.0 drop0.0100 drop0.9999 fc1", "1x5x5 drop0 drop0.01 drop0.9999 fc1"),
         ("1x5x5 gap", "1x5x5 gap"),
+        ("1x9x9 nin3x3/1x1+0x0:4 gap", "1x9x9 nin3:4 gap"),
+        ("1x9x9 nin3x2/2x1+1,1x0,1:4r6,2id gap", "1x9x9 nin3x2/2x1+1x0,1:4r6,2id gap"),
+        ("1x9x9 nin3+1,2x1,2:4 gap", "1x9x9 nin3+1,2:4 gap"),
+        ("3x96x96 nin3/2+same:8 dw3+same:16 gap", "3x96x96 nin3/2+0,1:8 dw3+1:16 gap"),
+        ("1x49x10 nin10x4/2+same:64 gap", "1x49x10 nin10x4/2+4,5x1:64 gap"),
+        ("2x9x9 dw3+0:4 nin3g1:4 nin3g4:4 nin3g2:6 gap", "2x9x9 dw3:4 nin3:4 dw3 nin3g2:6 gap"),
+        ("2x9x9 mean3/2 mean3/2+1 gap", "2x9x9 avg3/2 mean3/2+1 gap"),
+        (
+            "2x9x9 res(dw3+1id nin1:2id)id proj(nin3/2+1:4)r6 gap",
+            "2x9x9 res(dw3+1id nin1:2id)id proj(nin3/2+1:4)r6 gap",
+        ),
         ("65535x1x1 gap", "65535x1x1 gap"),
     ] {
         let spec = Spec::parse(line).unwrap_or_else(|error| panic!("{line}: {error}"));
@@ -61,7 +73,7 @@ fn limits_are_within_reach() {
 fn wrong_lines() {
     const SHAPE: &str = "expected the input's shape: channels x rows x columns, like 1x28x28";
     const HEAD: &str = "expected the head: gap, fc… or gap fc…";
-    const STAGE: &str = "expected a stage: nin, max, avg, drop, gap or fc";
+    const STAGE: &str = "expected a stage: nin, dw, max, avg, mean, drop, gap, fc, res(…) or proj(…)";
     const SIZE: &str = "expected the window's size, 1 to 255";
     const STRIDE: &str = "expected a stride, 1 to 255";
     const PADDING: &str = "expected the padding, 0 to 255";
@@ -128,7 +140,6 @@ fn wrong_lines() {
         ("1x28x28 nin256:8 gap", 12, SIZE),
         ("1x28x28 nin3", 13, COLON),
         ("1x28x28 nin3 gap", 13, COLON),
-        ("1x28x28 nin3x3:8 gap", 13, COLON),
         ("1x28x28 nin3+1/2:8 gap", 15, COLON),
         ("1x28x28 nin3:", 14, CHANNELS),
         ("1x28x28 nin3: gap", 14, CHANNELS),
@@ -144,6 +155,21 @@ fn wrong_lines() {
         ("1x28x28 nin3+:8 gap", 14, PADDING),
         ("1x28x28 nin3+256:8 gap", 14, PADDING),
         ("1x28x28 nin3+3:8 gap", 14, "the padding must be smaller than the kernel"),
+        // The rest of the family.
+        ("2x28x28 nin3g3:3 gap", 13, "the input's channels and the first number must be multiples of the groups"),
+        ("2x28x28 nin3g0:3 gap", 14, "expected a number of groups, 1 to 65535"),
+        ("2x28x28 dw3: gap", 13, CHANNELS),
+        ("2x28x28 dw3+1,3 gap", 13, "the padding must be smaller than the kernel"),
+        ("2x28x28 dw3x gap", 13, SIZE),
+        ("2x28x28 dw3+1, gap", 15, PADDING),
+        ("2x28x28 mean3/2+2 gap", 16, HALF),
+        ("2x28x28 res(max3/2) gap", 13, "only nin and dw can be inside a shortcut"),
+        ("2x28x28 res(res(nin1:2)) gap", 13, "a shortcut cannot begin inside another one"),
+        ("2x28x28 res(nin1:2 gap", 20, "only nin and dw can be inside a shortcut"),
+        ("2x28x28 res(nin1:2", 19, "expected `)` at the end of the shortcut's body"),
+        ("2x28x28 nin1:2) gap", 15, SPACE),
+        ("2x28x28 gap res(nin1:2)", 17, AFTER),
+        ("2x28x28 fc3id", 12, SPACE),
         // Pools.
         ("1x28x28 max gap", 12, SIZE),
         ("1x28x28 max0/2 gap", 12, SIZE),
@@ -202,6 +228,16 @@ fn a_stage_that_does_not_fit_names_its_input() {
             "3x28x28 nin5/9:7 max2/2 avg2/2 gap",
             "column 25: the window is larger than its padded input (its input is 7x1x1)",
         ),
+        (
+            "2x28x28 nin1:2 res(nin1:3) gap",
+            "column 16: the body of res(…) must have its input's shape; proj(…) has a 1×1 convolution on the shortcut \
+             (its input is 2x28x28)",
+        ),
+        (
+            "2x28x28 proj(nin5/2:3) gap",
+            "column 9: the body must have as many rows and columns as its shortcut's 1×1 convolution with the body's \
+             strides (its input is 2x28x28)",
+        ),
         ("1x65535x1 nin3+2:1 gap", "column 11: a map has at most 65,535 rows and columns (its input is 1x65535x1)"),
     ] {
         assert_eq!(Spec::parse(line).unwrap_err().to_string(), words, "{line}");
@@ -212,7 +248,10 @@ fn a_stage_that_does_not_fit_names_its_input() {
 #[test]
 fn a_wrong_constant_says_where_and_why() {
     for (line, words) in [
-        ("1x28x28 conv3:8 gap", "architecture line, column 9: expected a stage: nin, max, avg, drop, gap or fc"),
+        (
+            "1x28x28 conv3:8 gap",
+            "architecture line, column 9: expected a stage: nin, dw, max, avg, mean, drop, gap, fc, res(…) or proj(…)",
+        ),
         ("1x28x28 nin3:8", "architecture line, column 15: expected the head: gap, fc… or gap fc…"),
         ("", "architecture line, column 1: expected the input's shape: channels x rows x columns, like 1x28x28"),
     ] {
@@ -228,21 +267,29 @@ fn a_wrong_constant_says_where_and_why() {
 /// Words that mostly belong to the grammar, now and then with a number out of range or a slip.
 fn word() -> impl Strategy<Value = String> {
     let number = || prop_oneof![8 => 1u32..=9, 2 => 0u32..=300, 1 => any::<u32>()];
-    let window = (number(), prop::option::of(number()), prop::option::of(0u32..4)).prop_map(|(k, s, p)| {
-        let option = |sign: &str, number: Option<u32>| number.map_or(String::new(), |n| format!("{sign}{n}"));
-        format!("{k}{}{}", option("/", s), option("+", p))
+    let sides = prop_oneof![6 => Just(""), 1 => Just("x2"), 1 => Just("x3")];
+    let paddings = prop_oneof![6 => Just(""), 1 => Just(",1"), 1 => Just("x1"), 1 => Just("x0,1")];
+    let window = (number(), sides, prop::option::of(number()), prop::option::of(0u32..4), paddings);
+    let window = window.prop_map(|(k, side, s, p, padding)| {
+        let option =
+            |sign: &str, number: Option<u32>, more: &str| number.map_or(String::new(), |n| format!("{sign}{n}{more}"));
+        format!("{k}{side}{}{}", option("/", s, ""), option("+", p, padding))
     });
     let numbers = || {
         prop::collection::vec(number(), 1..=6)
             .prop_map(|numbers| numbers.iter().map(u32::to_string).collect::<Vec<_>>().join(","))
     };
     prop_oneof![
-        (window.clone(), numbers()).prop_map(|(window, numbers)| format!("nin{window}:{numbers}")),
-        window.clone().prop_map(|window| format!("max{window}")),
-        window.prop_map(|window| format!("avg{window}")),
-        (0u32..10_000).prop_map(|rate| format!("drop0.{rate:04}")),
-        numbers().prop_map(|numbers| format!("fc{numbers}")),
-        Just("gap".to_string()),
+        4 => (window.clone(), numbers()).prop_map(|(window, numbers)| format!("nin{window}:{numbers}")),
+        1 => numbers().prop_map(|numbers| format!("dw3+1:{numbers}id")),
+        1 => numbers().prop_map(|numbers| format!("proj(dw3/2+1r6 nin1g2:{numbers})")),
+        1 => Just("res(dw3+1 dw3+same)id".to_string()),
+        4 => window.clone().prop_map(|window| format!("max{window}")),
+        4 => window.clone().prop_map(|window| format!("avg{window}")),
+        1 => window.prop_map(|window| format!("mean{window}")),
+        4 => (0u32..10_000).prop_map(|rate| format!("drop0.{rate:04}")),
+        4 => numbers().prop_map(|numbers| format!("fc{numbers}")),
+        4 => Just("gap".to_string()),
     ]
 }
 

@@ -65,7 +65,7 @@ fn the_vgg_family_counts_its_layers() {
     for layers in [11, 16, 19] {
         let plan = plan(&format!("nin-{layers}"));
         assert_eq!(plan.layers().filter(|layer| layer.has_weights()).count(), layers);
-        let three_by_three = |kind| matches!(kind, LayerKind::Convolution(window) if window.kernel == 3);
+        let three_by_three = |kind| matches!(kind, LayerKind::Convolution(window) if window.columns.kernel == 3);
         assert_eq!(plan.layers().filter(|layer| three_by_three(layer.kind)).count(), 6, "one for each block");
     }
 }
@@ -121,4 +121,30 @@ fn weight_bytes() {
     assert_eq!(plan.weight_bytes(WeightType::F32, 16), 4 * (16 + 16 * 27));
     assert_eq!(plan.weight_bytes(WeightType::F16, 1), 4 * 5 + 2 * 5 * 27 + 2);
     assert_eq!(plan.weight_bytes(WeightType::F16, 4), 4 * 8 + 2 * 8 * 27);
+}
+
+/// The rows that a shortcut delays: none more than the windows of its body, unless it is long.
+#[test]
+fn shortcuts_keep_the_rows_that_they_delay() {
+    for (line, rows) in [
+        ("8x20x20 nin3+1:8 gap", 3),
+        ("8x20x20 res(nin3+1:8) gap", 3),
+        ("8x20x20 res(nin3+1:8 nin3+1:8id) gap", 3),
+        ("8x20x20 res(nin3+1:8 nin3+1:8 nin3+1:8id) gap", 4),
+        ("8x20x20 res(nin1:8 nin3+1:8id) gap", 2),
+        ("8x20x20 proj(nin3/2+0,1:8 nin3+1:8id) gap", 5),
+        ("8x20x20 proj(nin3/2+1:8 nin3+1:8id) gap", 4),
+        ("8x20x20 max3/1+1 res(nin3+1:8 nin3+1:8id) gap", 5),
+        ("8x2x20 res(nin3+1:8 nin3+1:8 nin3+1:8id) gap", 2),
+    ] {
+        let plan = Plan::new(Spec::parse(line).unwrap());
+        let stage = plan.spec().stages().iter().position(|stage| matches!(stage, nin_core::Stage::Block(_))).unwrap();
+        assert_eq!(plan.ring(stage), rows, "{line}");
+    }
+    // The published person detector: the rows that its windows cover, and a sum for each channel of the last map.
+    let person = "3x96x96 nin3/2+0,1:8 dw3+1:16 dw3/2+0,1:32 dw3+1:32 dw3/2+0,1:64 dw3+1:64 dw3/2+0,1:128 dw3+1:128 \
+                  dw3+1:128 dw3+1:128 dw3+1:128 dw3+1:128 dw3/2+0,1:256 dw3+1:256 avg3/3 fc2";
+    let plan = Plan::new(Spec::parse(person).unwrap());
+    assert_eq!((plan.macs(), plan.layer_by_layer()), (7_489_664, 55_296));
+    assert!(plan.state_words(WeightType::Affine) * 4 <= 36 * 1024, "{}", plan.state_words(WeightType::Affine) * 4);
 }

@@ -1,12 +1,12 @@
 //! A Cortex-M, real or emulated: console and command line by semihosting, a clock from SysTick, and how much memory
-//! was used. All of this package's `unsafe` is here.
+//! was used. The `unsafe` code for this processor is here.
 //!
 //! Semihosting is how a Cortex-M speaks through its debugger: `probe-rs run` and QEMU both answer.
 #![allow(unsafe_code)]
 
-use crate::{Board, Error, Usage};
+use crate::{Board, Error, Usage, console};
 use core::cell::Cell;
-use core::fmt::{self, Write};
+use core::fmt;
 use core::panic::PanicInfo;
 use core::ptr;
 use core::sync::atomic::{AtomicU32, Ordering};
@@ -182,43 +182,14 @@ impl Board for CortexM {
     }
 }
 
-/// Writes a line in few pieces: every call of the debugger stops the core.
-fn write_line(stream: Option<HostStream>, text: fmt::Arguments<'_>) {
-    let mut line = Line { stream, buffer: [0; 96], length: 0 };
-    // Neither fails: text that the debugger does not take is lost, as the trait has it.
-    let _ = line.write_fmt(text);
-    let _ = line.write_char('\n');
-    line.flush();
-}
-
-/// The part of a line that is not written yet.
-struct Line {
-    stream: Option<HostStream>,
-    buffer: [u8; 96],
-    length: usize,
-}
-
-impl Line {
-    fn flush(&mut self) {
-        if let Some(stream) = &mut self.stream {
-            // Lost if it is not taken, as above.
-            let _ = stream.write_all(&self.buffer[..self.length]);
+/// Writes a line to the debugger.
+fn write_line(mut stream: Option<HostStream>, text: fmt::Arguments<'_>) {
+    console::write_line(text, |bytes| {
+        if let Some(stream) = &mut stream {
+            // Text that the debugger does not take is lost, as the trait has it.
+            let _ = stream.write_all(bytes);
         }
-        self.length = 0;
-    }
-}
-
-impl Write for Line {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        for &byte in text.as_bytes() {
-            if self.length == self.buffer.len() {
-                self.flush();
-            }
-            self.buffer[self.length] = byte;
-            self.length += 1;
-        }
-        Ok(())
-    }
+    });
 }
 
 /// A fault, most often a stack that has grown into static memory or past the end of RAM.

@@ -54,9 +54,9 @@ macro_rules! firmware {
     };
     ($run:path) => {
         #[cfg(target_os = "none")]
-        #[$crate::cortex_m::entry]
+        #[$crate::processor::entry]
         fn main() -> ! {
-            $crate::cortex_m::start(|board| $run(board))
+            $crate::processor::start(|board| $run(board))
         }
 
         #[cfg(not(target_os = "none"))]

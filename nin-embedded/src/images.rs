@@ -1,6 +1,6 @@
 //! Ten test images, and how they reach a network of any size and format.
 
-use nin_core::{Float, Format, Int4, Int8, Model, Shape};
+use nin_core::{Affine, Float, Format, Int4, Int8, Model, Shape};
 
 /// Ten images of one channel with their labels, in IDX form: as MNIST's files have it.
 #[derive(Clone, Copy, Debug)]
@@ -131,6 +131,12 @@ impl<const LANES: usize> Sight for Int8<LANES> {
         for (index, value) in row.iter_mut().enumerate() {
             *value = (level(index / channels, index % channels) + 0.5) as u8;
         }
+    }
+}
+
+impl Sight for Affine {
+    fn see(model: &Model<'_>, row: &mut [u8], level: impl FnMut(usize, usize) -> f32) {
+        <Int8>::see(model, row, level);
     }
 }
 

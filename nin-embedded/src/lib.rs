@@ -1,7 +1,7 @@
 //! Network in Network on a board.
 //!
-//! A firmware here is a function over a [`Board`], and [`firmware!`] makes a program of it: on a Cortex-M, on its
-//! emulator, and on the computer it is written on, all from one source. `src/bin/fashion-int8.rs` is the example
+//! A firmware here is a function over a [`Board`], and [`firmware!`] makes a program of it: on a Cortex-M or a
+//! RISC-V core, on their emulators, and on the computer it is written on, all from one source. `src/bin/fashion-int8.rs` is the example
 //! to start from.
 //!
 //! ```
@@ -25,6 +25,8 @@
 extern crate std;
 
 mod board;
+#[cfg(target_os = "none")]
+mod console;
 #[cfg(all(target_arch = "arm", target_os = "none"))]
 #[doc(hidden)]
 pub mod cortex_m;
@@ -36,9 +38,18 @@ mod firmware;
 pub mod host;
 mod images;
 mod partition;
+#[cfg(all(target_arch = "riscv32", target_os = "none"))]
+#[doc(hidden)]
+pub mod riscv;
 
 pub use board::{Board, Usage};
+#[cfg(all(target_arch = "arm", target_os = "none"))]
+#[doc(hidden)]
+pub use cortex_m as processor;
 pub use error::Error;
 pub use firmware::{STACK, budget, state_budget};
 pub use images::{FASHION, Image, Images, Sight, formula_level};
 pub use partition::model_in;
+#[cfg(all(target_arch = "riscv32", target_os = "none"))]
+#[doc(hidden)]
+pub use riscv as processor;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::{Mutex, PoisonError};
 
-use nin_core::{F16, F16Fused, F32, F32Fused, Int4, Int8, Model, Network, WeightType};
+use nin_core::{Affine, F16, F16Fused, F32, F32Fused, Int4, Int8, Model, Network, WeightType};
 use nin_embedded::Sight;
 
 /// The scripts' exit status when a tool is not installed.
@@ -125,6 +125,7 @@ pub fn host(
         WeightType::F16 => run::<F16>(&model, images, level),
         WeightType::Int8 => run::<Int8>(&model, images, level),
         WeightType::Int4 => run::<Int4>(&model, images, level),
+        WeightType::Affine => run::<Affine>(&model, images, level),
         other => panic!("no engine for {}", other.name()),
     }
 }

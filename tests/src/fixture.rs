@@ -208,7 +208,7 @@ pub fn channels_first(layer: &Layer, weights: &[f32]) -> Vec<f32> {
 fn window_of(layer: &Layer) -> Shape {
     match layer.kind {
         nin_core::plan::LayerKind::Convolution(window) => {
-            Shape { rows: window.kernel.into(), columns: window.kernel.into(), ..layer.input }
+            Shape { rows: window.columns.kernel.into(), columns: window.columns.kernel.into(), ..layer.input }
         }
         _ => layer.input,
     }

@@ -4,6 +4,7 @@
 //! It uses only the stages from nin-core and shares no code with the trainer's quantiser or the engine. Both are tested
 //! against it, and it is tested against TensorFlow Lite's reference kernels.
 
+use nin_core::spec::Block;
 use nin_core::{Shape, Spec, Stage, Window};
 
 /// A whole map of bytes (rows × columns × channels).
@@ -133,9 +134,9 @@ pub fn forward(network: &Integers, image: &Bytes) -> Answer {
         let mut made = Vec::new();
         match (what, &now) {
             (Stage::Dropout(_), _) => continue,
-            (Stage::Block(window, widths), Flowing::Map(map)) => {
+            (Stage::Block(Block { window, widths, .. }), Flowing::Map(map)) => {
                 for (i, &width) in widths.as_slice().iter().enumerate() {
-                    let window = if i == 0 { *window } else { Window { kernel: 1, stride: 1, padding: 0 } };
+                    let window = if i == 0 { *window } else { Window::PIXEL };
                     let layer = layers.next().expect("a layer for each number of the line");
                     let input = made.last().unwrap_or(map);
                     made.push(convolution(window, width.into(), layer, input));
@@ -172,6 +173,7 @@ pub fn forward(network: &Integers, image: &Bytes) -> Answer {
                     }
                 }
             }
+            (Stage::Sum(_) | Stage::MeanPool(_), _) => panic!("{what} needs zero points"),
             (_, Flowing::Sums(..)) => panic!("{what} after a global average"),
         }
         if let Some(map) = made.last() {
@@ -191,7 +193,7 @@ fn checked(accumulator: i64) -> i64 {
 
 fn convolution(window: Window, outputs: usize, layer: &Layer, input: &Bytes) -> Bytes {
     let Finish::Activations(factors) = &layer.finish else { panic!("a convolution that makes logits") };
-    let (kernel, channels) = (usize::from(window.kernel), usize::from(input.shape.channels));
+    let (kernel, channels) = (usize::from(window.columns.kernel), usize::from(input.shape.channels));
     let fan_in = kernel * kernel * channels;
     assert_eq!((layer.weights.len(), layer.bias.len(), factors.len()), (outputs * fan_in, outputs, outputs));
     let shape = over(window, input.shape, outputs);
@@ -231,12 +233,12 @@ fn max_pool(window: Window, input: &Bytes) -> Bytes {
 }
 
 fn average_pool(window: Window, input: &Bytes) -> Bytes {
-    let count = i64::from(window.kernel) * i64::from(window.kernel);
+    let count = i64::from(window.columns.kernel) * i64::from(window.columns.kernel);
     pool(window, input, |values| average(values.iter().map(|&value| i64::from(value)).sum(), count))
 }
 
 fn pool(window: Window, input: &Bytes, join: impl Fn(&[u8]) -> u8) -> Bytes {
-    let (kernel, channels) = (usize::from(window.kernel), usize::from(input.shape.channels));
+    let (kernel, channels) = (usize::from(window.columns.kernel), usize::from(input.shape.channels));
     let shape = over(window, input.shape, channels);
     let mut values = Vec::with_capacity(shape.len());
     for row in 0..usize::from(shape.rows) {
@@ -264,8 +266,10 @@ fn channel_sums(map: &Bytes) -> Vec<i64> {
 /// Returns the output shape of a window, counted place by place.
 fn over(window: Window, input: Shape, channels: usize) -> Shape {
     let count = |length: u16| {
-        let padded = usize::from(length) + 2 * usize::from(window.padding);
-        let windows = (0..).step_by(window.stride.into()).take_while(|at| at + usize::from(window.kernel) <= padded);
+        let padded = usize::from(length) + 2 * usize::from(window.columns.padding);
+        let windows = (0..)
+            .step_by(window.columns.stride.into())
+            .take_while(|at| at + usize::from(window.columns.kernel) <= padded);
         u16::try_from(windows.count()).expect("a side of a map")
     };
     let channels = u16::try_from(channels).expect("channels of a map");
@@ -274,7 +278,7 @@ fn over(window: Window, input: Shape, channels: usize) -> Shape {
 
 /// Returns the place of a window's pixel on the map; negative or past the end if it lies in the padding.
 fn place(window: Window, index: usize, k: usize) -> isize {
-    (index * usize::from(window.stride) + k) as isize - isize::from(window.padding)
+    (index * usize::from(window.columns.stride) + k) as isize - isize::from(window.columns.padding)
 }
 
 /// Returns a value of the padded map.

@@ -21,6 +21,7 @@
 //! PROPTEST_CASES=5000 PROPTEST_RNG_SEED=$RANDOM cargo test -p nin-tests
 //! ```
 
+pub mod affine;
 pub mod close;
 pub mod emulator;
 pub mod engine;
@@ -35,3 +36,4 @@ pub mod model_file;
 pub mod oracle;
 pub mod random;
 pub mod tflite;
+pub mod tflite_import;

@@ -65,7 +65,9 @@ impl ModelFile {
         let weights_at = text_end.next_multiple_of(16);
         let mut file = Vec::new();
         file.extend(b"NiNmodel");
-        file.extend(1u16.to_le_bytes());
+        // A line that version 1 does not know makes version 3.
+        let extended = line.parse().is_ok_and(|spec: Spec| spec.is_extended());
+        file.extend((if extended { 3u16 } else { 1 }).to_le_bytes());
         file.push(match self.weight_type {
             WeightType::F32 => 1,
             WeightType::F16 => 2,
@@ -104,14 +106,15 @@ impl ModelFile {
             let (weights, others) = rest.split_at(outputs * fan_in);
             let (biases, others) = others.split_at(outputs);
             rest = others;
-            let slots = outputs.next_multiple_of(self.lanes);
+            let lanes = if layer.groups > 1 { 1 } else { self.lanes };
+            let slots = outputs.next_multiple_of(lanes);
             for output in 0..slots {
                 bytes.extend(biases.get(output).unwrap_or(&0.0).to_le_bytes());
             }
-            for group in 0..slots / self.lanes {
+            for group in 0..slots / lanes {
                 for input in 0..fan_in {
-                    for lane in 0..self.lanes {
-                        let output = group * self.lanes + lane;
+                    for lane in 0..lanes {
+                        let output = group * lanes + lane;
                         let weight = if output < outputs { weights[output * fan_in + input] } else { 0.0 };
                         match self.weight_type {
                             WeightType::F32 => bytes.extend(weight.to_le_bytes()),

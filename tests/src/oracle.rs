@@ -9,6 +9,7 @@
 
 use std::ops::{Add, Div, Mul};
 
+use nin_core::spec::{Activation, Side};
 use nin_core::{Shape, Spec, Stage, Window};
 
 use crate::close::magnitude;
@@ -140,12 +141,14 @@ pub enum Op {
     Convolution,
     /// A fully connected layer with its bias.
     Full,
-    /// `max(value, 0)`.
+    /// `max(value, 0)`, or `min(max(value, 0), 6)`.
     Relu,
     /// Maximum pooling.
     MaxPool,
-    /// Average pooling.
+    /// Average pooling, with or without its padding.
     AvgPool,
+    /// A shortcut's input added to its body's output.
+    Sum,
     /// Dropout, which does nothing in inference.
     Dropout,
     /// Global average.
@@ -192,21 +195,41 @@ pub fn forward<N: Number>(spec: &Spec, parameters: &[f32], image: &Map<N>) -> Ve
     let mut steps: Vec<Step<N>> = Vec::new();
     // A fully connected layer at the end of the line has no ReLU.
     let last = spec.stages().iter().rposition(|stage| !matches!(stage, Stage::Dropout(_)));
+    // The input of each stage.
+    let mut inputs: Vec<Map<N>> = Vec::new();
     for (index, stage) in spec.stages().iter().enumerate() {
-        let now = steps.last().map_or(image, |step| &step.map);
+        inputs.push(steps.last().map_or(image, |step| &step.map).clone());
+        let now = &inputs[index];
         let plain =
             |op, map: Map<N>| Step { stage: index, op, parameters: 0, macs: 0, scale: magnitude(&now.values), map };
         let made = match stage {
-            Stage::Block(window, widths) => {
+            Stage::Block(block) => {
                 let mut made: Vec<Step<N>> = Vec::new();
-                for (i, &width) in widths.as_slice().iter().enumerate() {
-                    let window = if i == 0 { *window } else { Window { kernel: 1, stride: 1, padding: 0 } };
+                for (i, &width) in block.widths.as_slice().iter().enumerate() {
+                    let (window, groups) = if i == 0 { (block.window, block.groups()) } else { (Window::PIXEL, 1) };
                     let input = made.last().map_or(now, |step| &step.map);
-                    let step = convolution(index, window, width.into(), &mut rest, input);
-                    let activated = plain(Op::Relu, relu(&step.map));
-                    made.extend([step, activated]);
+                    let step = convolution(index, window, (width.into(), groups.into()), &mut rest, input);
+                    let activated = activated(block.widths.activation(i), &step.map).map(|map| plain(Op::Relu, map));
+                    made.push(step);
+                    made.extend(activated);
                 }
                 made
+            }
+            Stage::Sum(sum) => {
+                let begin = &inputs[index - usize::from(sum.stages)];
+                let projection = sum.projection.map(|projection| {
+                    let strides = [projection.row_stride, projection.column_stride];
+                    let mut window = Window::PIXEL;
+                    [window.rows.stride, window.columns.stride] = strides;
+                    convolution(index, window, (now.shape.channels.into(), 1), &mut rest, begin)
+                });
+                let other = projection.as_ref().map_or(begin, |step| &step.map);
+                assert_eq!(now.shape, other.shape, "the shapes of a sum");
+                let values = now.values.iter().zip(&other.values).map(|(&a, &b)| a + b).collect();
+                let total = plain(Op::Sum, Map { shape: now.shape, values });
+                let total = Step { scale: total.scale + magnitude(&other.values), ..total };
+                let activated = activated(sum.activation, &total.map).map(|map| plain(Op::Relu, map));
+                projection.into_iter().chain([total]).chain(activated).collect()
             }
             Stage::Full(widths) => {
                 let mut made: Vec<Step<N>> = Vec::new();
@@ -222,7 +245,8 @@ pub fn forward<N: Number>(spec: &Spec, parameters: &[f32], image: &Map<N>) -> Ve
                 made
             }
             Stage::MaxPool(window) => vec![plain(Op::MaxPool, max_pool(*window, now))],
-            Stage::AvgPool(window) => vec![plain(Op::AvgPool, avg_pool(*window, now))],
+            Stage::AvgPool(window) => vec![plain(Op::AvgPool, avg_pool(*window, now, false))],
+            Stage::MeanPool(window) => vec![plain(Op::AvgPool, avg_pool(*window, now, true))],
             Stage::Dropout(_) => vec![plain(Op::Dropout, now.clone())],
             Stage::GlobalAverage => vec![plain(Op::GlobalAverage, global_average(now))],
         };
@@ -262,37 +286,47 @@ fn take<'p>(rest: &mut &'p [f32], outputs: usize, fan_in: usize) -> (&'p [f32], 
 }
 
 /// Returns the number of windows along a side, counted one by one.
-fn windows(window: Window, length: usize) -> usize {
-    let padded = length + 2 * usize::from(window.padding);
+fn windows(side: Side, length: usize) -> usize {
+    let padded = length + usize::from(side.padding) + usize::from(side.after);
     let mut count = 0;
-    while count * usize::from(window.stride) + usize::from(window.kernel) <= padded {
+    while count * usize::from(side.stride) + usize::from(side.kernel) <= padded {
         count += 1;
     }
     count
 }
 
 /// Returns the place of a window's pixel on the map; negative or past the end if it lies in the padding.
-fn place(window: Window, index: usize, k: usize) -> isize {
-    (index * usize::from(window.stride) + k) as isize - isize::from(window.padding)
+fn place(side: Side, index: usize, k: usize) -> isize {
+    (index * usize::from(side.stride) + k) as isize - isize::from(side.padding)
 }
 
-fn convolution<N: Number>(stage: usize, window: Window, outputs: usize, rest: &mut &[f32], input: &Map<N>) -> Step<N> {
+fn convolution<N: Number>(
+    stage: usize,
+    window: Window,
+    (outputs, groups): (usize, usize),
+    rest: &mut &[f32],
+    input: &Map<N>,
+) -> Step<N> {
     let (channels, rows, columns) = input.sides();
-    let kernel = usize::from(window.kernel);
-    let fan_in = kernel * kernel * channels;
+    let channels = channels / groups;
+    let (height, width) = (usize::from(window.rows.kernel), usize::from(window.columns.kernel));
+    let fan_in = height * width * channels;
     let (weights, biases) = take(rest, outputs, fan_in);
-    let (out_rows, out_columns) = (windows(window, rows), windows(window, columns));
+    let (out_rows, out_columns) = (windows(window.rows, rows), windows(window.columns, columns));
     let mut map = Map::filled(N::from(0.0), outputs, out_rows, out_columns);
     let (mut macs, mut scale) = (0, 0.0);
     for row in 0..out_rows {
         for column in 0..out_columns {
             for output in 0..outputs {
                 let mut sum = Sum::new(biases[output]);
-                for ky in 0..kernel {
-                    for kx in 0..kernel {
+                let group = output / (outputs / groups);
+                for ky in 0..height {
+                    for kx in 0..width {
                         macs += channels as u64;
-                        let Some(pixel) = input.at(place(window, row, ky), place(window, column, kx)) else { continue };
-                        let weights = &weights[output * fan_in + (ky * kernel + kx) * channels..][..channels];
+                        let (y, x) = (place(window.rows, row, ky), place(window.columns, column, kx));
+                        let Some(pixel) = input.at(y, x) else { continue };
+                        let pixel = &pixel[group * channels..][..channels];
+                        let weights = &weights[output * fan_in + (ky * width + kx) * channels..][..channels];
                         pixel.iter().zip(weights).for_each(|(&x, &weight)| sum.add(x, weight));
                     }
                 }
@@ -345,28 +379,47 @@ fn relu<N: Number>(input: &Map<N>) -> Map<N> {
     Map { shape: input.shape, values: values.collect() }
 }
 
+/// What an activation makes of a map; `None` if it is none.
+fn activated<N: Number>(activation: Activation, input: &Map<N>) -> Option<Map<N>> {
+    let six = N::from(6.0);
+    let mut map = relu(input);
+    match activation {
+        Activation::Relu => Some(map),
+        Activation::Relu6 => {
+            map.values.iter_mut().for_each(|value| *value = if *value > six { six } else { *value });
+            Some(map)
+        }
+        Activation::Identity => None,
+    }
+}
+
 fn max_pool<N: Number>(window: Window, input: &Map<N>) -> Map<N> {
     pool(window, input, N::from(f32::NEG_INFINITY), |most, x| if x > most { x } else { most })
 }
 
-fn avg_pool<N: Number>(window: Window, input: &Map<N>) -> Map<N> {
+fn avg_pool<N: Number>(window: Window, input: &Map<N>, inside: bool) -> Map<N> {
     let mut map = pool(window, input, N::from(0.0), |sum, x| sum + x);
-    let area = N::from(f32::from(window.kernel) * f32::from(window.kernel));
-    map.values.iter_mut().for_each(|value| *value = *value / area);
+    let ones =
+        pool(window, &Map { values: vec![N::from(1.0); input.values.len()], ..*input }, N::from(0.0), |a, b| a + b);
+    let area = N::from(f32::from(window.rows.kernel) * f32::from(window.columns.kernel));
+    for (value, &count) in map.values.iter_mut().zip(&ones.values) {
+        *value = *value / if inside { count } else { area };
+    }
     map
 }
 
 /// Applies `join` to each window's pixels, channel by channel, and skips padding.
 fn pool<N: Number>(window: Window, input: &Map<N>, start: N, join: fn(N, N) -> N) -> Map<N> {
     let (channels, rows, columns) = input.sides();
-    let kernel = usize::from(window.kernel);
-    let (out_rows, out_columns) = (windows(window, rows), windows(window, columns));
+    let (height, width) = (usize::from(window.rows.kernel), usize::from(window.columns.kernel));
+    let (out_rows, out_columns) = (windows(window.rows, rows), windows(window.columns, columns));
     let mut map = Map::filled(start, channels, out_rows, out_columns);
     for row in 0..out_rows {
         for column in 0..out_columns {
-            for ky in 0..kernel {
-                for kx in 0..kernel {
-                    let Some(pixel) = input.at(place(window, row, ky), place(window, column, kx)) else { continue };
+            for ky in 0..height {
+                for kx in 0..width {
+                    let (y, x) = (place(window.rows, row, ky), place(window.columns, column, kx));
+                    let Some(pixel) = input.at(y, x) else { continue };
                     for (out, &x) in map.pixel_mut(row, column).iter_mut().zip(pixel) {
                         *out = join(*out, x);
                     }

@@ -98,7 +98,7 @@ fn input() -> impl Strategy<Value = Shape> {
 
 fn window(most: u8) -> impl Strategy<Value = Window> {
     let stride = prop_oneof![3 => Just(1u8), 3 => Just(2u8), 2 => 3u8..=6];
-    (1..=most, stride, 0..most).prop_map(|(kernel, stride, padding)| Window { kernel, stride, padding })
+    (1..=most, stride, 0..most).prop_map(|(kernel, stride, padding)| Window::square(kernel, stride, padding))
 }
 
 fn width() -> impl Strategy<Value = u16> {
@@ -140,12 +140,18 @@ fn line(input: Shape, body: &[Wish], head: &str) -> String {
             Wish::Block { window, widths } => {
                 let window = fit(*window, shape, |kernel| kernel - 1);
                 let widths: Vec<String> = widths.iter().map(u16::to_string).collect();
-                format!("nin{}/{}+{}:{}", window.kernel, window.stride, window.padding, widths.join(","))
+                format!(
+                    "nin{}/{}+{}:{}",
+                    window.columns.kernel,
+                    window.columns.stride,
+                    window.columns.padding,
+                    widths.join(",")
+                )
             }
             Wish::Max(window) | Wish::Avg(window) => {
                 let window = fit(*window, shape, |kernel| kernel / 2);
                 let word = if matches!(wish, Wish::Max(_)) { "max" } else { "avg" };
-                format!("{word}{}/{}+{}", window.kernel, window.stride, window.padding)
+                format!("{word}{}/{}+{}", window.columns.kernel, window.columns.stride, window.columns.padding)
             }
             Wish::Drop(rate) => format!("drop0.{rate:04}"),
         };
@@ -158,11 +164,11 @@ fn line(input: Shape, body: &[Wish], head: &str) -> String {
 
 /// Returns the window with its padding in range and its kernel no larger than its padded input.
 fn fit(window: Window, input: Shape, most_padding: fn(u8) -> u8) -> Window {
-    let mut kernel = window.kernel;
+    let mut kernel = window.columns.kernel;
     loop {
-        let padding = window.padding.min(most_padding(kernel));
+        let padding = window.columns.padding.min(most_padding(kernel));
         if u16::from(kernel) <= input.rows.min(input.columns) + 2 * u16::from(padding) {
-            return Window { kernel, padding, ..window };
+            return Window::square(kernel, window.columns.stride, padding);
         }
         kernel -= 1;
     }

@@ -40,6 +40,18 @@ pub trait Arithmetic {
         out: &mut [Self::Value],
     );
 
+    /// Computes one layer with bias of any kind: in groups, with any activation. The arguments are those of
+    /// [`layer`](Self::layer).
+    fn general(
+        patch: &Patch<'_, Self::Value>,
+        pixels: usize,
+        weights: &LayerWeights<'_>,
+        work: &mut [u32],
+        out: &mut [Self::Value],
+    );
+    /// Adds the values of a shortcut to those of its body, in place, with the activation of `weights`.
+    fn sum(weights: &LayerWeights<'_>, shortcut: &[Self::Value], body: &mut [Self::Value]);
+
     /// Sets the sums of a fully connected layer to its biases.
     fn full_begin(weights: &LayerWeights<'_>, sums: &mut [Self::Sum]);
     /// Adds inputs `first..first + values.len()` to the sums of a fully connected layer.
@@ -50,6 +62,8 @@ pub trait Arithmetic {
     fn full_output(weights: &LayerWeights<'_>, sums: &[Self::Sum], out: &mut [Self::Value]);
     /// Turns the sums of the line's last fully connected layer into logits, in place.
     fn full_logits(weights: &LayerWeights<'_>, sums: &mut [Self::Sum]);
+    /// Rounds averages to values, if the format does so; `weights` is the global average's part of the weights.
+    fn round_averages(_weights: &LayerWeights<'_>, _sums: &mut [Self::Sum], _count: usize) {}
     /// Turns averages into logits, in place: `sums / count`; `weights` is the head's part of the weights.
     fn average_logits(weights: &[u8], sums: &mut [Self::Sum], count: usize);
     /// Returns the bytes of a layer's part, with which `weights` begins.

@@ -8,7 +8,7 @@ use super::arithmetic::{Arithmetic, Format};
 use crate::kernel::float::stored::split;
 use crate::kernel::float::{self, Layers};
 use crate::kernel::operands::{LayerWeights, Patch};
-use crate::kernel::sum::{Fused, Rounding, Separate, relu};
+use crate::kernel::sum::{Fused, Rounding, Separate, activate, relu};
 use crate::packing::{Lanes, WeightType};
 
 /// Float activations with weights stored as `W`.
@@ -56,6 +56,16 @@ impl<W: Layers<R>, R: Rounding> Arithmetic for Float<W, R> {
 
     fn layer(patch: &Patch<'_, f32>, pixels: usize, weights: &LayerWeights<'_>, _: &mut [u32], out: &mut [f32]) {
         W::layer(patch, pixels, weights, out);
+    }
+
+    fn general(patch: &Patch<'_, f32>, pixels: usize, weights: &LayerWeights<'_>, _: &mut [u32], out: &mut [f32]) {
+        W::general(patch, pixels, weights, out);
+    }
+
+    fn sum(weights: &LayerWeights<'_>, shortcut: &[f32], body: &mut [f32]) {
+        for (value, shortcut) in body.iter_mut().zip(shortcut) {
+            *value = activate(*value + shortcut, weights.activation);
+        }
     }
 
     fn full_begin(weights: &LayerWeights<'_>, sums: &mut [f32]) {

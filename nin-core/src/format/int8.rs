@@ -38,6 +38,13 @@ impl<const LANES: usize> Arithmetic for Int8<LANES> {
         int8::layer::<LANES>(patch, pixels, weights, work, out);
     }
 
+    // A model of this type has no such layers.
+    fn general(patch: &Patch<'_, u8>, pixels: usize, weights: &LayerWeights<'_>, work: &mut [u32], out: &mut [u8]) {
+        Self::layer(patch, pixels, weights, work, out);
+    }
+
+    fn sum(_: &LayerWeights<'_>, _: &[u8], _: &mut [u8]) {}
+
     fn full_begin(weights: &LayerWeights<'_>, sums: &mut [i32]) {
         for (output, sum) in sums.iter_mut().enumerate() {
             *sum = OutputParameters::of::<LANES>(weights, output).bias;

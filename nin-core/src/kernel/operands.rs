@@ -1,6 +1,7 @@
 //! The operands of every kernel: the inputs of a layer, and its part of the packed weights.
 
 use crate::plan::TILE;
+use crate::spec::Activation;
 
 /// The inputs of one layer for a tile of pixels: windows over a ring of rows.
 #[derive(Clone, Copy, Debug)]
@@ -15,8 +16,10 @@ pub struct Patch<'a, V> {
     pub channels: usize,
     /// Columns of the map.
     pub columns: usize,
-    /// Rows and columns of the window.
+    /// Columns of the window.
     pub kernel: usize,
+    /// Rows of the window.
+    pub height: usize,
     /// Columns from one pixel's window to the next.
     pub stride: usize,
     /// Rows of the map that the windows cover: the first, and one past the last.
@@ -40,6 +43,7 @@ impl<'a, V> Patch<'a, V> {
             // An upper bound: every pixel of a tile is on the map.
             columns: TILE,
             kernel: 1,
+            height: 1,
             stride: 1,
             rows: (0, 1),
             above: 0,
@@ -81,8 +85,22 @@ pub struct LayerWeights<'m> {
     pub outputs: usize,
     /// Outputs that are side by side.
     pub lanes: usize,
+    /// Groups of outputs, each of which sums over its part of the channels.
+    pub groups: u16,
+    /// What follows the sums of a float layer.
+    pub activation: Activation,
+    /// Whether the layer has several groups or no ReLU: not one for the fast kernels.
+    pub general: bool,
 }
 
 impl LayerWeights<'_> {
-    pub(crate) const EMPTY: Self = LayerWeights { bytes: &[], fan_in: 0, outputs: 0, lanes: 1 };
+    pub(crate) const EMPTY: Self = LayerWeights {
+        bytes: &[],
+        fan_in: 0,
+        outputs: 0,
+        lanes: 1,
+        groups: 1,
+        activation: Activation::Relu,
+        general: false,
+    };
 }

@@ -1,4 +1,6 @@
-//! The arithmetic that all float kernels share: the addition of a product to a sum, and the ReLU.
+//! The arithmetic that all float kernels share: the addition of a product to a sum, and the activations.
+
+use crate::spec::Activation;
 
 /// The rounding of a float format's sums: [`Separate`] or [`Fused`]. Other crates cannot implement it.
 pub trait Rounding: sealed::Rounding {}
@@ -56,4 +58,15 @@ impl sealed::Rounding for Fused {
 pub(crate) fn relu(value: f32) -> f32 {
     let bits = value.to_bits();
     f32::from_bits(bits & !((bits as i32 >> 31) as u32))
+}
+
+/// Applies an activation. A NaN becomes 0 or 6 in a ReLU6, as its sign says.
+#[inline(always)]
+pub(crate) fn activate(value: f32, activation: Activation) -> f32 {
+    match activation {
+        Activation::Relu => relu(value),
+        // Comparing bits compares numbers that are not negative.
+        Activation::Relu6 => f32::from_bits(relu(value).to_bits().min(6f32.to_bits())),
+        Activation::Identity => value,
+    }
 }

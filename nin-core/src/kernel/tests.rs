@@ -92,6 +92,7 @@ impl Case {
             channels: self.channels,
             columns: self.columns,
             kernel: self.kernel,
+            height: self.kernel,
             stride: self.stride,
             rows: (first, end),
             above: (first as isize - top) as usize,
@@ -157,7 +158,8 @@ fn bytes_on_every_instruction_set() {
                 }
             }
         }
-        let layer = LayerWeights { bytes: bytemuck::cast_slice(&bytes), fan_in, outputs, lanes: 16 };
+        let layer =
+            LayerWeights { bytes: bytemuck::cast_slice(&bytes), fan_in, outputs, lanes: 16, ..LayerWeights::EMPTY };
 
         let mut want = Vec::new();
         for pixel in 0..case.pixels {
@@ -210,6 +212,7 @@ fn floats<R: Rounding>() {
             fan_in,
             outputs,
             lanes: 16,
+            ..LayerWeights::EMPTY
         });
 
         let mut want = Vec::new();

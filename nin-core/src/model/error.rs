@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use super::layout::VERSION;
+use super::layout::{AFFINE_VERSION, VERSION};
 use crate::spec::SpecError;
 
 /// Why a file is not a model that this crate can run.
@@ -79,7 +79,11 @@ impl fmt::Display for ModelError {
             }
             ModelError::Magic => f.write_str("not a model file: it does not begin with \"NiNmodel\""),
             ModelError::Version(version) => {
-                write!(f, "the model file has version {version}; this program reads version {VERSION}")
+                write!(
+                    f,
+                    "the model file has version {version}, which this program does not read, or which its content does \
+                     not need; this program reads versions {VERSION} and {AFFINE_VERSION}"
+                )
             }
             ModelError::Checksum { stored, computed } => {
                 write!(f, "the model file is damaged: its checksum is {computed:08x}, not {stored:08x}")

@@ -2,8 +2,11 @@
 
 /// First bytes of every model file.
 pub const MAGIC: [u8; 8] = *b"NiNmodel";
-/// The version of the layout that this crate reads.
+/// The version of the layout of a model that needs nothing newer.
 pub const VERSION: u16 = 1;
+/// The version of the layout of a model with zero points ([`WeightType::Affine`](crate::WeightType::Affine)) or with
+/// depthwise or grouped convolutions, shortcuts, other activations than a ReLU, or windows that are not square.
+pub const AFFINE_VERSION: u16 = 3;
 /// Bytes before the preprocessing table.
 pub const HEADER: usize = 32;
 
@@ -47,13 +50,25 @@ pub(super) const fn u32_at(bytes: &[u8], at: usize) -> u32 {
     u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
 }
 
-/// Whether a preprocessing table (means, then scales) has only zero means and equal scales.
+/// Whether the scales of a preprocessing table (means, then scales) are equal.
 pub(super) const fn is_one_scale(table: &[u8]) -> bool {
     let scales = table.len() / 2;
+    let mut at = scales;
+    while at < table.len() {
+        if u32_at(table, at) != u32_at(table, scales) {
+            return false;
+        }
+        at += 4;
+    }
+    true
+}
+
+/// Whether the means of a preprocessing table are a number with these bits; +0 and -0 count as equal.
+pub(super) const fn has_one_mean(table: &[u8], bits: u32) -> bool {
     let mut at = 0;
-    while at < scales {
-        // The shift drops the sign: both +0 and -0 are allowed.
-        if u32_at(table, at) << 1 != 0 || u32_at(table, scales + at) != u32_at(table, scales) {
+    while at < table.len() / 2 {
+        // The shift drops the sign of a zero.
+        if u32_at(table, at) != bits && (u32_at(table, at) | bits) << 1 != 0 {
             return false;
         }
         at += 4;

@@ -10,8 +10,8 @@ mod normalization;
 mod weights;
 
 pub use self::error::ModelError;
-pub use self::layout::{HEADER, MAGIC, VERSION};
-use self::layout::{all_zero, crc32, is_one_scale, lines, u16_at, u32_at};
+pub use self::layout::{AFFINE_VERSION, HEADER, MAGIC, VERSION};
+use self::layout::{all_zero, crc32, has_one_mean, is_one_scale, lines, u16_at, u32_at};
 pub use self::normalization::Normalization;
 use crate::packing::{Lanes, WeightType};
 use crate::plan::{Kernels, Plan};
@@ -54,7 +54,7 @@ impl<'m> Model<'m> {
             i += 1;
         }
         let version = u16_at(file, 8);
-        if version != VERSION {
+        if version != VERSION && version != AFFINE_VERSION {
             return Err(ModelError::Version(version));
         }
         let length = u32_at(file, 12);
@@ -75,17 +75,18 @@ impl<'m> Model<'m> {
             2 => WeightType::F16,
             3 => WeightType::Int8,
             4 => WeightType::Int4,
+            5 => WeightType::Affine,
             other => return Err(ModelError::WeightType(other)),
         };
         let lanes = file[11];
         if Lanes::of(weight_type, lanes as usize).is_none() {
             return Err(ModelError::Lanes(lanes));
         }
-        Model::parts(body, weight_type, lanes)
+        Model::parts(body, version, weight_type, lanes)
     }
 
     /// Splits a file with a valid checksum into its parts and checks them: the writer may have made a mistake.
-    const fn parts(body: &'m [u8], weight_type: WeightType, lanes: u8) -> Result<Model<'m>, ModelError> {
+    const fn parts(body: &'m [u8], version: u16, weight_type: WeightType, lanes: u8) -> Result<Model<'m>, ModelError> {
         let (line_len, names_len) = (u16_at(body, 16) as usize, u16_at(body, 18) as usize);
         let (weights_at, weights_len) = (u32_at(body, 20) as usize, u32_at(body, 24) as usize);
         let table_len = 8 * u16_at(body, 28) as usize;
@@ -112,6 +113,14 @@ impl<'m> Model<'m> {
         if !reader.is_canonical() {
             return Err(ModelError::NotCanonical);
         }
+        // The oldest version that has all that the model has.
+        let affine = matches!(weight_type, WeightType::Affine);
+        if version != if affine || spec.is_extended() { AFFINE_VERSION } else { VERSION } {
+            return Err(ModelError::Version(version));
+        }
+        if spec.is_extended() && matches!(weight_type, WeightType::Int8 | WeightType::Int4) {
+            return Err(ModelError::WeightType(body[10]));
+        }
         let plan = Plan::new(spec);
         if spec.input().channels as usize * 8 != table_len || !all_zero(padding) {
             return Err(ModelError::Layout);
@@ -120,7 +129,12 @@ impl<'m> Model<'m> {
         if !names.is_empty() && (found != plan.classes() || empty) {
             return Err(ModelError::ClassNames { expected: plan.classes(), found });
         }
-        if matches!(weight_type, WeightType::Int8 | WeightType::Int4) && !is_one_scale(table) {
+        let preprocessing = match weight_type {
+            WeightType::Int8 | WeightType::Int4 => is_one_scale(table) && has_one_mean(table, 0),
+            WeightType::Affine => is_one_scale(table) && has_one_mean(table, u32_at(table, 0)),
+            _ => true,
+        };
+        if !preprocessing {
             return Err(ModelError::Preprocessing);
         }
         match weights::check(&plan, weight_type, lanes as usize, weights) {

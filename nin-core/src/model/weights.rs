@@ -2,8 +2,8 @@
 
 use super::error::ModelError;
 use super::layout::u32_at;
-use crate::packing::WeightType;
-use crate::plan::{Layer, Plan};
+use crate::packing::{WeightType, affine};
+use crate::plan::{Layer, LayerKind, Plan};
 
 /// Checks the weights of a model.
 pub(super) const fn check(
@@ -17,6 +17,10 @@ pub(super) const fn check(
             Ok(expected) => expected,
             Err(bits) => return Err(ModelError::Bits(bits)),
         },
+        WeightType::Affine => match affine_bytes(plan, lanes, weights) {
+            Ok(expected) => expected,
+            Err(lanes) => return Err(ModelError::Lanes(lanes)),
+        },
         _ => plan.weight_bytes(weight_type, lanes),
     };
     if weights.len() != expected {
@@ -28,7 +32,12 @@ pub(super) const fn check(
         let mut step = 0;
         while let Some(layer) = plan.layer(stage, step) {
             step += 1;
-            if layer.has_weights() {
+            if matches!(weight_type, WeightType::Affine) {
+                rest = match check_affine(&layer, lanes, rest) {
+                    Ok(rest) => rest,
+                    Err(error) => return Err(error),
+                };
+            } else if layer.has_weights() {
                 rest = match check_layer(&layer, weight_type, lanes, rest) {
                     Ok(rest) => rest,
                     Err(error) => return Err(error),
@@ -63,6 +72,67 @@ const fn check_layer<'m>(
         return Err(ModelError::Shift);
     }
     Ok(rest)
+}
+
+/// Checks the part at the beginning of `weights` of a layer with zero points; returns the rest.
+const fn check_affine<'m>(layer: &Layer, lanes: usize, weights: &'m [u8]) -> Result<&'m [u8], ModelError> {
+    let bytes = match layer.affine_bytes(lanes, weights) {
+        Some(0) => return Ok(weights),
+        Some(bytes) => bytes,
+        None => return Err(ModelError::Lanes(weights[affine::LANES_AT])),
+    };
+    let (own, rest) = weights.split_at(bytes);
+    let words = affine::Words::read(own);
+    if own[affine::LANES_AT - 1] > 1 || own[affine::LANES_AT + 1] != 0 || own[affine::LANES_AT + 2] != 0 {
+        return Err(ModelError::Padding);
+    }
+    if !layer.has_weights() {
+        let mut at = if matches!(layer.kind, LayerKind::Sum) { affine::HEADER + 4 } else { affine::HEADER };
+        let valid = words.lanes == 1 && !words.plain && (at == affine::HEADER || u32_at(own, affine::HEADER) < 256);
+        if !valid {
+            return Err(ModelError::Padding);
+        }
+        while at < own.len() {
+            if !affine::Factor::read(own, at).is_valid() {
+                return Err(ModelError::Shift);
+            }
+            at += affine::FACTOR;
+        }
+        return Ok(rest);
+    }
+    let packing = layer.packing(WeightType::Int8, words.lanes as usize);
+    let packed = own.split_at(affine::HEADER).1;
+    if !packing.is_padded_with_zeros(packed) {
+        return Err(ModelError::Padding);
+    }
+    let padded = matches!(layer.kind, LayerKind::Convolution(window) if window.has_padding());
+    let range = words.output_zero == 0 && words.least == 0 && words.most == 255 && (words.input_zero == 0 || !padded);
+    let shifts = if words.plain {
+        range && packing.has_shifts(packed, true)
+    } else {
+        packing.has_shifts_between(packed, -30, 31)
+    };
+    if shifts { Ok(rest) } else { Err(ModelError::Shift) }
+}
+
+/// Returns the bytes of the weights of a model whose layers state their lanes; `Err` is a number of lanes that a layer
+/// cannot have. If the weights end early, the missing layers count as having one lane.
+const fn affine_bytes(plan: &Plan, lanes: usize, weights: &[u8]) -> Result<usize, u8> {
+    let mut bytes = 0usize;
+    let mut stage = 0;
+    while stage < plan.spec().stages().len() {
+        let mut step = 0;
+        while let Some(layer) = plan.layer(stage, step) {
+            step += 1;
+            let left = if bytes <= weights.len() { weights.split_at(bytes).1 } else { &[] };
+            match layer.affine_bytes(lanes, left) {
+                Some(own) => bytes = bytes.saturating_add(own),
+                None => return Err(left[affine::LANES_AT]),
+            }
+        }
+        stage += 1;
+    }
+    Ok(bytes)
 }
 
 /// Returns the bytes of the weights of a model whose layers state their own number of bits; `Err` is a number that is

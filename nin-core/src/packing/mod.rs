@@ -13,6 +13,7 @@
 //! assert_eq!(packing.weight(1, 2), Place { byte: 8 + 3, part: Part::Whole });
 //! ```
 
+pub mod affine;
 mod lanes;
 mod padding;
 mod place;

@@ -57,15 +57,21 @@ impl Packing {
     /// Whether every output of an integer layer, padding included, has a valid shift: 1 to 31 in a layer that computes
     /// activations, 0 in one that computes logits. Where half of the shift's unit is stored, it must match.
     pub(crate) const fn has_shifts(self, bytes: &[u8], activations: bool) -> bool {
+        if activations { self.has_shifts_between(bytes, 1, 31) } else { self.has_shifts_between(bytes, 0, 0) }
+    }
+
+    /// Whether the shift of every output of an integer layer, padding included, is in this range. Where half of the
+    /// shift's unit is stored, it must match; that of a shift below 1 is 0.
+    pub(crate) const fn has_shifts_between(self, bytes: &[u8], least: i32, most: i32) -> bool {
         let mut output = 0;
         while output < self.padded_outputs() {
-            let shift = word(bytes, self.shift(output));
-            let right = if activations { shift >= 1 && shift <= 31 } else { shift == 0 };
-            if !right {
+            let shift = word(bytes, self.shift(output)) as i32;
+            if shift < least || shift > most {
                 return false;
             }
+            let unit = if shift > 0 { 1u32 << shift } else { 0 };
             if let Some(half) = self.half_unit(output)
-                && word(bytes, half) != (1 << shift) >> 1
+                && word(bytes, half) != unit >> 1
             {
                 return false;
             }

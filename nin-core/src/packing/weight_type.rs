@@ -13,6 +13,8 @@ pub enum WeightType {
     Int8,
     /// As `Int8`, with 4-bit weights in some or all layers; they are widened exactly when used.
     Int4,
+    /// As `Int8`, with a zero point for each map and TensorFlow Lite's rounding: models from TensorFlow Lite.
+    Affine,
 }
 
 impl WeightType {
@@ -21,7 +23,7 @@ impl WeightType {
         match self {
             WeightType::F32 => 32,
             WeightType::F16 => 16,
-            WeightType::Int8 => 8,
+            WeightType::Int8 | WeightType::Affine => 8,
             WeightType::Int4 => 4,
         }
     }
@@ -30,17 +32,18 @@ impl WeightType {
     pub const fn value_bytes(self) -> usize {
         match self {
             WeightType::F32 | WeightType::F16 => 4,
-            WeightType::Int8 | WeightType::Int4 => 1,
+            WeightType::Int8 | WeightType::Int4 | WeightType::Affine => 1,
         }
     }
 
-    /// The name on the command line and in reports: `f32`, `f16`, `int8` or `int4`.
+    /// The name on the command line and in reports: `f32`, `f16`, `int8`, `int4` or `int8-affine`.
     pub const fn name(self) -> &'static str {
         match self {
             WeightType::F32 => "f32",
             WeightType::F16 => "f16",
             WeightType::Int8 => "int8",
             WeightType::Int4 => "int4",
+            WeightType::Affine => "int8-affine",
         }
     }
 }

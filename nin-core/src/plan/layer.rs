@@ -1,10 +1,20 @@
 //! One layer: its shapes, its fan-in and the size of its weights.
 
-use crate::packing::{Packing, WeightType};
+use crate::packing::{Packing, WeightType, affine};
 use crate::spec::{Shape, Window};
 
 /// Bytes of the word that states how many bits a layer's weights have.
 const BITS_WORD: usize = 4;
+
+/// Bytes of the words that state a layer's zero points and scales in a model of [`WeightType::Affine`].
+const fn affine_words(kind: LayerKind) -> usize {
+    match kind {
+        LayerKind::Convolution(_) | LayerKind::Full => affine::HEADER,
+        LayerKind::Sum => affine::SUM,
+        LayerKind::GlobalAverage => affine::AVERAGE,
+        _ => 0,
+    }
+}
 
 /// One layer, with or without weights: one line of a layer summary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,19 +27,27 @@ pub struct Layer {
     pub input: Shape,
     /// Shape of the output.
     pub output: Shape,
-    /// Whether a ReLU follows.
+    /// Groups of a convolution, 1 for every other layer. An output sums over the channels of its group only.
+    pub groups: u16,
+    /// Whether a ReLU or a ReLU6 follows.
     pub relu: bool,
+    /// Whether that is a ReLU6.
+    pub relu6: bool,
 }
 
 /// The operation of a [`Layer`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LayerKind {
-    /// A convolution with bias; if 1×1, its window is `Window { kernel: 1, stride: 1, padding: 0 }`.
+    /// A convolution with bias; if 1×1 in a block, its window is [`Window::PIXEL`].
     Convolution(Window),
     /// Maximum pooling.
     MaxPool(Window),
-    /// Average pooling.
+    /// Average pooling; padding counts as zeros.
     AvgPool(Window),
+    /// Average pooling; padding does not count.
+    MeanPool(Window),
+    /// The sum of a shortcut and of the layers that it goes around; `input` and `output` are the sum's shape.
+    Sum,
     /// Dropout; does nothing on the device.
     Dropout,
     /// Global average.
@@ -43,9 +61,7 @@ impl Layer {
     /// weights. Their order is rows, columns, channels (channels last).
     pub const fn fan_in(&self) -> usize {
         match self.kind {
-            LayerKind::Convolution(window) => {
-                window.kernel as usize * window.kernel as usize * self.input.channels as usize
-            }
+            LayerKind::Convolution(window) => window.pixels() * (self.input.channels / self.groups) as usize,
             LayerKind::Full => self.input.len(),
             _ => 0,
         }
@@ -69,10 +85,17 @@ impl Layer {
         }
     }
 
-    /// The layout of the layer's parameters in a model file. In a model of [`WeightType::Int4`] a word precedes them.
+    /// The outputs that are side by side in a model of `lanes` lanes: a layer in groups has plain rows.
+    #[inline(always)]
+    pub const fn lanes(&self, lanes: usize) -> usize {
+        if self.groups > 1 { 1 } else { lanes }
+    }
+
+    /// The layout of the layer's parameters in a model file. In a model of [`WeightType::Int4`] or
+    /// [`WeightType::Affine`] words precede them.
     #[inline(always)]
     pub const fn packing(&self, weights: WeightType, lanes: usize) -> Packing {
-        Packing::new(weights, lanes, self.output.channels as usize, self.fan_in())
+        Packing::new(weights, self.lanes(lanes), self.output.channels as usize, self.fan_in())
     }
 
     /// Returns the bytes of the layer's part of a model file: [`Packing::bytes`]. For [`WeightType::Int4`] the weights
@@ -86,10 +109,14 @@ impl Layer {
     /// If `lanes` is 0.
     #[inline]
     pub const fn weight_bytes(&self, weights: WeightType, lanes: usize) -> usize {
+        let word = match weights {
+            WeightType::Affine => affine_words(self.kind),
+            WeightType::Int4 => BITS_WORD,
+            _ => 0,
+        };
         if !self.has_weights() {
-            return 0;
+            return if matches!(weights, WeightType::Affine) { word } else { 0 };
         }
-        let word = if matches!(weights, WeightType::Int4) { BITS_WORD } else { 0 };
         self.packing(weights, lanes).bytes().saturating_add(word)
     }
 
@@ -99,6 +126,19 @@ impl Layer {
         match bits {
             4 => Some(self.weight_bytes(WeightType::Int4, lanes)),
             8 => Some(self.weight_bytes(WeightType::Int8, lanes).saturating_add(BITS_WORD)),
+            _ => None,
+        }
+    }
+
+    /// Returns the bytes of the layer in a model of [`WeightType::Affine`], with which `weights` begins; `None` if its
+    /// lanes are neither 1 nor `lanes`. If the weights end early, the lanes count as 1.
+    pub(crate) const fn affine_bytes(&self, lanes: usize, weights: &[u8]) -> Option<usize> {
+        if !self.has_weights() || weights.len() < affine::HEADER {
+            return Some(self.weight_bytes(WeightType::Affine, 1));
+        }
+        match affine::Words::read(weights).lanes as usize {
+            1 => Some(self.weight_bytes(WeightType::Affine, 1)),
+            own if own == lanes && self.groups == 1 => Some(self.weight_bytes(WeightType::Affine, lanes)),
             _ => None,
         }
     }

@@ -11,7 +11,7 @@ mod memory;
 pub(crate) mod work;
 
 use crate::packing::WeightType;
-use crate::spec::{MAX_STAGES, Shape, Spec, Stage, Window, stage_parameters};
+use crate::spec::{Activation, Block, MAX_STAGES, Shape, Spec, Stage, Sum, Widths, Window, stage_parameters};
 
 pub use self::layer::{Layer, LayerKind};
 pub use self::memory::Memory;
@@ -25,6 +25,8 @@ pub struct Plan {
     shapes: [Shape; MAX_STAGES + 1],
     /// The results of [`ring`](Self::ring), stored because the engine needs them for every tile.
     rings: [u16; MAX_STAGES],
+    /// One bit for each stage: whether a shortcut begins there.
+    shortcuts: u32,
 }
 
 impl Plan {
@@ -40,9 +42,12 @@ impl Plan {
             };
             i += 1;
         }
-        let mut plan = Plan { spec, shapes, rings: [0; MAX_STAGES] };
+        let mut plan = Plan { spec, shapes, rings: [0; MAX_STAGES], shortcuts: 0 };
         let mut stage = 0;
         while stage < spec.stages().len() {
+            if spec.shortcut(stage).is_some() {
+                plan.shortcuts |= 1 << stage;
+            }
             plan.rings[stage] = plan.count_ring(stage) as u16;
             stage += 1;
         }
@@ -82,28 +87,81 @@ impl Plan {
     /// If there is no such stage.
     pub const fn layer(&self, stage: usize, step: usize) -> Option<Layer> {
         let (input, output) = (self.shapes[stage], self.shapes[stage + 1]);
-        let whole = Layer { stage, kind: LayerKind::Dropout, input, output, relu: false };
-        let (widths, first) = match &self.spec.stages()[stage] {
-            Stage::Block(window, widths) => (widths.as_slice(), LayerKind::Convolution(*window)),
-            Stage::Full(widths) => (widths.as_slice(), LayerKind::Full),
-            _ if step > 0 => return None,
-            Stage::MaxPool(window) => return Some(Layer { kind: LayerKind::MaxPool(*window), ..whole }),
-            Stage::AvgPool(window) => return Some(Layer { kind: LayerKind::AvgPool(*window), ..whole }),
-            Stage::Dropout(_) => return Some(whole),
-            Stage::GlobalAverage => return Some(Layer { kind: LayerKind::GlobalAverage, ..whole }),
+        let whole = Layer { stage, kind: LayerKind::Dropout, input, output, groups: 1, relu: false, relu6: false };
+        let kind = match &self.spec.stages()[stage] {
+            Stage::Block(block) => return self.convolution(stage, step, block),
+            Stage::Full(widths) => return self.full(stage, step, widths),
+            Stage::Sum(sum) => return self.sum(stage, step, sum),
+            Stage::MaxPool(window) => LayerKind::MaxPool(*window),
+            Stage::AvgPool(window) => LayerKind::AvgPool(*window),
+            Stage::MeanPool(window) => LayerKind::MeanPool(*window),
+            Stage::Dropout(_) => LayerKind::Dropout,
+            Stage::GlobalAverage => LayerKind::GlobalAverage,
         };
+        if step > 0 { None } else { Some(Layer { kind, ..whole }) }
+    }
+
+    /// Returns convolution `step` of a block.
+    #[inline(always)]
+    const fn convolution(&self, stage: usize, step: usize, block: &Block) -> Option<Layer> {
+        let (widths, output) = (block.widths.as_slice(), self.shapes[stage + 1]);
         if step >= widths.len() {
             return None;
         }
-        let full = matches!(first, LayerKind::Full);
-        let kind = match (step, full) {
-            (0, _) => first,
-            (_, true) => LayerKind::Full,
-            (_, false) => LayerKind::Convolution(Window { kernel: 1, stride: 1, padding: 0 }),
+        let (window, input, groups) = if step == 0 {
+            (block.window, self.shapes[stage], block.groups())
+        } else {
+            (Window::PIXEL, Shape { channels: widths[step - 1], ..output }, 1)
         };
-        let input = if step == 0 { input } else { Shape { channels: widths[step - 1], ..output } };
-        let relu = !full || step + 1 < widths.len() || self.next(stage).is_some();
-        Some(Layer { stage, kind, input, output: Shape { channels: widths[step], ..output }, relu })
+        let (relu, relu6) = relu(block.widths.activation(step));
+        let output = Shape { channels: widths[step], ..output };
+        Some(Layer { stage, kind: LayerKind::Convolution(window), input, output, groups, relu, relu6 })
+    }
+
+    /// Returns layer `step` of a fully connected stage.
+    #[inline(always)]
+    const fn full(&self, stage: usize, step: usize, widths: &Widths) -> Option<Layer> {
+        let (widths, output) = (widths.as_slice(), self.shapes[stage + 1]);
+        if step >= widths.len() {
+            return None;
+        }
+        let input = if step == 0 { self.shapes[stage] } else { Shape { channels: widths[step - 1], ..output } };
+        let relu = step + 1 < widths.len() || self.next(stage).is_some();
+        let output = Shape { channels: widths[step], ..output };
+        Some(Layer { stage, kind: LayerKind::Full, input, output, groups: 1, relu, relu6: false })
+    }
+
+    /// Returns the projection of a shortcut, if it has one, and its sum.
+    const fn sum(&self, stage: usize, step: usize, sum: &Sum) -> Option<Layer> {
+        let output = self.shapes[stage];
+        match (step, sum.projection) {
+            (0, Some(projection)) => {
+                let kind = LayerKind::Convolution(projection.window());
+                let input = projection.input;
+                Some(Layer { stage, kind, input, output, groups: 1, relu: false, relu6: false })
+            }
+            (0, None) | (1, Some(_)) => {
+                let (relu, relu6) = relu(sum.activation);
+                Some(Layer { stage, kind: LayerKind::Sum, input: output, output, groups: 1, relu, relu6 })
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether a shortcut begins at stage `stage`.
+    pub(crate) const fn begins_shortcut(&self, stage: usize) -> bool {
+        self.shortcuts >> stage & 1 == 1
+    }
+
+    /// Returns the sum that follows stage `stage` and its index, if a shortcut ends there.
+    pub(crate) const fn sum_after(&self, stage: usize) -> Option<(usize, &Sum)> {
+        if self.shortcuts == 0 {
+            return None;
+        }
+        match &self.spec.stages()[stage + 1] {
+            Stage::Sum(sum) => Some((stage + 1, sum)),
+            _ => None,
+        }
     }
 
     /// The number of weights and biases of the whole network.
@@ -270,7 +328,8 @@ impl Plan {
 
     /// Returns the number of rows of its input that stage `stage` keeps.
     ///
-    /// A block keeps as many rows as its kernel is high. If a maximum pool precedes it, the pool's unfinished rows are
+    /// A block keeps as many rows as its kernel is high. If a shortcut begins with it and the stages inside delay a row
+    /// by more rows than that, it keeps those. If a maximum pool precedes it, the pool's unfinished rows are
     /// in the same ring: one row less than the number of overlapping windows, because the newest finished row is one of
     /// them. Other stages keep only such pooled rows, or one row of the image if they are first.
     pub const fn ring(&self, stage: usize) -> usize {
@@ -279,25 +338,54 @@ impl Plan {
 
     const fn count_ring(&self, stage: usize) -> usize {
         let gathered = match self.previous(stage) {
-            Some(Stage::MaxPool(window)) => window.overlap(),
+            Some(Stage::MaxPool(window)) => window.rows.overlap(),
             Some(_) => 0,
             None => 1,
         };
         let rows = match &self.spec.stages()[stage] {
             Stage::Dropout(_) => 0,
-            Stage::Block(window, _) => window.kernel as usize + gathered.saturating_sub(1),
+            Stage::Block(block) => {
+                let (kernel, delayed) = (block.window.rows.kernel as usize, self.delayed(stage));
+                (if kernel > delayed { kernel } else { delayed }) + gathered.saturating_sub(1)
+            }
             _ => gathered,
         };
         let most = self.shapes[stage].rows as usize;
         if rows < most { rows } else { most }
     }
 
+    /// The number of rows of its input that a shortcut from stage `stage` needs at once: from the row that is added to
+    /// an output row to the newest row that this output row depends on. 0 if no shortcut begins there.
+    const fn delayed(&self, stage: usize) -> usize {
+        if !self.begins_shortcut(stage) {
+            return 0;
+        }
+        let mut end = stage + 1;
+        while let Stage::Block(_) = &self.spec.stages()[end] {
+            end += 1;
+        }
+        // The newest row of each stage's input that row 0 of the sum depends on, from the sum back.
+        let mut newest = 0;
+        while end > stage {
+            end -= 1;
+            if let Stage::Block(block) = &self.spec.stages()[end] {
+                let side = block.window.rows;
+                newest = side.stride as usize * newest + side.kernel as usize - 1 - side.padding as usize;
+            }
+            // More rows than a map can have are as good as all.
+            if newest > u16::MAX as usize {
+                newest = u16::MAX as usize;
+            }
+        }
+        newest + 1
+    }
+
     /// The number of sums that an average pool keeps: one output row for each overlapping window.
     pub(crate) const fn sums(&self, stage: usize) -> usize {
         match &self.spec.stages()[stage] {
-            Stage::AvgPool(window) => {
+            Stage::AvgPool(window) | Stage::MeanPool(window) => {
                 let output = self.shapes[stage + 1];
-                let (rows, most) = (window.overlap(), output.rows as usize);
+                let (rows, most) = (window.rows.overlap(), output.rows as usize);
                 output.row() * if rows < most { rows } else { most }
             }
             _ => 0,
@@ -327,18 +415,21 @@ impl Plan {
     pub(crate) const fn tiles(&self, stage: usize) -> [usize; 2] {
         let mut tiles = [0; 2];
         match &self.spec.stages()[stage] {
-            Stage::Block(_, widths) => {
-                let widths = widths.as_slice();
+            Stage::Block(block) => {
+                let widths = block.widths.as_slice();
+                // The projection of a shortcut that ends here is one more layer, with as many outputs as the last.
+                let projected = matches!(self.sum_after(stage), Some((_, Sum { projection: Some(_), .. })));
+                let layers = widths.len() + projected as usize;
                 let mut i = 0;
-                while i < widths.len() {
-                    let values = TILE * widths[i] as usize;
+                while i < layers {
+                    let values = TILE * widths[if i < widths.len() { i } else { i - 1 }] as usize;
                     if values > tiles[i % 2] {
                         tiles[i % 2] = values;
                     }
                     i += 1;
                 }
             }
-            Stage::AvgPool(_) => tiles[0] = self.shapes[stage].channels as usize,
+            Stage::AvgPool(_) | Stage::MeanPool(_) => tiles[0] = self.shapes[stage].channels as usize,
             Stage::Full(widths) => {
                 // The outputs that a layer passes to the next one; the last layer of the line passes none.
                 let widths = widths.as_slice();
@@ -355,4 +446,9 @@ impl Plan {
         }
         tiles
     }
+}
+
+/// Whether an activation is a ReLU of either kind, and whether it is a ReLU6.
+const fn relu(activation: Activation) -> (bool, bool) {
+    (!matches!(activation, Activation::Identity), matches!(activation, Activation::Relu6))
 }

@@ -3,7 +3,7 @@
 use core::fmt;
 
 use super::shape::Shape;
-use super::stage::Stage;
+use super::stage::{Block, Connection, Stage, Sum};
 
 /// The largest number of stages in a line.
 pub const MAX_STAGES: usize = 24;
@@ -27,6 +27,40 @@ impl Spec {
         self.stages.split_at(self.len as usize).0
     }
 
+    /// Returns the end of the shortcut whose body begins with stage `stage`, if one does.
+    pub const fn shortcut(&self, stage: usize) -> Option<Sum> {
+        let mut end = stage + 1;
+        while end < self.len as usize {
+            match self.stages[end] {
+                Stage::Sum(sum) => return if end - sum.stages as usize == stage { Some(sum) } else { None },
+                Stage::Block(_) => end += 1,
+                _ => return None,
+            }
+        }
+        None
+    }
+
+    /// Whether the line has what version 1 of the model file does not know: depthwise or grouped convolutions,
+    /// shortcuts, other activations than a ReLU, windows that are not square, averages without padding.
+    pub const fn is_extended(&self) -> bool {
+        let mut i = 0;
+        while i < self.len as usize {
+            let extended = match &self.stages[i] {
+                Stage::Block(Block { window, connection, widths }) => {
+                    !window.is_square() || !matches!(connection, Connection::Full) || !widths.all_relu()
+                }
+                Stage::MaxPool(window) | Stage::AvgPool(window) => !window.is_square(),
+                Stage::MeanPool(_) | Stage::Sum(_) => true,
+                _ => false,
+            };
+            if extended {
+                return true;
+            }
+            i += 1;
+        }
+        false
+    }
+
     /// The number of classes: the channels of the last stage.
     pub const fn classes(&self) -> usize {
         let mut shape = self.input;
@@ -45,7 +79,19 @@ impl Spec {
 impl fmt::Display for Spec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.input.fmt(f)?;
-        self.stages().iter().try_for_each(|stage| write!(f, " {stage}"))
+        for (i, stage) in self.stages().iter().enumerate() {
+            if let Stage::Sum(_) = stage {
+                stage.fmt(f)?;
+                continue;
+            }
+            f.write_str(match self.shortcut(i) {
+                Some(Sum { projection: Some(_), .. }) => " proj(",
+                Some(_) => " res(",
+                None => " ",
+            })?;
+            stage.fmt(f)?;
+        }
+        Ok(())
     }
 }
 

@@ -2,15 +2,40 @@
 
 use core::fmt;
 
-use super::shape::{Shape, Window};
+use super::shape::{Shape, Side, Window};
 
 /// The largest number of layers in one `nin` or `fc`.
 pub const MAX_WIDTHS: usize = 6;
 
-/// The numbers after a `nin…:` or `fc`: output channels, layer by layer.
+/// What follows a convolution or a shortcut's sum.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Activation {
+    /// A ReLU: `max(x, 0)`.
+    #[default]
+    Relu,
+    /// A ReLU6, written `r6`: `min(max(x, 0), 6)`.
+    Relu6,
+    /// Nothing, written `id`.
+    Identity,
+}
+
+impl fmt::Display for Activation {
+    /// Writes the word's ending: nothing for a ReLU.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Activation::Relu => "",
+            Activation::Relu6 => "r6",
+            Activation::Identity => "id",
+        })
+    }
+}
+
+/// The numbers after a `nin…:`, `dw…:` or `fc`: output channels, layer by layer.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Widths {
     pub(super) len: u8,
+    /// Two bits for each layer: its activation.
+    pub(super) activations: u16,
     pub(super) values: [u16; MAX_WIDTHS],
 }
 
@@ -23,6 +48,32 @@ impl Widths {
     /// Output channels of the last layer.
     pub const fn last(&self) -> u16 {
         self.values[self.len as usize - 1]
+    }
+
+    /// Returns what follows layer `index`; the last layer of a line has no activation, which is not stated here.
+    pub const fn activation(&self, index: usize) -> Activation {
+        match self.activations >> (2 * index) & 3 {
+            0 => Activation::Relu,
+            1 => Activation::Relu6,
+            _ => Activation::Identity,
+        }
+    }
+
+    /// Whether a ReLU follows every layer.
+    pub const fn all_relu(&self) -> bool {
+        self.activations == 0
+    }
+
+    /// Adds a layer; there is room.
+    pub(super) const fn push(&mut self, width: u16, activation: Activation) {
+        let code = match activation {
+            Activation::Relu => 0,
+            Activation::Relu6 => 1,
+            Activation::Identity => 2,
+        };
+        self.values[self.len as usize] = width;
+        self.activations |= code << (2 * self.len);
+        self.len += 1;
     }
 }
 
@@ -57,15 +108,85 @@ impl fmt::Display for Rate {
     }
 }
 
-/// One word of the line after its input shape.
+/// How the first convolution of a block connects its channels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Connection {
+    /// `nin`: every output sums over all channels.
+    Full,
+    /// `nin…gN`: outputs and channels are cut into this many groups; an output sums over the channels of its group.
+    Grouped(u16),
+    /// `dw`: every channel has its own filter.
+    Depthwise,
+}
+
+/// A block: a convolution, then 1×1 convolutions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Block {
+    /// The window of the first convolution.
+    pub window: Window,
+    /// The channels that the first convolution connects.
+    pub connection: Connection,
+    /// Output channels of each convolution. Those of a depthwise one, which the line does not state, are included.
+    pub widths: Widths,
+}
+
+impl Block {
+    /// Returns the number of groups of the first convolution: 1, unless it is grouped or depthwise.
+    pub const fn groups(&self) -> u16 {
+        match self.connection {
+            Connection::Full => 1,
+            Connection::Grouped(groups) => groups,
+            Connection::Depthwise => self.widths.values[0],
+        }
+    }
+}
+
+/// The end of a shortcut: the sum of a body's output and of its input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Sum {
+    /// Stages between the shortcut's ends; the body begins that many stages before this one.
+    pub stages: u8,
+    /// The 1×1 convolution on the shortcut; without it, its input is added as it is.
+    pub projection: Option<Projection>,
+    /// What follows the sum.
+    pub activation: Activation,
+}
+
+/// A 1×1 convolution on a shortcut. It has as many outputs as the body, the body's strides, and no activation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Projection {
+    /// Shape of the shortcut's input.
+    pub input: Shape,
+    /// The product of the body's strides from row to row.
+    pub row_stride: u8,
+    /// The product of the body's strides from column to column.
+    pub column_stride: u8,
+}
+
+impl Projection {
+    /// Returns the window of the convolution.
+    pub const fn window(self) -> Window {
+        Window {
+            rows: Side { kernel: 1, stride: self.row_stride, padding: 0, after: 0 },
+            columns: Side { kernel: 1, stride: self.column_stride, padding: 0, after: 0 },
+        }
+    }
+}
+
+/// One stage of a network. Each is one word of the line after its input shape, except for a [`Sum`]: the word before it
+/// ends in its parenthesis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Stage {
-    /// `ninK/S+P:a,b,c`: a convolution, then 1×1 convolutions, a ReLU after each.
-    Block(Window, Widths),
+    /// `ninK/S+P:a,b,c` or `dwK/S+P:b,c`: a convolution, then 1×1 convolutions, an activation after each.
+    Block(Block),
+    /// `)`: the end of `res(…)` or `proj(…)`.
+    Sum(Sum),
     /// `maxK/S+P`: maximum pooling.
     MaxPool(Window),
-    /// `avgK/S+P`: average pooling.
+    /// `avgK/S+P`: average pooling; padding counts as zeros.
     AvgPool(Window),
+    /// `meanK/S+P`: average pooling; padding does not count.
+    MeanPool(Window),
     /// `dropP`: dropout, while training only.
     Dropout(Rate),
     /// `gap`: global average pooling.
@@ -78,9 +199,11 @@ impl Stage {
     /// Returns the shape of this stage's output for `input`; `None` if its window does not fit.
     pub const fn output(&self, input: Shape) -> Option<Shape> {
         match self {
-            Stage::Block(window, widths) => windows(*window, input, widths.last()),
-            Stage::MaxPool(window) | Stage::AvgPool(window) => windows(*window, input, input.channels),
-            Stage::Dropout(_) => Some(input),
+            Stage::Block(block) => windows(block.window, input, block.widths.last()),
+            Stage::MaxPool(window) | Stage::AvgPool(window) | Stage::MeanPool(window) => {
+                windows(*window, input, input.channels)
+            }
+            Stage::Dropout(_) | Stage::Sum(_) => Some(input),
             Stage::GlobalAverage => Some(Shape { channels: input.channels, rows: 1, columns: 1 }),
             Stage::Full(widths) => Some(Shape { channels: widths.last(), rows: 1, columns: 1 }),
         }
@@ -88,7 +211,7 @@ impl Stage {
 }
 
 const fn windows(window: Window, input: Shape, channels: u16) -> Option<Shape> {
-    match (window.count(input.rows), window.count(input.columns)) {
+    match (window.rows.count(input.rows), window.columns.count(input.columns)) {
         (Some(rows), Some(columns)) => Some(Shape { channels, rows, columns }),
         _ => None,
     }
@@ -96,39 +219,40 @@ const fn windows(window: Window, input: Shape, channels: u16) -> Option<Shape> {
 
 impl fmt::Display for Stage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let numbers = |f: &mut fmt::Formatter<'_>, widths: &Widths| {
-            for (i, width) in widths.as_slice().iter().enumerate() {
-                write!(f, "{}{width}", if i == 0 { "" } else { "," })?;
+        let numbers = |f: &mut fmt::Formatter<'_>, widths: &Widths, first: usize| {
+            for (i, width) in widths.as_slice().iter().enumerate().skip(first) {
+                write!(f, "{}{width}{}", if i == first { "" } else { "," }, widths.activation(i))?;
             }
             Ok(())
         };
-        let padding = |f: &mut fmt::Formatter<'_>, window: &Window| match window.padding {
-            0 => Ok(()),
-            padding => write!(f, "+{padding}"),
-        };
         match self {
-            Stage::Block(window, widths) => {
-                write!(f, "nin{}", window.kernel)?;
-                if window.stride != 1 {
-                    write!(f, "/{}", window.stride)?;
+            Stage::Block(Block { window, connection: Connection::Depthwise, widths }) => {
+                f.write_str("dw")?;
+                window.write(f, false)?;
+                write!(f, "{}", widths.activation(0))?;
+                if widths.len > 1 {
+                    f.write_str(":")?;
                 }
-                padding(f, window)?;
+                numbers(f, widths, 1)
+            }
+            Stage::Block(Block { window, connection, widths }) => {
+                f.write_str("nin")?;
+                window.write(f, false)?;
+                if let Connection::Grouped(groups) = connection {
+                    write!(f, "g{groups}")?;
+                }
                 f.write_str(":")?;
-                numbers(f, widths)
+                numbers(f, widths, 0)
             }
-            Stage::MaxPool(window) => {
-                write!(f, "max{}/{}", window.kernel, window.stride)?;
-                padding(f, window)
-            }
-            Stage::AvgPool(window) => {
-                write!(f, "avg{}/{}", window.kernel, window.stride)?;
-                padding(f, window)
-            }
+            Stage::Sum(sum) => write!(f, "){}", sum.activation),
+            Stage::MaxPool(window) => write!(f, "max{window}"),
+            Stage::AvgPool(window) => write!(f, "avg{window}"),
+            Stage::MeanPool(window) => write!(f, "mean{window}"),
             Stage::Dropout(rate) => write!(f, "drop{rate}"),
             Stage::GlobalAverage => f.write_str("gap"),
             Stage::Full(widths) => {
                 f.write_str("fc")?;
-                numbers(f, widths)
+                numbers(f, widths, 0)
             }
         }
     }
@@ -137,8 +261,11 @@ impl fmt::Display for Stage {
 /// Returns the number of weights and biases of a stage with this input.
 pub(crate) const fn stage_parameters(stage: &Stage, input: Shape) -> u64 {
     let (widths, mut fan_in) = match stage {
-        Stage::Block(window, widths) => (widths, window.kernel as u64 * window.kernel as u64 * input.channels as u64),
-        Stage::Full(widths) => (widths, input.len() as u64),
+        Stage::Block(block) => (block.widths, block.window.pixels() as u64 * (input.channels / block.groups()) as u64),
+        Stage::Full(widths) => (*widths, input.len() as u64),
+        Stage::Sum(Sum { projection: Some(projection), .. }) => {
+            return (projection.input.channels as u64 + 1) * input.channels as u64;
+        }
         _ => return 0,
     };
     let widths = widths.as_slice();

@@ -12,7 +12,7 @@ use core::fmt;
 
 use nin_core::plan::{Layer, LayerKind};
 use nin_core::spec::{MAX_STAGES, MAX_WIDTHS};
-use nin_core::{F16, F16Fused, F32, F32Fused, Int4, Int8, Model, Network, Piece, WeightType};
+use nin_core::{Affine, F16, F16Fused, F32, F32Fused, Int4, Int8, Model, Network, Piece, WeightType};
 use nin_embedded::{Board, Error, Sight, firmware, formula_level, model_in, say, state_budget};
 use static_cell::ConstStaticCell;
 
@@ -47,6 +47,7 @@ fn run(board: &impl Board) -> Result<(), Error> {
         WeightType::F16 => bench::<F16>(board, &model, state),
         WeightType::Int8 => bench::<Int8>(board, &model, state),
         WeightType::Int4 => bench::<Int4>(board, &model, state),
+        WeightType::Affine => bench::<Affine>(board, &model, state),
         other => Err(Error::WeightType(other)),
     }
 }
@@ -120,9 +121,11 @@ struct Row<'a> {
 impl fmt::Display for Row<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (name, size) = match self.layer.kind {
-            LayerKind::Convolution(window) => ("convolution", Some(window.kernel)),
-            LayerKind::MaxPool(window) => ("maximum", Some(window.kernel)),
-            LayerKind::AvgPool(window) => ("average", Some(window.kernel)),
+            LayerKind::Convolution(window) => ("convolution", Some(window.columns.kernel)),
+            LayerKind::MaxPool(window) => ("maximum", Some(window.columns.kernel)),
+            LayerKind::AvgPool(window) => ("average", Some(window.columns.kernel)),
+            LayerKind::MeanPool(window) => ("mean", Some(window.columns.kernel)),
+            LayerKind::Sum => ("sum", None),
             LayerKind::Dropout => ("dropout", None),
             LayerKind::GlobalAverage => ("global average", None),
             LayerKind::Full => ("full", None),

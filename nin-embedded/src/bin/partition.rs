@@ -8,7 +8,7 @@
 //! the sums of floats are rounded once for each product.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
-use nin_core::{F16, F16Fused, F32, F32Fused, Int4, Int8, WeightType};
+use nin_core::{Affine, F16, F16Fused, F32, F32Fused, Int4, Int8, WeightType};
 use nin_embedded::{Board, Error, STACK, demo, firmware, model_in, state_budget};
 use static_cell::ConstStaticCell;
 
@@ -32,6 +32,7 @@ fn run(board: &impl Board) -> Result<(), Error> {
         WeightType::F16 => demo::partition::<F16>(board, &model, state, RAM_BUDGET),
         WeightType::Int8 => demo::partition::<Int8>(board, &model, state, RAM_BUDGET),
         WeightType::Int4 => demo::partition::<Int4>(board, &model, state, RAM_BUDGET),
+        WeightType::Affine => demo::partition::<Affine>(board, &model, state, RAM_BUDGET),
         other => Err(Error::WeightType(other)),
     }
 }

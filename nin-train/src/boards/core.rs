@@ -18,6 +18,8 @@ pub enum Core {
     CortexM7,
     /// Cortex-M33 with the DSP extension and an FPU.
     CortexM33,
+    /// Cortex-M55 with Helium and an FPU.
+    CortexM55,
     /// RISC-V, RV32IMC: no atomic instructions.
     Rv32imc,
     /// RISC-V, RV32IMAC.
@@ -34,6 +36,7 @@ impl Core {
             Self::CortexM4F => "Cortex-M4F",
             Self::CortexM7 => "Cortex-M7",
             Self::CortexM33 => "Cortex-M33",
+            Self::CortexM55 => "Cortex-M55",
             Self::Rv32imc => "RISC-V RV32IMC",
             Self::Rv32imac => "RISC-V RV32IMAC",
         }
@@ -45,16 +48,17 @@ impl Core {
             Self::CortexM0 | Self::CortexM0Plus => "thumbv6m-none-eabi",
             Self::CortexM3 => "thumbv7m-none-eabi",
             Self::CortexM4F | Self::CortexM7 => "thumbv7em-none-eabihf",
-            Self::CortexM33 => "thumbv8m.main-none-eabihf",
+            Self::CortexM33 | Self::CortexM55 => "thumbv8m.main-none-eabihf",
             Self::Rv32imc => "riscv32imc-unknown-none-elf",
             Self::Rv32imac => "riscv32imac-unknown-none-elf",
         }
     }
 
-    /// Returns the core's name for `-C target-cpu`, if the target alone does not imply its DSP instructions.
+    /// Returns the core's name for `-C target-cpu`, if the target alone does not imply its DSP instructions or Helium.
     pub const fn cpu(self) -> Option<&'static str> {
         match self {
             Self::CortexM33 => Some("cortex-m33"),
+            Self::CortexM55 => Some("cortex-m55"),
             _ => None,
         }
     }
@@ -69,7 +73,8 @@ impl Core {
         !matches!(self, Self::CortexM0 | Self::CortexM0Plus | Self::Rv32imc)
     }
 
-    /// Returns whether the core has the DSP instructions that multiply pairs of 16-bit integers.
+    /// Returns whether the best kernels of the core are those with DSP instructions, which multiply pairs of 16-bit
+    /// integers. A Cortex-M55 has these instructions, but Helium is faster.
     pub const fn has_dsp(self) -> bool {
         matches!(self, Self::CortexM4F | Self::CortexM7 | Self::CortexM33)
     }

@@ -69,6 +69,7 @@ pub const GENERIC: Board =
 
 const UPPER_HALF: &str = "Not run on hardware yet. The upper half of the flash can hold a model file.";
 const EXTERNAL: &str = "The PSRAM stands for an external flash chip that holds a model file.";
+const RAM_FOR_FLASH: &str = "Parts of its RAM stand for flash and for an external flash chip that holds a model file.";
 
 /// All boards, in the order of the help text.
 pub const BOARDS: &[Board] = &[
@@ -166,10 +167,22 @@ pub const BOARDS: &[Board] = &[
         .emulated("mps2-an386", 25_000_000)
         .partition(1984 * KIB)
         .note("To see that a network fits. All flash but the first 64 KiB holds a model file."),
-    // RAM stands for flash there too.
+    board("mps3-an547", "Arm MPS3 with the AN547 image, as QEMU emulates it", Core::CortexM55, 512 * KIB, 512 * KIB)
+        .at(0x1000_0000, 0x3000_0000)
+        .emulated("mps3-an547", 32_000_000)
+        .partition_at(0x7000_0000, 16 * MIB)
+        .note("A part of its DDR4 memory stands for an external flash chip that holds a model file."),
     board("riscv32-virt", "QEMU's machine virt with one RV32IMAC core", Core::Rv32imac, 4 * MIB, 4 * MIB)
         .at(0x8000_0000, 0x8040_0000)
         .hal(Hal::RiscV)
-        .emulated("virt", 10_000_000),
+        .emulated("virt", 10_000_000)
+        .partition_at(0x8100_0000, 16 * MIB)
+        .note(RAM_FOR_FLASH),
+    board("riscv32imc-virt", "QEMU's machine virt with one RV32IMC core", Core::Rv32imc, 4 * MIB, 4 * MIB)
+        .at(0x8000_0000, 0x8040_0000)
+        .hal(Hal::RiscV)
+        .emulated("virt", 10_000_000)
+        .partition_at(0x8100_0000, 16 * MIB)
+        .note(RAM_FOR_FLASH),
     GENERIC,
 ];

@@ -5,7 +5,8 @@ use std::path::{Component, Path, PathBuf};
 use clap::{Args, ValueEnum};
 use nin_core::Lanes;
 use nin_core::{Kernels, WeightType};
-use nin_train::formats::model_file::{RustSource, rust_source};
+use nin_train::engine::streaming::ModelBytes;
+use nin_train::formats::model_file::{CHeader, RustSource, c_header, c_name, rust_source};
 use nin_train::support::text::bytes;
 use nin_train::{formats::onnx, support::files};
 
@@ -20,6 +21,7 @@ Examples:
   nin-train export runs/fashion/checkpoint --out fashion.nin --type f16 in half the flash
   nin-train export runs/fashion/checkpoint --rust src/fashion.rs        model file and Rust source
   nin-train export runs/fashion/checkpoint --safetensors fashion.safetensors
+  nin-train export fashion-int8.nin --c model.h                         C header, for firmware in C
   nin-train export fashion-int8.nin --onnx fashion-int8.onnx            8-bit integers in QDQ form
 
 A model file can be compiled into a firmware (--rust) or written to its flash and replaced later.
@@ -50,6 +52,11 @@ pub struct ExportArgs {
     /// rounded up to KiB]
     #[arg(long, value_name = "BYTES", value_parser = size, requires = "rust")]
     ram_budget: Option<u64>,
+
+    /// Write a C header with the bytes of the model file, for nin-c (docs/c.md); a model file is taken as it is, another
+    /// network is converted as --type and --lanes state
+    #[arg(long, value_name = "FILE.h")]
+    c: Option<PathBuf>,
 
     /// Write an ONNX file, for onnxruntime, tract and others; it reads images as bytes
     #[arg(long, value_name = "FILE")]
@@ -84,17 +91,31 @@ pub fn run(args: &ExportArgs, console: &Console) -> Outcome {
         (None, Some(rust)) => Some(rust.with_extension("nin")),
         (None, None) => None,
     };
-    if out.is_none() && args.safetensors.is_none() && args.onnx.is_none() {
-        return Err("nothing to write: pass --out FILE, --rust FILE, --onnx FILE or --safetensors FILE".into());
+    if out.is_none() && args.c.is_none() && args.safetensors.is_none() && args.onnx.is_none() {
+        return Err(
+            "nothing to write: pass --out FILE, --rust FILE, --c FILE, --onnx FILE or --safetensors FILE".into()
+        );
     }
-    if out.is_none() && (!matches!(args.weight_type, Type::F32) || args.lanes != Lanes::Four) {
-        return Err("--type and --lanes apply to the model file only: pass --out FILE or --rust FILE, too".into());
+    if out.is_none() && args.c.is_none() && (!matches!(args.weight_type, Type::F32) || args.lanes != Lanes::Four) {
+        return Err(
+            "--type and --lanes apply to the model file only: pass --out FILE, --rust FILE or --c FILE, too".into()
+        );
     }
     if args.out.is_none() {
         refuse_input(&args.network, out.as_deref())?;
     }
     refuse_twice(out.as_deref(), args.rust.as_deref())?;
     let loaded = networks::load(&args.network)?;
+    if let Some(path) = &args.c {
+        let as_it_is = matches!(args.weight_type, Type::F32) && args.lanes == Lanes::Four;
+        match loaded.model_file().filter(|_| as_it_is) {
+            Some(file) => write_c(path, file, console)?,
+            None => write_c(path, &loaded.trained()?.to_model(args.weight_type.into(), args.lanes)?, console)?,
+        }
+        if out.is_none() && args.onnx.is_none() && args.safetensors.is_none() {
+            return Ok(());
+        }
+    }
     if let (Some(path), Some(model)) = (&args.onnx, loaded.integers()?) {
         if out.is_some() || args.safetensors.is_some() {
             return Err("--onnx writes the network's integers, the other files its floats: use two commands".into());
@@ -139,6 +160,21 @@ pub fn run(args: &ExportArgs, console: &Console) -> Outcome {
         files::write(path, &file)?;
         console.result(format_args!("{}: {}", path.display(), bytes(file.len() as u64)));
     }
+    Ok(())
+}
+
+/// Writes the C header of a model file.
+fn write_c(path: &Path, file: &[u8], console: &Console) -> Outcome {
+    let bytes_of_file = ModelBytes::new(file);
+    let model = bytes_of_file.model()?;
+    let name = c_name(&path.file_stem().unwrap_or_default().to_string_lossy());
+    let text = c_header(&CHeader { model: &model, file, name: &name, command: &command() });
+    files::write(path, text.as_bytes())?;
+    let (path, length) = (path.display(), bytes(file.len() as u64));
+    console.result(format_args!(
+        "{path}: C header, {name}[] with {} weights, {length} of flash",
+        model.weight_type().name()
+    ));
     Ok(())
 }
 

@@ -214,6 +214,11 @@ impl ImageArgs {
     }
 }
 
+/// Returns whether a data set is the user's own, or another that the preset `fashion` is not made for.
+pub fn are_own(kind: DatasetKind) -> bool {
+    !matches!(kind, DatasetKind::FashionMnist | DatasetKind::Subset | DatasetKind::Mnist)
+}
+
 /// An error unless the network can see these images and tells as many classes apart as they have.
 pub fn check(input: Shape, classes: usize, splits: &Splits) -> Outcome {
     let (shape, found) = (splits.train.shape(), splits.train.class_names().len());

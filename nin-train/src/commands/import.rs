@@ -1,16 +1,16 @@
-//! `nin-train import`: converts a network trained in PyTorch to a model file.
+//! `nin-train import`: converts a network from PyTorch or TensorFlow Lite to a model file.
 
 use std::path::PathBuf;
 
 use clap::Args;
-use nin_core::Lanes;
-use nin_core::WeightType;
+use nin_core::{Kernels, Lanes, Plan, WeightType};
 use nin_train::data::{DatasetKind, check_class_names};
+use nin_train::formats::tflite;
 use nin_train::network::architecture::Architecture;
 use nin_train::network::preprocessing::Preprocessing;
 use nin_train::network::trained::Trained;
 use nin_train::support::files::{self, FileError};
-use nin_train::support::text::bytes;
+use nin_train::support::text::{bytes, grouped};
 
 use super::export::refuse_input;
 use super::{Console, Outcome, program, word};
@@ -20,13 +20,17 @@ use super::{Console, Outcome, program, word};
 #[command(after_help = "\
 Examples:
   nin-train import nin.safetensors --line d2l --dataset fashion-mnist
+  nin-train import person.tflite --out person.nin
   nin-train import mine.safetensors --line \"1x28x28 nin5+2:32,32 max3/2 nin3+1:32,10 gap\" --mean 0.286 --std 0.353
 
 In PyTorch: safetensors.torch.save_file(model.state_dict(), 'nin.safetensors').
 Tensors have the names of the book's model (net.0.0.weight, net.0.0.bias, net.0.2.weight, ...) or any other names that
-sort in layer order. Their shapes must match the line.")]
+sort in layer order. Their shapes must match the line.
+
+A TensorFlow Lite model must be quantised to full-integer int8. The result computes the same bytes as TensorFlow Lite's
+reference kernels, layer by layer; its logits are what a final softmax reads. Nothing else needs to be stated.")]
 pub struct ImportArgs {
-    /// The safetensors file
+    /// The safetensors file or TensorFlow Lite model
     #[arg(value_name = "FILE")]
     file: PathBuf,
 
@@ -53,12 +57,20 @@ pub struct ImportArgs {
     /// Class names, in the order of the outputs
     #[arg(long, value_name = "A,B,...", value_delimiter = ',', conflicts_with = "dataset")]
     classes: Vec<String>,
+
+    /// Outputs interleaved in memory, for a TensorFlow Lite model: 2 for a Cortex-M with DSP instructions, 16 for a
+    /// host, 1 for any; results are the same
+    #[arg(long, value_name = "L", default_value_t = Lanes::Two)]
+    lanes: Lanes,
 }
 
 /// Reads the tensors and writes a model file.
 pub fn run(args: &ImportArgs, console: &Console) -> Outcome {
     let architecture = args.line.as_deref().map(Architecture::parse).transpose()?;
     let file = files::read(&args.file)?;
+    if tflite::is_tflite(&file) {
+        return run_tflite(args, &file, console);
+    }
     let mut trained = Trained::from_safetensors(&file, architecture.as_ref()).map_err(FileError::at(&args.file))?;
     if !args.mean.is_empty() {
         trained.preprocessing = normalized(&args.mean, &args.std, usize::from(trained.spec.input().channels))?;
@@ -82,6 +94,34 @@ pub fn run(args: &ImportArgs, console: &Console) -> Outcome {
     let images = if trained.class_names.is_empty() { " --data IMAGES" } else { "" };
     console
         .say(format_args!("\nNext:\n  {program} eval {network}{images}\n  {program} export {network} --rust model.rs"));
+    Ok(())
+}
+
+/// Writes a model file of a TensorFlow Lite model.
+fn run_tflite(args: &ImportArgs, file: &[u8], console: &Console) -> Outcome {
+    let stated = [("--line", args.line.is_some()), ("--mean and --std", !args.mean.is_empty())];
+    if let Some((flag, _)) = stated.iter().find(|(_, stated)| *stated) {
+        return Err(format!("a TensorFlow Lite model states what {flag} would; leave it out").into());
+    }
+    let mut model = tflite::import(file).map_err(FileError::at(&args.file))?.model;
+    model.class_names = match args.dataset {
+        Some(kind) => kind.class_names().iter().map(ToString::to_string).collect(),
+        None => args.classes.clone(),
+    };
+    let out = args.out.clone().unwrap_or_else(|| args.file.with_extension("nin"));
+    let bytes_of = model.to_bytes(args.lanes)?;
+    files::write(&out, &bytes_of)?;
+    let plan = Plan::new(model.spec);
+    let ram = plan.bytes(WeightType::Affine, Kernels::Dsp).total() as u64;
+    console.result(format_args!("{}: {}", out.display(), bytes(bytes_of.len() as u64)));
+    console.say(format_args!(
+        "{}\n{} multiply-accumulates, {} of RAM on a Cortex-M4",
+        model.spec,
+        grouped(plan.macs()),
+        bytes(ram)
+    ));
+    let (program, network) = (program(), word(&out));
+    console.say(format_args!("\nNext:\n  {program} predict {network} IMAGE"));
     Ok(())
 }
 

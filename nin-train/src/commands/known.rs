@@ -90,6 +90,11 @@ impl Known {
         }
     }
 
+    /// Returns the kind of the images, if the run has a record.
+    pub fn kind(&self) -> Option<DatasetKind> {
+        self.record.as_ref().map(|record| record.kind)
+    }
+
     /// Loads the images that `args` name; without such a flag, those that the network was trained on, and prints a line
     /// that names them. The images fit the network. `input` is the shape that a folder's images are resized to.
     ///

@@ -1,8 +1,10 @@
 //! The commands: flags in, library calls, text out.
 
+mod budget;
 mod console;
 mod cost;
 mod data;
+mod demo;
 mod eval;
 mod export;
 mod images;
@@ -109,6 +111,8 @@ enum Command {
     Search(search::SearchArgs),
     /// Turn a network into 8-bit integers for boards, and say what that costs
     Quantize(quantize::QuantizeArgs),
+    /// Write a page in which a network runs in the browser
+    Demo(demo::DemoArgs),
     /// Write a network for boards (model file, Rust source) or for PyTorch (safetensors)
     Export(export::ExportArgs),
     /// Read a network that was trained in PyTorch (safetensors)
@@ -154,6 +158,7 @@ pub fn run() -> ExitCode {
         Command::Plan(args) => plan::run(args, &console).map(done),
         Command::Search(args) => search::run(args, &console),
         Command::Quantize(args) => quantize::run(args, &console).map(done),
+        Command::Demo(args) => demo::run(args, &console).map(done),
         Command::Export(args) => export::run(args, &console).map(done),
         Command::Import(args) => import::run(args, &console).map(done),
         Command::Report(args) => report::run(args, &console).map(done),

@@ -28,6 +28,16 @@ pub fn load(path: &Path) -> Result<Loaded, FileError> {
 }
 
 impl Loaded {
+    /// The type of the weights in the file, if it is a valid model file.
+    pub fn stored_type(&self) -> Option<WeightType> {
+        self.model_file().and_then(|file| Model::read(file).ok()).map(|model| model.weight_type())
+    }
+
+    /// The bytes of the file, if it is a model file.
+    pub fn model_file(&self) -> Option<&[u8]> {
+        (FileKind::of(&self.bytes) == FileKind::Model).then_some(&self.bytes)
+    }
+
     /// The network.
     pub fn trained(&self) -> Result<Trained, FileError> {
         let trained = Trained::from_file(&self.bytes).map_err(FileError::at(&self.path))?;

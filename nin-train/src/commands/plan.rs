@@ -1,8 +1,13 @@
 //! `nin-train plan`: prints the memory and work of networks.
 
+use std::borrow::Cow;
+use std::path::Path;
+
 use clap::Args;
+use nin_train::formats::tflite;
 use nin_train::network::architecture::{named, parse_words};
 use nin_train::report::{Candidate, Comparison, LayerTable};
+use nin_train::support::files::{self, FileError};
 use nin_train::support::text::{Align, Table};
 
 use super::{Console, Outcome};
@@ -15,17 +20,21 @@ Examples:
   nin-train plan d2l lenet alexnet vgg-11       NiN and classic networks side by side
   nin-train plan 1x28x28 nin5+2:16,16 max3/2 nin3+1:10,10 gap
   nin-train plan d2l --batch 1                  memory for a single image
+  nin-train plan person.tflite                  what a TensorFlow Lite model would need, without importing it
 
 An architecture line: the input as channels x rows x columns, then the stages, then the head.
   ninK/S+P:a,b,c   KxK convolution with stride S and padding P to a channels, then 1x1 to b, to c; ReLU after each
                    (/1 after nin and every +0 may be omitted)
-  maxK/S+P         maximum pooling  avgK/S+P   average pooling
+  dwK/S+P:b,c      the same with a depthwise convolution first
+  res(...)         a shortcut around nin and dw   proj(...)   one with a 1x1 convolution
+  maxK/S+P         maximum pooling  avgK/S+P   average pooling (meanK/S+P: padding does not count)
   dropP            dropout with probability P, in training only
   gap              global average   fcA,B,C    fully connected layers
-A line ends with gap, fc..., or gap fc....")]
+A line ends with gap, fc..., or gap fc.... docs/networks.md has the rest: windows that are not square, activations,
+groups.")]
 pub struct PlanArgs {
-    /// Preset names or architecture lines; without any, the presets are listed
-    #[arg(value_name = "LINE|PRESET")]
+    /// Preset names, architecture lines or TensorFlow Lite models; without any, the presets are listed
+    #[arg(value_name = "LINE|PRESET|FILE")]
     networks: Vec<String>,
 
     /// Batch size, for the memory of training and prediction on a host
@@ -44,7 +53,8 @@ pub fn run(args: &PlanArgs, console: &Console) -> Outcome {
         console.say(format_args!("Plan one with `nin-train plan NAME`, several with `nin-train plan NAME NAME`."));
         return Ok(());
     }
-    let architectures = parse_words(args.networks.iter().map(String::as_str))?;
+    let words = args.networks.iter().map(|word| line_of(word)).collect::<Outcome<Vec<_>>>()?;
+    let architectures = parse_words(words.iter().map(AsRef::as_ref))?;
     if let [architecture] = architectures.as_slice() {
         let plan = architecture.plan();
         if let Some(about) = architecture.about {
@@ -70,4 +80,15 @@ pub fn run(args: &PlanArgs, console: &Console) -> Outcome {
         .collect();
     console.result(format_args!("{}", Comparison { candidates: &candidates, batch: args.batch }));
     Ok(())
+}
+
+/// Returns a word of the command line, or the line of the TensorFlow Lite model that it names.
+fn line_of(word: &str) -> Outcome<Cow<'_, str>> {
+    let path = Path::new(word);
+    if path.extension().is_none_or(|extension| extension != "tflite") {
+        return Ok(word.into());
+    }
+    let file = files::read(path)?;
+    let imported = tflite::import(&file).map_err(FileError::at(path))?;
+    Ok(imported.model.spec.to_string().into())
 }

@@ -69,8 +69,8 @@ pub struct QuantizeArgs {
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
 
-    /// Outputs side by side: 2 for Cortex-M4 and M7, and for M33 and above where the compiler is told the core (-C
-    /// target-cpu=cortex-m33); 1 for other boards, 16 for a host; results are the same
+    /// Outputs side by side: 2 for Cortex-M4 and M7, and for M33 where the compiler is told the core (-C
+    /// target-cpu=cortex-m33); 1 for other boards (M0, M3, M55, RISC-V), 16 for a host; results are the same
     #[arg(long, value_name = "L", default_value_t = Lanes::Two)]
     lanes: Lanes,
 

@@ -4,7 +4,7 @@
 //! and [`subset`] each read one format, and [`fetch`] downloads Fashion-MNIST. Picture files are decoded whole or
 //! refused. A [`Dataset`] holds bytes (0 to 255),
 //! channels last, at the original size; [`Dataset::from_arrays`] makes one from arrays. [`resize`] scales an image,
-//! [`Augment`] changes it at random.
+//! [`Augment`] changes it at random. [`preview`] looks at a folder before it is loaded.
 //!
 //! Imports [`support`](crate::support) only.
 
@@ -28,6 +28,7 @@ pub mod folder;
 pub mod idx;
 pub mod image_file;
 pub mod npz;
+pub mod preview;
 pub mod resize;
 pub mod subset;
 pub mod survey;

@@ -78,6 +78,8 @@ impl LayerMaps {
             LayerKind::Convolution(_) => "conv",
             LayerKind::MaxPool(_) => "max",
             LayerKind::AvgPool(_) => "avg",
+            LayerKind::MeanPool(_) => "mean",
+            LayerKind::Sum => "sum",
             LayerKind::Dropout => "dropout",
             LayerKind::GlobalAverage => "gap",
             LayerKind::Full => "fc",
@@ -103,7 +105,7 @@ pub fn activation_bytes(model: &Model<'_>) -> usize {
 }
 
 fn is_integer(model: &Model<'_>) -> bool {
-    matches!(model.weight_type(), WeightType::Int8 | WeightType::Int4)
+    matches!(model.weight_type(), WeightType::Int8 | WeightType::Int4 | WeightType::Affine)
 }
 
 /// Returns the logits (images × classes) and each layer's outputs for the same images, in the order of the layers. The

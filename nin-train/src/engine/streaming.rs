@@ -6,8 +6,8 @@ use std::fmt;
 use bytemuck::cast_slice;
 use nin_core::plan::Layer;
 use nin_core::{
-    F16, F32, Format, Int4, Int8, Model, ModelError, Network, NetworkError, Observer, Piece, Plan, Shape, WeightType,
-    argmax,
+    Affine, F16, F32, Format, Int4, Int8, Model, ModelError, Network, NetworkError, Observer, Piece, Plan, Shape,
+    WeightType, argmax,
 };
 use rayon::prelude::*;
 
@@ -98,10 +98,11 @@ impl<'m> Streaming<'m> {
         let input = self.model.plan().spec().input();
         let mut values = resized(image, shape, input).ok_or(StreamingError::Image { shape, input })?;
         match self.model.weight_type() {
-            weight_type @ (WeightType::Int8 | WeightType::Int4) => {
+            weight_type @ (WeightType::Int8 | WeightType::Int4 | WeightType::Affine) => {
                 let bytes: Vec<u8> = values.iter().map(|value| value.round() as u8).collect();
                 match weight_type {
                     WeightType::Int4 => Ok(infer::<Int4, _>(self.model, &mut self.state, &bytes, observer)?),
+                    WeightType::Affine => Ok(infer::<Affine, _>(self.model, &mut self.state, &bytes, observer)?),
                     _ => Ok(infer::<Int8, _>(self.model, &mut self.state, &bytes, observer)?),
                 }
             }

@@ -1,4 +1,4 @@
-//! File formats: the model file of a device, ONNX, safetensors, arrays for NumPy.
+//! File formats: the model file of a device, ONNX, safetensors, TensorFlow Lite, arrays for NumPy.
 //!
 //! [`open`] reads a network from any file that contains one, including checkpoints.
 //!
@@ -10,3 +10,4 @@ pub mod npz;
 pub mod onnx;
 pub mod open;
 pub mod safetensors;
+pub mod tflite;

@@ -49,7 +49,7 @@ pub(crate) fn fold(trained: &Trained) -> Result<Folded, QuantizeError> {
         *weight *= scales[k % fan_in % channels] / scale;
     }
     let padded = plan.layers().take(first.index + 1).any(|layer| match layer.kind {
-        LayerKind::Convolution(window) | LayerKind::AvgPool(window) => window.padding > 0,
+        LayerKind::Convolution(window) | LayerKind::AvgPool(window) => window.columns.padding > 0,
         _ => false,
     });
     Ok(Folded { trained: folded, scale, border: padded && mean.iter().any(|&mean| mean != 0.0) })

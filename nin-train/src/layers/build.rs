@@ -74,6 +74,8 @@ impl Network {
                     LayerKind::MaxPool(window) => Some(Operation::MaxPool(MaxPool { window, x, y, dx, dy, gated })),
                     LayerKind::AvgPool(window) => Some(Operation::AvgPool(AvgPool { window, x, y, dx, dy, gated })),
                     LayerKind::GlobalAverage => Some(Operation::GlobalAverage(GlobalAverage { x, y, dx, dy, gated })),
+                    // `architecture::trainable` refuses such a line.
+                    LayerKind::MeanPool(_) | LayerKind::Sum => None,
                     LayerKind::Dropout => match plan.spec().stages()[layer.stage] {
                         Stage::Dropout(rate) => Some(Operation::Dropout(Dropout { rate, x, y, dx, dy, gated })),
                         _ => None,

@@ -76,7 +76,7 @@ impl Linear {
     /// Returns the layout of the layer's input.
     pub(crate) fn input_map(layer: &Layer) -> Map {
         match Linear::window(layer) {
-            Some(window) => Map::bordered(layer.input, window.padding.into()),
+            Some(window) => Map::bordered(layer.input, window.columns.padding.into()),
             None => Map::plain(layer.input),
         }
     }
@@ -86,11 +86,11 @@ impl Linear {
     pub(crate) fn gradient_map(layer: &Layer, needs_dx: bool) -> Map {
         match Linear::window(layer) {
             Some(window) if needs_dx => {
-                let kernel = window.kernel as usize;
-                let border = kernel - 1 - window.padding as usize;
+                let kernel = window.columns.kernel as usize;
+                let border = kernel - 1 - window.columns.padding as usize;
                 let [rows, columns] =
                     [layer.input.rows as usize + kernel - 1, layer.input.columns as usize + kernel - 1];
-                Map::spaced(layer.output, border, window.stride.into(), [rows, columns])
+                Map::spaced(layer.output, border, window.columns.stride.into(), [rows, columns])
             }
             _ => Map::plain(layer.output),
         }
@@ -102,23 +102,30 @@ impl Linear {
         let layer = &tensor.layer;
         let windows = match Linear::window(layer) {
             Some(window) => {
-                let (kernel, stride) = (window.kernel as usize, window.stride as usize);
+                let (kernel, stride) = (window.columns.kernel as usize, window.columns.stride as usize);
                 let channels = layer.input.channels as usize;
                 windows_over(x, layer.output.rows, layer.output.columns, kernel, stride * channels, images)
             }
             None => whole(x, images),
         };
         let tiles = |map: &Map, pixels: Shape, outputs: u16| {
-            let window = Linear::window(layer).filter(|window| window.stride == 1)?;
+            let window = Linear::window(layer).filter(|window| window.columns.stride == 1)?;
             let pixels = [pixels.rows, pixels.columns].map(usize::from);
-            Winograd::new(map, pixels, window.kernel.into(), outputs.into(), images).map(Box::new)
+            Winograd::new(map, pixels, window.columns.kernel.into(), outputs.into(), images).map(Box::new)
         };
         let data = |dx: &Map| Dx {
             tiles: tiles(dy, layer.input, layer.input.channels),
             windows: match Linear::window(layer) {
                 Some(window) => {
                     let channels = layer.output.channels as usize;
-                    windows_over(dy, layer.input.rows, layer.input.columns, window.kernel.into(), channels, images)
+                    windows_over(
+                        dy,
+                        layer.input.rows,
+                        layer.input.columns,
+                        window.columns.kernel.into(),
+                        channels,
+                        images,
+                    )
                 }
                 None => whole(dy, images),
             },
@@ -191,7 +198,8 @@ impl Linear {
 
     /// Returns the number of positions of the kernel; 1 for a fully connected layer.
     fn taps(&self) -> usize {
-        Linear::window(&self.tensor.layer).map_or(1, |window| window.kernel as usize * window.kernel as usize)
+        Linear::window(&self.tensor.layer)
+            .map_or(1, |window| window.columns.kernel as usize * window.columns.kernel as usize)
     }
 
     /// Copies a normalised layer's gains for a step.

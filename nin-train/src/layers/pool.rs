@@ -9,9 +9,9 @@ use crate::kernel::vectorized;
 /// Returns the rows or columns of the input that window `index` covers, without padding: start and end.
 #[inline(always)]
 fn covered(window: Window, index: usize, length: usize) -> (usize, usize) {
-    let start = index * window.stride as usize;
-    let padding = window.padding as usize;
-    (start.saturating_sub(padding), (start + window.kernel as usize - padding).min(length))
+    let start = index * window.columns.stride as usize;
+    let padding = window.columns.padding as usize;
+    (start.saturating_sub(padding), (start + window.columns.kernel as usize - padding).min(length))
 }
 
 /// Maximum pooling. Of equal values the first one, row by row, is chosen; NaN counts as the largest value.
@@ -43,9 +43,9 @@ impl MaxPool {
     /// Returns the place in a window of a pixel that it covers.
     #[inline(always)]
     fn place(&self, pixel: (usize, usize), row: usize, column: usize) -> f32 {
-        let (stride, padding) = (self.window.stride as usize, self.window.padding as usize);
+        let (stride, padding) = (self.window.columns.stride as usize, self.window.columns.padding as usize);
         let (down, right) = (row + padding - pixel.0 * stride, column + padding - pixel.1 * stride);
-        (down * self.window.kernel as usize + right) as f32
+        (down * self.window.columns.kernel as usize + right) as f32
     }
 
     /// Returns the index of an output's place in `chosen`.
@@ -181,7 +181,7 @@ pub(crate) struct AvgPool {
 
 impl AvgPool {
     fn share(&self) -> f32 {
-        1.0 / (f32::from(self.window.kernel) * f32::from(self.window.kernel))
+        1.0 / (f32::from(self.window.columns.kernel) * f32::from(self.window.columns.kernel))
     }
 
     pub(crate) fn forward(&self, x: &[f32], y: &mut [f32], images: usize) {
@@ -213,7 +213,7 @@ impl AvgPool {
 
     /// Rounds the output of [`AvgPool::forward`], whose inputs were rounded to multiples of `step`.
     pub(crate) fn round(&self, y: &mut [f32], step: f32, images: usize) {
-        let (shape, kernel) = (self.y.shape, f32::from(self.window.kernel));
+        let (shape, kernel) = (self.y.shape, f32::from(self.window.columns.kernel));
         for (image, row) in (0..images).flat_map(|image| (0..shape.rows.into()).map(move |row| (image, row))) {
             round::round_average(&mut y[self.y.at(image, row, 0)..][..shape.row()], step, kernel * kernel);
         }

@@ -3,11 +3,13 @@
 //! [`architecture`] parses a line or a preset's name. [`parameters`] defines the flat buffer of weights and biases and
 //! the place of each tensor in it; [`views`] gives them as arrays. [`normalization`] adds batch normalisation to that
 //! buffer and folds it into weights and biases; [`layout`] describes a buffer's contents. [`preprocessing`] scales an
-//! image's bytes, [`trained`] is the whole network, and [`resources`] computes its flash, RAM and operations.
+//! image's bytes, [`trained`] is the whole network, and [`resources`] computes its flash, RAM and operations. [`family`] has
+//! a line for each shape of images and budget.
 //!
 //! Imports [`support`](crate::support) and [`data`](crate::data).
 
 pub mod architecture;
+pub mod family;
 pub mod layout;
 pub mod normalization;
 pub mod parameters;

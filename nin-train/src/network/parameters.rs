@@ -35,7 +35,7 @@ impl Tensor {
     /// Returns the kernel's rows and columns; for a fully connected layer the rows and columns of its input.
     pub fn kernel(&self) -> (usize, usize) {
         match self.layer.kind {
-            LayerKind::Convolution(window) => (window.kernel.into(), window.kernel.into()),
+            LayerKind::Convolution(window) => (window.columns.kernel.into(), window.columns.kernel.into()),
             _ => (self.layer.input.rows.into(), self.layer.input.columns.into()),
         }
     }
@@ -132,7 +132,7 @@ pub fn initial(plan: &Plan, init: Init, seed: u64) -> Vec<f32> {
     for (number, tensor) in tensors.into_iter().enumerate() {
         let fan_in = tensor.layer.fan_in() as f64;
         let area = match tensor.layer.kind {
-            LayerKind::Convolution(window) => f64::from(window.kernel) * f64::from(window.kernel),
+            LayerKind::Convolution(window) => f64::from(window.columns.kernel) * f64::from(window.columns.kernel),
             _ => 1.0,
         };
         let fan_out = f64::from(tensor.layer.output.channels) * area;

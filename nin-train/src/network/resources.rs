@@ -1,6 +1,7 @@
 //! A network's resources, on the board and on the host.
 
 use nin_core::plan::{Kernels, LayerKind, Memory};
+use nin_core::spec::{Side, Window};
 use nin_core::{Plan, WeightType};
 
 use nin_core::Lanes;
@@ -87,15 +88,42 @@ impl Resources {
     }
 }
 
+/// The limits of a board for an 8-bit network on a Cortex-M with DSP instructions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Budget {
+    /// Largest model file in bytes, without class names.
+    pub flash: u64,
+    /// Largest state (all working memory of the engine) in bytes.
+    pub ram: u64,
+    /// The largest number of multiply-accumulates for one image.
+    pub macs: u64,
+}
+
+impl Budget {
+    /// Returns whether a network fits the budget.
+    pub fn holds(&self, plan: &Plan) -> bool {
+        let needs = Resources::new(plan);
+        needs.flash_int8 <= self.flash && needs.streaming_int8 <= self.ram && needs.macs <= self.macs
+    }
+}
+
 /// Returns a layer in words: `conv 5x5 +2`.
 pub(crate) fn layer_name(kind: LayerKind) -> String {
-    let window = |name: &str, window: nin_core::Window| {
-        let mut text = format!("{name} {0}x{0}", window.kernel);
-        if window.stride != 1 {
-            text += &format!(" /{}", window.stride);
+    let window = |name: &str, Window { rows, columns }: Window| {
+        let mut text = format!("{name} {}x{}", rows.kernel, columns.kernel);
+        match (rows.stride, columns.stride) {
+            (1, 1) => {}
+            (down, right) if down == right => text += &format!(" /{down}"),
+            (down, right) => text += &format!(" /{down}x{right}"),
         }
-        if window.padding != 0 {
-            text += &format!(" +{}", window.padding);
+        let side = |side: Side| match side.padding == side.after {
+            true => side.padding.to_string(),
+            false => format!("{},{}", side.padding, side.after),
+        };
+        match [side(rows), side(columns)] {
+            [rows, columns] if rows == columns && rows == "0" => {}
+            [rows, columns] if rows == columns => text += &format!(" +{rows}"),
+            [rows, columns] => text += &format!(" +{rows}x{columns}"),
         }
         text
     };
@@ -103,6 +131,8 @@ pub(crate) fn layer_name(kind: LayerKind) -> String {
         LayerKind::Convolution(w) => window("conv", w),
         LayerKind::MaxPool(w) => window("max", w),
         LayerKind::AvgPool(w) => window("average", w),
+        LayerKind::MeanPool(w) => window("mean", w),
+        LayerKind::Sum => "sum".to_owned(),
         LayerKind::Dropout => "dropout".to_owned(),
         LayerKind::GlobalAverage => "global average".to_owned(),
         LayerKind::Full => "fully connected".to_owned(),

@@ -24,7 +24,9 @@ pub(super) fn ram(plan: &Plan, layer: &Layer, first: bool) -> u64 {
     let lines = if first { plan.ring(layer.stage) * plan.shape(layer.stage).row() } else { 0 };
     let sums = match layer.kind {
         LayerKind::GlobalAverage | LayerKind::Full => usize::from(layer.output.channels),
-        LayerKind::AvgPool(window) => layer.output.row() * window.overlap().min(usize::from(layer.output.rows)),
+        LayerKind::AvgPool(window) | LayerKind::MeanPool(window) => {
+            layer.output.row() * window.rows.overlap().min(usize::from(layer.output.rows))
+        }
         _ => 0,
     };
     (lines + sums) as u64 * VALUE
@@ -53,7 +55,16 @@ impl LayerTable<'_> {
             let first = last != Some(layer.stage);
             last = Some(layer.stage);
             let stage = if first { plan.spec().stages()[layer.stage].to_string() } else { String::new() };
-            let relu = if layer.relu && layer.has_weights() { ", ReLU" } else { "" };
+            let relu = match layer.kind {
+                _ if layer.relu6 => ", ReLU6",
+                LayerKind::Convolution(_) | LayerKind::Full | LayerKind::Sum if layer.relu => ", ReLU",
+                _ => "",
+            };
+            let groups = match usize::from(layer.groups) {
+                1 => "",
+                groups if groups == usize::from(layer.input.channels) => "depthwise ",
+                _ => "grouped ",
+            };
             let some = |number: u64| if number == 0 { String::new() } else { grouped(number) };
             let flash = |weight_type| match layer.weight_bytes(weight_type, Lanes::default().count()) {
                 0 => String::new(),
@@ -62,7 +73,7 @@ impl LayerTable<'_> {
             let kept = ram(plan, &layer, first);
             table.row([
                 stage,
-                layer_name(layer.kind) + relu,
+                groups.to_owned() + &layer_name(layer.kind) + relu,
                 layer.output.to_string(),
                 some(layer.parameters() as u64),
                 some(layer.macs()),

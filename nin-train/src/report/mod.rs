@@ -4,6 +4,7 @@
 
 pub mod channels;
 mod compare;
+pub mod demo;
 pub mod html;
 mod layers;
 pub mod pictures;

@@ -65,6 +65,11 @@ impl Optimizer {
         }
     }
 
+    /// Returns whether it adapts the rate to each parameter, as AdamW does.
+    pub fn is_adaptive(&self) -> bool {
+        matches!(self, Optimizer::AdamW { .. })
+    }
+
     /// Returns whether its state has `first` and `second`.
     pub fn memories(&self) -> [bool; 2] {
         match self {

@@ -135,11 +135,11 @@ impl Recipe {
         }
     }
 
-    /// Returns the usual number of epochs for so many training images: 30 for 6,000 and 9 for 60,000, from 5 to 100. Small
+    /// Returns the usual number of epochs for so many training images: 30 for 6,000 and 9 for 60,000, from 5 to 300. Small
     /// sets need more passes to reach as many steps; large ones take long enough for each.
     pub fn usual_epochs(images: usize) -> u32 {
         let epochs = 30.0 * (6000.0 / images.max(1) as f64).sqrt();
-        epochs.round().clamp(5.0, 100.0) as u32
+        epochs.round().clamp(5.0, 300.0) as u32
     }
 
     /// Changes the number of epochs, and with it the length of a [`Schedule::Step`].
@@ -181,7 +181,10 @@ impl Recipe {
                 "brightness and contrast can change by 0 to 1",
             ),
             (!share.contains(&self.validation), "the share of validation images must be at least 0 and below 1"),
-            (self.patience > 0 && self.validation == 0.0, "early stopping (patience) needs validation images"),
+            (
+                self.patience > 0 && self.validation == 0.0,
+                "early stopping (--patience) needs validation images (--validation 0.1)",
+            ),
             (!share.contains(&self.ema), "the decay of the moving average must be at least 0 and below 1"),
             (
                 self.distill.is_some_and(|distill| !(distill.share > 0.0 && distill.share <= 1.0)),

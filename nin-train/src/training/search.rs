@@ -9,27 +9,8 @@ use std::fmt::Write;
 
 use nin_core::{Plan, Shape, Spec};
 
-use crate::network::resources::Resources;
+use crate::network::resources::Budget;
 use crate::support::random::{Purpose, Stream};
-
-/// The limits of a board for an 8-bit network on a Cortex-M with DSP instructions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Budget {
-    /// Largest model file in bytes, without class names.
-    pub flash: u64,
-    /// Largest state (all working memory of the engine) in bytes.
-    pub ram: u64,
-    /// The largest number of multiply-accumulates for one image.
-    pub macs: u64,
-}
-
-impl Budget {
-    /// Returns whether a network fits the budget.
-    pub fn holds(&self, plan: &Plan) -> bool {
-        let needs = Resources::new(plan);
-        needs.flash_int8 <= self.flash && needs.streaming_int8 <= self.ram && needs.macs <= self.macs
-    }
-}
 
 /// Successive halving keeps the best 1/`ETA` of the candidates and trains them `ETA` times as long.
 const ETA: usize = 3;
@@ -71,6 +52,14 @@ pub fn rungs(count: usize, epochs: u32) -> Vec<(usize, u32)> {
         rungs.push((count, epochs));
     }
     rungs
+}
+
+/// The least number of steps of the first round's training runs; 15 steps from random weights decide nothing.
+const STEPS: usize = 300;
+
+/// Returns the epochs of the first round for so many training images in batches: as many as make 300 steps.
+pub fn first_epochs(images: usize, batch: usize) -> u32 {
+    STEPS.div_ceil(images.div_ceil(batch.max(1)).max(1)) as u32
 }
 
 /// A network without its widths.
@@ -164,7 +153,7 @@ impl Form {
 mod tests {
     use nin_core::{Shape, Spec};
 
-    use super::{Budget, candidates, rungs};
+    use super::{Budget, candidates, first_epochs, rungs};
 
     const FASHION: Shape = Shape { channels: 1, rows: 28, columns: 28 };
     const BOARD: Budget = Budget { flash: 64 << 10, ram: 16 << 10, macs: 20_000_000 };
@@ -200,6 +189,12 @@ mod tests {
         assert!(candidates(FASHION, 10, &Budget { flash: 100, ..BOARD }, 5, 1).is_empty());
         assert!(candidates(FASHION, 10, &Budget { ram: 100, ..BOARD }, 5, 1).is_empty());
         assert!(candidates(FASHION, 10, &Budget { macs: 100, ..BOARD }, 5, 1).is_empty());
+    }
+
+    #[test]
+    fn first_rounds_of_small_sets_are_longer() {
+        // 54,000 images are 422 steps; 1,917 images are 60 steps; one image is one.
+        assert_eq!([first_epochs(54_000, 128), first_epochs(1_917, 32), first_epochs(1, 32)], [1, 5, 300]);
     }
 
     #[test]

@@ -300,14 +300,21 @@ impl Trainer {
     }
 
     /// Records the evaluation of the last epoch's network on held-out images, and returns whether it is the best so
-    /// far.
+    /// far: the most accurate one and, of equals, which are common where few images are held out, that of the least loss.
     pub fn record(&mut self, evaluation: &Evaluation) -> bool {
-        let best = self.best();
         if let Some(report) = self.run.history.last_mut() {
             report.test_loss = Some(evaluation.loss);
             report.test_accuracy = Some(evaluation.accuracy);
         }
-        best.is_none_or(|best| evaluation.accuracy > best)
+        self.since_best() == Some(0)
+    }
+
+    /// Returns the number of evaluations since the best one.
+    fn since_best(&self) -> Option<usize> {
+        let recorded = self.run.history.iter().filter_map(|report| report.test_accuracy.zip(report.test_loss));
+        // Of equals in both, the first.
+        let best = recorded.rev().enumerate().max_by(|(_, a), (_, b)| a.0.total_cmp(&b.0).then(b.1.total_cmp(&a.1)));
+        best.map(|(since, _)| since)
     }
 
     /// Returns the best accuracy recorded.
@@ -327,9 +334,7 @@ impl Trainer {
 
     /// Returns whether the recipe's patience is reached.
     pub fn has_stalled(&self) -> bool {
-        let accuracies: Vec<f64> = self.run.history.iter().filter_map(|report| report.test_accuracy).collect();
-        let best = accuracies.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        let since = accuracies.iter().position(|accuracy| *accuracy == best).map_or(0, |at| accuracies.len() - 1 - at);
+        let since = self.since_best().unwrap_or(0);
         self.run.recipe.patience > 0 && since >= self.run.recipe.patience as usize
     }
 

@@ -199,7 +199,7 @@ impl Around<'_> {
                         };
                     }
                 } else if let LayerKind::AvgPool(window) = layer.kind {
-                    let count = f64::from(window.kernel).powi(2);
+                    let count = f64::from(window.columns.kernel).powi(2);
                     if first {
                         rounded = y.iter().map(|y| Rounded::Moved(average(y / step, count))).collect();
                     }

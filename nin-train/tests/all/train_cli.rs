@@ -4,7 +4,9 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use nin_train::Recipe;
 use nin_train::data::{Dataset, idx, subset};
+use nin_train::network::resources::Resources;
 use nin_train::network::trained::Trained;
 use nin_train::training::checkpoint::Checkpoint;
 use serde_json::Value;
@@ -201,6 +203,28 @@ fn ones_own_images_and_a_network_to_begin_with() {
     let text = printed(&folder, &["predict", "a/model.nin", "photos/light/3.png", "--quiet"]);
     assert_eq!(text, "photos/light/3.png: light\n");
 
+    // Without a line the network fits the images and the memory, and the recipe their number; flags win.
+    let chosen = ["train", "--data", "photos", "--flash", "16K", "--epochs", "1", "--out", "c"];
+    let text = printed(&folder, &chosen);
+    let chosen = Checkpoint::load(&folder.join("c/checkpoint")).unwrap();
+    let line = chosen.spec.to_string();
+    assert!(line.starts_with("3x20x20 ") && line.ends_with(" gap fc2"), "{line}");
+    assert!(text.contains(&format!("{line} (--line)")) && text.contains("16.0 KiB of flash"), "{text}");
+    assert!(Resources::new(&chosen.plan()).flash_int8 < 16 << 10, "{line}");
+    assert_eq!(chosen.class_names, ["dark", "light"]);
+    let Recipe { epochs, batch, batch_norm, validation, balanced, .. } = chosen.recipe;
+    // 32 training images: none to spare for validation.
+    assert_eq!((epochs, batch, batch_norm, validation, balanced), (1, 32, Some(32), 0.0, false));
+    let error = failure(&folder, &["train", "--data", "photos", "--flash", "1K", "--out", "d"]);
+    assert!(error.contains("1.0 KiB of flash") && error.contains("--board"), "{error}");
+
+    // Uneven classes: their numbers are printed, and rare images weigh more.
+    (4..20).for_each(|number| fs::remove_file(folder.join(format!("photos/dark/{number}.png"))).unwrap());
+    let text =
+        printed(&folder, &["train", "--data", "photos", "--ram", "2K", "--lr", "0", "--epochs", "1", "--out", "e"]);
+    assert!(text.contains("light 16, dark 3") && text.contains("--balanced false"), "{text}");
+    assert!(Checkpoint::load(&folder.join("e/checkpoint")).unwrap().recipe.balanced);
+
     let error = failure(&folder, &["train", "--data", "photos", "--dataset", "folder", "--line", "1x8x8 nin3:1 gap"]);
     assert!(error.contains("2 classes"), "{error}");
     let error = failure(&folder, &["train", "--data", "images", "--line", "3x8x8 nin3:10 gap"]);
@@ -338,10 +362,13 @@ fn validation_images_choose_the_network_and_end_the_run() {
     let last = Checkpoint::load(&folder.join("run/checkpoint")).unwrap();
     let accuracies: Vec<f64> = last.history.iter().filter_map(|report| report.test_accuracy).collect();
     assert!(accuracies.len() < 60, "it ends early");
-    // A tenth of each class, 58 of the 600 training images; the first of the best epochs, and two more.
+    // A tenth of each class, 58 of the 600 training images; of the most accurate epochs that of the least loss, and two
+    // more.
     let largest = accuracies.iter().copied().fold(0.0, f64::max);
     assert!((largest * 58.0 - (largest * 58.0).round()).abs() < 1e-9, "{largest}");
-    let at = accuracies.iter().position(|accuracy| *accuracy == largest).unwrap();
+    let losses: Vec<f64> = last.history.iter().filter_map(|report| report.test_loss).collect();
+    let best_epochs = (0..accuracies.len()).filter(|epoch| accuracies[*epoch] == largest);
+    let at = best_epochs.min_by(|a, b| losses[*a].total_cmp(&losses[*b])).unwrap();
     assert_eq!((best.history.len(), accuracies.len()), (at + 1, at + 3));
     // The model is the best epoch's: its average, with normalisation folded in.
     let trained = best.trained();

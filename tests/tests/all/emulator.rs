@@ -31,6 +31,12 @@ fn the_example_agrees() {
         // A Cortex-M33.
         ("mps2-an505", "fashion"),
         ("mps2-an505", "fashion-int8"),
+        // A Cortex-M55.
+        ("mps3-an547", "fashion"),
+        ("mps3-an547", "fashion-int8"),
+        // RISC-V cores without and with atomic instructions.
+        ("riscv32imc-virt", "fashion-int8"),
+        ("riscv32-virt", "fashion-int8"),
     ] {
         let Some(output) = firmware(board, program, &["bits"], &[]) else { return };
         let printed = printed(&output);
@@ -167,12 +173,14 @@ fn small_networks_agree() {
         (WeightType::Int4, Lanes::One),
     ];
     let plain = [(WeightType::Int8, Lanes::One)];
-    // A Cortex-M4F, a Cortex-M33, a Cortex-M3 and a Cortex-M0.
+    // A Cortex-M4F, M33, M3, M0 and M55, and RISC-V.
     for (target, packings) in [
         (PARTITION, &many[..]),
         (("mps2-an505", "partition"), &[many[0], many[4], many[6]]),
         (("mps2-an385", "partition-int8"), &plain),
         (("microbit", "partition-int8"), &plain),
+        (("mps3-an547", "partition"), &[many[0], many[4], many[5], many[7]]),
+        (("riscv32imc-virt", "partition"), &[many[5], many[7]]),
     ] {
         for line in [
             "1x28x28 nin5+2:32,32,32 max3/2 nin3+1:48,48,48 max3/2 nin3+1:64,64,64 nin3+1:10,10,10 gap",
@@ -184,6 +192,11 @@ fn small_networks_agree() {
             "30x5x7 nin4+2:6,5 max3/2+1 nin5/3+2:7 gap",
             "8x6x9 nin7+3:4 nin3+1:12,1 gap fc3",
             "70x3x5 nin3+1:4,2 gap",
+            // Windows in more parts than a list holds, and windows that are copied first.
+            "200x7x9 nin5+2:7 nin3+1:5 gap",
+            "1x30x31 nin11/4+3:9,3 gap",
+            // A single row of a window's three.
+            "8x1x9 nin3+1:5 gap",
         ] {
             for &packing in packings {
                 let floats = matches!(packing.0, WeightType::F32 | WeightType::F16);
@@ -201,12 +214,14 @@ fn small_networks_agree() {
 /// assembly kernel.
 #[test]
 fn networks_at_the_ends_of_their_ranges_agree() {
-    // A Cortex-M4F, a Cortex-M33, a Cortex-M3 and a Cortex-M0.
+    // A Cortex-M4F, M33, M3, M0 and M55, and RISC-V.
     for (target, packings) in [
         (PARTITION, &[2, 1][..]),
         (("mps2-an505", "partition"), &[2]),
         (("mps2-an385", "partition-int8"), &[1]),
         (("microbit", "partition-int8"), &[1]),
+        (("mps3-an547", "partition"), &[1, 2]),
+        (("riscv32imc-virt", "partition"), &[1]),
     ] {
         for (seed, line) in [
             "3x9x14 nin3+1:5,7 avg2/2 nin3/2+1:9 gap",

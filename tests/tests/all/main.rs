@@ -8,6 +8,7 @@ mod export;
 mod exporter;
 mod integer;
 mod logits;
+
 mod model_file;
 mod plan;
 mod pytorch;
@@ -15,5 +16,6 @@ mod quantize;
 mod readme;
 mod stream;
 mod tflite;
+mod tflite_models;
 mod trainer;
 mod trainer_pytorch;

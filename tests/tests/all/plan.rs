@@ -58,7 +58,8 @@ proptest! {
 /// The random networks are useful: they contain every kind of stage and edge case, and their logits are not constant.
 #[test]
 fn random_networks_reach_the_corners() {
-    use nin_core::{Stage, Window};
+    use nin_core::Stage;
+    use nin_core::spec::{Block, Side};
     use proptest::strategy::ValueTree;
 
     let mut seen = std::collections::BTreeMap::<&str, usize>::new();
@@ -75,24 +76,26 @@ fn random_networks_reach_the_corners() {
         for (i, stage) in stages.iter().enumerate() {
             let shape = plan.shape(i);
             see("one pixel", shape.pixels() == 1);
-            if let Stage::Block(window, _) | Stage::MaxPool(window) | Stage::AvgPool(window) = stage {
-                see("stride > kernel", window.stride > window.kernel);
-                see("overlap", window.kernel > window.stride);
+            if let Stage::Block(Block { window, .. }) | Stage::MaxPool(window) | Stage::AvgPool(window) = stage {
+                see("stride > kernel", window.columns.stride > window.columns.kernel);
+                see("overlap", window.columns.kernel > window.columns.stride);
                 see(
                     "window as large as the padded input",
-                    u16::from(window.kernel - 2 * window.padding.min(window.kernel / 2)) >= shape.rows,
+                    u16::from(window.columns.kernel - 2 * window.columns.padding.min(window.columns.kernel / 2))
+                        >= shape.rows,
                 );
             }
             match stage {
-                Stage::Block(Window { kernel, padding, .. }, widths) => {
+                Stage::Block(Block { window, widths, .. }) => {
+                    let Side { kernel, padding, .. } = &window.columns;
                     see("padding ≥ kernel/2", *padding > 0 && *padding >= kernel / 2);
                     see("padding = kernel − 1 > 1", *padding + 1 == *kernel && *kernel > 2);
                     see("no 1×1", widths.as_slice().len() == 1);
                     see("three 1×1", widths.as_slice().len() == 4);
                     see("width over 16", widths.as_slice().iter().any(|&width| width > 16));
                 }
-                Stage::MaxPool(window) => see("max with padding", window.padding > 0),
-                Stage::AvgPool(window) => see("avg with padding", window.padding > 0),
+                Stage::MaxPool(window) => see("max with padding", window.columns.padding > 0),
+                Stage::AvgPool(window) => see("avg with padding", window.columns.padding > 0),
                 Stage::Full(widths) => see("fc of several layers", widths.as_slice().len() > 1),
                 _ => {}
             }

@@ -76,6 +76,28 @@ fn equals_the_oracle_on_larger_networks() {
     }
 }
 
+/// Depthwise and grouped convolutions, shortcuts, activations, windows of every shape.
+#[test]
+fn equals_the_oracle_on_the_whole_family() {
+    for (seed, line) in [
+        "3x24x24 nin3/2+0,1:8 dw3+1:16 dw3/2+0,1:24 dw3+1:24 dw3/2+0,1:40 avg3x3/1 fc2",
+        "1x49x10 nin10x4/2+4,5x1:12 dw3+1:12 dw3+1:12 avg25x5/1 fc12",
+        "3x16x20 nin3+1:8 res(nin3+1:8 nin3+1:8id) proj(nin3/2+0,1:12 nin3+1:12id) proj(nin3/2+0,1:20,20id) mean8x10/4+4 fc10",
+        "4x9x14 nin1:6id res(dw3+1:9r6,6id)id res(dw5+2r6:6id)r6 max3/2 res(nin3+1:6id)id gap fc3",
+        "6x11x7 res(nin3+1g2:4,6 nin3x1+1x0g3:9,6id nin1x5+0x2:6r6)r6 dw2id:5 gap",
+        "2x12x12 max3/2+1 res(nin3+1:4,2 nin3+1:4,2 nin3+1:2id) avg2/2 fc3",
+        "2x10x13 res(nin1:2) res(nin3+1:2id) proj(nin4/2x1+1,2x3,0:5id nin2x1/2x3+0,1x0:3) mean3/2+1 mean2x3/2x1+0,1x1,0 gap",
+        "5x30x5 res(nin7+3:5 nin7+3:5 nin1:5) proj(dw5/3+2:4 dw3/2+1:7id)r6 gap",
+        "3x8x8 drop0.5 res(nin3+1:3) drop0.1 res(dw3+1id) drop0.2 fc4,3",
+        "1x5x5 dw3+1:4 nin3+1g2:6,4 dw3r6 fc2",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        check_every_layout(&Case::new(line, seed as u64));
+    }
+}
+
 fn check_frames<F: Floats>(case: &Case) {
     let images = [case.image(0), case.image(1), case.image(2)];
     let want = images.each_ref().map(|image| expected::<F>(case, image));

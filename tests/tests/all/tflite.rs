@@ -19,7 +19,8 @@ fn check_steps(fixture: &TfLite, mut map: impl FnMut(usize, usize) -> Vec<u8>) -
             LayerKind::GlobalAverage => break,
             LayerKind::Convolution(_) => "CONV_2D",
             LayerKind::MaxPool(_) => "MAX_POOL_2D",
-            LayerKind::AvgPool(_) => "AVERAGE_POOL_2D",
+            LayerKind::Sum => "ADD",
+            LayerKind::AvgPool(_) | LayerKind::MeanPool(_) => "AVERAGE_POOL_2D",
             LayerKind::Full => "FULLY_CONNECTED",
         };
         let op = ops.next().expect("an operation for each layer");

@@ -1,9 +1,11 @@
 //! Float layers with weights stored as f32 or f16: selects the kernel for the packing and the target.
 //!
-//! [`stored`] defines the two types. [`scalar`] computes any packing in plain loops, `wide` sixteen outputs at a time
+//! [`stored`] defines the two types. [`scalar`] computes any packing in plain loops, [`general`]
+//! groups and other activations than a ReLU, `wide` sixteen outputs at a time
 //! in a host's vectors, `m4f` four outputs in assembly on a Cortex-M with an FPU. Imports: `kernel`'s operands, sums
 //! and vectors; `packing`; `plan`.
 
+mod general;
 #[cfg(nin_m4f)]
 mod m4f;
 mod scalar;
@@ -53,6 +55,9 @@ pub trait Layers<R>: Stored {
     /// It is not generic, so a host's compiler compiles the kernels behind it once, with this crate, and not in every
     /// crate that uses a network. On a board it may be inlined into the firmware.
     fn layer(patch: &Patch<'_, f32>, pixels: usize, weights: &LayerWeights<'_>, out: &mut [f32]);
+
+    /// Computes one layer in groups or with another activation than a ReLU, otherwise as [`layer`](Self::layer).
+    fn general(patch: &Patch<'_, f32>, pixels: usize, weights: &LayerWeights<'_>, out: &mut [f32]);
 }
 
 macro_rules! layers {
@@ -65,6 +70,11 @@ macro_rules! layers {
                     16 => by_sixteen::<$weights, $rounding>(patch, pixels, weights, out),
                     _ => scalar::layer::<$weights, $rounding, 1>(patch, pixels, weights, out),
                 }
+            }
+
+            #[cfg_attr(target_os = "none", inline)]
+            fn general(patch: &Patch<'_, f32>, pixels: usize, weights: &LayerWeights<'_>, out: &mut [f32]) {
+                general::layer::<$weights, $rounding>(patch, pixels, weights, out);
             }
         }
     };

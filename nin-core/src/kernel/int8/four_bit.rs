@@ -87,7 +87,7 @@ pub(crate) fn layer(
 
 /// Widens `count` outputs from `first` on, and returns them as an 8-bit layer.
 fn widen<'w>(weights: &LayerWeights<'_>, first: usize, count: usize, wide: &'w mut [u32]) -> &'w [u8] {
-    let LayerWeights { bytes, fan_in, outputs, lanes } = *weights;
+    let LayerWeights { bytes, fan_in, outputs, lanes, .. } = *weights;
     let words: &[u32] = bytemuck::cast_slice(bytes);
     if lanes == 2 {
         let stream = four_bit(weights).stream_words();

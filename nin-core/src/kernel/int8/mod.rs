@@ -5,9 +5,10 @@
 //!
 //! [`read`] reads single parameters from any packing and rounds sums; [`pool`] computes averages and maxima. `plain`
 //! computes weights in rows on any processor, `dsp` pairs of outputs on a Cortex-M with DSP instructions, and `wide`
-//! uses a host's vector instructions. [`four_bit`] widens 4-bit weights for each of them. Imports: `kernel`'s operands
-//! and vectors; `packing`; `plan`.
+//! uses a host's vector instructions. [`four_bit`] widens 4-bit weights for each of them. [`affine`] computes layers with
+//! zero points and groups. Imports: `kernel`'s operands and vectors; `packing`; `plan`.
 
+pub(crate) mod affine;
 #[cfg(nin_dsp)]
 mod dsp;
 pub(crate) mod four_bit;
@@ -18,8 +19,10 @@ pub(crate) mod read;
 #[cfg(not(target_os = "none"))]
 pub(crate) mod wide;
 
-#[cfg(nin_dsp)]
+#[cfg(all(nin_dsp, not(nin_mve)))]
 pub(crate) use dsp::raise;
+#[cfg(nin_mve)]
+pub(crate) use plain::raise;
 #[cfg(not(nin_dsp))]
 pub(crate) use pool::raise;
 

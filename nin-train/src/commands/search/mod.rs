@@ -8,20 +8,23 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::Args;
+use indicatif::ProgressBar;
 use nin_core::{Plan, Shape};
 use nin_train::Recipe;
-use nin_train::data::{Dataset, DatasetKind};
+use nin_train::data::Dataset;
 use nin_train::formats::model_file;
+use nin_train::network::family;
 use nin_train::network::preprocessing::Preprocessing;
 use nin_train::network::resources::Resources;
 use nin_train::support::text::{Align, Table, bytes, grouped};
 use nin_train::training::error::TrainError;
 use nin_train::training::optim::Optimizer;
-use nin_train::training::search::{Budget, candidates, rungs};
+use nin_train::training::search::{candidates, first_epochs, rungs};
 use nin_train::training::trainer::{Ended, Trainer};
 
+use super::budget::BudgetArgs;
 use super::images::{self, ImageArgs};
-use super::size::{count, shape, size};
+use super::size::{count, shape};
 use super::{Console, Outcome, interrupt, program, threads_of};
 use trials::{Trial, Trials};
 
@@ -31,19 +34,16 @@ use trials::{Trial, Trials};
 Examples:
   nin-train search --flash 64K --ram 16K                    for Fashion-MNIST
   nin-train search --flash 64K --ram 16K --candidates 27    a longer search
-  nin-train search --flash 200K --ram 48K --data photos --shape 3x48x48
+  nin-train search --board microbit-v2 --data photos        for your own images, on a board
 
-Draws random lines, each as wide as the board allows. Trains all of them briefly, then the best third three times as
-long, and so on (successive halving). Lines are compared on validation images split off the training images; test images
-are not used. Ctrl-C stops the search; the same command continues it.")]
+Begins with the line that `train` would choose, and draws others at random, each as wide as the board allows. Trains all
+of them briefly, then the best third three times as long, and so on (successive halving). Lines are compared on
+validation images split off the training images; test images are not used. Ctrl-C stops the search; the same command
+continues it.")]
 pub struct SearchArgs {
-    /// Flash for the model file, in 8 bits: bytes, or with K or M (64K is 65,536); the engine's code is not included
-    #[arg(long, value_name = "BYTES", value_parser = size)]
-    flash: u64,
-
-    /// RAM for the engine's state: bytes, or with K or M
-    #[arg(long, value_name = "BYTES", value_parser = size)]
-    ram: u64,
+    /// The board or memory that the networks have to fit.
+    #[command(flatten)]
+    budget: BudgetArgs,
 
     /// Most multiply-accumulates per image; K and M are 1,000 and 1,000,000 [default: no limit]
     #[arg(long, value_name = "N", value_parser = count)]
@@ -53,11 +53,11 @@ pub struct SearchArgs {
     #[arg(long, value_name = "N", default_value_t = 9, value_parser = clap::value_parser!(u32).range(2..=10_000))]
     candidates: u32,
 
-    /// Epochs of the first, shortest training runs
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
-    epochs: u32,
+    /// Epochs of the first, shortest training runs [default: as many as make 300 steps: 1 for 60,000 images, 5 for 2,000]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    epochs: Option<u32>,
 
-    /// Input shape, channels x rows x columns [default: the shape of the images; required for a folder of images]
+    /// Input shape, channels x rows x columns [default: the shape of the images; in a folder, up to 64 pixels a side]
     #[arg(long, value_name = "CxHxW", value_parser = shape)]
     shape: Option<Shape>,
 
@@ -80,13 +80,8 @@ pub struct SearchArgs {
 
 /// Runs the search and prints each round's lines, best first.
 pub fn run(args: &SearchArgs, console: &Console) -> Outcome<ExitCode> {
-    let wanted = match (args.shape, args.images.kind()) {
-        (Some(shape), _) => shape,
-        (None, DatasetKind::Folder) => {
-            return Err("a folder of images needs --shape, the network's input, for example --shape 3x48x48".into());
-        }
-        (None, _) => Shape { channels: 1, rows: 1, columns: 1 },
-    };
+    // Only a folder's pictures are brought to a shape.
+    let wanted = args.shape.unwrap_or_else(|| args.budget.shape(&args.images));
     let threads = threads_of(args.threads, console);
     let mut splits = args.images.load(wanted, console)?;
     let input = args.shape.unwrap_or(splits.train.shape());
@@ -94,42 +89,55 @@ pub fn run(args: &SearchArgs, console: &Console) -> Outcome<ExitCode> {
     images::check(input, classes, &splits)?;
     model_file::check_names(splits.train.class_names())?;
     let fingerprint = splits.train.fingerprint();
-    let validation = images::split_off(&recipe(args, args.epochs), &mut splits)?;
+    let batch = Recipe::usual_batch(splits.train.len());
+    let validation = images::split_off(&recipe(args, 1, batch), &mut splits)?;
+    let epochs = args.epochs.unwrap_or_else(|| first_epochs(splits.train.len(), batch));
     let measured = validation.as_ref().unwrap_or(&splits.test);
 
-    // The model file also contains the class names.
-    let names = splits.train.class_names().join("\n").len().next_multiple_of(16) as u64;
-    let flash = args.flash.saturating_sub(names);
-    let budget = Budget { flash, ram: args.ram, macs: args.macs.unwrap_or(u64::MAX) };
+    let budget = args.budget.budget(splits.train.class_names(), args.macs.unwrap_or(u64::MAX));
     let mut plans = candidates(input, classes, &budget, args.candidates as usize, args.seed);
+    if let Some(usual) = family::fitting(input, classes, &budget) {
+        plans.retain(|plan| plan.spec() != usual.spec());
+        plans.insert(0, usual);
+        plans.truncate(args.candidates as usize);
+    }
     if plans.is_empty() {
         return Err(format!(
-            "no network for {input} fits {} of flash and {} of RAM: allow more, or pass a smaller --shape",
-            bytes(args.flash),
-            bytes(args.ram)
+            "no network for {input} fits {}: allow more with --board, --flash or --ram, or pass a smaller --shape",
+            args.budget
         )
         .into());
     }
+    console.say(format_args!("{} lines for {}.", plans.len(), args.budget));
     interrupt::listen()?;
     let mut trials = Trials::open(args.out.join("trials.jsonl"))?;
-    for (count, epochs) in rungs(plans.len(), args.epochs) {
+    for (count, epochs) in rungs(plans.len(), epochs) {
         plans.truncate(count);
         let mut round = Vec::new();
-        for plan in &plans {
+        for (number, plan) in plans.iter().enumerate().map(|(i, plan)| (i + 1, plan)) {
             let trial = Trial::new(plan, epochs, args.seed, &fingerprint);
             let done = match trials.find(&trial) {
                 Some(done) => done,
-                None => match train(plan, &recipe(args, epochs), &splits.train, measured, threads)? {
-                    Some((accuracy, seconds)) => trials.add(trial.done(accuracy, seconds))?,
-                    None => {
-                        let path = trials.path().display();
-                        console
-                            .result(format_args!("\nStopped. The same command continues with the results in {path}."));
-                        return Ok(ExitCode::from(130));
+                None => {
+                    let bar = console.bar(
+                        u64::from(epochs),
+                        &format!("{number} of {count} {{bar:20}} epoch {{pos}}/{{len}} {{eta}}"),
+                    );
+                    let outcome = train(plan, &recipe(args, epochs, batch), &splits.train, measured, threads, &bar);
+                    bar.finish_and_clear();
+                    match outcome? {
+                        Some((accuracy, seconds)) => trials.add(trial.done(accuracy, seconds))?,
+                        None => {
+                            let path = trials.path().display();
+                            console.result(format_args!(
+                                "\nStopped. The same command continues with the results in {path}."
+                            ));
+                            return Ok(ExitCode::from(130));
+                        }
                     }
-                },
+                }
             };
-            console.say(format_args!("{}  {:>3} epoch(s)  {}", done.percent(), epochs, done.line));
+            console.say(format_args!("{number} of {count}  {}  {epochs:>3} epoch(s)  {}", done.percent(), done.line));
             round.push((*plan, done));
         }
         if round.iter().all(|(_, trial)| trial.accuracy.is_none()) {
@@ -142,8 +150,10 @@ pub fn run(args: &SearchArgs, console: &Console) -> Outcome<ExitCode> {
     }
     if let Some(best) = plans.first() {
         let flags = args.images.flags(&splits);
+        // The recipe for one's own images has batch normalisation without a flag.
+        let recipe = if images::are_own(args.images.kind()) { "" } else { " --optimizer sgd --batch-norm --epochs 30" };
         console.say(format_args!(
-            "Train the best with:\n  {} train --optimizer sgd --batch-norm --epochs 30{flags} --line \"{}\"",
+            "Train the best with:\n  {} train{recipe}{flags} --line \"{}\"",
             program(),
             best.spec()
         ));
@@ -153,10 +163,11 @@ pub fn run(args: &SearchArgs, console: &Console) -> Outcome<ExitCode> {
 
 /// Returns the recipe of the short training runs: batch normalisation, and a learning rate that is stable for every
 /// seed.
-fn recipe(args: &SearchArgs, epochs: u32) -> Recipe {
+fn recipe(args: &SearchArgs, epochs: u32, batch: usize) -> Recipe {
     Recipe {
         seed: args.seed,
         epochs,
+        batch,
         lr: 0.05,
         optimizer: Optimizer::Sgd { momentum: 0.9, decay: 5e-4, nesterov: true },
         batch_norm: Some(32),
@@ -173,6 +184,7 @@ fn train(
     images: &Dataset,
     measured: &Dataset,
     threads: usize,
+    bar: &ProgressBar,
 ) -> Outcome<Option<(Option<f64>, f64)>> {
     let begun = Instant::now();
     let preprocessing = Preprocessing::unit(plan.shape(0).channels.into());
@@ -183,7 +195,7 @@ fn train(
         match trainer.epoch(images, stop) {
             Ok(Ended::Stopped) => return Ok(None),
             Ok(Ended::Epoch(_)) if interrupt::asked() => return Ok(None),
-            Ok(Ended::Epoch(_)) => {}
+            Ok(Ended::Epoch(_)) => bar.inc(1),
             Err(TrainError::Dead { .. } | TrainError::Diverged { .. }) => {
                 return Ok(Some((None, begun.elapsed().as_secs_f64())));
             }

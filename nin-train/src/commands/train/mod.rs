@@ -25,7 +25,7 @@ use super::run_folder::RunFolder;
 use super::{Console, Outcome, images, interrupt, networks, program, threads_of, word};
 pub use flags::TrainArgs;
 use metrics::Metrics;
-use screen::Screen;
+use screen::{Run, Screen};
 
 /// Trains a network and writes what it has learnt.
 pub fn run(args: &TrainArgs, console: &Console) -> Outcome<ExitCode> {
@@ -34,9 +34,14 @@ pub fn run(args: &TrainArgs, console: &Console) -> Outcome<ExitCode> {
     let threads = threads_of(args.threads, console);
     // What can be wrong with the flags comes before any waiting.
     let mut start = args.start(console)?;
-    let plan = start.plan();
+    if let Some(plan) = start.plan() {
+        start.check_memory(&plan, threads)?;
+    }
+    let found = start.images(args, console)?;
+    let plan = start.fit(args, &found, console)?;
+    let Found { mut splits, record, .. } = found;
     start.check_memory(&plan, threads)?;
-    let Found { mut splits, record, .. } = start.images(&args.images, console)?;
+    images::check(plan.spec().input(), plan.classes(), &splits)?;
     let fingerprint = splits.train.fingerprint();
     if record.kind == DatasetKind::Folder {
         if splits.validation.is_some() {
@@ -60,7 +65,7 @@ pub fn run(args: &TrainArgs, console: &Console) -> Outcome<ExitCode> {
         ));
     }
     start.choose_epochs(splits.train.len());
-    let checkpoint = start.checkpoint(&splits.train, fingerprint, record)?;
+    let checkpoint = start.checkpoint(&plan, &splits.train, fingerprint, record)?;
     let metrics = metrics::Start::new(&checkpoint, &plan, &splits, validation.as_ref());
     let mut trainer = Trainer::resume(checkpoint, threads)?;
     trainer.check(&splits.train)?;
@@ -104,7 +109,9 @@ pub fn run(args: &TrainArgs, console: &Console) -> Outcome<ExitCode> {
 
     let Exported { checkpoint, trained, model, integers } = Exported::of(&trainer, &folder)?;
     let findings = Findings::new(evaluator(&checkpoint, threads)?, &trained, &splits.test)?;
-    screen.result(&findings.evaluation, trainer.class_names());
+    let counts = splits.train.class_counts();
+    let run = Run { names: trainer.class_names(), counts: &counts, plan: &plan, recipe: trainer.recipe() };
+    screen.result(&findings.evaluation, run);
     metrics.test(&findings.evaluation);
     let report = folder.report(&trainer.checkpoint(), &trained, &findings, &splits);
     if let Err(error) = &report {

@@ -3,9 +3,10 @@
 use std::path::Path;
 
 use indicatif::ProgressBar;
+use nin_core::Plan;
 use nin_train::Recipe;
 use nin_train::engine::confusion::Confusion;
-use nin_train::support::text::{grouped, percent};
+use nin_train::support::text::{grouped, percent, visible};
 use nin_train::training::evaluation::Evaluation;
 use nin_train::training::position::{EpochReport, Position};
 use nin_train::training::trainer::Progress;
@@ -90,7 +91,8 @@ impl<'a> Screen<'a> {
     }
 
     /// Prints the trained network's confusion matrix and test accuracy.
-    pub fn result(&self, evaluation: &Evaluation, names: &[String]) {
+    pub fn result(&self, evaluation: &Evaluation, run: Run<'_>) {
+        let names = run.names;
         let predictions = evaluation.confusion.first().map_or(0, Vec::len);
         let mut confusion = Confusion::new(names, predictions);
         for (label, row) in evaluation.confusion.iter().enumerate() {
@@ -108,8 +110,8 @@ impl<'a> Screen<'a> {
             evaluation.loss
         ));
         if say_never_answered(&confusion, self.console) {
-            self.console
-                .say(format_args!("Dead ReLUs may be the cause; `eval --channels` counts them layer by layer."));
+            let lost = (0..names.len()).filter(|class| evaluation.confusion.iter().all(|row| row[*class] == 0));
+            self.console.say(format_args!("{}", advice(&lost.collect::<Vec<_>>(), run)));
         }
     }
 
@@ -142,6 +144,56 @@ impl<'a> Screen<'a> {
     }
 }
 
+/// What a network was trained with, as far as lost classes may follow from it.
+#[derive(Clone, Copy)]
+pub struct Run<'a> {
+    /// The names of the classes.
+    pub names: &'a [String],
+    /// The number of training images of each class.
+    pub counts: &'a [usize],
+    /// The network.
+    pub plan: &'a Plan,
+    /// The recipe.
+    pub recipe: &'a Recipe,
+}
+
+/// A class is rare if it has less than this share of a class's mean number of images.
+const RARE: f64 = 0.5;
+
+/// Returns the likeliest reason why the network never answers the `lost` classes, and the cure.
+fn advice(lost: &[usize], run: Run<'_>) -> String {
+    let Run { names, counts, plan, recipe } = run;
+    let classes = counts.iter().filter(|count| **count > 0).count().max(1);
+    let mean = counts.iter().sum::<usize>() as f64 / classes as f64;
+    let count = |class: usize| counts.get(class).copied().unwrap_or(0);
+    let rarest = lost.iter().copied().min_by_key(|class| count(*class));
+    if let Some(rarest) = rarest.filter(|class| (count(*class) as f64) < RARE * mean) {
+        let (name, images) = (visible(&names[rarest]), grouped(count(rarest) as u64));
+        let all = grouped(counts.iter().sum::<usize>() as u64);
+        return match (count(rarest), recipe.balanced) {
+            (0, _) => format!("There is no training image of {name}."),
+            (_, false) => format!(
+                "Only {images} of the {all} training images are of {name}: train with --balanced, and add images of it."
+            ),
+            (_, true) => format!("Only {images} of the {all} training images are of {name}: add images of it."),
+        };
+    }
+    // The book's head: as many channels as classes, each with a ReLU, and their average.
+    let line = plan.spec().to_string();
+    if line.ends_with(" gap") {
+        return format!(
+            "The ReLU of such a class's output may be dead. Widen the last block and let a linear layer answer: end the \
+             line in nin3+1:64,64 gap fc{0}, not in {0} channels and gap. `eval --channels` counts dead ReLUs.",
+            plan.classes()
+        );
+    }
+    format!(
+        "The network may not have learnt for long enough, or dead ReLUs are the cause: try --epochs {}, or --batch-norm \
+         if it was off. `eval --channels` counts dead ReLUs.",
+        recipe.epochs.saturating_mul(2)
+    )
+}
+
 /// Returns a rounded duration as text, in seconds, minutes or hours.
 fn duration(seconds: f64) -> String {
     let about = |amount: f64, unit: &str| match amount.round() as u64 {
@@ -157,7 +209,26 @@ fn duration(seconds: f64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::duration;
+    use nin_core::{Plan, Spec};
+    use nin_train::Recipe;
+
+    use super::{Run, advice, duration};
+
+    #[test]
+    fn lost_classes_have_their_likeliest_reason() {
+        let names = ["a".to_owned(), "b".to_owned()];
+        let [narrow, wide] = ["1x8x8 nin3+1:8,2 gap", "1x8x8 nin3+1:8 gap fc2"].map(|line| Plan::new(Spec::new(line)));
+        let (plain, balanced) = (Recipe::default(), Recipe { balanced: true, ..Recipe::default() });
+        let told =
+            |counts: [usize; 2], plan, recipe| advice(&[1], Run { names: &names, counts: &counts, plan, recipe });
+        assert!(
+            told([200, 3], &narrow, &plain)
+                .contains("Only 3 of the 203 training images are of b: train with --balanced")
+        );
+        assert!(!text([200, 3], &narrow, &balanced).contains("--balanced"));
+        assert!(text([100, 100], &narrow, &plain).contains("end the line in nin3+1:64,64 gap fc2"));
+        assert!(text([100, 100], &wide, &plain).contains("--epochs 20"));
+    }
 
     #[test]
     fn durations_have_a_unit_that_fits() {

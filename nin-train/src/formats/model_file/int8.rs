@@ -10,7 +10,7 @@ use crate::network::preprocessing::Preprocessing;
 
 impl QuantizedModel {
     /// Returns the bytes of the model file. Lanes change the speed, not the results: 2 for a Cortex-M with the DSP
-    /// extension (M4, M7, M33), 16 for a host, 1 for any other processor.
+    /// extension (M4, M7, M33), 16 for a host, 1 for any other processor (also a Cortex-M with Helium and RISC-V).
     ///
     /// # Errors
     ///

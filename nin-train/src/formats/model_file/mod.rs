@@ -1,10 +1,13 @@
 //! The model file, which a device runs.
 //!
 //! `docs/model-file.md` defines the format. [`Trained::to_model`] and [`QuantizedModel::to_bytes`] write it,
-//! and `nin_core::Model` reads it in place. [`rust_source`] writes the Rust file that compiles a model into a firmware.
+//! and `nin_core::Model` reads it in place. [`rust_source`] writes the Rust file that compiles a model into a firmware,
+//! [`c_header`] the C header.
 //!
 //! [`QuantizedModel::to_bytes`]: crate::integers::QuantizedModel::to_bytes
 
+mod affine;
+mod c_header;
 mod error;
 mod int8;
 mod pack;
@@ -12,9 +15,11 @@ mod source;
 mod unpack;
 
 pub use nin_core::Lanes;
-use nin_core::model::{HEADER, MAGIC, VERSION};
+use nin_core::model::{AFFINE_VERSION, HEADER, MAGIC, VERSION};
 use nin_core::{Plan, WeightType};
 
+pub use affine::{AffineLayer, AffineModel, Record};
+pub use c_header::{CHeader, c_header, c_name};
 pub use error::ExportError;
 pub use pack::unpacked;
 pub use source::{RustSource, rust_source};
@@ -29,6 +34,7 @@ const fn code(weight_type: WeightType) -> Option<u8> {
         WeightType::F16 => Some(2),
         WeightType::Int8 => Some(3),
         WeightType::Int4 => Some(4),
+        WeightType::Affine => Some(5),
         _ => None,
     }
 }
@@ -45,7 +51,7 @@ impl Trained {
         if got != expected {
             return Err(ExportError::Parameters { got, expected });
         }
-        if matches!(weight_type, WeightType::Int8 | WeightType::Int4) {
+        if matches!(weight_type, WeightType::Int8 | WeightType::Int4 | WeightType::Affine) {
             return Err(ExportError::NotQuantized);
         }
         if !Lanes::FLOAT.contains(&lanes) {
@@ -91,7 +97,8 @@ impl Parts<'_> {
 
         let mut file = Vec::with_capacity(length);
         file.extend(MAGIC);
-        file.extend(VERSION.to_le_bytes());
+        let affine = self.weight_type == WeightType::Affine || self.plan.spec().is_extended();
+        file.extend(if affine { AFFINE_VERSION } else { VERSION }.to_le_bytes());
         file.extend([weight_type, self.lanes.count() as u8]);
         file.extend(u32_of(length, "file")?.to_le_bytes());
         file.extend(u16_of(line.len(), "architecture line")?.to_le_bytes());

@@ -151,7 +151,7 @@ impl<W: TensorForm> Writer<'_, W> {
                 LayerKind::Convolution(window) => {
                     let Some(number) = weighty else { continue };
                     let (outputs, channels) = (layer.output.channels.into(), layer.input.channels.into());
-                    let kernel = usize::from(window.kernel);
+                    let kernel = usize::from(window.columns.kernel);
                     let dims = [outputs, channels, kernel, kernel];
                     let [weight, bias] = self.weights.add(&mut self.graph, number, &tensors[number], &dims);
                     let made = self.windowed("Conv", &[&weight, &bias], window, &[]);
@@ -175,6 +175,8 @@ impl<W: TensorForm> Writer<'_, W> {
                     let made = self.windowed("AveragePool", &[], window, &[padding]);
                     self.now = self.weights.pooled(&mut self.graph, made);
                 }
+                // `Trained` has no such line.
+                LayerKind::MeanPool(_) | LayerKind::Sum => {}
                 LayerKind::GlobalAverage => {
                     self.now = self.graph.node("GlobalAveragePool", &[&self.now], &[]);
                     self.flatten(&mut flat);
@@ -193,7 +195,8 @@ impl<W: TensorForm> Writer<'_, W> {
 
     /// Adds a node that applies a sliding window to a map.
     fn windowed(&mut self, op: &str, more: &[&Name], window: Window, attributes: &[(&str, Attribute<'_>)]) -> Name {
-        let [kernel, stride, padding] = [window.kernel, window.stride, window.padding].map(i64::from);
+        let [kernel, stride, padding] =
+            [window.columns.kernel, window.columns.stride, window.columns.padding].map(i64::from);
         let (kernel, strides, pads) = ([kernel; 2], [stride; 2], [padding; 4]);
         let shape = [
             ("kernel_shape", Attribute::Ints(&kernel)),

@@ -43,7 +43,7 @@ pub struct About {
 fn torch_shape(Tensor { layer, bias, .. }: &Tensor) -> Vec<usize> {
     match layer.kind {
         LayerKind::Convolution(window) => {
-            let kernel = usize::from(window.kernel);
+            let kernel = usize::from(window.columns.kernel);
             vec![bias.len(), usize::from(layer.input.channels), kernel, kernel]
         }
         _ => vec![bias.len(), layer.fan_in()],

@@ -16,7 +16,7 @@ pub fn book_names(plan: &Plan) -> Vec<String> {
     let (mut child, mut flat) = (0, false);
     for (stage, kind) in plan.spec().stages().iter().enumerate() {
         match kind {
-            Stage::Block(..) => {
+            Stage::Block(_) => {
                 let layers = (0..).map_while(|step| plan.layer(stage, step)).count();
                 names.extend((0..layers).map(|layer| format!("net.{child}.{}", 2 * layer)));
                 child += 1;
@@ -34,7 +34,9 @@ pub fn book_names(plan: &Plan) -> Vec<String> {
                 child += 2;
                 flat = true;
             }
-            Stage::MaxPool(_) | Stage::AvgPool(_) | Stage::Dropout(_) => child += 1,
+            Stage::MaxPool(_) | Stage::AvgPool(_) | Stage::MeanPool(_) | Stage::Dropout(_) => child += 1,
+            // Such a line cannot be trained.
+            Stage::Sum(_) => {}
         }
     }
     names

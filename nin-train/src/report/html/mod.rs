@@ -81,4 +81,4 @@ fn percent(share: f64) -> String {
 }
 
 /// The page's style sheet.
-const STYLE: &str = include_str!("style.css");
+const STYLE: &str = concat!(include_str!("../palette.css"), include_str!("style.css"));

@@ -13,15 +13,15 @@ pub fn at(shape: nin_core::Shape, row: usize, column: usize) -> usize {
 /// Returns every place of the input that a window covers, as (place in the window, offset of its pixel).
 pub fn covered(window: Window, shape: nin_core::Shape, row: usize, column: usize) -> Vec<(usize, usize)> {
     let mut places = Vec::new();
-    for down in 0..window.kernel as usize {
-        for right in 0..window.kernel as usize {
-            let y = (row * window.stride as usize + down).checked_sub(window.padding.into());
-            let x = (column * window.stride as usize + right).checked_sub(window.padding.into());
+    for down in 0..window.columns.kernel as usize {
+        for right in 0..window.columns.kernel as usize {
+            let y = (row * window.columns.stride as usize + down).checked_sub(window.columns.padding.into());
+            let x = (column * window.columns.stride as usize + right).checked_sub(window.columns.padding.into());
             if let (Some(y), Some(x)) = (y, x)
                 && y < shape.rows.into()
                 && x < shape.columns.into()
             {
-                places.push((down * window.kernel as usize + right, at(shape, y, x)));
+                places.push((down * window.columns.kernel as usize + right, at(shape, y, x)));
             }
         }
     }
@@ -45,8 +45,9 @@ pub fn sums(layer: &Layer, tensor: Option<&Tensor>, parameters: &[f64], x: &[f64
                 let over = |f: fn(f64, f64) -> f64, start: f64| places.iter().map(|(_, at)| x[at + c]).fold(start, f);
                 *y = match layer.kind {
                     LayerKind::MaxPool(_) => over(f64::max, f64::NEG_INFINITY),
-                    LayerKind::AvgPool(window) => over(|a, b| a + b, 0.0) / f64::from(window.kernel).powi(2),
+                    LayerKind::AvgPool(window) => over(|a, b| a + b, 0.0) / f64::from(window.columns.kernel).powi(2),
                     LayerKind::GlobalAverage => over(|a, b| a + b, 0.0) / layer.input.pixels() as f64,
+                    LayerKind::MeanPool(_) | LayerKind::Sum => panic!("a layer that the trainer does not have"),
                     LayerKind::Dropout => panic!("dropout has no derivative to compare"),
                     LayerKind::Convolution(_) | LayerKind::Full => {
                         let tensor = tensor.expect("a tensor for each weight layer");

@@ -13,6 +13,7 @@ use core::arch::{asm, global_asm};
 
 /// Raises each value of `most` to the value at the same index in `values`, if that is larger: four at a time, by adding
 /// the saturated difference.
+#[cfg(not(nin_mve))]
 pub fn raise(most: &mut [u8], values: &[u8]) {
     let count = most.len().min(values.len());
     // SAFETY: reads `count` bytes of both slices and writes `count` bytes of `most`; both have them. Words need no

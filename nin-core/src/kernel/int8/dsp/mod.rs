@@ -9,6 +9,7 @@ mod kernels;
 mod storage;
 mod widen;
 
+#[cfg(not(nin_mve))]
 pub use self::kernels::raise;
 use self::kernels::{Product, multiply};
 pub use self::storage::Eight;

@@ -36,7 +36,7 @@ pub fn widen(patch: &Patch<'_, u8>, (first, count): (usize, usize), (from, to): 
     if !fours {
         window.clear(0, to - from);
     }
-    for ky in from / run..patch.kernel {
+    for ky in from / run..patch.height {
         let row = ky * run;
         if row >= to {
             break;

@@ -14,7 +14,7 @@ pub fn copy(to: &mut [u8], from: &[u8]) {
     let (left, from, to) = (from.len(), from.as_ptr(), to.as_mut_ptr());
     // SAFETY: reads and writes `left` bytes, which both slices have, words first; words need no alignment on these
     // cores.
-    #[cfg(not(nin_muls))]
+    #[cfg(nin_mla)]
     unsafe {
         asm!(
             "subs {left}, #4",
@@ -54,6 +54,44 @@ pub fn copy(to: &mut [u8], from: &[u8]) {
             left = inout(reg) left => _,
             from = in(reg) from,
             to = in(reg) to,
+            t = out(reg) _,
+            options(nostack)
+        );
+    }
+    // SAFETY: reads and writes as many bytes as there are; the last vector leaves out what is past them.
+    #[cfg(nin_mve)]
+    unsafe {
+        asm!(
+            "wlstp.8 lr, {left}, 3f",
+            "2:",
+            "vldrb.8 q0, [{from}], #16",
+            "vstrb.8 q0, [{to}], #16",
+            "letp lr, 2b",
+            "3:",
+            left = in(reg) left,
+            from = inout(reg) from => _,
+            to = inout(reg) to => _,
+            out("lr") _,
+            out("d0") _,
+            out("d1") _,
+            options(nostack)
+        );
+    }
+    // SAFETY: reads and writes as many bytes as there are; where there is none, it jumps over the first.
+    #[cfg(nin_rv32)]
+    unsafe {
+        asm!(
+            "beq {from}, {end}, 3f",
+            "2:",
+            "lbu {t}, 0({from})",
+            "addi {from}, {from}, 1",
+            "sb {t}, 0({to})",
+            "addi {to}, {to}, 1",
+            "bne {from}, {end}, 2b",
+            "3:",
+            end = in(reg) from.wrapping_add(left),
+            from = inout(reg) from => _,
+            to = inout(reg) to => _,
             t = out(reg) _,
             options(nostack)
         );

@@ -4,8 +4,8 @@ use crate::kernel::int8::read::OutputParameters;
 use crate::kernel::operands::{LayerWeights, Patch};
 use crate::packing::ROWS;
 
-/// Computes one layer for two pixels.
-pub fn layer(patch: &Patch<'_, u8>, pixels: [usize; 2], weights: &LayerWeights<'_>, out: &mut [u8]) {
+/// Computes one layer for some pixels.
+pub fn layer<const N: usize>(patch: &Patch<'_, u8>, pixels: [usize; N], weights: &LayerWeights<'_>, out: &mut [u8]) {
     let (outputs, fan_in, run) = (weights.outputs, weights.fan_in, patch.kernel * patch.channels);
     for pixel in pixels {
         let (left, right) = patch.valid(pixel);

@@ -46,14 +46,14 @@ pub fn layer_on(
 
 /// Copies the windows of a tile, each `fan_in` bytes long, with padding as zeros.
 fn gather(patch: &Patch<'_, u8>, pixels: usize, windows: &mut [u8], fan_in: usize) {
-    let (channels, kernel) = (patch.channels, patch.kernel);
+    let (channels, kernel, height) = (patch.channels, patch.kernel, patch.height);
     let run = kernel * channels;
-    let whole_rows = patch.rows.1 - patch.rows.0 == kernel;
+    let whole_rows = patch.rows.1 - patch.rows.0 == height;
     let mut valid = [(0, 0); TILE];
     for (pixel, (valid, window)) in valid.iter_mut().zip(windows.chunks_exact_mut(fan_in)).enumerate().take(pixels) {
         *valid = patch.valid(pixel);
         let whole = whole_rows && *valid == (0, kernel);
-        window[if whole { kernel * run } else { 0 }..].fill(0);
+        window[if whole { height * run } else { 0 }..].fill(0);
     }
     for y in patch.rows.0..patch.rows.1 {
         let line = patch.line(y);

@@ -1,10 +1,12 @@
 //! The flags of `train`, and the recipe that they define.
 
+mod fit;
 mod start;
 
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use nin_core::Shape;
 use nin_train::Recipe;
 use nin_train::data::Augment;
 use nin_train::engine::distill::Distill;
@@ -13,7 +15,9 @@ use nin_train::network::parameters::Init;
 use nin_train::training::optim::Optimizer;
 use nin_train::training::schedule::Schedule;
 
+use super::super::budget::BudgetArgs;
 use super::super::images::ImageArgs;
+use super::super::size;
 
 /// Default epochs of quantisation-aware training. The network is already trained and only adapts to the rounding.
 const QAT_EPOCHS: u32 = 3;
@@ -38,7 +42,8 @@ Examples:
 Ctrl-C stops after the current step and writes a checkpoint. A resumed run produces the same bytes as an
 uninterrupted one. The same seed gives the same network with any number of threads.")]
 pub struct TrainArgs {
-    /// Architecture preset; `nin-train plan` lists the names [default: fashion]
+    /// Architecture preset; `nin-train plan` lists the names [default: fashion; a network that fits them for your own
+    /// images]
     #[arg(long, value_name = "NAME")]
     preset: Option<String>,
 
@@ -46,30 +51,39 @@ pub struct TrainArgs {
     #[arg(long, value_name = "LINE", conflicts_with = "preset")]
     line: Option<String>,
 
-    /// Passes over the training images [default: depends on their number, for example 30 for 6,000 images and 9 for
-    /// 60,000; 10 for the book's networks; 3 with --qat]
+    /// Input shape of the network that is chosen for your own images, channels x rows x columns [default: their own up to
+    /// 64 pixels a side]
+    #[arg(long, value_name = "CxHxW", value_parser = size::shape, conflicts_with_all = ["preset", "line", "resume"])]
+    shape: Option<Shape>,
+
+    /// The board or memory that it has to fit.
+    #[command(flatten)]
+    budget: BudgetArgs,
+
+    /// Passes over the training images [default: depends on their number, for example 60 for 600 images, 30 for 6,000
+    /// and 9 for 60,000; 10 for the book's networks; 3 with --qat]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     epochs: Option<u32>,
 
-    /// Images per step [default: 128]
+    /// Images per step [default: 128; for your own images 32 up to 2,000, 64 up to 8,000]
     #[arg(long, value_name = "N")]
     batch: Option<usize>,
 
     /// Learning rate, the peak of the schedule [default: 0.003 for adamw; for sgd 0.01, 0.1 with --batch-norm, 0.05 for
-    /// the book's networks; with --qat 0.0003 for adamw, 0.001 for sgd]
+    /// the book's networks and for your own images; with --qat 0.0003 for adamw, 0.001 for sgd]
     #[arg(long, value_name = "RATE")]
     lr: Option<f32>,
 
     /// Learning rate schedule [default: one-cycle; constant for the book's networks; cosine with --qat]
     #[arg(long, value_name = "SHAPE")]
-    schedule: Option<Shape>,
+    schedule: Option<Curve>,
 
     /// Epochs over which the learning rate rises from near 0 before the schedule begins; not with one-cycle (the
     /// default), which has its own warm-up
     #[arg(long, value_name = "EPOCHS")]
     warmup: Option<f32>,
 
-    /// Optimizer [default: adamw; sgd for the book's networks and with --momentum or --nesterov]
+    /// Optimizer [default: adamw; sgd for the book's networks, for your own images and with --momentum or --nesterov]
     #[arg(long, value_name = "NAME")]
     optimizer: Option<Method>,
 
@@ -97,7 +111,8 @@ pub struct TrainArgs {
     #[arg(long)]
     flip: bool,
 
-    /// Shift images randomly by up to this many pixels in each direction
+    /// Shift images randomly by up to this many pixels in each direction [default: 0; for your own images a sixteenth of
+    /// their side]
     #[arg(long, value_name = "PIXELS")]
     crop: Option<u8>,
 
@@ -118,16 +133,17 @@ pub struct TrainArgs {
     contrast: Option<f32>,
 
     /// Weight images of rare classes more in the loss, so that all classes count equally; for data sets with many
-    /// images of one class and few of another
-    #[arg(long)]
-    balanced: bool,
+    /// images of one class and few of another [default: false; for your own images true if the largest class has 1.5
+    /// times as many images as the smallest]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
+    balanced: Option<bool>,
 
     /// Mixup: blend each image with another; the mixing ratio is drawn from Beta(ALPHA, ALPHA)
     #[arg(long, value_name = "ALPHA")]
     mixup: Option<f32>,
 
-    /// Batch normalisation over groups of at most this many images (32 without a number), each group on one thread; it
-    /// is folded into the exported weights
+    /// Batch normalisation over groups of at most this many images (32 without a number, 0 for none), each group on one
+    /// thread; it is folded into the exported weights [default: 0; 32 for your own images]
     #[arg(long, value_name = "IMAGES", num_args = 0..=1, default_missing_value = "32")]
     batch_norm: Option<usize>,
 
@@ -160,13 +176,14 @@ pub struct TrainArgs {
     temperature: Option<f32>,
 
     /// Hold out this share of the training images of each class for validation; evaluate each epoch on it instead of on
-    /// the test images, and export the network of the best epoch. If an .npz file contains validation images, those are
-    /// used instead
+    /// the test images, and export the network of the best epoch. If the data set has validation images, those are used
+    /// instead [default: 0; for your own images 0.15, or 0.1 from 10,000, if every class has enough]
     #[arg(long, value_name = "SHARE")]
     validation: Option<f32>,
 
-    /// Stop after this many epochs in a row without improvement on the validation images
-    #[arg(long, value_name = "EPOCHS", requires = "validation")]
+    /// Stop after this many epochs in a row without improvement on the validation images; 0 never stops [default: 0; for
+    /// your own images a third of the epochs, at least 10]
+    #[arg(long, value_name = "EPOCHS")]
     patience: Option<u32>,
 
     /// How the pixels' bytes are scaled for the network [default: unit]
@@ -209,7 +226,7 @@ pub struct TrainArgs {
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum Shape {
+enum Curve {
     /// Constant rate
     Constant,
     /// Falls to 0 along half a cosine
@@ -249,11 +266,24 @@ enum Input {
 }
 
 impl TrainArgs {
-    /// Returns the recipe that the flags define. `book`: the network is one of the book's.
-    fn recipe(&self, book: bool) -> Recipe {
-        let mut recipe = if book { Recipe::book(0.05) } else { Recipe::default() };
-        recipe.optimizer = self.optimizer(book);
-        recipe.epochs = self.epochs.unwrap_or(if self.qat { QAT_EPOCHS } else { recipe.epochs });
+    /// Returns the recipe that the flags define. `book`: the network is one of the book's. `fitting`: the recipe that fits
+    /// the images, from which the flags differ.
+    fn recipe(&self, book: bool, fitting: Option<Recipe>) -> Recipe {
+        let fits = fitting.is_some();
+        let mut recipe = match fitting {
+            // Its optimiser and rate are for batch normalisation.
+            Some(fitting) if self.batch_norm == Some(0) => {
+                Recipe { optimizer: Recipe::default().optimizer, lr: Recipe::default().lr, batch_norm: None, ..fitting }
+            }
+            Some(fitting) => fitting,
+            None if book => Recipe::book(0.05),
+            None => Recipe::default(),
+        };
+        let usual = recipe.clone();
+        recipe.optimizer = self.optimizer(book, recipe.optimizer);
+        if self.epochs.is_some() || self.qat {
+            recipe.set_epochs(self.epochs.unwrap_or(QAT_EPOCHS));
+        }
         recipe.quantize = self.qat.then(|| self.weights.clone().unwrap_or_default());
         recipe.distill = (!self.teacher.is_empty()).then(|| Distill {
             share: self.teacher_share.unwrap_or(Distill::default().share),
@@ -261,33 +291,37 @@ impl TrainArgs {
         });
         recipe.seed = self.seed.unwrap_or(recipe.seed);
         recipe.batch = self.batch.unwrap_or(recipe.batch);
-        recipe.batch_norm = self.batch_norm;
+        recipe.batch_norm =
+            self.batch_norm.map_or(recipe.batch_norm, |images| Some(images).filter(|images| *images > 0));
+        let same =
+            recipe.batch_norm == usual.batch_norm && recipe.optimizer.is_adaptive() == usual.optimizer.is_adaptive();
         recipe.lr = self.lr.unwrap_or(match recipe.optimizer {
             Optimizer::Sgd { .. } if book => recipe.lr,
+            _ if fits && same => recipe.lr,
             _ => recipe.usual_rate(),
         });
         recipe.warmup = self.warmup.unwrap_or(recipe.warmup);
         recipe.smoothing = self.smoothing.unwrap_or(recipe.smoothing);
         recipe.augment = Augment {
-            flip: self.flip,
-            crop: self.crop.unwrap_or(0),
-            rotate: self.rotate.unwrap_or(0),
-            erase: self.erase.unwrap_or(0.0),
-            brightness: self.brightness.unwrap_or(0.0),
-            contrast: self.contrast.unwrap_or(0.0),
+            flip: self.flip || usual.augment.flip,
+            crop: self.crop.unwrap_or(usual.augment.crop),
+            rotate: self.rotate.unwrap_or(usual.augment.rotate),
+            erase: self.erase.unwrap_or(usual.augment.erase),
+            brightness: self.brightness.unwrap_or(usual.augment.brightness),
+            contrast: self.contrast.unwrap_or(usual.augment.contrast),
         };
-        recipe.balanced = self.balanced;
-        recipe.mixup = self.mixup.unwrap_or(0.0);
-        recipe.ema = self.ema.unwrap_or(0.0);
-        recipe.validation = self.validation.unwrap_or(0.0);
-        recipe.patience = self.patience.unwrap_or(0);
+        recipe.balanced = self.balanced.unwrap_or(usual.balanced);
+        recipe.mixup = self.mixup.unwrap_or(usual.mixup);
+        recipe.ema = self.ema.unwrap_or(usual.ema);
+        recipe.validation = self.validation.unwrap_or(usual.validation);
+        recipe.patience = self.patience.unwrap_or(if fits { recipe.usual_patience() } else { 0 });
         recipe.schedule = match self.schedule {
             None if self.qat => Schedule::Cosine,
             None => recipe.schedule,
-            Some(Shape::Constant) => Schedule::Constant,
-            Some(Shape::Cosine) => Schedule::Cosine,
-            Some(Shape::OneCycle) => Schedule::OneCycle { rise: 0.3 },
-            Some(Shape::Step) => Schedule::Step { epochs: recipe.epochs.div_ceil(3), factor: 0.1 },
+            Some(Curve::Constant) => Schedule::Constant,
+            Some(Curve::Cosine) => Schedule::Cosine,
+            Some(Curve::OneCycle) => Schedule::OneCycle { rise: 0.3 },
+            Some(Curve::Step) => Schedule::Step { epochs: recipe.epochs.div_ceil(3), factor: 0.1 },
         };
         recipe.init = match self.init {
             None => recipe.init,
@@ -299,11 +333,11 @@ impl TrainArgs {
         recipe
     }
 
-    /// Returns the optimizer: by default AdamW, but SGD for the book's networks and with --momentum or --nesterov.
-    fn optimizer(&self, book: bool) -> Optimizer {
+    /// Returns the optimiser that the flags define: by default the `usual` one, but SGD with --momentum or --nesterov.
+    fn optimizer(&self, book: bool, usual: Optimizer) -> Optimizer {
         let adam = match self.optimizer {
             Some(method) => matches!(method, Method::Adamw),
-            None => !book && self.momentum.is_none() && self.nesterov.is_none(),
+            None => usual.is_adaptive() && self.momentum.is_none() && self.nesterov.is_none(),
         };
         if adam {
             let decay = self.weight_decay.unwrap_or(0.01);

@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use nin_core::Plan;
+use nin_core::{Plan, Shape};
 use nin_train::Recipe;
-use nin_train::data::{Dataset, DatasetRecord};
+use nin_train::data::{Dataset, DatasetKind, DatasetRecord};
 use nin_train::engine::distill::Teacher;
 use nin_train::formats::model_file;
 use nin_train::network::architecture::Architecture;
@@ -19,11 +19,10 @@ use nin_train::training::footprint;
 use nin_train::training::optim::Optimizer;
 use nin_train::training::recipe::Origin;
 
-use super::super::super::images::ImageArgs;
 use super::super::super::known::{Found, Known, Others};
 use super::super::super::run_folder::{CHECKPOINT, RunFolder};
 use super::super::{Console, Outcome, images, networks};
-use super::{Input, TrainArgs};
+use super::{Input, TrainArgs, fit};
 
 /// The book's networks, which it trains by plain SGD at a constant rate.
 const BOOK: [&str; 4] = ["d2l", "lenet", "alexnet", "vgg-11"];
@@ -45,8 +44,11 @@ pub enum Start {
 
 /// A run that begins.
 pub struct Fresh {
-    architecture: Architecture,
+    /// `None` until it is chosen by the images.
+    architecture: Option<Architecture>,
     recipe: Recipe,
+    /// Whether the recipe is to fit the images.
+    fits: bool,
     /// Whether the number of epochs follows from the number of images.
     usual_epochs: bool,
     input: Input,
@@ -79,20 +81,32 @@ impl TrainArgs {
         };
         let teacher = |path: &PathBuf| Ok((path.clone(), read(path)?));
         let teachers = self.teacher.iter().map(teacher).collect::<Outcome<_>>()?;
-        let architecture = match (self.line.as_ref().or(self.preset.as_ref()), &from) {
-            (Some(named), _) => Architecture::parse(named)?,
-            (None, Some((_, from))) => Architecture::of(from.spec),
-            (None, None) => Architecture::parse("fashion")?,
+        let kind = match &known {
+            Some(known) if !self.images.are_named() => known.kind(),
+            _ => Some(self.images.kind()),
         };
-        if from.is_some() && self.batch_norm.is_some() {
+        let own = kind.is_some_and(images::are_own);
+        let architecture = match (self.line.as_ref().or(self.preset.as_ref()), &from) {
+            (Some(named), _) => Some(Architecture::parse(named)?),
+            (None, Some((_, from))) => Some(Architecture::of(from.spec)),
+            (None, None) if own => None,
+            (None, None) => Some(Architecture::parse("fashion")?),
+        };
+        if architecture.is_some() && self.shape.is_some() {
+            return Err(
+                "--shape is for a network that is chosen for your own images; a named network has its own".into()
+            );
+        }
+        if from.is_some() && self.batch_norm.is_some_and(|images| images > 0) {
             return Err(
                 "--batch-norm begins with a network of its own; leave it out to go on with --from, whose weights \
                         hold their normalisation already"
                     .into(),
             );
         }
-        let book = BOOK.contains(&architecture.name.as_str()) && !self.qat;
-        let mut recipe = self.recipe(book);
+        let book = architecture.as_ref().is_some_and(|named| BOOK.contains(&named.name.as_str())) && !self.qat;
+        let fits = own && from.is_none() && !book;
+        let mut recipe = self.recipe(book, None);
         match recipe.optimizer {
             Optimizer::AdamW { .. } if self.momentum.is_some() => {
                 return Err("--momentum is of --optimizer sgd; adamw has its own".into());
@@ -105,19 +119,20 @@ impl TrainArgs {
             }
             _ => {}
         }
-        recipe.check()?;
-        let from = match from {
-            Some((path, from)) if from.spec != architecture.spec => {
-                Some((path, self.transferred(path, &from, &architecture, &recipe, console)?))
+        // What fits own images has validation, which --patience needs.
+        Recipe { patience: if fits { 0 } else { recipe.patience }, ..recipe.clone() }.check()?;
+        let from = match (from, &architecture) {
+            (Some((path, from)), Some(architecture)) if from.spec != architecture.spec => {
+                Some((path, self.transferred(path, &from, architecture, &recipe, console)?))
             }
-            Some(_) if self.init.is_some() => {
+            (Some(_), _) if self.init.is_some() => {
                 return Err(
                     "--init is for new weights, and with --from there are none; --line or --preset names another \
                             network, which begins with the first layers"
                         .into(),
                 );
             }
-            from => from.map(|(path, from)| (path, (tensors(&from.plan()).len(), from))),
+            (from, _) => from.map(|(path, from)| (path, (tensors(&from.plan()).len(), from))),
         };
         let from = from.map(|(path, (layers, from))| {
             let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -125,8 +140,9 @@ impl TrainArgs {
             from
         });
         let input = self.input.unwrap_or(Input::Unit);
-        let usual_epochs = self.epochs.is_none() && !self.qat && !book;
-        Ok(Start::Fresh(Box::new(Fresh { recipe, usual_epochs, architecture, input, from, teachers, known })))
+        let usual_epochs = self.epochs.is_none() && !self.qat && !book && !fits;
+        let fresh = Fresh { recipe, fits, usual_epochs, architecture, input, from, teachers, known };
+        Ok(Start::Fresh(Box::new(fresh)))
     }
 
     /// A new network that begins with the first layers of another, and how many those are.
@@ -183,7 +199,7 @@ impl TrainArgs {
             ("--erase", self.erase.is_some()),
             ("--brightness", self.brightness.is_some()),
             ("--contrast", self.contrast.is_some()),
-            ("--balanced", self.balanced),
+            ("--balanced", self.balanced.is_some()),
             ("--mixup", self.mixup.is_some()),
             ("--batch-norm", self.batch_norm.is_some()),
             ("--ema", self.ema.is_some()),
@@ -194,7 +210,8 @@ impl TrainArgs {
             ("--input", self.input.is_some()),
             ("--seed", self.seed.is_some()),
         ];
-        if let Some((flag, _)) = kept.iter().find(|(_, given)| *given) {
+        let given = kept.iter().find(|(_, given)| *given).map(|(flag, _)| *flag);
+        if let Some(flag) = given.or(self.budget.given()) {
             return Err(format!("a resumed run keeps its recipe, so {flag} cannot change; only --epochs can").into());
         }
         let path = if path.is_dir() { path.join(CHECKPOINT) } else { path };
@@ -259,12 +276,59 @@ fn is_same(a: &Path, b: &Path) -> bool {
 }
 
 impl Start {
-    /// The network's shapes and sizes.
-    pub fn plan(&self) -> Plan {
+    /// The network's shapes and sizes; `None` if the network is still to be chosen.
+    pub fn plan(&self) -> Option<Plan> {
         match self {
-            Start::Fresh(fresh) => fresh.architecture.plan(),
-            Start::Resume { checkpoint, .. } => checkpoint.plan(),
+            Start::Fresh(fresh) => fresh.architecture.as_ref().map(Architecture::plan),
+            Start::Resume { checkpoint, .. } => Some(checkpoint.plan()),
         }
+    }
+
+    /// The shape in which to load the images: that of the network, if it is known.
+    pub fn input(&self, args: &TrainArgs) -> Shape {
+        let teacher = match self {
+            Start::Fresh(fresh) => fresh.teachers.first().map(|(_, teacher)| teacher.spec.input()),
+            Start::Resume { .. } => None,
+        };
+        let known = self.plan().map(|plan| plan.spec().input());
+        known.or(args.shape).or(teacher).unwrap_or_else(|| args.budget.shape(&args.images))
+    }
+
+    /// Chooses the network and the recipe by the images, as far as no flag decides them, and prints what was chosen.
+    /// Returns the network's shapes and sizes.
+    pub fn fit(&mut self, args: &TrainArgs, found: &Found, console: &Console) -> Outcome<Plan> {
+        let Found { splits, record, .. } = found;
+        let fresh = match self {
+            Start::Fresh(fresh) => fresh,
+            Start::Resume { checkpoint, .. } => return Ok(checkpoint.plan()),
+        };
+        // Files in MNIST's format and size are for the networks and the recipe that were made for those.
+        let classic = record.kind == DatasetKind::Idx
+            && splits.train.shape() == (Shape { channels: 1, rows: 28, columns: 28 })
+            && splits.train.class_names().len() == 10;
+        if classic && fresh.fits {
+            fresh.fits = false;
+            fresh.usual_epochs = args.epochs.is_none();
+        }
+        let named = fresh.architecture.is_some();
+        let architecture = match fresh.architecture.take() {
+            Some(named) => named,
+            None if classic && args.budget.given().or(args.shape.map(|_| "--shape")).is_none() => {
+                Architecture::parse("fashion")?
+            }
+            None => fit::network(splits, args.shape, &args.budget)?,
+        };
+        let plan = architecture.plan();
+        if named {
+            fit::warn_of_budget(&plan, splits, &args.budget, console);
+        }
+        if fresh.fits {
+            fresh.recipe = args.recipe(false, Some(Recipe::fitting(&plan, splits)));
+            fresh.recipe.check()?;
+            fit::say(&fresh.recipe, (!named).then_some((&architecture, &args.budget)), splits, console);
+        }
+        fresh.architecture = Some(architecture);
+        Ok(plan)
     }
 
     /// An error if the run takes more memory than is left; of one that goes on, a part is taken already.
@@ -294,7 +358,8 @@ impl Start {
         }
     }
 
-    /// Chooses the number of epochs by the number of training images, unless a flag or the recipe decides it.
+    /// Chooses the number of epochs by the number of training images, unless a flag, the recipe or [`Start::fit`] decides
+    /// it.
     pub fn choose_epochs(&mut self, images: usize) {
         if let Start::Fresh(fresh) = self
             && fresh.usual_epochs
@@ -304,10 +369,10 @@ impl Start {
     }
 
     /// Loads the images: those that `args` name, or those of the network that the run begins with, or Fashion-MNIST.
-    pub fn images(&self, args: &ImageArgs, console: &Console) -> Outcome<Found> {
-        let plan = self.plan();
-        let input = plan.spec().input();
-        let found = match self {
+    pub fn images(&self, args: &TrainArgs, console: &Console) -> Outcome<Found> {
+        let input = self.input(args);
+        let args = &args.images;
+        Ok(match self {
             Start::Resume { known, .. } => known.load(args, input, Others::Refused, console)?,
             Start::Fresh(fresh) => match &fresh.known {
                 Some(known) if fresh.recipe.quantize.is_some() => known.load(args, input, Others::Noted, console)?,
@@ -318,21 +383,24 @@ impl Start {
                     found
                 }
             },
-        };
-        images::check(input, plan.classes(), &found.splits)?;
-        Ok(found)
+        })
     }
 
     /// The state of the run before its next step; `train` are the images that are left to train with, `fingerprint` is
     /// that of all that were given for it, and `dataset` is the record of all images.
-    pub fn checkpoint(self, train: &Dataset, fingerprint: String, dataset: DatasetRecord) -> Outcome<Checkpoint> {
+    pub fn checkpoint(
+        self,
+        plan: &Plan,
+        train: &Dataset,
+        fingerprint: String,
+        dataset: DatasetRecord,
+    ) -> Outcome<Checkpoint> {
         let names = train.class_names();
         match self {
             // The same images may be in another place now.
             Start::Resume { checkpoint, .. } => Ok(Checkpoint { dataset: Some(dataset), ..*checkpoint }),
             Start::Fresh(fresh) => {
-                let Fresh { architecture, recipe, input, from, teachers, .. } = *fresh;
-                let plan = architecture.plan();
+                let Fresh { recipe, input, from, teachers, .. } = *fresh;
                 if names.len() == plan.classes() {
                     model_file::check_names(names)?;
                 }
@@ -351,11 +419,11 @@ impl Start {
                 };
                 let mut parameters = match from {
                     Some(from) => from.parameters,
-                    None => initial(&plan, recipe.init, recipe.seed),
+                    None => initial(plan, recipe.init, recipe.seed),
                 };
                 parameters.extend(ranges);
                 let teacher = |(path, trained): &(PathBuf, Trained)| {
-                    let teacher = Teacher::new(trained, &plan, &preprocessing, names);
+                    let teacher = Teacher::new(trained, plan, &preprocessing, names);
                     teacher.map_err(|problem| format!("{}: {problem}", path.display()))
                 };
                 let teachers = teachers.iter().map(teacher).collect::<Result<_, _>>()?;

@@ -1,0 +1,162 @@
+//! Writes model files with zero points: networks that TensorFlow Lite quantised.
+
+use nin_core::packing::affine::{Factor, Words};
+use nin_core::plan::{Layer, LayerKind};
+use nin_core::{Lanes, Plan, Spec, WeightType};
+
+use super::pack::put;
+use super::{ExportError, Parts};
+use crate::network::preprocessing::Preprocessing;
+
+/// A network with zero points, whose weights and factors are known.
+#[derive(Clone, Debug)]
+pub struct AffineModel {
+    /// The architecture.
+    pub spec: Spec,
+    /// The conversion of bytes: the mean is the image's zero point.
+    pub preprocessing: Preprocessing,
+    /// The names of the classes, or none.
+    pub class_names: Vec<String>,
+    /// What the file states of each layer of the plan that has weights, adds a shortcut, or averages a whole map.
+    pub records: Vec<Record>,
+}
+
+/// What the file states of one layer. In [`Words`], `plain` and `lanes` are set when it is written.
+#[derive(Clone, Debug)]
+pub enum Record {
+    /// A layer with weights.
+    Layer(AffineLayer),
+    /// The sum of a shortcut.
+    Sum {
+        /// Zero points, range and scale; the input is the body's output.
+        words: Words,
+        /// The byte that stands for 0 at the end of the shortcut.
+        shortcut_zero: u8,
+        /// The factors of the body's output, of the shortcut's end and of their sum.
+        factors: [Factor; 3],
+    },
+    /// A global average.
+    Average {
+        /// Zero points, range and scale.
+        words: Words,
+        /// The factor of the sum of all pixels.
+        factor: Factor,
+    },
+}
+
+/// A layer with weights.
+#[derive(Clone, Debug)]
+pub struct AffineLayer {
+    /// Zero points, range and scale.
+    pub words: Words,
+    /// The biases, from which the input's zero point times the weights is already subtracted.
+    pub bias: Vec<i32>,
+    /// One factor for each output.
+    pub factors: Vec<Factor>,
+    /// `[out][fan_in]`, the fan-in ordered rows, columns, channels.
+    pub weights: Vec<i8>,
+}
+
+impl AffineModel {
+    /// Returns whether the records are those of the architecture's layers, in size and in range.
+    pub fn fits(&self) -> bool {
+        let plan = Plan::new(self.spec);
+        let mut records = self.records.iter();
+        let layers = plan.layers().filter(|layer| layer.weight_bytes(WeightType::Affine, 1) > 0);
+        layers.into_iter().all(|layer| match (records.next(), layer.kind) {
+            (Some(Record::Layer(record)), LayerKind::Convolution(_) | LayerKind::Full) => record.fits(&layer),
+            (Some(Record::Sum { factors, .. }), LayerKind::Sum) => factors.iter().all(in_range),
+            (Some(Record::Average { factor, .. }), LayerKind::GlobalAverage) => in_range(factor),
+            _ => false,
+        }) && records.next().is_none()
+    }
+
+    /// Returns the bytes of a model file.
+    ///
+    /// # Errors
+    ///
+    /// [`ExportError`] if the records are not those of the architecture's layers, or the lanes are not for integers.
+    pub fn to_bytes(&self, lanes: Lanes) -> Result<Vec<u8>, ExportError> {
+        let weight_type = WeightType::Affine;
+        if Lanes::of(weight_type, lanes.count()).is_none() {
+            return Err(ExportError::Packing { lanes, weight_type: weight_type.name() });
+        }
+        if !self.fits() {
+            return Err(ExportError::Integers);
+        }
+        let plan = &Plan::new(self.spec);
+        let mut weights = Vec::new();
+        let layers = plan.layers().filter(|layer| layer.weight_bytes(weight_type, 1) > 0);
+        for (layer, record) in layers.zip(&self.records) {
+            match record {
+                Record::Layer(record) => record.pack(&layer, lanes, &mut weights),
+                Record::Sum { words, shortcut_zero, factors } => {
+                    weights.extend(Words { plain: false, lanes: 1, ..*words }.bytes());
+                    weights.extend(u32::from(*shortcut_zero).to_le_bytes());
+                    factors.iter().for_each(|factor| weights.extend(factor.bytes()));
+                }
+                Record::Average { words, factor } => {
+                    weights.extend(Words { plain: false, lanes: 1, ..*words }.bytes());
+                    weights.extend(factor.bytes());
+                }
+            }
+        }
+        let Self { preprocessing, class_names, .. } = self;
+        Parts { plan, preprocessing, class_names, weight_type, lanes }.to_bytes(&weights)
+    }
+}
+
+impl AffineLayer {
+    /// Whether the kernels for layers without zero points compute the layer exactly.
+    fn is_plain(&self, layer: &Layer) -> bool {
+        let Words { input_zero, output_zero, least, most, .. } = self.words;
+        let padded = matches!(layer.kind, LayerKind::Convolution(window) if window.has_padding());
+        let range = (output_zero, least, most) == (0, 0, 255) && (input_zero == 0 || !padded);
+        let small = || {
+            self.bias.iter().zip(self.weights.chunks_exact(layer.fan_in())).all(|(&bias, weights)| {
+                let magnitudes: i64 = weights.iter().map(|&weight| i64::from(weight).abs()).sum();
+                i64::from(bias).abs() + 255 * magnitudes < 1 << 30
+            })
+        };
+        layer.groups == 1 && range && self.factors.iter().all(|factor| (1..=31).contains(&factor.shift)) && small()
+    }
+
+    /// Appends the layer's part of the file. A layer that only the general kernels compute has plain rows.
+    fn pack(&self, layer: &Layer, lanes: Lanes, bytes: &mut Vec<u8>) {
+        let fan_in = layer.fan_in();
+        let plain = self.is_plain(layer);
+        let lanes = if plain { lanes.count() } else { 1 };
+        bytes.extend(Words { plain, lanes: lanes as u8, ..self.words }.bytes());
+        let packing = layer.packing(WeightType::Affine, lanes);
+        let start = bytes.len();
+        bytes.resize(start + packing.bytes(), 0);
+        let bytes = &mut bytes[start..];
+        for output in 0..packing.padded_outputs() {
+            let bias = self.bias.get(output).map_or(0, |bias| packing.bias_factor() * bias);
+            let padding = Factor { multiplier: 0, shift: 1 };
+            let Factor { multiplier, shift } = *self.factors.get(output).unwrap_or(&padding);
+            put(bytes, packing.bias(output), bias.to_le_bytes());
+            put(bytes, packing.multiplier(output), multiplier.to_le_bytes());
+            put(bytes, packing.shift(output), shift.to_le_bytes());
+            if let Some(at) = packing.half_unit(output) {
+                put(bytes, at, ((1u32 << shift) >> 1).to_le_bytes());
+            }
+        }
+        for (output, weights) in self.weights.chunks_exact(fan_in).enumerate() {
+            for (input, &weight) in weights.iter().enumerate() {
+                bytes[packing.weight(output, input).byte] = weight as u8;
+            }
+        }
+    }
+
+    /// Returns whether there are as many numbers as the layer needs, in range.
+    fn fits(&self, layer: &Layer) -> bool {
+        let (outputs, fan_in) = (usize::from(layer.output.channels), layer.fan_in());
+        let sizes = (self.bias.len(), self.factors.len(), self.weights.len());
+        sizes == (outputs, outputs, outputs * fan_in) && self.factors.iter().all(in_range)
+    }
+}
+
+fn in_range(factor: &Factor) -> bool {
+    factor.multiplier >= 0 && (-30..=31).contains(&factor.shift)
+}

@@ -1,0 +1,44 @@
+//! Imported TensorFlow Lite models, run by the engine with every map kept.
+
+use std::convert::Infallible;
+
+use nin_core::{Affine, Model, Network, Piece};
+
+use crate::engine::state;
+use crate::integer::Bytes;
+
+/// Every map that a model makes of an image of bytes, with its stage and layer, and the logits.
+///
+/// # Panics
+///
+/// If the model cannot run.
+pub fn run(model: &Model<'_>, image: &[u8]) -> (Vec<((usize, usize), Bytes)>, Vec<f32>) {
+    let plan = *model.plan();
+    let mut maps: Vec<((usize, usize), Bytes)> = Vec::new();
+    let mut steps = 0;
+    let mut last = usize::MAX;
+    for layer in plan.layers() {
+        steps = if layer.stage == last { steps + 1 } else { 0 };
+        last = layer.stage;
+        maps.push(((layer.stage, steps), Bytes { shape: layer.output, values: vec![0; layer.output.len()] }));
+    }
+    let mut observer = |piece: Piece, values: &[u8]| {
+        let place = (piece.stage, piece.step);
+        let Some((_, map)) = maps.iter_mut().find(|(at, _)| *at == place) else { panic!("{piece:?}") };
+        let at = (piece.row * usize::from(map.shape.columns) + piece.column) * usize::from(map.shape.channels);
+        map.values[at..][..values.len()].copy_from_slice(values);
+    };
+    let mut state = state(model);
+    let mut network = Network::<Affine>::new(model, &mut state).expect("a network");
+    let mut rows = image.chunks_exact(plan.spec().input().row());
+    let logits = network.infer_observed(
+        |_, row| {
+            row.copy_from_slice(rows.next().expect("a row"));
+            Ok::<(), Infallible>(())
+        },
+        &mut observer,
+    );
+    let Ok(logits) = logits;
+    let logits = logits.to_vec();
+    (maps, logits)
+}
