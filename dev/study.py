@@ -7,8 +7,8 @@ Each network is trained with the flags, `--epochs 2` unless they are given. Prin
 network is trained: parameters, multiply-accumulates, RAM of the f32 engine, seconds of training, test accuracy.
 """
 
+import json
 import pathlib
-import re
 import sys
 import tempfile
 
@@ -39,14 +39,12 @@ NETWORKS = {
 
 
 def costs(line):
-    """Parameters, multiply-accumulates and RAM: the row `sum` of the table of `nin-train plan`, which has no JSON."""
-    done = runs.nin_train("plan", line)
-    for row in done.stdout.splitlines():
-        # Columns are two or more blanks apart.
-        if (cells := re.split(r" {2,}", row.strip()))[0] == "sum":
-            _, _, parameters, macs, ram, *_ = cells
-            return parameters, macs, ram
-    sys.exit(f"study.py: no sums in the plan of {line}: {done.stderr.strip()}")
+    """Parameters, multiply-accumulates and RAM of the f32 engine, as `nin-train plan --json` prints them."""
+    done = runs.nin_train("plan", line, "--json")
+    if done.returncode:
+        sys.exit(f"study.py: no plan of {line}: {done.stderr.strip()}")
+    (network,) = json.loads(done.stdout)["networks"]
+    return f"{network['parameters']:,}", f"{network['macs']:,}", f"{network['ram']['f32'] / 1024:.1f} KiB"
 
 
 def main():

@@ -3,6 +3,7 @@
 # says how large it is; `run` also runs it, as scripts/run.sh does.
 #
 #     scripts/firmware.sh mps2-an386 fashion run bits
+#     scripts/firmware.sh mps2-an386 partition-int8 run models=int8.nin images=test-images.bin
 #     scripts/firmware.sh nrf52840-dk fashion build
 #
 # Status 77: something that is needed is not installed.
@@ -14,7 +15,7 @@ shift $(($# < 3 ? $# : 3))
 # A file is where the caller says, who may stand elsewhere.
 for word; do
     shift
-    case $word in models=[!/]*) word=models=$here/${word#models=} ;; esac
+    case $word in models=[!/]* | images=[!/]*) word=${word%%=*}=$here/${word#*=} ;; esac
     set -- "$@" "$word"
 done
 

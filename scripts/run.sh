@@ -1,20 +1,40 @@
 #!/usr/bin/env bash
 # run.sh ELF [WORDS]: runs a firmware for $NIN_BOARD, on QEMU if it emulates the board, else on hardware by probe-rs.
-# `models=FILE` puts FILE where the board keeps its models; on the emulator the firmware gets the other WORDS (probe-rs
-# has no way to hand them over). With NIN_HARDWARE=1 the firmware goes to hardware though the board could be emulated.
+# `models=FILE` puts FILE where the board keeps its models, `images=FILE` puts test images behind the model (`nin-train
+# data --raw` writes them). On the emulator the firmware gets the other WORDS (probe-rs has no way to hand them over).
+# With NIN_HARDWARE=1 the firmware goes to hardware though the board could be emulated.
 # Status: the firmware's own, 0 or 1; 77: something that is needed is not installed; 124: it took too long.
 set -euo pipefail
 elf=$1 && shift
 map=$(dirname "$0")/../nin-embedded/boards/${NIN_BOARD:=mps2-an386}.x
 value() { sed -n "s/^ \* $1: //p" "$map"; }
 models=$(sed -n 's/^ *MODELS *: *ORIGIN = \(0x[0-9A-Fa-f]*\).*/\1/p' "$map")
-file=
+file= images=
 for word; do
-    case $word in models=*) file=${word#models=} ;; esac
+    case $word in
+    models=*) file=${word#models=} ;;
+    images=*) images=${word#images=} ;;
+    esac
 done
+for path in "$file" "$images"; do
+    [ -z "$path" ] || [ -r "$path" ] || { echo "run.sh: $path: there is no such file, or it cannot be read" >&2 && exit 2; }
+done
+if [ -n "$images" ] && [ -z "$file" ]; then
+    echo "run.sh: images=$images needs a model: add models=FILE" >&2
+    exit 2
+fi
 if [ -n "$file" ] && [ -z "$models" ]; then
     echo "run.sh: $NIN_BOARD has no partition for a model" >&2
     exit 2
+fi
+
+if [ -n "$images" ]; then
+    # One file for the partition: the model, and the images at the next multiple of 16 bytes.
+    both=$(mktemp)
+    trap 'rm -f "$both"' EXIT
+    size=$(wc -c <"$file")
+    { cat "$file" && head -c $(((16 - size % 16) % 16)) /dev/zero && cat "$images"; } >"$both"
+    file=$both
 fi
 
 machine=$(value qemu)
@@ -26,22 +46,23 @@ if [ -n "$machine" ] && [ "${NIN_HARDWARE:-0}" != 1 ]; then
     # To QEMU a comma ends a value, and two are one.
     semihosting=enable=on,target=native,arg=emulator
     for word; do
-        case $word in models=*) ;; *) semihosting+=,arg=${word//,/,,} ;; esac
+        case $word in models=* | images=*) ;; *) semihosting+=,arg=${word//,/,,} ;; esac
     done
     # One virtual nanosecond per instruction: the same run counts the same, always.
     # macOS has no `timeout`.
     limit=()
     ! command -v timeout >/dev/null || limit=(timeout "${NIN_TIMEOUT:-600}")
-    exec ${limit[@]+"${limit[@]}"} "${emulator[@]}" -M "$machine" -display none -monitor none -serial none -icount shift=0 \
+    ${limit[@]+"${limit[@]}"} "${emulator[@]}" -M "$machine" -display none -monitor none -serial none -icount shift=0 \
         -semihosting-config "$semihosting" -kernel "$elf" \
         ${file:+-device "loader,file=${file//,/,,},addr=$models,force-raw=on"} </dev/null
+    exit
 fi
 
 chip=$(value chip)
 [ -n "$chip" ] || { echo "run.sh: $NIN_BOARD exists only on the emulator" >&2 && exit 2; }
 command -v probe-rs >/dev/null || { echo "run.sh: probe-rs is not installed: cargo install probe-rs-tools" >&2 && exit 77; }
 for word; do
-    case $word in models=*) ;; *) echo "run.sh: $word is for the emulator: probe-rs does not hand it over" >&2 ;; esac
+    case $word in models=* | images=*) ;; *) echo "run.sh: $word is for the emulator: probe-rs does not hand it over" >&2 ;; esac
 done
 [ -z "$file" ] || probe-rs download --chip "$chip" --binary-format bin --base-address "$models" "$file"
-exec probe-rs run --chip "$chip" "$elf"
+probe-rs run --chip "$chip" "$elf"

@@ -22,7 +22,7 @@
  * Bytes of a network's memory besides the working memory that `nin-train plan` prints: at most this number, and for a
  * network with float weights four bytes more for each byte of a row.
  */
-#define NIN_NETWORK_BYTES 1024
+#define NIN_NETWORK_BYTES 1536
 
 /**
  * The result of a function: `NIN_OK`, or what is wrong. `nin_status_text` returns its text.

@@ -24,7 +24,7 @@ pub const NIN_ALIGNMENT: usize = 8;
 
 /// Bytes of a network's memory besides the working memory that `nin-train plan` prints: at most this number, and for a
 /// network with float weights four bytes more for each byte of a row.
-pub const NIN_NETWORK_BYTES: usize = 1024;
+pub const NIN_NETWORK_BYTES: usize = 1536;
 
 const _: () = assert!(size_of::<NinNetwork>() <= NIN_NETWORK_BYTES && align_of::<NinNetwork>() <= NIN_ALIGNMENT);
 

@@ -12,7 +12,9 @@
 //!
 //! The types in the order in which data flows through them: [`Spec`] is the architecture line. [`Plan`] holds the
 //! shapes and sizes that follow from it. [`Model`] is a checked model file in flash. [`Network`] runs a model in a
-//! buffer that the caller provides. [`argmax`], [`top_k`] and [`softmax`] turn its logits into an answer.
+//! buffer that the caller provides. It reads images as bytes, channels last (R, G, B for a colour network), rows from
+//! the top; [`camera`] makes them from a camera's rows, in the same way as the trainer makes them from pictures.
+//! [`Model::answer`], [`argmax`], [`top_k`] and [`softmax`] turn its logits into an answer.
 //!
 //! A network computes in one of five [`Format`]s: [`F32`], [`F16`] (16-bit weights), [`Int8`] (8-bit weights and
 //! activations), [`Int4`] (8-bit activations, 4-bit weights in some or all layers) and [`Affine`] (8 bits with zero
@@ -32,6 +34,7 @@ compile_error!("nin-core needs a usize of at least 32 bits: this target has 16")
 #[cfg(any(test, feature = "std"))]
 extern crate std;
 
+pub mod camera;
 mod flow;
 mod format;
 mod kernel;
@@ -42,16 +45,18 @@ pub mod packing;
 pub mod plan;
 mod presets;
 pub mod spec;
+mod test_images;
 
 pub use flow::{Observer, Piece};
 pub use format::{Affine, F16, F16Fused, F32, F32Fused, Float, Format, Fused, Int4, Int8, Rounding, Separate};
 pub use logits::{argmax, softmax, top_k};
-pub use model::{Aligned, Model, ModelError, Normalization};
+pub use model::{Aligned, Answer, Decision, Model, ModelError, Normalization, Score, Threshold};
 pub use network::{Network, NetworkError};
 pub use packing::{Lanes, WeightType};
 pub use plan::{Kernels, Plan};
 pub use presets::{PRESETS, Preset};
 pub use spec::{Shape, Spec, SpecError, Stage, Window};
+pub use test_images::{TestImages, TestImagesError};
 
 /// The README's example compiles.
 #[cfg(doctest)]

@@ -2,7 +2,8 @@
 
 use core::fmt;
 
-use nin_core::{ModelError, NetworkError, Shape, WeightType};
+use nin_core::camera::FrameError;
+use nin_core::{ModelError, NetworkError, Shape, TestImagesError, WeightType};
 
 /// Why a firmware stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +31,10 @@ pub enum Error {
     },
     /// The model takes images of more channels than the firmware has.
     Channels(usize),
+    /// The file of test images is broken.
+    Images(TestImagesError),
+    /// The camera's frames do not fit the network.
+    Frame(FrameError),
     /// A buffer that there is only one of was asked for twice.
     Taken,
     /// The stack has used all its bytes, and perhaps more.
@@ -55,6 +60,18 @@ impl From<NetworkError> for Error {
     }
 }
 
+impl From<TestImagesError> for Error {
+    fn from(error: TestImagesError) -> Error {
+        Error::Images(error)
+    }
+}
+
+impl From<FrameError> for Error {
+    fn from(error: FrameError) -> Error {
+        Error::Frame(error)
+    }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -67,7 +84,13 @@ impl fmt::Display for Error {
             Error::Input { expected, found } => {
                 write!(f, "the model takes images of {found}, there are only ones of {expected}")
             }
-            Error::Channels(found) => write!(f, "the model takes images of {found} channels, there are only grey ones"),
+            Error::Channels(found) => write!(
+                f,
+                "the model takes images of {found} channels, the firmware's own are grey: add images=FILE with test images \
+                 that `nin-train data --raw FILE` writes"
+            ),
+            Error::Images(error) => error.fmt(f),
+            Error::Frame(error) => error.fmt(f),
             Error::Taken => f.write_str("the network's memory is already in use"),
             Error::Stack(bytes) => write!(f, "the stack has used all of its {bytes} bytes: what ran may be wrong"),
             Error::Memory { used, budget } => {

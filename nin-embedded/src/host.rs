@@ -18,10 +18,10 @@ pub struct Host {
 /// Runs a firmware.
 pub fn start(run: impl FnOnce(&Host) -> Result<(), Error>) -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
-    let models = match arguments.iter().find_map(|word| word.strip_prefix("models=")).map(aligned_file) {
-        None => &[][..],
-        Some(Ok(bytes)) => bytes,
-        Some(Err(error)) => {
+    let file = |name: &str| arguments.iter().find_map(|word| word.strip_prefix(name));
+    let models = match partition(file("models="), file("images=")) {
+        Ok(bytes) => bytes,
+        Err(error) => {
             eprintln!("error: {error}");
             return ExitCode::FAILURE;
         }
@@ -36,9 +36,16 @@ pub fn start(run: impl FnOnce(&Host) -> Result<(), Error>) -> ExitCode {
     }
 }
 
-/// A file that stands for the model partition, aligned as flash is.
-fn aligned_file(path: &str) -> Result<&'static [u8], String> {
-    let bytes = fs::read(path).map_err(|error| std::format!("{path}: {error}"))?;
+/// Returns what stands for the model partition, aligned as flash is: the model, and test images at the next multiple of
+/// 16 bytes, as `scripts/run.sh` puts them there.
+fn partition(model: Option<&str>, images: Option<&str>) -> Result<&'static [u8], String> {
+    let Some(model) = model else { return Ok(&[]) };
+    let read = |path: &str| fs::read(path).map_err(|error| std::format!("{path}: {error}"));
+    let mut bytes = read(model)?;
+    if let Some(images) = images {
+        bytes.resize(bytes.len().next_multiple_of(16), 0);
+        bytes.extend(read(images)?);
+    }
     let mut words = vec![0u128; bytes.len().div_ceil(size_of::<u128>())];
     bytemuck::cast_slice_mut(&mut words)[..bytes.len()].copy_from_slice(&bytes);
     Ok(&bytemuck::cast_slice(Vec::leak(words))[..bytes.len()])

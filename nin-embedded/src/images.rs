@@ -1,5 +1,6 @@
 //! Ten test images, and how they reach a network of any size and format.
 
+use nin_core::camera::{Between, Crop};
 use nin_core::{Affine, Float, Format, Int4, Int8, Model, Shape};
 
 /// Ten images of one channel with their labels, in IDX form: as MNIST's files have it.
@@ -69,37 +70,31 @@ impl Image {
         &self.pixels[y * self.columns..][..self.columns]
     }
 
-    /// The pixel in row `y` of `rows` and column `x` of `columns` of the image made that large, bilinearly: a level
-    /// from 0 to 255, just what the trainer makes of it. A larger image is never in memory, so that a network takes
-    /// images from a smaller camera than it was trained for.
-    pub fn resized(&self, (y, rows): (usize, usize), (x, columns): (usize, usize)) -> f32 {
-        let (down, across) = (Tap::new(y, self.rows, rows), Tap::new(x, self.columns, columns));
-        let level = |line: &[u8]| mix(across.weight, f32::from(line[across.first]), f32::from(line[across.second]));
-        mix(down.weight, level(self.row(down.first)), level(self.row(down.second)))
+    /// The grey level in row `y` and column `x` of the image in the shape `to`, the same as the trainer makes of it
+    /// ([`nin_core::camera`] has the rules). A larger image is never in memory.
+    pub fn fitted(&self, to: Shape, y: usize, x: usize) -> u8 {
+        // Of images that are compiled in, which have far fewer than 65,536 rows and columns.
+        let crop = Crop::new((self.rows as u16, self.columns as u16), to);
+        let (rows, columns) = (usize::from(crop.rows), usize::from(crop.columns));
+        let level = |y: usize, x: usize| self.row(usize::from(crop.top) + y)[usize::from(crop.left) + x];
+        if crop.covers(to) {
+            let (down, across) = (covered(y, rows, to.rows.into()), covered(x, columns, to.columns.into()));
+            let line = |y: usize| across.clone().map(|(x, part)| part * u32::from(level(y, x))).sum::<u32>();
+            let area = (rows * columns) as u32;
+            return ((down.map(|(y, part)| part * line(y)).sum::<u32>() + area / 2) / area) as u8;
+        }
+        let (down, across) = (Between::new(y, rows, to.rows.into()), Between::new(x, columns, to.columns.into()));
+        let upper = [level(down.first, across.first), level(down.first, across.second)];
+        let lower = [level(down.second, across.first), level(down.second, across.second)];
+        down.level(&across, [upper[0], upper[1], lower[0], lower[1]])
     }
 }
 
-/// Between which two source positions an output position lies, and how far towards the second (0 to 1).
-struct Tap {
-    first: usize,
-    second: usize,
-    weight: f32,
-}
-
-impl Tap {
-    /// Pixels are squares that touch, edges are repeated: PyTorch's `align_corners=False`, in f32 and in its order.
-    fn new(position: usize, from: usize, to: usize) -> Tap {
-        let centre = (from as f32 / to as f32) * (position as f32 + 0.5) - 0.5;
-        let centre = if centre < 0.0 { 0.0 } else { centre };
-        let first = (centre as usize).min(from - 1);
-        let beyond = centre - first as f32;
-        let weight = if beyond > 1.0 { 1.0 } else { beyond };
-        Tap { first, second: (first + 1).min(from - 1), weight }
-    }
-}
-
-fn mix(weight: f32, first: f32, second: f32) -> f32 {
-    (1.0 - weight) * first + weight * second
+/// The source positions that output position `index` covers if `from` positions become `to`, each with the part that is
+/// covered: a source position has `to` units, an output position `from`.
+fn covered(index: usize, from: usize, to: usize) -> impl Iterator<Item = (usize, u32)> + Clone {
+    let (start, end) = (index * from, (index + 1) * from);
+    (start / to..end.div_ceil(to)).map(move |at| (at, (end.min((at + 1) * to) - start.max(at * to)) as u32))
 }
 
 /// A [`Format`] that a network can be shown images in.

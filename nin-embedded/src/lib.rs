@@ -49,7 +49,7 @@ pub use cortex_m as processor;
 pub use error::Error;
 pub use firmware::{STACK, budget, state_budget};
 pub use images::{FASHION, Image, Images, Sight, formula_level};
-pub use partition::model_in;
+pub use partition::{images_in, model_in};
 #[cfg(all(target_arch = "riscv32", target_os = "none"))]
 #[doc(hidden)]
 pub use riscv as processor;

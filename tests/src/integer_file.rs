@@ -53,6 +53,7 @@ fn whole(
         scale: vec![input_scale; channels],
         names: names.to_vec(),
         parameters: Vec::new(),
+        decision: None,
     };
     file.write_with(&weights)
 }

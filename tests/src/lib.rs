@@ -3,6 +3,7 @@
 //! The modules, each using only those above it:
 //!
 //! - [`close`]: comparison of floating-point results;
+//! - [`camera`]: a picture brought to a network's input, slowly, in exact fractions;
 //! - [`oracle`]: a slow, simple network: whole maps in f64 or f32;
 //! - [`mix`]: weights and images from a counter, so that no file of weights is needed;
 //! - [`fixture`]: PyTorch's results for two architectures, from `fixtures/*.json`;
@@ -22,6 +23,7 @@
 //! ```
 
 pub mod affine;
+pub mod camera;
 pub mod close;
 pub mod emulator;
 pub mod engine;

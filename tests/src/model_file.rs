@@ -29,6 +29,26 @@ pub struct ModelFile {
     pub names: Vec<String>,
     /// Layer by layer: weights `[out][fan-in]`, then biases.
     pub parameters: Vec<f32>,
+    /// The decision of a file of version 2.
+    pub decision: Option<DecisionBytes>,
+}
+
+/// The fields of a decision, as the document has them; they may be wrong.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct DecisionBytes {
+    /// Offset 32.
+    pub temperature: f32,
+    /// Offset 36.
+    pub score: u8,
+    /// Offset 38.
+    pub unknown: u16,
+    /// Offset 40.
+    pub threshold: f32,
+}
+
+impl DecisionBytes {
+    /// Probabilities are not calibrated, and no image is rejected.
+    pub const PLAIN: DecisionBytes = DecisionBytes { temperature: 1.0, score: 0, unknown: u16::MAX, threshold: 0.0 };
 }
 
 impl ModelFile {
@@ -41,7 +61,7 @@ impl ModelFile {
     pub fn plain(spec: Spec, parameters: Vec<f32>, weight_type: WeightType, lanes: usize) -> ModelFile {
         let channels = usize::from(spec.input().channels);
         let (mean, scale) = (vec![0.0; channels], vec![1.0; channels]);
-        ModelFile { spec, weight_type, lanes, mean, scale, names: Vec::new(), parameters }
+        ModelFile { spec, weight_type, lanes, mean, scale, names: Vec::new(), parameters, decision: None }
     }
 
     /// Returns the bytes of the file.
@@ -61,13 +81,16 @@ impl ModelFile {
 
     fn write_parts(&self, line: &str, weights: &[u8]) -> Vec<u8> {
         let names = self.names.join("\n");
-        let text_end = 32 + 8 * self.mean.len() + line.len() + names.len();
+        // A line that version 2 does not have makes version 3, with the decision of version 2.
+        let extended = line.parse().is_ok_and(|spec: Spec| spec.is_extended());
+        let decision = self.decision.or(extended.then_some(DecisionBytes::PLAIN));
+        let version = if extended { 3u16 } else { 1 + u16::from(decision.is_some()) };
+        let table_at = if decision.is_some() { 48 } else { 32 };
+        let text_end = table_at + 8 * self.mean.len() + line.len() + names.len();
         let weights_at = text_end.next_multiple_of(16);
         let mut file = Vec::new();
         file.extend(b"NiNmodel");
-        // A line that version 1 does not know makes version 3.
-        let extended = line.parse().is_ok_and(|spec: Spec| spec.is_extended());
-        file.extend((if extended { 3u16 } else { 1 }).to_le_bytes());
+        file.extend(version.to_le_bytes());
         file.push(match self.weight_type {
             WeightType::F32 => 1,
             WeightType::F16 => 2,
@@ -83,6 +106,13 @@ impl ModelFile {
         file.extend((weights.len() as u32).to_le_bytes());
         file.extend((self.mean.len() as u16).to_le_bytes());
         file.extend(0u16.to_le_bytes());
+        if let Some(DecisionBytes { temperature, score, unknown, threshold }) = decision {
+            file.extend(temperature.to_le_bytes());
+            file.extend([score, 0]);
+            file.extend(unknown.to_le_bytes());
+            file.extend(threshold.to_le_bytes());
+            file.extend(0u32.to_le_bytes());
+        }
         file.extend(self.mean.iter().chain(&self.scale).flat_map(|number| number.to_le_bytes()));
         file.extend(line.bytes().chain(names.bytes()));
         file.resize(weights_at, 0);

@@ -46,6 +46,8 @@ pub enum ModelError {
     Line(SpecError),
     /// The architecture line is not canonical: it has more than one space between words, or states default values.
     NotCanonical,
+    /// The temperature, threshold or unknown class is out of range.
+    Decision,
     /// A model with integer weights has means other than 0, or scales that differ.
     Preprocessing,
     /// The padding of the weights to whole lanes and words is not 0.
@@ -81,8 +83,8 @@ impl fmt::Display for ModelError {
             ModelError::Version(version) => {
                 write!(
                     f,
-                    "the model file has version {version}, which this program does not read, or which its content does \
-                     not need; this program reads versions {VERSION} and {AFFINE_VERSION}"
+                    "the model file has version {version}, which this program does not read, or which does not fit its \
+                     content; this program reads versions {VERSION} to {AFFINE_VERSION}"
                 )
             }
             ModelError::Checksum { stored, computed } => {
@@ -98,6 +100,9 @@ impl fmt::Display for ModelError {
             ModelError::NotCanonical => {
                 f.write_str("the model file's architecture line is not in its canonical form: export the model again")
             }
+            ModelError::Decision => f.write_str(
+                "the model file has a temperature, threshold or unknown class that is out of range: export the model again",
+            ),
             ModelError::Preprocessing => {
                 f.write_str("the model file has integer weights, but means that are not 0 or scales that differ")
             }

@@ -4,10 +4,14 @@
 pub const MAGIC: [u8; 8] = *b"NiNmodel";
 /// The version of the layout of a model that needs nothing newer.
 pub const VERSION: u16 = 1;
+/// The version of the layout of a model with a [`Decision`](super::Decision).
+pub const DECISION_VERSION: u16 = 2;
 /// The version of the layout of a model with zero points ([`WeightType::Affine`](crate::WeightType::Affine)) or with
-/// depthwise or grouped convolutions, shortcuts, other activations than a ReLU, or windows that are not square.
+/// depthwise or grouped convolutions, shortcuts, other activations than a ReLU, or windows that are not square. It has a
+/// [`Decision`](super::Decision), too.
 pub const AFFINE_VERSION: u16 = 3;
-/// Bytes before the preprocessing table.
+/// Bytes before the preprocessing table in version 1. In later versions, a [`Decision`](super::Decision) stands between
+/// them.
 pub const HEADER: usize = 32;
 
 /// Returns the CRC-32 of zip and Ethernet, computed half a byte at a time. Bit by bit takes a board nearly five times
@@ -48,6 +52,10 @@ pub(super) const fn u16_at(bytes: &[u8], at: usize) -> u16 {
 
 pub(super) const fn u32_at(bytes: &[u8], at: usize) -> u32 {
     u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
+}
+
+pub(super) const fn f32_at(bytes: &[u8], at: usize) -> f32 {
+    f32::from_bits(u32_at(bytes, at))
 }
 
 /// Whether the scales of a preprocessing table (means, then scales) are equal.

@@ -1,16 +1,18 @@
 //! The model file, read in place: from flash, without copying.
 //!
 //! `docs/model-file.md` in the repository describes the layout field by field. `layout` reads it, `error` holds
-//! [`ModelError`], `weights` checks the weights, [`Normalization`] maps a pixel's byte to a float. This module may
-//! import `spec`, `packing` and `plan`.
+//! [`ModelError`], `decision` turns logits into an answer, `weights` checks the weights, [`Normalization`] maps a
+//! pixel's byte to a float. This module may import `spec`, `packing`, `plan` and `logits`.
 
+mod decision;
 mod error;
 mod layout;
 mod normalization;
 mod weights;
 
+pub use self::decision::{Answer, Decision, Score, Threshold};
 pub use self::error::ModelError;
-pub use self::layout::{AFFINE_VERSION, HEADER, MAGIC, VERSION};
+pub use self::layout::{AFFINE_VERSION, DECISION_VERSION, HEADER, MAGIC, VERSION};
 use self::layout::{all_zero, crc32, has_one_mean, is_one_scale, lines, u16_at, u32_at};
 pub use self::normalization::Normalization;
 use crate::packing::{Lanes, WeightType};
@@ -30,6 +32,7 @@ pub struct Model<'m> {
     plan: Plan,
     weight_type: WeightType,
     lanes: u8,
+    decision: Decision,
     preprocessing: &'m [u8],
     class_names: &'m str,
     weights: &'m [u8],
@@ -54,7 +57,7 @@ impl<'m> Model<'m> {
             i += 1;
         }
         let version = u16_at(file, 8);
-        if version != VERSION && version != AFFINE_VERSION {
+        if version < VERSION || version > AFFINE_VERSION {
             return Err(ModelError::Version(version));
         }
         let length = u32_at(file, 12);
@@ -90,7 +93,9 @@ impl<'m> Model<'m> {
         let (line_len, names_len) = (u16_at(body, 16) as usize, u16_at(body, 18) as usize);
         let (weights_at, weights_len) = (u32_at(body, 20) as usize, u32_at(body, 24) as usize);
         let table_len = 8 * u16_at(body, 28) as usize;
-        let text_at = HEADER + table_len;
+        let decision_len = if version == VERSION { 0 } else { Decision::BYTES };
+        let table_at = HEADER + decision_len;
+        let text_at = table_at + table_len;
         let text_end = text_at + line_len + names_len;
         if u16_at(body, 30) != 0
             || weights_at != text_end.next_multiple_of(16)
@@ -100,7 +105,8 @@ impl<'m> Model<'m> {
             return Err(ModelError::Layout);
         }
         let (front, weights) = body.split_at(weights_at);
-        let (table, text) = front.split_at(HEADER).1.split_at(table_len);
+        let (header, rest) = front.split_at(table_at);
+        let (table, text) = rest.split_at(table_len);
         let (line, text) = text.split_at(line_len);
         let (names, padding) = text.split_at(names_len);
         let Ok(line) = core::str::from_utf8(line) else { return Err(ModelError::Layout) };
@@ -113,9 +119,9 @@ impl<'m> Model<'m> {
         if !reader.is_canonical() {
             return Err(ModelError::NotCanonical);
         }
-        // The oldest version that has all that the model has.
-        let affine = matches!(weight_type, WeightType::Affine);
-        if version != if affine || spec.is_extended() { AFFINE_VERSION } else { VERSION } {
+        // Version 3 is only for models that need it.
+        let affine = matches!(weight_type, WeightType::Affine) || spec.is_extended();
+        if affine != (version == AFFINE_VERSION) {
             return Err(ModelError::Version(version));
         }
         if spec.is_extended() && matches!(weight_type, WeightType::Int8 | WeightType::Int4) {
@@ -129,6 +135,14 @@ impl<'m> Model<'m> {
         if !names.is_empty() && (found != plan.classes() || empty) {
             return Err(ModelError::ClassNames { expected: plan.classes(), found });
         }
+        let decision = if version == VERSION {
+            Decision::PLAIN
+        } else {
+            match Decision::read(header.split_at(HEADER).1, plan.classes()) {
+                Some(decision) => decision,
+                None => return Err(ModelError::Decision),
+            }
+        };
         let preprocessing = match weight_type {
             WeightType::Int8 | WeightType::Int4 => is_one_scale(table) && has_one_mean(table, 0),
             WeightType::Affine => is_one_scale(table) && has_one_mean(table, u32_at(table, 0)),
@@ -138,7 +152,9 @@ impl<'m> Model<'m> {
             return Err(ModelError::Preprocessing);
         }
         match weights::check(&plan, weight_type, lanes as usize, weights) {
-            Ok(()) => Ok(Model { plan, weight_type, lanes, preprocessing: table, class_names: names, weights }),
+            Ok(()) => {
+                Ok(Model { plan, weight_type, lanes, decision, preprocessing: table, class_names: names, weights })
+            }
             Err(error) => Err(error),
         }
     }
@@ -158,6 +174,17 @@ impl<'m> Model<'m> {
     /// Cortex-M with DSP instructions) or 16 (hosts).
     pub const fn lanes(&self) -> usize {
         self.lanes as usize
+    }
+
+    /// How the logits become an answer and probabilities.
+    pub const fn decision(&self) -> &Decision {
+        &self.decision
+    }
+
+    /// Returns the answer for an image's logits: a class, or none of them if the model rejects the image (see
+    /// [`Decision::answer`]).
+    pub fn answer(&self, logits: &[f32]) -> Answer {
+        self.decision.answer(logits)
     }
 
     /// Returns the working memory in 32-bit words that a [`Network`](crate::Network) of this model needs in this build:

@@ -10,7 +10,7 @@ pub struct Normalization {
 }
 
 impl Normalization {
-    /// Normalizes a level: a pixel's byte, or a fractional value from a resized image. The difference is rounded before
+    /// Normalizes a level: a pixel's byte as a float. The difference is rounded before
     /// it is multiplied, on every target.
     #[inline(always)]
     pub fn apply(self, level: f32) -> f32 {

@@ -4,12 +4,13 @@
 //! trainer prints the same numbers. The engine takes all its sizes from the plan.
 //!
 //! [`Plan`] describes the whole network, [`Layer`] one layer, `work` the kernels' working memory. This module may
-//! import `spec` and `packing`.
+//! import `spec`, `packing` and `camera`.
 
 mod layer;
 mod memory;
 pub(crate) mod work;
 
+use crate::camera::camera_words;
 use crate::packing::WeightType;
 use crate::spec::{Activation, Block, MAX_STAGES, Shape, Spec, Stage, Sum, Widths, Window, stage_parameters};
 
@@ -211,6 +212,12 @@ impl Plan {
     /// model's packing.
     pub const fn state_words(&self, weights: WeightType) -> usize {
         self.bytes(weights, Kernels::HERE).total() / 4
+    }
+
+    /// Returns the memory in 32-bit words of a [`FrameReader`](crate::camera::FrameReader) that reads this network's
+    /// images from a camera. It is in addition to [`state_words`](Self::state_words).
+    pub const fn camera_words(&self) -> usize {
+        camera_words(self.spec.input())
     }
 
     /// Returns the working memory in bytes for weights of this type and these kernels. It is [`memory`](Self::memory)

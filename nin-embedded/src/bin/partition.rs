@@ -3,9 +3,13 @@
 //!
 //!     scripts/firmware.sh mps2-an386 partition run models=model.nin
 //!
-//! It shows the network the ten test images, resized to its input row by row as they stream; with `formula=COUNTER`,
-//! images whose pixels a formula gives, from a counter on; with `images=N`, so many of either. With the word `fused`,
-//! the sums of floats are rounded once for each product.
+//! With `images=FILE` it shows the network your test images (`nin-train data --raw FILE` writes them), in colour too:
+//!
+//!     scripts/firmware.sh mps2-an386 partition run models=model.nin images=images.bin
+//!
+//! Without, it shows the ten of Fashion-MNIST, resized to the network's input row by row as they stream; with
+//! `formula=COUNTER`, images whose pixels a formula gives, from a counter on; with `camera=COUNTER`, frames of a larger
+//! camera; `count=N` is their number. With the word `fused`, the sums of floats are rounded once for each product.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
 use nin_core::{Affine, F16, F16Fused, F32, F32Fused, Int4, Int8, WeightType};

@@ -5,10 +5,11 @@ use std::io::{self, Write};
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use console::Term;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use nin_train::support::text::visible_lines;
 
-use super::Outcome;
+use super::{Outcome, interrupt};
 
 /// Why a result did not reach standard output, once that has happened.
 static LOST: OnceLock<String> = OnceLock::new();
@@ -24,11 +25,12 @@ pub struct Console {
 impl Console {
     /// What the command was asked for.
     pub fn result(&self, text: fmt::Arguments<'_>) {
-        // No reason to stop training. That nobody listens any more (`nin-train plan | head`) is none to fail either.
-        match writeln!(io::stdout().lock(), "{}", visible_lines(&text.to_string())) {
-            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => drop(LOST.set(error.to_string())),
-            _ => {}
-        }
+        keep(writeln!(io::stdout().lock(), "{}", visible_lines(&text.to_string())));
+    }
+
+    /// A file's content, as it is.
+    pub fn bytes(&self, bytes: &[u8]) {
+        keep(io::stdout().lock().write_all(bytes));
     }
 
     /// Whether every result was written.
@@ -62,17 +64,47 @@ impl Console {
         let _ = write!(io::stderr().lock(), "{}", visible_lines(&error.to_string()));
     }
 
-    /// A progress bar on standard error; it shows nothing if that is a file or the user wants quiet.
+    /// The width of tables in characters: that of the terminal, or 80 if standard output is none.
+    pub fn columns(&self) -> usize {
+        columns(&Term::stdout())
+    }
+
+    /// A progress bar on standard error; it shows nothing if that is a file or the user wants quiet. Around `{wide_bar}`
+    /// the template may have 54 characters, so that the line never wraps, not even by the `^C` that a terminal adds to
+    /// it. In a narrow terminal it shows a shorter bar and the share that is done. Ctrl-C removes it.
     pub fn bar(&self, length: u64, template: &str) -> ProgressBar {
-        if self.quiet {
+        let terminal = Term::stderr();
+        if self.quiet || !terminal.is_term() {
             return ProgressBar::hidden();
         }
+        interrupt::clear_line();
+        let template = match columns(&terminal) {
+            ..60 => "{percent} %".to_owned(),
+            columns @ ..80 => template
+                .replace("{wide_bar}", &format!("{{bar:{}}}", columns - 50))
+                .replace("{pos}/{len}", "{percent} %"),
+            columns => template.replace("{wide_bar}", &format!("{{bar:{}}}", (columns - 58).min(40))),
+        };
         // Ten times a second; not drawn at all unless standard error is a terminal.
         let bar = ProgressBar::with_draw_target(Some(length), ProgressDrawTarget::stderr_with_hz(10));
-        if let Ok(style) = ProgressStyle::with_template(template) {
+        if let Ok(style) = ProgressStyle::with_template(&template) {
             bar.set_style(style.progress_chars("━╸─"));
         }
         bar.enable_steady_tick(Duration::from_millis(500));
         bar
     }
+}
+
+/// Keeps the error of writing to standard output for the end of the program.
+fn keep(written: io::Result<()>) {
+    // No reason to stop training. That nobody listens any more (`nin-train plan | head`) is none to fail either.
+    match written {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => drop(LOST.set(error.to_string())),
+        _ => {}
+    }
+}
+
+fn columns(terminal: &Term) -> usize {
+    // A terminal may not tell its size, or tell 0.
+    terminal.size_checked().map_or(80, |(_, columns)| usize::from(columns)).max(20)
 }

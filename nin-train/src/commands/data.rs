@@ -16,6 +16,8 @@ use super::size::shape;
 use super::survey::{self, Sizes};
 use super::{Console, Outcome};
 
+/// The shape of images of a folder, if no other is given.
+const OWN_IMAGES: Shape = Shape { channels: 3, rows: 32, columns: 32 };
 /// Images of each class and part on a sheet.
 const EACH: usize = 5;
 
@@ -27,6 +29,8 @@ Examples:
   nin-train data --data photos               your own pictures: photos/CLASS/*.jpg, .png, .webp …
   nin-train data --data labels.csv           a table of picture files and labels
   nin-train data --sheet sheet.png           training and test images of each class as one PNG
+  nin-train data --data photos --shape 3x64x64 --raw images.bin --count 10
+                                             ten test images as a board reads them
   nin-train data subset --out subset.bin.gz  rebuild the bundled subset
 
 With --data only that folder or file is read. Without it, Fashion-MNIST is searched for in data/fashion-mnist, the
@@ -36,14 +40,23 @@ pub struct DataArgs {
     #[command(flatten)]
     images: ImageArgs,
 
-    /// Shape to which your own images are resized
-    #[arg(long, value_name = "CxHxW", default_value = "3x32x32", value_parser = shape)]
-    shape: Shape,
+    /// Shape to which your own images are resized, and those of --raw [3x32x32; --raw: the images' own]
+    #[arg(long, value_name = "CxHxW", value_parser = shape)]
+    shape: Option<Shape>,
 
     /// Write images of each class as one PNG: a row of five training images, five validation images if there are any, and
     /// five test images
     #[arg(long, value_name = "FILE")]
     sheet: Option<PathBuf>,
+
+    /// Write test images with their labels as a board reads them: bytes, rows from the top, R, G and B of a pixel side
+    /// by side (docs/own-images.md)
+    #[arg(long, value_name = "FILE")]
+    raw: Option<PathBuf>,
+
+    /// How many images --raw writes, of all classes in turn
+    #[arg(long, value_name = "N", default_value_t = 10, requires = "raw", value_parser = clap::value_parser!(u16).range(1..))]
+    count: u16,
 
     /// Print the result as one JSON object
     #[arg(long)]
@@ -71,7 +84,7 @@ pub fn run(args: &DataArgs, console: &Console) -> Outcome {
             "the bundled subset is built from Fashion-MNIST: omit --dataset, and omit --data or pass its folder".into(),
         );
     }
-    let splits = args.images.load(args.shape, console)?;
+    let splits = args.images.load(args.shape.unwrap_or(OWN_IMAGES), console)?;
     if let Some(DataCommand::Subset { out }) = &args.command {
         if splits.is_subset {
             return Err(
@@ -93,7 +106,17 @@ pub fn run(args: &DataArgs, console: &Console) -> Outcome {
         console.say(format_args!("{}: {EACH} images of each class: {}", path.display(), names.join(", ")));
         Ok(())
     };
+    let raw = |path: &PathBuf| -> Outcome {
+        let to = args.shape.unwrap_or(splits.test.shape());
+        let chosen = data::spread(&splits.test, args.count.into());
+        let file = data::test_images(&splits.test, &chosen, to)?;
+        files::write(path, &file)?;
+        let (images, size) = (grouped(chosen.len() as u64), bytes(file.len() as u64));
+        console.say(format_args!("{}: {images} test images of {to} with labels, {size}", path.display()));
+        Ok(())
+    };
     if args.json {
+        args.raw.as_ref().map(raw).transpose()?;
         args.sheet.as_ref().map(sheet).transpose()?;
         let counts: serde_json::Map<_, _> =
             parts().map(|(part, images)| (part.to_owned(), json!(images.class_counts()))).collect();
@@ -129,7 +152,9 @@ pub fn run(args: &DataArgs, console: &Console) -> Outcome {
     faults.iter().for_each(|fault| console.result(format_args!("{fault}.")));
     if let Some(path) = &args.sheet {
         sheet(path)?;
-    } else {
+    }
+    args.raw.as_ref().map(raw).transpose()?;
+    if args.sheet.is_none() && args.raw.is_none() {
         let shown = pictures::of_each_class(&splits.test, 1);
         let across = if splits.test.shape().columns <= 32 { 4 } else { 3 };
         for row in shown.chunks(across) {

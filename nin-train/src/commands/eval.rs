@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::Args;
+use nin_core::Decision;
 use nin_train::engine::streaming::evaluate;
 use nin_train::report::channels::{Channels, LayerChannels};
 use nin_train::support::files::FileError;
@@ -71,7 +72,7 @@ pub fn run(args: &EvalArgs, console: &Console) -> Outcome {
     cost::check(&model, &args.network, dataset.len(), threads, console)?;
     let pool = threads::pool(threads)?;
 
-    let bar = || console.bar(dataset.len() as u64, "{bar:40} {pos}/{len} images {per_sec} {eta}");
+    let bar = || console.bar(dataset.len() as u64, "{wide_bar} {pos}/{len} images {eta}");
     let (evaluating, start) = (bar(), Instant::now());
     let evaluation = pool.install(|| evaluate(&model, dataset, &|images| evaluating.inc(images as u64)));
     let rate = dataset.len() as f64 / start.elapsed().as_secs_f64();
@@ -102,6 +103,10 @@ pub fn run(args: &EvalArgs, console: &Console) -> Outcome {
             "classes": confusion.labels(),
             "confusion": confusion.rows().collect::<Vec<_>>(),
         });
+        if *model.decision() != Decision::PLAIN {
+            line["accepted"] = evaluation.accepted.0.into();
+            line["accepted_correct"] = evaluation.accepted.1.into();
+        }
         if let Some(Channels { layers }) = channels {
             let layer = |layer: LayerChannels| json!({ "layer": layer.name(), "channels": layer.channels(), "dead": layer.dead });
             line["layers"] = layers.into_iter().map(layer).collect();
@@ -112,7 +117,7 @@ pub fn run(args: &EvalArgs, console: &Console) -> Outcome {
         console.result(format_args!("{line}"));
         return Ok(());
     }
-    console.say(format_args!("\n{confusion}\n"));
+    console.say(format_args!("\n{confusion:width$}\n", width = console.columns()));
     if let Some(channels) = channels {
         console.result(format_args!("{channels}\n"));
     }
@@ -123,6 +128,15 @@ pub fn run(args: &EvalArgs, console: &Console) -> Outcome {
         confusion.total(),
         evaluation.loss
     ));
+    let (accepted, right) = evaluation.accepted;
+    if *model.decision() != Decision::PLAIN {
+        console.result(format_args!(
+            "accepted {}: {accepted} of {} images, and {} of these are right",
+            percent(accepted, confusion.total()),
+            confusion.total(),
+            percent(right, accepted)
+        ));
+    }
     say_never_answered(confusion, console);
     match suspected.as_deref() {
         None => {}

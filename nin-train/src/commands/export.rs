@@ -6,11 +6,11 @@ use clap::{Args, ValueEnum};
 use nin_core::Lanes;
 use nin_core::{Kernels, WeightType};
 use nin_train::engine::streaming::ModelBytes;
-use nin_train::formats::model_file::{CHeader, RustSource, c_header, c_name, rust_source};
-use nin_train::support::text::bytes;
+use nin_train::formats::model_file::{CHeader, RustSource, c_header, c_name, rust_source, with_decision};
+use nin_train::support::text::{bytes, visible_path};
 use nin_train::{formats::onnx, support::files};
 
-use super::size::size;
+use super::size::{check_ram, size};
 use super::{Console, Outcome, networks};
 
 /// Flags of `export`.
@@ -129,13 +129,14 @@ pub fn run(args: &ExportArgs, console: &Console) -> Outcome {
     let weight_type = WeightType::from(args.weight_type);
     if let Some(out) = &out {
         let source = args.rust.as_deref().map(|rust| beside(out, rust).map(|name| (rust, name))).transpose()?;
-        let model = trained.to_model(weight_type, args.lanes)?;
+        let model = with_decision(&trained.to_model(weight_type, args.lanes)?, &loaded.decision()?)?;
+        let (plan, network) = (trained.plan(), visible_path(&args.network));
+        let state = 4 * plan.state_words(weight_type);
+        check_ram(state, args.ram_budget, &format!("{network}: the network"))?;
         files::write(out, &model)?;
         let length = bytes(model.len() as u64);
         console.result(format_args!("{}: {} weights, {length} of flash", out.display(), weight_type.name()));
         if let Some((rust, name)) = source {
-            let plan = trained.plan();
-            let state = 4 * plan.state_words(weight_type);
             let text = rust_source(&RustSource {
                 plan: &plan,
                 weight_type,

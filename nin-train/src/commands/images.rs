@@ -7,7 +7,7 @@ use indicatif::ProgressBar;
 use nin_core::Shape;
 use nin_train::Recipe;
 use nin_train::data::{
-    self, Dataset, DatasetKind, DatasetRecord, FolderOptions, LoadOptions, Places, Progress, Splits, npz,
+    self, Dataset, DatasetKind, DatasetRecord, FolderOptions, LoadOptions, Places, Progress, Splits, UNKNOWN, npz,
 };
 use nin_train::support::files;
 use nin_train::support::text::visible;
@@ -33,6 +33,11 @@ pub struct ImageArgs {
     /// IDX files is idx, one with CIFAR's batches cifar10, any other one a folder of pictures
     #[arg(long, value_name = "DIR|FILE")]
     data: Option<PathBuf>,
+
+    /// Folder of images that belong to none of the classes: the network learns to answer "none of these" to them, as
+    /// the class _unknown. A class folder _unknown in a folder of images does the same
+    #[arg(long, value_name = "DIR")]
+    unknown: Option<PathBuf>,
 
     /// The classes of your own pictures in the order of the network's outputs, or the names of the classes of IDX and
     /// .npz files: a list, or a text file with one name per line
@@ -106,10 +111,11 @@ impl ImageArgs {
             Ok(Ok(inside)) if !inside.as_os_str().is_empty() => inside.to_owned(),
             _ => path,
         };
+        let unknown = self.unknown.clone().or(record.unknown.as_deref().map(PathBuf::from).map(short));
         let classes = if self.classes.is_empty() { record.classes.clone() } else { self.classes.clone() };
         let skip_bad = self.skip_bad || record.skip_bad;
         let data = record.path().map(short);
-        let named = Self { dataset: Some(record.kind), data, classes, skip_bad, ..self.clone() };
+        let named = Self { dataset: Some(record.kind), data, classes, skip_bad, unknown, ..self.clone() };
         named.with_split_of(Some(record))
     }
 
@@ -125,8 +131,11 @@ impl ImageArgs {
         // Another time the whole data set may be there.
         let kind = if splits.is_subset { DatasetKind::Subset } else { self.kind() };
         let record = DatasetRecord::new(kind, self.data.as_deref(), self.fraction(), splits);
-        let classes = if self.classes.is_empty() { Vec::new() } else { splits.train.class_names().to_vec() };
-        DatasetRecord { classes, skip_bad: self.skip_bad, ..record }
+        // Without the class that --unknown adds: it has no folder among the others.
+        let own = |name: &&String| self.unknown.is_none() || **name != UNKNOWN;
+        let classes = splits.train.class_names().iter().filter(own).filter(|_| !self.classes.is_empty());
+        let classes = classes.cloned().collect();
+        DatasetRecord { classes, skip_bad: self.skip_bad, ..record }.with_unknown(self.unknown.as_deref())
     }
 
     fn fraction(&self) -> f64 {
@@ -140,6 +149,9 @@ impl ImageArgs {
         let mut flags = kind.map_or_else(String::new, |kind| format!(" --dataset {kind}"));
         if let Some(folder) = &self.data {
             flags += &format!(" --data {}", word(folder));
+        }
+        if let Some(folder) = &self.unknown {
+            flags += &format!(" --unknown {}", word(folder));
         }
         if let Some(fraction) = self.test_fraction.filter(|fraction| *fraction != TEST_FRACTION) {
             flags += &format!(" --test-fraction {fraction}");
@@ -187,10 +199,10 @@ impl ImageArgs {
         let splits = data::load(&options, &mut |progress| {
             let (name, done, total, template) = match progress {
                 Progress::Download { file, bytes, total } => {
-                    (file, bytes, total.unwrap_or(0), "{msg} {bar:30} {bytes}/{total_bytes} {eta}")
+                    (file, bytes, total.unwrap_or(0), "{msg} {wide_bar} {bytes}/{total_bytes} {eta}")
                 }
                 Progress::Pictures { done, total } => {
-                    ("pictures", done as u64, total as u64, "reading {msg} {bar:30} {pos}/{len} {eta}")
+                    ("pictures", done as u64, total as u64, "reading {msg} {wide_bar} {pos}/{len} {eta}")
                 }
                 _ => return,
             };
@@ -206,7 +218,10 @@ impl ImageArgs {
         if let Some((_, bar)) = &bar {
             bar.finish_and_clear();
         }
-        let splits = splits?;
+        let mut splits = splits?;
+        if let Some(folder) = &self.unknown {
+            splits = data::add_unknown(splits, folder, self.fraction(), options.folder.seed)?;
+        }
         if let Some(notice) = &splits.notice {
             console.warn(format_args!("{notice}"));
         }

@@ -1,22 +1,48 @@
-//! Ctrl-C: the first asks to stop at the next good place, a second ends the program at once.
+//! Ctrl-C: it ends the program and removes its progress bar. While a run listens, the first one only asks to stop at the
+//! next good place.
 
+use std::io::{self, IsTerminal, Write};
+use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::Outcome;
 
+static LISTENING: AtomicBool = AtomicBool::new(false);
 static ASKED: AtomicBool = AtomicBool::new(false);
+static HANDLER: Once = Once::new();
 
 /// Listens for Ctrl-C from here on.
 pub fn listen() -> Outcome {
-    ctrlc::set_handler(|| {
-        if ASKED.swap(true, Ordering::SeqCst) {
-            std::process::exit(130);
-        }
-    })?;
-    Ok(())
+    let installed = install();
+    LISTENING.store(true, Ordering::SeqCst);
+    installed
+}
+
+/// Removes a progress bar from the line of the cursor when Ctrl-C ends the program.
+pub fn clear_line() {
+    // Without a handler the system ends the program, and the bar stays on the screen.
+    drop(install());
 }
 
 /// Whether the user asked to stop.
 pub fn asked() -> bool {
     ASKED.load(Ordering::SeqCst)
+}
+
+fn install() -> Outcome {
+    let mut outcome = Ok(());
+    HANDLER.call_once(|| {
+        outcome = ctrlc::set_handler(|| {
+            if LISTENING.load(Ordering::SeqCst) && !ASKED.swap(true, Ordering::SeqCst) {
+                return;
+            }
+            let mut error = io::stderr().lock();
+            if error.is_terminal() {
+                // The beginning of the line, and an empty line.
+                let _ = write!(error, "\r\x1b[2K");
+            }
+            std::process::exit(130);
+        });
+    });
+    Ok(outcome?)
 }

@@ -11,7 +11,7 @@ use super::images::ImageArgs;
 use super::run_folder::CHECKPOINT;
 use super::{Console, Outcome};
 
-/// What is known about the images of a trained network.
+/// The images of a trained network, as far as its file and its run's folder tell.
 #[derive(Clone, Debug)]
 pub struct Known {
     /// The network's file, for messages.
@@ -142,7 +142,7 @@ impl Known {
         if let Some(record) = &self.record {
             if let Some(path) = record.path().filter(|path| !path.exists()) {
                 return Err(format!(
-                    "{file} was trained on {record}, but there is no {} any more; name its images with --data",
+                    "{file} was trained on {record}, but {} does not exist; name its images with --data",
                     visible_path(&path)
                 )
                 .into());
@@ -187,18 +187,18 @@ impl Known {
         }
     }
 
-    /// An error unless the network sees such images and its classes begin with theirs.
+    /// Returns an error unless the network reads such images and its classes begin with theirs.
     fn check(&self, splits: &Splits) -> Outcome {
         let file = visible_path(&self.file);
         let (channels, wanted) = (splits.train.shape().channels, self.input.channels);
         let found = splits.train.class_names();
         let problem = if channels != wanted {
-            format!("sees images of {wanted} channel(s), and these have {channels}")
+            format!("reads images of {wanted} channel(s), and these have {channels}")
         } else if !self.class_names.is_empty() && !self.class_names.starts_with(found) {
             let [names, found] = [&self.class_names, found].map(list);
-            format!("knows other classes ({names}) than these images have ({found})")
+            format!("was trained on other classes ({names}) than these images have ({found})")
         } else if found.len() > self.outputs {
-            format!("tells {} classes apart, and these images have {}", self.outputs, found.len())
+            format!("has {} outputs, and these images have {} classes", self.outputs, found.len())
         } else {
             return Ok(());
         };

@@ -1,6 +1,7 @@
 //! The commands: flags in, library calls, text out.
 
 mod budget;
+mod completions;
 mod console;
 mod cost;
 mod data;
@@ -15,6 +16,7 @@ mod networks;
 mod plan;
 mod predict;
 mod quantize;
+mod rejection;
 mod report;
 mod run_folder;
 mod search;
@@ -25,6 +27,7 @@ mod train;
 
 use std::borrow::Cow;
 use std::error::Error;
+use std::ffi::OsString;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -121,6 +124,10 @@ enum Command {
     Report(report::ReportArgs),
     /// Find images, count and show them
     Data(data::DataArgs),
+    /// Print a shell's completion script: bash, zsh, fish, powershell or elvish
+    Completions(completions::CompletionsArgs),
+    /// Print the man page
+    Man(completions::ManArgs),
 }
 
 /// The flags of `train` when nothing is typed.
@@ -130,9 +137,17 @@ struct Default {
     train: train::TrainArgs,
 }
 
+/// Returns the words of the command line; `help --help` asks for nothing more than `help` does, but clap refuses it.
+fn asked_for_help(mut words: Vec<OsString>) -> Vec<OsString> {
+    if words.get(1).is_some_and(|word| word == "help") {
+        words.retain(|word| word != "--help" && word != "-h");
+    }
+    words
+}
+
 /// Runs the command line.
 pub fn run() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let cli = match Cli::try_parse_from(asked_for_help(std::env::args_os().collect())) {
         Ok(cli) => cli,
         // What was typed may be the name of a file, by way of a shell's `*`.
         Err(error) if error.use_stderr() => {
@@ -163,6 +178,8 @@ pub fn run() -> ExitCode {
         Command::Import(args) => import::run(args, &console).map(done),
         Command::Report(args) => report::run(args, &console).map(done),
         Command::Data(args) => data::run(args, &console).map(done),
+        Command::Completions(args) => completions::completions(args, &console).map(done),
+        Command::Man(args) => completions::man(args, &console).map(done),
     };
     let outcome = outcome.and_then(|status| console.written().map(|()| status));
     outcome.unwrap_or_else(|error| {

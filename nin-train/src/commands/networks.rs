@@ -3,8 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use nin_core::Lanes;
-use nin_core::{Model, WeightType};
+use nin_core::{Decision, Model, WeightType};
+use nin_train::Recipe;
+use nin_train::engine::confidence::unknown_class;
 use nin_train::engine::streaming::ModelBytes;
+use nin_train::formats::model_file::with_decision;
 use nin_train::formats::open::FileKind;
 use nin_train::integers::QuantizedModel;
 use nin_train::network::trained::Trained;
@@ -66,25 +69,56 @@ impl Loaded {
     /// A model with the same logits, bit for bit, in the layout that this host runs fastest: a float sum's order does
     /// not depend on lanes, f16 weights are widened exactly, and sums of integers have no order.
     pub fn fast_model(&self) -> Outcome<ModelBytes> {
+        let decided = |file: Vec<u8>| -> Outcome<ModelBytes> {
+            Ok(ModelBytes::new(&with_decision(&file, &self.decision()?).map_err(FileError::at(&self.path))?))
+        };
         let Some(integers) = self.integers()? else {
-            let file = self.trained()?.to_model(WeightType::F32, Lanes::Sixteen).map_err(FileError::at(&self.path))?;
-            return Ok(ModelBytes::new(&file));
+            return decided(
+                self.trained()?.to_model(WeightType::F32, Lanes::Sixteen).map_err(FileError::at(&self.path))?,
+            );
         };
         match integers.to_bytes(Lanes::Sixteen) {
-            Ok(file) => Ok(ModelBytes::new(&file)),
+            Ok(file) => decided(file),
             // A file that no exporter wrote may hold what cannot be packed: it runs as it is.
             Err(_) if FileKind::of(&self.bytes) == FileKind::Model => Ok(ModelBytes::new(&self.bytes)),
             Err(error) => Err(FileError::at(&self.path)(error).into()),
         }
     }
 
-    /// The network in a model file with weights of 8 or 4 bits, or that of a run with quantisation-aware training; `None` if it is
-    /// any other file.
+    /// How the network's logits become an answer and probabilities, as its file states.
+    pub fn decision(&self) -> Result<Decision, FileError> {
+        let at = FileError::at(&self.path);
+        match FileKind::of(&self.bytes) {
+            FileKind::Checkpoint => {
+                let checkpoint = self.checkpoint()?;
+                let unknown = checkpoint.decision.unknown.or(unknown_class(&checkpoint.class_names));
+                Ok(Decision { unknown, ..checkpoint.decision })
+            }
+            FileKind::Model => {
+                Model::read(&self.bytes).map(|model| *model.decision()).map_err(|error| at(error.to_string()))
+            }
+            _ => Ok(Decision::PLAIN),
+        }
+    }
+
+    /// The run, if the file is a checkpoint; otherwise an error.
+    pub fn checkpoint(&self) -> Result<Checkpoint, FileError> {
+        Checkpoint::from_bytes(&self.bytes).map_err(|problem| FileError::at(&self.path)(problem.to_string()))
+    }
+
+    /// The hyperparameters of the run, if the file is a checkpoint.
+    pub fn recipe(&self) -> Result<Option<Recipe>, FileError> {
+        match FileKind::of(&self.bytes) {
+            FileKind::Checkpoint => Ok(Some(self.checkpoint()?.recipe)),
+            _ => Ok(None),
+        }
+    }
+
+    /// The network in a model file with weights of 8 or 4 bits, or that of a run with quantisation-aware training;
+    /// `None` if it is any other file.
     pub fn integers(&self) -> Result<Option<QuantizedModel>, FileError> {
         if FileKind::of(&self.bytes) == FileKind::Checkpoint {
-            let checkpoint = Checkpoint::from_bytes(&self.bytes)
-                .map_err(|problem| FileError::at(&self.path)(problem.to_string()))?;
-            return aware::quantized(&checkpoint).transpose().map_err(FileError::at(&self.path));
+            return aware::quantized(&self.checkpoint()?).transpose().map_err(FileError::at(&self.path));
         }
         if FileKind::of(&self.bytes) != FileKind::Model {
             return Ok(None);

@@ -5,11 +5,15 @@ use std::path::Path;
 
 use clap::Args;
 use nin_train::formats::tflite;
-use nin_train::network::architecture::{named, parse_words};
+use nin_train::network::architecture::{Architecture, named, parse_words};
+use nin_train::network::resources::Resources;
 use nin_train::report::{Candidate, Comparison, LayerTable};
 use nin_train::support::files::{self, FileError};
 use nin_train::support::text::{Align, Table};
 
+use serde_json::json;
+
+use super::size::{check_ram, size};
 use super::{Console, Outcome};
 
 /// Flags of `plan`.
@@ -21,6 +25,7 @@ Examples:
   nin-train plan 1x28x28 nin5+2:16,16 max3/2 nin3+1:10,10 gap
   nin-train plan d2l --batch 1                  memory for a single image
   nin-train plan person.tflite                  what a TensorFlow Lite model would need, without importing it
+  nin-train plan fashion --ram-budget 8K        an error if a board with 8 KiB is too small
 
 An architecture line: the input as channels x rows x columns, then the stages, then the head.
   ninK/S+P:a,b,c   KxK convolution with stride S and padding P to a channels, then 1x1 to b, to c; ReLU after each
@@ -40,32 +45,66 @@ pub struct PlanArgs {
     /// Batch size, for the memory of training and prediction on a host
     #[arg(long, default_value_t = 128, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     batch: u64,
+
+    /// RAM that the board has for the network in 8 bits: bytes, or with K or M. A network that needs more is an error
+    #[arg(long, value_name = "BYTES", value_parser = size)]
+    ram_budget: Option<u64>,
+
+    /// Print the result as one JSON object; docs/json.md describes it
+    #[arg(long)]
+    json: bool,
 }
 
 /// Prints the layer table of one network, or several side by side.
 pub fn run(args: &PlanArgs, console: &Console) -> Outcome {
+    if args.networks.is_empty() && args.json {
+        let presets: Vec<_> =
+            named().map(|preset| json!({ "name": preset.name, "about": preset.about, "line": preset.line })).collect();
+        console.result(format_args!("{}", json!({ "presets": presets })));
+        return Ok(());
+    }
     if args.networks.is_empty() {
         let mut table = Table::new([("name", Align::Left), ("description", Align::Left)]);
         named().for_each(|preset| {
             table.row([preset.name.to_owned(), preset.about.to_owned()]);
         });
-        console.result(format_args!("{table}\n"));
+        console.result(format_args!("{table:width$}\n", width = console.columns()));
         console.say(format_args!("Plan one with `nin-train plan NAME`, several with `nin-train plan NAME NAME`."));
         return Ok(());
     }
     let words = args.networks.iter().map(|word| line_of(word)).collect::<Outcome<Vec<_>>>()?;
     let architectures = parse_words(words.iter().map(AsRef::as_ref))?;
-    if let [architecture] = architectures.as_slice() {
+    print(args, &architectures, console);
+    for architecture in &architectures {
+        let needed = Resources::new(&architecture.plan()).streaming_int8;
+        let name = architecture.about.map_or("the network", |_| &architecture.name);
+        check_ram(needed as usize, args.ram_budget, name)?;
+    }
+    Ok(())
+}
+
+/// Prints the architectures as JSON, as the table of one, or side by side.
+fn print(args: &PlanArgs, architectures: &[Architecture], console: &Console) {
+    if args.json {
+        let network = |architecture: &Architecture| {
+            let mut network = LayerTable { plan: &architecture.plan(), batch: args.batch }.json();
+            network["name"] = architecture.about.map(|_| architecture.name.as_str()).into();
+            network
+        };
+        let networks: Vec<_> = architectures.iter().map(network).collect();
+        return console.result(format_args!("{}", json!({ "networks": networks })));
+    }
+    let width = console.columns();
+    if let [architecture] = architectures {
         let plan = architecture.plan();
         if let Some(about) = architecture.about {
             console.say(format_args!("{}: {about}\n", architecture.name));
         }
-        console.result(format_args!("{}", LayerTable { plan: &plan, batch: args.batch }));
-        return Ok(());
+        return console.result(format_args!("{:width$}", LayerTable { plan: &plan, batch: args.batch }));
     }
     let mut customs = 0;
     let candidates: Vec<_> = architectures
-        .into_iter()
+        .iter()
         .map(|architecture| {
             customs += usize::from(architecture.about.is_none());
             Candidate {
@@ -78,8 +117,7 @@ pub fn run(args: &PlanArgs, console: &Console) -> Outcome {
             }
         })
         .collect();
-    console.result(format_args!("{}", Comparison { candidates: &candidates, batch: args.batch }));
-    Ok(())
+    console.result(format_args!("{:width$}", Comparison { candidates: &candidates, batch: args.batch }));
 }
 
 /// Returns a word of the command line, or the line of the TensorFlow Lite model that it names.

@@ -1,26 +1,31 @@
 //! `nin-train quantize`: a trained network in 8-bit integers.
 
+use std::fmt;
 use std::path::PathBuf;
 
 use clap::Args;
-use nin_core::Lanes;
-use nin_core::{Kernels, WeightType};
-use nin_train::data::Dataset;
+use nin_core::{Decision, Kernels, Lanes, WeightType};
+use nin_train::data::Splits;
+use nin_train::engine::confidence::{self, unknown_class};
 use nin_train::engine::streaming::{ModelBytes, ModelEvaluation, evaluate};
-use nin_train::formats::model_file::{ExportError, RustSource, rust_source};
+use nin_train::formats::model_file::{ExportError, RustSource, rust_source, with_decision};
 use nin_train::integers::{QuantizedModel, WeightBits};
 use nin_train::network::trained::Trained;
 use nin_train::quantize::{self, Options, Report, post_training, within};
-use nin_train::support::text::{bytes, percent};
+use nin_train::support::text::{bytes, percent, visible_path};
 use nin_train::{
     formats::onnx,
     support::{files, memory, threads},
 };
 
+use serde_json::{Value, json};
+
 use super::export::{beside, command, refuse_input, refuse_twice};
-use super::images::ImageArgs;
+use super::images::{self, ImageArgs};
 use super::known::{Found, Others};
-use super::size::size;
+use super::networks::Loaded;
+use super::rejection::RejectionArgs;
+use super::size::{check_ram, size};
 use super::{Console, Outcome, cost, networks, threads_of};
 
 /// Flags of `quantize`.
@@ -82,6 +87,9 @@ pub struct QuantizeArgs {
     #[arg(long, value_name = "FILE")]
     onnx: Option<PathBuf>,
 
+    #[command(flatten)]
+    rejection: RejectionArgs,
+
     /// RAM the network may take, which the Rust source asserts: bytes, or with K or M [default: what it takes, in whole
     /// KiB]
     #[arg(long, value_name = "BYTES", value_parser = size, requires = "rust")]
@@ -90,10 +98,20 @@ pub struct QuantizeArgs {
     /// Threads [default: one for each processor]
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
+
+    /// Print the result as one JSON object; docs/json.md describes it
+    #[arg(long)]
+    json: bool,
 }
 
 /// Quantises, reports, and writes what was asked for.
 pub fn run(args: &QuantizeArgs, console: &Console) -> Outcome {
+    let console = &Console { quiet: console.quiet || args.json };
+    let result = |text: fmt::Arguments<'_>| {
+        if !args.json {
+            console.result(text);
+        }
+    };
     let out = match (&args.out, &args.rust) {
         (None, Some(rust)) => Some(rust.with_extension("nin")),
         (out, _) => out.clone(),
@@ -117,7 +135,7 @@ pub fn run(args: &QuantizeArgs, console: &Console) -> Outcome {
     let float = ModelBytes::new(&trained.to_model(WeightType::F32, Lanes::Sixteen)?);
     let cost = |images| cost::check(&float.model()?, &args.network, images, threads, console);
     cost(0)?;
-    let Found { splits, .. } = loaded.known()?.load(&args.images, plan.spec().input(), Others::Noted, console)?;
+    let Found { mut splits, .. } = loaded.known()?.load(&args.images, plan.spec().input(), Others::Noted, console)?;
     cost(splits.test.len())?;
     let sampled = (args.calibration).min(splits.train.len() as u64).saturating_mul(plan.spec().input().len() as u64);
     if let Some(left) = memory::shortage(sampled) {
@@ -155,16 +173,20 @@ pub fn run(args: &QuantizeArgs, console: &Console) -> Outcome {
         }
     };
 
+    // Before anything is written: the firmware asserts the same.
+    let state = plan.bytes(model.weight_type(), kernels(args.lanes)).total();
+    check_ram(state, args.ram_budget, &format!("{}: the network", visible_path(&args.network)))?;
+
     let accuracy = |what: &str, model: &ModelBytes| -> Outcome<ModelEvaluation> {
         let model = model.model()?;
-        let bar = console.bar(splits.test.len() as u64, "{msg} {bar:40} {pos}/{len} images {eta}");
+        let bar = console.bar(splits.test.len() as u64, "{msg} {wide_bar} {pos}/{len} images {eta}");
         bar.set_message(what.to_owned());
         let evaluation = pool.install(|| evaluate(&model, &splits.test, &|images| bar.inc(images as u64)));
         bar.finish_and_clear();
         let evaluation = evaluation.map_err(files::FileError::at(&args.network))?;
         let (correct, total) = (evaluation.confusion.correct(), evaluation.confusion.total());
         let loss = evaluation.loss;
-        console.result(format_args!(
+        result(format_args!(
             "{what:<5} accuracy {}: {correct} of {total} test images, loss {loss:.4}",
             percent(correct, total)
         ));
@@ -173,35 +195,91 @@ pub fn run(args: &QuantizeArgs, console: &Console) -> Outcome {
     let before = accuracy("f32", &float)?;
     let weight_type = model.weight_type();
     let after = accuracy(weight_type.name(), &ModelBytes::new(&model.to_bytes(Lanes::Sixteen)?))?;
-    console.result(format_args!(
-        "{}",
-        difference(weight_type, &before, &after, &splits.test, report.as_ref(), args.equalize)
-    ));
+    result(format_args!("{}", difference(weight_type, &before, &after, report.as_ref(), args.equalize)));
+    let mut json = json!({
+        "network": args.network.to_string_lossy(),
+        "weights": weight_type.name(),
+        "images": { "source": splits.source, "training": splits.train.len(), "test": splits.test.len() },
+        "before": measured(&before),
+        "after": measured(&after),
+        "calibration": report.as_ref().map(Report::json),
+        "ram": state,
+        "files": {},
+    });
+
+    let decision = decision(args, &loaded, &model, &mut splits, &pool, console)?;
 
     if let Some(path) = &args.onnx {
         let file = onnx::integers(&model);
         files::write(path, &file)?;
-        console.result(format_args!("{}: {}", path.display(), bytes(file.len() as u64)));
+        result(format_args!("{}: {}", path.display(), bytes(file.len() as u64)));
+        json["files"]["onnx"] = path.to_string_lossy().into();
     }
-    let Some(out) = out else { return Ok(()) };
-    let file = model.to_bytes(args.lanes)?;
-    files::write(&out, &file)?;
-    let length = bytes(file.len() as u64);
-    console.result(format_args!("{}: {} weights, {length} of flash", out.display(), weight_type.name()));
-    let Some((rust, name)) = source else { return Ok(()) };
-    let state = plan.bytes(weight_type, kernels(args.lanes)).total();
-    let text = rust_source(&RustSource {
-        plan: &plan,
-        weight_type,
-        kernels: kernels(args.lanes),
-        class_names: &trained.class_names,
-        model_file: &name,
-        ram_budget: args.ram_budget.map_or_else(|| state.next_multiple_of(1024), |budget| budget as usize),
-        command: &command(),
-    });
-    files::write(rust, text.as_bytes())?;
-    console.result(format_args!("{}: Rust source, {} of RAM", rust.display(), bytes(state as u64)));
+    let file = with_decision(&model.to_bytes(args.lanes)?, &decision)?;
+    json["flash"] = file.len().into();
+    if let Some(out) = &out {
+        files::write(out, &file)?;
+        let length = bytes(file.len() as u64);
+        result(format_args!("{}: {} weights, {length} of flash", out.display(), weight_type.name()));
+        json["files"]["model"] = out.to_string_lossy().into();
+    }
+    if let Some((rust, name)) = source {
+        let text = rust_source(&RustSource {
+            plan: &plan,
+            weight_type,
+            kernels: kernels(args.lanes),
+            class_names: &trained.class_names,
+            model_file: &name,
+            ram_budget: args.ram_budget.map_or_else(|| state.next_multiple_of(1024), |budget| budget as usize),
+            command: &command(),
+        });
+        files::write(rust, text.as_bytes())?;
+        result(format_args!("{}: Rust source, {} of RAM", rust.display(), bytes(state as u64)));
+        json["files"]["rust"] = rust.to_string_lossy().into();
+    }
+    if args.json {
+        console.result(format_args!("{json}"));
+    }
     Ok(())
+}
+
+/// Finds temperature and threshold of the quantised network on the images that its run, or its data set, kept for
+/// validation. Without any, it keeps those of the network that it was made from: its logits are nearly the same.
+fn decision(
+    args: &QuantizeArgs,
+    loaded: &Loaded,
+    model: &QuantizedModel,
+    splits: &mut Splits,
+    pool: &rayon::ThreadPool,
+    console: &Console,
+) -> Outcome<Decision> {
+    let validation = match loaded.recipe()? {
+        Some(recipe) => images::split_off(&recipe, splits)?,
+        None => splits.validation.take(),
+    };
+    let Some(validation) = validation else {
+        let unknown = unknown_class(&model.class_names);
+        let decision = loaded.decision()?;
+        return Ok(Decision { unknown: decision.unknown.or(unknown), ..decision });
+    };
+    let bytes = ModelBytes::new(&model.to_bytes(Lanes::Sixteen)?);
+    let rejection = args.rejection.rejection();
+    let bytes = bytes.model()?;
+    let found = pool.install(|| confidence::find(&bytes, &validation, rejection));
+    let found = found.map_err(files::FileError::at(&args.network))?;
+    args.rejection.say(&found, console);
+    Ok(found.decision)
+}
+
+/// Returns an evaluation as JSON.
+fn measured(evaluation: &ModelEvaluation) -> Value {
+    let ModelEvaluation { confusion, loss, .. } = evaluation;
+    json!({
+        "correct": confusion.correct(),
+        "images": confusion.total(),
+        "accuracy": confusion.accuracy(),
+        "loss": loss,
+    })
 }
 
 /// Quantises after a sample, and reports what that cost.
@@ -220,13 +298,13 @@ fn calibrated(
         None => args.weights.clone().unwrap_or_default(),
     };
     let options = Options { weights, correct_biases: !args.no_correction, ..Options::default() };
-    let bar = console.bar(0, "calibrating {bar:40} pass {pos} of {len}");
+    let bar = console.bar(0, "calibrating {wide_bar} pass {pos} of {len}");
     let (model, report) = post_training(trained, sample, &options, |done, all| {
         bar.set_length(all as u64);
         bar.set_position(done as u64);
     })?;
     bar.finish_and_clear();
-    console.say(format_args!("\n{report}\n"));
+    console.say(format_args!("\n{report:width$}\n", width = console.columns()));
     Ok((model, report))
 }
 
@@ -236,14 +314,15 @@ fn difference(
     weight_type: WeightType,
     before: &ModelEvaluation,
     after: &ModelEvaluation,
-    test: &Dataset,
     report: Option<&Report>,
     equalized: bool,
 ) -> String {
-    let bits = weight_type.bits();
-    let points =
-        |evaluation: &ModelEvaluation| 100.0 * evaluation.confusion.correct() as f64 / test.len().max(1) as f64;
-    let change = points(after) - points(before);
+    let change = 100.0 * (after.confusion.accuracy() - before.confusion.accuracy());
+    words(weight_type.bits(), change, report, equalized)
+}
+
+/// Returns the words for a change of the accuracy by `change` percentage points.
+fn words(bits: usize, change: f64, report: Option<&Report>, equalized: bool) -> String {
     if let Some(report) = report.filter(|report| !report.is_faithful()) {
         let advice = if equalized { "" } else { "--equalize or " };
         return format!(
@@ -251,6 +330,14 @@ fn difference(
              calibration images get the same class; the accuracy changes by {change:+.2} points; try {advice}train --qat",
             report.logits,
             100.0 * report.agreement
+        );
+    }
+    if let Some(report) = report.filter(|report| change >= 0.0 && !report.is_close()) {
+        return format!(
+            "{bits} bits keep the accuracy on these test images ({change:+.2} points), but change answers: the same class on \
+             {:.2} % of the calibration images, logits with a signal to noise of {:.1} dB",
+            100.0 * report.agreement,
+            report.logits
         );
     }
     match change {
@@ -266,5 +353,32 @@ fn kernels(lanes: Lanes) -> Kernels {
         Lanes::Two => Kernels::Dsp,
         Lanes::Sixteen => Kernels::Wide,
         Lanes::One | Lanes::Four => Kernels::Plain,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use nin_train::quantize::Report;
+
+    use super::words;
+
+    /// Free is said only if accuracy, agreement and signal to noise all support it.
+    #[test]
+    fn bits_are_free_only_if_everything_says_so() {
+        let report = |logits, agreement| {
+            Some(Report { layers: Vec::new(), logits, agreement, images: 100, corrected: true, border: false })
+        };
+        let said = |change, report: Option<Report>| words(8, change, report.as_ref(), false);
+        assert_eq!(said(0.0, report(35.0, 0.99)), "8 bits cost nothing: the same accuracy");
+        assert_eq!(said(0.25, report(35.0, 0.99)), "8 bits cost nothing: 0.25 points more");
+        assert_eq!(said(0.0, None), "8 bits cost nothing: the same accuracy");
+        assert_eq!(said(-0.5, report(35.0, 0.99)), "8 bits cost 0.50 points");
+        for (logits, agreement) in [(35.0, 0.97), (19.0, 0.99)] {
+            let said = said(0.0, report(logits, agreement));
+            assert!(said.starts_with("8 bits keep the accuracy on these test images (+0.00 points), but"), "{said}");
+        }
+        for (logits, agreement) in [(35.0, 0.8), (9.0, 0.99)] {
+            assert!(said(0.0, report(logits, agreement)).starts_with("8 bits do not compute what the floats do"));
+        }
     }
 }

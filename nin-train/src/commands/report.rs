@@ -78,7 +78,12 @@ fn single(args: &ReportArgs, path: &Path, console: &Console) -> Outcome<(PathBuf
     let same = checkpoint.dataset.as_ref().is_some_and(|dataset| dataset.is_same(&record));
     let source = noted(path).filter(|_| same).map_or_else(|| splits.source.clone(), |noted| noted.source);
     let found = RunImages { source, training: splits.train.len(), test: splits.test.len() };
-    let findings = Findings::new(evaluator(&exported, threads_of(args.threads, console))?, &trained, &splits.test)?;
+    let findings = Findings::new(
+        evaluator(&exported, threads_of(args.threads, console))?,
+        &trained,
+        &exported.decision,
+        &splits.test,
+    )?;
     let run = Run::new(run_name(path), &checkpoint, Some(found));
     Ok((path.with_file_name(REPORT), page(&run, &trained, &findings, &splits.test)))
 }

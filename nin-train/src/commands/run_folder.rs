@@ -4,7 +4,8 @@ use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use nin_train::data::{Dataset, Splits};
+use nin_core::Shape;
+use nin_train::data::{Dataset, Splits, spread, test_images};
 use nin_train::network::trained::Trained;
 use nin_train::report::html::{Findings, Run, RunImages, page};
 use nin_train::report::pictures;
@@ -35,7 +36,7 @@ pub struct RunFolder {
 impl RunFolder {
     /// Makes the folder if it is not there.
     pub fn new(path: PathBuf) -> Outcome<Self> {
-        fs::create_dir_all(&path).map_err(FileError::at(&path))?;
+        files::create_folder(&path).map_err(FileError::at(&path))?;
         let lock = path.join(LOCK);
         let file = File::options().create(true).truncate(false).write(true).open(&lock);
         let file = file.or_else(|error| match error.kind() {
@@ -68,7 +69,7 @@ impl RunFolder {
 
     /// A new folder `name`, `name-2` and so on in `runs`: of several runs that begin at once, each has its own.
     pub fn numbered(runs: &Path, name: &str) -> Outcome<Self> {
-        fs::create_dir_all(runs).map_err(FileError::at(runs))?;
+        files::create_folder(runs).map_err(FileError::at(runs))?;
         for number in 1u32.. {
             let path = runs.join(if number == 1 { name.to_owned() } else { format!("{name}-{number}") });
             match fs::create_dir(&path) {
@@ -163,6 +164,14 @@ impl RunFolder {
         let path = self.path.join("sample.png");
         let picture = pictures::single((!test.is_empty()).then(|| test.image(0))?, test.shape()).ok()?;
         files::write(&path, &picture).ok()?;
+        Some(path)
+    }
+
+    /// Writes ten test images as a board reads them, of all classes in turn. That they cannot be written is no reason
+    /// to fail.
+    pub fn test_images(&self, test: &Dataset, input: Shape) -> Option<PathBuf> {
+        let path = self.path.join("test-images.bin");
+        files::write(&path, &test_images(test, &spread(test, 10), input).ok()?).ok()?;
         Some(path)
     }
 

@@ -1,6 +1,9 @@
 //! Sizes and shapes as people type them.
 
 use nin_core::Shape;
+use nin_train::support::text::grouped;
+
+use super::Outcome;
 
 /// `64K`: 65,536 bytes.
 pub fn size(text: &str) -> Result<u64, String> {
@@ -22,6 +25,19 @@ fn scaled(text: &str, thousand: u64) -> Result<u64, String> {
     };
     let whole = number.parse::<u64>().ok().and_then(|number| number.checked_mul(unit));
     whole.filter(|number| *number > 0).ok_or_else(|| "a whole number above 0, perhaps with K or M after it".to_owned())
+}
+
+/// An error if a network needs more RAM than its budget: firmware with this model would not compile.
+pub fn check_ram(needed: usize, budget: Option<u64>, what: &str) -> Outcome {
+    match budget {
+        Some(budget) if needed as u64 > budget => Err(format!(
+            "{what} needs {} B of RAM, and --ram-budget allows {} B: raise it, or use a smaller network",
+            grouped(needed as u64),
+            grouped(budget)
+        )
+        .into()),
+        _ => Ok(()),
+    }
 }
 
 /// `0.2`: a part of a whole, above 0 and below 1.

@@ -2,19 +2,18 @@
 
 use std::path::Path;
 
-use image::imageops::{self, FilterType};
 use image::{DynamicImage, GenericImageView, Rgb, RgbImage};
 
 use super::decode::{Decoded, MOST_PIXELS, decode};
-use super::{DataError, Result, Shape};
+use super::{DataError, Result, Shape, fit_into};
 
 /// The version of the code that makes bytes of a picture file. It changes when the same file gives other bytes, because
 /// resized pictures are cached.
-pub(crate) const CONVERSION: u32 = 1;
+pub(crate) const CONVERSION: u32 = 2;
 
 /// Loads one PNG, JPEG, WebP, BMP, GIF (its first frame) or TIFF file as `rows` × `columns` × `channels` bytes, rows from
-/// the top, channels last: rotated by its EXIF tag, transparent parts on white, cropped to the aspect ratio about its
-/// centre, scaled with antialiasing, as luma (1 channel) or RGB (3, in the order red, green, blue).
+/// the top, channels last: rotated by its EXIF tag, transparent parts on white, then cropped to the aspect ratio about its
+/// centre, as grey (1 channel) or RGB (3, in the order red, green, blue), and resized by [`fit_into`].
 ///
 /// `invert` inverts brightness (255 − value): photos of objects on paper are dark on white, MNIST and Fashion-MNIST are
 /// light on black.
@@ -46,26 +45,20 @@ pub(crate) fn check_shape(shape: Shape) -> Result<()> {
     }
 }
 
-/// Crops, converts colours and scales. Cropping first gives the same result as scaling the shorter side first, with
-/// less work.
-fn convert(mut image: DynamicImage, shape: Shape) -> Vec<u8> {
-    let (rows, columns) = (u32::from(shape.rows), u32::from(shape.columns));
+/// Crops, converts colours and resizes.
+fn convert(image: DynamicImage, to: Shape) -> Vec<u8> {
     let (width, height) = image.dimensions();
-    let part = |side: u32, other: u32, wanted: u32, wanted_other: u32| {
-        let exact = (u64::from(other) * u64::from(wanted) + u64::from(wanted_other) / 2) / u64::from(wanted_other);
-        exact.clamp(1, u64::from(side)) as u32
-    };
-    let (w, h) = (part(width, height, columns, rows), part(height, width, rows, columns));
+    let from = |channels| Shape { channels, rows: height as u16, columns: width as u16 };
+    let mut out = vec![0; to.len()];
     // Never more than one copy at a time: what is copied is dropped.
-    if (w, h) != (width, height) {
-        image = image.crop_imm((width - w) / 2, (height - h) / 2, w, h);
-    }
-    let image = if image.color().has_alpha() { DynamicImage::ImageRgb8(on_white(image)) } else { image };
-    if shape.channels == 1 {
-        imageops::resize(&image.into_luma8(), columns, rows, FilterType::Triangle).into_raw()
+    if image.color().has_alpha() {
+        fit_into(on_white(image).as_raw(), from(3), to, &mut out);
+    } else if image.color().has_color() {
+        fit_into(image.into_rgb8().as_raw(), from(3), to, &mut out);
     } else {
-        imageops::resize(&image.into_rgb8(), columns, rows, FilterType::Triangle).into_raw()
+        fit_into(image.into_luma8().as_raw(), from(1), to, &mut out);
     }
+    out
 }
 
 /// Blends an image with white, as a web page does; the colours stored under transparent parts are arbitrary, often

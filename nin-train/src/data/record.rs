@@ -18,6 +18,9 @@ pub struct DatasetRecord {
     /// The absolute path of its folder or file; `None` if it was found in the usual places.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
+    /// The absolute path of the folder of images that belong to none of the classes, if it was given apart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unknown: Option<String>,
     /// The share of each class that was held out for the test, if the data set has no test images of its own.
     pub test_fraction: f64,
     /// The order or the names of the classes, if the user gave them.
@@ -49,6 +52,7 @@ impl DatasetRecord {
         Self {
             kind,
             path: path.and_then(|path| whole(path).to_str().map(str::to_owned)),
+            unknown: None,
             test_fraction,
             classes: Vec::new(),
             skip_bad: false,
@@ -59,6 +63,12 @@ impl DatasetRecord {
         }
     }
 
+    /// Returns the same record with the folder of images that belong to none of the classes.
+    pub fn with_unknown(self, folder: Option<&Path>) -> Self {
+        let whole = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        Self { unknown: folder.and_then(|path| whole(path).to_str().map(str::to_owned)), ..self }
+    }
+
     /// Returns the path of the folder or file.
     pub fn path(&self) -> Option<PathBuf> {
         self.path.as_deref().map(PathBuf::from)
@@ -66,7 +76,7 @@ impl DatasetRecord {
 
     /// Returns whether both name the same data set, whatever its content.
     pub fn is_same_place(&self, other: &Self) -> bool {
-        (self.kind, &self.path) == (other.kind, &other.path)
+        (self.kind, &self.path, &self.unknown) == (other.kind, &other.path, &other.unknown)
     }
 
     /// Returns whether both have the same images in the same splits, wherever they are.

@@ -116,14 +116,24 @@ impl fmt::Display for Confusion {
             let precision = self.precision(label).map_or_else(|| "–".to_owned(), |p| format!("{:.2} %", 100.0 * p));
             table.row([label.to_string(), name.clone()].into_iter().chain(cells).chain([recall, precision]));
         }
-        write!(f, "{table}")?;
-        if matrix {
+        // The matrix is whole or left out.
+        let (first, last) = (2, 2 + numbers.len());
+        let narrower = [vec![last + 1], (first..last).collect(), (first..last).chain([last + 1]).collect()];
+        table.narrower(narrower);
+        let shown = match f.width() {
+            Some(width) => format!("{table:width$}"),
+            None => table.to_string(),
+        };
+        let heading = |name: &str| shown.lines().next().is_some_and(|line| line.split_whitespace().any(|n| n == name));
+        f.write_str(&shown)?;
+        if heading("0") {
             write!(f, "\nRows are true classes, columns are predicted classes.")?;
         }
-        write!(
-            f,
-            "\nRecall: the share of a class's images that were predicted as it. Precision: the share of its predictions that are right."
-        )
+        write!(f, "\nRecall: the share of a class's images that were predicted as it.")?;
+        match heading("precision") {
+            true => write!(f, "\nPrecision: the share of its predictions that are right."),
+            false => Ok(()),
+        }
     }
 }
 

@@ -5,13 +5,15 @@
 //! does not depend on the number of threads. A step makes no large allocation.
 //!
 //! A batch comes from a [`source`]; a [`step`](Engine::gradient) computes its [`loss`], with teachers that of
-//! [`distill`], and the gradient. [`streaming`] runs the board's engine on this host.
+//! [`distill`], and the gradient. [`streaming`] runs the board's engine on this host, and [`confidence`] finds
+//! calibrated probabilities and thresholds with it.
 //!
 //! Imports [`support`](crate::support), [`data`](crate::data), [`network`](crate::network), `kernel`,
 //! [`integers`](crate::integers) and `layers`.
 
 mod arithmetic;
 pub mod arrays;
+pub mod confidence;
 pub mod confusion;
 pub mod distill;
 mod error;

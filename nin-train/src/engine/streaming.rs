@@ -1,18 +1,19 @@
 //! Runs a model file with the engine that runs on the board: the same numbers, bit for bit.
 
+use std::borrow::Cow;
 use std::convert::Infallible;
 use std::fmt;
 
 use bytemuck::cast_slice;
 use nin_core::plan::Layer;
 use nin_core::{
-    Affine, F16, F32, Format, Int4, Int8, Model, ModelError, Network, NetworkError, Observer, Piece, Plan, Shape,
-    WeightType, argmax,
+    Affine, Answer, F16, F32, Format, Int4, Int8, Model, ModelError, Network, NetworkError, Observer, Piece, Plan,
+    Shape, WeightType, argmax,
 };
 use rayon::prelude::*;
 
 use super::confusion::Confusion;
-use crate::data::{Dataset, resize_bilinear};
+use crate::data::{Dataset, fit};
 use crate::network::parameters::is_activated;
 use crate::network::preprocessing::Preprocessing;
 
@@ -73,8 +74,8 @@ impl<'m> Streaming<'m> {
         state.saturating_add(image)
     }
 
-    /// Returns the logits of an image of any size: rows × columns × channels bytes, resized to the network's input by
-    /// [`resized`], then preprocessed as the model file specifies.
+    /// Returns the logits of an image of any size: rows × columns × channels bytes, brought to the network's input by
+    /// [`fitted`], then preprocessed as the model file specifies.
     ///
     /// # Errors
     ///
@@ -96,18 +97,14 @@ impl<'m> Streaming<'m> {
         observer: &mut (impl Observer<f32> + Observer<u8>),
     ) -> Result<Vec<f32>, StreamingError> {
         let input = self.model.plan().spec().input();
-        let mut values = resized(image, shape, input).ok_or(StreamingError::Image { shape, input })?;
+        let bytes = fitted(image, shape, input).ok_or(StreamingError::Image { shape, input })?;
         match self.model.weight_type() {
-            weight_type @ (WeightType::Int8 | WeightType::Int4 | WeightType::Affine) => {
-                let bytes: Vec<u8> = values.iter().map(|value| value.round() as u8).collect();
-                match weight_type {
-                    WeightType::Int4 => Ok(infer::<Int4, _>(self.model, &mut self.state, &bytes, observer)?),
-                    WeightType::Affine => Ok(infer::<Affine, _>(self.model, &mut self.state, &bytes, observer)?),
-                    _ => Ok(infer::<Int8, _>(self.model, &mut self.state, &bytes, observer)?),
-                }
-            }
+            WeightType::Int8 => Ok(infer::<Int8, _>(self.model, &mut self.state, &bytes, observer)?),
+            WeightType::Int4 => Ok(infer::<Int4, _>(self.model, &mut self.state, &bytes, observer)?),
+            WeightType::Affine => Ok(infer::<Affine, _>(self.model, &mut self.state, &bytes, observer)?),
             _ => {
-                self.preprocessing.apply_in_place(&mut values);
+                let mut values = vec![0.0; bytes.len()];
+                self.preprocessing.apply(&bytes, &mut values);
                 Ok(self.floats(&values, observer)?)
             }
         }
@@ -221,19 +218,11 @@ impl From<NetworkError> for StreamingError {
     }
 }
 
-/// Returns an image's bytes as floats of the same range, bilinearly resized to `input` if they have another size.
-/// `None` if the image has other channels or another length than `shape`.
-pub fn resized(image: &[u8], shape: Shape, input: Shape) -> Option<Vec<f32>> {
-    if shape.channels != input.channels || image.len() != shape.len() || shape.is_empty() {
-        return None;
-    }
-    if shape == input {
-        return Some(image.iter().map(|&byte| f32::from(byte)).collect());
-    }
-    let size = |shape: Shape| (usize::from(shape.rows), usize::from(shape.columns));
-    let mut values = vec![0.0; input.len()];
-    resize_bilinear(image, size(shape), usize::from(shape.channels), &mut values, size(input));
-    Some(values)
+/// Returns an image's bytes in the shape of the network's input, as [`fit`] makes them. `None` if the image has other
+/// channels or another length than `shape`.
+pub fn fitted(image: &[u8], shape: Shape, input: Shape) -> Option<Cow<'_, [u8]>> {
+    let fits = shape.channels == input.channels && image.len() == shape.len() && !shape.is_empty();
+    fits.then(|| fit(image, shape, input))
 }
 
 /// The evaluation of a model file on a data set.
@@ -241,8 +230,10 @@ pub fn resized(image: &[u8], shape: Shape, input: Shape) -> Option<Vec<f32>> {
 pub struct ModelEvaluation {
     /// The mean cross-entropy.
     pub loss: f64,
-    /// The confusion matrix.
+    /// The confusion matrix, by the class with the largest logit: no image is rejected.
     pub confusion: Confusion,
+    /// The images that the model's decision accepts, and how many of these get the right class.
+    pub accepted: (usize, usize),
 }
 
 /// Runs every image of a data set through a model, on all threads of the current rayon pool, and calls `done` with the
@@ -250,8 +241,8 @@ pub struct ModelEvaluation {
 ///
 /// # Errors
 ///
-/// [`StreamingError`] if the images do not fit the network, this build cannot run the model, or its logits are no finite
-/// numbers.
+/// [`StreamingError`] if the images do not fit the network, this build cannot run the model, or its logits are no
+/// finite numbers.
 pub fn evaluate(
     model: &Model<'_>,
     dataset: &Dataset,
@@ -260,14 +251,15 @@ pub fn evaluate(
     /// Images of one task: enough to hide its overhead, few enough to balance the threads.
     const GROUP: usize = 16;
     let indices: Vec<usize> = (0..dataset.len()).collect();
-    let groups: Vec<Result<Vec<(usize, f64)>, StreamingError>> = indices
+    let groups: Vec<Result<Vec<(usize, Answer, f64)>, StreamingError>> = indices
         .par_chunks(GROUP)
         .map_init(
             || Streaming::new(model),
             |streaming, group| {
                 let results = group.iter().map(|&index| {
                     let logits = finite(streaming.classify(dataset.image(index), dataset.shape())?)?;
-                    Ok((argmax(&logits).unwrap_or(0), cross_entropy(&logits, dataset.label(index))))
+                    let loss = cross_entropy(&logits, dataset.label(index));
+                    Ok((argmax(&logits).unwrap_or(0), model.answer(&logits), loss))
                 });
                 let results = results.collect();
                 done(group.len());
@@ -278,14 +270,19 @@ pub fn evaluate(
     let mut confusion = Confusion::new(dataset.class_names(), model.plan().classes());
     let mut loss = 0.0;
     let mut index = 0;
+    let mut accepted = (0, 0);
     for group in groups {
-        for (prediction, own) in group? {
-            confusion.add(dataset.label(index), prediction, 1);
+        for (prediction, answer, own) in group? {
+            let label = dataset.label(index);
+            confusion.add(label, prediction, 1);
+            if let Answer::Class(class) = answer {
+                accepted = (accepted.0 + 1, accepted.1 + usize::from(class == label));
+            }
             loss += own;
             index += 1;
         }
     }
-    Ok(ModelEvaluation { loss: loss / dataset.len().max(1) as f64, confusion })
+    Ok(ModelEvaluation { loss: loss / dataset.len().max(1) as f64, confusion, accepted })
 }
 
 /// Returns the logits if all are finite numbers.

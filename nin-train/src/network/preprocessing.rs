@@ -90,14 +90,4 @@ impl Preprocessing {
             }
         }
     }
-
-    /// Scales values between 0 and 255 in place, channels last.
-    #[inline(always)]
-    pub(crate) fn apply_in_place(&self, values: &mut [f32]) {
-        for pixel in values.chunks_exact_mut(self.mean.len()) {
-            for ((value, mean), scale) in pixel.iter_mut().zip(&self.mean).zip(&self.scale) {
-                *value = Normalization { mean: *mean, scale: *scale }.apply(*value);
-            }
-        }
-    }
 }

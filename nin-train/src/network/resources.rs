@@ -52,14 +52,15 @@ pub struct Resources {
     pub macs: u64,
     /// Layers with weights (a number).
     pub weight_layers: usize,
-    /// Working memory of the streaming engine with float weights.
-    pub memory: Memory,
-    /// The sum of `memory`.
-    pub streaming: u64,
-    /// The sum with 8-bit weights and activations, on a Cortex-M with DSP instructions.
+    /// Working memory of the streaming engine with 8-bit weights and activations, on a Cortex-M with DSP instructions.
+    pub memory_int8: Memory,
+    /// The sum of `memory_int8`.
     pub streaming_int8: u64,
-    /// Working memory if each layer were computed completely before the next: the two largest neighbouring maps.
-    pub layer_by_layer: u64,
+    /// The same sum with float weights.
+    pub streaming: u64,
+    /// Working memory in 8 bits if each layer were computed completely before the next: the two largest neighbouring
+    /// maps.
+    pub layer_by_layer_int8: u64,
     /// The model file with f32 weights.
     pub flash_f32: u64,
     /// The model file with f16 weights.
@@ -72,15 +73,15 @@ impl Resources {
     /// Returns a network's resources, with the memory layouts for a Cortex-M.
     pub fn new(plan: &Plan) -> Self {
         let flash = |weight_type, lanes| file_len(plan, weight_type, lanes) as u64;
-        let memory = plan.bytes(WeightType::F32, Kernels::Plain);
+        let memory_int8 = plan.bytes(WeightType::Int8, Kernels::Dsp);
         Self {
             parameters: plan.parameters() as u64,
             macs: plan.macs(),
             weight_layers: plan.layers().filter(|layer| layer.has_weights()).count(),
-            streaming: memory.total() as u64,
-            streaming_int8: plan.bytes(WeightType::Int8, Kernels::Dsp).total() as u64,
-            memory,
-            layer_by_layer: plan.layer_by_layer() as u64 * VALUE,
+            streaming: plan.bytes(WeightType::F32, Kernels::Plain).total() as u64,
+            streaming_int8: memory_int8.total() as u64,
+            memory_int8,
+            layer_by_layer_int8: plan.layer_by_layer() as u64,
             flash_f32: flash(WeightType::F32, Lanes::default().count()),
             flash_f16: flash(WeightType::F16, Lanes::default().count()),
             flash_int8: flash(WeightType::Int8, 2),
@@ -160,7 +161,7 @@ mod tests {
         let resources = Resources::new(&Plan::new(Spec::preset("d2l").unwrap()));
         assert_eq!(resources.parameters, 1_992_166);
         assert_eq!(resources.weight_layers, 12);
-        assert_eq!(resources.memory.lines, 4 * 37_408);
+        assert_eq!(resources.memory_int8.lines, 37_408);
         assert!(resources.streaming_int8 < resources.streaming / 2);
         // Four lanes fill the last block's 10 outputs up to 12: two rows of 3,456 + 10 + 10 weights.
         let filling = 2 * (3_456 + 10 + 10);
@@ -168,6 +169,6 @@ mod tests {
         assert!(close(resources.flash_f32, 4 * (1_992_166 + filling)), "{}", resources.flash_f32);
         assert!(close(resources.flash_f16, 2 * (1_992_166 + filling)), "{}", resources.flash_f16);
         // The 96×54×54 maps of the first block.
-        assert_eq!(resources.layer_by_layer, 4 * 2 * 96 * 54 * 54);
+        assert_eq!(resources.layer_by_layer_int8, 2 * 96 * 54 * 54);
     }
 }

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde_json::{Value, json};
+
 use super::Range;
 use crate::integers::Output;
 use crate::support::text::{Align, Table};
@@ -48,6 +50,44 @@ impl Report {
     }
 }
 
+impl Report {
+    /// Returns whether the integers can hardly be told from the floats: the logits' noise has at most a hundredth of the
+    /// signal's power (20 dB), and at least 98 in 100 images get the same class.
+    pub fn is_close(&self) -> bool {
+        (self.logits.is_nan() || self.logits >= 20.0) && self.agreement >= 0.98
+    }
+
+    /// Returns the report as a JSON object: `images`, `agreement`, `signal_to_noise_db` of the logits, `faithful`, and for
+    /// each layer its `stage`, `layer`, `largest`, `range`, `clipped`, `step` and `signal_to_noise_db`. What does not
+    /// exist is null.
+    pub fn json(&self) -> Value {
+        let layer = |layer: &LayerReport| {
+            let step = match &layer.output {
+                Output::Activations { scale, .. } => Some(*scale),
+                Output::Logits { .. } => None,
+            };
+            json!({
+                "stage": layer.stage,
+                "layer": layer.layer,
+                "largest": layer.range.map(|range| range.most),
+                "range": layer.range.map(|range| range.clip),
+                "clipped": layer.range.map(|range| range.clipped),
+                "step": step,
+                "signal_to_noise_db": layer.decibels,
+            })
+        };
+        json!({
+            "images": self.images,
+            "agreement": self.agreement,
+            "signal_to_noise_db": self.logits,
+            "faithful": self.is_faithful(),
+            "close": self.is_close(),
+            "biases_corrected": self.corrected,
+            "layers": self.layers.iter().map(layer).collect::<Vec<_>>(),
+        })
+    }
+}
+
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         use Align::{Left, Right};
@@ -74,7 +114,9 @@ impl fmt::Display for Report {
             let (stage, number) = (layer.stage.clone(), layer.layer.to_string());
             table.row([stage, number, most, clip, clipped, scale, decibels(layer.decibels)]);
         }
-        writeln!(f, "{table}\n")?;
+        table.narrower([vec![2], vec![2, 4], vec![2, 3, 4]]);
+        fmt::Display::fmt(&table, f)?;
+        writeln!(f, "\n")?;
         write!(
             f,
             "logits {}; the same class on {:.2} % of {} images; {}",

@@ -4,7 +4,7 @@ use nin_core::Shape;
 
 use super::CalibrationError;
 use crate::data::Dataset;
-use crate::engine::streaming::resized;
+use crate::engine::streaming::fitted;
 use crate::network::trained::Trained;
 use crate::support::random::{Purpose, Stream};
 
@@ -18,11 +18,7 @@ pub fn sample(data: &Dataset, input: Shape, count: usize) -> Result<Vec<Vec<u8>>
     // A data set has fewer than 2³² images: their bytes are in memory.
     let mut order: Vec<u32> = (0..data.len() as u32).collect();
     Stream::new(0, Purpose::Order, 0, 0).shuffle(&mut order);
-    let image = |index: u32| {
-        let values = resized(data.image(index as usize), data.shape(), input)?;
-        // A cast saturates.
-        Some(values.into_iter().map(|value| value.round() as u8).collect())
-    };
+    let image = |index: u32| Some(fitted(data.image(index as usize), data.shape(), input)?.into_owned());
     let images: Option<Vec<Vec<u8>>> = order.iter().take(count).map(|&index| image(index)).collect();
     match images {
         Some(images) if images.is_empty() => Err(CalibrationError::NoImages),

@@ -18,7 +18,8 @@ pub struct Candidate {
     pub note: Option<String>,
 }
 
-/// Prints networks side by side, each compared with the first.
+/// Prints networks side by side, each compared with the first. With a width, as in `{:80}`, the table leaves out columns
+/// to fit.
 #[derive(Clone, Copy, Debug)]
 pub struct Comparison<'a> {
     /// The networks.
@@ -48,15 +49,18 @@ impl fmt::Display for Comparison<'_> {
             ("", Right),
             ("MACs", Right),
             ("", Right),
-            ("flash f32", Right),
-            ("flash f16", Right),
+            ("RAM int8", Right),
             ("flash int8", Right),
-            ("RAM streaming", Right),
-            ("in 8 bits", Right),
+            ("RAM f32", Right),
+            ("flash f16", Right),
+            ("flash f32", Right),
             ("layer by layer", Right),
             (training.as_str(), Right),
             (prediction.as_str(), Right),
         ]);
+        // The ratios go last: without them there is no room for the sizes.
+        let order = [12, 11, 10, 9, 8, 7, 4, 2];
+        table.narrower((1..=order.len()).map(|count| order[..count].to_vec()));
         let first = self.candidates.first().map(|candidate| Resources::new(&candidate.plan));
         for candidate in self.candidates {
             let sum = Resources::new(&candidate.plan);
@@ -68,17 +72,18 @@ impl fmt::Display for Comparison<'_> {
                 against(|r| r.parameters),
                 grouped(sum.macs),
                 against(|r| r.macs),
-                bytes(sum.flash_f32),
-                bytes(sum.flash_f16),
+                bytes(sum.streaming_int8),
                 bytes(sum.flash_int8),
                 bytes(sum.streaming),
-                bytes(sum.streaming_int8),
-                bytes(sum.layer_by_layer),
+                bytes(sum.flash_f16),
+                bytes(sum.flash_f32),
+                bytes(sum.layer_by_layer_int8),
                 bytes(host.training),
                 bytes(host.prediction),
             ]);
         }
-        writeln!(f, "{table}\n")?;
+        fmt::Display::fmt(&table, f)?;
+        writeln!(f, "\n")?;
         for candidate in self.candidates {
             let note = candidate.note.iter().map(|note| format!(": {note}")).collect::<String>();
             writeln!(f, "{}{note}\n  {}", candidate.name, candidate.plan.spec())?;
@@ -86,9 +91,10 @@ impl fmt::Display for Comparison<'_> {
         writeln!(f)?;
         write!(
             f,
-            "RAM streaming and layer by layer: working memory on a board for one image; the weights stay in flash.\n\
-             In 8 bits: on a Cortex-M4.\n\
-             Training and prediction: memory on a host, with batches of {} images and all their maps kept.",
+            "RAM: working memory on a board for one image, which streams row by row; weights\n\
+             stay in flash. int8: on a Cortex-M4. Layer by layer: in 8 bits, with whole maps.\n\
+             Training and prediction: memory on a host, with batches of {} images and all\n\
+             their maps kept.",
             grouped(self.batch)
         )
     }

@@ -46,7 +46,26 @@ pub fn read(path: &Path) -> Result<Vec<u8>, FileError> {
     fs::read(path).map_err(FileError::at(path))
 }
 
-/// Writes a file atomically: it never exists in part. Creates its folder if needed.
+/// Creates a folder for output, and its parent if needed. A path of which more is missing, or that would begin in the
+/// root of the file system, is more likely mistyped than meant.
+///
+/// # Errors
+///
+/// If the path is refused so, or the system refuses.
+pub fn create_folder(folder: &Path) -> io::Result<()> {
+    let missing = folder.ancestors().take_while(|path| !path.as_os_str().is_empty() && !path.exists());
+    let (count, first) = missing.fold((0, None), |(count, _), path| (count + 1, Some(path)));
+    if let Some(first) = first {
+        let in_root = first.parent().is_some_and(|parent| parent.has_root() && parent.parent().is_none());
+        if count > 2 || in_root {
+            let problem = format!("there is no folder {}; create it, or name another", visible_path(first));
+            return Err(io::Error::new(io::ErrorKind::NotFound, problem));
+        }
+    }
+    fs::create_dir_all(folder)
+}
+
+/// Writes a file atomically: it never exists in part. Creates its folder as [`create_folder`] does.
 ///
 /// # Errors
 ///
@@ -66,7 +85,7 @@ pub(crate) fn whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
         path.file_name().ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "this path has no file name"))?;
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     if let Some(folder) = folder {
-        fs::create_dir_all(folder)?;
+        create_folder(folder)?;
     }
     // The temporary file is in the same folder, so that renaming is atomic. Its name is fixed, so that a file left by a
     // killed program is overwritten.
@@ -86,4 +105,27 @@ pub(crate) fn whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     #[cfg(unix)]
     let _ = File::open(folder.unwrap_or(Path::new("."))).and_then(|folder| folder.sync_all());
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folders_are_created_where_they_are_meant() {
+        let there = tempfile::tempdir().unwrap();
+        create_folder(&there.path().join("runs/photos")).unwrap();
+        create_folder(&there.path().join("runs/photos")).unwrap();
+        let far = there.path().join("a/b/c");
+        let problem = create_folder(&far).unwrap_err().to_string();
+        let first = there.path().join("a");
+        assert_eq!(problem, format!("there is no folder {}; create it, or name another", first.display()));
+        assert!(!first.exists());
+        let root = Path::new("/no-such-folder-of-nin-train");
+        assert_eq!(
+            write(&root.join("x.nin"), b"").unwrap_err().problem.to_string(),
+            "there is no folder /no-such-folder-of-nin-train; create it, or name another"
+        );
+        assert!(create_folder(&root.join("b")).is_err() && !root.exists());
+    }
 }

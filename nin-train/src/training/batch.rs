@@ -4,7 +4,7 @@ use std::cell::RefCell;
 
 use nin_core::Shape;
 
-use crate::data::{Augment, Dataset, resize_bilinear};
+use crate::data::{Augment, Dataset, fit_into};
 use crate::engine::loss;
 use crate::engine::source::Source;
 use crate::kernel::vectorized;
@@ -54,25 +54,28 @@ pub struct Batch<'a> {
 impl Batch<'_> {
     fn fill(&self, bytes: &[u8], image: &mut [f32]) {
         let shape = self.data.shape();
-        if (shape.rows, shape.columns) == (self.input.rows, self.input.columns) {
+        let apply = |bytes: &[u8], image: &mut [f32]| {
             vectorized(
                 #[inline(always)]
                 || self.preprocessing.apply(bytes, image),
             );
-            return;
+        };
+        if shape == self.input {
+            return apply(bytes, image);
         }
-        let size = |shape: Shape| (shape.rows.into(), shape.columns.into());
-        resize_bilinear(bytes, size(shape), shape.channels.into(), image, size(self.input));
-        vectorized(
-            #[inline(always)]
-            || self.preprocessing.apply_in_place(image),
-        );
+        FITTED.with_borrow_mut(|fitted| {
+            fitted.resize(self.input.len(), 0);
+            fit_into(bytes, shape, self.input, fitted);
+            apply(fitted, image);
+        });
     }
 }
 
 thread_local! {
     /// An augmented image, and one to blend it with; one pair for each thread, so that a step allocates nothing.
     static CHANGED: RefCell<(Vec<u8>, Vec<f32>, Vec<f32>)> = const { RefCell::new((Vec::new(), Vec::new(), Vec::new())) };
+    /// An image in the network's shape.
+    static FITTED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
 impl Batch<'_> {

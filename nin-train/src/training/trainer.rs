@@ -4,7 +4,7 @@ use std::fmt;
 use std::ops::ControlFlow;
 use std::time::Instant;
 
-use nin_core::{Plan, Shape, Spec};
+use nin_core::{Decision, Plan, Shape, Spec};
 
 use crate::data::Dataset;
 use crate::engine::Engine;
@@ -143,7 +143,9 @@ impl Trainer {
         }
         let gradient = vec![0.0; layout.trainable(&plan)];
         let inputs = tensors(&plan).first().map_or(0, |tensor| tensor.bias.end);
-        Ok(Trainer { engine, run: checkpoint, gradient, inputs })
+        // It belongs to the weights, which will change.
+        let run = Checkpoint { decision: Decision::PLAIN, ..checkpoint };
+        Ok(Trainer { engine, run, gradient, inputs })
     }
 
     /// Checks whether it can train on this data. [`epoch`](Self::epoch) makes the same check; call this to know

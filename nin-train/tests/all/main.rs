@@ -1,10 +1,11 @@
 //! All tests of the trainer in one program, a file each: one program is linked once, and runs its tests side by side.
-//! `cargo test -p nin-train --test all gradients::` runs those of one file. (`../allocations.rs` is a program of its own,
-//! for its allocator.)
+//! `cargo test -p nin-train --test all gradients::` runs those of one file. (`../allocations.rs` is a program of its
+//! own, for its allocator.)
 
 mod arrays;
 mod cli;
 mod common;
+mod confidence_cli;
 mod data_cli;
 mod dataset_cache;
 mod dataset_cifar;
@@ -14,7 +15,6 @@ mod dataset_idx;
 mod dataset_layout;
 mod dataset_npz;
 mod dataset_pictures;
-mod dataset_resize;
 mod dataset_subset;
 mod distill;
 mod generated_source;
@@ -23,6 +23,7 @@ mod hostile;
 mod hostile_numbers;
 mod images;
 mod initial;
+mod json_cli;
 mod known_images;
 mod naive;
 mod program;
@@ -33,6 +34,7 @@ mod report_cli;
 mod safetensors;
 mod same_bytes;
 mod search_cli;
+mod test_images;
 mod timeless;
 mod train_cli;
 mod trust;

@@ -99,7 +99,7 @@ fn a_run_leaves_a_page_that_can_be_made_again() {
     let error = run(&folder, &["report", "run", "--dataset", "fashion-mnist-subset"]);
     assert!(!error.status.success());
     let error = String::from_utf8_lossy(&error.stderr).into_owned();
-    assert!(error.contains("sees images of 3 channel(s), and these have 1; it was trained on /"), "{error}");
+    assert!(error.contains("reads images of 3 channel(s), and these have 1; it was trained on /"), "{error}");
 }
 
 #[test]

@@ -5,14 +5,15 @@
 
 use std::fs;
 
-use nin_core::Lanes;
-use nin_core::{Spec, WeightType};
+use nin_core::camera::{PixelFormat, Rgb565Be};
+use nin_core::{Lanes, Shape, Spec, WeightType};
+use nin_embedded::demo::camera::{byte, frame};
 use nin_embedded::{FASHION, formula_level};
 use nin_tests::emulator::{firmware, host, logits, number, printed, root};
 use nin_tests::integer_random::{self, Style};
 use nin_tests::random::Case;
 use nin_tests::{formula, integer_file};
-use nin_train::data::resize_bilinear;
+use nin_train::data::{Dataset, fit, spread, test_images};
 
 /// A Cortex-M4F.
 const BOARD: &str = "mps2-an386";
@@ -58,6 +59,8 @@ enum Show {
     Formula(u64),
     /// The ten test images, resized.
     Fashion,
+    /// Frames of a camera, made up from this counter on.
+    Camera(u64),
 }
 
 /// Runs a model from the partition on the emulator, and on this computer; returns the firmware's output.
@@ -107,9 +110,11 @@ fn agree_on(
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("model.nin");
     fs::write(&path, file).expect("a temporary file");
-    let mut words = vec![format!("models={}", path.display()), format!("images={images}")];
-    if let Show::Formula(counter) = show {
-        words.push(format!("formula={counter}"));
+    let mut words = vec![format!("models={}", path.display()), format!("count={images}")];
+    match show {
+        Show::Formula(counter) => words.push(format!("formula={counter}")),
+        Show::Camera(counter) => words.push(format!("camera={counter}")),
+        Show::Fashion => {}
     }
     if sums == Sums::Fused {
         words.push("fused".into());
@@ -120,12 +125,25 @@ fn agree_on(
 
     let input = spec.input();
     let (channels, rows, columns) = (input.channels as usize, input.rows as usize, input.columns as usize);
+    // What the trainer makes of a picture with the colours of the camera's frame.
+    let photo = |image: usize, counter: u64| {
+        let (rows, columns) = frame(input);
+        let pixels = usize::from(rows) * usize::from(columns);
+        let pixel = |at: usize| [2 * at, 2 * at + 1].map(|at| byte(counter, image * 2 * pixels + at));
+        let colours: Vec<u8> = (0..pixels).flat_map(|at| Rgb565Be::rgb(&pixel(at), 0)).collect();
+        fit(&colours, Shape { channels: 3, rows, columns }, input).into_owned()
+    };
+    let photos: Vec<Vec<u8>> = match show {
+        Show::Camera(counter) => (0..images).map(|image| photo(image, counter)).collect(),
+        _ => Vec::new(),
+    };
     let fashion: Vec<_> = FASHION.iter().map(|(image, _)| image).collect();
     let host = host(file, sums == Sums::Fused, images, |image, (y, x), channel| match show {
         Show::Formula(counter) => {
             formula_level(counter + (((image * channels + channel) * rows + y) * columns + x) as u64)
         }
-        Show::Fashion => fashion[image].resized((y, rows), (x, columns)),
+        Show::Fashion => fashion[image].fitted(input, y, x).into(),
+        Show::Camera(_) => photos[image][(y * columns + x) * channels + channel].into(),
     });
     assert_eq!(logits(&printed), host, "{what} on {board}");
     Some(printed)
@@ -150,13 +168,71 @@ fn the_books_network_agrees() {
 fn images_are_resized_as_for_training() {
     for (image, _) in FASHION.iter() {
         let pixels: Vec<u8> = (0..28).flat_map(|y| image.row(y)).copied().collect();
-        for (rows, columns) in [(28, 28), (224, 224), (13, 40), (61, 9), (1, 1)] {
-            let mut training = vec![0.0; rows * columns];
-            resize_bilinear(&pixels, (28, 28), 1, &mut training, (rows, columns));
-            let board = |at: usize| image.resized((at / columns, rows), (at % columns, columns));
-            assert!((0..rows * columns).all(|at| board(at).to_bits() == training[at].to_bits()), "{rows}x{columns}");
+        let from = Shape { channels: 1, rows: 28, columns: 28 };
+        for (rows, columns) in [(28, 28), (224, 224), (13, 40), (61, 9), (1, 1), (20, 20)] {
+            let to = Shape { channels: 1, rows, columns };
+            let (columns, training) = (usize::from(columns), fit(&pixels, from, to));
+            let board = |at: usize| image.fitted(to, at / columns, at % columns);
+            assert!((0..to.len()).all(|at| board(at) == training[at]), "{to}");
         }
     }
+}
+
+/// A camera's rows on the board give the logits of the same picture on this computer: grey and colour, floats and
+/// integers, with and without instructions for long products.
+#[test]
+fn camera_rows_agree() {
+    let int8 = (WeightType::Int8, Lanes::One);
+    for (target, packing) in [
+        (PARTITION, (WeightType::F32, Lanes::Four)),
+        (PARTITION, int8),
+        (("mps2-an385", "partition-int8"), int8),
+        (("microbit", "partition-int8"), int8),
+    ] {
+        for line in ["3x20x24 nin3/2+1:8,6 max2/2 nin3+1:5 gap fc4", "1x19x13 nin3/2+1:8,6 max2/2 nin3+1:5 gap fc4"] {
+            let Some(printed) = agree(target, line, packing, 2, Show::Camera(7)) else { return };
+            assert!(printed.contains("per pixel of the camera"), "{printed}");
+        }
+    }
+}
+
+/// A user's colour images from the file that `nin-train data --raw` writes.
+#[test]
+fn own_images_run_on_the_board() {
+    let spec: Spec = "3x9x14 nin3+1:5,7 avg2/2 nin3/2+1:9 gap fc3".parse().unwrap();
+    let input = spec.input();
+    let names = ["cat", "dog", "owl"].map(String::from).to_vec();
+    let pixels = (0..10 * 2 * input.len() as u64).map(|at| formula_level(at) as u8).collect();
+    let shape = Shape { rows: 2 * input.rows, ..input };
+    let data = Dataset::new(pixels, shape, (0..10).map(|label| label % 3).collect(), names).unwrap();
+    let indices = spread(&data, 10);
+    let images = test_images(&data, &indices, input).unwrap();
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let [model, file] = ["model.nin", "images.bin"].map(|name| folder.path().join(name));
+    let network = formula::model(spec, WeightType::Int8, Lanes::One);
+    fs::write(&model, &network).unwrap();
+    fs::write(&file, &images).unwrap();
+    let words = [format!("models={}", model.display()), format!("images={}", file.display())];
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    for (board, program) in [PARTITION, ("microbit", "partition-int8")] {
+        let Some(output) = firmware(board, program, &words, &[]) else { return };
+        let printed = printed(&output);
+        let host = host(&network, false, 10, |image, (y, x), channel| {
+            let fitted = fit(data.image(indices[image]), shape, input);
+            fitted[(y * usize::from(input.columns) + x) * 3 + channel].into()
+        });
+        assert_eq!(logits(&printed), host, "{printed}");
+        assert!(printed.contains(" of 10 images right\n"), "{printed}");
+    }
+    // Images of another shape are refused in words.
+    fs::write(&file, test_images(&data, &indices, shape).unwrap()).unwrap();
+    let Some(output) = firmware(BOARD, "partition", &words, &[]) else { return };
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(!output.status.success() && text.contains("the model takes images of 3x9x14"), "{text}");
+    // And so are none, by a colour network.
+    let Some(output) = firmware(BOARD, "partition", &words[..1], &[]) else { return };
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(!output.status.success() && text.contains("nin-train data --raw FILE"), "{text}");
 }
 
 /// Edge cases of the kernels: widths that are no multiple of the lanes, padding, strides, pools, every kind of head.

@@ -3,12 +3,17 @@
 use nin_core::model::{HEADER, MAGIC, VERSION};
 use nin_core::packing::Place;
 use nin_core::plan::Layer;
-use nin_core::{F16, F32, Int4, Int8, Model, ModelError, Network, Normalization, Plan, WeightType};
+use nin_core::{
+    Answer, Decision, F16, F32, Int4, Int8, Model, ModelError, Network, Normalization, Plan, Score, Threshold,
+    WeightType,
+};
 use nin_tests::close::assert_same_bits;
 use nin_tests::integer::{self, Finish, Integers};
-use nin_tests::model_file::{Aligned, LANES, ModelFile, WEIGHT_TYPES, seal};
+use nin_tests::mix;
+use nin_tests::model_file::{Aligned, DecisionBytes, LANES, ModelFile, WEIGHT_TYPES, seal};
 use nin_tests::random::{self, Case};
 use nin_tests::{engine, integer_file};
+use nin_train::formats::model_file::with_decision;
 use proptest::prelude::*;
 
 /// A small file in which every field matters: two channels, names, lanes that leave padding, f16.
@@ -21,6 +26,12 @@ fn small() -> ModelFile {
     file
 }
 
+/// The same with a decision, in version 2.
+fn decided() -> ModelFile {
+    let decision = DecisionBytes { temperature: 1.5, score: 2, unknown: 1, threshold: -0.75 };
+    ModelFile { decision: Some(decision), ..small() }
+}
+
 /// Returns the whole content of a file, as a reader gets it.
 #[derive(Debug, PartialEq)]
 struct Content {
@@ -30,6 +41,7 @@ struct Content {
     preprocessing: Vec<[u32; 2]>,
     names: Vec<String>,
     weights: Vec<u8>,
+    decision: String,
 }
 
 impl Content {
@@ -43,6 +55,7 @@ impl Content {
             preprocessing: (0..channels).map(|channel| bits(model.normalization(channel))).collect(),
             names: model.class_names().map(String::from).collect(),
             weights: model.weights().to_vec(),
+            decision: format!("{:?}", model.decision()),
         }
     }
 }
@@ -96,6 +109,15 @@ fn what_is_written_is_read() {
     assert_eq!([0, 1, 2, 3].map(|class| model.class_name(class)), [Some("one"), Some("zwölf"), Some("3"), None]);
     assert_eq!(model.weights().len(), model.plan().weight_bytes(WeightType::F16, 4));
     assert!(model.weights().as_ptr().addr().is_multiple_of(16));
+    assert_eq!(model.decision(), &Decision::PLAIN);
+
+    let bytes = decided().aligned();
+    let second = Model::read(&bytes).unwrap();
+    let threshold = Some(Threshold { score: Score::Energy, value: -0.75 });
+    assert_eq!(second.decision(), &Decision { temperature: 1.5, threshold, unknown: Some(1) });
+    let without = |model| Content { decision: String::new(), ..Content::of(model) };
+    assert_eq!(without(&second), without(&model));
+    assert!(second.weights().as_ptr().addr().is_multiple_of(16));
 
     let plain = ModelFile { names: Vec::new(), ..file };
     let bytes = plain.aligned();
@@ -182,6 +204,8 @@ fn any_changed_byte_is_an_error() {
             let error = survive(&wrong).expect_err("a changed byte");
             let matches = match at {
                 0..8 => error == ModelError::Magic,
+                // The other version is one that exists.
+                8 if wrong[8] == 2 => matches!(error, ModelError::Checksum { .. }),
                 8..10 => matches!(error, ModelError::Version(_)),
                 12..16 => matches!(error, ModelError::Truncated { .. } | ModelError::TrailingBytes { .. }),
                 _ => matches!(error, ModelError::Checksum { .. }),
@@ -194,7 +218,12 @@ fn any_changed_byte_is_an_error() {
 /// Every byte changed to every other value, under a valid checksum.
 #[test]
 fn a_changed_byte_under_a_right_checksum_never_lies() {
-    let bytes = small().aligned();
+    changed_bytes_never_lie(&small());
+    changed_bytes_never_lie(&decided());
+}
+
+fn changed_bytes_never_lie(file: &ModelFile) {
+    let bytes = file.aligned();
     let before = Model::read(&bytes).unwrap();
     let weights_at = bytes.len() - 4 - before.weights().len();
     for at in 0..bytes.len() - 4 {
@@ -233,7 +262,8 @@ fn each_wrong_field_has_its_error() {
     let put = |at: usize, bytes: &'static [u8]| sealed(&|file| file[at..at + bytes.len()].copy_from_slice(bytes));
 
     assert_eq!(put(0, b"NiNModel"), ModelError::Magic);
-    assert_eq!(put(8, &[2, 0]), ModelError::Version(2));
+    assert_eq!(put(8, &[2, 0]), ModelError::Layout, "a file of version 1 is no file of version 2");
+    assert_eq!(put(8, &[3, 0]), ModelError::Version(3));
     assert_eq!(put(8, &[0, 0]), ModelError::Version(0));
     assert_eq!(put(8, &[1, 1]), ModelError::Version(257));
     for code in [0, 5, 255] {
@@ -283,6 +313,88 @@ fn each_wrong_field_has_its_error() {
     assert_eq!(put(names_at + 1, b"\n"), ModelError::ClassNames { expected: 3, found: 4 });
     assert_eq!(put(names_at + 4, &[0xFF]), ModelError::Layout);
     assert_eq!(put(names_at + 12, b"!"), ModelError::Layout, "filling is zero");
+}
+
+/// A decision out of range is an error; every one in range is read.
+#[test]
+fn decisions_are_checked() {
+    let good = DecisionBytes { temperature: 1.0, score: 0, unknown: u16::MAX, threshold: 0.0 };
+    let read = |decision| survive(&ModelFile { decision: Some(decision), ..small() }.write());
+    assert_eq!(read(good), Ok(()), "without any effect, but in order");
+    assert_eq!(read(DecisionBytes { unknown: 2, score: 1, threshold: -1e30, temperature: 1e-30 }), Ok(()));
+    for temperature in [0.0, -0.0, -1.0, f32::NAN, f32::INFINITY] {
+        assert_eq!(read(DecisionBytes { temperature, ..good }), Err(ModelError::Decision), "{temperature}");
+    }
+    for score in 3..=255 {
+        assert_eq!(read(DecisionBytes { score, ..good }), Err(ModelError::Decision), "{score}");
+    }
+    for threshold in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+        assert_eq!(read(DecisionBytes { score: 1, threshold, ..good }), Err(ModelError::Decision), "{threshold}");
+    }
+    for threshold in [1.0, -0.0] {
+        assert_eq!(read(DecisionBytes { threshold, ..good }), Err(ModelError::Decision), "{threshold} without a score");
+    }
+    for unknown in [3, 4, 65_534] {
+        assert_eq!(read(DecisionBytes { unknown, ..good }), Err(ModelError::Decision), "{unknown}");
+    }
+    let mut file = decided().write();
+    for at in [37, 44, 47] {
+        let mut wrong = file.clone();
+        wrong[at] = 1;
+        seal(&mut wrong);
+        assert_eq!(survive(&wrong), Err(ModelError::Decision), "{at}");
+    }
+    // Every length of the file, under a right checksum.
+    while file.len() > 40 {
+        file.truncate(file.len() - 1);
+        let length = file.len() as u32;
+        file[12..16].copy_from_slice(&length.to_le_bytes());
+        let mut sealed = file.clone();
+        seal(&mut sealed);
+        survive(&sealed).expect_err("a file that was cut");
+    }
+}
+
+/// The exporter's file is the second writer's, byte for byte; a decision can be replaced and removed.
+#[test]
+fn decisions_are_written_as_documented() {
+    let (first, second) = (small().write(), decided().write());
+    let bytes = Aligned::new(&second);
+    let decision = *Model::read(&bytes).unwrap().decision();
+    assert_eq!(with_decision(&first, &decision).unwrap(), second);
+    assert_eq!(with_decision(&second, &decision).unwrap(), second);
+    assert_eq!(with_decision(&second, &Decision::PLAIN).unwrap(), first);
+    assert_eq!(with_decision(&first, &Decision::PLAIN).unwrap(), first);
+    let wrong = Decision { unknown: Some(3), ..Decision::PLAIN };
+    assert_eq!(with_decision(&first, &wrong), Err(ModelError::Decision));
+}
+
+/// Answers by their definition.
+#[test]
+fn answers_follow_the_decision() {
+    let answer = |threshold, unknown, logits: &[f32]| Decision { temperature: 3.0, threshold, unknown }.answer(logits);
+    let by = |score, value| Some(Threshold { score, value });
+    let logits = [1.0, 2.0, 0.5];
+    assert_eq!(answer(None, None, &logits), Answer::Class(1));
+    assert_eq!(answer(None, Some(0), &logits), Answer::Class(1));
+    assert_eq!(answer(None, Some(1), &logits), Answer::Unknown);
+    assert_eq!(answer(by(Score::Logit, 2.0), None, &logits), Answer::Class(1));
+    assert_eq!(answer(by(Score::Logit, 2.001), None, &logits), Answer::Unknown);
+    // ln(e + e² + e^0.5) = 2.4644
+    assert_eq!(answer(by(Score::Energy, 2.45), None, &logits), Answer::Class(1));
+    assert_eq!(answer(by(Score::Energy, 2.48), None, &logits), Answer::Unknown);
+    assert_eq!(answer(None, None, &[]), Answer::Unknown);
+    assert_eq!(answer(by(Score::Logit, -9.0), None, &[f32::NAN, 1.0]), Answer::Unknown);
+    assert_eq!(answer(by(Score::Energy, -9.0), None, &[f32::NAN, 1.0]), Answer::Unknown);
+    for i in 0..2000u64 {
+        let logits: Vec<f32> = (0..1 + i % 12).map(|k| 30.0 * mix::signed(100 * i + k) as f32).collect();
+        let exact = logits.iter().map(|&logit| f64::from(logit).exp()).sum::<f64>().ln();
+        let energy = f64::from(Score::Energy.of(&logits));
+        assert!((energy - exact).abs() < 0.02, "{logits:?}: {energy}, not {exact}");
+    }
+    let mut probabilities = [0.0, 3.0];
+    Decision { temperature: 3.0, ..Decision::PLAIN }.probabilities(&mut probabilities);
+    assert!((probabilities[1] - 0.7311).abs() < 0.001, "{probabilities:?}");
 }
 
 /// Either every class has a name or none has: an empty name would shift those after it.
@@ -443,7 +555,7 @@ fn forged() -> impl Strategy<Value = Vec<u8>> {
         let length = bytes.len();
         let fields: [(usize, &[u8]); 5] = [
             (0, &MAGIC),
-            (8, &VERSION.to_le_bytes()),
+            (8, &(1 + length as u16 / 2 % VERSION).to_le_bytes()),
             (12, &(length as u32).to_le_bytes()),
             (10, &[1 + (length % 2) as u8, LANES[length % 3] as u8]),
             (20, &[64, 0, 0, 0]),
@@ -589,7 +701,11 @@ fn errors_in_words() {
         ),
         (ModelError::Shift, "the model file has an output whose shift is out of range: quantize the network again"),
         (ModelError::Magic, "not a model file: it does not begin with \"NiNmodel\""),
-        (ModelError::Version(2), "the model file has version 2; this program reads version 1"),
+        (ModelError::Version(3), "the model file has version 3; this program reads versions 1 to 2"),
+        (
+            ModelError::Decision,
+            "the model file has a temperature, threshold or unknown class that is out of range: export the model again",
+        ),
         (
             ModelError::Checksum { stored: 0x1234, computed: 0xABCD },
             "the model file is damaged: its checksum is 0000abcd, not 00001234",

@@ -6,9 +6,10 @@ use std::cmp::Ordering;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use nin_core::Model;
+use nin_core::{Answer, Decision, Model};
 use nin_train::engine::arrays::logits as logits_of;
-use nin_train::engine::streaming::{finite, softmax};
+use nin_train::engine::confidence::probabilities;
+use nin_train::engine::streaming::finite;
 use nin_train::support::files::FileError;
 use nin_train::support::text::visible;
 use serde_json::json;
@@ -28,6 +29,8 @@ Examples:
 A picture is cut to the network's aspect ratio about its centre, scaled and, for a network with one channel, turned
 grey. An .npy file gives all images of its array, an .npz file the test images of its data set; docs/arrays.md describes
 both. Fashion-MNIST and MNIST are white on black: use --invert for pictures on a light ground.
+A model that was calibrated on validation images shows calibrated probabilities, and answers \"none of these\" to images
+that it rejects (docs/confidence.md).
 The numbers are those that a board computes from the same model file, bit for bit,
 if its firmware does not fuse the sums of floats.")]
 pub struct PredictArgs {
@@ -51,6 +54,10 @@ pub struct PredictArgs {
     #[arg(long)]
     logits: bool,
 
+    /// Print one JSON object with the class, probabilities and logits of each image; docs/json.md describes it
+    #[arg(long, conflicts_with_all = ["logits", "npz"])]
+    json: bool,
+
     /// Write arrays for NumPy instead of printing classes: `images` (images x rows x columns x channels) and `logits`
     /// (images x classes)
     #[arg(long, value_name = "FILE.npz", conflicts_with_all = ["logits", "top"])]
@@ -62,6 +69,9 @@ pub struct PredictArgs {
     activations: bool,
 }
 
+/// The answer to an image that the model rejects.
+const NONE: &str = "none of these";
+
 /// Prints the likeliest classes of each picture. A picture that cannot be read does not keep the others waiting.
 pub fn run(args: &PredictArgs, console: &Console) -> Outcome {
     let bytes = networks::load(&args.network)?.fast_model()?;
@@ -72,7 +82,7 @@ pub fn run(args: &PredictArgs, console: &Console) -> Outcome {
         let request = arrays::Request { network, images, invert: *invert, activations: *activations, out };
         return arrays::write(&request, &model, console);
     }
-    let mut failed = 0;
+    let (mut failed, mut answers) = (0, Vec::new());
     for path in &args.images {
         match logits(&model, path, args.invert) {
             Ok(logits) => {
@@ -82,7 +92,10 @@ pub fn run(args: &PredictArgs, console: &Console) -> Outcome {
                     let logits = finite(logits.clone()).map_err(FileError::at(&args.network))?;
                     let name = path.display().to_string();
                     let name = if single { name } else { format!("{name}[{number}]") };
-                    show(args, console, &model, &name, &logits);
+                    match args.json {
+                        true => answers.push(answer(&model, &name, &logits)?),
+                        false => show(args, console, &model, &name, &logits),
+                    }
                 }
             }
             Err(error) => {
@@ -90,6 +103,10 @@ pub fn run(args: &PredictArgs, console: &Console) -> Outcome {
                 console.warn(format_args!("{error}"));
             }
         }
+    }
+    if args.json {
+        let network = json!(args.network.to_string_lossy());
+        console.result(format_args!("{{\"network\":{network},\"images\":[{}]}}", answers.join(",")));
     }
     match failed {
         0 => Ok(()),
@@ -106,16 +123,47 @@ fn logits(model: &Model<'_>, path: &Path, invert: bool) -> Outcome<Vec<Vec<f32>>
     Ok(logits.outer_iter().map(|row| row.to_vec()).collect())
 }
 
+/// Returns the name of a class, or its number.
+fn class_name(model: &Model<'_>, class: usize) -> String {
+    model.class_name(class).map_or_else(|| format!("class {class}"), str::to_owned)
+}
+
+/// Returns the class of the largest logit, the first among equals, as the board's argmax.
+fn best_of(logits: &[f32]) -> usize {
+    (0..logits.len()).rev().max_by(|&a, &b| logits[a].partial_cmp(&logits[b]).unwrap_or(Ordering::Equal)).unwrap_or(0)
+}
+
+/// Returns an image's answer as a JSON object.
+fn answer(model: &Model<'_>, file: &str, logits: &[f32]) -> Outcome<String> {
+    let best = best_of(logits);
+    // Not by way of a JSON value, whose numbers are f64: as text, an f32 has fewer digits.
+    let probabilities = serde_json::to_string(&probabilities(logits, model.decision().temperature))?;
+    let (accepted, logits) = (model.answer(logits) != Answer::Unknown, serde_json::to_string(logits)?);
+    Ok(format!(
+        "{{\"image\":{},\"class\":{best},\"name\":{},\"accepted\":{accepted},\"probabilities\":{probabilities},\
+         \"logits\":{logits}}}",
+        json!(file),
+        json!(class_name(model, best))
+    ))
+}
+
 fn show(args: &PredictArgs, console: &Console, model: &Model<'_>, file: &str, logits: &[f32]) {
-    let name = |class: usize| model.class_name(class).map_or_else(|| format!("class {class}"), str::to_owned);
+    let name = |class: usize| class_name(model, class);
     // The order of the board's argmax: largest first, the earlier class among equals.
     let mut order: Vec<usize> = (0..logits.len()).collect();
     order.sort_by(|&a, &b| logits[b].partial_cmp(&logits[a]).unwrap_or(Ordering::Equal));
     let best = order.first().copied().unwrap_or(0);
+    let unknown = model.answer(logits) == Answer::Unknown;
     if args.logits {
         // Not by way of a JSON value, whose numbers are f64: as text, an f32 has fewer digits.
         let line = serde_json::to_string(logits).map(|logits| {
-            format!("{{\"image\":{},\"class\":{best},\"name\":{},\"logits\":{logits}}}", json!(file), json!(name(best)))
+            // Only a model that can reject an image has the field.
+            let accepted = match *model.decision() {
+                Decision::PLAIN => String::new(),
+                _ => format!("\"accepted\":{},", !unknown),
+            };
+            let (file, name) = (json!(file), json!(name(best)));
+            format!("{{\"image\":{file},\"class\":{best},\"name\":{name},{accepted}\"logits\":{logits}}}")
         });
         match line {
             Ok(line) => console.result(format_args!("{line}")),
@@ -124,11 +172,15 @@ fn show(args: &PredictArgs, console: &Console, model: &Model<'_>, file: &str, lo
         return;
     }
     if console.quiet {
-        console.result(format_args!("{}: {}", visible(file), visible(&name(best))));
+        let name = if unknown { NONE.into() } else { name(best) };
+        console.result(format_args!("{}: {}", visible(file), visible(&name)));
         return;
     }
     console.result(format_args!("{}", visible(file)));
-    let probabilities = softmax(logits);
+    if unknown {
+        console.result(format_args!("  {NONE}; the likeliest:"));
+    }
+    let probabilities = probabilities(logits, model.decision().temperature);
     let name = |class: usize| visible(&name(class)).into_owned();
     let width = order.iter().take(args.top.into()).map(|&class| name(class).chars().count()).max().unwrap_or(0);
     for &class in order.iter().take(args.top.into()) {

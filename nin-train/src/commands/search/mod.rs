@@ -22,6 +22,8 @@ use nin_train::training::optim::Optimizer;
 use nin_train::training::search::{candidates, first_epochs, rungs};
 use nin_train::training::trainer::{Ended, Trainer};
 
+use serde_json::{Value, json};
+
 use super::budget::BudgetArgs;
 use super::images::{self, ImageArgs};
 use super::size::{count, shape};
@@ -76,10 +78,16 @@ pub struct SearchArgs {
     /// Folder for the results of all training runs
     #[arg(long, value_name = "DIR", default_value = "runs/search")]
     out: PathBuf,
+
+    /// Print the result as one JSON object; docs/json.md describes it
+    #[arg(long)]
+    json: bool,
 }
 
 /// Runs the search and prints each round's lines, best first.
 pub fn run(args: &SearchArgs, console: &Console) -> Outcome<ExitCode> {
+    let console = &Console { quiet: console.quiet || args.json };
+    let mut rounds = Vec::new();
     // Only a folder's pictures are brought to a shape.
     let wanted = args.shape.unwrap_or_else(|| args.budget.shape(&args.images));
     let threads = threads_of(args.threads, console);
@@ -146,7 +154,21 @@ pub fn run(args: &SearchArgs, console: &Console) -> Outcome<ExitCode> {
         // The sort is stable: of equals, the line drawn first comes first.
         round.sort_by(|(_, a), (_, b)| b.accuracy.unwrap_or(0.0).total_cmp(&a.accuracy.unwrap_or(0.0)));
         plans = round.iter().map(|(plan, _)| *plan).collect();
-        console.result(format_args!("\n{}\n", table(&round, epochs)));
+        match args.json {
+            true => rounds.push(json!({ "epochs": epochs, "networks": round.iter().map(network).collect::<Vec<_>>() })),
+            false => {
+                console.result(format_args!("\n{:1$}\n", table(&round, epochs), console.columns()));
+                let lines =
+                    round.iter().enumerate().map(|(number, (_, trial))| format!("{}  {}", number + 1, trial.line));
+                console.result(format_args!("{}\n", lines.collect::<Vec<_>>().join("\n")));
+            }
+        }
+    }
+    if args.json {
+        console.result(format_args!(
+            "{}",
+            json!({ "rounds": rounds, "best": plans.first().map(|plan| plan.spec().to_string()) })
+        ));
     }
     if let Some(best) = plans.first() {
         let flags = args.images.flags(&splits);
@@ -210,29 +232,44 @@ fn train(
     Ok(Some((accuracy, begun.elapsed().as_secs_f64())))
 }
 
+/// Returns a line and its result as JSON.
+fn network((plan, trial): &(Plan, Trial)) -> Value {
+    let needs = Resources::new(plan);
+    json!({
+        "line": trial.line,
+        "accuracy": trial.accuracy,
+        "seconds": trial.seconds,
+        "parameters": needs.parameters,
+        "macs": needs.macs,
+        "ram": { "int8": needs.streaming_int8 },
+        "flash": { "int8": needs.flash_int8 },
+    })
+}
+
 fn table(round: &[(Plan, Trial)], epochs: u32) -> Table {
-    use Align::{Left, Right};
+    use Align::Right;
     let head = format!("after {epochs}");
     let columns = [
+        ("", Right),
         (head.as_str(), Right),
         ("seconds", Right),
         ("parameters", Right),
         ("MACs", Right),
         ("RAM int8", Right),
         ("flash int8", Right),
-        ("line", Left),
     ];
     let mut table = Table::new(columns);
-    for (plan, trial) in round {
+    table.narrower([vec![2], vec![2, 3], vec![2, 3, 4]]);
+    for (number, (plan, trial)) in round.iter().enumerate() {
         let needs = Resources::new(plan);
         table.row([
+            (number + 1).to_string(),
             trial.percent(),
             format!("{:.0}", trial.seconds),
             grouped(needs.parameters),
             grouped(needs.macs),
             bytes(needs.streaming_int8),
             bytes(needs.flash_int8),
-            trial.line.clone(),
         ]);
     }
     table

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use nin_core::Plan;
-use nin_train::support::files::FileError;
+use nin_train::support::files::{self, FileError};
 use serde::{Deserialize, Serialize};
 
 /// One training run of a search.
@@ -57,7 +57,7 @@ impl Trials {
     /// Opens or creates the file. An incomplete last line is ignored and terminated.
     pub fn open(path: PathBuf) -> Result<Self, FileError> {
         if let Some(folder) = path.parent() {
-            fs::create_dir_all(folder).map_err(FileError::at(folder))?;
+            files::create_folder(folder).map_err(FileError::at(folder))?;
         }
         let mut file =
             File::options().read(true).append(true).create(true).open(&path).map_err(FileError::at(&path))?;

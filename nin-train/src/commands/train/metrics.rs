@@ -1,6 +1,6 @@
 //! Metrics for programs: one JSON object a line.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::Write;
 use std::path::PathBuf;
 
@@ -8,7 +8,7 @@ use nin_core::Plan;
 use nin_train::Recipe;
 use nin_train::data::{Dataset, Splits};
 use nin_train::network::preprocessing::Preprocessing;
-use nin_train::support::files::FileError;
+use nin_train::support::files::{self, FileError};
 use nin_train::training::checkpoint::Checkpoint;
 use nin_train::training::evaluation::Evaluation;
 use nin_train::training::position::EpochReport;
@@ -82,7 +82,7 @@ impl<'a> Metrics<'a> {
     /// If it cannot be begun: a run with a wrong name for it should not begin either.
     pub fn create(path: PathBuf, start: &Start, console: &'a Console) -> Result<Self, FileError> {
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            fs::create_dir_all(folder).map_err(FileError::at(folder))?;
+            files::create_folder(folder).map_err(FileError::at(folder))?;
         }
         let mut file = File::create(&path).map_err(FileError::at(&path))?;
         let line = serde_json::to_string(start).map_err(FileError::at(&path))?;

@@ -8,14 +8,17 @@ use std::ops::ControlFlow;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use nin_core::Lanes;
-use nin_core::WeightType;
+use nin_core::{Decision, Lanes, WeightType};
 use nin_train::data::survey::Survey;
 use nin_train::data::{Dataset, DatasetKind, Part};
+use nin_train::engine::confidence::{self, unknown_class};
+use nin_train::engine::streaming::ModelBytes;
+use nin_train::formats::model_file::with_decision;
 use nin_train::network::trained::Trained;
 use nin_train::quantize::aware;
 use nin_train::report::LayerTable;
 use nin_train::report::html::Findings;
+use nin_train::support::threads;
 use nin_train::training::checkpoint::Checkpoint;
 use nin_train::training::evaluation::evaluator;
 use nin_train::training::trainer::{Ended, Trainer};
@@ -92,7 +95,8 @@ pub fn run(args: &TrainArgs, console: &Console) -> Outcome<ExitCode> {
     }
     interrupt::listen()?;
 
-    console.say(format_args!("\n{}\n", LayerTable { plan: &plan, batch: trainer.recipe().batch as u64 }));
+    let layers = LayerTable { plan: &plan, batch: trainer.recipe().batch as u64 };
+    console.say(format_args!("\n{layers:width$}\n", width = console.columns()));
     let mut screen = Screen::new(console, trainer.recipe(), splits.train.len());
     if !trainer.is_done() {
         screen.estimate(trainer.measure(&splits.train)?, trainer.position());
@@ -107,17 +111,32 @@ pub fn run(args: &TrainArgs, console: &Console) -> Outcome<ExitCode> {
         return Ok(ExitCode::from(130));
     }
 
-    let Exported { checkpoint, trained, model, integers } = Exported::of(&trainer, &folder)?;
-    let findings = Findings::new(evaluator(&checkpoint, threads)?, &trained, &splits.test)?;
+    let Exported { mut checkpoint, trained, mut model, integers } = Exported::of(&trainer, &folder)?;
+    let mut found = None;
+    if let Some(validation) = &validation {
+        let bytes = ModelBytes::new(&model);
+        let bytes = bytes.model()?;
+        let pool = threads::pool(threads)?;
+        let result = pool.install(|| confidence::find(&bytes, validation, args.rejection.rejection()))?;
+        checkpoint.decision = result.decision;
+        checkpoint.save(&folder.best())?;
+        model = with_decision(&model, &checkpoint.decision)?;
+        found = Some(result);
+    }
+    let findings = Findings::new(evaluator(&checkpoint, threads)?, &trained, &checkpoint.decision, &splits.test)?;
     let counts = splits.train.class_counts();
     let run = Run { names: trainer.class_names(), counts: &counts, plan: &plan, recipe: trainer.recipe() };
     screen.result(&findings.evaluation, run);
+    if let Some(found) = &found {
+        args.rejection.say(found, console);
+    }
     metrics.test(&findings.evaluation);
     let report = folder.report(&trainer.checkpoint(), &trained, &findings, &splits);
     if let Err(error) = &report {
         console.warn(format_args!("the report could not be written, everything else was: {error}"));
     }
     let sample = folder.sample(&splits.test);
+    folder.test_images(&splits.test, plan.shape(0));
     // Last: a model says that its run has nothing left to do.
     folder.export(&model)?;
     screen.next(&folder, report.ok().as_deref(), sample.as_deref(), integers);
@@ -138,7 +157,7 @@ impl Exported {
     /// The network of the last epoch, or of that which did best on validation images. (One that was chosen by test
     /// images would have nothing left to prove it.)
     fn of(trainer: &Trainer, folder: &RunFolder) -> Outcome<Exported> {
-        let checkpoint = match trainer.recipe().validation > 0.0 {
+        let mut checkpoint = match trainer.recipe().validation > 0.0 {
             true => Checkpoint::load(&folder.best())?,
             false => trainer.checkpoint(),
         };
@@ -148,6 +167,11 @@ impl Exported {
             Some(integers) => integers.to_bytes(Lanes::Two)?,
             None => trained.to_model(WeightType::F32, Lanes::default())?,
         };
+        // Before it is found on validation images, only the class for unknown images is certain.
+        if checkpoint.decision == Decision::PLAIN {
+            checkpoint.decision.unknown = unknown_class(&trained.class_names);
+        }
+        let model = with_decision(&model, &checkpoint.decision)?;
         Ok(Exported { checkpoint, trained, model, integers: integers.is_some() })
     }
 }

@@ -14,6 +14,9 @@ use nin_train::training::trainer::Progress;
 use super::super::run_folder::RunFolder;
 use super::super::{Console, program, say_never_answered, word};
 
+/// The width from which on the epoch table has all columns.
+const WIDE: usize = 80;
+
 /// Prints a training run.
 pub struct Screen<'a> {
     console: &'a Console,
@@ -46,16 +49,19 @@ impl<'a> Screen<'a> {
     /// Prints the heading of the epoch table and the epochs already done.
     pub fn heading(&self, history: &[EpochReport]) {
         let measured = self.measured;
-        self.console.say(format_args!(
-            "epoch       lr    loss  accuracy  {measured} loss  {measured} accuracy  images/s  seconds"
-        ));
+        match self.console.columns() < WIDE {
+            true => self.console.say(format_args!("epoch    loss  accuracy  {measured} loss  {measured} accuracy")),
+            false => self.console.say(format_args!(
+                "epoch       lr    loss  accuracy  {measured} loss  {measured} accuracy  images/s  seconds"
+            )),
+        }
         history.iter().for_each(|report| self.epoch(report));
     }
 
     /// Shows the progress bar of an epoch that starts or continues.
     pub fn begin(&mut self, position: &Position) {
         let template =
-            format!("epoch {}/{} {{bar:30}} {{pos}}/{{len}} {{msg}} {{eta}}", position.epoch + 1, self.epochs);
+            format!("epoch {}/{} {{wide_bar}} {{pos}}/{{len}} {{msg}} {{eta}}", position.epoch + 1, self.epochs);
         self.bar = self.console.bar(self.images as u64, &template);
         self.bar.set_position(position.images as u64);
         self.bar.reset_eta();
@@ -64,7 +70,7 @@ impl<'a> Screen<'a> {
     /// Updates the progress bar after a step.
     pub fn step(&self, progress: Progress) {
         self.bar.set_position(progress.images as u64);
-        self.bar.set_message(format!("loss {:.3}  {:.0} images/s", progress.loss, progress.images_per_second));
+        self.bar.set_message(format!("loss {:.3} {:.0}/s", progress.loss, progress.images_per_second));
     }
 
     /// Removes the progress bar when the epoch has ended or was stopped.
@@ -76,15 +82,25 @@ impl<'a> Screen<'a> {
     pub fn epoch(&self, report: &EpochReport) {
         let test =
             |value: Option<f64>, digits: usize| value.map_or_else(|| "–".to_owned(), |v| format!("{v:.digits$}"));
+        let (loss, accuracy) =
+            (test(report.test_loss, 4), test(report.test_accuracy.map(|accuracy| 100.0 * accuracy), 2));
+        if self.console.columns() < WIDE {
+            self.console.say(format_args!(
+                "{:>2}/{:<2} {:>7.4} {:>7.2} % {loss:>10} {accuracy:>12} %",
+                report.epoch,
+                self.epochs,
+                report.loss,
+                100.0 * report.accuracy
+            ));
+            return;
+        }
         self.console.say(format_args!(
-            "{:>2}/{:<2} {:>8.5} {:>7.4} {:>7.2} % {:>10} {:>12} % {:>9.0} {:>8.1}",
+            "{:>2}/{:<2} {:>8.5} {:>7.4} {:>7.2} % {loss:>10} {accuracy:>12} % {:>9.0} {:>8.1}",
             report.epoch,
             self.epochs,
             report.lr,
             report.loss,
             100.0 * report.accuracy,
-            test(report.test_loss, 4),
-            test(report.test_accuracy.map(|accuracy| 100.0 * accuracy), 2),
             report.images_per_second,
             report.seconds
         ));
@@ -100,7 +116,7 @@ impl<'a> Screen<'a> {
                 confusion.add(label, prediction, count as usize);
             }
         }
-        self.console.say(format_args!("\n{confusion}\n"));
+        self.console.say(format_args!("\n{confusion:width$}\n", width = self.console.columns()));
         let (correct, total) = (confusion.correct(), confusion.total());
         self.console.result(format_args!(
             "test accuracy {}: {} of {} images, loss {:.4}",
@@ -225,9 +241,9 @@ mod tests {
             told([200, 3], &narrow, &plain)
                 .contains("Only 3 of the 203 training images are of b: train with --balanced")
         );
-        assert!(!text([200, 3], &narrow, &balanced).contains("--balanced"));
-        assert!(text([100, 100], &narrow, &plain).contains("end the line in nin3+1:64,64 gap fc2"));
-        assert!(text([100, 100], &wide, &plain).contains("--epochs 20"));
+        assert!(!told([200, 3], &narrow, &balanced).contains("--balanced"));
+        assert!(told([100, 100], &narrow, &plain).contains("end the line in nin3+1:64,64 gap fc2"));
+        assert!(told([100, 100], &wide, &plain).contains("--epochs 20"));
     }
 
     #[test]

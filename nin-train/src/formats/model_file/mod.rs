@@ -1,13 +1,14 @@
 //! The model file, which a device runs.
 //!
 //! `docs/model-file.md` defines the format. [`Trained::to_model`] and [`QuantizedModel::to_bytes`] write it,
-//! and `nin_core::Model` reads it in place. [`rust_source`] writes the Rust file that compiles a model into a firmware,
-//! [`c_header`] the C header.
+//! and `nin_core::Model` reads it in place. [`with_decision`] adds temperature, threshold and unknown class.
+//! [`rust_source`] writes the Rust file that compiles a model into a firmware, [`c_header`] the C header.
 //!
 //! [`QuantizedModel::to_bytes`]: crate::integers::QuantizedModel::to_bytes
 
 mod affine;
 mod c_header;
+mod decision;
 mod error;
 mod int8;
 mod pack;
@@ -16,10 +17,11 @@ mod unpack;
 
 pub use nin_core::Lanes;
 use nin_core::model::{AFFINE_VERSION, HEADER, MAGIC, VERSION};
-use nin_core::{Plan, WeightType};
+use nin_core::{Decision, Plan, WeightType};
 
 pub use affine::{AffineLayer, AffineModel, Record};
 pub use c_header::{CHeader, c_header, c_name};
+pub use decision::with_decision;
 pub use error::ExportError;
 pub use pack::unpacked;
 pub use source::{RustSource, rust_source};
@@ -89,7 +91,15 @@ impl Parts<'_> {
         let names = self.class_names.join("\n");
         self.check(&names)?;
         let weight_type = code(self.weight_type).ok_or(ExportError::WeightType(self.weight_type.name()))?;
-        let head = HEADER + 8 * self.preprocessing.mean.len() + line.len() + names.len();
+        let affine = self.weight_type == WeightType::Affine || self.plan.spec().is_extended();
+        let version = if affine { AFFINE_VERSION } else { VERSION };
+        // Files of version 3 have a decision.
+        let decision = affine.then(|| Decision::PLAIN.to_bytes());
+        let head = HEADER
+            + decision.map_or(0, |bytes| bytes.len())
+            + 8 * self.preprocessing.mean.len()
+            + line.len()
+            + names.len();
         let offset = head.next_multiple_of(16);
         let length = offset + weights.len() + 4;
         let u16_of = |length: usize, what| u16::try_from(length).map_err(|_| ExportError::TooLong { what, length });
@@ -97,8 +107,7 @@ impl Parts<'_> {
 
         let mut file = Vec::with_capacity(length);
         file.extend(MAGIC);
-        let affine = self.weight_type == WeightType::Affine || self.plan.spec().is_extended();
-        file.extend(if affine { AFFINE_VERSION } else { VERSION }.to_le_bytes());
+        file.extend(version.to_le_bytes());
         file.extend([weight_type, self.lanes.count() as u8]);
         file.extend(u32_of(length, "file")?.to_le_bytes());
         file.extend(u16_of(line.len(), "architecture line")?.to_le_bytes());
@@ -107,6 +116,7 @@ impl Parts<'_> {
         file.extend(u32_of(weights.len(), "weights")?.to_le_bytes());
         file.extend(self.plan.spec().input().channels.to_le_bytes());
         file.extend(0u16.to_le_bytes());
+        decision.iter().for_each(|bytes| file.extend(bytes));
         let numbers = self.preprocessing.mean.iter().chain(&self.preprocessing.scale);
         numbers.for_each(|number| file.extend(number.to_le_bytes()));
         file.extend(line.as_bytes());

@@ -4,8 +4,8 @@
 //! `(images, classes)`. Preprocessing is part of the graph. Shapes and weights are in ONNX's order (channels first).
 //!
 //! An 8-bit network is written in QDQ form: operators on floats, with QuantizeLinear and DequantizeLinear around each
-//! tensor. Runtimes convert this form to integer arithmetic. Their rounding differs from that of `docs/int8.md` by at
-//! most one step.
+//! tensor. Runtimes convert this form to integer arithmetic. They round an accumulator once, `docs/int8.md` rounds it
+//! twice: of the same inputs, an activation differs by at most one step, and the differences reach the logits.
 
 mod graph;
 mod proto;

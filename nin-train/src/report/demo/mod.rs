@@ -10,7 +10,7 @@ use nin_core::{Model, Plan, Stage, WeightType};
 use serde::Serialize;
 
 use crate::data::Dataset;
-use crate::engine::streaming::resized;
+use crate::engine::streaming::fitted;
 use crate::integers::{Output, QuantizedModel};
 use crate::network::parameters::tensors;
 use crate::network::trained::Trained;
@@ -246,8 +246,8 @@ fn images(plan: &Plan, test: &Dataset) -> Images {
     let mut found = Images::default();
     let mut bytes = Vec::new();
     for (_, index) in chosen.into_iter().take(most) {
-        let Some(image) = resized(test.image(index), test.shape(), input) else { break };
-        bytes.extend(image.iter().map(|level| level.round() as u8));
+        let Some(image) = fitted(test.image(index), test.shape(), input) else { break };
+        bytes.extend_from_slice(&image);
         found.labels.push(test.label(index));
     }
     found.bytes = BASE64_STANDARD.encode(bytes);

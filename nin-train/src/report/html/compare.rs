@@ -26,12 +26,13 @@ pub fn comparison(runs: &[Run]) -> String {
         curves::write(html, runs);
         page::section(html, "Differences between the recipes");
         differences(html, runs);
-        page::section(html, "Working memory for one image, with 32-bit floats");
-        let mut shown: Vec<&str> = Vec::new();
-        for run in runs {
-            if !shown.contains(&run.line.as_str()) {
-                shown.push(&run.line);
-                html.leaf("h3", &[], &run.name);
+        page::section(html, "Working memory for one image, in 8 bits");
+        // Runs of the same line need the same memory: one diagram names them all.
+        for (number, run) in runs.iter().enumerate() {
+            let same = |other: &&Run| other.line == run.line;
+            if !runs[..number].iter().any(|other| same(&other)) {
+                let names: Vec<&str> = runs.iter().filter(same).map(|other| other.name.as_str()).collect();
+                html.leaf("h3", &[], &names.join(", "));
                 memory::write(html, &run.plan);
             }
         }
@@ -49,10 +50,11 @@ fn figures(runs: &[Run]) -> Table {
         ("epochs", Right),
         ("parameters", Right),
         ("MACs", Right),
-        ("RAM streaming", Right),
-        ("in 8 bits", Right),
-        ("layer by layer", Right),
+        ("RAM int8", Right),
+        ("flash int8", Right),
+        ("RAM f32", Right),
         ("flash f32", Right),
+        ("layer by layer", Right),
     ]);
     for run in runs {
         let sum = Resources::new(&run.plan);
@@ -74,10 +76,11 @@ fn figures(runs: &[Run]) -> Table {
             format!("{} of {}", run.history.len(), run.recipe.epochs),
             grouped(sum.parameters),
             grouped(sum.macs),
-            bytes(sum.streaming),
             bytes(sum.streaming_int8),
-            bytes(sum.layer_by_layer),
+            bytes(sum.flash_int8),
+            bytes(sum.streaming),
             bytes(sum.flash_f32),
+            bytes(sum.layer_by_layer_int8),
         ]);
     }
     table

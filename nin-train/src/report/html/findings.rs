@@ -2,12 +2,12 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use nin_core::argmax;
+use nin_core::{Decision, Score, argmax};
 
 use crate::data::Dataset;
 use crate::engine::Engine;
+use crate::engine::confidence::{Judged, Point, calibration_error, confidence, curve};
 use crate::engine::source::Source;
-use crate::engine::streaming::softmax;
 use crate::network::trained::Trained;
 use crate::report::pictures::of_each_class;
 use crate::training::batch::Batch;
@@ -18,6 +18,8 @@ use super::maps::{ClassMaps, Head};
 
 /// The largest number of mistakes kept.
 const MISTAKES: usize = 24;
+/// The shares of right answers that the thresholds on the page keep.
+const SHARES: [f64; 8] = [1.0, 0.99, 0.98, 0.95, 0.9, 0.8, 0.7, 0.5];
 /// The largest number of classes with a sample.
 const SAMPLES: usize = 20;
 
@@ -30,6 +32,19 @@ pub struct Findings {
     pub(super) mistakes: Vec<Answer>,
     /// One image of each class with its class maps.
     pub(super) samples: Vec<(Answer, Option<ClassMaps>)>,
+    /// How far the answers can be trusted.
+    pub(super) confidence: Confidence,
+}
+
+/// How far a network's answers to the test images can be trusted.
+#[derive(Clone, Debug)]
+pub(super) struct Confidence {
+    /// The network's decision.
+    pub(super) decision: Decision,
+    /// The expected calibration error without and with the temperature.
+    pub(super) calibration_error: [f64; 2],
+    /// What thresholds accept, from the lowest on: the model's own first, if it has one.
+    pub(super) thresholds: Vec<Point>,
 }
 
 /// A network's prediction for one image.
@@ -46,21 +61,27 @@ pub(super) struct Answer {
 }
 
 impl Findings {
-    /// Runs the network, which `engine` has loaded, on the test images.
+    /// Runs the network, which `engine` has loaded, on the test images. `decision` is how its logits become answers and
+    /// probabilities.
     ///
     /// # Errors
     ///
     /// [`TrainError`] if the images do not fit the network.
-    pub fn new(mut engine: Engine, trained: &Trained, test: &Dataset) -> Result<Self, TrainError> {
+    pub fn new(mut engine: Engine, trained: &Trained, decision: &Decision, test: &Dataset) -> Result<Self, TrainError> {
         let answers = Mutex::new(vec![None; test.len()]);
         let evaluation = evaluate_each(&mut engine, test, &trained.preprocessing, |index, label, logits| {
             let prediction = argmax(logits).unwrap_or(0);
-            let probability = softmax(logits).get(prediction).copied().unwrap_or(0.0);
+            let [plain, probability] =
+                [1.0, decision.temperature].map(|temperature| confidence(logits, label, temperature).0);
+            let score = decision.threshold.map_or(Score::Logit, |threshold| threshold.score).of(logits);
+            let answer = (Answer { index, label, prediction, probability }, plain, score);
             let mut answers = answers.lock().unwrap_or_else(PoisonError::into_inner);
-            answers[index] = Some(Answer { index, label, prediction, probability });
+            answers[index] = Some(answer);
         })?;
         let answers = answers.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let answers: Vec<Answer> = answers.into_iter().flatten().collect();
+        let answers: Vec<(Answer, f64, f32)> = answers.into_iter().flatten().collect();
+        let confidence = Confidence::new(decision, &answers);
+        let answers: Vec<Answer> = answers.into_iter().map(|(answer, ..)| answer).collect();
 
         let mut mistakes: Vec<_> = answers.iter().filter(|answer| answer.label != answer.prediction).copied().collect();
         // The sort is stable: equal probabilities stay in the order of the images.
@@ -91,7 +112,26 @@ impl Findings {
                 (answer, maps)
             })
             .collect();
-        Ok(Self { evaluation, mistakes, samples })
+        Ok(Self { evaluation, mistakes, samples, confidence })
+    }
+}
+
+impl Confidence {
+    /// Summarises answers, each with its probability without the temperature and its score.
+    fn new(decision: &Decision, answers: &[(Answer, f64, f32)]) -> Self {
+        let right = |answer: &Answer| answer.label == answer.prediction;
+        let plain = calibration_error(answers.iter().map(|(answer, plain, _)| (*plain, right(answer))));
+        let calibrated = calibration_error(answers.iter().map(|(answer, ..)| (answer.probability, right(answer))));
+        let unknown = |answer: &Answer| decision.unknown.map(usize::from) == Some(answer.prediction);
+        // The class for unknown images is rejected whatever its score.
+        let judged = answers.iter().map(|(answer, _, score)| match unknown(answer) {
+            true => Judged { score: f32::NEG_INFINITY, right: false },
+            false => Judged { score: *score, right: right(answer) },
+        });
+        let judged: Vec<Judged> = judged.collect();
+        let own = decision.threshold.map(|threshold| Point::at(&judged, threshold.value));
+        let thresholds = own.into_iter().chain(curve(&judged, &SHARES)).collect();
+        Self { decision: *decision, calibration_error: [plain, calibrated], thresholds }
     }
 }
 
@@ -118,7 +158,7 @@ mod tests {
         let shape = Shape { channels: 2, rows: 1, columns: 2 };
         let test = Dataset::new(images, shape, vec![0, 0, 0, 1], names).unwrap();
         let engine = Engine::new(spec, &Arithmetic::Float, 0, 1).unwrap();
-        let findings = Findings::new(engine, &trained, &test).unwrap();
+        let findings = Findings::new(engine, &trained, &nin_core::Decision::PLAIN, &test).unwrap();
         assert_eq!(findings.evaluation.confusion, [[1, 2], [1, 0]]);
         let indices: Vec<_> = findings.mistakes.iter().map(|mistake| mistake.index).collect();
         assert_eq!(indices, [1, 2, 3]);

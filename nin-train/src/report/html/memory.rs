@@ -5,11 +5,10 @@ use nin_core::{Plan, Spec};
 use super::chart::COLOURS;
 use super::write::Html;
 use crate::network::resources::Resources;
-use crate::network::resources::VALUE;
 use crate::report::layers::ram;
 use crate::support::text::{bytes, grouped};
 
-/// The memory of one stage, in bytes.
+/// The memory of one stage in bytes, with 8-bit weights and activations.
 struct Stage {
     name: String,
     /// Row buffers and sums with streaming.
@@ -24,8 +23,8 @@ fn stages(plan: &Plan) -> Vec<Stage> {
         let layers = (0..).map_while(|step| plan.layer(index, step)).enumerate();
         let (mut streaming, mut whole) = (0, 0);
         for (step, layer) in layers {
-            streaming += ram(plan, &layer, step == 0);
-            whole = whole.max((layer.input.len() + layer.output.len()) as u64 * VALUE);
+            streaming += ram(plan, &layer, step == 0, 1);
+            whole = whole.max((layer.input.len() + layer.output.len()) as u64);
         }
         Stage { name: spec.stages()[index].to_string(), streaming, whole }
     };
@@ -37,14 +36,20 @@ fn stages(plan: &Plan) -> Vec<Stage> {
 pub(super) fn write(html: &mut Html, plan: &Plan) {
     let stages = stages(plan);
     let sum = Resources::new(plan);
-    let most = stages.iter().map(|stage| stage.whole).max().unwrap_or(1).max(sum.layer_by_layer).max(1);
+    let most = stages.iter().map(|stage| stage.whole).max().unwrap_or(1).max(sum.layer_by_layer_int8).max(1);
     html.tag("div", &[("class", "bars")], |html| {
         for stage in &stages {
             pair(html, &stage.name, stage.streaming, stage.whole, most);
         }
-        pair(html, "the whole network, including one tile of pixels", sum.streaming, sum.layer_by_layer, most);
+        pair(
+            html,
+            "the whole network, including one tile of pixels",
+            sum.streaming_int8,
+            sum.layer_by_layer_int8,
+            most,
+        );
     });
-    let times = sum.layer_by_layer as f64 / sum.streaming.max(1) as f64;
+    let times = sum.layer_by_layer_int8 as f64 / sum.streaming_int8.max(1) as f64;
     html.leaf(
         "p",
         &[("class", "soft")],
@@ -75,12 +80,17 @@ fn pair(html: &mut Html, name: &str, streaming: u64, whole: u64, most: u64) {
 /// Writes the working memory as one strip of parts.
 fn strip(html: &mut Html, stages: &[Stage], sum: &Resources) {
     let parts = stages.iter().map(|stage| (stage.name.as_str(), stage.streaming));
-    let parts: Vec<_> = parts.chain([("one tile of pixels", sum.memory.scratch as u64)]).collect();
+    let parts: Vec<_> = parts.chain([("one tile of pixels", sum.memory_int8.scratch as u64)]).collect();
     let total: u64 = parts.iter().map(|(_, bytes)| bytes).sum();
     let heading = format!("The {} bytes of working memory, stage by stage", grouped(total));
+    // A printed page does not separate the strip from its legend.
+    html.tag("div", &[("class", "pieces")], |html| pieces(html, &heading, &parts, total));
+}
+
+fn pieces(html: &mut Html, heading: &str, parts: &[(&str, u64)], total: u64) {
     html.leaf("p", &[], &format!("{heading}:"));
     let colour = |part: usize| part % COLOURS;
-    html.tag("div", &[("class", "strip"), ("role", "img"), ("aria-label", &heading)], |html| {
+    html.tag("div", &[("class", "strip"), ("role", "img"), ("aria-label", heading)], |html| {
         for (number, (name, value)) in parts.iter().enumerate() {
             let style = format!("width:{:.3}%", 100.0 * *value as f64 / total.max(1) as f64);
             let class = format!("c{}b", colour(number));
@@ -115,8 +125,8 @@ mod tests {
             let plan = Plan::new(Spec::parse(line).unwrap());
             let sum = Resources::new(&plan);
             let parts: u64 = stages(&plan).iter().map(|stage| stage.streaming).sum();
-            assert_eq!(parts + sum.memory.scratch as u64, sum.streaming, "{line}");
-            assert_eq!(stages(&plan).iter().map(|stage| stage.whole).max(), Some(sum.layer_by_layer), "{line}");
+            assert_eq!(parts + sum.memory_int8.scratch as u64, sum.streaming_int8, "{line}");
+            assert_eq!(stages(&plan).iter().map(|stage| stage.whole).max(), Some(sum.layer_by_layer_int8), "{line}");
         }
     }
 }

@@ -4,6 +4,7 @@
 
 mod chart;
 mod compare;
+mod confidence;
 mod curves;
 mod findings;
 mod maps;

@@ -7,7 +7,7 @@ use super::maps::{ClassMaps, Head};
 use super::pictures::{Picture, signed, warm};
 use super::tables::{self, scroll, upright};
 use super::write::Html;
-use super::{Run, STYLE, curves, memory, percent, recipe};
+use super::{Run, STYLE, confidence, curves, memory, percent, recipe};
 use crate::data::Dataset;
 use crate::network::parameters::tensors;
 use crate::network::resources::Resources;
@@ -36,6 +36,8 @@ pub fn page(run: &Run, trained: &Trained, findings: &Findings, test: &Dataset) -
         curves::write(html, std::slice::from_ref(run));
         section(html, "Confusion matrix");
         tables::confusion(html, &findings.evaluation.confusion, &name);
+        section(html, "Confidence");
+        confidence::write(html, findings);
         section(html, "Most confident mistakes");
         mistakes(html, findings, test, &name);
         section(html, "Class maps");
@@ -44,7 +46,7 @@ pub fn page(run: &Run, trained: &Trained, findings: &Findings, test: &Dataset) -
         filters(html, trained);
         section(html, "Resources");
         tables::table(html, "Layers", &LayerTable { plan: &run.plan, batch: run.recipe.batch as u64 }.table());
-        html.leaf("h3", &[], "Working memory for one image, with 32-bit floats");
+        html.leaf("h3", &[], "Working memory for one image, in 8 bits");
         memory::write(html, &run.plan);
         footer(html);
     })
@@ -76,11 +78,11 @@ fn header(html: &mut Html, run: &Run, findings: &Findings) {
             [("RAM, streaming", bytes(ram), "on a Cortex-M4".to_owned()), ("flash", bytes(flash), weights)]
         }
         None => [
-            ("RAM, streaming", bytes(sum.streaming), format!("{} in 8 bits", bytes(sum.streaming_int8))),
+            ("RAM, 8 bits", bytes(sum.streaming_int8), format!("{} in f32", bytes(sum.streaming))),
             (
-                "flash, f32",
-                bytes(sum.flash_f32),
-                format!("{} in f16, {} in 8 bits", bytes(sum.flash_f16), bytes(sum.flash_int8)),
+                "flash, 8 bits",
+                bytes(sum.flash_int8),
+                format!("{} in f16, {} in f32", bytes(sum.flash_f16), bytes(sum.flash_f32)),
             ),
         ],
     };

@@ -14,14 +14,15 @@
 //! The header is an object with `line` (the architecture), `recipe`, `preprocessing`, `class_names`, `images` (the
 //! training images' fingerprint, or null), perhaps `dataset` (which data set those are from: its kind, path, split,
 //! counts and fingerprint), `position`, `history`, `teachers` (their lines) and `sizes` (parameters,
-//! average, first, second, all teachers, and the optimiser's `steps`). The recipe determines the
+//! average, first, second, all teachers, and the optimiser's `steps`); a calibrated network also has `decision` (its
+//! temperature, threshold and unknown class). The recipe determines the
 //! [`Layout`](crate::network::layout::Layout) of the parameters. There is no generator state: all random numbers depend
 //! on the recipe's seed and the position (see [`crate::support::random`]).
 
 use std::path::Path;
 use std::{fs, io};
 
-use nin_core::{Plan, Spec};
+use nin_core::{Decision, Plan, Score, Spec, Threshold};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -55,6 +56,50 @@ struct Header {
     history: Vec<EpochReport>,
     teachers: Vec<String>,
     sizes: Sizes,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    decision: Option<StoredDecision>,
+}
+
+/// A [`Decision`] in the header.
+#[derive(Serialize, Deserialize)]
+struct StoredDecision {
+    temperature: f32,
+    /// The name of the score and the smallest value that is accepted.
+    threshold: Option<(String, f32)>,
+    unknown: Option<u16>,
+}
+
+const SCORES: [(&str, Score); 2] = [("logit", Score::Logit), ("energy", Score::Energy)];
+
+impl StoredDecision {
+    fn of(decision: &Decision) -> Option<StoredDecision> {
+        let Decision { temperature, threshold, unknown } = *decision;
+        let name = |threshold: Threshold| {
+            let (name, _) = SCORES.iter().find(|(_, score)| *score == threshold.score)?;
+            Some(((*name).to_owned(), threshold.value))
+        };
+        let threshold = threshold.and_then(name);
+        (*decision != Decision::PLAIN).then_some(StoredDecision { temperature, threshold, unknown })
+    }
+
+    /// Returns the decision of a network with so many classes, if it is in range.
+    fn decision(&self, classes: usize) -> Result<Decision, String> {
+        let score = |name: &str| SCORES.iter().find(|(known, _)| *known == name).map(|(_, score)| *score);
+        let threshold = match &self.threshold {
+            None => None,
+            Some((name, value)) => match score(name) {
+                Some(score) if value.is_finite() => Some(Threshold { score, value: *value }),
+                _ => return Err("its threshold is of an unknown kind, or not a finite number".into()),
+            },
+        };
+        if !(self.temperature > 0.0 && self.temperature.is_finite()) {
+            return Err("its temperature is not above 0 and finite".into());
+        }
+        if self.unknown.is_some_and(|class| usize::from(class) >= classes) {
+            return Err("its unknown class is not one of its classes".into());
+        }
+        Ok(Decision { temperature: self.temperature, threshold, unknown: self.unknown })
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -89,6 +134,7 @@ impl Checkpoint {
             history: self.history.clone(),
             teachers: self.teachers.iter().map(|teacher| teacher.spec.to_string()).collect(),
             sizes,
+            decision: StoredDecision::of(&self.decision),
         };
         // Plain structs with string keys can always be written as JSON.
         let header = serde_json::to_vec(&header).unwrap_or_default();
@@ -135,6 +181,8 @@ impl Checkpoint {
         }
         let header = header.map_err(|error| Problem::Header(error.to_string()))?;
         let (spec, teachers) = header.check().map_err(Problem::Header)?;
+        let decision = header.decision.as_ref().map(|stored| stored.decision(spec.classes())).transpose();
+        let decision = decision.map_err(Problem::Header)?.unwrap_or_default();
         let parameters = floats(&mut rest, header.sizes.parameters)?;
         let average = floats(&mut rest, header.sizes.average)?;
         let first = floats(&mut rest, header.sizes.first)?;
@@ -154,6 +202,7 @@ impl Checkpoint {
             average,
             state: State { steps: header.sizes.steps, first, second },
             teachers,
+            decision,
         })
     }
 

@@ -1,6 +1,6 @@
 //! A run as a value: everything needed to resume it as if it had never stopped.
 
-use nin_core::{Plan, Spec};
+use nin_core::{Decision, Plan, Spec};
 
 use crate::data::DatasetRecord;
 use crate::engine::distill::Teacher;
@@ -38,6 +38,8 @@ pub struct Checkpoint {
     pub state: State,
     /// The teachers, if the recipe uses distillation.
     pub teachers: Vec<Teacher>,
+    /// How the network's logits become an answer and probabilities; [`Decision::PLAIN`] before the end of the training.
+    pub decision: Decision,
 }
 
 impl Checkpoint {
@@ -67,6 +69,7 @@ impl Checkpoint {
             parameters,
             recipe,
             teachers: Vec::new(),
+            decision: Decision::PLAIN,
         }
     }
 

@@ -17,6 +17,7 @@ use nin_train::training::schedule::Schedule;
 
 use super::super::budget::BudgetArgs;
 use super::super::images::ImageArgs;
+use super::super::rejection::RejectionArgs;
 use super::super::size;
 
 /// Default epochs of quantisation-aware training. The network is already trained and only adapts to the rounding.
@@ -201,6 +202,9 @@ pub struct TrainArgs {
     /// The images.
     #[command(flatten)]
     pub images: ImageArgs,
+
+    #[command(flatten)]
+    pub rejection: RejectionArgs,
 
     /// Folder for checkpoint, model and metrics [default: runs/NAME, or runs/NAME-2 and so on if it
     /// exists]

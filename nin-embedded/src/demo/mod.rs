@@ -1,11 +1,14 @@
-//! What the examples share: images through a network, and what that took.
+//! What the examples share: images through a network, and what that took. `camera` shows the network frames of a
+//! camera.
+
+pub mod camera;
 
 use core::convert::Infallible;
 use core::fmt;
 
-use nin_core::{Model, Network, argmax, softmax, top_k};
+use nin_core::{Answer, Model, Network, NetworkError, Shape, argmax, top_k};
 
-use crate::{Board, Error, FASHION, Sight, formula_level, say};
+use crate::{Board, Error, FASHION, Sight, formula_level, images_in, say};
 
 /// Shows `network` the ten images and says what it takes them for, how long each took, and how much memory it all
 /// needed. The board's words choose more: `bits` prints the logits as the bits of floats, for comparing them with
@@ -42,10 +45,13 @@ pub fn fashion<F: Sight>(board: &impl Board, mut network: Network<'_, F>, ram_bu
 
         let mut probabilities = [0.0; CLASSES];
         probabilities.copy_from_slice(logits);
-        softmax(&mut probabilities);
+        model.decision().probabilities(&mut probabilities);
         let top = top_k::<3>(&probabilities);
         let show = |class, probability| Guess { name: Name(model, class), probability };
         say!(board, "image {index}: {}, {took} {}", Name(model, label), board.unit());
+        if model.answer(logits) == Answer::Unknown {
+            say!(board, "    {}", Said(model, Answer::Unknown));
+        }
         for &(class, probability) in &top {
             say!(board, "    {}", show(class, probability));
         }
@@ -58,13 +64,17 @@ pub fn fashion<F: Sight>(board: &impl Board, mut network: Network<'_, F>, ram_bu
     memory(board, planned, ram_budget)
 }
 
-/// Shows a network from a partition images and prints its logits as the bits of floats: the ten test images resized
-/// to its input row by row as they stream; with the word `formula=COUNTER`, images whose pixels a formula gives, from
-/// a counter on; with `images=N`, so many of either.
+/// Shows a network from a partition images and prints its answers and its logits as the bits of floats. The images are
+/// the test images that follow the model in the partition; without any, the ten of Fashion-MNIST, in the network's
+/// size.
+///
+/// The board's words choose others: `formula=COUNTER` takes images whose pixels a formula gives, from a counter on, and
+/// `camera=COUNTER` passes such pixels through a [`FrameReader`](nin_core::camera::FrameReader) as the frames of a
+/// larger camera. `count=N` is the number of images.
 ///
 /// # Errors
 ///
-/// If the network cannot be set up or takes coloured images, or if memory is short as [`memory`] says.
+/// If the network cannot be set up, if the images do not fit it, or if memory is short as [`memory`] states.
 pub fn partition<F: Sight>(
     board: &impl Board,
     model: &Model<'_>,
@@ -73,33 +83,90 @@ pub fn partition<F: Sight>(
 ) -> Result<(), Error> {
     let plan = model.plan();
     let input = plan.spec().input();
-    let (channels, rows, columns) = (input.channels as usize, input.rows as usize, input.columns as usize);
     say!(board, "{} with {} weights on {}", plan.spec(), model.weight_type().name(), board.name());
-    let formula = board.number("formula");
-    if formula.is_none() && channels != 1 {
-        return Err(Error::Channels(channels));
-    }
-
+    let Some((state, rest)) = state.split_at_mut_checked(model.state_words()) else {
+        return Err(Error::Network(NetworkError::State { needed: model.state_words(), found: state.len() }));
+    };
     let mut network = Network::<F>::new(model, state)?;
-    let images = board.number("images").map_or(FASHION.len(), |images| images as usize);
-    for (index, (image, _)) in FASHION.iter().cycle().take(images).enumerate() {
-        let start = board.clock();
-        let Ok(logits) = network.infer(|y, row| {
-            F::see(model, row, |x, channel| match formula {
-                Some(counter) => {
-                    let at = ((index * channels + channel) * rows + y) * columns + x;
-                    formula_level(counter + at as u64)
-                }
-                None => image.resized((y, rows), (x, columns)),
-            });
-            Ok::<(), Infallible>(())
-        });
-        let took = board.clock() - start;
-        say!(board, "image {index}: class {}, {took} {}", argmax(logits).unwrap_or(0), board.unit());
-        say!(board, "    logits {}", Bits(logits));
-        say!(board, "    {} {} per MAC", PerMac(took, plan.macs()), board.unit());
+    let count = board.number("count").map(|count| count as usize);
+    if let Some(counter) = board.number("camera") {
+        camera::show(board, network, counter, count.unwrap_or(1), rest)?;
+    } else if let Some(counter) = board.number("formula") {
+        for index in 0..count.unwrap_or(FASHION.len()) {
+            let first = counter + (index * input.len()) as u64;
+            let at = |y: usize, x: usize, channel: usize| (channel * input.pixels() + y * columns(input) + x) as u64;
+            answer(board, &mut network, index, None, |y, x, channel| formula_level(first + at(y, x, channel)));
+        }
+    } else if let Some(images) = images_in(board.models())? {
+        if images.shape() != input {
+            return Err(Error::Input { expected: images.shape(), found: input });
+        }
+        let count = count.unwrap_or(images.len()).min(images.len());
+        let mut right = 0;
+        for index in 0..count {
+            let label = images.label(index);
+            let level = |y, x, channel| f32::from(images.row(index, y)[x * usize::from(input.channels) + channel]);
+            right += usize::from(answer(board, &mut network, index, Some(label), level));
+        }
+        say!(board, "{right} of {count} images right");
+    } else if input.channels != 1 {
+        return Err(Error::Channels(input.channels.into()));
+    } else {
+        let images = FASHION.iter().cycle().take(count.unwrap_or(FASHION.len()));
+        for (index, (image, _)) in images.enumerate() {
+            answer(board, &mut network, index, None, |y, x, _| image.fitted(input, y, x).into());
+        }
     }
     memory(board, size_of::<u32>() * model.state_words(), ram_budget)
+}
+
+fn columns(shape: Shape) -> usize {
+    shape.columns.into()
+}
+
+/// Shows a network one image and prints its answer; returns whether it is right. `level(y, x, channel)` is from 0 to
+/// 255.
+fn answer<F: Sight>(
+    board: &impl Board,
+    network: &mut Network<'_, F>,
+    index: usize,
+    label: Option<usize>,
+    level: impl Fn(usize, usize, usize) -> f32,
+) -> bool {
+    let model = network.model();
+    let start = board.clock();
+    let Ok(logits) = network.infer(|y, row| {
+        F::see(model, row, |x, channel| level(y, x, channel));
+        Ok::<(), Infallible>(())
+    });
+    let took = board.clock() - start;
+    print(board, model, (index, label), logits, took)
+}
+
+/// Prints the answer to an image, and returns whether it is right.
+fn print(
+    board: &impl Board,
+    model: &Model<'_>,
+    (index, label): (usize, Option<usize>),
+    logits: &[f32],
+    took: u64,
+) -> bool {
+    let answer = model.answer(logits);
+    let said = Said(model, answer);
+    // An image of the class for unknown images is answered right by none of the classes.
+    let expected = label.map(|label| match model.decision().unknown {
+        Some(unknown) if usize::from(unknown) == label => Answer::Unknown,
+        _ => Answer::Class(label),
+    });
+    match expected {
+        Some(expected) if answer != expected => {
+            say!(board, "image {index}: {said}, but it is {}, {took} {}", Said(model, expected), board.unit());
+        }
+        _ => say!(board, "image {index}: {said}, {took} {}", board.unit()),
+    }
+    say!(board, "    logits {}", Bits(logits));
+    say!(board, "    {} {} per MAC", PerMac(took, model.plan().macs()), board.unit());
+    expected == Some(answer)
 }
 
 /// Says how much memory the firmware has used, and checks it.
@@ -131,6 +198,18 @@ impl fmt::Display for Name<'_> {
         match self.0.class_name(self.1) {
             Some(name) => f.write_str(name),
             None => write!(f, "class {}", self.1),
+        }
+    }
+}
+
+/// The answer to an image in words.
+struct Said<'a>(&'a Model<'a>, Answer);
+
+impl fmt::Display for Said<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.1 {
+            Answer::Class(class) => Name(self.0, class).fmt(f),
+            Answer::Unknown => f.write_str("none of these"),
         }
     }
 }

@@ -1,0 +1,105 @@
+//! Flags about images that belong to none of the classes.
+
+use std::str::FromStr;
+
+use clap::{Args, ValueEnum};
+use nin_core::{Decision, Score};
+use nin_train::engine::confidence::{Found, KEEP, Rejection};
+use nin_train::support::text::grouped;
+
+use super::Console;
+
+/// When an image is rejected.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct RejectionArgs {
+    /// Share of the right answers on validation images that the model keeps; images below that threshold are answered
+    /// "none of these". With off, every image gets a class
+    #[arg(long, value_name = "SHARE|off", default_value_t = Keep(Some(KEEP)))]
+    keep: Keep,
+
+    /// The number by which images are rejected
+    #[arg(long, value_name = "SCORE", default_value = "logit")]
+    reject_by: RejectBy,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum RejectBy {
+    /// The largest logit
+    Logit,
+    /// The logarithm of the sum of the exponentials of all logits
+    Energy,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Keep(Option<f64>);
+
+impl FromStr for Keep {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Keep, String> {
+        match (text, text.parse::<f64>()) {
+            ("off", _) => Ok(Keep(None)),
+            (_, Ok(share)) if share > 0.0 && share <= 1.0 => Ok(Keep(Some(share))),
+            _ => Err("a number above 0 and up to 1, like 0.95, or off".to_owned()),
+        }
+    }
+}
+
+impl std::fmt::Display for Keep {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0 {
+            Some(share) => share.fmt(f),
+            None => f.write_str("off"),
+        }
+    }
+}
+
+impl RejectionArgs {
+    /// Returns how images are rejected; `None` if never.
+    pub fn rejection(&self) -> Option<Rejection> {
+        let score = match self.reject_by {
+            RejectBy::Logit => Score::Logit,
+            RejectBy::Energy => Score::Energy,
+        };
+        self.keep.0.map(|keep| Rejection { score, keep })
+    }
+
+    /// Prints what was found on the validation images.
+    pub fn say(&self, found: &Found, console: &Console) {
+        let [before, after] = found.calibration_error.map(|error| 100.0 * error);
+        let Decision { temperature, threshold, unknown } = found.decision;
+        console.say(format_args!(
+            "On {} validation images: temperature {temperature:.3}, calibration error {before:.1} % before, {after:.1} % after",
+            grouped(found.images as u64)
+        ));
+        if let (Some(threshold), Some(keep)) = (threshold, self.keep.0) {
+            let score = score_name(threshold.score);
+            console.say(format_args!(
+                "\"None of these\" below {score} {:.3}: {} % of the right answers are kept (--keep)",
+                threshold.value,
+                Percent(100.0 * keep)
+            ));
+        }
+        if unknown.is_some() {
+            console.say(format_args!("\"None of these\" also where the class _unknown is the likeliest"));
+        }
+    }
+}
+
+/// Returns a score's name in a sentence.
+pub fn score_name(score: Score) -> &'static str {
+    match score {
+        Score::Energy => "an energy of",
+        _ => "a largest logit of",
+    }
+}
+
+/// A share in percent, without digits that say nothing.
+struct Percent(f64);
+
+impl std::fmt::Display for Percent {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let rounded = (self.0 * 100.0).round() / 100.0;
+        rounded.fmt(f)
+    }
+}
