@@ -74,7 +74,7 @@ pub(super) fn read(path: &Path) -> Result<Vec<Row>> {
             csv::ErrorKind::Utf8 { .. } => wrong(format!("line {} is not UTF-8", index + 1), "save it as UTF-8"),
             _ => wrong(format!("line {} is damaged", index + 1), "save it as CSV"),
         })?;
-        let columns = match &columns {
+        let columns = match columns {
             Some(columns) => columns,
             None => {
                 let (found, has_names) = Columns::find(&record, folder).ok_or_else(|| {
@@ -87,7 +87,7 @@ pub(super) fn read(path: &Path) -> Result<Vec<Row>> {
                 if has_names {
                     continue;
                 }
-                columns.as_ref().unwrap_or(&Columns { file: 0, label: 1, part: None })
+                found
             }
         };
         let line = || record.position().map_or(index as u64 + 1, csv::Position::line);

@@ -2,7 +2,8 @@
 //!
 //! Decoders fill what is missing or damaged with grey and report success, as browsers need. A training set needs the
 //! opposite. [`check`] reads all entropy-coded data as a decoder does, without computing a pixel: each code must exist,
-//! each run must end inside its block, each scan must hold as many blocks as the frame declares and no more.
+//! each run must end inside its block, each scan must hold as many blocks as the frame declares and no more. A few changed
+//! bytes that are valid codes for as many blocks remain unnoticed: JPEG has no checksum.
 
 mod bits;
 mod blocks;
