@@ -251,7 +251,9 @@ pub fn evaluate(
     /// Images of one task: enough to hide its overhead, few enough to balance the threads.
     const GROUP: usize = 16;
     let indices: Vec<usize> = (0..dataset.len()).collect();
-    let groups: Vec<Result<Vec<(usize, Answer, f64)>, StreamingError>> = indices
+    /// The class with the largest logit, the answer, and the cross-entropy.
+    type Judged = (usize, Answer, f64);
+    let groups: Vec<Result<Vec<Judged>, StreamingError>> = indices
         .par_chunks(GROUP)
         .map_init(
             || Streaming::new(model),
