@@ -39,7 +39,10 @@ fn printing_is_canonical() {
         ("1x49x10 nin10x4/2+same:64 gap", "1x49x10 nin10x4/2+4,5x1:64 gap"),
         ("2x9x9 dw3+0:4 nin3g1:4 nin3g4:4 nin3g2:6 gap", "2x9x9 dw3:4 nin3:4 dw3 nin3g2:6 gap"),
         ("2x9x9 mean3/2 mean3/2+1 gap", "2x9x9 avg3/2 mean3/2+1 gap"),
-        ("2x9x9 res(dw3+1id nin1:2id)id proj(nin3/2+1:4)r6 gap", "2x9x9 res(dw3+1id nin1:2id)id proj(nin3/2+1:4)r6 gap"),
+        (
+            "2x9x9 res(dw3+1id nin1:2id)id proj(nin3/2+1:4)r6 gap",
+            "2x9x9 res(dw3+1id nin1:2id)id proj(nin3/2+1:4)r6 gap",
+        ),
         ("65535x1x1 gap", "65535x1x1 gap"),
     ] {
         let spec = Spec::parse(line).unwrap_or_else(|error| panic!("{line}: {error}"));
@@ -268,7 +271,8 @@ fn word() -> impl Strategy<Value = String> {
     let paddings = prop_oneof![6 => Just(""), 1 => Just(",1"), 1 => Just("x1"), 1 => Just("x0,1")];
     let window = (number(), sides, prop::option::of(number()), prop::option::of(0u32..4), paddings);
     let window = window.prop_map(|(k, side, s, p, padding)| {
-        let option = |sign: &str, number: Option<u32>, more: &str| number.map_or(String::new(), |n| format!("{sign}{n}{more}"));
+        let option =
+            |sign: &str, number: Option<u32>, more: &str| number.map_or(String::new(), |n| format!("{sign}{n}{more}"));
         format!("{k}{side}{}{}", option("/", s, ""), option("+", p, padding))
     });
     let numbers = || {
