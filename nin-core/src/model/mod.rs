@@ -112,10 +112,11 @@ impl<'m> Model<'m> {
         let Ok(line) = core::str::from_utf8(line) else { return Err(ModelError::Layout) };
         let Ok(names) = core::str::from_utf8(names) else { return Err(ModelError::Layout) };
         let mut reader = Reader::new(line);
-        let spec = match reader.spec() {
-            Ok(spec) => spec,
+        let plan = match Plan::read(&mut reader) {
+            Ok(plan) => plan,
             Err(error) => return Err(ModelError::Line(error)),
         };
+        let spec = plan.spec();
         if !reader.is_canonical() {
             return Err(ModelError::NotCanonical);
         }
@@ -127,7 +128,6 @@ impl<'m> Model<'m> {
         if spec.is_extended() && matches!(weight_type, WeightType::Int8 | WeightType::Int4) {
             return Err(ModelError::WeightType(body[10]));
         }
-        let plan = Plan::new(spec);
         if spec.input().channels as usize * 8 != table_len || !all_zero(padding) {
             return Err(ModelError::Layout);
         }

@@ -12,7 +12,9 @@ pub(crate) mod work;
 
 use crate::camera::camera_words;
 use crate::packing::WeightType;
-use crate::spec::{Activation, Block, MAX_STAGES, Shape, Spec, Stage, Sum, Widths, Window, stage_parameters};
+use crate::spec::{
+    Activation, Block, MAX_STAGES, Reader, Shape, Spec, SpecError, Stage, Sum, Widths, Window, stage_parameters,
+};
 
 pub use self::layer::{Layer, LayerKind};
 pub use self::memory::Memory;
@@ -34,25 +36,53 @@ impl Plan {
     /// Plans a network.
     #[inline(always)] // a plan is large: built in place, it is on the stack only once
     pub const fn new(spec: Spec) -> Plan {
-        let mut shapes = [spec.input(); MAX_STAGES + 1];
-        let mut i = 0;
-        while i < spec.stages().len() {
-            shapes[i + 1] = match spec.stages()[i].output(shapes[i]) {
+        let mut plan = Plan { spec, ..Plan::UNREAD };
+        plan.fill();
+        plan
+    }
+
+    const UNREAD: Plan = Plan {
+        spec: Spec::UNREAD,
+        shapes: [Shape { channels: 0, rows: 0, columns: 0 }; MAX_STAGES + 1],
+        rings: [0; MAX_STAGES],
+        shortcuts: 0,
+    };
+
+    /// Plans the network of a line.
+    ///
+    /// # Errors
+    ///
+    /// That of the line.
+    #[inline(always)]
+    pub(crate) const fn read(reader: &mut Reader<'_>) -> Result<Plan, SpecError> {
+        let mut plan = Plan::UNREAD;
+        if let Err(error) = reader.read(&mut plan.spec) {
+            return Err(error);
+        }
+        plan.fill();
+        Ok(plan)
+    }
+
+    /// Computes what follows from the architecture.
+    #[inline(never)]
+    const fn fill(&mut self) {
+        self.shapes[0] = self.spec.input();
+        let mut stage = 0;
+        while stage < self.spec.stages().len() {
+            self.shapes[stage + 1] = match self.spec.stages()[stage].output(self.shapes[stage]) {
                 Some(shape) => shape,
                 None => panic!("a parsed line has stages that fit"),
             };
-            i += 1;
-        }
-        let mut plan = Plan { spec, shapes, rings: [0; MAX_STAGES], shortcuts: 0 };
-        let mut stage = 0;
-        while stage < spec.stages().len() {
-            if spec.shortcut(stage).is_some() {
-                plan.shortcuts |= 1 << stage;
+            if self.spec.shortcut(stage).is_some() {
+                self.shortcuts |= 1 << stage;
             }
-            plan.rings[stage] = plan.count_ring(stage) as u16;
             stage += 1;
         }
-        plan
+        stage = 0;
+        while stage < self.spec.stages().len() {
+            self.rings[stage] = self.count_ring(stage) as u16;
+            stage += 1;
+        }
     }
 
     /// The architecture.

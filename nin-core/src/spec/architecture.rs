@@ -17,6 +17,10 @@ pub struct Spec {
 }
 
 impl Spec {
+    /// A place for a line that is read into it.
+    pub(crate) const UNREAD: Spec =
+        Spec { input: Shape { channels: 0, rows: 0, columns: 0 }, len: 0, stages: [Stage::GlobalAverage; MAX_STAGES] };
+
     /// The shape of the input image.
     pub const fn input(&self) -> Shape {
         self.input

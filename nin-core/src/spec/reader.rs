@@ -51,12 +51,23 @@ impl Reader<'_> {
 
     /// Reads the whole line.
     pub const fn spec(&mut self) -> Result<Spec, SpecError> {
+        let mut spec = Spec::UNREAD;
+        match self.read(&mut spec) {
+            Ok(()) => Ok(spec),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Reads the whole line into `spec`, which is large: a device has it on the stack only once.
+    #[inline(never)]
+    pub const fn read(&mut self, spec: &mut Spec) -> Result<(), SpecError> {
         self.spaces(0);
         let input = match self.shape() {
             Ok(input) => input,
             Err(error) => return Err(error),
         };
-        let mut spec = Spec { input, len: 0, stages: [Stage::GlobalAverage; MAX_STAGES] };
+        spec.input = input;
+        spec.len = 0;
         let mut line = Line { shape: input, parameters: 0, values: values_of(input), head: false, open: None };
         loop {
             let before = self.at;
@@ -71,7 +82,7 @@ impl Reader<'_> {
             if self.at == before {
                 return self.error("expected a space");
             }
-            if let Err(error) = self.word_of(&mut spec, &mut line) {
+            if let Err(error) = self.word_of(spec, &mut line) {
                 return Err(error);
             }
         }
@@ -81,7 +92,7 @@ impl Reader<'_> {
         if !line.head {
             return self.error("expected the head: gap, fc… or gap fc…");
         }
-        Ok(spec)
+        Ok(())
     }
 
     /// Reads one word: a stage, and the ends of a shortcut around it.
@@ -304,8 +315,8 @@ impl Reader<'_> {
             return Err(error);
         }
         if !input.channels.is_multiple_of(groups) || !widths.values[0].is_multiple_of(groups) {
-            let problem = "the input's channels and the first number must be multiples of the groups";
-            return Err(SpecError { column: column(at), problem, input: Some(input) });
+            self.at = at;
+            return self.error("the input's channels and the first number must be multiples of the groups");
         }
         let connection = match groups {
             1 => Connection::Full,
