@@ -7,14 +7,17 @@ use nin_core::{Affine, Model, Network, Piece};
 use crate::engine::state;
 use crate::integer::Bytes;
 
-/// Every map that a model makes of an image of bytes, with its stage and layer, and the logits.
+/// A map with its stage and its layer in the stage.
+pub type Placed = ((usize, usize), Bytes);
+
+/// Returns every map that a model makes of an image of bytes, and the logits.
 ///
 /// # Panics
 ///
 /// If the model cannot run.
-pub fn run(model: &Model<'_>, image: &[u8]) -> (Vec<((usize, usize), Bytes)>, Vec<f32>) {
+pub fn run(model: &Model<'_>, image: &[u8]) -> (Vec<Placed>, Vec<f32>) {
     let plan = *model.plan();
-    let mut maps: Vec<((usize, usize), Bytes)> = Vec::new();
+    let mut maps: Vec<Placed> = Vec::new();
     let mut steps = 0;
     let mut last = usize::MAX;
     for layer in plan.layers() {

@@ -68,8 +68,8 @@ impl Recipe {
     /// more. Small sets would have few steps an epoch otherwise.
     pub fn usual_batch(images: usize) -> usize {
         match images {
-            ..=2000 => 32,
-            ..=8000 => 64,
+            0..=2000 => 32,
+            2001..=8000 => 64,
             _ => 128,
         }
     }

@@ -1,6 +1,6 @@
 //! Model files: what was written is read back, and any other input is a typed error.
 
-use nin_core::model::{HEADER, MAGIC, VERSION};
+use nin_core::model::{AFFINE_VERSION, HEADER, MAGIC};
 use nin_core::packing::Place;
 use nin_core::plan::Layer;
 use nin_core::{
@@ -555,7 +555,7 @@ fn forged() -> impl Strategy<Value = Vec<u8>> {
         let length = bytes.len();
         let fields: [(usize, &[u8]); 5] = [
             (0, &MAGIC),
-            (8, &(1 + length as u16 / 2 % VERSION).to_le_bytes()),
+            (8, &(1 + length as u16 / 2 % AFFINE_VERSION).to_le_bytes()),
             (12, &(length as u32).to_le_bytes()),
             (10, &[1 + (length % 2) as u8, LANES[length % 3] as u8]),
             (20, &[64, 0, 0, 0]),

@@ -402,7 +402,6 @@ impl<'g, 'a> Chain<'g, 'a> {
     }
 
     /// Returns the operators from one on to the sum that follows them, and the tensor that the sum reads.
-    #[expect(clippy::type_complexity, reason = "its three parts are named where it is called")]
     fn way(
         &self,
         tensor: usize,

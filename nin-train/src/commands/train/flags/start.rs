@@ -38,7 +38,7 @@ pub enum Start {
         /// The run.
         checkpoint: Box<Checkpoint>,
         /// Its images.
-        known: Known,
+        known: Box<Known>,
     },
 }
 
@@ -233,7 +233,10 @@ impl TrainArgs {
             }
             checkpoint.recipe.set_epochs(epochs);
         }
-        Ok(Start::Resume { known: Known::of_checkpoint(&path, &checkpoint), checkpoint: Box::new(checkpoint) })
+        Ok(Start::Resume {
+            known: Box::new(Known::of_checkpoint(&path, &checkpoint)),
+            checkpoint: Box::new(checkpoint),
+        })
     }
 
     /// The folder of the run that goes on, if one does.
