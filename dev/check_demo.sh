@@ -16,8 +16,8 @@ cp dev/test_demo.mjs $folder/
 
 nin_train() { cargo run -p nin-train --locked --quiet -- "$@"; }
 
-# A picture without symmetry.
-python3 - $folder/input.png <<'PYTHON'
+# Pictures without symmetry: one as the network reads it, one that is cropped and reduced.
+python3 - $folder/input.png $folder/large.png <<'PYTHON'
 import struct, sys, zlib
 def png(path, rows, columns, channels, level):
     lines = b"".join(b"\0" + bytes(level(y, x, c) for x in range(columns) for c in range(channels)) for y in range(rows))
@@ -26,6 +26,7 @@ def png(path, rows, columns, channels, level):
     with open(path, "wb") as file:
         file.write(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(lines)) + chunk(b"IEND", b""))
 png(sys.argv[1], 28, 28, 1, lambda y, x, c: (x * x + 5 * y * x + 3 * y) % 256 if 4 < x < 22 and y > 6 else 0)
+png(sys.argv[2], 150, 203, 3, lambda y, x, c: (2 * x + y * (c + 1) + (x * y) // 40) % 256)
 PYTHON
 
 for model in fashion-int8 fashion; do
@@ -38,8 +39,8 @@ own = os.path.getsize(sys.argv[1]) - 4 * os.path.getsize(sys.argv[2]) / 3
 print(f"the page without the model: {own / 1e6:.2f} MB")
 sys.exit(0 if own < 1e6 else "the page is too large")
 PYTHON
-    nin_train predict $file --logits $folder/input.png >$folder/$model.jsonl
-    node $folder/test_demo.mjs $folder/$model.html $folder/$model.jsonl $folder/$model $folder/input.png
+    nin_train predict $file --logits $folder/input.png $folder/large.png >$folder/$model.jsonl
+    node $folder/test_demo.mjs $folder/$model.html $folder/$model.jsonl $folder/$model $folder/input.png $folder/large.png
     # What the page saved: drawings and test images.
     python3 -c 'import json, sys; print("\n".join(one["file"] for one in json.load(open(sys.argv[1]))))' $folder/$model/saved.json |
         xargs cargo run -p nin-train --locked --quiet -- predict $file --logits >$folder/$model/saved.jsonl

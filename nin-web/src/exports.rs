@@ -102,6 +102,12 @@ pub extern "C" fn run(observed: bool) -> bool {
     with(false, |session| session.run(observed))
 }
 
+/// Returns whether the model accepts the last image as one of its classes.
+#[unsafe(no_mangle)]
+pub extern "C" fn accepted() -> bool {
+    with(false, |session| session.accepted())
+}
+
 /// The bytes of the image.
 #[unsafe(no_mangle)]
 pub extern "C" fn input() -> *mut u8 {

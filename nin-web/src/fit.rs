@@ -1,21 +1,24 @@
 //! A picture in the shape of the network's input: cropped, in the network's colours and size.
 
 use nin_core::Shape;
+use nin_core::camera::{Crop, luma};
 
 /// Writes a picture of `rows` × `columns` pixels (R, G, B, and a fourth byte that is ignored) in the shape `to` to
 /// `out`. Returns whether it could: the network needs one channel (grey) or three.
 ///
 /// The picture is cropped about its centre to the aspect ratio of `to`. A pixel of the network is the mean of the area
 /// that it covers if the crop has at least its rows and columns; otherwise the crop is enlarged bilinearly. Results are
-/// exact, and rounded to the nearest integer, halves up.
+/// exact, and rounded to the nearest integer, halves up: the bytes that [`nin_core::camera`] makes of a camera's rows and
+/// nin-train of a picture.
 pub fn fit(picture: &[[u8; 4]], (rows, columns): (usize, usize), to: Shape, out: &mut [u8]) -> bool {
     let (height, width, channels) = (usize::from(to.rows), usize::from(to.columns), usize::from(to.channels));
     if rows * columns == 0 || rows * columns != picture.len() || out.len() != to.len() || !matches!(channels, 1 | 3) {
         return false;
     }
-    let (across, down) = (part(columns, rows, width, height), part(rows, columns, height, width));
-    let (left, top) = ((columns - across) / 2, (rows - down) / 2);
-    let reduced = across >= width && down >= height;
+    let (Ok(frame_rows), Ok(frame_columns)) = (u16::try_from(rows), u16::try_from(columns)) else { return false };
+    let crop = Crop::new((frame_rows, frame_columns), to);
+    let reduced = crop.covers(to);
+    let [left, top, across, down] = [crop.left, crop.top, crop.columns, crop.rows].map(usize::from);
     let side = |at, from, to| if reduced { Side::area(at, from, to) } else { Side::between(at, from, to) };
     for (y, row) in out.chunks_exact_mut(width * channels).enumerate() {
         let rows = side(y, down, height);
@@ -39,16 +42,6 @@ pub fn fit(picture: &[[u8; 4]], (rows, columns): (usize, usize), to: Shape, out:
         }
     }
     true
-}
-
-/// Returns the part of `side` that has the ratio `wanted` : `wanted_other` to all of the `other` side.
-fn part(side: usize, other: usize, wanted: usize, wanted_other: usize) -> usize {
-    ((other * wanted + wanted_other / 2) / wanted_other).clamp(1, side)
-}
-
-/// Returns the grey level of a colour.
-fn luma([r, g, b]: [u8; 3]) -> u8 {
-    ((77 * u32::from(r) + 150 * u32::from(g) + 29 * u32::from(b) + 128) >> 8) as u8
 }
 
 /// The source pixels of one output pixel on one axis, and their weights.

@@ -4,7 +4,7 @@ use core::cell::Cell;
 use core::convert::Infallible;
 
 use nin_core::spec::MAX_STAGES;
-use nin_core::{Affine, F32, Format, Int4, Int8, Model, Network, Observer, Piece, Plan, Shape, WeightType};
+use nin_core::{Affine, Answer, F32, Format, Int4, Int8, Model, Network, Observer, Piece, Plan, Shape, WeightType};
 
 /// The lengths of the [`Buffers`] of a model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,6 +73,11 @@ impl<'b> Session<'b> {
     /// The shape of the image.
     pub fn input_shape(&self) -> Shape {
         self.model.plan().spec().input()
+    }
+
+    /// Returns whether the model accepts the last image as one of its classes.
+    pub fn accepted(&self) -> bool {
+        self.model.answer(self.buffers.logits) != Answer::Unknown
     }
 
     /// The memory.

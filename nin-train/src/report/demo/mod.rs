@@ -71,6 +71,8 @@ struct Data<'a> {
     macs: u64,
     input: Size,
     classes: Vec<String>,
+    /// The logits are divided by it before the softmax.
+    temperature: f32,
     /// Working memory on a Cortex-M4, and the two largest neighbouring maps, in bytes.
     ram: usize,
     whole_maps: usize,
@@ -147,6 +149,7 @@ impl<'a> Data<'a> {
             macs: plan.macs(),
             input: Size { rows: input.rows, columns: input.columns, channels: input.channels },
             classes,
+            temperature: demo.model.decision().temperature,
             ram: plan.bytes(weight_type, Kernels::Dsp).total(),
             whole_maps: plan.layer_by_layer() * weight_type.value_bytes(),
             stages: plan.spec().stages().len(),

@@ -138,7 +138,9 @@
 
   const answer = () => {
     const found = Array.from(logits());
-    const probabilities = softmax(found);
+    const probabilities = softmax(found.map((logit) => logit / data.temperature));
+    // A model that was calibrated rejects images unlike those it was trained on.
+    const accepted = engine.accepted();
     const best = argmax(found);
     const order = data.classes.map((_, i) => i);
     if (order.length > LINES) order.sort((a, b) => probabilities[b] - probabilities[a] || a - b);
@@ -153,10 +155,10 @@
       value.textContent = found[i].toFixed(4);
       code.textContent = bits(found[i]);
     });
-    const title = make("span", { textContent: `${data.classes[best]}, ${(100 * probabilities[best]).toFixed(1)} %` });
+    const title = make("span", { textContent: accepted ? `${data.classes[best]}, ${(100 * probabilities[best]).toFixed(1)} %` : "None of these" });
     const note = make("small");
     if (shown.label !== null) {
-      const right = shown.label === best;
+      const right = accepted && shown.label === best;
       note.append(`${shown.what} is ${data.classes[shown.label]}: `, make("span", { className: right ? "right" : "wrong", textContent: right ? "right" : "wrong" }));
     } else {
       note.textContent = shown.what;
