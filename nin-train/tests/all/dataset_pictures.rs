@@ -56,9 +56,10 @@ fn each_format_gives_the_pixels_that_pillow_reads() {
         let (most, most_mean) = bound(name);
         assert!(largest <= most && mean <= most_mean, "{name}: {largest} at most, {mean:.3} on average");
     }
-    let ours = load_image(&folder().join("jpeg-444.jpg"), 3, 9, 13, false).unwrap();
+    let ours = load_image(&folder().join("png-rgb.png"), 3, ROWS / 2, COLUMNS / 2, false).unwrap();
     let (largest, mean) = differences(&ours, &fs::read(folder().join("scaled.rgb")).unwrap());
-    assert!(largest <= 1 && mean < 0.2, "scaled: {largest} at most, {mean:.3} on average");
+    // Halves may be rounded the other way.
+    assert!(largest <= 1 && mean < 0.3, "scaled: {largest} at most, {mean:.3} on average");
 }
 
 /// Writes `bytes` and returns the error of reading them.

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Writes the small pictures that `dataset_pictures.rs` reads, and what Pillow reads in them.
 
-Each picture `NAME.EXT` has its pixels as Pillow decodes them in `NAME.rgb`: 28 rows of 40 pixels, RGB, upright, on white.
-`scaled.rgb` is `jpeg-444.jpg` reduced to 9 rows of 13 pixels by Pillow's bilinear filter. Needs NumPy and Pillow 13.
+Each picture `NAME.EXT` has its pixels as Pillow decodes them in `NAME.rgb`: 28 rows of 40 pixels, RGB, upright, on
+white.
+`scaled.rgb` is `png-rgb.png` reduced to 14 rows of 20 pixels by Pillow's box filter. Needs NumPy and Pillow 13.
 
 python3 nin-train/tests/all/pictures/make.py
 """
@@ -119,8 +120,8 @@ def main():
     write("tiff-fax.tif", grey.point(lambda value: 255 * (value > 120)).convert("1"), compression="group4")
     write("tiff-pages.tif", rgb, save_all=True, append_images=[rgb.transpose(Image.Transpose.ROTATE_180)])
 
-    with Image.open(FOLDER / "jpeg-444.jpg") as image:
-        scaled = image.resize((13, 9), Image.Resampling.BILINEAR, box=(0, 0, COLUMNS, ROWS))
+    with Image.open(FOLDER / "png-rgb.png") as image:
+        scaled = image.resize((COLUMNS // 2, ROWS // 2), Image.Resampling.BOX)
     (FOLDER / "scaled.rgb").write_bytes(np.asarray(scaled).tobytes())
 
 
