@@ -162,7 +162,7 @@ fn wrong_lines() {
         ("2x28x28 dw3+1,3 gap", 13, "the padding must be smaller than the kernel"),
         ("2x28x28 dw3x gap", 13, SIZE),
         ("2x28x28 dw3+1, gap", 15, PADDING),
-        ("2x28x28 mean3/2+2 gap", 16, HALF),
+        ("2x28x28 mean3/2+2 gap", 17, HALF),
         ("2x28x28 res(max3/2) gap", 13, "only nin and dw can be inside a shortcut"),
         ("2x28x28 res(res(nin1:2)) gap", 13, "a shortcut cannot begin inside another one"),
         ("2x28x28 res(nin1:2 gap", 20, "only nin and dw can be inside a shortcut"),

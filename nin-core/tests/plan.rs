@@ -146,5 +146,6 @@ fn shortcuts_keep_the_rows_that_they_delay() {
                   dw3+1:128 dw3+1:128 dw3+1:128 dw3+1:128 dw3/2+0,1:256 dw3+1:256 avg3/3 fc2";
     let plan = Plan::new(Spec::parse(person).unwrap());
     assert_eq!((plan.macs(), plan.layer_by_layer()), (7_489_664, 55_296));
-    assert!(plan.state_words(WeightType::Affine) * 4 <= 36 * 1024, "{}", plan.state_words(WeightType::Affine) * 4);
+    let bytes = plan.bytes(WeightType::Affine, nin_core::Kernels::Dsp).total();
+    assert_eq!(bytes, 34_792, "at most 36 KB");
 }

@@ -18,6 +18,17 @@ pub fn scaled(value: i64, factor: Factor) -> i64 {
     if high < 0 { -magnitude } else { magnitude }
 }
 
+/// The same, rounded once, halves up.
+pub fn scaled_once(value: i64, factor: Factor) -> i64 {
+    let unit = 1i64 << (31 + factor.shift);
+    (value * i64::from(factor.multiplier) + unit / 2).div_euclid(unit)
+}
+
+/// A sum of a layer, rounded as the layer states.
+fn rounded(words: &Words, sum: i64, factor: Factor) -> i64 {
+    if words.once { scaled_once(sum, factor) } else { scaled(sum, factor) }
+}
+
 fn finish(words: &Words, value: i64) -> u8 {
     (value + i64::from(words.output_zero)).clamp(words.least.into(), words.most.into()) as u8
 }
@@ -86,8 +97,9 @@ pub fn forward(model: &AffineModel, image: &Bytes) -> Answer {
                         let products = weights.iter().zip(&input.values).map(|(&w, &x)| i64::from(w) * i64::from(x));
                         i64::from(bias) + products.sum::<i64>()
                     });
-                    let values =
-                        sums.zip(&layer.factors).map(|(sum, &factor)| finish(&layer.words, scaled(sum, factor)));
+                    let values = sums
+                        .zip(&layer.factors)
+                        .map(|(sum, &factor)| finish(&layer.words, rounded(&layer.words, sum, factor)));
                     let values: Vec<u8> = values.collect();
                     logits = dequantised(&layer.words, &values);
                     let channels = u16::try_from(values.len()).expect("outputs");
@@ -138,7 +150,7 @@ fn convolution(window: Window, layer: &AffineLayer, input: &Bytes) -> Bytes {
                         }
                     }
                 }
-                values.push(finish(&layer.words, scaled(sum, layer.factors[output])));
+                values.push(finish(&layer.words, rounded(&layer.words, sum, layer.factors[output])));
             }
         }
     }

@@ -83,12 +83,15 @@ const fn check_affine<'m>(layer: &Layer, lanes: usize, weights: &'m [u8]) -> Res
     };
     let (own, rest) = weights.split_at(bytes);
     let words = affine::Words::read(own);
-    if own[affine::LANES_AT - 1] > 1 || own[affine::LANES_AT + 1] != 0 || own[affine::LANES_AT + 2] != 0 {
+    if own[affine::LANES_AT - 1] > 1 || own[affine::LANES_AT + 1] > 1 || own[affine::LANES_AT + 2] != 0 {
         return Err(ModelError::Padding);
     }
     if !layer.has_weights() {
         let mut at = if matches!(layer.kind, LayerKind::Sum) { affine::HEADER + 4 } else { affine::HEADER };
-        let valid = words.lanes == 1 && !words.plain && (at == affine::HEADER || u32_at(own, affine::HEADER) < 256);
+        let valid = words.lanes == 1
+            && !words.plain
+            && !words.once
+            && (at == affine::HEADER || u32_at(own, affine::HEADER) < 256);
         if !valid {
             return Err(ModelError::Padding);
         }
@@ -106,7 +109,11 @@ const fn check_affine<'m>(layer: &Layer, lanes: usize, weights: &'m [u8]) -> Res
         return Err(ModelError::Padding);
     }
     let padded = matches!(layer.kind, LayerKind::Convolution(window) if window.has_padding());
-    let range = words.output_zero == 0 && words.least == 0 && words.most == 255 && (words.input_zero == 0 || !padded);
+    let range = !words.once
+        && words.output_zero == 0
+        && words.least == 0
+        && words.most == 255
+        && (words.input_zero == 0 || !padded);
     let shifts = if words.plain {
         range && packing.has_shifts(packed, true)
     } else {

@@ -32,6 +32,8 @@ pub struct Words {
     pub plain: bool,
     /// The outputs that are side by side: 1, or the lanes of the file.
     pub lanes: u8,
+    /// Whether sums are rounded once and not twice, as in fully connected layers with one scale for each output.
+    pub once: bool,
     /// The value of one step of the output.
     pub scale: f32,
 }
@@ -50,9 +52,9 @@ impl Words {
     #[inline]
     pub const fn read(bytes: &[u8]) -> Words {
         let [input_zero, output_zero, least, most] = word(bytes, 0);
-        let [plain, lanes, ..] = word(bytes, 4);
+        let [plain, lanes, once, _] = word(bytes, 4);
         let scale = f32::from_le_bytes(word(bytes, 8));
-        Words { input_zero, output_zero, least, most, plain: plain == 1, lanes, scale }
+        Words { input_zero, output_zero, least, most, plain: plain == 1, lanes, once: once == 1, scale }
     }
 
     /// Returns an output as a logit, in the bits of an f32.
@@ -64,7 +66,8 @@ impl Words {
     /// Returns the words as bytes.
     pub const fn bytes(&self) -> [u8; HEADER] {
         let [s0, s1, s2, s3] = self.scale.to_le_bytes();
-        [self.input_zero, self.output_zero, self.least, self.most, self.plain as u8, self.lanes, 0, 0, s0, s1, s2, s3]
+        let Words { input_zero, output_zero, least, most, plain, lanes, once, .. } = *self;
+        [input_zero, output_zero, least, most, plain as u8, lanes, once as u8, 0, s0, s1, s2, s3]
     }
 }
 
@@ -84,6 +87,23 @@ impl Factor {
     /// Whether multiplier and shift are in their ranges.
     pub(crate) const fn is_valid(self) -> bool {
         self.multiplier >= 0 && self.shift >= -30 && self.shift <= 31
+    }
+
+    /// Returns `value` times the factor, rounded once to nearest, halves up; at most 2^30 in magnitude, which no output
+    /// reaches.
+    #[inline]
+    pub const fn apply_once(self, value: i32) -> i32 {
+        const MOST: i64 = 1 << 30;
+        let shift = (31i32.wrapping_add(self.shift) & 63) as u32;
+        let half = (1i64 << shift) >> 1;
+        let rounded = (value as i64 * self.multiplier as i64).wrapping_add(half) >> shift;
+        (if rounded > MOST {
+            MOST
+        } else if rounded < -MOST {
+            -MOST
+        } else {
+            rounded
+        }) as i32
     }
 
     /// Returns `value` times the factor, rounded as TensorFlow Lite rounds: twice, the second time with halves away

@@ -6,6 +6,7 @@ use super::shape::{Shape, Side, Window};
 use super::stage::{Activation, Block, Connection, MAX_WIDTHS, Projection, Rate, Stage, Sum, Widths, stage_parameters};
 
 const STAGE_EXPECTED: &str = "expected a stage: nin, dw, max, avg, mean, drop, gap, fc, res(…) or proj(…)";
+const NESTED: &str = "a shortcut cannot begin inside another one";
 const HEAD_EXPECTED: &str = "after gap or fc only drop and fc may follow";
 
 /// What follows from the stages that were read.
@@ -102,11 +103,15 @@ impl Reader<'_> {
         if residual || self.word(b"proj(") {
             if line.open.is_some() {
                 self.at = start;
-                return self.error("a shortcut cannot begin inside another one");
+                return self.error(NESTED);
             }
             line.open = Some(Open { stage: spec.len, at: start, input: line.shape, projected: !residual });
         }
         let start = self.at;
+        if line.open.is_some() && (self.word(b"res(") || self.word(b"proj(")) {
+            self.at = start;
+            return self.error(NESTED);
+        }
         let stage = match self.stage(line.shape) {
             Ok(stage) => stage,
             Err(error) => return Err(error),

@@ -56,7 +56,7 @@ pub(crate) fn output(words: &Words, weights: &LayerWeights<'_>, index: usize, su
 #[inline(always)]
 fn finish(words: &Words, parameters: &OutputParameters, sum: i32) -> u8 {
     let factor = Factor { multiplier: parameters.multiplier, shift: parameters.shift as i32 };
-    clamp(words, factor.apply(sum))
+    clamp(words, if words.once { factor.apply_once(sum) } else { factor.apply(sum) })
 }
 
 /// Adds the output's zero point and keeps to its range.

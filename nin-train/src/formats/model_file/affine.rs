@@ -109,7 +109,7 @@ impl AffineModel {
 impl AffineLayer {
     /// Whether the kernels for layers without zero points compute the layer exactly.
     fn is_plain(&self, layer: &Layer) -> bool {
-        let Words { input_zero, output_zero, least, most, .. } = self.words;
+        let Words { input_zero, output_zero, least, most, once, .. } = self.words;
         let padded = matches!(layer.kind, LayerKind::Convolution(window) if window.has_padding());
         let range = (output_zero, least, most) == (0, 0, 255) && (input_zero == 0 || !padded);
         let small = || {
@@ -118,7 +118,11 @@ impl AffineLayer {
                 i64::from(bias).abs() + 255 * magnitudes < 1 << 30
             })
         };
-        layer.groups == 1 && range && self.factors.iter().all(|factor| (1..=31).contains(&factor.shift)) && small()
+        layer.groups == 1
+            && !once
+            && range
+            && self.factors.iter().all(|factor| (1..=31).contains(&factor.shift))
+            && small()
     }
 
     /// Appends the layer's part of the file. A layer that only the general kernels compute has plain rows.

@@ -95,6 +95,7 @@ pub fn words(input: Quantization, output: Quantization, activation: Activation) 
         most: (most + 128) as u8,
         plain: false,
         lanes: 1,
+        once: false,
         scale: output.scale,
     }
 }
@@ -171,9 +172,10 @@ pub fn layer(
     if weights.data.len() != product(&[outputs, fan_in]) {
         return Err(operator.problem("has weights that are not constants of its shape"));
     }
+    let one_scale = weights.has_one_scale();
     let sum_scale = |scale: f32| match order {
         // A fully connected layer with one scale multiplies the two as 32-bit floats.
-        Order::Outputs if weights.has_one_scale() && operator.code == super::operators::FULLY_CONNECTED => {
+        Order::Outputs if one_scale && operator.code == super::operators::FULLY_CONNECTED => {
             f64::from(input.scale * scale)
         }
         _ => f64::from(input.scale) * f64::from(scale),
@@ -188,7 +190,9 @@ pub fn layer(
             (0..outputs * fan_in).map(at).collect()
         }
     };
-    let words = words(input, output, activation);
+    // TensorFlow Lite rounds the sums of a fully connected layer once if it has a scale for each output.
+    let once = operator.code == super::operators::FULLY_CONNECTED && !one_scale;
+    let words = Words { once, ..words(input, output, activation) };
     let zero = i64::from(words.input_zero);
     let stated = stated_bias(graph, operator, outputs)?;
     let mut bias = Vec::with_capacity(outputs);
@@ -197,7 +201,9 @@ pub fn layer(
         let sum: i64 = weights.iter().map(|&weight| i64::from(weight)).sum();
         let magnitudes: i64 = weights.iter().map(|&weight| i64::from(weight).abs()).sum();
         let folded = i64::from(stated) - zero * sum;
-        let most = (folded.abs() + 255 * magnitudes) << (-factor.shift).max(0);
+        // Rounded twice, a shift to the left comes first and in 32 bits.
+        let left = if once { 0 } else { (-factor.shift).max(0) };
+        let most = (folded.abs() + 255 * magnitudes) << left;
         match i32::try_from(folded) {
             Ok(folded) if most < 1 << 31 => bias.push(folded),
             _ => return Err(operator.problem(format!("has an output, {output}, whose sums may leave 32 bits"))),
