@@ -86,7 +86,7 @@ impl fmt::Display for DataError {
                 [error] => write!(f, "{error}, or leave such pictures out with --skip-bad"),
                 _ => {
                     let (count, list) = (grouped(errors.len() as u64), Self::list(errors));
-                    write!(f, "{count} pictures cannot be read:{list}\n")?;
+                    writeln!(f, "{count} pictures cannot be read:{list}")?;
                     f.write_str("replace or remove them, or leave them out with --skip-bad")
                 }
             },

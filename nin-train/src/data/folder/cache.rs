@@ -71,12 +71,14 @@ struct Index {
     files: Vec<(PathBuf, Stamp)>,
 }
 
+/// The stamp of each picture of a cache, and its place among the pictures.
+type Known = HashMap<PathBuf, (Stamp, usize)>;
+
 /// The cached pictures of one data set in one shape.
 pub(super) struct Cache {
     file: PathBuf,
     shape: Shape,
-    /// The stamp of each known picture, and its place among the pictures.
-    known: HashMap<PathBuf, (Stamp, usize)>,
+    known: Known,
     pixels: Vec<u8>,
 }
 
@@ -164,7 +166,7 @@ impl Cache {
 }
 
 /// Reads a cache file. `None` if it is missing, damaged, or was made by another version.
-fn read(file: &Path, shape: Shape) -> Option<(HashMap<PathBuf, (Stamp, usize)>, Vec<u8>)> {
+fn read(file: &Path, shape: Shape) -> Option<(Known, Vec<u8>)> {
     let file = File::open(file).ok().filter(|file| file.metadata().is_ok_and(|m| m.len() <= 2 * MOST_FILE))?;
     let mut bytes = Vec::new();
     (&file).read_to_end(&mut bytes).ok()?;

@@ -154,9 +154,5 @@ fn located(folder: &Path, name: &str) -> PathBuf {
         named.push(ending);
         PathBuf::from(named)
     };
-    [".jpg", ".png", ".jpeg", ".JPG", ".webp"]
-        .iter()
-        .map(|ending| with(ending))
-        .find(|path| path.is_file())
-        .unwrap_or(path)
+    [".jpg", ".png", ".jpeg", ".JPG", ".webp"].iter().map(with).find(|path| path.is_file()).unwrap_or(path)
 }
