@@ -71,12 +71,14 @@ struct Index {
     files: Vec<(PathBuf, Stamp)>,
 }
 
+/// The stamp of each picture of a cache, and its place among the pictures.
+type Known = HashMap<PathBuf, (Stamp, usize)>;
+
 /// The cached pictures of one data set in one shape.
 pub(super) struct Cache {
     file: PathBuf,
     shape: Shape,
-    /// The stamp of each known picture, and its place among the pictures.
-    known: HashMap<PathBuf, (Stamp, usize)>,
+    known: Known,
     pixels: Vec<u8>,
 }
 
