@@ -185,7 +185,8 @@ fn ones_own_images_and_a_network_to_begin_with() {
         for number in 0..20u8 {
             let image = image::RgbImage::from_fn(20, 20, |x, y| {
                 // Noise, because pictures that are alike in training and test are noted.
-                let noise = (31 * x + 17 * y + 101 * u32::from(number)).wrapping_mul(2_654_435_761) >> 24;
+                let picture = 101 * u32::from(number) + 7 * u32::from(light) + 1;
+                let noise = ((31 * x + 17 * y + 7) * picture).wrapping_mul(2_654_435_761) >> 24;
                 let value = light + (noise % 40) as u8;
                 image::Rgb([value, value / 2, value])
             });
