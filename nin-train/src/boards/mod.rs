@@ -10,7 +10,7 @@ mod map;
 mod table;
 
 pub use self::core::Core;
-pub use table::{BOARDS, GENERIC};
+pub use table::{BOARDS, GENERIC, UnknownChip};
 
 use std::fmt;
 

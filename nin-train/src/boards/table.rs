@@ -1,7 +1,10 @@
 //! The table of boards.
 
+use std::fmt;
+
 use super::core::Core;
 use super::{Board, Hal, Machine};
+use crate::support::text::visible;
 
 const KIB: u64 = 1024;
 const MIB: u64 = 1024 * KIB;
@@ -62,6 +65,86 @@ impl Board {
         Self { note, ..self }
     }
 }
+
+/// How the names of chips begin: their core, and the address of their flash.
+const CHIPS: &[(&str, Core, u64)] = &[
+    ("STM32F0", Core::CortexM0, STM32),
+    ("STM32G0", Core::CortexM0Plus, STM32),
+    ("STM32C0", Core::CortexM0Plus, STM32),
+    ("STM32L0", Core::CortexM0Plus, STM32),
+    ("STM32F1", Core::CortexM3, STM32),
+    ("STM32F2", Core::CortexM3, STM32),
+    ("STM32L1", Core::CortexM3, STM32),
+    ("STM32F3", Core::CortexM4F, STM32),
+    ("STM32F4", Core::CortexM4F, STM32),
+    ("STM32G4", Core::CortexM4F, STM32),
+    ("STM32L4", Core::CortexM4F, STM32),
+    ("STM32WB5", Core::CortexM4F, STM32),
+    ("STM32F7", Core::CortexM7, STM32),
+    ("STM32H7", Core::CortexM7, STM32),
+    ("STM32H5", Core::CortexM33, STM32),
+    ("STM32L5", Core::CortexM33, STM32),
+    ("STM32U5", Core::CortexM33, STM32),
+    ("STM32WBA", Core::CortexM33, STM32),
+    ("nRF51", Core::CortexM0, 0),
+    ("nRF52", Core::CortexM4F, 0),
+    ("nRF91", Core::CortexM33, 0),
+    ("ATSAMD21", Core::CortexM0Plus, 0),
+    ("ATSAMD51", Core::CortexM4F, 0),
+    ("ATSAME5", Core::CortexM4F, 0),
+    ("LPC55", Core::CortexM33, 0),
+    ("MK64", Core::CortexM4F, 0),
+    ("EFR32", Core::CortexM33, 0),
+    ("MAX32", Core::CortexM4F, XIP),
+];
+
+impl Board {
+    /// Returns a board with any Cortex-M, from its chip's name in probe-rs and its memory in bytes. It has no HAL: its
+    /// clock stays as it is after reset.
+    ///
+    /// # Errors
+    ///
+    /// [`UnknownChip`] if the name does not show the core, or is no name.
+    pub fn generic(chip: &str, flash: u64, ram: u64) -> Result<Self, UnknownChip> {
+        let starts = |prefix: &str| chip.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix));
+        let plain = chip.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
+        let Some(&(_, core, origin)) = CHIPS.iter().find(|(prefix, ..)| plain && starts(prefix)) else {
+            return Err(UnknownChip { name: chip.to_owned() });
+        };
+        // Some parts of a name stand for a core each: an H7's RAM is not where the others have it.
+        let ram_origin = if starts("STM32H7") { 0x2400_0000 } else { SRAM };
+        // A board's name lives as long as the program, and there is one.
+        let chip: &'static str = Box::leak(chip.to_owned().into_boxed_str());
+        Ok(board("generic", chip, core, flash, ram).at(origin, ram_origin).chip(chip))
+    }
+
+    /// Returns whether [`firmware`](crate::firmware) has a project for the board.
+    pub fn can_run_projects(&self) -> bool {
+        self.chip.is_some() || self.machine.is_some()
+    }
+}
+
+/// The name of a chip that does not show the core.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnknownChip {
+    /// The name.
+    pub name: String,
+}
+
+impl fmt::Display for UnknownChip {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let known: Vec<_> = CHIPS.iter().map(|(prefix, ..)| *prefix).collect();
+        write!(
+            f,
+            "generic:{}: the core of this chip is not known; names that begin with {} are (take one with the same core and \
+             change chip and memory map in the project)",
+            visible(&self.name),
+            known.join(", ")
+        )
+    }
+}
+
+impl std::error::Error for UnknownChip {}
 
 /// The board that is assumed if none is named: any Cortex-M with DSP instructions and at least this memory.
 pub const GENERIC: Board =

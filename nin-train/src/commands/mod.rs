@@ -5,6 +5,7 @@ mod cost;
 mod data;
 mod eval;
 mod export;
+mod firmware;
 mod images;
 mod import;
 mod interrupt;
@@ -108,6 +109,8 @@ enum Command {
     Quantize(quantize::QuantizeArgs),
     /// Write a network for boards (model file, Rust source) or for PyTorch (safetensors)
     Export(export::ExportArgs),
+    /// Write a cargo project that runs a network on a board
+    Firmware(firmware::FirmwareArgs),
     /// Read a network that was trained in PyTorch (safetensors)
     Import(import::ImportArgs),
     /// Write a run's report page anew, or a page that compares several runs
@@ -152,6 +155,7 @@ pub fn run() -> ExitCode {
         Command::Search(args) => search::run(args, &console),
         Command::Quantize(args) => quantize::run(args, &console).map(done),
         Command::Export(args) => export::run(args, &console).map(done),
+        Command::Firmware(args) => firmware::run(args, &console).map(done),
         Command::Import(args) => import::run(args, &console).map(done),
         Command::Report(args) => report::run(args, &console).map(done),
         Command::Data(args) => data::run(args, &console).map(done),
