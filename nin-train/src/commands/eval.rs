@@ -11,7 +11,8 @@ use nin_train::support::text::percent;
 use nin_train::support::threads;
 use serde_json::json;
 
-use super::images::{self, ImageArgs};
+use super::images::ImageArgs;
+use super::known::{Found, Others};
 use super::{Console, Outcome, cost, networks, say_never_answered, threads_of};
 
 /// Flags of `eval`.
@@ -22,7 +23,8 @@ Examples:
   nin-train eval runs/fashion/checkpoint --training
   nin-train eval fashion-f16.nin --json
 
-The images run through the engine that runs on the board, with the same numbers.")]
+The images run through the engine that runs on the board, with the same numbers. Without --data they are the test images
+of the run that trained the network.")]
 pub struct EvalArgs {
     /// A model file, checkpoint or safetensors file
     #[arg(value_name = "MODEL")]
@@ -51,15 +53,14 @@ pub struct EvalArgs {
 /// Prints accuracy and confusion matrix, and dead channels if asked.
 pub fn run(args: &EvalArgs, console: &Console) -> Outcome {
     let console = &Console { quiet: console.quiet || args.json };
-    let bytes = networks::load(&args.network)?.fast_model()?;
+    let loaded = networks::load(&args.network)?;
+    let bytes = loaded.fast_model()?;
     let model = bytes.model()?;
     let input = model.plan().spec().input();
     let threads = threads_of(args.threads.unwrap_or(0), console);
     // Before images are brought to a size that is absurd; how many there are is known then.
     cost::check(&model, &args.network, 0, threads, console)?;
-    let splits = args.images.load(input, console)?;
-    images::check(input, model.plan().classes(), &splits)?;
-    images::check_names(model.class_names(), splits.train.class_names())?;
+    let Found { splits, .. } = loaded.known()?.load(&args.images, input, Others::Taken, console)?;
     let dataset = if args.training { &splits.train } else { &splits.test };
     cost::check(&model, &args.network, dataset.len(), threads, console)?;
     let pool = threads::pool(threads)?;

@@ -6,8 +6,7 @@ use clap::Args;
 use indicatif::ProgressBar;
 use nin_core::Shape;
 use nin_train::Recipe;
-use nin_train::data::{self, Dataset, DatasetKind, FolderOptions, LoadOptions, Splits, idx, npz};
-use nin_train::support::text::visible;
+use nin_train::data::{self, Dataset, DatasetKind, DatasetRecord, FolderOptions, LoadOptions, Splits, idx, npz};
 
 use super::size::part;
 use super::{Console, Outcome, word};
@@ -24,7 +23,8 @@ pub struct ImageArgs {
     dataset: Option<DatasetKind>,
 
     /// Folder of the images, or an .npz file with the arrays x_train, y_train, x_test, y_test or train_images,
-    /// train_labels, test_images, test_labels; without it the usual places are searched. Without --dataset, IDX files
+    /// train_labels, test_images, test_labels. Without it, a trained network takes the images that it was trained on,
+    /// and a new one searches the usual places. Without --dataset, IDX files
     /// are taken for Fashion-MNIST (for MNIST say --dataset mnist), CIFAR's batches for cifar10, any other folder for a
     /// folder of images
     #[arg(long, value_name = "DIR|FILE.npz")]
@@ -35,8 +35,9 @@ pub struct ImageArgs {
     offline: bool,
 
     /// Part of each class of your own images that is held out for the test, if they are not split already
-    #[arg(long, value_name = "PART", default_value_t = TEST_FRACTION, value_parser = part)]
-    test_fraction: f64,
+    /// [default: 0.2]
+    #[arg(long, value_name = "PART", value_parser = part)]
+    test_fraction: Option<f64>,
 }
 
 impl ImageArgs {
@@ -59,6 +60,51 @@ impl ImageArgs {
         }
     }
 
+    /// Whether a flag names images.
+    pub fn are_named(&self) -> bool {
+        self.dataset.is_some() || self.data.is_some()
+    }
+
+    /// Whether a flag splits them.
+    pub fn splits_otherwise(&self) -> bool {
+        self.test_fraction.is_some()
+    }
+
+    /// The same flags for a data set in the usual places.
+    pub fn of_kind(&self, kind: DatasetKind) -> Self {
+        Self { dataset: Some(kind), data: None, ..self.clone() }
+    }
+
+    /// The same flags for the images of a record.
+    pub fn of_record(&self, record: &DatasetRecord) -> Self {
+        let here = std::env::current_dir().and_then(|folder| folder.canonicalize());
+        // As short as a person would type it.
+        let short = |path: PathBuf| match here.as_ref().map(|here| path.strip_prefix(here)) {
+            Ok(Ok(inside)) if !inside.as_os_str().is_empty() => inside.to_owned(),
+            _ => path,
+        };
+        let named = Self { dataset: Some(record.kind), data: record.path().map(short), ..self.clone() };
+        named.with_split_of(Some(record))
+    }
+
+    /// The same flags, with the split of a record unless a flag names another: a network's test images stay its test
+    /// images.
+    pub fn with_split_of(&self, record: Option<&DatasetRecord>) -> Self {
+        let fraction = self.test_fraction.or(record.map(|record| record.test_fraction));
+        Self { test_fraction: fraction, ..self.clone() }
+    }
+
+    /// The record of images that these flags have found.
+    pub fn record(&self, splits: &Splits) -> DatasetRecord {
+        // Another time the whole data set may be there.
+        let kind = if splits.is_subset { DatasetKind::Subset } else { self.kind() };
+        DatasetRecord::new(kind, self.data.as_deref(), self.fraction(), splits)
+    }
+
+    fn fraction(&self) -> f64 {
+        self.test_fraction.unwrap_or(TEST_FRACTION)
+    }
+
     /// The flags that find these images again, each after a space.
     pub fn flags(&self, splits: &Splits) -> String {
         // Another time the whole data set may be there.
@@ -67,19 +113,26 @@ impl ImageArgs {
         if let Some(folder) = &self.data {
             flags += &format!(" --data {}", word(folder));
         }
-        if self.test_fraction != TEST_FRACTION {
-            flags += &format!(" --test-fraction {}", self.test_fraction);
+        if let Some(fraction) = self.test_fraction.filter(|fraction| *fraction != TEST_FRACTION) {
+            flags += &format!(" --test-fraction {fraction}");
         }
         flags
     }
 
     /// Loads the images; those of a folder in `shape`. Prints where they came from.
     pub fn load(&self, shape: Shape, console: &Console) -> Outcome<Splits> {
+        let splits = self.read(shape, console)?;
+        console.say(format_args!("{}", splits.source));
+        Ok(splits)
+    }
+
+    /// Loads the images as [`load`](Self::load) does, and prints only what the user should know about them.
+    pub fn read(&self, shape: Shape, console: &Console) -> Outcome<Splits> {
         let options = LoadOptions {
             kind: self.kind(),
             data: self.data.clone(),
             offline: self.offline,
-            folder: FolderOptions { shape, test_fraction: self.test_fraction, ..FolderOptions::default() },
+            folder: FolderOptions { shape, test_fraction: self.fraction(), ..FolderOptions::default() },
         };
         let mut bar: Option<(String, ProgressBar)> = None;
         let splits = data::load(&options, &mut |progress| {
@@ -99,7 +152,6 @@ impl ImageArgs {
         if let Some(notice) = &splits.notice {
             console.warn(format_args!("{notice}"));
         }
-        console.say(format_args!("{}", splits.source));
         Ok(splits)
     }
 }
@@ -123,20 +175,6 @@ pub fn check(input: Shape, classes: usize, splits: &Splits) -> Outcome {
         .into());
     }
     Ok(())
-}
-
-/// An error unless a network that knows its classes by `names` (none, or one for each) knows those that were `found`.
-pub fn check_names<'a>(names: impl Iterator<Item = &'a str>, found: &[String]) -> Outcome {
-    let names: Vec<&str> = names.collect();
-    if names.is_empty() || names.starts_with(&found.iter().map(String::as_str).collect::<Vec<_>>()) {
-        return Ok(());
-    }
-    Err(format!(
-        "the network knows other classes ({}) than these images have ({}); name its images with --dataset or --data",
-        visible(&names.join(", ")),
-        visible(&found.join(", "))
-    )
-    .into())
 }
 
 /// Takes the validation images, if the recipe wants any: those that the data set has, or else the recipe's share of the

@@ -77,7 +77,10 @@ pub fn run(args: &ImportArgs, console: &Console) -> Outcome {
     console.result(format_args!("{}: {}", out.display(), bytes(model.len() as u64)));
     console.say(format_args!("{}", trained.spec));
     let (program, network) = (program(), word(&out));
-    console.say(format_args!("\nNext:\n  {program} eval {network}\n  {program} export {network} --rust model.rs"));
+    // Class names lead to the images of a known data set.
+    let images = if trained.class_names.is_empty() { " --data IMAGES" } else { "" };
+    console
+        .say(format_args!("\nNext:\n  {program} eval {network}{images}\n  {program} export {network} --rust model.rs"));
     Ok(())
 }
 

@@ -9,6 +9,7 @@ mod firmware;
 mod images;
 mod import;
 mod interrupt;
+mod known;
 mod networks;
 mod plan;
 mod predict;

@@ -13,6 +13,7 @@ use nin_train::support::files::{self, FileError};
 use nin_train::training::checkpoint::Checkpoint;
 
 use super::Outcome;
+use super::known::Known;
 
 /// A file that holds a network.
 #[derive(Debug)]
@@ -34,6 +35,22 @@ impl Loaded {
             None => Ok(trained),
             Some(place) => Err(FileError::at(&self.path)(not_finite(&place))),
         }
+    }
+
+    /// What is known about the images that the network was trained on.
+    pub fn known(&self) -> Result<Known, FileError> {
+        if FileKind::of(&self.bytes) == FileKind::Checkpoint {
+            let checkpoint = Checkpoint::from_bytes(&self.bytes)
+                .map_err(|problem| FileError::at(&self.path)(problem.to_string()))?;
+            return Ok(Known::of_checkpoint(&self.path, &checkpoint));
+        }
+        if FileKind::of(&self.bytes) == FileKind::Model {
+            let model = Model::read(&self.bytes).map_err(|error| FileError::at(&self.path)(error.to_string()))?;
+            let names: Vec<String> = model.class_names().map(str::to_owned).collect();
+            return Ok(Known::of_network(&self.path, model.plan().spec(), &names));
+        }
+        let trained = self.trained()?;
+        Ok(Known::of_network(&self.path, &trained.spec, &trained.class_names))
     }
 
     /// A model with the same logits, bit for bit, in the layout that this host runs fastest: a float sum's order does

@@ -18,7 +18,8 @@ use nin_train::{
 };
 
 use super::export::{beside, command, refuse_input, refuse_twice};
-use super::images::{self, ImageArgs};
+use super::images::ImageArgs;
+use super::known::{Found, Others};
 use super::size::size;
 use super::{Console, Outcome, cost, networks, threads_of};
 
@@ -33,7 +34,7 @@ Examples:
   nin-train quantize runs/fashion/checkpoint --flash 50000         4 bits in as many layers as it takes
 
 Weights become signed bytes with a scale for each output, activations unsigned bytes with a range found on a sample of
-training images; docs/int8.md describes the arithmetic. Board and host compute the same, bit for bit. A run with
+training images, those of the run unless --data names others; docs/int8.md describes the arithmetic. Board and host compute the same, bit for bit. A run with
 train --qat has its integers already: they are written as they are.")]
 pub struct QuantizeArgs {
     /// A checkpoint, model file or safetensors file, with float weights
@@ -56,9 +57,13 @@ pub struct QuantizeArgs {
     #[arg(long, value_name = "BYTES", value_parser = size, conflicts_with = "weights")]
     flash: Option<u64>,
 
-    /// Leave biases as they are, rather than let them take up mean errors
+    /// Do not correct biases for the mean rounding error of their output
     #[arg(long)]
     no_correction: bool,
+
+    /// Rescale channels before rounding, so that those of a layer have similar ranges; the float network stays the same
+    #[arg(long)]
+    equalize: bool,
 
     /// The model file to write [default with --rust: beside that, with the ending .nin]
     #[arg(long, value_name = "FILE")]
@@ -112,9 +117,7 @@ pub fn run(args: &QuantizeArgs, console: &Console) -> Outcome {
     let float = ModelBytes::new(&trained.to_model(WeightType::F32, Lanes::Sixteen)?);
     let cost = |images| cost::check(&float.model()?, &args.network, images, threads, console);
     cost(0)?;
-    let splits = args.images.load(plan.spec().input(), console)?;
-    images::check(plan.spec().input(), plan.classes(), &splits)?;
-    images::check_names(trained.class_names.iter().map(String::as_str), splits.train.class_names())?;
+    let Found { splits, .. } = loaded.known()?.load(&args.images, plan.spec().input(), Others::Noted, console)?;
     cost(splits.test.len())?;
     let sampled = (args.calibration).min(splits.train.len() as u64).saturating_mul(plan.spec().input().len() as u64);
     if let Some(left) = memory::shortage(sampled) {
@@ -130,10 +133,12 @@ pub fn run(args: &QuantizeArgs, console: &Console) -> Outcome {
     let mut report = None;
     let model = match loaded.integers()? {
         // Trained to be these integers, with these ranges: there is nothing left to find.
-        Some(_) if args.weights.is_some() || args.flash.is_some() => {
-            return Err("the network was trained with the integers that it becomes: their bits cannot change; begin \
-                        another run with train --from"
-                .into());
+        Some(_) if args.weights.is_some() || args.flash.is_some() || args.equalize => {
+            return Err(
+                "the network was trained with quantisation, so --weights, --flash and --equalize cannot change \
+                        its integers; start another run with train --from"
+                    .into(),
+            );
         }
         Some(model) => {
             console.say(format_args!("\nThe network was trained with the integers that it becomes.\n"));
@@ -141,7 +146,10 @@ pub fn run(args: &QuantizeArgs, console: &Console) -> Outcome {
         }
         None => {
             let sample = quantize::sample(&splits.train, plan.spec().input(), args.calibration as usize)?;
-            let (model, calibration) = pool.install(|| calibrated(args, &trained, &sample, console))?;
+            let (model, calibration) = pool.install(|| match args.equalize {
+                true => calibrated(args, &quantize::equalize(&trained, &sample)?, &sample, console),
+                false => calibrated(args, &trained, &sample, console),
+            })?;
             report = Some(calibration);
             model
         }
@@ -165,7 +173,10 @@ pub fn run(args: &QuantizeArgs, console: &Console) -> Outcome {
     let before = accuracy("f32", &float)?;
     let weight_type = model.weight_type();
     let after = accuracy(weight_type.name(), &ModelBytes::new(&model.to_bytes(Lanes::Sixteen)?))?;
-    console.result(format_args!("{}", difference(weight_type, &before, &after, &splits.test, report.as_ref())));
+    console.result(format_args!(
+        "{}",
+        difference(weight_type, &before, &after, &splits.test, report.as_ref(), args.equalize)
+    ));
 
     if let Some(path) = &args.onnx {
         let file = onnx::integers(&model);
@@ -227,15 +238,17 @@ fn difference(
     after: &ModelEvaluation,
     test: &Dataset,
     report: Option<&Report>,
+    equalized: bool,
 ) -> String {
     let bits = weight_type.bits();
     let points =
         |evaluation: &ModelEvaluation| 100.0 * evaluation.confusion.correct() as f64 / test.len().max(1) as f64;
     let change = points(after) - points(before);
     if let Some(report) = report.filter(|report| !report.is_faithful()) {
+        let advice = if equalized { "" } else { "--equalize or " };
         return format!(
             "{bits} bits do not compute what the floats do: the logits' signal to noise is {:.1} dB, and {:.2} % of the \
-             calibration images get the same class; the accuracy changes by {change:+.2} points",
+             calibration images get the same class; the accuracy changes by {change:+.2} points; try {advice}train --qat",
             report.logits,
             100.0 * report.agreement
         );

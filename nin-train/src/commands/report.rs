@@ -10,6 +10,7 @@ use nin_train::training::evaluation::evaluator;
 use serde_json::Value;
 
 use super::images::{self, ImageArgs};
+use super::known::{Found, Known, Others};
 use super::run_folder::{BEST, CHECKPOINT, METRICS, REPORT, run_name};
 use super::{Console, Outcome, threads_of};
 
@@ -18,10 +19,9 @@ use super::{Console, Outcome, threads_of};
 #[command(after_help = "\
 Examples:
   nin-train report runs/fashion                  runs/fashion/report.html anew
-  nin-train report runs/photos --data photos     with the images that the run was trained on
   nin-train report runs/a runs/b --out ab.html   two runs side by side
 
-A page is one HTML file that needs neither the internet nor another file. The same run gives the same bytes.")]
+The images are those that the run was trained on. A page is one HTML file that needs neither the internet nor another file. The same run gives the same bytes.")]
 pub struct ReportArgs {
     /// Runs: their folders or checkpoints
     #[arg(value_name = "RUN", required = true)]
@@ -71,33 +71,13 @@ fn single(args: &ReportArgs, path: &Path, console: &Console) -> Outcome<(PathBuf
         _ => checkpoint.clone(),
     };
     let trained = exported.trained();
-    let mut splits = args.images.load(trained.spec.input(), &Console { quiet: true })?;
-    images::check(trained.spec.input(), trained.spec.classes(), &splits)?;
-    let names = splits.test.class_names();
-    if checkpoint.class_names != names {
-        return Err(format!(
-            "{}: the run was trained on other classes ({}) than these images have ({}); name its images with --dataset \
-             or --data",
-            path.display(),
-            checkpoint.class_names.join(", "),
-            names.join(", ")
-        )
-        .into());
-    }
-    let fingerprint = splits.train.fingerprint();
+    let known = Known::of_checkpoint(path, &checkpoint);
+    let Found { mut splits, record } = known.load(&args.images, trained.spec.input(), Others::Noted, console)?;
     images::split_off(&checkpoint.recipe, &mut splits)?;
-    let found = RunImages { source: splits.source.clone(), training: splits.train.len(), test: splits.test.len() };
-    match noted(path) {
-        Some(noted) if (noted.training, noted.test) != (found.training, found.test) => console.warn(format_args!(
-            "the run had {} training and {} test images, these are {} and {}; name its images with --dataset or --data",
-            noted.training, noted.test, found.training, found.test
-        )),
-        _ if checkpoint.images.as_ref().is_some_and(|images| *images != fingerprint) => console.warn(format_args!(
-            "the run had other training images than these, some of which may be test images now; name its images with \
-             --dataset or --data"
-        )),
-        _ => {}
-    }
+    // The sentence that the run printed: the same page, whatever the current folder.
+    let same = checkpoint.dataset.as_ref().is_some_and(|dataset| dataset.is_same(&record));
+    let source = noted(path).filter(|_| same).map_or_else(|| splits.source.clone(), |noted| noted.source);
+    let found = RunImages { source, training: splits.train.len(), test: splits.test.len() };
     let findings = Findings::new(evaluator(&exported, threads_of(args.threads, console))?, &trained, &splits.test)?;
     let run = Run::new(run_name(path), &checkpoint, Some(found));
     Ok((path.with_file_name(REPORT), page(&run, &trained, &findings, &splits.test)))

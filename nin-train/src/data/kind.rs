@@ -3,11 +3,14 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
+
 use super::{DataError, Result};
 
 /// A data set by name. Its text form is the value of `--dataset`: `fashion-mnist`, `fashion-mnist-subset`, `mnist`,
 /// `cifar10`, `folder` or `npz`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(into = "&'static str", try_from = "String")]
 pub enum DatasetKind {
     /// Zalando's articles of clothing: 60,000 + 10,000 images of 1×28×28, ten classes; downloaded if missing.
     FashionMnist,
@@ -67,6 +70,20 @@ impl DatasetKind {
 impl fmt::Display for DatasetKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
+    }
+}
+
+impl From<DatasetKind> for &'static str {
+    fn from(kind: DatasetKind) -> Self {
+        kind.name()
+    }
+}
+
+impl TryFrom<String> for DatasetKind {
+    type Error = DataError;
+
+    fn try_from(name: String) -> Result<Self> {
+        name.parse()
     }
 }
 

@@ -14,6 +14,7 @@ mod http;
 mod kind;
 mod load;
 mod places;
+mod record;
 mod sets;
 mod split;
 
@@ -35,6 +36,7 @@ pub use kind::DatasetKind;
 pub use load::{LoadOptions, load, load_from};
 pub use nin_core::Shape;
 pub use places::Places;
+pub use record::DatasetRecord;
 pub use resize::resize_bilinear;
 pub(crate) use sets::hex;
 pub use sets::{Dataset, Splits};

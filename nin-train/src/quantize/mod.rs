@@ -2,14 +2,15 @@
 //!
 //! The ranges of the activations are measured on a [`sample`](sample()) of images ([`Histogram`]) and clipped where
 //! that reduces the total error. Biases are then corrected for the mean rounding error. [`post_training`] does all of
-//! this and reports each layer's error; [`within`] chooses the layers with 4-bit weights. The arithmetic itself is in
-//! [`integers`](crate::integers).
+//! this and reports each layer's error; [`within`] chooses the layers with 4-bit weights. [`equalize`](equalize())
+//! rescales channels before that, if the user asks for it. The arithmetic itself is in [`integers`](crate::integers).
 //!
 //! Imports every folder above it in the [crate's table](crate).
 
 pub mod aware;
 mod budget;
 mod correct;
+mod equalize;
 mod error;
 mod histogram;
 mod observe;
@@ -18,6 +19,7 @@ mod sample;
 
 pub use budget::within;
 pub use correct::{Options, post_training};
+pub use equalize::equalize;
 pub use error::CalibrationError;
 pub use histogram::{Histogram, Range};
 pub use report::{LayerReport, Report};

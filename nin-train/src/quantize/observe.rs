@@ -113,6 +113,33 @@ pub(super) fn histograms(float: &Model<'_>, images: &[Vec<u8>]) -> Result<Vec<Hi
     )
 }
 
+/// Returns, for each layer that makes activations, the largest output of each channel.
+pub(super) fn channel_maxima(float: &Model<'_>, images: &[Vec<u8>]) -> Result<Vec<Vec<f32>>, CalibrationError> {
+    let layers = Activations::new(float.plan()).layers;
+    let empty = || layers.iter().map(|layer| vec![0f32; layer.output.channels.into()]).collect::<Vec<_>>();
+    over(
+        images,
+        || Probe::<F32>::new(float),
+        empty,
+        |probe, image, maxima: &mut Vec<Vec<f32>>| {
+            probe.image(image)?;
+            for (maxima, map) in maxima.iter_mut().zip(&probe.maps) {
+                map.chunks_exact(maxima.len()).for_each(|pixel| raise(maxima, pixel));
+            }
+            Ok(())
+        },
+        |mut a, b| {
+            a.iter_mut().zip(&b).for_each(|(a, b)| raise(a, b));
+            a
+        },
+    )
+}
+
+/// Raises each maximum to the value at the same index, if that is larger.
+fn raise(maxima: &mut [f32], values: &[f32]) {
+    maxima.iter_mut().zip(values).for_each(|(maximum, value)| *maximum = maximum.max(*value));
+}
+
 /// The differences between two networks on some images.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Differences {

@@ -180,6 +180,12 @@ fn integers_that_do_not_follow_the_floats_are_not_called_free() {
     assert!(printed.contains("8 bits do not compute what the floats do: the logits' signal to noise is "), "{printed}");
     assert!(!printed.contains("cost nothing"), "{printed}");
 
+    assert!(printed.contains("try --equalize or train --qat"), "{printed}");
+
+    // Rescaled channels share one scale: this network needs nothing else.
+    let (printed, _) = succeeds(&mut command(&folder, &["quantize", "u.nin", "--data", "photos", "--equalize"]));
+    assert!(printed.contains("8 bits cost nothing: the same accuracy"), "{printed}");
+
     // An ordinary network is judged by its accuracy alone.
     folder.write("s.nin", &model(&network("3x8x8 nin3:8 nin1:2 gap", &["a", "b"])));
     let (printed, _) = succeeds(&mut command(&folder, &["quantize", "s.nin", "--data", "photos"]));

@@ -19,6 +19,7 @@ mod hostile;
 mod hostile_numbers;
 mod images;
 mod initial;
+mod known_images;
 mod naive;
 mod program;
 mod quantize_aware;

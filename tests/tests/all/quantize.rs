@@ -1,18 +1,19 @@
 //! The trainer's quantiser and its 8-bit model files, against the reference and the second writer.
 
 use nin_core::Lanes;
-use nin_core::{Int8, Model, Network};
+use nin_core::{Int8, Model, Network, WeightType};
 use nin_tests::close::assert_same_bits;
 use nin_tests::engine;
 use nin_tests::integer::{self, Finish, Integers, Layer, multiplier};
 use nin_tests::integer_file;
 use nin_tests::integer_random::{self, Style};
+use nin_tests::model_file::Aligned;
 use nin_tests::oracle::{self, Map};
 use nin_tests::random::{self, Case};
 use nin_train::integers::{Output, QuantizedModel, WeightBits};
 use nin_train::network::preprocessing::Preprocessing;
 use nin_train::network::trained::Trained;
-use nin_train::quantize::{Options, Report, post_training};
+use nin_train::quantize::{Options, Report, equalize, post_training};
 use proptest::prelude::*;
 
 fn trained(case: &Case) -> Trained {
@@ -117,6 +118,21 @@ proptest! {
 
 proptest! {
     #![proptest_config(random::config(100))]
+
+    /// Equalised channels have factors that are powers of two, so the float network computes the same bits.
+    #[test]
+    fn equalised_networks_are_the_same_function(case in random::case()) {
+        let trained = trained(&case);
+        let equalized = equalize(&trained, &images(&case, 8)).unwrap();
+        let logits = |trained: &Trained, n: u64| {
+            let file = Aligned::new(&trained.to_model(WeightType::F32, Lanes::Four).unwrap());
+            let model = Model::read(&file).unwrap();
+            engine::logits(&model, &case.image(n))
+        };
+        for n in 0..3 {
+            assert_same_bits("equalised", &logits(&equalized, n), &logits(&trained, n));
+        }
+    }
 
     /// 4-bit weights: the trainer's file equals that of the second writer, reads back, and runs as documented.
     #[test]

@@ -19,6 +19,7 @@ use nin_train::training::checkpoint::Checkpoint;
 use nin_train::training::evaluation::evaluator;
 use nin_train::training::trainer::{Ended, Trainer};
 
+use super::known::Found;
 use super::run_folder::RunFolder;
 use super::{Console, Outcome, images, interrupt, networks, program, threads_of, word};
 pub use flags::TrainArgs;
@@ -34,8 +35,7 @@ pub fn run(args: &TrainArgs, console: &Console) -> Outcome<ExitCode> {
     let mut start = args.start(console)?;
     let plan = start.plan();
     start.check_memory(&plan, threads)?;
-    let mut splits = args.images.load(plan.spec().input(), console)?;
-    images::check(plan.spec().input(), plan.classes(), &splits)?;
+    let Found { mut splits, record, .. } = start.images(&args.images, console)?;
     let fingerprint = splits.train.fingerprint();
     let validation = images::split_off(start.recipe(), &mut splits)?;
     if let Some(unused) = &splits.validation {
@@ -45,7 +45,7 @@ pub fn run(args: &TrainArgs, console: &Console) -> Outcome<ExitCode> {
         ));
     }
     start.choose_epochs(splits.train.len());
-    let checkpoint = start.checkpoint(&splits.train, fingerprint)?;
+    let checkpoint = start.checkpoint(&splits.train, fingerprint, record)?;
     let metrics = metrics::Start::new(&checkpoint, &plan, &splits, validation.as_ref());
     let mut trainer = Trainer::resume(checkpoint, threads)?;
     trainer.check(&splits.train)?;
@@ -83,8 +83,7 @@ pub fn run(args: &TrainArgs, console: &Console) -> Outcome<ExitCode> {
     let stopped = epochs(&mut trainer, [&splits.train, measured], &folder, every, &mut metrics, &mut screen)?;
     if stopped {
         console.result(format_args!("\nStopped; everything up to here is in {}.", folder.checkpoint().display()));
-        let (resume, flags) = (folder.checkpoint(), args.images.flags(&splits));
-        console.say(format_args!("Go on with:\n  {} train --resume {}{flags}", program(), word(&resume)));
+        console.say(format_args!("Go on with:\n  {} train --resume {}", program(), word(&folder.checkpoint())));
         return Ok(ExitCode::from(130));
     }
 
@@ -99,7 +98,7 @@ pub fn run(args: &TrainArgs, console: &Console) -> Outcome<ExitCode> {
     let sample = folder.sample(&splits.test);
     // Last: a model says that its run has nothing left to do.
     folder.export(&model)?;
-    screen.next(&folder, report.ok().as_deref(), sample.as_deref(), &args.images.flags(&splits), integers);
+    screen.next(&folder, report.ok().as_deref(), sample.as_deref(), integers);
     Ok(ExitCode::SUCCESS)
 }
 

@@ -114,7 +114,7 @@ impl<'a> Screen<'a> {
     }
 
     /// Prints the files written and the commands to run next.
-    pub fn next(&self, folder: &RunFolder, report: Option<&Path>, sample: Option<&Path>, flags: &str, integers: bool) {
+    pub fn next(&self, folder: &RunFolder, report: Option<&Path>, sample: Option<&Path>, integers: bool) {
         let (checkpoint, model) = (folder.checkpoint(), folder.model());
         let (checkpoint, model) = (word(&checkpoint), word(&model));
         // The checkpoint that the model is exported from.
@@ -134,8 +134,8 @@ impl<'a> Screen<'a> {
             self.console.say(format_args!("  {program} predict {model} {}", word(sample)));
         }
         let source = |name| word(&folder.path().join(name));
-        self.console.say(format_args!("  {program} eval {model}{flags}"));
-        self.console.say(format_args!("  {program} quantize {kept}{flags} --rust {}", source("model_int8.rs")));
+        self.console.say(format_args!("  {program} eval {model}"));
+        self.console.say(format_args!("  {program} quantize {kept} --rust {}", source("model_int8.rs")));
         if !integers {
             self.console.say(format_args!("  {program} export {kept} --rust {} --type f16", source("model_f16.rs")));
         }

@@ -40,6 +40,8 @@ pub struct Run {
     history: Vec<EpochReport>,
     /// After quantisation-aware training: the weight type of the model file and its size in bytes.
     integers: Option<(WeightType, u64)>,
+    /// The fingerprint of the training images, if known.
+    fingerprint: Option<String>,
     /// The source and the numbers of the run's images, if known.
     pub images: Option<RunImages>,
 }
@@ -67,6 +69,7 @@ impl Run {
             plan: checkpoint.plan(),
             recipe: checkpoint.recipe.clone(),
             history: checkpoint.history.clone(),
+            fingerprint: checkpoint.images.clone(),
             images,
         }
     }

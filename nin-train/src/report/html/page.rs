@@ -119,6 +119,10 @@ fn header(html: &mut Html, run: &Run, findings: &Findings) {
         html.tag("p", &[], |html| {
             html.leaf("strong", &[], "Images. ");
             html.text(&images.source);
+            if let Some(fingerprint) = &run.fingerprint {
+                let short: String = fingerprint.chars().take(16).collect();
+                html.text(&format!(" SHA-256 of the training images: {short}…"));
+            }
         });
     }
 }

@@ -12,7 +12,8 @@
 //! | 32 | SHA-256 of all preceding bytes |
 //!
 //! The header is an object with `line` (the architecture), `recipe`, `preprocessing`, `class_names`, `images` (the
-//! training images' fingerprint, or null), `position`, `history`, `teachers` (their lines) and `sizes` (parameters,
+//! training images' fingerprint, or null), perhaps `dataset` (which data set those are from: its kind, path, split,
+//! counts and fingerprint), `position`, `history`, `teachers` (their lines) and `sizes` (parameters,
 //! average, first, second, all teachers, and the optimiser's `steps`). The recipe determines the
 //! [`Layout`](crate::network::layout::Layout) of the parameters. There is no generator state: all random numbers depend
 //! on the recipe's seed and the position (see [`crate::support::random`]).
@@ -26,6 +27,7 @@ use sha2::{Digest, Sha256};
 
 use super::error::{CheckpointError, Problem};
 use super::record::Checkpoint;
+use crate::data::DatasetRecord;
 use crate::engine::distill::{self, Teacher};
 use crate::network::preprocessing::Preprocessing;
 use crate::support::files;
@@ -46,6 +48,8 @@ struct Header {
     preprocessing: Preprocessing,
     class_names: Vec<String>,
     images: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    dataset: Option<DatasetRecord>,
     position: Position,
     history: Vec<EpochReport>,
     teachers: Vec<String>,
@@ -79,6 +83,7 @@ impl Checkpoint {
             preprocessing: self.preprocessing.clone(),
             class_names: self.class_names.clone(),
             images: self.images.clone(),
+            dataset: self.dataset.clone(),
             position: self.position.clone(),
             history: self.history.clone(),
             teachers: self.teachers.iter().map(|teacher| teacher.spec.to_string()).collect(),
@@ -141,6 +146,7 @@ impl Checkpoint {
             preprocessing: header.preprocessing,
             class_names: header.class_names,
             images: header.images,
+            dataset: header.dataset,
             position: header.position,
             history: header.history,
             parameters,

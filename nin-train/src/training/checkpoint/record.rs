@@ -2,6 +2,7 @@
 
 use nin_core::{Plan, Spec};
 
+use crate::data::DatasetRecord;
 use crate::engine::distill::Teacher;
 use crate::network::preprocessing::Preprocessing;
 use crate::network::trained::Trained;
@@ -23,6 +24,8 @@ pub struct Checkpoint {
     /// The [fingerprint](crate::data::Dataset::fingerprint) of the training images, if it is known. The caller who
     /// resumes the run must compare it: other images would make another run.
     pub images: Option<String>,
+    /// Which data set those images are from, if it is known.
+    pub dataset: Option<DatasetRecord>,
     /// The run's position.
     pub position: Position,
     /// The reports of completed epochs.
@@ -56,6 +59,7 @@ impl Checkpoint {
             preprocessing,
             class_names,
             images: None,
+            dataset: None,
             position: Position::default(),
             history: Vec::new(),
             average: if recipe.ema > 0.0 { parameters.clone() } else { Vec::new() },

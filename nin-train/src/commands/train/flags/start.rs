@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use nin_core::Plan;
 use nin_train::Recipe;
-use nin_train::data::Dataset;
+use nin_train::data::{Dataset, DatasetRecord};
 use nin_train::engine::distill::Teacher;
 use nin_train::formats::model_file;
 use nin_train::network::architecture::Architecture;
@@ -13,11 +13,14 @@ use nin_train::network::preprocessing::Preprocessing;
 use nin_train::network::trained::Trained;
 use nin_train::quantize;
 use nin_train::quantize::aware::{self, Begun};
+use nin_train::support::files::FileError;
 use nin_train::training::checkpoint::Checkpoint;
 use nin_train::training::footprint;
 use nin_train::training::optim::Optimizer;
 use nin_train::training::recipe::Origin;
 
+use super::super::super::images::ImageArgs;
+use super::super::super::known::{Found, Known, Others};
 use super::super::super::run_folder::{CHECKPOINT, RunFolder};
 use super::super::{Console, Outcome, images, networks};
 use super::{Input, TrainArgs};
@@ -32,7 +35,12 @@ pub enum Start {
     /// With a recipe: fresh weights, or those of a network.
     Fresh(Box<Fresh>),
     /// Where it was stopped.
-    Resume(Box<Checkpoint>),
+    Resume {
+        /// The run.
+        checkpoint: Box<Checkpoint>,
+        /// Its images.
+        known: Known,
+    },
 }
 
 /// A run that begins.
@@ -46,6 +54,8 @@ pub struct Fresh {
     from: Option<Trained>,
     /// The networks that it learns from, and their files.
     teachers: Vec<(PathBuf, Trained)>,
+    /// The images of the network that it begins with, or else of its first teacher.
+    known: Option<Known>,
 }
 
 impl TrainArgs {
@@ -54,11 +64,20 @@ impl TrainArgs {
         if let Some(path) = &self.resume {
             return self.resumed(path.clone());
         }
+        let mut known = None;
+        let mut read = |path: &PathBuf| {
+            let loaded = networks::load(path)?;
+            let trained = loaded.trained()?;
+            if known.is_none() {
+                known = Some(loaded.known()?);
+            }
+            Ok::<_, FileError>(trained)
+        };
         let from = match &self.from {
-            Some(path) => Some((path, networks::load(path)?.trained()?)),
+            Some(path) => Some((path, read(path)?)),
             None => None,
         };
-        let teacher = |path: &PathBuf| Ok((path.clone(), networks::load(path)?.trained()?));
+        let teacher = |path: &PathBuf| Ok((path.clone(), read(path)?));
         let teachers = self.teacher.iter().map(teacher).collect::<Outcome<_>>()?;
         let architecture = match (self.line.as_ref().or(self.preset.as_ref()), &from) {
             (Some(named), _) => Architecture::parse(named)?,
@@ -107,7 +126,7 @@ impl TrainArgs {
         });
         let input = self.input.unwrap_or(Input::Unit);
         let usual_epochs = self.epochs.is_none() && !self.qat && !book;
-        Ok(Start::Fresh(Box::new(Fresh { recipe, usual_epochs, architecture, input, from, teachers })))
+        Ok(Start::Fresh(Box::new(Fresh { recipe, usual_epochs, architecture, input, from, teachers, known })))
     }
 
     /// A new network that begins with the first layers of another, and how many those are.
@@ -197,7 +216,7 @@ impl TrainArgs {
             }
             checkpoint.recipe.set_epochs(epochs);
         }
-        Ok(Start::Resume(Box::new(checkpoint)))
+        Ok(Start::Resume { known: Known::of_checkpoint(&path, &checkpoint), checkpoint: Box::new(checkpoint) })
     }
 
     /// The folder of the run that goes on, if one does.
@@ -244,7 +263,7 @@ impl Start {
     pub fn plan(&self) -> Plan {
         match self {
             Start::Fresh(fresh) => fresh.architecture.plan(),
-            Start::Resume(checkpoint) => checkpoint.plan(),
+            Start::Resume { checkpoint, .. } => checkpoint.plan(),
         }
     }
 
@@ -252,7 +271,7 @@ impl Start {
     pub fn check_memory(&self, plan: &Plan, threads: usize) -> Outcome {
         match self {
             Start::Fresh(fresh) => Ok(footprint::check(plan, &fresh.recipe, threads)?),
-            Start::Resume(_) => Ok(()),
+            Start::Resume { .. } => Ok(()),
         }
     }
 
@@ -260,7 +279,7 @@ impl Start {
     pub fn recipe(&self) -> &Recipe {
         match self {
             Start::Fresh(fresh) => &fresh.recipe,
-            Start::Resume(checkpoint) => &checkpoint.recipe,
+            Start::Resume { checkpoint, .. } => &checkpoint.recipe,
         }
     }
 
@@ -273,24 +292,33 @@ impl Start {
         }
     }
 
+    /// Loads the images: those that `args` name, or those of the network that the run begins with, or Fashion-MNIST.
+    pub fn images(&self, args: &ImageArgs, console: &Console) -> Outcome<Found> {
+        let plan = self.plan();
+        let input = plan.spec().input();
+        let found = match self {
+            Start::Resume { known, .. } => known.load(args, input, Others::Refused, console)?,
+            Start::Fresh(fresh) => match &fresh.known {
+                Some(known) if fresh.recipe.quantize.is_some() => known.load(args, input, Others::Noted, console)?,
+                Some(known) if !args.are_named() => known.load(args, input, Others::Refused, console)?,
+                _ => {
+                    let found = Found::read(args, input, console)?;
+                    console.say(format_args!("{}", found.splits.source));
+                    found
+                }
+            },
+        };
+        images::check(input, plan.classes(), &found.splits)?;
+        Ok(found)
+    }
+
     /// The state of the run before its next step; `train` are the images that are left to train with, `fingerprint` is
-    /// that of all that were given for it.
-    pub fn checkpoint(self, train: &Dataset, fingerprint: String) -> Outcome<Checkpoint> {
+    /// that of all that were given for it, and `dataset` is the record of all images.
+    pub fn checkpoint(self, train: &Dataset, fingerprint: String, dataset: DatasetRecord) -> Outcome<Checkpoint> {
         let names = train.class_names();
         match self {
-            Start::Resume(checkpoint) if checkpoint.class_names != names => Err(format!(
-                "the run was begun with other classes ({}) than these images have ({}); name its images with --dataset \
-                 or --data",
-                checkpoint.class_names.join(", "),
-                names.join(", ")
-            )
-            .into()),
-            Start::Resume(checkpoint) if checkpoint.images.as_ref().is_some_and(|images| *images != fingerprint) => Err(
-                "the run was begun with other training images than these; name its images with --dataset, --data and \
-                 --test-fraction"
-                    .into(),
-            ),
-            Start::Resume(checkpoint) => Ok(*checkpoint),
+            // The same images may be in another place now.
+            Start::Resume { checkpoint, .. } => Ok(Checkpoint { dataset: Some(dataset), ..*checkpoint }),
             Start::Fresh(fresh) => {
                 let Fresh { architecture, recipe, input, from, teachers, .. } = *fresh;
                 let plan = architecture.plan();
@@ -299,7 +327,6 @@ impl Start {
                 }
                 let (from, ranges) = match (&recipe.quantize, from) {
                     (Some(weights), Some(trained)) => {
-                        images::check_names(trained.class_names.iter().map(String::as_str), names)?;
                         let sample = quantize::sample(train, plan.spec().input(), CALIBRATION)?;
                         let Begun { network, ranges } = aware::begin(&trained, &sample, weights)?;
                         (Some(network), ranges)
@@ -322,7 +349,7 @@ impl Start {
                 };
                 let teachers = teachers.iter().map(teacher).collect::<Result<_, _>>()?;
                 let begun = Checkpoint::begin(plan.spec(), recipe, preprocessing, names.to_vec(), parameters);
-                Ok(Checkpoint { teachers, images: Some(fingerprint), ..begun })
+                Ok(Checkpoint { teachers, images: Some(fingerprint), dataset: Some(dataset), ..begun })
             }
         }
     }
