@@ -15,7 +15,8 @@ use nin_train::support::text::{bytes, visible_path};
 use nin_train::support::threads;
 
 use super::export::command;
-use super::images::{self, ImageArgs};
+use super::images::ImageArgs;
+use super::known::{Found, Others};
 use super::networks::{self, Loaded};
 use super::size::size;
 use super::{Console, Outcome, cost, threads_of, word};
@@ -24,12 +25,12 @@ use super::{Console, Outcome, cost, threads_of, word};
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
-  nin-train firmware runs/photos/model.nin --data photos --board pico --out my-classifier
+  nin-train firmware runs/photos/model.nin --board pico --out my-classifier
   nin-train firmware runs/fashion/model.nin --board mps2-an386 --out emulated
   nin-train firmware runs/fashion/model.nin --board generic:STM32L476RGTx --flash 1M --ram 96K --out nucleo
 
-A network of floats is quantised to 8 bits on training images; a model file of quantize is used as it is. The images are
-also needed for the test images that the board classifies first. `nin-train firmware --list` lists the boards.")]
+A network of floats is quantised to 8 bits on training images; a model file of quantize is used as it is. The board
+first classifies test images. All of these are the images of the run unless --data names others. `nin-train firmware --list` lists the boards.")]
 pub struct FirmwareArgs {
     /// A model file, checkpoint or safetensors file
     #[arg(value_name = "NETWORK", required_unless_present = "list")]
@@ -102,9 +103,7 @@ pub fn run(args: &FirmwareArgs, console: &Console) -> Outcome {
     let plan = *host.plan();
     let threads = threads_of(args.threads.unwrap_or(0), console);
     cost::check(&host, network, 0, threads, console)?;
-    let splits = args.images.load(plan.spec().input(), console)?;
-    images::check(plan.spec().input(), plan.classes(), &splits)?;
-    images::check_names(host.class_names(), splits.train.class_names())?;
+    let Found { splits, .. } = loaded.known()?.load(&args.images, plan.spec().input(), Others::Noted, console)?;
     let integers = threads::pool(threads)?.install(|| integers(&loaded, &splits.train, console))?;
 
     let model = integers.to_bytes(lanes(&board)).map_err(FileError::at(network))?;

@@ -70,7 +70,7 @@ semihosting = { version = \"0.1\", features = [\"stdio\"] }
             Hal::CortexM => Self {
                 dependencies: "cortex-m = { version = \"0.7\", features = [\"critical-section-single-core\"] }\n",
                 link: &["-Tlink.x"],
-                code: 40 * KIB,
+                code: 48 * KIB,
                 ram: 2 * KIB,
                 symbols: CORTEX_M_RT,
             },
@@ -109,7 +109,7 @@ impl Embassy {
         let chip = if first { "rp2040" } else { "rp235xa" };
         Self {
             dependency: format!(
-                "embassy-rp = {{ version = \"0.10\", features = [\"{chip}\", \"critical-section-impl\"] }}\n"
+                "embassy-rp = {{ version = \"0.10\", features = [\"{chip}\", \"critical-section-impl\", \"time-driver\"] }}\n"
             ),
             uses: "use embassy_rp::uart::{Blocking, Config, UartTx};\n",
             before: "",

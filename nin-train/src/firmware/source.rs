@@ -54,7 +54,8 @@ pub(super) fn board(project: &Project<'_>) -> String {
             format!("    serial: {kind},\n"),
             format!("let serial = {new};\n        Board {{ serial }}\n"),
             format!(
-                "    /// Logs a line: over RTT, and it is lost there if no debugger listens; and over {place}.
+                "    /// Logs a line over RTT, where it is lost if no debugger listens, and over
+    /// {place}.
     pub fn line(&mut self, text: fmt::Arguments<'_>) {{
         defmt::println!(\"{{}}\", defmt::Display2Format(&text));
         // A line that the port does not take is lost.

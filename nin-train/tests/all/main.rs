@@ -13,6 +13,7 @@ mod dataset_npz;
 mod dataset_resize;
 mod dataset_subset;
 mod distill;
+mod firmware_cli;
 mod generated_source;
 mod gradients;
 mod hostile;

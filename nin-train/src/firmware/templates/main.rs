@@ -23,9 +23,11 @@ fn main() -> ! {
     let mut board = Board::start();
     say!(board, "nin: {} images on {}", SAMPLES.len(), board::NAME);
 
-    let model = model::read().expect("{{broken}}");
-    let state = STATE.init([0; model::STATE_WORDS]);
-    let mut network = Network::<model::Weights>::new(&model, state).expect("the model is packed for another core");
+    let Ok(model) = model::read() else { panic!("{{broken}}") };
+    let state = STATE.init_with(|| [0; model::STATE_WORDS]);
+    let Ok(mut network) = Network::<model::Weights>::new(&model, state) else {
+        panic!("the model is packed for another core")
+    };
 
     let (mut same, mut right, mut longest) = (0, 0, 0);
     for (index, sample) in SAMPLES.iter().enumerate() {

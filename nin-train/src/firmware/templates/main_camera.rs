@@ -22,9 +22,11 @@ fn main() -> ! {
     let mut board = Board::start();
     say!(board, "nin: {} images on {}", SAMPLES.len(), board::NAME);
 
-    let model = model::read().expect("{{broken}}");
-    let state = STATE.init([0; model::STATE_WORDS]);
-    let mut network = Network::<model::Weights>::new(&model, state).expect("the model is packed for another core");
+    let Ok(model) = model::read() else { panic!("{{broken}}") };
+    let state = STATE.init_with(|| [0; model::STATE_WORDS]);
+    let Ok(mut network) = Network::<model::Weights>::new(&model, state) else {
+        panic!("the model is packed for another core")
+    };
 
     let (mut same, mut right, mut rows) = (0, 0, camera::start());
     for (index, sample) in SAMPLES.iter().enumerate() {
@@ -32,10 +34,10 @@ fn main() -> ! {
         while y < ROWS {
             // The interrupt fills the queue while the network computes.
             let Some(row) = rows.dequeue() else { continue };
-            network.push_row(&row).expect("a row has the network's width");
-            y += 1;
+            // It refuses rows of another width only.
+            y += usize::from(network.push_row(&row).is_ok());
         }
-        let logits = network.finish().expect("all rows are there");
+        let Ok(logits) = network.finish() else { panic!("rows are missing") };
 
         let class = argmax(logits).unwrap_or(0);
         let name = model.class_name(class).unwrap_or("class without a name");
