@@ -10,17 +10,15 @@ record=docs/boards.md
 folder=$PWD/target/boards
 network=nin-embedded/models/fashion.nin
 all=(
-    pico 'pico --rows camera' 'pico --partition' pico2 microbit 'microbit --rows camera' microbit-v2 nrf52840-dk
+    pico 'pico --rows camera' 'pico --partition' microbit 'microbit --rows camera' microbit-v2 nrf52840-dk
     'nrf52840-dk --partition' nucleo-f401re nucleo-f411re nucleo-f429zi stm32f407g-disc1 nucleo-h743zi
-    stm32vldiscovery netduinoplus2 'netduinoplus2 --partition' esp32-c3 esp32-c6
-    mps2-an385 mps2-an386 mps2-an500 mps2-an505 riscv32-virt
+    stm32vldiscovery netduinoplus2 'netduinoplus2 --partition' mps2-an385 mps2-an386 mps2-an500 mps2-an505
     'generic:STM32L476RGTx --flash 1M --ram 96K'
 )
 case ${1:-print} in
 record | check) action=$1 boards=("${all[@]}") ;;
 *) action=print boards=("${@:-${all[@]}}") ;;
 esac
-# Another network is set for each machine of QEMU and for rp2040js: see docs/boards.md.
 mkdir -p "$folder"
 cargo build --quiet --package nin-train
 rows=()
@@ -34,7 +32,6 @@ for board in "${boards[@]}"; do
     target/debug/nin-train firmware "$network" --dataset fashion-mnist-subset --board "${words[@]}" --out "$project" --quiet >"$folder/log"
     [ -z "$lock" ] || echo "$lock" >"$project/Cargo.lock"
     target=$(sed -n 's/^target = "\(.*\)"/\1/p' "$project/.cargo/config.toml")
-    features=()
     machine=$(sed -n 's/^runner = "\(qemu-.*\)"/\1/p' "$project/.cargo/config.toml" "$project/qemu.toml" 2>/dev/null || true)
     here=$PWD
     build() { # build [FLAGS]: with the linker of the toolchain, so that flip-link is not needed

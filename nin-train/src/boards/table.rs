@@ -120,7 +120,7 @@ impl Board {
 
     /// Returns whether [`firmware`](crate::firmware) has a project for the board.
     pub fn can_run_projects(&self) -> bool {
-        self.chip.is_some() || self.machine.is_some()
+        !matches!(self.hal, Hal::Other) && (self.chip.is_some() || self.machine.is_some())
     }
 }
 
@@ -162,7 +162,7 @@ pub const BOARDS: &[Board] = &[
         .partition(MIB),
     board("pico2", "Raspberry Pi Pico 2 (RP2350)", Core::CortexM33, 4 * MIB, 520 * KIB)
         .at(XIP, SRAM)
-        .hal(Hal::Rp)
+        .hal(Hal::Other)
         .chip("RP235x")
         .partition(2 * MIB),
     board("microbit", "BBC micro:bit, first version (nRF51822)", Core::CortexM0, 256 * KIB, 16 * KIB)
@@ -181,24 +181,20 @@ pub const BOARDS: &[Board] = &[
         .note(UPPER_HALF),
     board("nucleo-f401re", "ST Nucleo-F401RE (STM32F401RE)", Core::CortexM4F, 512 * KIB, 96 * KIB)
         .at(STM32, SRAM)
-        .hal(Hal::Stm32)
         .chip("STM32F401RETx")
         .partition(256 * KIB),
     board("nucleo-f411re", "ST Nucleo-F411RE (STM32F411RE)", Core::CortexM4F, 512 * KIB, 128 * KIB)
         .at(STM32, SRAM)
-        .hal(Hal::Stm32)
         .chip("STM32F411RETx")
         .partition(256 * KIB),
     // Without the 64 KiB that only the core reaches.
     board("nucleo-f429zi", "ST Nucleo-F429ZI (STM32F429ZI)", Core::CortexM4F, 2 * MIB, 192 * KIB)
         .at(STM32, SRAM)
-        .hal(Hal::Stm32)
         .chip("STM32F429ZITx")
         .partition(MIB)
         .note(UPPER_HALF),
     board("stm32f407g-disc1", "ST STM32F4 Discovery (STM32F407VG)", Core::CortexM4F, MIB, 128 * KIB)
         .at(STM32, SRAM)
-        .hal(Hal::Stm32)
         .chip("STM32F407VGTx")
         .partition(512 * KIB)
         .note(UPPER_HALF),
@@ -216,17 +212,16 @@ pub const BOARDS: &[Board] = &[
     // The AXI SRAM; the tightly coupled memories and the other domains' SRAM are apart from it.
     board("nucleo-h743zi", "ST Nucleo-H743ZI (STM32H743ZI)", Core::CortexM7, 2 * MIB, 512 * KIB)
         .at(STM32, 0x2400_0000)
-        .hal(Hal::Stm32)
         .chip("STM32H743ZITx")
         .partition(MIB),
     // Without the RAM that the cache and the boot loader use; esp-hal has their memory maps.
     board("esp32-c3", "Espressif ESP32-C3-DevKitM-1 (ESP32-C3)", Core::Rv32imc, 4 * MIB, 320 * KIB)
         .at(0x4200_0000, 0x3FC8_0000)
-        .hal(Hal::Esp)
+        .hal(Hal::Other)
         .chip("esp32c3"),
     board("esp32-c6", "Espressif ESP32-C6-DevKitC-1 (ESP32-C6)", Core::Rv32imac, 8 * MIB, 440 * KIB)
         .at(0x4200_0000, 0x4080_0000)
-        .hal(Hal::Esp)
+        .hal(Hal::Other)
         .chip("esp32c6"),
     board("mps2-an385", "Arm MPS2 with the AN385 image, as QEMU emulates it", Core::CortexM3, 4 * MIB, 4 * MIB)
         .emulated("mps2-an385", 25_000_000)
@@ -249,10 +244,5 @@ pub const BOARDS: &[Board] = &[
         .emulated("mps2-an386", 25_000_000)
         .partition(1984 * KIB)
         .note("To see that a network fits. All flash but the first 64 KiB holds a model file."),
-    // RAM stands for flash there too.
-    board("riscv32-virt", "QEMU's machine virt with one RV32IMAC core", Core::Rv32imac, 4 * MIB, 4 * MIB)
-        .at(0x8000_0000, 0x8040_0000)
-        .hal(Hal::RiscV)
-        .emulated("virt", 10_000_000),
     GENERIC,
 ];

@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use nin_core::Lanes;
 use nin_train::boards::{BOARDS, Board};
 use nin_train::engine::streaming::ModelBytes;
-use nin_train::firmware::{Engine, Project, Rows, Samples, lanes};
+use nin_train::firmware::{Engine, FirmwareError, Project, Rows, Samples, lanes};
 use nin_train::integers::QuantizedModel;
 use nin_train::quantize::{self, Options, post_training};
 use nin_train::support::files::{self, FileError};
@@ -94,6 +94,9 @@ pub fn run(args: &FirmwareArgs, console: &Console) -> Outcome {
         return Ok(());
     };
     let board = chosen(name, args.flash, args.ram)?;
+    if !board.can_run_projects() {
+        return Err(FirmwareError::Board(board.name).into());
+    }
     refuse_filled(out)?;
     let package = package_name(out);
 
@@ -191,7 +194,7 @@ fn chosen(name: &str, flash: Option<u64>, ram: Option<u64>) -> Outcome<Board> {
         return Err(format!("--flash and --ram are for generic:CHIP; the memory of {name} is known").into());
     }
     let board = *Board::named(name)?;
-    if !board.can_run_projects() {
+    if board.chip.is_none() && board.machine.is_none() {
         return Err(format!("{name}: name the chip, like generic:STM32L476RGTx, with --flash and --ram").into());
     }
     Ok(board)

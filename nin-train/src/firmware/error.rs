@@ -8,8 +8,8 @@ use crate::support::text::{bytes, grouped};
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FirmwareError {
-    /// The interrupt that stands for a camera is SysTick, which this board does not have.
-    Camera(&'static str),
+    /// There is no project for this board.
+    Board(&'static str),
     /// The board has no partition for a model.
     Partition(&'static str),
     /// Flash is too small for code, model and images.
@@ -51,11 +51,9 @@ impl fmt::Display for FirmwareError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let exact = |number: &u64| grouped(*number);
         match self {
-            Self::Camera(board) => write!(
-                f,
-                "{board}: the project for --rows camera uses a Cortex-M's SysTick interrupt, which this board does not have; \
-                 omit --rows, and call push_row from your camera's interrupt"
-            ),
+            Self::Board(board) => {
+                write!(f, "there is no project for {board}; nin-train firmware --list names the boards that have one")
+            }
             Self::Partition(board) => {
                 write!(f, "{board}: its memory map has no partition for a model; omit --partition")
             }

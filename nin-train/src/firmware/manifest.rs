@@ -73,12 +73,6 @@ qemu = [\"dep:cortex-m-semihosting\", \"dep:panic-semihosting\"]
                 text.push_str(defmt());
             }
         }
-        Hal::Esp => {
-            let chip = board.chip.unwrap_or_default();
-            let _ = writeln!(text, "esp-hal = {{ version = \"1.2\", features = [{}] }}", quoted(chip));
-            let _ = writeln!(text, "esp-bootloader-esp-idf = {{ version = \"0.6\", features = [{}] }}", quoted(chip));
-            let _ = writeln!(text, "esp-println = {{ version = \"0.18\", features = [{}] }}", quoted(chip));
-        }
         _ => {}
     }
     text.push_str(
@@ -102,25 +96,19 @@ debug = \"line-tables-only\"
 fn emulator(board: &Board) -> String {
     let machine = board.machine.map_or("", |machine| machine.name);
     let semihosting = "-icount shift=0 -semihosting-config enable=on,target=native -kernel";
-    if board.core.is_arm() {
-        format!("qemu-system-arm -M {machine} -display none -monitor none -serial none {semihosting}")
-    } else {
-        format!("qemu-system-riscv32 -M {machine} -bios none -display none -monitor none -serial none {semihosting}")
-    }
+    format!("qemu-system-arm -M {machine} -display none -monitor none -serial none {semihosting}")
 }
 
 /// Returns .cargo/config.toml.
 pub(super) fn config(project: &Project<'_>) -> String {
     let board = project.board;
     let target = board.core.target();
-    let runner = match (board.hal, board.chip) {
-        (Hal::Esp, Some(chip)) => format!("espflash flash --monitor --chip {chip}"),
-        (_, Some(chip)) => format!("probe-rs run --chip {chip}"),
-        (_, None) => emulator(board),
+    let runner = match board.chip {
+        Some(chip) => format!("probe-rs run --chip {chip}"),
+        None => emulator(board),
     };
     let mut text = format!("[build]\ntarget = \"{target}\"\n\n[target.{target}]\nrunner = {}\n", quoted(&runner));
-    // Where the boot loader or a HAL has its own layout of RAM, the stack stays at its end.
-    if board.core.is_arm() && board.chip.is_some() {
+    if board.chip.is_some() {
         text.push_str(
             "# Puts the stack below the statics: a stack that is too deep ends in a fault, not in wrong numbers.\n",
         );
@@ -130,10 +118,7 @@ pub(super) fn config(project: &Project<'_>) -> String {
         let _ = writeln!(text, "# With the core's name, the compiler and nin-core use its DSP instructions.");
         let _ = writeln!(text, "rustflags = [\"-C\", \"target-cpu={cpu}\"]");
     }
-    if board.hal == Hal::Esp {
-        text.push_str("rustflags = [\"-C\", \"force-frame-pointers\"]\n");
-    }
-    if board.core.is_arm() && board.chip.is_some() {
+    if board.chip.is_some() {
         text.push_str("\n[env]\nDEFMT_LOG = \"info\"\n");
     }
     if board.chip.is_some() && board.machine.is_some() {
@@ -153,17 +138,13 @@ pub(super) fn qemu(project: &Project<'_>) -> String {
 pub(super) fn build_script(project: &Project<'_>) -> String {
     let board = project.board;
     let mut text = "//! Gives the linker its scripts.\n\nfn main() {\n".to_owned();
-    if board.hal != Hal::Esp {
-        text.push_str("    println!(\"cargo:rerun-if-changed=memory.x\");\n");
-        text.push_str("    println!(\"cargo:rustc-link-search={}\", env!(\"CARGO_MANIFEST_DIR\"));\n");
-    }
+    text.push_str("    println!(\"cargo:rerun-if-changed=memory.x\");\n");
+    text.push_str("    println!(\"cargo:rustc-link-search={}\", env!(\"CARGO_MANIFEST_DIR\"));\n");
     let mut argument = |indent: &str, argument: &str| {
         let _ = writeln!(text, "{indent}println!(\"cargo:rustc-link-arg-bins={argument}\");");
     };
-    if board.core.is_arm() {
-        // Sections at multiples of 4 bytes, not of the linker's pages.
-        argument("    ", "--nmagic");
-    }
+    // Sections at multiples of 4 bytes, not of the linker's pages.
+    argument("    ", "--nmagic");
     for script in Parts::of(board).link {
         argument("    ", script);
     }
@@ -185,36 +166,6 @@ pub(super) fn build_script(project: &Project<'_>) -> String {
 pub(super) fn memory_map(project: &Project<'_>) -> String {
     let board = project.board;
     let mut map = format!("/* {}. */\n{}", board.title, board.memory_map(project.partition));
-    match board.hal {
-        Hal::RiscV => {
-            for (region, memory) in [
-                ("TEXT", "FLASH"),
-                ("RODATA", "FLASH"),
-                ("DATA", "RAM"),
-                ("BSS", "RAM"),
-                ("HEAP", "RAM"),
-                ("STACK", "RAM"),
-            ] {
-                let _ = writeln!(map, "REGION_ALIAS(\"REGION_{region}\", {memory});");
-            }
-        }
-        Hal::Rp if board.boot_stage() == 0 => map.push_str(
-            "
-/* The block by which the boot ROM recognises a program. */
-SECTIONS {
-  .start_block : ALIGN(4)
-  {
-    __start_block_addr = .;
-    KEEP(*(.start_block));
-    KEEP(*(.boot_info));
-  } > FLASH
-} INSERT AFTER .vector_table;
-
-_stext = ADDR(.start_block) + SIZEOF(.start_block);
-",
-        ),
-        _ => {}
-    }
     if project.partition {
         map.push_str("\n_models_start = ORIGIN(MODELS);\n_models_end = ORIGIN(MODELS) + LENGTH(MODELS);\n");
     }

@@ -23,7 +23,7 @@ pub use error::FirmwareError;
 pub use fit::Fit;
 pub use samples::Samples;
 
-use crate::boards::{Board, Hal};
+use crate::boards::Board;
 
 /// How the rows of an image reach the network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,10 +99,10 @@ impl Project<'_> {
     /// [`FirmwareError`], which states what does not fit and what would help.
     pub fn check(&self) -> Result<Fit, FirmwareError> {
         let board = self.board;
-        if self.rows == Rows::Camera && !board.core.is_arm() {
-            return Err(FirmwareError::Camera(board.name));
+        if !board.can_run_projects() {
+            return Err(FirmwareError::Board(board.name));
         }
-        if self.partition && (board.models.is_none() || !board.core.is_arm()) {
+        if self.partition && board.models.is_none() {
             return Err(FirmwareError::Partition(board.name));
         }
         let fit = Fit::new(self);
@@ -122,16 +122,12 @@ impl Project<'_> {
             ("samples.bin", self.samples.pixels.clone()),
             ("src/main.rs", source::main(self).into()),
             ("src/board.rs", source::board(self).into()),
-            ("src/memory.rs", source::memory(self).into()),
+            ("src/clock.rs", source::clock(self).into()),
+            ("src/memory.rs", source::memory().into()),
+            ("memory.x", manifest::memory_map(self).into()),
             ("src/model.rs", source::model(self).into()),
             ("src/samples.rs", source::samples(self).into()),
         ];
-        if self.board.hal != Hal::Esp {
-            files.push(("memory.x", manifest::memory_map(self).into()));
-        }
-        if self.board.core.is_arm() {
-            files.push(("src/clock.rs", source::clock(self).into()));
-        }
         if self.rows == Rows::Camera {
             files.push(("src/camera.rs", source::camera().into()));
         }

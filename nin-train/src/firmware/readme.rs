@@ -26,16 +26,12 @@ fn write(text: &mut String, project: &Project<'_>) -> std::fmt::Result {
 
     writeln!(text, "## Run it\n")?;
     writeln!(text, "```sh\nrustup target add {target}")?;
-    match (board.hal, board.chip, board.machine) {
-        (Hal::Esp, ..) => writeln!(text, "cargo install espflash          # flashes the board and prints its log")?,
-        (_, Some(_), _) => {
+    match board.chip {
+        Some(_) => {
             writeln!(text, "cargo install flip-link          # links with the stack below the statics")?;
             writeln!(text, "cargo install probe-rs-tools     # flashes the board and prints its log")?;
         }
-        (_, None, _) => {
-            let emulator = if board.core.is_arm() { "qemu-system-arm" } else { "qemu-system-riscv32" };
-            writeln!(text, "# install the emulator, {emulator}")?;
-        }
+        None => writeln!(text, "# install the emulator, qemu-system-arm")?,
     }
     writeln!(text, "cargo run --release\n```\n")?;
     if board.chip.is_some() && board.machine.is_some() {
@@ -76,9 +72,7 @@ fn write(text: &mut String, project: &Project<'_>) -> std::fmt::Result {
         }
     }
     writeln!(text, "| `src/board.rs` | clocks, pins, log |")?;
-    if board.core.is_arm() {
-        writeln!(text, "| `src/clock.rs` | time, from the core's timer |")?;
-    }
+    writeln!(text, "| `src/clock.rs` | time, from the core's timer |")?;
     writeln!(text, "| `src/memory.rs` | RAM in use |")?;
     writeln!(text, "| `src/model.rs` | the network: its line and its working memory |")?;
     if project.partition {
@@ -112,20 +106,12 @@ fn partition(text: &mut String, project: &Project<'_>) -> std::fmt::Result {
 /// Where the log goes.
 fn log(text: &mut String, project: &Project<'_>) -> std::fmt::Result {
     let board = project.board;
-    match (board.hal, Embassy::of(board)) {
-        (Hal::Esp, _) => writeln!(
-            text,
-            "The log goes over USB if a computer is connected to the chip's own USB port, otherwise over UART 0 (the USB\n\
-             port of the DevKit's bridge). The program runs without either.\n"
-        )?,
-        (_, Some(embassy)) => {
+    match Embassy::of(board) {
+        Some(embassy) => {
             writeln!(text, "The log goes over RTT to the debugger if one listens; the program runs without it.")?;
-            match embassy.serial {
-                Some((_, _, place)) => writeln!(text, "The same text goes over {place}.\n")?,
-                None => writeln!(text)?,
-            }
+            writeln!(text, "The same text goes over {}.\n", embassy.serial.2)?;
         }
-        (_, None) if board.chip.is_some() => writeln!(
+        None if board.chip.is_some() => writeln!(
             text,
             "The log goes over RTT to the debugger if one listens; the program runs without it. Times count SysTick's cycles\n\
              at the clock that `src/clock.rs` states.\n"
@@ -135,7 +121,7 @@ fn log(text: &mut String, project: &Project<'_>) -> std::fmt::Result {
             "The emulator executes 1,000 instructions in each microsecond, so that times are the same in each run.\n"
         )?,
     }
-    if let (Hal::Rp, true) = (board.hal, board.boot_stage() > 0) {
+    if board.hal == Hal::Rp {
         writeln!(
             text,
             "Without a debugger: `cargo install elf2uf2-rs`, hold BOOTSEL while you connect the board, and run\n\

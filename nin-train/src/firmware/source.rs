@@ -7,7 +7,6 @@ use nin_core::WeightType;
 use super::hal::{Embassy, Parts};
 use super::template::fill;
 use super::{Project, Rows};
-use crate::boards::Hal;
 
 /// Returns src/main.rs.
 pub(super) fn main(project: &Project<'_>) -> String {
@@ -19,7 +18,6 @@ pub(super) fn main(project: &Project<'_>) -> String {
         template,
         &[
             ("title", project.board.title),
-            ("modules", if project.board.core.is_arm() { "mod clock;\n" } else { "" }),
             ("broken", if project.partition { "the partition holds no model" } else { "the model file is damaged" }),
         ],
     )
@@ -30,88 +28,32 @@ pub(super) fn board(project: &Project<'_>) -> String {
     let board = project.board;
     let (title, name) = (("title", board.title), ("name", board.name));
     let Some(embassy) = Embassy::of(board) else {
-        return match board.hal {
-            Hal::RiscV => fill(include_str!("templates/board_riscv.rs"), &[title, name]),
-            Hal::Esp => fill(include_str!("templates/board_esp.rs"), &[title, name]),
-            _ => {
-                let (log, faults) = match (board.chip, board.machine) {
-                    (Some(_), Some(_)) => (
-                        include_str!("templates/log_both.rs"),
-                        "\n#[cfg(feature = \"qemu\")]\nuse panic_semihosting as _;\n#[cfg(feature = \"probe\")]\nuse {defmt_rtt as _, panic_probe as _};\n",
-                    ),
-                    (None, _) => (include_str!("templates/log_qemu.rs"), "\nuse panic_semihosting as _;\n"),
-                    (Some(_), None) => {
-                        (include_str!("templates/log_probe.rs"), "\nuse {defmt_rtt as _, panic_probe as _};\n")
-                    }
-                };
-                let log = log.trim_end();
-                fill(include_str!("templates/board_cortex_m.rs"), &[title, name, ("log", log), ("faults", faults)])
-            }
-        };
-    };
-    let (fields, start, line, fmt_uses) = match &embassy.serial {
-        Some((kind, new, place)) => (
-            format!("    serial: {kind},\n"),
-            format!("let serial = {new};\n        Board {{ serial }}\n"),
-            format!(
-                "    /// Logs a line over RTT, where it is lost if no debugger listens, and over
-    /// {place}.
-    pub fn line(&mut self, text: fmt::Arguments<'_>) {{
-        defmt::println!(\"{{}}\", defmt::Display2Format(&text));
-        // A line that the port does not take is lost.
-        let _ = write!(self, \"{{text}}\\r\\n\");
-    }}
-"
+        let (log, panics) = match (board.chip, board.machine) {
+            (Some(_), Some(_)) => (
+                include_str!("templates/log_both.rs"),
+                "\n#[cfg(feature = \"qemu\")]\nuse panic_semihosting as _;\n#[cfg(feature = \"probe\")]\n\
+                 use {defmt_rtt as _, panic_probe as _};\n",
             ),
-            "::{self, Write}",
-        ),
-        None => (
-            String::new(),
-            "Board {}\n".to_owned(),
-            "    /// Logs a line over RTT; it is lost if no debugger listens.
-    pub fn line(&mut self, text: fmt::Arguments<'_>) {
-        defmt::println!(\"{}\", defmt::Display2Format(&text));
-    }
-"
-            .to_owned(),
-            "",
-        ),
+            (None, _) => (include_str!("templates/log_qemu.rs"), "\nuse panic_semihosting as _;\n"),
+            (Some(_), None) => (include_str!("templates/log_probe.rs"), "\nuse {defmt_rtt as _, panic_probe as _};\n"),
+        };
+        let log = log.trim_end();
+        return fill(include_str!("templates/board_cortex_m.rs"), &[title, name, ("log", log), ("faults", panics)]);
     };
-    let start = format!(
-        "        {}
-        let mut core = cortex_m::Peripherals::take().expect(\"the board is set up once\");
-        clock::start(&mut core.SYST);
-        {start}",
-        embassy.init
-    );
-    let text = fill(
+    let (kind, new, place) = &embassy.serial;
+    fill(
         include_str!("templates/board_hal.rs"),
         &[
             title,
             name,
-            ("fmt_uses", fmt_uses),
             ("uses", embassy.uses),
             ("before", embassy.before),
-            ("fields", &fields),
-            ("start", &start),
-            ("line", &line),
+            ("init", embassy.init),
+            ("serial", kind),
+            ("new", new),
+            ("place", place),
         ],
-    );
-    match embassy.serial {
-        None => text.replace("pub struct Board {\n}", "pub struct Board {}"),
-        Some(_) => text.replace(
-            "\n/// Logs a line.\nmacro_rules!",
-            "
-impl Write for Board {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        self.serial.blocking_write(text.as_bytes()).map_err(|_| fmt::Error)
-    }
-}
-
-/// Logs a line.
-macro_rules!",
-        ),
-    }
+    )
 }
 
 /// Returns src/clock.rs, for a Cortex-M.
@@ -147,9 +89,8 @@ pub(super) fn camera() -> String {
 }
 
 /// Returns src/memory.rs.
-pub(super) fn memory(project: &Project<'_>) -> String {
-    let [start, end, stack] = Parts::of(project.board).symbols;
-    fill(include_str!("templates/memory.rs"), &[("statics_start", start), ("statics_end", end), ("stack_end", stack)])
+pub(super) fn memory() -> String {
+    include_str!("templates/memory.rs").to_owned()
 }
 
 /// Returns src/model.rs.

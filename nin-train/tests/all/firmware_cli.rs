@@ -87,7 +87,7 @@ fn every_board_has_a_project_that_a_person_can_read() {
     boards.push(generic.to_vec());
     boards.push(vec!["pico", "--rows", "camera"]);
     boards.push(vec!["nrf52840-dk", "--partition"]);
-    assert!(boards.len() > 18);
+    assert!(boards.len() > 15);
     for (number, board) in boards.iter().enumerate() {
         let out = format!("project-{number}");
         let output = firmware(&folder, &[&["--out", &out, "--board"], board.as_slice()].concat());
@@ -95,7 +95,7 @@ fn every_board_has_a_project_that_a_person_can_read() {
         let text = |file: &str| fs::read_to_string(folder.join(&out).join(file)).unwrap();
         for file in ["main", "board", "memory", "model", "samples"] {
             let source = text(&format!("src/{file}.rs"));
-            assert!(!source.contains("{{") || file == "memory", "{board:?} {file}: {source}");
+            assert!(!source.contains("{{"), "{board:?} {file}: {source}");
             let long = source.lines().find(|line| line.chars().count() > 120 && !line.contains("sample("));
             assert_eq!(long, None, "{board:?} {file}");
         }
@@ -134,7 +134,7 @@ fn mistakes_are_named() {
         (&["--board", "generic:Z80", "--flash", "1M", "--ram", "1M"], "the core of this chip is not known"),
         (&["--board", "generic:STM32F4\"", "--flash", "1M", "--ram", "1M"], "the core of this chip is not known"),
         (&["--board", "pico", "--flash", "1M"], "the memory of pico is known"),
-        (&["--board", "esp32-c3", "--rows", "camera"], "SysTick"),
+        (&["--board", "esp32-c3"], "no project for esp32-c3"),
         (&["--board", "stm32vldiscovery", "--partition"], "no partition"),
         (&["--board", "pico", "--dataset", "npz"], "is"),
     ] {

@@ -3,7 +3,8 @@
 #![no_main]
 
 mod board;
-{{modules}}mod memory;
+mod clock;
+mod memory;
 mod model;
 mod samples;
 

@@ -4,7 +4,8 @@
 
 mod board;
 mod camera;
-{{modules}}mod memory;
+mod clock;
+mod memory;
 mod model;
 mod samples;
 

@@ -3,9 +3,9 @@
 /// Symbols of the linker script; only their addresses mean something.
 mod linker {
     unsafe extern "C" {
-        pub static {{statics_start}}: u32;
-        pub static {{statics_end}}: u32;
-        pub static {{stack_end}}: u32;
+        pub static _ram_start: u32;
+        pub static __euninit: u32;
+        pub static _stack_end: u32;
         pub static _stack_start: u32;
     }
 }
@@ -14,7 +14,7 @@ const PAINT: u32 = 0xCCCC_CCCC;
 
 /// Returns the words of the stack, from its end (the lowest address) to `top`.
 fn words(top: usize) -> impl Iterator<Item = *mut u32> {
-    let end = (&raw const linker::{{stack_end}}).addr().next_multiple_of(4);
+    let end = (&raw const linker::_stack_end).addr().next_multiple_of(4);
     (end..top).step_by(4).map(core::ptr::with_exposed_provenance_mut)
 }
 
@@ -38,5 +38,5 @@ pub fn stack_used() -> usize {
 
 /// Returns the size of the statics in bytes; the network's working memory is one of them.
 pub fn statics() -> usize {
-    (&raw const linker::{{statics_end}}).addr() - (&raw const linker::{{statics_start}}).addr()
+    (&raw const linker::__euninit).addr() - (&raw const linker::_ram_start).addr()
 }
