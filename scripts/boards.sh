@@ -12,7 +12,8 @@ network=nin-embedded/models/fashion.nin
 all=(
     pico 'pico --rows camera' 'pico --partition' microbit 'microbit --rows camera' microbit-v2 nrf52840-dk
     'nrf52840-dk --partition' nucleo-f401re nucleo-f411re nucleo-f429zi stm32f407g-disc1 nucleo-h743zi
-    stm32vldiscovery netduinoplus2 'netduinoplus2 --partition' mps2-an385 mps2-an386 mps2-an500 mps2-an505
+    stm32vldiscovery netduinoplus2 'netduinoplus2 --partition' 'netduinoplus2 --rows camera'
+    mps2-an385 mps2-an386 mps2-an500 mps2-an505
     'generic:STM32L476RGTx --flash 1M --ram 96K'
 )
 case ${1:-print} in

@@ -47,17 +47,16 @@ publish = false
         text.push_str(defmt());
         text.push_str(&embassy.dependency);
     }
-    match board.hal {
-        Hal::CortexM => {
-            text.push_str("cortex-m-rt = \"0.7\"\n");
-            if machine {
-                let optional = if chip { ", optional = true" } else { "" };
-                let _ = writeln!(text, "cortex-m-semihosting = {{ version = \"0.6\"{optional} }}");
-                let _ = writeln!(text, "panic-semihosting = {{ version = \"0.7\", features = [\"exit\"]{optional} }}");
-            }
-            if chip && machine {
-                text.push_str(
-                    "defmt = { version = \"1\", optional = true }
+    if board.hal == Hal::CortexM {
+        text.push_str("cortex-m-rt = \"0.7\"\n");
+        if machine {
+            let optional = if chip { ", optional = true" } else { "" };
+            let _ = writeln!(text, "cortex-m-semihosting = {{ version = \"0.6\"{optional} }}");
+            let _ = writeln!(text, "panic-semihosting = {{ version = \"0.7\", features = [\"exit\"]{optional} }}");
+        }
+        if chip && machine {
+            text.push_str(
+                "defmt = { version = \"1\", optional = true }
 defmt-rtt = { version = \"1\", optional = true }
 panic-probe = { version = \"1\", features = [\"print-defmt\"], optional = true }
 
@@ -68,12 +67,10 @@ probe = [\"dep:defmt\", \"dep:defmt-rtt\", \"dep:panic-probe\"]
 # The emulator: the log goes over semihosting, which stops a board without a debugger.
 qemu = [\"dep:cortex-m-semihosting\", \"dep:panic-semihosting\"]
 ",
-                );
-            } else if chip {
-                text.push_str(defmt());
-            }
+            );
+        } else if chip {
+            text.push_str(defmt());
         }
-        _ => {}
     }
     text.push_str(
         "

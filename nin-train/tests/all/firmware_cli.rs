@@ -117,9 +117,10 @@ fn what_does_not_fit_is_refused_before_anything_is_written() {
     let ram = refusal(&small, &["--board", "generic:STM32F401RETx", "--flash", "512K", "--ram", "2K"]);
     assert!(ram.contains("2.0 KiB of RAM, but the program needs") && ram.contains("search --flash N --ram"), "{ram}");
     // More state than 16 KiB of RAM.
-    let large = folder("large", "1x28x28 nin5+2:512,512 nin5+2:16,10 gap");
-    let ram = refusal(&large, &["--board", "microbit"]);
+    let wide = folder("wide", "1x28x28 nin3+1:512 nin3+1:4,10 gap");
+    let ram = refusal(&wide, &["--board", "microbit"]);
     assert!(ram.contains("microbit has 16.0 KiB of RAM"), "{ram}");
+    let large = folder("large", "1x28x28 nin3+1:512 nin3+1:32,10 gap");
     let partition = refusal(&large, &["--board", "microbit", "--partition"]);
     assert!(partition.contains("its partition 98,304"), "{partition}");
 }

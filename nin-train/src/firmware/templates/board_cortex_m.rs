@@ -1,4 +1,6 @@
-//! {{title}}: log, clock and end of the program. The core's clock stays as it is after reset.
+//! {{title}}: log, clock and end of the program.
+//!
+//! The core's clock stays as it is after reset.
 
 use core::fmt;
 
