@@ -22,6 +22,7 @@
 //! | [`training`] | training runs: hyperparameters, batches, optimiser, schedule, loop, checkpoint, architecture search |
 //! | [`formats`] | reading and writing of files: the device's model file, ONNX, safetensors, arrays for NumPy |
 //! | [`mod@quantize`] | quantisation after or during training: calibration, bias correction, bit widths of weights |
+//! | [`mod@firmware`] | a cargo project that runs a model on a board |
 //! | [`report`] | tables and HTML pages |
 //!
 //! A module imports only modules above it in this table.
@@ -30,6 +31,7 @@
 pub mod boards;
 pub mod data;
 pub mod engine;
+pub mod firmware;
 pub mod formats;
 pub mod integers;
 mod kernel;

@@ -10,7 +10,7 @@ mod map;
 mod table;
 
 pub use self::core::Core;
-pub use table::{BOARDS, GENERIC};
+pub use table::{BOARDS, GENERIC, UnknownChip};
 
 use std::fmt;
 
@@ -63,16 +63,12 @@ pub struct Machine {
 pub enum Hal {
     /// None: `cortex-m-rt` alone, with the clocks as they are after reset.
     CortexM,
-    /// None: `riscv-rt` alone.
-    RiscV,
     /// `embassy-rp`.
     Rp,
     /// `embassy-nrf`.
     Nrf,
-    /// `embassy-stm32`.
-    Stm32,
-    /// `esp-hal`.
-    Esp,
+    /// Another one, for which there is no project.
+    Other,
 }
 
 impl Board {

@@ -8,6 +8,7 @@ mod data;
 mod demo;
 mod eval;
 mod export;
+mod firmware;
 mod images;
 mod import;
 mod interrupt;
@@ -118,6 +119,8 @@ enum Command {
     Demo(demo::DemoArgs),
     /// Write a network for boards (model file, Rust source) or for PyTorch (safetensors)
     Export(export::ExportArgs),
+    /// Write a cargo project that runs a network on a board
+    Firmware(firmware::FirmwareArgs),
     /// Read a network that was trained in PyTorch (safetensors)
     Import(import::ImportArgs),
     /// Write a run's report page anew, or a page that compares several runs
@@ -175,6 +178,7 @@ pub fn run() -> ExitCode {
         Command::Quantize(args) => quantize::run(args, &console).map(done),
         Command::Demo(args) => demo::run(args, &console).map(done),
         Command::Export(args) => export::run(args, &console).map(done),
+        Command::Firmware(args) => firmware::run(args, &console).map(done),
         Command::Import(args) => import::run(args, &console).map(done),
         Command::Report(args) => report::run(args, &console).map(done),
         Command::Data(args) => data::run(args, &console).map(done),

@@ -17,6 +17,7 @@ mod dataset_npz;
 mod dataset_pictures;
 mod dataset_subset;
 mod distill;
+mod firmware_cli;
 mod generated_source;
 mod gradients;
 mod hostile;

@@ -165,9 +165,6 @@ impl Cache {
     }
 }
 
-/// For each picture, its file's stamp when it was decoded, and its position among the pixels.
-type Known = HashMap<PathBuf, (Stamp, usize)>;
-
 /// Reads a cache file. `None` if it is missing, damaged, or was made by another version.
 fn read(file: &Path, shape: Shape) -> Option<(Known, Vec<u8>)> {
     let file = File::open(file).ok().filter(|file| file.metadata().is_ok_and(|m| m.len() <= 2 * MOST_FILE))?;

@@ -1,0 +1,269 @@
+//! `nin-train firmware`: a cargo project that runs a network on a board.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+use nin_core::Lanes;
+use nin_train::boards::{BOARDS, Board};
+use nin_train::engine::streaming::ModelBytes;
+use nin_train::firmware::{Engine, FirmwareError, Project, Rows, Samples, lanes};
+use nin_train::integers::QuantizedModel;
+use nin_train::quantize::{self, Options, post_training};
+use nin_train::support::files::{self, FileError};
+use nin_train::support::text::{bytes, visible_path};
+use nin_train::support::threads;
+
+use super::export::command;
+use super::images::ImageArgs;
+use super::known::{Found, Others};
+use super::networks::{self, Loaded};
+use super::size::size;
+use super::{Console, Outcome, cost, threads_of, word};
+
+/// Flags of `firmware`.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  nin-train firmware runs/photos/model.nin --board pico --out my-classifier
+  nin-train firmware runs/fashion/model.nin --board mps2-an386 --out emulated
+  nin-train firmware runs/fashion/model.nin --board generic:STM32L476RGTx --flash 1M --ram 96K --out nucleo
+
+A network of floats is quantised to 8 bits on training images; a model file of quantize is used as it is. The board
+first classifies test images. All of these are the images of the run unless --data names others. `nin-train firmware --list` lists the boards.")]
+pub struct FirmwareArgs {
+    /// A model file, checkpoint or safetensors file
+    #[arg(value_name = "NETWORK", required_unless_present = "list")]
+    network: Option<PathBuf>,
+
+    /// The board, or generic:CHIP for any Cortex-M, with the chip's name in probe-rs
+    #[arg(long, value_name = "NAME", required_unless_present = "list")]
+    board: Option<String>,
+
+    /// The project's folder: a new or an empty one
+    #[arg(long, value_name = "DIR", required_unless_present = "list")]
+    out: Option<PathBuf>,
+
+    /// List the boards
+    #[arg(long, exclusive = true)]
+    list: bool,
+
+    #[command(flatten)]
+    images: ImageArgs,
+
+    /// How rows reach the network
+    #[arg(long, value_name = "SOURCE", default_value = "memory")]
+    rows: Source,
+
+    /// Put the model into a flash partition of its own, where another one can replace it
+    #[arg(long)]
+    partition: bool,
+
+    /// Most test images; fewer if flash is short
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    samples: u32,
+
+    /// Flash of a generic:CHIP: bytes, or with K or M
+    #[arg(long, value_name = "BYTES", value_parser = size)]
+    flash: Option<u64>,
+
+    /// RAM of a generic:CHIP: bytes, or with K or M
+    #[arg(long, value_name = "BYTES", value_parser = size)]
+    ram: Option<u64>,
+
+    /// Threads [default: one for each processor]
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Source {
+    /// The network asks for each row
+    Memory,
+    /// An interrupt puts rows into a queue
+    Camera,
+}
+
+/// Training images that the ranges of activations are found on, as for `quantize`.
+const CALIBRATION: usize = 1000;
+
+/// Writes the project and prints what to type next.
+pub fn run(args: &FirmwareArgs, console: &Console) -> Outcome {
+    let (Some(network), Some(name), Some(out)) = (&args.network, &args.board, &args.out) else {
+        list(console);
+        return Ok(());
+    };
+    let board = chosen(name, args.flash, args.ram)?;
+    if !board.can_run_projects() {
+        return Err(FirmwareError::Board(board.name).into());
+    }
+    refuse_filled(out)?;
+    let package = package_name(out);
+
+    let loaded = networks::load(network)?;
+    let on_host = loaded.fast_model()?;
+    let host = on_host.model()?;
+    let plan = *host.plan();
+    let threads = threads_of(args.threads.unwrap_or(0), console);
+    cost::check(&host, network, 0, threads, console)?;
+    let Found { splits, .. } = loaded.known()?.load(&args.images, plan.spec().input(), Others::Noted, console)?;
+    let integers = threads::pool(threads)?.install(|| integers(&loaded, &splits.train, console))?;
+
+    let model = integers.to_bytes(lanes(&board)).map_err(FileError::at(network))?;
+    let on_host = ModelBytes::new(&integers.to_bytes(Lanes::Sixteen)?);
+    let wanted = args.samples as usize;
+    let input = (plan.spec().input(), plan.classes());
+    // At least one: whether that fits is checked below, with everything else.
+    let count = Samples::room(&board, args.partition, model.len() as u64, input, wanted).max(1);
+    let samples = Samples::new(&on_host.model()?, &splits.test, count).map_err(FileError::at(network))?;
+    if samples.is_empty() {
+        return Err("there is no test image; name images with --dataset or --data".into());
+    }
+    let project = Project {
+        name: package,
+        board: &board,
+        rows: match args.rows {
+            Source::Memory => Rows::Memory,
+            Source::Camera => Rows::Camera,
+        },
+        partition: args.partition,
+        plan,
+        weight_type: integers.weight_type(),
+        model: &model,
+        samples,
+        engine: Engine::here(),
+        command: command(),
+    };
+    let fit = project.check()?;
+    if count < wanted.min(splits.test.len()) {
+        console.warn(format_args!("the flash has room for {count} test images beside the model"));
+    }
+    for (path, content) in project.files() {
+        let path = out.join(path);
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder).map_err(FileError::at(folder))?;
+        }
+        files::write(&path, &content)?;
+    }
+
+    let model_and_images = fit.model + fit.images;
+    console.result(format_args!(
+        "{}: a project for {}, with a model of {} ({} weights), {} of RAM for the network",
+        out.display(),
+        board.title,
+        bytes(fit.model),
+        project.weight_type.name(),
+        bytes(fit.state)
+    ));
+    console.say(format_args!(
+        "flash: about {} of {}; RAM: about {} of {}",
+        bytes(fit.code + model_and_images),
+        bytes(board.flash),
+        bytes(fit.state + fit.stack),
+        bytes(board.ram)
+    ));
+    let readme = out.join("README.md");
+    console.say(format_args!(
+        "\nNext ({} explains it):\n  rustup target add {}\n  cd {}\n  cargo run --release",
+        readme.display(),
+        board.core.target(),
+        word(out)
+    ));
+    Ok(())
+}
+
+/// Prints the boards.
+fn list(console: &Console) {
+    for board in BOARDS.iter().filter(|board| board.can_run_projects()) {
+        console.result(format_args!("{:17} {} ({})", board.name, board.title, board.core));
+    }
+    console.result(format_args!("{:17} any Cortex-M that probe-rs knows, with --flash and --ram", "generic:CHIP"));
+}
+
+/// Returns the board that is meant.
+fn chosen(name: &str, flash: Option<u64>, ram: Option<u64>) -> Outcome<Board> {
+    if let Some((_, chip)) = name.split_once(':').filter(|(kind, _)| kind.eq_ignore_ascii_case("generic")) {
+        let (Some(flash), Some(ram)) = (flash, ram) else {
+            return Err(
+                format!("{name}: give the chip's memory with --flash and --ram, like --flash 512K --ram 96K").into()
+            );
+        };
+        return Ok(Board::generic(chip, flash, ram)?);
+    }
+    if flash.is_some() || ram.is_some() {
+        return Err(format!("--flash and --ram are for generic:CHIP; the memory of {name} is known").into());
+    }
+    let board = *Board::named(name)?;
+    if board.chip.is_none() && board.machine.is_none() {
+        return Err(format!("{name}: name the chip, like generic:STM32L476RGTx, with --flash and --ram").into());
+    }
+    Ok(board)
+}
+
+/// An error if the folder has files, or is a file.
+fn refuse_filled(out: &Path) -> Outcome {
+    let shown = visible_path(out);
+    match fs::read_dir(out).map(Iterator::count) {
+        Ok(1..) => {
+            Err(format!("{shown}: the folder has files, which would be overwritten; name a new one with --out").into())
+        }
+        Ok(0) => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(FileError::at(out)(error).into()),
+    }
+}
+
+/// Returns the folder's name as the name of a package: letters, digits and `-`, a letter first.
+fn package_name(out: &Path) -> String {
+    let name = out.file_name().map_or_else(String::new, |name| name.to_string_lossy().to_lowercase());
+    let name: String = name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+    let name = name.trim_matches('-');
+    // Cargo reserves some names, and `core` and such would hide a crate that the source uses.
+    const TAKEN: [&str; 8] = ["", "core", "test", "build", "deps", "examples", "incremental", "nin-core"];
+    match name {
+        name if TAKEN.contains(&name) || !name.starts_with(|c: char| c.is_ascii_alphabetic()) => {
+            format!("firmware-{name}").trim_end_matches('-').to_owned()
+        }
+        name => name.to_owned(),
+    }
+}
+
+/// Returns the network's integers: those of the file, or those that calibration on training images finds.
+fn integers(loaded: &Loaded, train: &nin_train::data::Dataset, console: &Console) -> Outcome<QuantizedModel> {
+    if let Some(model) = loaded.integers()? {
+        return Ok(model);
+    }
+    let trained = loaded.trained()?;
+    let sample = quantize::sample(train, trained.spec.input(), CALIBRATION)?;
+    let bar = console.bar(0, "calibrating {bar:40} pass {pos} of {len}");
+    let (model, report) = post_training(&trained, &sample, &Options::default(), |done, all| {
+        bar.set_length(all as u64);
+        bar.set_position(done as u64);
+    })?;
+    bar.finish_and_clear();
+    if !report.is_faithful() {
+        console.warn(format_args!("8 bits do not compute what the floats do; nin-train quantize reports why"));
+    }
+    Ok(model)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::package_name;
+
+    #[test]
+    fn packages_have_names_that_cargo_takes() {
+        for (folder, name) in [
+            ("my-classifier", "my-classifier"),
+            ("out/My Photos", "my-photos"),
+            ("3d", "firmware-3d"),
+            ("core", "firmware-core"),
+            ("..", "firmware"),
+            ("größe", "gr--e"),
+        ] {
+            assert_eq!(package_name(Path::new(folder)), name);
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! The project's README.
+
+use std::fmt::Write;
+
+use super::hal::Embassy;
+use super::{Fit, Project, Rows};
+use crate::boards::Hal;
+use crate::support::text::{bytes, grouped, one_line, visible};
+
+/// Returns README.md.
+pub(super) fn readme(project: &Project<'_>) -> String {
+    let mut text = String::new();
+    // Writing to a String cannot fail.
+    let _ = write(&mut text, project);
+    text
+}
+
+fn write(text: &mut String, project: &Project<'_>) -> std::fmt::Result {
+    let Project { board, plan, samples, .. } = project;
+    let target = board.core.target();
+    let (count, right) = (samples.len(), samples.right());
+    writeln!(text, "# {}\n", project.name)?;
+    writeln!(text, "An image classifier for {} ({}).", board.title, board.core)?;
+    writeln!(text, "nin-train {} made it with\n", env!("CARGO_PKG_VERSION"))?;
+    writeln!(text, "    {}\n", visible(&one_line(&project.command)))?;
+
+    writeln!(text, "## Run it\n")?;
+    writeln!(text, "```sh\nrustup target add {target}")?;
+    match board.chip {
+        Some(_) => {
+            writeln!(text, "cargo install flip-link          # links with the stack below the statics")?;
+            writeln!(text, "cargo install probe-rs-tools     # flashes the board and prints its log")?;
+        }
+        None => writeln!(text, "# install the emulator, qemu-system-arm")?,
+    }
+    writeln!(text, "cargo run --release\n```\n")?;
+    if board.chip.is_some() && board.machine.is_some() {
+        writeln!(text, "`cargo qemu` runs the same program on the emulator (install qemu-system-arm).\n")?;
+    }
+    if project.partition {
+        partition(text, project)?;
+    }
+    writeln!(text, "Expected output:\n\n```text")?;
+    writeln!(text, "nin: {count} images on {}", board.name)?;
+    writeln!(text, "…\n{count} of {count} as on the host, bit for bit")?;
+    let time = if project.rows == Rows::Memory { "at most … us for an image" } else { "… us in all" };
+    writeln!(text, "{right} of {count} classes right, {time}")?;
+    writeln!(text, "RAM: {} bytes of state in … of statics, … of stack\n```\n", project.state())?;
+    log(text, project)?;
+
+    let fit = Fit::new(project);
+    writeln!(text, "## Figures\n")?;
+    writeln!(text, "`{}`\n", plan.spec())?;
+    writeln!(text, "| what | figure |\n| --- | --: |")?;
+    writeln!(text, "| parameters | {} |", grouped(plan.parameters() as u64))?;
+    writeln!(text, "| multiply-accumulates for an image | {} |", grouped(plan.macs()))?;
+    writeln!(text, "| model file ({} weights) | {} |", project.weight_type.name(), bytes(fit.model))?;
+    writeln!(text, "| {count} test images with their logits | {} |", bytes(fit.images))?;
+    writeln!(text, "| code, at most | {} |", bytes(fit.code))?;
+    writeln!(text, "| flash for the program | {} |", bytes(fit.flash))?;
+    writeln!(text, "| working memory | {} |", bytes(fit.state))?;
+    writeln!(text, "| stack and other statics, at most | {} |", bytes(fit.stack))?;
+    writeln!(text, "| RAM of the board | {} |\n", bytes(board.ram))?;
+
+    writeln!(text, "## Change it\n")?;
+    writeln!(text, "| file | content |\n| --- | --- |")?;
+    match project.rows {
+        Rows::Memory => writeln!(text, "| `src/main.rs` | the program; `read_row` is the place for your camera |")?,
+        Rows::Camera => {
+            writeln!(text, "| `src/main.rs` | the program: takes rows from the queue while the network computes |")?;
+            writeln!(text, "| `src/camera.rs` | the interrupt that fills the queue: the place for your camera |")?;
+        }
+    }
+    writeln!(text, "| `src/board.rs` | clocks, pins, log |")?;
+    writeln!(text, "| `src/clock.rs` | time, from the core's timer |")?;
+    writeln!(text, "| `src/memory.rs` | RAM in use |")?;
+    writeln!(text, "| `src/model.rs` | the network: its line and its working memory |")?;
+    if project.partition {
+        writeln!(text, "| `model.nin` | the model file, for the flash partition |")?;
+    } else {
+        writeln!(text, "| `model.nin` | the model file; another one of the same line can replace it |")?;
+    }
+    writeln!(text, "| `src/samples.rs`, `samples.bin` | the test images; a product does not need them |")
+}
+
+/// How the model gets into its partition.
+fn partition(text: &mut String, project: &Project<'_>) -> std::fmt::Result {
+    let board = project.board;
+    let Some((origin, length)) = board.models else { return Ok(()) };
+    writeln!(
+        text,
+        "The model is not part of the program. It is in a flash partition of {}, and another",
+        bytes(length)
+    )?;
+    writeln!(text, "model of the same line can replace it without a new build. Write it there first:\n\n```sh")?;
+    if let Some(chip) = board.chip {
+        writeln!(text, "probe-rs download --chip {chip} --binary-format bin --base-address {origin:#010x} model.nin")?;
+    }
+    if board.machine.is_some() {
+        writeln!(text, "# on the emulator: add to its command in the runner")?;
+        writeln!(text, "-device loader,file=model.nin,addr={origin:#010x},force-raw=on")?;
+    }
+    writeln!(text, "```\n")
+}
+
+/// Where the log goes.
+fn log(text: &mut String, project: &Project<'_>) -> std::fmt::Result {
+    let board = project.board;
+    match Embassy::of(board) {
+        Some(embassy) => {
+            writeln!(text, "The log goes over RTT to the debugger if one listens; the program runs without it.")?;
+            writeln!(text, "The same text goes over {}.\n", embassy.serial.2)?;
+        }
+        None if board.chip.is_some() => writeln!(
+            text,
+            "The log goes over RTT to the debugger if one listens; the program runs without it. Times count SysTick's cycles\n\
+             at the clock that `src/clock.rs` states.\n"
+        )?,
+        _ => writeln!(
+            text,
+            "The emulator executes 1,000 instructions in each microsecond, so that times are the same in each run.\n"
+        )?,
+    }
+    if board.hal == Hal::Rp {
+        writeln!(
+            text,
+            "Without a debugger: `cargo install elf2uf2-rs`, hold BOOTSEL while you connect the board, and run\n\
+             `elf2uf2-rs -d target/{}/release/{}`.\n",
+            board.core.target(),
+            project.name
+        )?;
+    }
+    Ok(())
+}

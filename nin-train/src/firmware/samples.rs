@@ -1,0 +1,84 @@
+//! Test images for a board, with the logits that it must compute.
+
+use nin_core::{Model, Shape, argmax};
+
+use super::fit;
+use crate::boards::Board;
+use crate::data::Dataset;
+use crate::engine::streaming::{Streaming, StreamingError, fitted};
+
+/// Test images in the network's shape, with their labels and the host's logits.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Samples {
+    /// Rows × columns × channels bytes for each image.
+    pub pixels: Vec<u8>,
+    /// The index of each image's class.
+    pub labels: Vec<usize>,
+    /// The logits of each image.
+    pub logits: Vec<Vec<f32>>,
+}
+
+impl Samples {
+    /// Takes up to `count` images of a data set, in turn the next of each class, and runs the model on them.
+    ///
+    /// # Errors
+    ///
+    /// [`StreamingError`] if the images do not fit the model, or this build cannot run it.
+    pub fn new(model: &Model<'_>, data: &Dataset, count: usize) -> Result<Self, StreamingError> {
+        let input = model.plan().spec().input();
+        let mut streaming = Streaming::new(model);
+        let mut samples = Self { pixels: Vec::new(), labels: Vec::new(), logits: Vec::new() };
+        for index in in_turn(data, count) {
+            let shape = data.shape();
+            let pixels = fitted(data.image(index), shape, input).ok_or(StreamingError::Image { shape, input })?;
+            samples.logits.push(streaming.classify(&pixels, input)?);
+            samples.pixels.extend_from_slice(&pixels);
+            samples.labels.push(data.label(index));
+        }
+        Ok(samples)
+    }
+
+    /// Returns how many of `wanted` images have room in a board's flash beside the code and a model of `model` bytes.
+    pub fn room(board: &Board, partition: bool, model: u64, (input, classes): (Shape, usize), wanted: usize) -> usize {
+        let left = fit::left(board, partition, model);
+        let image = Self::image_bytes(input, classes);
+        usize::try_from(left / image).map_or(wanted, |room| room.min(wanted))
+    }
+
+    fn image_bytes(input: Shape, classes: usize) -> u64 {
+        // Its pixels, its logits, its label and a reference to the pixels.
+        (input.len() + 4 * classes + 12) as u64
+    }
+
+    /// Returns the number of images.
+    pub fn len(&self) -> usize {
+        self.labels.len()
+    }
+
+    /// Returns whether there is no image.
+    pub fn is_empty(&self) -> bool {
+        self.labels.is_empty()
+    }
+
+    /// Returns the number of images whose class is right.
+    pub fn right(&self) -> usize {
+        self.logits.iter().zip(&self.labels).filter(|(logits, label)| argmax(logits) == Some(**label)).count()
+    }
+
+    /// Returns the flash that the images need, in bytes.
+    pub(super) fn bytes(&self) -> u64 {
+        let logits: usize = self.logits.iter().map(Vec::len).sum();
+        (self.pixels.len() + 4 * logits + 12 * self.len()) as u64
+    }
+}
+
+/// Returns the indices of up to `count` images: the first of each class, then the second of each, and so on.
+fn in_turn(data: &Dataset, count: usize) -> Vec<usize> {
+    let mut by_class = vec![Vec::new(); data.class_names().len()];
+    for index in 0..data.len() {
+        by_class[data.label(index)].push(index);
+    }
+    let most = by_class.iter().map(Vec::len).max().unwrap_or(0);
+    let turns = (0..most).flat_map(|turn| by_class.iter().filter_map(move |class| class.get(turn).copied()));
+    turns.take(count).collect()
+}

@@ -1,0 +1,42 @@
+//! How much RAM the program uses: the linker knows its statics, and paint on the unused stack shows how deep it went.
+
+/// Symbols of the linker script; only their addresses mean something.
+mod linker {
+    unsafe extern "C" {
+        pub static _ram_start: u32;
+        pub static __euninit: u32;
+        pub static _stack_end: u32;
+        pub static _stack_start: u32;
+    }
+}
+
+const PAINT: u32 = 0xCCCC_CCCC;
+
+/// Returns the words of the stack, from its end (the lowest address) to `top`.
+fn words(top: usize) -> impl Iterator<Item = *mut u32> {
+    let end = (&raw const linker::_stack_end).addr().next_multiple_of(4);
+    (end..top).step_by(4).map(core::ptr::with_exposed_provenance_mut)
+}
+
+/// Paints the stack below the caller. Call it first in `main`.
+#[inline(never)]
+pub fn paint_stack() {
+    let here = PAINT;
+    // The margin is for this function's own frame.
+    for word in words((&raw const here).addr() - 256) {
+        // SAFETY: RAM between the end of the statics and the stack pointer, which nothing else uses.
+        unsafe { word.write_volatile(PAINT) };
+    }
+}
+
+/// Returns the most stack that was ever used, in bytes.
+pub fn stack_used() -> usize {
+    let top = (&raw const linker::_stack_start).addr();
+    // SAFETY: the words of the stack, aligned and readable; volatile, since no object of this program lies there.
+    words(top).skip_while(|word| unsafe { word.read_volatile() } == PAINT).count() * 4
+}
+
+/// Returns the size of the statics in bytes; the network's working memory is one of them.
+pub fn statics() -> usize {
+    (&raw const linker::__euninit).addr() - (&raw const linker::_ram_start).addr()
+}

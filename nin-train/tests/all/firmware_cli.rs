@@ -1,0 +1,152 @@
+//! `nin-train firmware` as a program: the project's files, their content, and what is refused before anything is written.
+//! (`scripts/boards.sh` compiles and runs the projects.)
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use nin_core::{Model, Plan, Spec};
+use nin_train::boards::BOARDS;
+use nin_train::data::{Dataset, idx, subset};
+use nin_train::engine::streaming::{ModelBytes, Streaming};
+use nin_train::network::preprocessing::Preprocessing;
+use nin_train::network::trained::Trained;
+
+const LINE: &str = "1x28x28 nin5/2+2:6,6 max3/2 nin3+1:8,10 gap";
+
+/// Returns an empty folder for one test, with a few images in `images` and a network of random weights.
+fn folder(name: &str, line: &'static str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("firmware-{name}"));
+    let _ = fs::remove_dir_all(&folder);
+    let images = folder.join("images");
+    fs::create_dir_all(&images).unwrap();
+    let splits = subset::bundled().unwrap();
+    let every = |data: &Dataset, step: usize| data.select(&(0..data.len()).step_by(step).collect::<Vec<_>>());
+    for (name, data) in [("train", every(&splits.train, 60)), ("t10k", every(&splits.test, 10))] {
+        let create = |end: &str| fs::File::create(images.join(format!("{name}-{end}"))).unwrap();
+        idx::write_images(&data, &mut create("images-idx3-ubyte")).unwrap();
+        idx::write_labels(&data, &mut create("labels-idx1-ubyte")).unwrap();
+    }
+    let spec = Spec::new(line);
+    let parameters = (0..Plan::new(spec).parameters()).map(|i| (i as f32 * 0.37).sin() * 0.4 + 0.05).collect();
+    let trained = Trained { spec, parameters, preprocessing: Preprocessing::unit(1), class_names: Vec::new() };
+    fs::write(folder.join("network.safetensors"), trained.to_safetensors().unwrap()).unwrap();
+    folder
+}
+
+fn firmware(folder: &Path, arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_nin-train"));
+    command.current_dir(folder).args(["firmware", "network.safetensors", "--data", "images", "--quiet"]);
+    command.args(arguments).output().expect("the program runs")
+}
+
+fn refusal(folder: &Path, arguments: &[&str]) -> String {
+    let output = firmware(folder, &[arguments, &["--out", "project"]].concat());
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert!(!output.status.success() && !text.contains("panicked"), "{arguments:?}: {text}");
+    assert!(!folder.join("project").exists(), "{arguments:?} leaves files behind");
+    text
+}
+
+#[test]
+fn a_project_has_the_logits_of_its_model() {
+    let folder = folder("logits", LINE);
+    for (board, images) in [("pico", 10), ("mps2-an386", 3)] {
+        let samples = images.to_string();
+        let output = firmware(&folder, &["--board", board, "--out", board, "--samples", &samples]);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let read = |file: &str| fs::read(folder.join(board).join(file)).unwrap();
+        let text = |file: &str| String::from_utf8(read(file)).unwrap();
+
+        let bytes = ModelBytes::new(&read("model.nin"));
+        let model: Model<'_> = bytes.model().unwrap();
+        assert_eq!(model.plan().spec(), &Spec::new(LINE));
+        let mut streaming = Streaming::new(&model);
+        let (source, pixels) = (text("src/samples.rs"), read("samples.bin"));
+        assert_eq!(pixels.len(), images * 28 * 28);
+        // Of ten classes, the first image of each in turn.
+        let test =
+            idx::load(&folder.join("images"), &["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"], "").unwrap().1;
+        for (index, image) in pixels.chunks(28 * 28).enumerate() {
+            let first = (0..test.len()).find(|&i| test.label(i) == index).unwrap();
+            assert_eq!(image, test.image(first), "image {index}");
+            let logits = streaming.classify(image, model.plan().spec().input()).unwrap();
+            let bits: Vec<_> = logits.iter().map(|logit| format!("{:#010x}", logit.to_bits())).collect();
+            assert!(source.contains(&format!("sample({index}, {index}, [{}]),", bits.join(", "))), "{source}");
+        }
+        assert!(text("src/model.rs").contains(if board == "pico" { "Int8<1>" } else { "Int8<2>" }));
+    }
+}
+
+#[test]
+fn every_board_has_a_project_that_a_person_can_read() {
+    let folder = folder("boards", "1x28x28 nin5/2+2:4,10 gap");
+    let generic = ["generic:STM32L476RGTx", "--flash", "1M", "--ram", "96K"];
+    let mut boards: Vec<Vec<&str>> =
+        BOARDS.iter().filter(|board| board.can_run_projects()).map(|b| vec![b.name]).collect();
+    boards.push(generic.to_vec());
+    boards.push(vec!["pico", "--rows", "camera"]);
+    boards.push(vec!["nrf52840-dk", "--partition"]);
+    assert!(boards.len() > 15);
+    for (number, board) in boards.iter().enumerate() {
+        let out = format!("project-{number}");
+        let output = firmware(&folder, &[&["--out", &out, "--board"], board.as_slice()].concat());
+        assert!(output.status.success(), "{board:?}: {}", String::from_utf8_lossy(&output.stderr));
+        let text = |file: &str| fs::read_to_string(folder.join(&out).join(file)).unwrap();
+        for file in ["main", "board", "memory", "model", "samples"] {
+            let source = text(&format!("src/{file}.rs"));
+            assert!(!source.contains("{{"), "{board:?} {file}: {source}");
+            let long = source.lines().find(|line| line.chars().count() > 120 && !line.contains("sample("));
+            assert_eq!(long, None, "{board:?} {file}");
+        }
+        assert!(text("src/main.rs").lines().count() <= 80);
+        assert!(text("README.md").contains("10 of 10 as on the host, bit for bit"));
+        assert!(text("Cargo.toml").contains(&format!("name = \"{out}\"")));
+    }
+    let camera = fs::read_to_string(folder.join(format!("project-{}/src/main.rs", boards.len() - 2))).unwrap();
+    assert!(camera.contains("push_row") && camera.contains("mod camera;"));
+    let map = fs::read_to_string(folder.join(format!("project-{}/memory.x", boards.len() - 1))).unwrap();
+    assert!(map.contains("MODELS : ORIGIN = 0x00080000, LENGTH = 512K"), "{map}");
+}
+
+#[test]
+fn what_does_not_fit_is_refused_before_anything_is_written() {
+    let small = folder("small", LINE);
+    let flash = refusal(&small, &["--board", "generic:STM32F401RETx", "--flash", "32K", "--ram", "96K"]);
+    assert!(flash.contains("of flash, but the program needs") && flash.contains("--weights 4bit"), "{flash}");
+    let ram = refusal(&small, &["--board", "generic:STM32F401RETx", "--flash", "512K", "--ram", "2K"]);
+    assert!(ram.contains("2.0 KiB of RAM, but the program needs") && ram.contains("search --flash N --ram"), "{ram}");
+    // More state than 16 KiB of RAM.
+    let wide = folder("wide", "1x28x28 nin3+1:512 nin3+1:4,10 gap");
+    let ram = refusal(&wide, &["--board", "microbit"]);
+    assert!(ram.contains("microbit has 16.0 KiB of RAM"), "{ram}");
+    let large = folder("large", "1x28x28 nin3+1:512 nin3+1:32,10 gap");
+    let partition = refusal(&large, &["--board", "microbit", "--partition"]);
+    assert!(partition.contains("its partition 98,304"), "{partition}");
+}
+
+#[test]
+fn mistakes_are_named() {
+    let folder = folder("mistakes", LINE);
+    for (arguments, said) in [
+        (&["--board", "pico3"][..], "did you mean 'pico'?"),
+        (&["--board", "generic"], "name the chip"),
+        (&["--board", "generic:STM32F401RETx"], "--flash and --ram"),
+        (&["--board", "generic:Z80", "--flash", "1M", "--ram", "1M"], "the core of this chip is not known"),
+        (&["--board", "generic:STM32F4\"", "--flash", "1M", "--ram", "1M"], "the core of this chip is not known"),
+        (&["--board", "pico", "--flash", "1M"], "the memory of pico is known"),
+        (&["--board", "esp32-c3"], "no project for esp32-c3"),
+        (&["--board", "stm32vldiscovery", "--partition"], "no partition"),
+        (&["--board", "pico", "--dataset", "npz"], "is"),
+    ] {
+        let text = refusal(&folder, arguments);
+        assert!(text.contains(said), "{arguments:?}: {text}");
+        assert_eq!(text.trim_end().lines().count(), 1, "{text}");
+    }
+    fs::create_dir(folder.join("full")).unwrap();
+    fs::write(folder.join("full/notes.txt"), "mine").unwrap();
+    let output = firmware(&folder, &["--board", "pico", "--out", "full"]);
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert!(!output.status.success() && text.contains("the folder has files"), "{text}");
+    assert_eq!(fs::read_dir(folder.join("full")).unwrap().count(), 1);
+}

@@ -1,0 +1,66 @@
+// rp2040.mjs RP2040JS ELF [SECONDS]: runs a program for the RP2040 on the emulator rp2040js (the npm package in the folder
+// RP2040JS) and prints what it writes to UART 0, until the line "RAM: …", which is the last one, or for SECONDS [300].
+//
+// As the chip's boot ROM does, it checks the sum of the second boot stage at the beginning of flash, copies it to RAM and
+// starts it there. Status 1: the sum is wrong, or the line did not come.
+import { readFileSync } from 'node:fs';
+import { pathToFileURL } from 'node:url';
+import { resolve } from 'node:path';
+
+const [library, elf, seconds = '300'] = process.argv.slice(2);
+const { Simulator } = await import(pathToFileURL(resolve(library, 'node_modules/rp2040js/dist/esm/index.js')));
+
+const FLASH = 0x10000000;
+const BOOT2 = 0x20041f00;
+
+const simulator = new Simulator();
+const chip = simulator.rp2040;
+chip.flash.fill(0xff);
+const file = readFileSync(elf);
+const [offset, count] = [file.readUInt32LE(28), file.readUInt16LE(44)];
+for (let i = 0; i < count; i++) {
+    const at = offset + 32 * i;
+    const [kind, from, , physical, size] = [0, 4, 8, 12, 16].map((field) => file.readUInt32LE(at + field));
+    if (kind === 1 && size > 0) chip.flash.set(file.subarray(from, from + size), physical - FLASH);
+}
+
+// CRC-32/MPEG-2 over the first 252 bytes; the last 4 of the stage hold it.
+let crc = 0xffffffff;
+for (const byte of chip.flash.subarray(0, 252)) {
+    crc ^= byte << 24;
+    for (let bit = 0; bit < 8; bit++) crc = crc & 0x80000000 ? (crc << 1) ^ 0x04c11db7 : crc << 1;
+}
+if (crc >>> 0 !== chip.flashView.getUint32(252, true)) {
+    console.error('the boot ROM would not start this program: the sum of its boot stage is wrong');
+    process.exit(1);
+}
+chip.sram.set(chip.flash.subarray(0, 256), BOOT2 - 0x20000000);
+// The boot ROM's stack is below; a boot stage that returns to 0 goes on to the vector table.
+chip.core.SP = BOOT2;
+chip.core.LR = 0;
+chip.core.PC = BOOT2;
+// A stray access is a failure of the program: without this the emulator would report each for ever.
+let faults = 0;
+const report = (_, text) => {
+    // Registers that the emulator does not have.
+    if (text.startsWith('Unimplemented peripheral')) return;
+    console.error(text);
+    if (++faults > 20) process.exit(1);
+};
+chip.logger = { debug() {}, info() {}, warn: report, error: report };
+
+let line = '';
+chip.uart[0].onByte = (byte) => {
+    if (byte !== 10) {
+        line += byte === 13 ? '' : String.fromCharCode(byte);
+        return;
+    }
+    console.log(line);
+    if (line.startsWith('RAM: ')) process.exit(0);
+    line = '';
+};
+simulator.execute();
+setTimeout(() => {
+    console.error(`the program did not end in ${seconds} s; its last words: ${line}`);
+    process.exit(1);
+}, 1000 * Number(seconds));
