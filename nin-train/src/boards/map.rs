@@ -65,8 +65,8 @@ impl Board {
             line(&format!("systick: {}", machine.timer));
         }
         // A program beside the largest partition is built for size.
-        if self.program_flash(true) <= 64 * 1024 {
-            line("optimise: s");
+        if self.program_flash(true) <= 72 * 1024 {
+            line("optimise: z");
         }
         if let Some(chip) = self.chip {
             line(&format!("chip: {chip}"));

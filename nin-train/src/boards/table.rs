@@ -243,8 +243,8 @@ pub const BOARDS: &[Board] = &[
         .note(EXTERNAL),
     board("mps2-f429", "The memory of an STM32F429 on the emulator", Core::CortexM4F, 2 * MIB, 192 * KIB)
         .emulated("mps2-an386", 25_000_000)
-        .partition(1984 * KIB)
-        .note("To see that a network fits. All flash but the first 64 KiB holds a model file."),
+        .partition(1979 * KIB)
+        .note("To see that a network fits. All flash but the first 69 KiB holds a model file."),
     board("mps3-an547", "Arm MPS3 with the AN547 image, as QEMU emulates it", Core::CortexM55, 512 * KIB, 512 * KIB)
         .at(0x1000_0000, 0x3000_0000)
         .hal(Hal::Other)

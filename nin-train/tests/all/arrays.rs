@@ -170,7 +170,7 @@ fn a_run_on_an_archive() {
     let (table, _) = run(&["data"]);
     assert!(table.contains("validation") && table.contains("bösartig"), "{table}");
     let train = ["train", "--line", "3x5x4 nin3+1:4,2 gap", "--epochs", "1", "--out", "run"];
-    let (_, warned) = run(&train);
+    let (_, warned) = run(&[&train[..], &["--validation", "0"]].concat());
     assert!(warned.contains("the data set's 2 validation images are not used"), "{warned}");
     let (_, warned) = run(&[&train[..6], &["chosen", "--validation", "0.5"]].concat());
     assert!(!warned.contains("validation"), "{warned}");

@@ -5,6 +5,9 @@ use serde_json::Value;
 use crate::common::TempDir;
 use crate::program::{LINE, command, fails, model, network, png, succeeds, write_images};
 
+/// The kind of the images that `write_images` writes.
+const KIND: &str = "fashion-mnist";
+
 fn json(folder: &TempDir, words: &[&str]) -> Value {
     let (printed, _) = succeeds(&mut command(folder, words));
     assert_eq!(printed.lines().count(), 1, "{words:?}: {printed}");
@@ -33,8 +36,10 @@ fn quantize_and_predict_print_one_object() {
     let names =
         ["T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"];
     folder.write("m.nin", &model(&network(LINE, &names)));
-    let done =
-        json(&folder, &["quantize", "m.nin", "--data", "images", "--out", "q.nin", "--onnx", "q.onnx", "--json"]);
+    let done = json(
+        &folder,
+        &["quantize", "m.nin", "--out", "q.nin", "--onnx", "q.onnx", "--json", "--data", "images", "--dataset", KIND],
+    );
     assert_eq!((&done["weights"], &done["after"]["images"]), (&"int8".into(), &20.into()));
     assert_eq!((&done["files"]["model"], &done["files"]["onnx"]), (&"q.nin".into(), &"q.onnx".into()));
     assert_eq!(done["flash"], std::fs::metadata(folder.0.join("q.nin")).unwrap().len());
@@ -42,7 +47,7 @@ fn quantize_and_predict_print_one_object() {
         (done["calibration"]["layers"].as_array().unwrap().len(), &done["calibration"]["images"]),
         (2, &60.into())
     );
-    let eval = json(&folder, &["eval", "q.nin", "--data", "images", "--json"]);
+    let eval = json(&folder, &["eval", "q.nin", "--data", "images", "--dataset", KIND, "--json"]);
     assert_eq!((&eval["correct"], &eval["loss"]), (&done["after"]["correct"], &done["after"]["loss"]));
 
     png(&folder.0.join("p.png"), 28, 28);

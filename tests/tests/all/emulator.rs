@@ -274,6 +274,10 @@ fn small_networks_agree() {
             // A single row of a window's three.
             "8x1x9 nin3+1:5 gap",
         ] {
+            // Rows of 200 channels do not fit its RAM.
+            if target.0 == "microbit" && line.starts_with("200x") {
+                continue;
+            }
             for &packing in packings {
                 let floats = matches!(packing.0, WeightType::F32 | WeightType::F16);
                 for sums in [Sums::Separate, Sums::Fused].into_iter().take(1 + usize::from(floats)) {

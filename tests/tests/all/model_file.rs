@@ -204,8 +204,8 @@ fn any_changed_byte_is_an_error() {
             let error = survive(&wrong).expect_err("a changed byte");
             let matches = match at {
                 0..8 => error == ModelError::Magic,
-                // The other version is one that exists.
-                8 if wrong[8] == 2 => matches!(error, ModelError::Checksum { .. }),
+                // These versions exist.
+                8 if matches!(wrong[8], 2 | 3) => matches!(error, ModelError::Checksum { .. }),
                 8..10 => matches!(error, ModelError::Version(_)),
                 12..16 => matches!(error, ModelError::Truncated { .. } | ModelError::TrailingBytes { .. }),
                 _ => matches!(error, ModelError::Checksum { .. }),
@@ -263,10 +263,11 @@ fn each_wrong_field_has_its_error() {
 
     assert_eq!(put(0, b"NiNModel"), ModelError::Magic);
     assert_eq!(put(8, &[2, 0]), ModelError::Layout, "a file of version 1 is no file of version 2");
-    assert_eq!(put(8, &[3, 0]), ModelError::Version(3));
+    assert_eq!(put(8, &[3, 0]), ModelError::Layout, "nor of version 3");
+    assert_eq!(put(8, &[4, 0]), ModelError::Version(4));
     assert_eq!(put(8, &[0, 0]), ModelError::Version(0));
     assert_eq!(put(8, &[1, 1]), ModelError::Version(257));
-    for code in [0, 5, 255] {
+    for code in [0, 6, 255] {
         assert_eq!(sealed(&|file| file[10] = code), ModelError::WeightType(code));
     }
     // Four lanes are for floats only.
@@ -701,7 +702,11 @@ fn errors_in_words() {
         ),
         (ModelError::Shift, "the model file has an output whose shift is out of range: quantize the network again"),
         (ModelError::Magic, "not a model file: it does not begin with \"NiNmodel\""),
-        (ModelError::Version(3), "the model file has version 3; this program reads versions 1 to 2"),
+        (
+            ModelError::Version(4),
+            "the model file has version 4, which this program does not read, or which does not fit its content; this \
+             program reads versions 1 to 3",
+        ),
         (
             ModelError::Decision,
             "the model file has a temperature, threshold or unknown class that is out of range: export the model again",
@@ -716,7 +721,7 @@ fn errors_in_words() {
         (ModelError::Layout, "the parts of the model file are not where its layout puts them"),
         (
             ModelError::Line(line),
-            "the model file's architecture line is wrong: column 7: expected a stage: nin, max, avg, drop, gap or fc",
+            "the model file's architecture line is wrong: column 7: expected a stage: nin, dw, max, avg, mean, drop, gap, fc, res(…) or proj(…)",
         ),
         (
             ModelError::ClassNames { expected: 10, found: 9 },
