@@ -218,7 +218,7 @@ impl From<NetworkError> for StreamingError {
     }
 }
 
-/// Returns an image's bytes in the shape of the network's input, as [`fit`] makes them. `None` if the image has other
+/// Returns an image's bytes in the shape of the network's input, as [`fit`](fn@fit) makes them. `None` if the image has other
 /// channels or another length than `shape`.
 pub fn fitted(image: &[u8], shape: Shape, input: Shape) -> Option<Cow<'_, [u8]>> {
     let fits = shape.channels == input.channels && image.len() == shape.len() && !shape.is_empty();
