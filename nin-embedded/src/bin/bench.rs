@@ -13,8 +13,12 @@ use core::fmt;
 use nin_core::plan::{Layer, LayerKind};
 use nin_core::spec::{MAX_STAGES, MAX_WIDTHS};
 use nin_core::{Affine, F16, F16Fused, F32, F32Fused, Int4, Int8, Model, Network, Piece, WeightType};
-use nin_embedded::{Board, Error, Sight, firmware, formula_level, model_in, say, state_budget};
+use nin_embedded::{Board, Error, Sight, budget, firmware, formula_level, model_in, say, state_budget};
 use static_cell::ConstStaticCell;
+
+/// Whether the firmware has every weight type. A board with less than 32 KiB of RAM has too little flash for all: there it
+/// measures 8-bit and 4-bit weights only.
+const ALL: bool = budget(option_env!("NIN_RAM"), usize::MAX) >= 32 * 1024;
 
 /// Whether the sums of floats are rounded once for each product. Chosen while compiling: only the kernels that are
 /// measured are in the program.
@@ -41,13 +45,13 @@ fn run(board: &impl Board) -> Result<(), Error> {
     let state = WORDS.try_take().ok_or(Error::Taken)?;
     let model = model_in(board.models())?;
     match model.weight_type() {
-        WeightType::F32 if FUSED => bench::<F32Fused>(board, &model, state),
-        WeightType::F16 if FUSED => bench::<F16Fused>(board, &model, state),
-        WeightType::F32 => bench::<F32>(board, &model, state),
-        WeightType::F16 => bench::<F16>(board, &model, state),
+        WeightType::F32 if FUSED && ALL => bench::<F32Fused>(board, &model, state),
+        WeightType::F16 if FUSED && ALL => bench::<F16Fused>(board, &model, state),
+        WeightType::F32 if ALL => bench::<F32>(board, &model, state),
+        WeightType::F16 if ALL => bench::<F16>(board, &model, state),
         WeightType::Int8 => bench::<Int8>(board, &model, state),
         WeightType::Int4 => bench::<Int4>(board, &model, state),
-        WeightType::Affine => bench::<Affine>(board, &model, state),
+        WeightType::Affine if ALL => bench::<Affine>(board, &model, state),
         other => Err(Error::WeightType(other)),
     }
 }
