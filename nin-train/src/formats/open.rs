@@ -122,6 +122,10 @@ impl fmt::Display for TrainedProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Model(error) => error.fmt(f),
+            Self::Rounded(WeightType::Affine) => f.write_str(
+                "the model was imported as 8-bit integers, which cannot be converted back to floats; predict and firmware \
+                 run it as it is",
+            ),
             Self::Rounded(weight_type) => write!(
                 f,
                 "the model's weights are {}, which cannot be converted back to floats; \
