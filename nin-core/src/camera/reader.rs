@@ -27,8 +27,8 @@ pub struct FrameReader<'a, P, T = u32> {
     row: &'a mut [u8],
     /// The frame's next row.
     next: u16,
-    /// The part of the output row that is summed, in units of which a row of the frame has `to.rows`, and an output row
-    /// `crop.rows`.
+    /// The part of the output row that is summed already. A row of the frame counts `to.rows` units, an output row
+    /// `crop.rows` units.
     filled: u32,
     format: PhantomData<P>,
 }

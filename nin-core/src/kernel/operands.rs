@@ -85,7 +85,7 @@ pub struct LayerWeights<'m> {
     pub outputs: usize,
     /// Outputs that are side by side.
     pub lanes: usize,
-    /// Groups of outputs, each of which sums over its part of the channels.
+    /// The number of groups; each group of outputs sums over its own part of the channels.
     pub groups: u16,
     /// What follows the sums of a float layer.
     pub activation: Activation,

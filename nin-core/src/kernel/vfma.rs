@@ -7,7 +7,7 @@ use core::arch::asm;
 #[inline(always)]
 pub fn fused(x: f32, weight: f32, sum: f32) -> f32 {
     let mut bits = sum.to_bits();
-    // SAFETY: uses registers only, all of which are declared.
+    // SAFETY: uses only registers, and declares all of them.
     unsafe {
         asm!(
             "vmov s0, {x}",

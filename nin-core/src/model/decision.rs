@@ -102,7 +102,7 @@ impl Decision {
         softmax(logits);
     }
 
-    /// Reads a decision of a network with so many classes; `None` if its fields are out of range.
+    /// Reads the decision of a network with `classes` classes; `None` if its fields are out of range.
     pub(super) const fn read(bytes: &[u8], classes: usize) -> Option<Decision> {
         let (temperature, value) = (f32_at(bytes, 0), f32_at(bytes, 8));
         let threshold = match bytes[4] {

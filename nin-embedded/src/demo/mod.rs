@@ -10,14 +10,13 @@ use nin_core::{Answer, Model, Network, NetworkError, Shape, argmax, top_k};
 
 use crate::{Board, Error, FASHION, Sight, formula_level, images_in, say};
 
-/// Shows `network` the ten images and says what it takes them for, how long each took, and how much memory it all
-/// needed. The board's words choose more: `bits` prints the logits as the bits of floats, for comparing them with
-/// another machine's.
+/// Classifies the ten images with `network`, and prints the class and time of each and the memory that the firmware used.
+/// With the word `bits` it also prints the logits as the bits of floats, to compare them with another machine's.
 ///
 /// # Errors
 ///
-/// If the network does not take images of 1×28×28 or tell ten classes apart, or if static memory and stack came to more
-/// than `ram_budget`.
+/// If the network's input is not 1×28×28, if it does not have ten outputs, or if static memory and stack exceed
+/// `ram_budget`.
 pub fn fashion<F: Sight>(board: &impl Board, mut network: Network<'_, F>, ram_budget: usize) -> Result<(), Error> {
     const CLASSES: usize = 10;
     let model = network.model();

@@ -64,7 +64,7 @@ pub fn run(args: &DemoArgs, console: &Console) -> Outcome {
     files::write(&args.out, html.as_bytes())?;
     let length = bytes(html.len() as u64);
     console.result(format_args!(
-        "{}: {length}, of which the model is {}",
+        "{}: {length}, {} of it for the model",
         args.out.display(),
         bytes(file.bytes().len() as u64)
     ));
