@@ -28,7 +28,7 @@ Tensors have the names of the book's model (net.0.0.weight, net.0.0.bias, net.0.
 sort in layer order. Their shapes must match the line.
 
 A TensorFlow Lite model must be quantised to full-integer int8. The result computes the same bytes as TensorFlow Lite's
-reference kernels, layer by layer; its logits are what a final softmax reads. Nothing else needs to be stated.")]
+reference kernels, layer by layer; its logits are the input of the model's final softmax. It needs no further options.")]
 pub struct ImportArgs {
     /// The safetensors file or TensorFlow Lite model
     #[arg(value_name = "FILE")]
@@ -101,7 +101,7 @@ pub fn run(args: &ImportArgs, console: &Console) -> Outcome {
 fn run_tflite(args: &ImportArgs, file: &[u8], console: &Console) -> Outcome {
     let stated = [("--line", args.line.is_some()), ("--mean and --std", !args.mean.is_empty())];
     if let Some((flag, _)) = stated.iter().find(|(_, stated)| *stated) {
-        return Err(format!("a TensorFlow Lite model states what {flag} would; leave it out").into());
+        return Err(format!("{flag}: a TensorFlow Lite model contains this already; leave it out").into());
     }
     let mut model = tflite::import(file).map_err(FileError::at(&args.file))?.model;
     model.class_names = match args.dataset {
