@@ -30,7 +30,7 @@ Tensors are matched to layers by shape and, among equal shapes, by the numbers i
 matched, and asks for --map if the file does not show the order. Batch normalisation is folded into the layer before it.
 
 A TensorFlow Lite model must be quantised to full-integer int8. The result computes the same bytes as TensorFlow Lite's
-reference kernels, layer by layer; its logits are what a final softmax reads. Nothing else needs to be stated.")]
+reference kernels, layer by layer; its logits are the input of the model's final softmax. It needs no further options.")]
 pub struct ImportArgs {
     /// The safetensors file or TensorFlow Lite model
     #[arg(value_name = "FILE")]
@@ -132,7 +132,7 @@ fn say_matched(found: &Found, console: &Console) {
 fn run_tflite(args: &ImportArgs, file: &[u8], console: &Console) -> Outcome {
     let stated = [("--line", args.line.is_some()), ("--mean and --std", !args.mean.is_empty())];
     if let Some((flag, _)) = stated.iter().find(|(_, stated)| *stated) {
-        return Err(format!("a TensorFlow Lite model states what {flag} would; leave it out").into());
+        return Err(format!("{flag}: a TensorFlow Lite model contains this already; leave it out").into());
     }
     let mut model = tflite::import(file).map_err(FileError::at(&args.file))?.model;
     model.class_names = match args.dataset {

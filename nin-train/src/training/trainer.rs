@@ -287,7 +287,7 @@ impl Trainer {
         Ok(images_per_second)
     }
 
-    /// Evaluates the network as it stands.
+    /// Evaluates the network in its current state.
     ///
     /// # Errors
     ///
@@ -302,7 +302,8 @@ impl Trainer {
     }
 
     /// Records the evaluation of the last epoch's network on held-out images, and returns whether it is the best so
-    /// far: the most accurate one and, of equals, which are common where few images are held out, that of the least loss.
+    /// far: the most accurate one and, of equals, which are common where few images are held out, that of the least
+    /// loss.
     pub fn record(&mut self, evaluation: &Evaluation) -> bool {
         if let Some(report) = self.run.history.last_mut() {
             report.test_loss = Some(evaluation.loss);

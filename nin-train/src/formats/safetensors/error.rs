@@ -26,7 +26,7 @@ pub enum TensorError {
         /// The type of its numbers.
         dtype: String,
     },
-    /// A tensor with a number that is infinite or not a number.
+    /// A tensor with a number that is infinite or NaN.
     NotFinite {
         /// The tensor.
         name: String,
@@ -61,7 +61,7 @@ impl fmt::Display for TensorError {
             }
             Self::NotFinite { name } => write!(
                 f,
-                "the tensor {} holds a number that is infinite or not a number: training had diverged when the file was \
+                "the tensor {} contains an infinite number or NaN: training had diverged when the file was \
                  saved; save the network from an earlier epoch",
                 visible(name)
             ),
