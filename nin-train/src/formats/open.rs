@@ -74,6 +74,7 @@ impl Trained {
 
 /// The kind of a file that contains a network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum FileKind {
     /// A model file, which a device runs.
     Model,
