@@ -30,6 +30,7 @@ pub struct Place {
 
 /// The faults of a data set. Images are compared as the network reads them: cropped and resized.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Survey {
     /// Groups of images with equal bytes, except those of one colour.
     pub equal: Vec<Vec<Place>>,

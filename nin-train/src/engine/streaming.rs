@@ -227,6 +227,7 @@ pub fn fitted(image: &[u8], shape: Shape, input: Shape) -> Option<Cow<'_, [u8]>>
 
 /// The evaluation of a model file on a data set.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct ModelEvaluation {
     /// The mean cross-entropy.
     pub loss: f64,

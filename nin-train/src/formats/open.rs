@@ -98,6 +98,7 @@ fn unknown(file: &[u8]) -> TrainedProblem {
 
 /// The kind of a file that contains a network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum FileKind {
     /// A model file, which a device runs.
     Model,

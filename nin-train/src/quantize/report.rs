@@ -27,6 +27,7 @@ pub struct Report {
 
 /// The quantisation errors of one layer.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct LayerReport {
     /// The stage's word of the line, for its first layer; else empty.
     pub stage: String,

@@ -25,6 +25,7 @@ use crate::training::recipe::Recipe;
 
 /// The progress of an epoch.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Progress {
     /// Epoch, from 1.
     pub epoch: u32,

@@ -42,6 +42,7 @@ impl Default for Rejection {
 
 /// A decision, and its quality on the images on which it was found.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Found {
     /// The decision.
     pub decision: Decision,
