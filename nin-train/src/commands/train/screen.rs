@@ -38,7 +38,7 @@ impl<'a> Screen<'a> {
     pub fn estimate(&self, images_per_second: f64, position: &Position) {
         let epochs = self.epochs - position.epoch;
         let images = u64::from(epochs) * self.images as u64 - position.images as u64;
-        self.console.say(format_args!(
+        self.console.explain(format_args!(
             "{epochs} epoch{} of {} images at about {} images/s: {}\n",
             if epochs == 1 { "" } else { "s" },
             grouped(self.images as u64),
@@ -117,7 +117,7 @@ impl<'a> Screen<'a> {
                 confusion.add(label, prediction, count as usize);
             }
         }
-        self.console.say(format_args!("\n{confusion:width$}\n", width = self.console.columns()));
+        self.console.explain(format_args!("\n{confusion:width$}\n", width = self.console.columns()));
         let (correct, total) = (confusion.correct(), confusion.total());
         self.console.result(format_args!(
             "test accuracy {}: {} of {} images, loss {:.4}",
