@@ -4,10 +4,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use nin_core::Lanes;
+use nin_core::{Lanes, WeightType};
 use nin_train::boards::{BOARDS, Board};
 use nin_train::engine::streaming::ModelBytes;
 use nin_train::firmware::{Engine, FirmwareError, Project, Rows, Samples, lanes};
+use nin_train::formats::model_file::with_decision;
 use nin_train::integers::QuantizedModel;
 use nin_train::quantize::{self, Options, post_training};
 use nin_train::support::files::{self, FileError};
@@ -18,6 +19,7 @@ use super::export::command;
 use super::images::ImageArgs;
 use super::known::{Found, Others};
 use super::networks::{self, Loaded};
+use super::rejection::RejectionArgs;
 use super::size::size;
 use super::{Console, Outcome, cost, threads_of, word};
 
@@ -29,8 +31,8 @@ Examples:
   nin-train firmware runs/fashion/model.nin --board mps2-an386 --out emulated
   nin-train firmware runs/fashion/model.nin --board generic:STM32L476RGTx --flash 1M --ram 96K --out nucleo
 
-A network of floats is quantised to 8 bits on training images; a model file of quantize is used as it is. The board
-first classifies test images. All of these are the images of the run unless --data names others. `nin-train firmware --list` lists the boards.")]
+A network of floats is quantised to 8 bits on training images, and its threshold for \"none of these\" is found on
+validation images; a model file of quantize is used as it is. The board first classifies test images. All of these are the images of the run unless --data names others. `nin-train firmware --list` lists the boards.")]
 pub struct FirmwareArgs {
     /// A model file, checkpoint or safetensors file
     #[arg(value_name = "NETWORK", required_unless_present = "list")]
@@ -62,6 +64,9 @@ pub struct FirmwareArgs {
     /// Most test images; fewer if flash is short
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1000))]
     samples: u32,
+
+    #[command(flatten)]
+    rejection: RejectionArgs,
 
     /// Flash of a generic:CHIP: bytes, or with K or M
     #[arg(long, value_name = "BYTES", value_parser = size)]
@@ -106,11 +111,17 @@ pub fn run(args: &FirmwareArgs, console: &Console) -> Outcome {
     let plan = *host.plan();
     let threads = threads_of(args.threads.unwrap_or(0), console);
     cost::check(&host, network, 0, threads, console)?;
-    let Found { splits, .. } = loaded.known()?.load(&args.images, plan.spec().input(), Others::Noted, console)?;
-    let integers = threads::pool(threads)?.install(|| integers(&loaded, &splits.train, console))?;
-
+    let Found { mut splits, .. } = loaded.known()?.load(&args.images, plan.spec().input(), Others::Noted, console)?;
+    let pool = threads::pool(threads)?;
+    let integers = pool.install(|| integers(&loaded, &splits.train, console))?;
+    // The decision of a model file of integers is that of `quantize`.
+    let decision = match loaded.stored_type() {
+        Some(WeightType::Int8 | WeightType::Int4) => loaded.decision()?,
+        _ => args.rejection.decide(&loaded, &integers, &mut splits, &pool, console)?,
+    };
     let model = integers.to_bytes(lanes(&board)).map_err(FileError::at(network))?;
-    let on_host = ModelBytes::new(&integers.to_bytes(Lanes::Sixteen)?);
+    let model = with_decision(&model, &decision).map_err(FileError::at(network))?;
+    let on_host = ModelBytes::new(&with_decision(&integers.to_bytes(Lanes::Sixteen)?, &decision)?);
     let wanted = args.samples as usize;
     let input = (plan.spec().input(), plan.classes());
     // At least one: whether that fits is checked below, with everything else.

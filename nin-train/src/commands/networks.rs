@@ -31,6 +31,11 @@ pub fn load(path: &Path) -> Result<Loaded, FileError> {
 }
 
 impl Loaded {
+    /// The file's path.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// The type of the weights in the file, if it is a valid model file.
     pub fn stored_type(&self) -> Option<WeightType> {
         self.model_file().and_then(|file| Model::read(file).ok()).map(|model| model.weight_type())

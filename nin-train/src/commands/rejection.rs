@@ -3,11 +3,16 @@
 use std::str::FromStr;
 
 use clap::{Args, ValueEnum};
-use nin_core::{Decision, Score};
-use nin_train::engine::confidence::{Found, KEEP, Rejection};
+use nin_core::{Decision, Lanes, Score};
+use nin_train::data::Splits;
+use nin_train::engine::confidence::{self, Found, KEEP, Rejection, unknown_class};
+use nin_train::engine::streaming::ModelBytes;
+use nin_train::integers::QuantizedModel;
+use nin_train::support::files::FileError;
 use nin_train::support::text::grouped;
 
-use super::Console;
+use super::networks::Loaded;
+use super::{Console, Outcome, images};
 
 /// When an image is rejected.
 #[derive(Args, Clone, Copy, Debug)]
@@ -62,6 +67,34 @@ impl RejectionArgs {
             RejectBy::Energy => Score::Energy,
         };
         self.keep.0.map(|keep| Rejection { score, keep })
+    }
+
+    /// Finds temperature and threshold of a quantised network on the images that its run, or its data set, kept for
+    /// validation, and prints them. Without any, it keeps those of the network that it was made from: its logits are
+    /// nearly the same.
+    pub fn decide(
+        &self,
+        loaded: &Loaded,
+        model: &QuantizedModel,
+        splits: &mut Splits,
+        pool: &rayon::ThreadPool,
+        console: &Console,
+    ) -> Outcome<Decision> {
+        let validation = match loaded.recipe()? {
+            Some(recipe) => images::split_off(&recipe, splits)?,
+            None => splits.validation.take(),
+        };
+        let Some(validation) = validation else {
+            let unknown = unknown_class(&model.class_names);
+            let decision = loaded.decision()?;
+            return Ok(Decision { unknown: decision.unknown.or(unknown), ..decision });
+        };
+        let bytes = ModelBytes::new(&model.to_bytes(Lanes::Sixteen)?);
+        let bytes = bytes.model()?;
+        let found = pool.install(|| confidence::find(&bytes, &validation, self.rejection()));
+        let found = found.map_err(FileError::at(loaded.path()))?;
+        self.say(&found, console);
+        Ok(found.decision)
     }
 
     /// Prints what was found on the validation images.
