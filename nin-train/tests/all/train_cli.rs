@@ -105,7 +105,7 @@ fn a_run_learns_and_writes_what_it_says() {
     assert!(text.contains("10 classes") && text.contains("test accuracy"), "{text}");
     // The printed commands work, word for word; here cargo runs the program.
     let next: Vec<_> = text.lines().filter_map(|line| line.strip_prefix("  cargo run -p nin-train -- ")).collect();
-    assert_eq!(next.len(), 4, "{text}");
+    assert_eq!(next.len(), 5, "{text}");
     for line in next {
         printed(&folder, &line.split(' ').collect::<Vec<_>>());
     }

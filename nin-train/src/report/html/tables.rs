@@ -1,11 +1,12 @@
 //! Tables of the page: those of the report, and the confusion matrix as a heat map.
 
 use super::write::Html;
+use crate::engine::confusion::Confusion;
 use crate::support::text::{Align, Table, grouped, percent};
 
 /// The largest number of classes for which the matrix is drawn; a larger one would be unreadable.
 const WIDEST: usize = 50;
-/// The largest number of mistakes listed.
+/// The largest number of mistakes, or of classes in place of a matrix.
 const LISTED: usize = 10;
 
 /// Writes a box in which wide content scrolls, so that the page does not.
@@ -54,8 +55,10 @@ pub(super) fn upright(html: &mut Html, text: &str) {
     html.tag("th", &[("scope", "col"), ("title", text)], |html| html.leaf("span", &[("class", "up")], text));
 }
 
-/// Writes the confusion matrix, true classes in rows, and below it the most frequent mistakes.
+/// Writes the confusion matrix, true classes in rows, or for many classes those with the lowest recall, and below it the
+/// most frequent mistakes.
 pub(super) fn confusion(html: &mut Html, confusion: &[Vec<u32>], name: &dyn Fn(usize) -> String) {
+    let counts = Confusion::of_rows(&(0..confusion.len()).map(name).collect::<Vec<_>>(), confusion);
     if confusion.len() <= WIDEST {
         scroll(html, "Confusion matrix", |html| matrix(html, confusion, name));
         html.leaf(
@@ -65,28 +68,34 @@ pub(super) fn confusion(html: &mut Html, confusion: &[Vec<u32>], name: &dyn Fn(u
              mistakes it is amplified. Recall: the share of a class’s images that were assigned to it. Precision: the \
              share of the images assigned to a class that belong to it.",
         );
+    } else {
+        let text = format!("{} classes are too many for a matrix. These have the lowest recall:", confusion.len());
+        html.leaf("p", &[("class", "soft")], &text);
+        table(html, "Lowest recall", &lowest_recall(&counts, name));
     }
-    let mut mistakes: Vec<(u32, usize, usize)> = Vec::new();
-    for (label, row) in confusion.iter().enumerate() {
-        let wrong = row.iter().enumerate().filter(|(prediction, count)| *prediction != label && **count > 0);
-        mistakes.extend(wrong.map(|(prediction, count)| (*count, label, prediction)));
+    if counts.correct() < counts.total() {
+        table(html, "Most frequent mistakes", &counts.mistakes_table(LISTED, name));
     }
-    mistakes.sort_by_key(|(count, ..)| std::cmp::Reverse(*count));
-    mistakes.truncate(LISTED);
-    if mistakes.is_empty() {
-        return;
-    }
-    let mut often = Table::new([
-        ("true class", Align::Left),
-        ("predicted as", Align::Left),
+}
+
+/// The classes with the lowest recall, of more classes than a matrix is drawn for.
+fn lowest_recall(counts: &Confusion, name: &dyn Fn(usize) -> String) -> Table {
+    let mut recalls: Vec<(usize, usize, usize)> =
+        counts.rows().enumerate().map(|(label, row)| (label, row[label], row.iter().sum())).collect();
+    recalls.retain(|(.., of)| *of > 0);
+    let recall = |&(_, right, of): &(usize, usize, usize)| right as f64 / of as f64;
+    // Stable: equal ones stay in the order of their classes.
+    recalls.sort_by(|a, b| recall(a).total_cmp(&recall(b)));
+    let mut table = Table::new([
+        ("class", Align::Left),
         ("images", Align::Right),
-        ("", Align::Right),
+        ("right", Align::Right),
+        ("recall", Align::Right),
     ]);
-    for (count, label, prediction) in mistakes {
-        let of = confusion[label].iter().sum::<u32>() as usize;
-        often.row([name(label), name(prediction), grouped(count.into()), percent(count as usize, of)]);
+    for (label, right, of) in recalls.into_iter().take(LISTED) {
+        table.row([name(label), grouped(of as u64), grouped(right as u64), percent(right, of)]);
     }
-    table(html, "Most frequent mistakes", &often);
+    table
 }
 
 fn matrix(html: &mut Html, confusion: &[Vec<u32>], name: &dyn Fn(usize) -> String) {
