@@ -65,7 +65,7 @@ check_example() {
     cp nin-embedded/models/fashion-int8.nin "$models/int8.nin"
     cp nin-embedded/models/fashion-int8-plain.nin "$models/int8-plain.nin"
     cargo run --quiet --locked --package nin-tests --bin formula-model -- fashion int4 2 "$models/int4.nin"
-    cargo run --quiet --locked --package nin-tests --bin formula-model -- fashion int8 2 "$models/threshold.nin" THRESHOLD
+    cargo run --quiet --locked --package nin-tests --bin formula-model -- fashion int8 2 "$models/threshold.nin" 0.2
     tail -c +17 nin-embedded/images/fashion-images | od -An -v -tu1 | sed -E 's/ +([0-9]+)/\1,/g' >"$folder/images.inc"
     cargo build --quiet --locked --package nin-c
     for_board board 3

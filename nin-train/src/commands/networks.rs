@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 
 use nin_core::Lanes;
 use nin_core::{Decision, Model, WeightType};
-use nin_train::Recipe;
 use nin_train::engine::confidence::unknown_class;
 use nin_train::engine::streaming::ModelBytes;
 use nin_train::formats::model_file::with_decision;
@@ -113,14 +112,6 @@ impl Loaded {
     /// The run, if the file is a checkpoint; otherwise an error.
     pub fn checkpoint(&self) -> Result<Checkpoint, FileError> {
         Checkpoint::from_bytes(&self.bytes).map_err(|problem| FileError::at(&self.path)(problem.to_string()))
-    }
-
-    /// The hyperparameters of the run, if the file is a checkpoint.
-    pub fn recipe(&self) -> Result<Option<Recipe>, FileError> {
-        match FileKind::of(&self.bytes) {
-            FileKind::Checkpoint => Ok(Some(self.checkpoint()?.recipe)),
-            _ => Ok(None),
-        }
     }
 
     /// The network in a model file with weights of 8 or 4 bits, or that of a run with quantisation-aware training;

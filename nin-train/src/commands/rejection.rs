@@ -12,15 +12,15 @@ use nin_train::support::files::FileError;
 use nin_train::support::text::grouped;
 
 use super::networks::Loaded;
-use super::{Console, Outcome, images};
+use super::{Console, Outcome};
 
 /// When an image is rejected.
 #[derive(Args, Clone, Copy, Debug)]
 pub struct RejectionArgs {
     /// Share of the right answers on validation images that the model keeps; images below that threshold are answered
-    /// "none of these". With off, every image gets a class
-    #[arg(long, value_name = "SHARE|off", default_value_t = Keep(Some(KEEP)))]
-    keep: Keep,
+    /// "none of these". With off, every image gets a class [default: 0.95]
+    #[arg(long, value_name = "SHARE|off")]
+    keep: Option<Keep>,
 
     /// The number by which images are rejected
     #[arg(long, value_name = "SCORE", default_value = "logit")]
@@ -50,15 +50,6 @@ impl FromStr for Keep {
     }
 }
 
-impl std::fmt::Display for Keep {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self.0 {
-            Some(share) => share.fmt(f),
-            None => f.write_str("off"),
-        }
-    }
-}
-
 impl RejectionArgs {
     /// Returns how images are rejected; `None` if never.
     pub fn rejection(&self) -> Option<Rejection> {
@@ -66,7 +57,12 @@ impl RejectionArgs {
             RejectBy::Logit => Score::Logit,
             RejectBy::Energy => Score::Energy,
         };
-        self.keep.0.map(|keep| Rejection { score, keep })
+        self.share().map(|keep| Rejection { score, keep })
+    }
+
+    /// Returns the share of right answers that is kept; `None` if no image is rejected.
+    fn share(&self) -> Option<f64> {
+        self.keep.map_or(Some(KEEP), |Keep(share)| share)
     }
 
     /// Finds temperature and threshold of a quantised network on the images that its run, or its data set, kept for
@@ -80,14 +76,21 @@ impl RejectionArgs {
         pool: &rayon::ThreadPool,
         console: &Console,
     ) -> Outcome<Decision> {
-        let validation = match loaded.recipe()? {
-            Some(recipe) => images::split_off(&recipe, splits)?,
-            None => splits.validation.take(),
-        };
-        let Some(validation) = validation else {
+        let Some(validation) = loaded.known()?.validation(splits)? else {
             let unknown = unknown_class(&model.class_names);
             let decision = loaded.decision()?;
-            return Ok(Decision { unknown: decision.unknown.or(unknown), ..decision });
+            let threshold = match self.keep {
+                Some(Keep(None)) => None,
+                Some(Keep(Some(_))) => {
+                    console.warn(format_args!(
+                        "--keep is not used: a threshold is found on validation images, and the run had none (train \
+                         --validation 0.1)"
+                    ));
+                    decision.threshold
+                }
+                None => decision.threshold,
+            };
+            return Ok(Decision { threshold, unknown: decision.unknown.or(unknown), ..decision });
         };
         let bytes = ModelBytes::new(&model.to_bytes(Lanes::Sixteen)?);
         let bytes = bytes.model()?;
@@ -105,7 +108,7 @@ impl RejectionArgs {
             "On {} validation images: temperature {temperature:.3}, calibration error {before:.1} % before, {after:.1} % after",
             grouped(found.images as u64)
         ));
-        if let (Some(threshold), Some(keep)) = (threshold, self.keep.0) {
+        if let (Some(threshold), Some(keep)) = (threshold, self.share()) {
             let score = score_name(threshold.score);
             console.say(format_args!(
                 "\"None of these\" below {score} {:.3}: {} % of the right answers are kept (--keep)",

@@ -74,6 +74,7 @@ pub(super) fn confusion(html: &mut Html, confusion: &[Vec<u32>], name: &dyn Fn(u
         table(html, "Lowest recall", &lowest_recall(&counts, name));
     }
     if counts.correct() < counts.total() {
+        html.leaf("p", &[("class", "soft")], "The most frequent mistakes:");
         table(html, "Most frequent mistakes", &counts.mistakes_table(LISTED, name));
     }
 }
@@ -149,4 +150,37 @@ fn matrix(html: &mut Html, confusion: &[Vec<u32>], name: &dyn Fn(usize) -> Strin
             });
         });
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::confusion;
+    use crate::report::html::write::Html;
+
+    /// Class `c` of 60 has 10 images, and `c % 7` of them are predicted as the next class.
+    #[test]
+    fn too_many_classes_are_listed_by_recall_and_by_mistakes() {
+        let row = |class: usize| {
+            let mut row = vec![0; 60];
+            row[class] = 10 - (class % 7) as u32;
+            row[(class + 1) % 60] += (class % 7) as u32;
+            row
+        };
+        let rows: Vec<Vec<u32>> = (0..60).map(row).collect();
+        let name = |class: usize| format!("kind {class}");
+        let page = |rows: &[Vec<u32>]| Html::page("", "", |html| confusion(html, rows, &name));
+        let many = page(&rows);
+        assert!(many.contains("60 classes are too many for a matrix") && !many.contains("predicted as kind"), "{many}");
+        // The classes with 6 mistakes: 6, 13, … 55, and of those with 5 the first two.
+        let cells: Vec<&str> =
+            many.split("<td class=\"left\">").skip(1).map(|cell| cell.split('<').next().unwrap()).collect();
+        let first: Vec<&str> = cells[..10].to_vec();
+        let expected = [6, 13, 20, 27, 34, 41, 48, 55, 5, 12].map(name);
+        assert_eq!(first, expected);
+        assert_eq!(cells[10..12], ["kind 6", "kind 7"], "the most frequent mistake");
+        // A matrix with the diagonal only has no mistakes to list.
+        let right: Vec<Vec<u32>> =
+            (0..3).map(|class| (0..3).map(|other| u32::from(class == other)).collect()).collect();
+        assert!(!page(&right).contains("most frequent mistakes"));
+    }
 }
