@@ -1,4 +1,4 @@
-//! `nin-train firmware`: a cargo project that runs a network on a board.
+//! `nin-train firmware`: writes a cargo project that runs a network on a board.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -31,8 +31,9 @@ Examples:
   nin-train firmware runs/fashion/model.nin --board mps2-an386 --out emulated
   nin-train firmware runs/fashion/model.nin --board generic:STM32L476RGTx --flash 1M --ram 96K --out nucleo
 
-A network of floats is quantised to 8 bits on training images, and its threshold for \"none of these\" is found on
-validation images; a model file of quantize is used as it is. The board first classifies test images. All of these are the images of the run unless --data names others. `nin-train firmware --list` lists the boards.")]
+A float network is quantised to 8 bits on training images, and its threshold for \"none of these\" is found on validation
+images; a model file of quantize is used unchanged. The project has test images, which the board classifies first. All
+of these are images of the run, unless --data names others. `nin-train firmware --list` lists the boards.")]
 pub struct FirmwareArgs {
     /// A model file, checkpoint or safetensors file
     #[arg(value_name = "NETWORK", required_unless_present = "list")]
@@ -42,7 +43,7 @@ pub struct FirmwareArgs {
     #[arg(long, value_name = "NAME", required_unless_present = "list")]
     board: Option<String>,
 
-    /// The project's folder: a new or an empty one
+    /// Folder of the project, which must be new or empty
     #[arg(long, value_name = "DIR", required_unless_present = "list")]
     out: Option<PathBuf>,
 
@@ -61,7 +62,7 @@ pub struct FirmwareArgs {
     #[arg(long)]
     partition: bool,
 
-    /// Most test images; fewer if flash is short
+    /// Number of test images; fewer if flash is short
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1000))]
     samples: u32,
 
@@ -89,7 +90,7 @@ enum Source {
     Camera,
 }
 
-/// Training images that the ranges of activations are found on, as for `quantize`.
+/// The number of training images for the calibration, as for `quantize`.
 const CALIBRATION: usize = 1000;
 
 /// Writes the project and prints what to type next.
@@ -147,7 +148,7 @@ pub fn run(args: &FirmwareArgs, console: &Console) -> Outcome {
     };
     let fit = project.check()?;
     if count < wanted.min(splits.test.len()) {
-        console.warn(format_args!("the flash has room for {count} test images beside the model"));
+        console.warn(format_args!("only {count} test images fit the flash beside the model"));
     }
     for (path, content) in project.files() {
         let path = out.join(path);
@@ -191,7 +192,7 @@ fn list(console: &Console) {
     console.result(format_args!("{:17} any Cortex-M that probe-rs knows, with --flash and --ram", "generic:CHIP"));
 }
 
-/// Returns the board that is meant.
+/// Returns the board with this name, or the generic board with this chip and memory.
 fn chosen(name: &str, flash: Option<u64>, ram: Option<u64>) -> Outcome<Board> {
     if let Some((_, chip)) = name.split_once(':').filter(|(kind, _)| kind.eq_ignore_ascii_case("generic")) {
         let (Some(flash), Some(ram)) = (flash, ram) else {
@@ -211,7 +212,7 @@ fn chosen(name: &str, flash: Option<u64>, ram: Option<u64>) -> Outcome<Board> {
     Ok(board)
 }
 
-/// An error if the folder has files, or is a file.
+/// Returns an error if the folder has files, or is a file.
 fn refuse_filled(out: &Path) -> Outcome {
     let shown = visible_path(out);
     match fs::read_dir(out).map(Iterator::count) {
@@ -239,7 +240,7 @@ fn package_name(out: &Path) -> String {
     }
 }
 
-/// Returns the network's integers: those of the file, or those that calibration on training images finds.
+/// Returns the network's integers: those of the file, or new ones by calibration on training images.
 fn integers(loaded: &Loaded, train: &nin_train::data::Dataset, console: &Console) -> Outcome<QuantizedModel> {
     if let Some(model) = loaded.integers()? {
         return Ok(model);
@@ -253,7 +254,7 @@ fn integers(loaded: &Loaded, train: &nin_train::data::Dataset, console: &Console
     })?;
     bar.finish_and_clear();
     if !report.is_faithful() {
-        console.warn(format_args!("8 bits do not compute what the floats do; nin-train quantize reports why"));
+        console.warn(format_args!("8 bits differ too much from the floats; `nin-train quantize` prints a report"));
     }
     Ok(model)
 }
