@@ -409,7 +409,7 @@ fn a_folder_of_pictures_needs_no_other_flag() {
     }
     let run = |arguments: &[&str]| crate::program::command(&folder, arguments);
     let (text, _) = succeeds(&mut run(&["train", "--data", "p", "--epochs", "2", "--ram", "3K", "--out", "r"]));
-    assert!(text.contains("Chosen for these images; the flags in brackets choose otherwise:"), "{text}");
+    assert!(text.contains("Chosen for these images; the flags in brackets change it:"), "{text}");
     let model = fs::read(folder.0.join("r/model.nin")).unwrap();
     let model = ModelBytes::new(&model);
     let model = model.model().unwrap();
