@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 
 use nin_core::Lanes;
 use nin_core::{Decision, Model, WeightType};
-use nin_train::Recipe;
 use nin_train::engine::confidence::unknown_class;
 use nin_train::engine::streaming::ModelBytes;
 use nin_train::formats::model_file::{AffineModel, ExportError, with_decision};
@@ -31,6 +30,11 @@ pub fn load(path: &Path) -> Result<Loaded, FileError> {
 }
 
 impl Loaded {
+    /// Returns the file's path.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Returns the type of the weights in the file, if it is a valid model file.
     pub fn stored_type(&self) -> Option<WeightType> {
         self.model_file().and_then(|file| Model::read(file).ok()).map(|model| model.weight_type())
@@ -110,14 +114,6 @@ impl Loaded {
     /// Returns the run, if the file is a checkpoint; otherwise an error.
     pub fn checkpoint(&self) -> Result<Checkpoint, FileError> {
         Checkpoint::from_bytes(&self.bytes).map_err(|problem| FileError::at(&self.path)(problem.to_string()))
-    }
-
-    /// Returns the hyperparameters of the run, if the file is a checkpoint.
-    pub fn recipe(&self) -> Result<Option<Recipe>, FileError> {
-        match FileKind::of(&self.bytes) {
-            FileKind::Checkpoint => Ok(Some(self.checkpoint()?.recipe)),
-            _ => Ok(None),
-        }
     }
 
     /// Returns the network in a model file with weights of 8 or 4 bits, or of a run with quantisation-aware training;

@@ -1,6 +1,6 @@
 //! Test images for a board, with the logits that it must compute.
 
-use nin_core::{Model, Shape, argmax};
+use nin_core::{Answer, Model, Shape};
 
 use super::fit;
 use crate::boards::Board;
@@ -16,6 +16,8 @@ pub struct Samples {
     pub labels: Vec<usize>,
     /// The logits of each image.
     pub logits: Vec<Vec<f32>>,
+    /// The number of images that the model answers right.
+    pub right: usize,
 }
 
 impl Samples {
@@ -27,13 +29,20 @@ impl Samples {
     pub fn new(model: &Model<'_>, data: &Dataset, count: usize) -> Result<Self, StreamingError> {
         let input = model.plan().spec().input();
         let mut streaming = Streaming::new(model);
-        let mut samples = Self { pixels: Vec::new(), labels: Vec::new(), logits: Vec::new() };
+        let mut samples = Self { pixels: Vec::new(), labels: Vec::new(), logits: Vec::new(), right: 0 };
         for index in in_turn(data, count) {
             let shape = data.shape();
             let pixels = fitted(data.image(index), shape, input).ok_or(StreamingError::Image { shape, input })?;
-            samples.logits.push(streaming.classify(&pixels, input)?);
+            let (label, logits) = (data.label(index), streaming.classify(&pixels, input)?);
+            // None of the classes is right for an image of the class for unknown images.
+            let expected = match model.decision().unknown {
+                Some(unknown) if usize::from(unknown) == label => Answer::Unknown,
+                _ => Answer::Class(label),
+            };
+            samples.right += usize::from(model.answer(&logits) == expected);
+            samples.logits.push(logits);
             samples.pixels.extend_from_slice(&pixels);
-            samples.labels.push(data.label(index));
+            samples.labels.push(label);
         }
         Ok(samples)
     }
@@ -81,11 +90,6 @@ impl Samples {
     /// Returns whether there is no image.
     pub fn is_empty(&self) -> bool {
         self.labels.is_empty()
-    }
-
-    /// Returns the number of images whose class is right.
-    pub fn right(&self) -> usize {
-        self.logits.iter().zip(&self.labels).filter(|(logits, label)| argmax(logits) == Some(**label)).count()
     }
 
     /// Returns the flash that the images need, in bytes.
