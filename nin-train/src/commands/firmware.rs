@@ -8,6 +8,7 @@ use nin_core::Lanes;
 use nin_train::boards::{BOARDS, Board};
 use nin_train::engine::streaming::ModelBytes;
 use nin_train::firmware::{Engine, FirmwareError, Project, Rows, Samples, lanes};
+use nin_train::formats::model_file::Integers;
 use nin_train::quantize::{self, Options, post_training};
 use nin_train::support::files::{self, FileError};
 use nin_train::support::text::{bytes, visible_path};
@@ -16,7 +17,7 @@ use nin_train::support::threads;
 use super::export::command;
 use super::images::ImageArgs;
 use super::known::Others;
-use super::networks::{self, Integers, Loaded};
+use super::networks::{self, Loaded};
 use super::size::size;
 use super::{Console, Outcome, cost, threads_of, word};
 

@@ -7,6 +7,7 @@
 //! Imports [`network`](crate::network) and [`support`](crate::support).
 
 mod chain;
+mod integers;
 mod layer;
 
 use std::fmt;
@@ -15,7 +16,7 @@ use crate::network::preprocessing::Preprocessing;
 use crate::network::trained::Trained;
 use crate::support::text::visible;
 
-pub use self::layer::{Convolution, Id, Net, Size};
+pub use self::layer::{Convolution, Grid, Id, Net, Size, Steps};
 
 /// A network with float weights.
 #[derive(Clone, Debug, PartialEq)]
