@@ -179,7 +179,7 @@ fn the_logits_of_random_qdq_models() {
         assert!(worst < STEPS, "{}: {worst} steps of {line}", path.display());
         lines += &format!("{line}\n");
     }
-    for part in ["nin", "gap", "fc"] {
+    for part in ["nin", "dw", "proj(", "gap", "fc"] {
         assert!(lines.contains(part), "no committed model has {part}:\n{lines}");
     }
     let Some(folder) = std::env::var_os("NIN_QDQ_MODELS") else { return };
