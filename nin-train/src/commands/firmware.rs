@@ -8,7 +8,7 @@ use nin_core::{Lanes, WeightType};
 use nin_train::boards::{BOARDS, Board};
 use nin_train::engine::streaming::ModelBytes;
 use nin_train::firmware::{Engine, FirmwareError, Project, Rows, Samples, lanes};
-use nin_train::formats::model_file::with_decision;
+use nin_train::formats::model_file::{Integers, with_decision};
 use nin_train::quantize::{self, Options, post_training};
 use nin_train::support::files::{self, FileError};
 use nin_train::support::text::{bytes, visible_path};
@@ -17,7 +17,7 @@ use nin_train::support::threads;
 use super::export::command;
 use super::images::ImageArgs;
 use super::known::Others;
-use super::networks::{self, Integers, Loaded};
+use super::networks::{self, Loaded};
 use super::rejection::RejectionArgs;
 use super::size::size;
 use super::{Console, Outcome, cost, threads_of, word};
@@ -119,10 +119,12 @@ pub fn run(args: &FirmwareArgs, console: &Console) -> Outcome {
     let pool = threads::pool(threads)?;
     let train = images.as_ref().map(|splits| &splits.train);
     let integers = pool.install(|| integers(&loaded, train, console))?;
+    // The decision of a model file of integers is that of `quantize` or `import`.
+    let has_decision = matches!(loaded.stored_type(), Some(WeightType::Int8 | WeightType::Int4 | WeightType::Affine));
     let decision = match (&integers, &mut images) {
-        // The decision of a model file of integers is that of `quantize` or `import`.
-        _ if loaded.any_integers()?.is_some() => loaded.decision()?,
-        (Integers::Quantized(model), Some(splits)) => args.rejection.decide(&loaded, model, splits, &pool, console)?,
+        (Integers::Quantized(model), Some(splits)) if !has_decision => {
+            args.rejection.decide(&loaded, model, splits, &pool, console)?
+        }
         _ => loaded.decision()?,
     };
     let model = integers.to_bytes(lanes(&board)).map_err(FileError::at(network))?;

@@ -6,7 +6,7 @@ use nin_core::Lanes;
 use nin_core::{Decision, Model, WeightType};
 use nin_train::engine::confidence::unknown_class;
 use nin_train::engine::streaming::ModelBytes;
-use nin_train::formats::model_file::{AffineModel, ExportError, with_decision};
+use nin_train::formats::model_file::{Integers, with_decision};
 use nin_train::formats::open::FileKind;
 use nin_train::integers::QuantizedModel;
 use nin_train::network::trained::Trained;
@@ -132,38 +132,9 @@ impl Loaded {
     /// The network in a model file with weights of integers, of whichever kind, or that of a run with quantisation-aware
     /// training; `None` if it is any other file.
     pub fn any_integers(&self) -> Result<Option<Integers>, FileError> {
-        if self.stored_type() == Some(WeightType::Affine) {
-            let model = Model::read(&self.bytes).map_err(|error| FileError::at(&self.path)(error.to_string()))?;
-            return Ok(AffineModel::from_model(&model).map(Integers::Affine));
-        }
-        Ok(self.integers()?.map(Integers::Quantized))
-    }
-}
-
-/// A network of integers.
-#[derive(Debug)]
-pub enum Integers {
-    /// This program quantised it.
-    Quantized(QuantizedModel),
-    /// It was imported, with zero points.
-    Affine(AffineModel),
-}
-
-impl Integers {
-    /// The type of its weights.
-    pub fn weight_type(&self) -> WeightType {
-        match self {
-            Self::Quantized(model) => model.weight_type(),
-            Self::Affine(_) => WeightType::Affine,
-        }
-    }
-
-    /// The bytes of its model file.
-    pub fn to_bytes(&self, lanes: Lanes) -> Result<Vec<u8>, ExportError> {
-        match self {
-            Self::Quantized(model) => model.to_bytes(lanes),
-            Self::Affine(model) => model.to_bytes(lanes),
-        }
+        let Some(file) = self.model_file() else { return Ok(self.integers()?.map(Integers::Quantized)) };
+        let model = Model::read(file).map_err(|error| FileError::at(&self.path)(error.to_string()))?;
+        Ok(Integers::from_model(&model))
     }
 }
 

@@ -16,7 +16,7 @@ pub mod rounding;
 
 pub use bits::{WeightBits, WeightBitsError};
 pub use error::QuantizeError;
-pub use fixed::multiplier;
+pub use fixed::{factor, multiplier};
 pub(crate) use input::fold;
 pub(crate) use layer::STEPS;
 pub use layer::{GRAIN, Output, QuantizedLayer};
