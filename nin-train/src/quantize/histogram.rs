@@ -23,6 +23,8 @@ pub struct Range {
     pub clip: f32,
     /// The part of all activations above `clip`.
     pub clipped: f64,
+    /// The smallest represented activation; 0 after a ReLU.
+    pub least: f32,
 }
 
 impl Default for Histogram {
@@ -90,7 +92,7 @@ impl Histogram {
         }
         let (_, bin, above) = best;
         let clip = (((bin + 1) as f64 * width) as f32).min(self.most);
-        Range { most: self.most, clip, clipped: above as f64 / total.max(1) as f64 }
+        Range { most: self.most, clip, clipped: above as f64 / total.max(1) as f64, least: 0.0 }
     }
 }
 

@@ -2,11 +2,12 @@
 //!
 //! The ranges of the activations are measured on a [`sample`](sample()) of images ([`Histogram`]) and clipped where
 //! that reduces the total error. Biases are then corrected for the mean rounding error. [`post_training`] does all of
-//! this and reports each layer's error; [`within`] chooses the layers with 4-bit weights. [`equalize`](equalize())
+//! this and reports each layer's error; [`with_zero_points`] does it for lines of the whole family; [`within`] chooses the layers with 4-bit weights. [`equalize`](equalize())
 //! rescales channels before that, if the user asks for it. The arithmetic itself is in [`integers`](crate::integers).
 //!
 //! Imports every folder above it in the [crate's table](crate).
 
+mod affine;
 pub mod aware;
 mod budget;
 mod correct;
@@ -17,6 +18,7 @@ mod observe;
 mod report;
 mod sample;
 
+pub use affine::with_zero_points;
 pub use budget::within;
 pub use correct::{Options, post_training};
 pub use equalize::equalize;

@@ -40,13 +40,13 @@ pub struct About {
 }
 
 /// Returns the shape of a weight in PyTorch.
-fn torch_shape(Tensor { layer, bias, .. }: &Tensor) -> Vec<usize> {
-    match layer.kind {
-        LayerKind::Convolution(window) => {
-            let kernel = usize::from(window.columns.kernel);
-            vec![bias.len(), usize::from(layer.input.channels), kernel, kernel]
+fn torch_shape(tensor: &Tensor) -> Vec<usize> {
+    match tensor.layer.kind {
+        LayerKind::Convolution(_) => {
+            let (rows, columns) = tensor.kernel();
+            vec![tensor.bias.len(), tensor.channels(), rows, columns]
         }
-        _ => vec![bias.len(), layer.fan_in()],
+        _ => vec![tensor.bias.len(), tensor.layer.fan_in()],
     }
 }
 

@@ -1,0 +1,102 @@
+//! The products of convolutions by how they connect their channels.
+//!
+//! A depthwise convolution has a kernel of its own. Any other convolution in groups is computed as a full one, whose
+//! weights between groups are 0.
+
+use nin_core::plan::Layer;
+
+use super::Linear;
+use crate::kernel::{Buffer, Finish, Panels, View, Windows, accumulate, depthwise, multiply};
+
+/// How a layer connects its channels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Connection {
+    /// Each output sums over all channels.
+    Full,
+    /// Each output sums over the channels of its group.
+    Grouped,
+    /// Each output sums over one channel, its own.
+    Depthwise,
+}
+
+impl Connection {
+    pub(super) fn of(layer: &Layer) -> Connection {
+        match layer.groups {
+            1 => Connection::Full,
+            groups if (groups, groups) == (layer.input.channels, layer.output.channels) => Connection::Depthwise,
+            _ => Connection::Grouped,
+        }
+    }
+
+    /// Computes a product of windows.
+    #[allow(clippy::too_many_arguments)] // one product: its operands, and where its results go
+    pub(super) fn multiply(
+        self,
+        from: View,
+        windows: &Windows,
+        panels: &Panels,
+        finish: &Finish,
+        to: &mut [f32],
+        to_at: &[u32],
+        pixels: usize,
+    ) {
+        match self {
+            Connection::Depthwise => depthwise::multiply(from, windows, panels, finish, to, to_at, pixels),
+            _ => multiply(from, windows, panels, finish, to, to_at, pixels),
+        }
+    }
+
+    /// Adds to the gradient of the weights.
+    #[allow(clippy::too_many_arguments)] // one product: its operands, where its results go, and its memory
+    pub(super) fn accumulate(
+        self,
+        from: View,
+        windows: &Windows,
+        d: View,
+        d_at: &[u32],
+        outputs: usize,
+        sums: &mut [f32],
+        scratch: &mut Buffer,
+        pixels: usize,
+    ) {
+        match self {
+            Connection::Depthwise => depthwise::accumulate(from, windows, d, d_at, outputs, sums, pixels),
+            _ => accumulate(from, windows, d, d_at, outputs, sums, scratch, pixels),
+        }
+    }
+}
+
+impl Linear {
+    /// Returns the row of the gradient, as [`Linear::gradient_len`] stores it, that belongs to a weight.
+    pub(crate) fn gradient_row(&self, output: usize, input: usize) -> usize {
+        let layer = &self.tensor().layer;
+        match Connection::of(layer) {
+            Connection::Grouped => {
+                let [groups, channels, outputs] =
+                    [layer.groups, layer.input.channels, layer.output.channels].map(usize::from);
+                let own = channels / groups;
+                input / own * channels + output / (outputs / groups) * own + input % own
+            }
+            _ => input,
+        }
+    }
+
+    /// Returns whether the gradient has a row for each channel of all groups.
+    pub(crate) fn is_grouped(&self) -> bool {
+        Connection::of(&self.tensor().layer) == Connection::Grouped
+    }
+
+    /// Returns a grouped layer's weights as those of a full convolution.
+    pub(super) fn ungrouped(&self, weight: &[f32]) -> Vec<f32> {
+        let layer = &self.tensor().layer;
+        let fan_in = layer.fan_in();
+        let full = fan_in * usize::from(layer.groups);
+        let mut all = vec![0.0; usize::from(layer.output.channels) * full];
+        for (output, weights) in weight.chunks_exact(fan_in).enumerate() {
+            for (input, weight) in weights.iter().enumerate() {
+                all[output * full + self.gradient_row(output, input)] = *weight;
+            }
+        }
+        all
+    }
+}
