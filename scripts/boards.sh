@@ -1,9 +1,13 @@
 #!/usr/bin/env bash
-# boards.sh [record | check | BOARD...]: makes a project with `nin-train firmware` for each board, compiles it, and runs it
-# if there is an emulator for it. Prints a row of docs/boards.md for each. `record` does so for all boards and writes the
-# rows to docs/boards.md; `check` fails if a row there is another one. A board is a name of `nin-train firmware --list`,
-# perhaps with flags: 'pico --rows camera'.
-# Status 1: a project does not compile, or does not compute what the host does; 77: something that is needed is missing.
+# boards.sh [record | check | BOARD...]: makes a project with `nin-train firmware` for each board, compiles it, and runs
+# it if there is an emulator for it. Prints a row of docs/boards.md for each board.
+#
+#     record    does this for all boards and writes the rows to docs/boards.md
+#     check     does this for all boards and fails if the rows in docs/boards.md differ
+#     BOARD...  does this for these boards only: names of `nin-train firmware --list`, perhaps with flags, for example
+#               'pico --rows camera'
+#
+# Status 1: a project does not compile, or its results differ from the host's; 77: something that is needed is missing.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 record=docs/boards.md
@@ -27,7 +31,7 @@ for board in "${boards[@]}"; do
     read -r -a words <<<"$board"
     name=$(echo "$board" | tr -c 'a-zA-Z0-9\n' - | tr A-Z a-z)
     project=$folder/$name
-    # What cargo has locked stays.
+    # Keep the lock file of an earlier run: it has the same versions.
     lock=$(cat "$project/Cargo.lock" 2>/dev/null || true)
     rm -rf "$project"
     target/debug/nin-train firmware "$network" --dataset fashion-mnist-subset --board "${words[@]}" --out "$project" --quiet >"$folder/log"
@@ -35,7 +39,7 @@ for board in "${boards[@]}"; do
     target=$(sed -n 's/^target = "\(.*\)"/\1/p' "$project/.cargo/config.toml")
     machine=$(sed -n 's/^runner = "\(qemu-.*\)"/\1/p' "$project/.cargo/config.toml" "$project/qemu.toml" 2>/dev/null || true)
     here=$PWD
-    build() { # build [FLAGS]: with the linker of the toolchain, so that flip-link is not needed
+    build() { # build [FLAGS]: uses the linker of the toolchain instead of flip-link
         (
             cd "$project"
             linker=CARGO_TARGET_$(echo "$target" | tr a-z.- A-Z__)_LINKER
@@ -45,7 +49,7 @@ for board in "${boards[@]}"; do
     }
     build >&2 || {
         status=$?
-        echo "boards.sh: the project for $board does not compile" >&2
+        echo "boards.sh: $board: the project does not compile" >&2
         exit $status
     }
     elf=$folder/target/$target/release/$name
@@ -72,7 +76,7 @@ for board in "${boards[@]}"; do
     fi
     if [ -n "$output" ]; then
         if ! grep -q '^10 of 10 as on the host, bit for bit$' <<<"$output"; then
-            printf '%s\n' "$output" "boards.sh: $board does not compute what the host does" >&2
+            printf '%s\n' "$output" "boards.sh: $board: the results differ from the host's" >&2
             exit 1
         fi
         how+=': 10 of 10 as on the host'

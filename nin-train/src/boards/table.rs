@@ -111,7 +111,7 @@ impl Board {
         let Some(&(_, core, origin)) = CHIPS.iter().find(|(prefix, ..)| plain && starts(prefix)) else {
             return Err(UnknownChip { name: chip.to_owned() });
         };
-        // Some parts of a name stand for a core each: an H7's RAM is not where the others have it.
+        // The part of a name determines the core. An H7's RAM has another address than that of the others.
         let ram_origin = if starts("STM32H7") { 0x2400_0000 } else { SRAM };
         // A board's name lives as long as the program, and there is one.
         let chip: &'static str = Box::leak(chip.to_owned().into_boxed_str());

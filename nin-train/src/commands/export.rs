@@ -7,6 +7,7 @@ use nin_core::Lanes;
 use nin_core::{Kernels, WeightType};
 use nin_train::engine::streaming::ModelBytes;
 use nin_train::formats::model_file::{CHeader, RustSource, c_header, c_name, rust_source, with_decision};
+use nin_train::network::architecture::beyond_unsigned;
 use nin_train::support::text::{bytes, visible_path};
 use nin_train::{formats::onnx, support::files};
 
@@ -126,6 +127,9 @@ pub fn run(args: &ExportArgs, console: &Console) -> Outcome {
         return Ok(());
     }
     let trained = loaded.trained()?;
+    if let Some(stage) = beyond_unsigned(&trained.spec).filter(|_| args.onnx.is_some()) {
+        return Err(format!("--onnx does not write `{stage}`; --safetensors does").into());
+    }
     let weight_type = WeightType::from(args.weight_type);
     if let Some(out) = &out {
         let source = args.rust.as_deref().map(|rust| beside(out, rust).map(|name| (rust, name))).transpose()?;

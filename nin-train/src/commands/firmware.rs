@@ -1,4 +1,4 @@
-//! `nin-train firmware`: a cargo project that runs a network on a board.
+//! `nin-train firmware`: writes a cargo project that runs a network on a board.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,8 +8,7 @@ use nin_core::Lanes;
 use nin_train::boards::{BOARDS, Board};
 use nin_train::engine::streaming::ModelBytes;
 use nin_train::firmware::{Engine, FirmwareError, Project, Rows, Samples, lanes};
-use nin_train::integers::QuantizedModel;
-use nin_train::quantize::{self, Options, post_training};
+use nin_train::quantize::{self, Integers, Options};
 use nin_train::support::files::{self, FileError};
 use nin_train::support::text::{bytes, visible_path};
 use nin_train::support::threads;
@@ -29,8 +28,9 @@ Examples:
   nin-train firmware runs/fashion/model.nin --board mps2-an386 --out emulated
   nin-train firmware runs/fashion/model.nin --board generic:STM32L476RGTx --flash 1M --ram 96K --out nucleo
 
-A network of floats is quantised to 8 bits on training images; a model file of quantize is used as it is. The board
-first classifies test images. All of these are the images of the run unless --data names others. `nin-train firmware --list` lists the boards.")]
+A float network is quantised to 8 bits on training images; a model file of quantize is used unchanged. The project has
+test images, which the board classifies first. Both are images of the run, unless --data names others. `nin-train
+firmware --list` lists the boards.")]
 pub struct FirmwareArgs {
     /// A model file, checkpoint or safetensors file
     #[arg(value_name = "NETWORK", required_unless_present = "list")]
@@ -40,7 +40,7 @@ pub struct FirmwareArgs {
     #[arg(long, value_name = "NAME", required_unless_present = "list")]
     board: Option<String>,
 
-    /// The project's folder: a new or an empty one
+    /// Folder of the project, which must be new or empty
     #[arg(long, value_name = "DIR", required_unless_present = "list")]
     out: Option<PathBuf>,
 
@@ -59,7 +59,7 @@ pub struct FirmwareArgs {
     #[arg(long)]
     partition: bool,
 
-    /// Most test images; fewer if flash is short
+    /// Number of test images; fewer if flash is short
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1000))]
     samples: u32,
 
@@ -84,7 +84,7 @@ enum Source {
     Camera,
 }
 
-/// Training images that the ranges of activations are found on, as for `quantize`.
+/// The number of training images for the calibration, as for `quantize`.
 const CALIBRATION: usize = 1000;
 
 /// Writes the project and prints what to type next.
@@ -136,7 +136,7 @@ pub fn run(args: &FirmwareArgs, console: &Console) -> Outcome {
     };
     let fit = project.check()?;
     if count < wanted.min(splits.test.len()) {
-        console.warn(format_args!("the flash has room for {count} test images beside the model"));
+        console.warn(format_args!("only {count} test images fit the flash beside the model"));
     }
     for (path, content) in project.files() {
         let path = out.join(path);
@@ -180,7 +180,7 @@ fn list(console: &Console) {
     console.result(format_args!("{:17} any Cortex-M that probe-rs knows, with --flash and --ram", "generic:CHIP"));
 }
 
-/// Returns the board that is meant.
+/// Returns the board with this name, or the generic board with this chip and memory.
 fn chosen(name: &str, flash: Option<u64>, ram: Option<u64>) -> Outcome<Board> {
     if let Some((_, chip)) = name.split_once(':').filter(|(kind, _)| kind.eq_ignore_ascii_case("generic")) {
         let (Some(flash), Some(ram)) = (flash, ram) else {
@@ -200,7 +200,7 @@ fn chosen(name: &str, flash: Option<u64>, ram: Option<u64>) -> Outcome<Board> {
     Ok(board)
 }
 
-/// An error if the folder has files, or is a file.
+/// Returns an error if the folder has files, or is a file.
 fn refuse_filled(out: &Path) -> Outcome {
     let shown = visible_path(out);
     match fs::read_dir(out).map(Iterator::count) {
@@ -228,21 +228,21 @@ fn package_name(out: &Path) -> String {
     }
 }
 
-/// Returns the network's integers: those of the file, or those that calibration on training images finds.
-fn integers(loaded: &Loaded, train: &nin_train::data::Dataset, console: &Console) -> Outcome<QuantizedModel> {
+/// Returns the network's integers: those of the file, or new ones by calibration on training images.
+fn integers(loaded: &Loaded, train: &nin_train::data::Dataset, console: &Console) -> Outcome<Integers> {
     if let Some(model) = loaded.integers()? {
-        return Ok(model);
+        return Ok(Integers::Unsigned(model));
     }
     let trained = loaded.trained()?;
     let sample = quantize::sample(train, trained.spec.input(), CALIBRATION)?;
     let bar = console.bar(0, "calibrating {bar:40} pass {pos} of {len}");
-    let (model, report) = post_training(&trained, &sample, &Options::default(), |done, all| {
+    let (model, report) = Integers::calibrated(&trained, &sample, &Options::default(), |done, all| {
         bar.set_length(all as u64);
         bar.set_position(done as u64);
     })?;
     bar.finish_and_clear();
     if !report.is_faithful() {
-        console.warn(format_args!("8 bits do not compute what the floats do; nin-train quantize reports why"));
+        console.warn(format_args!("8 bits differ too much from the floats; `nin-train quantize` prints a report"));
     }
     Ok(model)
 }

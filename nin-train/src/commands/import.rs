@@ -5,12 +5,13 @@ use std::path::PathBuf;
 use clap::Args;
 use nin_core::{Kernels, Lanes, Plan, WeightType};
 use nin_train::data::{DatasetKind, check_class_names};
+use nin_train::formats::safetensors::{Found, Matching};
 use nin_train::formats::tflite;
 use nin_train::network::architecture::Architecture;
 use nin_train::network::preprocessing::Preprocessing;
 use nin_train::network::trained::Trained;
 use nin_train::support::files::{self, FileError};
-use nin_train::support::text::{bytes, grouped};
+use nin_train::support::text::{bytes, grouped, visible};
 
 use super::export::refuse_input;
 use super::{Console, Outcome, program, word};
@@ -22,13 +23,14 @@ Examples:
   nin-train import nin.safetensors --line d2l --dataset fashion-mnist
   nin-train import person.tflite --out person.nin
   nin-train import mine.safetensors --line \"1x28x28 nin5+2:32,32 max3/2 nin3+1:32,10 gap\" --mean 0.286 --std 0.353
+  nin-train import mine.safetensors --line \"3x32x32 nin3+1:8 nin3+1:8 gap\" --map stem,body
 
 In PyTorch: safetensors.torch.save_file(model.state_dict(), 'nin.safetensors').
-Tensors have the names of the book's model (net.0.0.weight, net.0.0.bias, net.0.2.weight, ...) or any other names that
-sort in layer order. Their shapes must match the line.
+Tensors are matched to layers by shape and, among equal shapes, by the numbers in their names. The command prints what it
+matched, and asks for --map if the file does not show the order. Batch normalisation is folded into the layer before it.
 
 A TensorFlow Lite model must be quantised to full-integer int8. The result computes the same bytes as TensorFlow Lite's
-reference kernels, layer by layer; its logits are what a final softmax reads. Nothing else needs to be stated.")]
+reference kernels, layer by layer; its logits are the input of the model's final softmax. It needs no further options.")]
 pub struct ImportArgs {
     /// The safetensors file or TensorFlow Lite model
     #[arg(value_name = "FILE")]
@@ -41,6 +43,15 @@ pub struct ImportArgs {
     /// The model file to write [default: the file's name with the extension .nin]
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+
+    /// The names of the layers in the order of the line, each without .weight; LAYER+NORM states the batch normalisation
+    /// that follows a layer
+    #[arg(long, value_name = "LAYER,LAYER,...", value_delimiter = ',')]
+    map: Vec<String>,
+
+    /// What batch normalisation adds to a variance; Keras adds 1e-3
+    #[arg(long, value_name = "E", default_value_t = 1e-5)]
+    norm_epsilon: f64,
 
     /// Mean of transforms.Normalize in training, one number per channel (for pixels from 0 to 1)
     #[arg(long, value_name = "A,B,C", value_delimiter = ',', requires = "std")]
@@ -71,7 +82,13 @@ pub fn run(args: &ImportArgs, console: &Console) -> Outcome {
     if tflite::is_tflite(&file) {
         return run_tflite(args, &file, console);
     }
-    let mut trained = Trained::from_safetensors(&file, architecture.as_ref()).map_err(FileError::at(&args.file))?;
+    if !(args.norm_epsilon >= 0.0 && args.norm_epsilon.is_finite()) {
+        return Err(format!("--norm-epsilon {} is no number from 0", args.norm_epsilon).into());
+    }
+    let matching = Matching { map: args.map.clone(), epsilon: args.norm_epsilon };
+    let (mut trained, found) =
+        Trained::from_matched(&file, architecture.as_ref(), &matching).map_err(FileError::at(&args.file))?;
+    say_matched(&found, console);
     if !args.mean.is_empty() {
         trained.preprocessing = normalized(&args.mean, &args.std, usize::from(trained.spec.input().channels))?;
     }
@@ -97,11 +114,25 @@ pub fn run(args: &ImportArgs, console: &Console) -> Outcome {
     Ok(())
 }
 
+/// Prints which tensors each layer was made of.
+fn say_matched(found: &Found, console: &Console) {
+    let width = found.layers.iter().map(|(layer, _)| layer.chars().count()).max().unwrap_or(0);
+    for (layer, tensors) in &found.layers {
+        let tensors: Vec<_> = tensors.iter().map(|name| visible(name)).collect();
+        console.say(format_args!("{layer:width$}  {}", tensors.join(", ")));
+    }
+    match found.rounded {
+        0 => {}
+        1 => console.say(format_args!("One tensor of 64-bit floats was rounded to 32 bits.")),
+        tensors => console.say(format_args!("{tensors} tensors of 64-bit floats were rounded to 32 bits.")),
+    }
+}
+
 /// Writes a model file of a TensorFlow Lite model.
 fn run_tflite(args: &ImportArgs, file: &[u8], console: &Console) -> Outcome {
     let stated = [("--line", args.line.is_some()), ("--mean and --std", !args.mean.is_empty())];
     if let Some((flag, _)) = stated.iter().find(|(_, stated)| *stated) {
-        return Err(format!("a TensorFlow Lite model states what {flag} would; leave it out").into());
+        return Err(format!("{flag}: a TensorFlow Lite model contains this already; leave it out").into());
     }
     let mut model = tflite::import(file).map_err(FileError::at(&args.file))?.model;
     model.class_names = match args.dataset {

@@ -1,5 +1,5 @@
-//! Ctrl-C: it ends the program and removes its progress bar. While a run listens, the first one only asks to stop at the
-//! next good place.
+//! Ctrl-C ends the program and removes its progress bar. During training, the first Ctrl-C only requests a stop after
+//! the current step.
 
 use std::io::{self, IsTerminal, Write};
 use std::sync::Once;
@@ -11,7 +11,7 @@ static LISTENING: AtomicBool = AtomicBool::new(false);
 static ASKED: AtomicBool = AtomicBool::new(false);
 static HANDLER: Once = Once::new();
 
-/// Listens for Ctrl-C from here on.
+/// From now on, the first Ctrl-C only sets [`asked`].
 pub fn listen() -> Outcome {
     let installed = install();
     LISTENING.store(true, Ordering::SeqCst);
@@ -24,7 +24,7 @@ pub fn clear_line() {
     drop(install());
 }
 
-/// Whether the user asked to stop.
+/// Returns whether the user has requested a stop.
 pub fn asked() -> bool {
     ASKED.load(Ordering::SeqCst)
 }
@@ -38,7 +38,7 @@ fn install() -> Outcome {
             }
             let mut error = io::stderr().lock();
             if error.is_terminal() {
-                // The beginning of the line, and an empty line.
+                // Moves to the beginning of the line and clears it.
                 let _ = write!(error, "\r\x1b[2K");
             }
             std::process::exit(130);

@@ -25,7 +25,7 @@ Examples:
   nin-train plan 1x28x28 nin5+2:16,16 max3/2 nin3+1:10,10 gap
   nin-train plan d2l --batch 1                  memory for a single image
   nin-train plan person.tflite                  what a TensorFlow Lite model would need, without importing it
-  nin-train plan fashion --ram-budget 8K        an error if a board with 8 KiB is too small
+  nin-train plan fashion --ram-budget 8K        an error if the network needs more than 8 KiB
 
 An architecture line: the input as channels x rows x columns, then the stages, then the head.
   ninK/S+P:a,b,c   KxK convolution with stride S and padding P to a channels, then 1x1 to b, to c; ReLU after each
@@ -46,7 +46,7 @@ pub struct PlanArgs {
     #[arg(long, default_value_t = 128, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     batch: u64,
 
-    /// RAM that the board has for the network in 8 bits: bytes, or with K or M. A network that needs more is an error
+    /// Limit of the network's RAM in 8 bits: bytes, or with K or M. A network that needs more is an error
     #[arg(long, value_name = "BYTES", value_parser = size)]
     ram_budget: Option<u64>,
 

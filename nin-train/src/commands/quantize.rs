@@ -1,4 +1,4 @@
-//! `nin-train quantize`: a trained network in 8-bit integers.
+//! `nin-train quantize`: converts a trained network to 8-bit integers.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -9,9 +9,10 @@ use nin_train::data::Splits;
 use nin_train::engine::confidence::{self, unknown_class};
 use nin_train::engine::streaming::{ModelBytes, ModelEvaluation, evaluate};
 use nin_train::formats::model_file::{ExportError, RustSource, rust_source, with_decision};
-use nin_train::integers::{QuantizedModel, WeightBits};
+use nin_train::integers::WeightBits;
+use nin_train::network::architecture::beyond_unsigned;
 use nin_train::network::trained::Trained;
-use nin_train::quantize::{self, Options, Report, post_training, within};
+use nin_train::quantize::{self, Integers, Options, Report, within};
 use nin_train::support::text::{bytes, percent, visible_path};
 use nin_train::{
     formats::onnx,
@@ -32,15 +33,16 @@ use super::{Console, Outcome, cost, networks, threads_of};
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
-  nin-train quantize runs/fashion/checkpoint                       what 8 bits cost, layer by layer
+  nin-train quantize runs/fashion/checkpoint                       report of the error, layer by layer
   nin-train quantize runs/fashion/checkpoint --out fashion-int8.nin
   nin-train quantize runs/fashion/checkpoint --rust src/fashion.rs --lanes 1
   nin-train quantize runs/fashion/checkpoint --weights 4bit        half the flash
-  nin-train quantize runs/fashion/checkpoint --flash 50000         4 bits in as many layers as it takes
+  nin-train quantize runs/fashion/checkpoint --flash 50000         4 bits in as many layers as necessary
 
-Weights become signed bytes with a scale for each output, activations unsigned bytes with a range found on a sample of
-training images, those of the run unless --data names others; docs/int8.md describes the arithmetic. Board and host compute the same, bit for bit. A run with
-train --qat has its integers already: they are written as they are.")]
+Weights become signed bytes with one scale per output channel, activations unsigned bytes with one scale per layer. The
+ranges of activations are found on a sample of training images: those of the run, unless --data names others.
+docs/int8.md defines the arithmetic. Board and host compute the same, bit for bit. A run with train --qat has its
+integers already; they are written unchanged.")]
 pub struct QuantizeArgs {
     /// A checkpoint, model file or safetensors file, with float weights
     #[arg(value_name = "NETWORK")]
@@ -49,7 +51,7 @@ pub struct QuantizeArgs {
     #[command(flatten)]
     images: ImageArgs,
 
-    /// Training images that the ranges of activations are found on
+    /// Number of training images for the calibration, which finds the ranges of activations
     #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..))]
     calibration: u64,
 
@@ -57,8 +59,8 @@ pub struct QuantizeArgs {
     #[arg(long, value_name = "BITS")]
     weights: Option<WeightBits>,
 
-    /// Largest model file: layers get 4-bit weights until it fits, those first whose rounding changes the logits least
-    /// for each byte that it saves
+    /// Limit of the model file: layers get 4-bit weights until it fits, in the order of the change in the logits per byte
+    /// saved, smallest first
     #[arg(long, value_name = "BYTES", value_parser = size, conflicts_with = "weights")]
     flash: Option<u64>,
 
@@ -70,11 +72,11 @@ pub struct QuantizeArgs {
     #[arg(long)]
     equalize: bool,
 
-    /// The model file to write [default with --rust: beside that, with the ending .nin]
+    /// The model file to write [default with --rust: the same name with the extension .nin]
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
 
-    /// Outputs side by side: 2 for Cortex-M4 and M7, and for M33 where the compiler is told the core (-C
+    /// Outputs interleaved in memory: 2 for Cortex-M4 and M7, and for M33 if the firmware is compiled for it (-C
     /// target-cpu=cortex-m33); 1 for other boards (M0, M3, M55, RISC-V), 16 for a host; results are the same
     #[arg(long, value_name = "L", default_value_t = Lanes::Two)]
     lanes: Lanes,
@@ -90,8 +92,8 @@ pub struct QuantizeArgs {
     #[command(flatten)]
     rejection: RejectionArgs,
 
-    /// RAM the network may take, which the Rust source asserts: bytes, or with K or M [default: what it takes, in whole
-    /// KiB]
+    /// Limit of the network's RAM, which the Rust source asserts: bytes, or with K or M [default: the RAM needed,
+    /// rounded up to KiB]
     #[arg(long, value_name = "BYTES", value_parser = size, requires = "rust")]
     ram_budget: Option<u64>,
 
@@ -104,7 +106,7 @@ pub struct QuantizeArgs {
     json: bool,
 }
 
-/// Quantises, reports, and writes what was asked for.
+/// Quantises the network, prints a report and writes the requested files.
 pub fn run(args: &QuantizeArgs, console: &Console) -> Outcome {
     let console = &Console { quiet: console.quiet || args.json };
     let result = |text: fmt::Arguments<'_>| {
@@ -117,7 +119,7 @@ pub fn run(args: &QuantizeArgs, console: &Console) -> Outcome {
         (out, _) => out.clone(),
     };
     if out.is_none() && args.lanes != Lanes::Two && args.flash.is_none() {
-        return Err("--lanes is about the model file: say --out FILE or --rust FILE, too".into());
+        return Err("--lanes applies to the model file only: pass --out FILE or --rust FILE, too".into());
     }
     if !Lanes::INT8.contains(&args.lanes) {
         return Err(ExportError::Packing { lanes: args.lanes, weight_type: WeightType::Int8.name() }.into());
@@ -131,6 +133,11 @@ pub fn run(args: &QuantizeArgs, console: &Console) -> Outcome {
     let loaded = networks::load(&args.network)?;
     let trained = loaded.trained()?;
     let plan = trained.plan();
+    if let Some(stage) = beyond_unsigned(&trained.spec).filter(|_| args.onnx.is_some()) {
+        return Err(
+            format!("--onnx does not write networks with zero points, which `{stage}` needs: leave it out").into()
+        );
+    }
     let threads = threads_of(args.threads.unwrap_or(0), console);
     let float = ModelBytes::new(&trained.to_model(WeightType::F32, Lanes::Sixteen)?);
     let cost = |images| cost::check(&float.model()?, &args.network, images, threads, console);
@@ -140,7 +147,7 @@ pub fn run(args: &QuantizeArgs, console: &Console) -> Outcome {
     let sampled = (args.calibration).min(splits.train.len() as u64).saturating_mul(plan.spec().input().len() as u64);
     if let Some(left) = memory::shortage(sampled) {
         return Err(format!(
-            "the calibration images take {} of memory, and {} are left: give fewer with --calibration",
+            "the calibration images need {} of memory, but {} are available: use fewer with --calibration",
             bytes(sampled),
             bytes(left)
         )
@@ -149,8 +156,8 @@ pub fn run(args: &QuantizeArgs, console: &Console) -> Outcome {
     let pool = threads::pool(threads)?;
 
     let mut report = None;
-    let model = match loaded.integers()? {
-        // Trained to be these integers, with these ranges: there is nothing left to find.
+    let model = match loaded.integers()?.map(Integers::Unsigned) {
+        // The network was trained as these integers, so the flags cannot change them.
         Some(_) if args.weights.is_some() || args.flash.is_some() || args.equalize => {
             return Err(
                 "the network was trained with quantisation, so --weights, --flash and --equalize cannot change \
@@ -159,7 +166,8 @@ pub fn run(args: &QuantizeArgs, console: &Console) -> Outcome {
             );
         }
         Some(model) => {
-            console.say(format_args!("\nThe network was trained with the integers that it becomes.\n"));
+            console
+                .say(format_args!("\nThe network was trained with quantisation; its integers are used unchanged.\n"));
             model
         }
         None => {
@@ -209,8 +217,8 @@ pub fn run(args: &QuantizeArgs, console: &Console) -> Outcome {
 
     let decision = decision(args, &loaded, &model, &mut splits, &pool, console)?;
 
-    if let Some(path) = &args.onnx {
-        let file = onnx::integers(&model);
+    if let (Some(path), Integers::Unsigned(model)) = (&args.onnx, &model) {
+        let file = onnx::integers(model);
         files::write(path, &file)?;
         result(format_args!("{}: {}", path.display(), bytes(file.len() as u64)));
         json["files"]["onnx"] = path.to_string_lossy().into();
@@ -243,12 +251,12 @@ pub fn run(args: &QuantizeArgs, console: &Console) -> Outcome {
     Ok(())
 }
 
-/// Finds temperature and threshold of the quantised network on the images that its run, or its data set, kept for
-/// validation. Without any, it keeps those of the network that it was made from: its logits are nearly the same.
+/// Returns temperature and threshold of the quantised network, found on the validation images of its run or data set.
+/// Without validation images, returns those of the float network, whose logits are nearly the same.
 fn decision(
     args: &QuantizeArgs,
     loaded: &Loaded,
-    model: &QuantizedModel,
+    model: &Integers,
     splits: &mut Splits,
     pool: &rayon::ThreadPool,
     console: &Console,
@@ -258,7 +266,7 @@ fn decision(
         None => splits.validation.take(),
     };
     let Some(validation) = validation else {
-        let unknown = unknown_class(&model.class_names);
+        let unknown = unknown_class(model.class_names());
         let decision = loaded.decision()?;
         return Ok(Decision { unknown: decision.unknown.or(unknown), ..decision });
     };
@@ -282,13 +290,13 @@ fn measured(evaluation: &ModelEvaluation) -> Value {
     })
 }
 
-/// Quantises after a sample, and reports what that cost.
+/// Quantises the network with ranges from a sample of images, and prints the report.
 fn calibrated(
     args: &QuantizeArgs,
     trained: &Trained,
     sample: &[Vec<u8>],
     console: &Console,
-) -> Outcome<(QuantizedModel, Report)> {
+) -> Outcome<(Integers, Report)> {
     let weights = match args.flash {
         Some(budget) => {
             let weights = within(trained, sample, budget as usize, args.lanes)?;
@@ -299,7 +307,7 @@ fn calibrated(
     };
     let options = Options { weights, correct_biases: !args.no_correction, ..Options::default() };
     let bar = console.bar(0, "calibrating {wide_bar} pass {pos} of {len}");
-    let (model, report) = post_training(trained, sample, &options, |done, all| {
+    let (model, report) = Integers::calibrated(trained, sample, &options, |done, all| {
         bar.set_length(all as u64);
         bar.set_position(done as u64);
     })?;
@@ -308,8 +316,8 @@ fn calibrated(
     Ok((model, report))
 }
 
-/// Returns the difference in accuracy in words. A quantised network that does not follow the float network may have the
-/// same accuracy by chance; that is not called free.
+/// Returns the difference in accuracy as a sentence. A quantised network whose logits differ from the float network's may
+/// have the same accuracy by chance, which does not count as free.
 fn difference(
     weight_type: WeightType,
     before: &ModelEvaluation,
@@ -318,24 +326,28 @@ fn difference(
     equalized: bool,
 ) -> String {
     let change = 100.0 * (after.confusion.accuracy() - before.confusion.accuracy());
-    words(weight_type.bits(), change, report, equalized)
+    let advice = match (weight_type, equalized) {
+        (WeightType::Affine, _) => "more images with --calibration",
+        (_, true) => "train --qat",
+        (_, false) => "--equalize or train --qat",
+    };
+    words(weight_type.bits(), change, report, advice)
 }
 
-/// Returns the words for a change of the accuracy by `change` percentage points.
-fn words(bits: usize, change: f64, report: Option<&Report>, equalized: bool) -> String {
+/// Returns the words for a change of the accuracy by `change` percentage points; `advice` is what may help.
+fn words(bits: usize, change: f64, report: Option<&Report>, advice: &str) -> String {
     if let Some(report) = report.filter(|report| !report.is_faithful()) {
-        let advice = if equalized { "" } else { "--equalize or " };
         return format!(
-            "{bits} bits do not compute what the floats do: the logits' signal to noise is {:.1} dB, and {:.2} % of the \
-             calibration images get the same class; the accuracy changes by {change:+.2} points; try {advice}train --qat",
+            "{bits} bits differ too much from the floats: the logits' signal-to-noise ratio is {:.1} dB, and {:.2} % of \
+             the calibration images get the same class; the accuracy changes by {change:+.2} points; try {advice}",
             report.logits,
             100.0 * report.agreement
         );
     }
     if let Some(report) = report.filter(|report| change >= 0.0 && !report.is_close()) {
         return format!(
-            "{bits} bits keep the accuracy on these test images ({change:+.2} points), but change answers: the same class on \
-             {:.2} % of the calibration images, logits with a signal to noise of {:.1} dB",
+            "{bits} bits keep the accuracy on these test images ({change:+.2} points), but change predictions: {:.2} % of \
+             the calibration images get the same class, and the logits' signal-to-noise ratio is {:.1} dB",
             100.0 * report.agreement,
             report.logits
         );
@@ -347,7 +359,7 @@ fn words(bits: usize, change: f64, report: Option<&Report>, equalized: bool) -> 
     }
 }
 
-/// The kernels of the boards that a packing is made for.
+/// Returns the kernels of the boards for which a packing is made.
 fn kernels(lanes: Lanes) -> Kernels {
     match lanes {
         Lanes::Two => Kernels::Dsp,
@@ -362,13 +374,13 @@ mod tests {
 
     use super::words;
 
-    /// Free is said only if accuracy, agreement and signal to noise all support it.
+    /// Bits cost nothing only if accuracy, agreement and signal-to-noise ratio all show it.
     #[test]
-    fn bits_are_free_only_if_everything_says_so() {
+    fn bits_are_free_only_if_every_measure_agrees() {
         let report = |logits, agreement| {
             Some(Report { layers: Vec::new(), logits, agreement, images: 100, corrected: true, border: false })
         };
-        let said = |change, report: Option<Report>| words(8, change, report.as_ref(), false);
+        let said = |change, report: Option<Report>| words(8, change, report.as_ref(), "--equalize or train --qat");
         assert_eq!(said(0.0, report(35.0, 0.99)), "8 bits cost nothing: the same accuracy");
         assert_eq!(said(0.25, report(35.0, 0.99)), "8 bits cost nothing: 0.25 points more");
         assert_eq!(said(0.0, None), "8 bits cost nothing: the same accuracy");
@@ -378,7 +390,7 @@ mod tests {
             assert!(said.starts_with("8 bits keep the accuracy on these test images (+0.00 points), but"), "{said}");
         }
         for (logits, agreement) in [(35.0, 0.8), (9.0, 0.99)] {
-            assert!(said(0.0, report(logits, agreement)).starts_with("8 bits do not compute what the floats do"));
+            assert!(said(0.0, report(logits, agreement)).starts_with("8 bits differ too much from the floats"));
         }
     }
 }

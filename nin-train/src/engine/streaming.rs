@@ -198,7 +198,7 @@ pub enum StreamingError {
     },
     /// The engine returned an error.
     Network(NetworkError),
-    /// The network answers with logits that are infinite or no numbers.
+    /// The logits are infinite or NaN.
     NotFinite,
 }
 
@@ -208,7 +208,7 @@ impl fmt::Display for StreamingError {
             Self::Image { shape, input } => write!(f, "an image of {shape} does not fit the network's {input}"),
             Self::Network(error) => error.fmt(f),
             Self::NotFinite => f.write_str(
-                "the network's logits are infinite or no numbers, so they choose no class: its weights are too large; \
+                "the network's logits are infinite or NaN, so they choose no class: its weights are too large; \
                  train it again, with a lower learning rate",
             ),
         }
@@ -232,6 +232,7 @@ pub fn fitted(image: &[u8], shape: Shape, input: Shape) -> Option<Cow<'_, [u8]>>
 
 /// The evaluation of a model file on a data set.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct ModelEvaluation {
     /// The mean cross-entropy.
     pub loss: f64,
@@ -296,7 +297,7 @@ pub fn evaluate(
 ///
 /// # Errors
 ///
-/// [`StreamingError::NotFinite`] if one is infinite or not a number: then no class is the likeliest.
+/// [`StreamingError::NotFinite`] if one is infinite or NaN: then no class has the largest logit.
 pub fn finite(logits: Vec<f32>) -> Result<Vec<f32>, StreamingError> {
     if logits.iter().all(|logit| logit.is_finite()) { Ok(logits) } else { Err(StreamingError::NotFinite) }
 }

@@ -5,6 +5,7 @@
 //! Imports [`support`](crate::support), [`network`](crate::network), [`integers`](crate::integers) and, for
 //! checkpoints, [`training`](crate::training).
 
+pub mod foreign;
 pub mod model_file;
 pub mod npz;
 pub mod onnx;

@@ -130,8 +130,8 @@ impl fmt::Display for WeightBitsError {
             }
             Self::Stage(stage) => write!(
                 f,
-                "`{stage}` is beyond this arithmetic, which has no zero points; export float weights, or train a line of \
-                 nin, max, avg, gap and fc with square windows"
+                "`{stage}` needs 8-bit weights and ranges found after training: leave out --qat, --weights, --flash and \
+                 --equalize, or take a line of nin, max, avg, gap and fc with square windows"
             ),
             Self::Layer { number, layers } => {
                 write!(f, "there is no layer {number}: the network has {layers} layers with weights")

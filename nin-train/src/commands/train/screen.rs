@@ -140,7 +140,7 @@ impl<'a> Screen<'a> {
         self.console
             .say(format_args!("\nWritten:\n  {checkpoint}  to continue training\n  {model}  to run on a board"));
         if let Some(best) = &best {
-            self.console.say(format_args!("  {best}  the best epoch, the model's source"));
+            self.console.say(format_args!("  {best}  the best epoch, from which the model was exported"));
         }
         let kept = best.unwrap_or(checkpoint);
         if let Some(report) = report {
@@ -160,7 +160,7 @@ impl<'a> Screen<'a> {
     }
 }
 
-/// What a network was trained with, as far as lost classes may follow from it.
+/// The images, network and recipe of a run, which may explain classes that are never predicted.
 #[derive(Clone, Copy)]
 pub struct Run<'a> {
     /// The names of the classes.
@@ -176,7 +176,7 @@ pub struct Run<'a> {
 /// A class is rare if it has less than this share of a class's mean number of images.
 const RARE: f64 = 0.5;
 
-/// Returns the likeliest reason why the network never answers the `lost` classes, and the cure.
+/// Returns the most likely reason why the network never predicts the `lost` classes, and a remedy.
 fn advice(lost: &[usize], run: Run<'_>) -> String {
     let Run { names, counts, plan, recipe } = run;
     let classes = counts.iter().filter(|count| **count > 0).count().max(1);
@@ -198,14 +198,14 @@ fn advice(lost: &[usize], run: Run<'_>) -> String {
     let line = plan.spec().to_string();
     if line.ends_with(" gap") {
         return format!(
-            "The ReLU of such a class's output may be dead. Widen the last block and let a linear layer answer: end the \
-             line in nin3+1:64,64 gap fc{0}, not in {0} channels and gap. `eval --channels` counts dead ReLUs.",
+            "A dead ReLU in the last block may be the reason. Use a wide last block and a linear layer: end the line in \
+             nin3+1:64,64 gap fc{0}, not in {0} channels and gap. `eval --channels` counts dead ReLUs.",
             plan.classes()
         );
     }
     format!(
-        "The network may not have learnt for long enough, or dead ReLUs are the cause: try --epochs {}, or --batch-norm \
-         if it was off. `eval --channels` counts dead ReLUs.",
+        "The training may have been too short, or ReLUs are dead: try --epochs {}, or --batch-norm if it was off. \
+         `eval --channels` counts dead ReLUs.",
         recipe.epochs.saturating_mul(2)
     )
 }

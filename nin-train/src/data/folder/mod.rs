@@ -1,5 +1,5 @@
-//! The user's picture files: a folder with one sub-folder for each class, perhaps inside folders for training, validation
-//! and test, or a table of files and labels.
+//! The user's picture files: a folder with one sub-folder for each class, perhaps inside folders for training,
+//! validation and test, or a table of files and labels.
 
 mod cache;
 mod names;
@@ -62,15 +62,15 @@ struct Listing {
     /// Class and file of each picture, by [`Part`].
     parts: [Vec<(String, PathBuf)>; 3],
     skipped: Skipped,
-    /// How the parts were told apart.
+    /// A text that states how the parts were determined.
     how: Option<String>,
-    /// What the user should know.
+    /// Notes for the user.
     remarks: Vec<String>,
 }
 
-/// Loads all pictures of a folder or table. Classes are numbered in the order of `classes`, which must name all of them,
-/// or in the natural order of their names if it is empty. `cache` is a folder where resized pictures are kept, so that
-/// they are decoded only once. `progress` is called on this thread while pictures are read.
+/// Loads all pictures of a folder or table. Classes are numbered in the order of `classes`, which must name all of
+/// them, or in the natural order of their names if it is empty. `cache` is a folder where resized pictures are kept, so
+/// that they are decoded only once. `progress` is called on this thread while pictures are read.
 ///
 /// # Errors
 /// Fewer than two classes, one without pictures, parts with different classes, pictures that cannot be read (named, the

@@ -33,7 +33,7 @@ fn main() -> ! {
     let (mut same, mut right, mut longest) = (0, 0, 0);
     for (index, sample) in SAMPLES.iter().enumerate() {
         let start = board.micros();
-        // The network asks for one row after the other: here your camera's rows go in.
+        // The network asks for one row after the other. Replace this by reading a row from your camera.
         let read_row = |y: usize, row: &mut [u8]| {
             row.copy_from_slice(sample.row(y));
             Ok::<(), Infallible>(())

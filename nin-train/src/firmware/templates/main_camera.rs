@@ -35,7 +35,7 @@ fn main() -> ! {
         while y < ROWS {
             // The interrupt fills the queue while the network computes.
             let Some(row) = rows.dequeue() else { continue };
-            // It refuses rows of another width only.
+            // An error would mean that the row has another length.
             y += usize::from(network.push_row(&row).is_ok());
         }
         let Ok(logits) = network.finish() else { panic!("rows are missing") };

@@ -9,6 +9,7 @@
 
 mod graph;
 mod proto;
+mod read;
 
 use nin_core::plan::{Layer, LayerKind, Plan};
 use nin_core::spec::Window;
@@ -17,6 +18,7 @@ use crate::integers::{Output, QuantizedLayer, QuantizedModel};
 use crate::network::parameters::{Tensor, tensors};
 use crate::network::trained::Trained;
 use graph::{Attribute, Element, Graph, Name};
+pub use read::is_onnx;
 
 /// Returns an ONNX file of a network with float weights.
 pub fn floats(trained: &Trained) -> Vec<u8> {

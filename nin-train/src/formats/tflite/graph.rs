@@ -1,4 +1,4 @@
-//! The tables of a TensorFlow Lite model: tensors and operators, read when they are asked for.
+//! The tables of a TensorFlow Lite model: tensors and operators, read on demand.
 
 use super::error::TfLiteError;
 use super::flatbuffer::{Damaged, Table, Vector};

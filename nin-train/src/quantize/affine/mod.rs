@@ -11,9 +11,8 @@ mod records;
 use nin_core::plan::LayerKind;
 use nin_core::{Lanes, WeightType};
 
-use self::grid::{Grid, SignedRange};
+use self::grid::Grid;
 use self::observe::{Comparison, compare, ranges};
-use super::observe::LayerSums;
 use super::sample::check_images;
 use super::{CalibrationError, LayerReport, Options, Report};
 use crate::engine::streaming::ModelBytes;
@@ -91,7 +90,7 @@ pub fn with_zero_points(
         LayerReport {
             stage: if step == 0 { plan.spec().stages()[layer.stage].to_string() } else { String::new() },
             layer: step + 1,
-            range: Some(ranges[index].clone()).map(SignedRange::report),
+            range: Some(ranges[index].clone().report()),
             step: Some(grids[index + 1].scale),
             decibels: sums.unwrap_or(&comparison.logits).decibels(),
         }

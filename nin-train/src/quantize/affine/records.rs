@@ -1,6 +1,5 @@
 //! The integers of a network whose maps have known ranges.
 
-use nin_core::Plan;
 use nin_core::packing::affine::{Factor, Words};
 use nin_core::plan::{Layer, LayerKind};
 
@@ -130,6 +129,8 @@ fn checked(real: f64) -> Factor {
 
 #[cfg(test)]
 mod tests {
+    use nin_core::Plan;
+
     use super::*;
 
     /// Records are in the order of the plan's layers, so that a model file can be written.
