@@ -7,10 +7,11 @@ use nin_core::{Decision, Model, WeightType};
 use nin_train::Recipe;
 use nin_train::engine::confidence::unknown_class;
 use nin_train::engine::streaming::ModelBytes;
-use nin_train::formats::model_file::with_decision;
+use nin_train::formats::model_file::{AffineModel, with_decision};
 use nin_train::formats::open::FileKind;
 use nin_train::integers::QuantizedModel;
 use nin_train::network::trained::Trained;
+pub use nin_train::quantize::Integers;
 use nin_train::quantize::aware;
 use nin_train::support::files::{self, FileError};
 use nin_train::training::checkpoint::Checkpoint;
@@ -69,14 +70,10 @@ impl Loaded {
     /// Returns a model with the same logits, bit for bit, in the layout that is fastest on this host. (The order of a
     /// float sum does not depend on the lanes, f16 weights are widened exactly, and integer sums are exact in any order.)
     pub fn fast_model(&self) -> Outcome<ModelBytes> {
-        // Imported integers have one layout, which every host runs.
-        if self.stored_type() == Some(WeightType::Affine) {
-            return Ok(ModelBytes::new(&self.bytes));
-        }
         let decided = |file: Vec<u8>| -> Outcome<ModelBytes> {
             Ok(ModelBytes::new(&with_decision(&file, &self.decision()?).map_err(FileError::at(&self.path))?))
         };
-        let Some(integers) = self.integers()? else {
+        let Some(integers) = self.any_integers()? else {
             return decided(
                 self.trained()?.to_model(WeightType::F32, Lanes::Sixteen).map_err(FileError::at(&self.path))?,
             );
@@ -129,6 +126,16 @@ impl Loaded {
         }
         let model = Model::read(&self.bytes).map_err(|error| FileError::at(&self.path)(error.to_string()))?;
         Ok(QuantizedModel::from_model(&model))
+    }
+
+    /// The network in a model file with weights of integers, of whichever kind, or that of a run with quantisation-aware
+    /// training; `None` if it is any other file.
+    pub fn any_integers(&self) -> Result<Option<Integers>, FileError> {
+        if self.stored_type() == Some(WeightType::Affine) {
+            let model = Model::read(&self.bytes).map_err(|error| FileError::at(&self.path)(error.to_string()))?;
+            return Ok(AffineModel::from_model(&model).map(Integers::Affine));
+        }
+        Ok(self.integers()?.map(Integers::Unsigned))
     }
 }
 

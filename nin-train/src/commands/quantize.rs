@@ -131,6 +131,14 @@ pub fn run(args: &QuantizeArgs, console: &Console) -> Outcome {
     let source = args.rust.as_deref().zip(out.as_deref());
     let source = source.map(|(rust, out)| beside(out, rust).map(|name| (rust, name))).transpose()?;
     let loaded = networks::load(&args.network)?;
+    if let Some(WeightType::Int8 | WeightType::Affine) = loaded.stored_type() {
+        return Err(format!(
+            "{}: the model has 8-bit integers already; `nin-train export` writes it for boards, and `nin-train firmware` \
+             a project with it",
+            visible_path(&args.network)
+        )
+        .into());
+    }
     let trained = loaded.trained()?;
     let plan = trained.plan();
     if let Some(stage) = beyond_unsigned(&trained.spec).filter(|_| args.onnx.is_some()) {
