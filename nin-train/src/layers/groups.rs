@@ -5,7 +5,6 @@
 
 use nin_core::plan::Layer;
 
-use super::Linear;
 use crate::kernel::{Buffer, Finish, Panels, View, Windows, accumulate, depthwise, multiply};
 
 /// How a layer connects its channels.
@@ -66,37 +65,29 @@ impl Connection {
     }
 }
 
-impl Linear {
-    /// Returns the row of the gradient, as [`Linear::gradient_len`] stores it, that belongs to a weight.
-    pub(crate) fn gradient_row(&self, output: usize, input: usize) -> usize {
-        let layer = &self.tensor().layer;
-        match Connection::of(layer) {
-            Connection::Grouped => {
-                let [groups, channels, outputs] =
-                    [layer.groups, layer.input.channels, layer.output.channels].map(usize::from);
-                let own = channels / groups;
-                input / own * channels + output / (outputs / groups) * own + input % own
-            }
-            _ => input,
+/// Returns the row of the gradient of a layer's weights, of which a grouped layer has one for each channel of all groups,
+/// that belongs to a weight.
+pub(super) fn gradient_row(layer: &Layer, output: usize, input: usize) -> usize {
+    match Connection::of(layer) {
+        Connection::Grouped => {
+            let [groups, channels, outputs] =
+                [layer.groups, layer.input.channels, layer.output.channels].map(usize::from);
+            let own = channels / groups;
+            input / own * channels + output / (outputs / groups) * own + input % own
+        }
+        _ => input,
+    }
+}
+
+/// Returns a grouped layer's weights as those of a full convolution.
+pub(super) fn ungrouped(layer: &Layer, weight: &[f32]) -> Vec<f32> {
+    let fan_in = layer.fan_in();
+    let full = fan_in * usize::from(layer.groups);
+    let mut all = vec![0.0; usize::from(layer.output.channels) * full];
+    for (output, weights) in weight.chunks_exact(fan_in).enumerate() {
+        for (input, weight) in weights.iter().enumerate() {
+            all[output * full + gradient_row(layer, output, input)] = *weight;
         }
     }
-
-    /// Returns whether the gradient has a row for each channel of all groups.
-    pub(crate) fn is_grouped(&self) -> bool {
-        Connection::of(&self.tensor().layer) == Connection::Grouped
-    }
-
-    /// Returns a grouped layer's weights as those of a full convolution.
-    pub(super) fn ungrouped(&self, weight: &[f32]) -> Vec<f32> {
-        let layer = &self.tensor().layer;
-        let fan_in = layer.fan_in();
-        let full = fan_in * usize::from(layer.groups);
-        let mut all = vec![0.0; usize::from(layer.output.channels) * full];
-        for (output, weights) in weight.chunks_exact(fan_in).enumerate() {
-            for (input, weight) in weights.iter().enumerate() {
-                all[output * full + self.gradient_row(output, input)] = *weight;
-            }
-        }
-        all
-    }
+    all
 }

@@ -4,7 +4,7 @@ use nin_core::Shape;
 use nin_core::spec::Window;
 
 use super::geometry::{gradient_windows, whole, window, windows};
-use super::groups::Connection;
+use super::groups::{self, Connection, ungrouped};
 use super::norm::Kept;
 use super::{Map, Span, relu6, round};
 use crate::integers::rounding::ActivationGrid;
@@ -161,7 +161,7 @@ impl Linear {
     pub(crate) fn pack(&self, parameters: &[f32], packed: &mut Packed) {
         let weight = &parameters[self.tensor.weight.clone()];
         let outputs = self.tensor.layer.output.channels as usize;
-        let all = (self.connection == Connection::Grouped).then(|| self.ungrouped(weight));
+        let all = (self.connection == Connection::Grouped).then(|| ungrouped(&self.tensor.layer, weight));
         let weight = all.as_deref().unwrap_or(weight);
         let fan_in = weight.len() / outputs;
         match (&self.tiles, &mut packed.tiles) {
@@ -368,6 +368,16 @@ impl Linear {
             Connection::Depthwise => self.taps(),
             _ => self.windows.depth(),
         }
+    }
+
+    /// Returns the row of the gradient of the weights that belongs to a weight.
+    pub(crate) fn gradient_row(&self, output: usize, input: usize) -> usize {
+        groups::gradient_row(&self.tensor.layer, output, input)
+    }
+
+    /// Returns whether the gradient has a row for each channel of all groups.
+    pub(crate) fn is_grouped(&self) -> bool {
+        self.connection == Connection::Grouped
     }
 
     /// Returns the number of values of a gradient as [`Linear::backward_weights`] stores it: `[depth][outputs]`, then

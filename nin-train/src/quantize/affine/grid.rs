@@ -40,19 +40,18 @@ impl Observed {
         Self { positive: self.positive.join(other.positive), negative: self.negative.join(other.negative) }
     }
 
-    /// Returns the range of the map's bytes; `signed` is whether no ReLU keeps values from being negative.
-    pub(super) fn range(&self, signed: bool) -> SignedRange {
-        if !signed {
-            return SignedRange { positive: self.positive.range(STEPS), least: 0.0 };
-        }
-        // Clipping one side leaves more steps to the other. Each side's best share of the steps is not known before, so
-        // it is found from its share of the whole.
-        let [most, least] = [self.positive.range(STEPS), self.negative.range(STEPS)].map(|range| range.clip);
-        let share = |part: f32| ((STEPS as f32 * part / (most + least)) as u32).clamp(1, STEPS);
-        if !(most + least).is_normal() {
-            return SignedRange { positive: self.positive.range(STEPS), least: 0.0 };
-        }
-        SignedRange { positive: self.positive.range(share(most)), least: -self.negative.range(share(least)).clip }
+    /// Returns the range of the map's bytes; after a ReLU it begins at 0.
+    pub(super) fn range(&self) -> SignedRange {
+        // Clipping one side leaves more steps to the other. A side's best share of the steps is not known in advance; its
+        // share of the range that would be best for each alone is close.
+        let [most, least] = [&self.positive, &self.negative].map(|side| side.range(STEPS).clip);
+        let share = |part: f32| match (most + least).is_normal() {
+            true => ((STEPS as f32 * part / (most + least)) as u32).clamp(1, STEPS),
+            false => STEPS,
+        };
+        let [positive, negative] =
+            [(&self.positive, most), (&self.negative, least)].map(|(side, part)| side.range(share(part)));
+        SignedRange { positive, least: 0.0 - negative.clip }
     }
 }
 
@@ -89,12 +88,15 @@ mod tests {
         let mut observed = Observed::default();
         let values: Vec<f32> = (0..1000).map(|i| i as f32 * 0.004 - 1.0).collect();
         observed.add(&values);
-        let range = observed.range(true);
+        let range = observed.range();
         assert!((range.width() - 4.0).abs() < 0.1, "{range:?}");
         let grid = range.grid(range.width() / 255.0);
         assert!((60..=67).contains(&grid.zero), "{grid:?}");
         assert!((grid.value(0) + 1.0).abs() < 0.05 && (grid.value(255) - 3.0).abs() < 0.05, "{grid:?}");
         assert_eq!(grid.value(grid.zero), 0.0);
-        assert_eq!(observed.range(false).grid(0.5), Grid { scale: 0.5, zero: 0 });
+        let mut positive = Observed::default();
+        positive.add(&[0.0, 0.5, 2.0]);
+        assert_eq!(positive.range().grid(0.5), Grid { scale: 0.5, zero: 0 });
+        assert!((positive.range().width() - 2.0).abs() < 0.01);
     }
 }

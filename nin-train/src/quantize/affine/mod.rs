@@ -49,7 +49,7 @@ pub fn with_zero_points(
     let float = ModelBytes::new(&trained.to_model(WeightType::F32, Lanes::Sixteen)?);
     let float = float.model()?;
     let chain = Chain::new(&plan);
-    let ranges = ranges(&float, &chain, images)?;
+    let ranges = ranges(&float, images)?;
     progress(1, passes);
 
     let sample = &images[..images.len().min(options.correction_images.max(1))];

@@ -5,7 +5,6 @@ use nin_core::{Affine, F32, Model, argmax};
 
 use super::grid::{Grid, Observed, SignedRange};
 use crate::engine::streaming::Activations;
-use crate::network::chain::Chain;
 use crate::quantize::CalibrationError;
 use crate::quantize::observe::{LayerSums, Probe, over};
 
@@ -15,11 +14,7 @@ fn observed(model: &Model<'_>) -> Activations {
 }
 
 /// Returns the range of each layer's output.
-pub(super) fn ranges(
-    float: &Model<'_>,
-    chain: &Chain,
-    images: &[Vec<u8>],
-) -> Result<Vec<SignedRange>, CalibrationError> {
+pub(super) fn ranges(float: &Model<'_>, images: &[Vec<u8>]) -> Result<Vec<SignedRange>, CalibrationError> {
     let layers: Vec<Layer> = float.plan().layers().collect();
     let last = layers.iter().rposition(|layer| layer.kind != LayerKind::Dropout).unwrap_or(0);
     // The observed map of each layer that has one.
@@ -50,22 +45,7 @@ pub(super) fn ranges(
         },
         |a, b| a.into_iter().zip(b).map(|(a, b)| a.join(b)).collect(),
     )?;
-    let signed = |index: usize| {
-        let layer = &layers[index];
-        match layer.kind {
-            LayerKind::GlobalAverage if index != last => {
-                (0..chain.reads(index).input).next_back().is_some_and(|mut made| {
-                    // A map has negative values unless the last layer that is no pool has a ReLU.
-                    while made > 0 && !matters(&layers[made]) {
-                        made -= 1;
-                    }
-                    !layers[made].relu
-                })
-            }
-            _ => !layer.relu,
-        }
-    };
-    Ok(histograms.iter().enumerate().map(|(index, histogram)| histogram.range(signed(index))).collect())
+    Ok(histograms.iter().map(Observed::range).collect())
 }
 
 /// Returns whether a layer's output has another range than its input.

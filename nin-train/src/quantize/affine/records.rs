@@ -131,6 +131,7 @@ fn checked(real: f64) -> Factor {
 mod tests {
     use nin_core::Plan;
 
+    use super::super::grid::Observed;
     use super::*;
 
     /// Records are in the order of the plan's layers, so that a model file can be written.
@@ -141,9 +142,13 @@ mod tests {
         let plan = Plan::new(spec);
         let parameters = (0..plan.parameters()).map(|i| ((i * 37) as f32).sin() * 0.3).collect();
         let trained = Trained { spec, parameters, preprocessing: Preprocessing::unit(2), class_names: Vec::new() };
-        let mut observed = super::super::grid::Observed::default();
-        observed.add(&[-0.5, 0.0, 2.0]);
-        let ranges: Vec<SignedRange> = plan.layers().map(|layer| observed.range(!layer.relu)).collect();
+        let observed = |values: &[f32]| {
+            let mut observed = Observed::default();
+            observed.add(values);
+            observed.range()
+        };
+        let values = |relu: bool| if relu { [0.0, 0.0, 2.0] } else { [-0.5, 0.0, 2.0] };
+        let ranges: Vec<SignedRange> = plan.layers().map(|layer| observed(&values(layer.relu))).collect();
         let (model, grids) = records(&trained, 1.0 / 255.0, &Chain::new(&plan), &ranges).unwrap();
         assert!(model.fits() && model.to_bytes(nin_core::Lanes::One).is_ok());
         assert_eq!(grids.len(), plan.layers().count() + 1);
