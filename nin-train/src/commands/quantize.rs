@@ -320,7 +320,7 @@ fn calibrated(
         bar.set_position(done as u64);
     })?;
     bar.finish_and_clear();
-    console.say(format_args!("\n{report:width$}\n", width = console.columns()));
+    console.explain(format_args!("\n{report:width$}\n", width = console.columns()));
     Ok((model, report))
 }
 
