@@ -9,7 +9,7 @@ use nin_train::boards::{BOARDS, Board};
 use nin_train::engine::streaming::ModelBytes;
 use nin_train::firmware::{Engine, FirmwareError, Project, Rows, Samples, lanes};
 use nin_train::formats::model_file::{Integers, with_decision};
-use nin_train::quantize::{self, Options, post_training};
+use nin_train::quantize::{self, Options};
 use nin_train::support::files::{self, FileError};
 use nin_train::support::text::{bytes, visible_path};
 use nin_train::support::threads;
@@ -121,10 +121,8 @@ pub fn run(args: &FirmwareArgs, console: &Console) -> Outcome {
     let integers = pool.install(|| integers(&loaded, train, console))?;
     // The decision of a model file of integers is that of `quantize` or `import`.
     let has_decision = matches!(loaded.stored_type(), Some(WeightType::Int8 | WeightType::Int4 | WeightType::Affine));
-    let decision = match (&integers, &mut images) {
-        (Integers::Quantized(model), Some(splits)) if !has_decision => {
-            args.rejection.decide(&loaded, model, splits, &pool, console)?
-        }
+    let decision = match &mut images {
+        Some(splits) if !has_decision => args.rejection.decide(&loaded, &integers, splits, &pool, console)?,
         _ => loaded.decision()?,
     };
     let model = integers.to_bytes(lanes(&board)).map_err(FileError::at(network))?;
@@ -264,7 +262,7 @@ fn integers(loaded: &Loaded, train: Option<&nin_train::data::Dataset>, console: 
         train.ok_or("there are no training images to find the ranges of activations on; name some with --data")?;
     let sample = quantize::sample(train, trained.spec.input(), CALIBRATION)?;
     let bar = console.bar(0, "calibrating {bar:40} pass {pos} of {len}");
-    let (model, report) = post_training(&trained, &sample, &Options::default(), |done, all| {
+    let (model, report) = quantize::calibrated(&trained, &sample, &Options::default(), |done, all| {
         bar.set_length(all as u64);
         bar.set_position(done as u64);
     })?;
@@ -272,7 +270,7 @@ fn integers(loaded: &Loaded, train: Option<&nin_train::data::Dataset>, console: 
     if !report.is_faithful() {
         console.warn(format_args!("8 bits differ too much from the floats; `nin-train quantize` prints a report"));
     }
-    Ok(Integers::Quantized(model))
+    Ok(model)
 }
 
 #[cfg(test)]

@@ -77,12 +77,6 @@ impl Loaded {
             Ok(ModelBytes::new(&with_decision(&file, &self.decision()?).map_err(FileError::at(&self.path))?))
         };
         let Some(integers) = self.any_integers()? else {
-            // What the trainer has no layers for runs as it is.
-            if let Some(file) = self.model_file()
-                && Model::read(file).is_ok_and(|model| model.plan().spec().is_extended())
-            {
-                return Ok(ModelBytes::new(file));
-            }
             return decided(
                 self.trained()?.to_model(WeightType::F32, Lanes::Sixteen).map_err(FileError::at(&self.path))?,
             );
@@ -132,7 +126,7 @@ impl Loaded {
     /// The network in a model file with weights of integers, of whichever kind, or that of a run with quantisation-aware
     /// training; `None` if it is any other file.
     pub fn any_integers(&self) -> Result<Option<Integers>, FileError> {
-        let Some(file) = self.model_file() else { return Ok(self.integers()?.map(Integers::Quantized)) };
+        let Some(file) = self.model_file() else { return Ok(self.integers()?.map(Integers::Unsigned)) };
         let model = Model::read(file).map_err(|error| FileError::at(&self.path)(error.to_string()))?;
         Ok(Integers::from_model(&model))
     }

@@ -6,10 +6,11 @@ use std::path::PathBuf;
 use clap::Args;
 use nin_core::{Kernels, Lanes, WeightType};
 use nin_train::engine::streaming::{ModelBytes, ModelEvaluation, evaluate};
-use nin_train::formats::model_file::{ExportError, RustSource, rust_source, with_decision};
-use nin_train::integers::{QuantizedModel, WeightBits};
+use nin_train::formats::model_file::{ExportError, Integers, RustSource, rust_source, with_decision};
+use nin_train::integers::WeightBits;
+use nin_train::network::architecture::beyond_unsigned;
 use nin_train::network::trained::Trained;
-use nin_train::quantize::{self, Options, Report, post_training, within};
+use nin_train::quantize::{self, Options, Report, within};
 use nin_train::support::text::{bytes, percent, visible_path};
 use nin_train::{
     formats::onnx,
@@ -139,6 +140,11 @@ pub fn run(args: &QuantizeArgs, console: &Console) -> Outcome {
     }
     let trained = loaded.trained()?;
     let plan = trained.plan();
+    if let Some(stage) = beyond_unsigned(&trained.spec).filter(|_| args.onnx.is_some()) {
+        return Err(
+            format!("--onnx does not write networks with zero points, which `{stage}` needs: leave it out").into()
+        );
+    }
     let threads = threads_of(args.threads.unwrap_or(0), console);
     let float = ModelBytes::new(&trained.to_model(WeightType::F32, Lanes::Sixteen)?);
     let cost = |images| cost::check(&float.model()?, &args.network, images, threads, console);
@@ -157,7 +163,7 @@ pub fn run(args: &QuantizeArgs, console: &Console) -> Outcome {
     let pool = threads::pool(threads)?;
 
     let mut report = None;
-    let model = match loaded.integers()? {
+    let model = match loaded.integers()?.map(Integers::Unsigned) {
         // The network was trained as these integers, so the flags cannot change them.
         Some(_) if args.weights.is_some() || args.flash.is_some() || args.equalize => {
             return Err(
@@ -218,8 +224,8 @@ pub fn run(args: &QuantizeArgs, console: &Console) -> Outcome {
 
     let decision = args.rejection.decide(&loaded, &model, &mut splits, &pool, console)?;
 
-    if let Some(path) = &args.onnx {
-        let file = onnx::integers(&model);
+    if let (Some(path), Integers::Unsigned(model)) = (&args.onnx, &model) {
+        let file = onnx::integers(model);
         files::write(path, &file)?;
         result(format_args!("{}: {}", path.display(), bytes(file.len() as u64)));
         json["files"]["onnx"] = path.to_string_lossy().into();
@@ -275,7 +281,7 @@ fn calibrated(
     trained: &Trained,
     sample: &[Vec<u8>],
     console: &Console,
-) -> Outcome<(QuantizedModel, Report)> {
+) -> Outcome<(Integers, Report)> {
     let weights = match args.flash {
         Some(budget) => {
             let weights = within(trained, sample, budget as usize, args.lanes)?;
@@ -286,7 +292,7 @@ fn calibrated(
     };
     let options = Options { weights, correct_biases: !args.no_correction, ..Options::default() };
     let bar = console.bar(0, "calibrating {wide_bar} pass {pos} of {len}");
-    let (model, report) = post_training(trained, sample, &options, |done, all| {
+    let (model, report) = quantize::calibrated(trained, sample, &options, |done, all| {
         bar.set_length(all as u64);
         bar.set_position(done as u64);
     })?;
@@ -305,17 +311,20 @@ fn difference(
     equalized: bool,
 ) -> String {
     let change = 100.0 * (after.confusion.accuracy() - before.confusion.accuracy());
-    words(weight_type.bits(), change, report, equalized)
+    let advice = match (weight_type, equalized) {
+        (WeightType::Affine, _) => "more images with --calibration",
+        (_, true) => "train --qat",
+        (_, false) => "--equalize or train --qat",
+    };
+    words(weight_type.bits(), change, report, advice)
 }
 
-/// Returns the words for a change of the accuracy by `change` percentage points.
-fn words(bits: usize, change: f64, report: Option<&Report>, equalized: bool) -> String {
+/// Returns the words for a change of the accuracy by `change` percentage points; `advice` is what may help.
+fn words(bits: usize, change: f64, report: Option<&Report>, advice: &str) -> String {
     if let Some(report) = report.filter(|report| !report.is_faithful()) {
-        let advice = if equalized { "" } else { "--equalize or " };
         return format!(
             "{bits} bits differ too much from the floats: the logits' signal-to-noise ratio is {:.1} dB, and {:.2} % of \
-             the calibration images get the same class; the accuracy changes by {change:+.2} points; try {advice}train \
-             --qat",
+             the calibration images get the same class; the accuracy changes by {change:+.2} points; try {advice}",
             report.logits,
             100.0 * report.agreement
         );
@@ -356,7 +365,7 @@ mod tests {
         let report = |logits, agreement| {
             Some(Report { layers: Vec::new(), logits, agreement, images: 100, corrected: true, border: false })
         };
-        let said = |change, report: Option<Report>| words(8, change, report.as_ref(), false);
+        let said = |change, report: Option<Report>| words(8, change, report.as_ref(), "--equalize or train --qat");
         assert_eq!(said(0.0, report(35.0, 0.99)), "8 bits cost nothing: the same accuracy");
         assert_eq!(said(0.25, report(35.0, 0.99)), "8 bits cost nothing: 0.25 points more");
         assert_eq!(said(0.0, None), "8 bits cost nothing: the same accuracy");

@@ -7,7 +7,7 @@ use nin_core::{Decision, Lanes, Score};
 use nin_train::data::Splits;
 use nin_train::engine::confidence::{self, Found, KEEP, Rejection, unknown_class};
 use nin_train::engine::streaming::ModelBytes;
-use nin_train::integers::QuantizedModel;
+use nin_train::formats::model_file::Integers;
 use nin_train::support::files::FileError;
 use nin_train::support::text::grouped;
 
@@ -72,13 +72,13 @@ impl RejectionArgs {
     pub fn decide(
         &self,
         loaded: &Loaded,
-        model: &QuantizedModel,
+        model: &Integers,
         splits: &mut Splits,
         pool: &rayon::ThreadPool,
         console: &Console,
     ) -> Outcome<Decision> {
         let Some(validation) = loaded.known()?.validation(splits)? else {
-            let unknown = unknown_class(&model.class_names);
+            let unknown = unknown_class(model.class_names());
             let decision = loaded.decision()?;
             let threshold = match self.keep {
                 Some(Keep(None)) => None,

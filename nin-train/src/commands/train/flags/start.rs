@@ -105,6 +105,11 @@ impl TrainArgs {
                     .into(),
             );
         }
+        if let (Some(weights), Some(named)) =
+            (self.qat.then(|| self.weights.clone().unwrap_or_default()), &architecture)
+        {
+            weights.check(&named.plan())?;
+        }
         let book = architecture.as_ref().is_some_and(|named| BOOK.contains(&named.name.as_str())) && !self.qat;
         let fits = own && from.is_none() && !book;
         let mut recipe = self.recipe(book, None);
