@@ -56,8 +56,9 @@ pub fn say(recipe: &Recipe, chosen: Option<(&Architecture, &BudgetArgs)>, splits
         row("network", format!("{} (--line)", architecture.spec));
         row("", format!("for {budget} (--board, --flash, --ram, --shape)"));
     }
-    let steps = train.len().div_ceil(recipe.batch);
-    row("training", format!("{} epochs (--epochs) of about {} steps (--batch)", recipe.epochs, grouped(steps as u64)));
+    let steps = train.len().div_ceil(recipe.batch) as u64;
+    let (epochs, steps) = (counted(recipe.epochs.into(), "epoch"), counted(steps, "step"));
+    row("training", format!("{epochs} (--epochs) of about {steps} (--batch)"));
     match recipe.validation {
         0.0 => row("validation", "none: all images are training images (--validation)".to_owned()),
         share => {
@@ -69,11 +70,12 @@ pub fn say(recipe: &Recipe, chosen: Option<(&Architecture, &BudgetArgs)>, splits
         }
     }
     if recipe.patience > 0 {
-        row("", format!("stops after {} epochs without improvement (--patience)", recipe.patience));
+        let epochs = counted(recipe.patience.into(), "epoch");
+        row("", format!("stops after {epochs} without improvement (--patience)"));
     }
     match recipe.augment.crop {
         0 => {}
-        crop => row("augment", format!("images are shifted by up to {crop} pixels (--crop)")),
+        crop => row("augment", format!("images are shifted by up to {} (--crop)", counted(crop.into(), "pixel"))),
     }
     if let Some(images) = recipe.batch_norm {
         row("normalise", format!("batch normalisation over {images} images (--batch-norm)"));
@@ -88,6 +90,11 @@ pub fn say(recipe: &Recipe, chosen: Option<(&Architecture, &BudgetArgs)>, splits
     }
     text += "If a mirrored object keeps its class, add --flip.";
     console.say(format_args!("\n{text}"));
+}
+
+/// Returns a number and a noun, which is plural unless the number is 1.
+fn counted(number: u64, noun: &str) -> String {
+    format!("{} {noun}{}", grouped(number), if number == 1 { "" } else { "s" })
 }
 
 /// Returns the number of training images of each class, largest first; of many classes, the largest and the smallest.
