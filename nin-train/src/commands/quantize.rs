@@ -338,8 +338,8 @@ fn words(bits: usize, change: f64, report: Option<&Report>, advice: &str) -> Str
         );
     }
     match change {
-        change if change < 0.0 => format!("{bits} bits cost {:.2} points", -change),
-        change if change > 0.0 => format!("{bits} bits cost nothing: {change:.2} points more"),
+        change if change < 0.0 => format!("{bits} bits cost {:.2} percentage points", -change),
+        change if change > 0.0 => format!("{bits} bits cost nothing: {change:.2} percentage points more"),
         _ => format!("{bits} bits cost nothing: the same accuracy"),
     }
 }
@@ -367,9 +367,9 @@ mod tests {
         };
         let said = |change, report: Option<Report>| words(8, change, report.as_ref(), "--equalize or train --qat");
         assert_eq!(said(0.0, report(35.0, 0.99)), "8 bits cost nothing: the same accuracy");
-        assert_eq!(said(0.25, report(35.0, 0.99)), "8 bits cost nothing: 0.25 points more");
+        assert_eq!(said(0.25, report(35.0, 0.99)), "8 bits cost nothing: 0.25 percentage points more");
         assert_eq!(said(0.0, None), "8 bits cost nothing: the same accuracy");
-        assert_eq!(said(-0.5, report(35.0, 0.99)), "8 bits cost 0.50 points");
+        assert_eq!(said(-0.5, report(35.0, 0.99)), "8 bits cost 0.50 percentage points");
         for (logits, agreement) in [(35.0, 0.97), (19.0, 0.99)] {
             let said = said(0.0, report(logits, agreement));
             assert!(said.starts_with("8 bits keep the accuracy on these test images (+0.00 points), but"), "{said}");

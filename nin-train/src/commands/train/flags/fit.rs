@@ -71,11 +71,12 @@ pub fn say(recipe: &Recipe, chosen: Option<(&Architecture, &BudgetArgs)>, splits
         }
     }
     if recipe.patience > 0 {
-        row("", format!("stops after {} epochs without improvement (--patience)", recipe.patience));
+        let epochs = counted(recipe.patience as usize, "epoch");
+        row("", format!("stops after {epochs} without improvement (--patience)"));
     }
     match recipe.augment.crop {
         0 => {}
-        crop => row("augment", format!("images are shifted by up to {crop} pixels (--crop)")),
+        crop => row("augment", format!("images are shifted by up to {} (--crop)", counted(crop as usize, "pixel"))),
     }
     if let Some(images) = recipe.batch_norm {
         row("normalise", format!("batch normalisation over {images} images (--batch-norm)"));
@@ -91,6 +92,7 @@ pub fn say(recipe: &Recipe, chosen: Option<(&Architecture, &BudgetArgs)>, splits
     text += "If a mirrored object keeps its class, add --flip.";
     console.say(format_args!("\n{text}"));
 }
+
 
 /// Returns the number of training images of each class, largest first; of many classes, the largest and the smallest.
 fn counts(train: &Dataset) -> String {
