@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# check_demo.sh: writes demo pages and tests them in headless Chromium, against `nin-train predict --logits`. Installs
-# the npm package playwright-core into target/demo. Screenshots are in target/demo/MODEL. Status 77: something that is
-# needed is not installed.
+# check_demo.sh: writes demo pages, tests them in headless Chromium, and compares their logits with those of `nin-train
+# predict --logits`. Installs the npm package playwright-core into target/demo. Screenshots are in target/demo/MODEL.
+# Status 77: something that is needed is not installed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 folder=target/demo
@@ -11,12 +11,12 @@ done
 mkdir -p $folder
 [ -d $folder/node_modules/playwright-core ] ||
     npm install --prefix $folder --no-save --no-audit --no-fund --silent playwright-core@1.64 || exit 77
-# Node looks for packages beside the program.
+# Node looks for packages in the folder of the program.
 cp dev/test_demo.mjs $folder/
 
 nin_train() { cargo run -p nin-train --locked --quiet -- "$@"; }
 
-# Pictures without symmetry: one as the network reads it, one that is cropped and reduced.
+# Pictures without symmetry: one in the network's shape, and one that must be cropped and reduced.
 python3 - $folder/input.png $folder/large.png <<'PYTHON'
 import struct, sys, zlib
 def png(path, rows, columns, channels, level):
@@ -32,7 +32,7 @@ PYTHON
 for model in fashion-int8 fashion; do
     file=nin-embedded/models/$model.nin
     nin_train demo $file --dataset fashion-mnist-subset --offline --out $folder/$model.html
-    # The command's own share: all but the model, in base64.
+    # The size of the page without the model, which it contains in base64.
     python3 - $folder/$model.html $file <<'PYTHON'
 import os, sys
 own = os.path.getsize(sys.argv[1]) - 4 * os.path.getsize(sys.argv[2]) / 3
@@ -41,7 +41,7 @@ sys.exit(0 if own < 1e6 else "the page is too large")
 PYTHON
     nin_train predict $file --logits $folder/input.png $folder/large.png >$folder/$model.jsonl
     node $folder/test_demo.mjs $folder/$model.html $folder/$model.jsonl $folder/$model $folder/input.png $folder/large.png
-    # What the page saved: drawings and test images.
+    # The pictures that the page saved: drawings and test images.
     python3 -c 'import json, sys; print("\n".join(one["file"] for one in json.load(open(sys.argv[1]))))' $folder/$model/saved.json |
         xargs cargo run -p nin-train --locked --quiet -- predict $file --logits >$folder/$model/saved.jsonl
     python3 - $folder/$model/saved.json $folder/$model/saved.jsonl <<'PYTHON'

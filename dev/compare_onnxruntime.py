@@ -1,17 +1,18 @@
 #!/usr/bin/env python3
-"""One image at a time on one thread: this engine beside onnxruntime, in alternation, in f32 and in 8 bits.
+"""Compares the speed of this engine with onnxruntime's: one image at a time on one thread, in f32 and in 8 bits.
 
     pip install numpy onnxruntime
     dev/compare_onnxruntime.py [--networks fashion,d2l] [--seconds 2] [--rounds 5] [--isa vnni,avx2] [--fma]
 
-Both run the same network: weights by formula in a model file packed by sixteen, and the ONNX file that `nin-train
-export --onnx` makes of it (8 bits in QDQ form). Each round runs every engine once, in a process of its own, so that a
-machine that is busy or throttles hits all of them alike; the table gives what an image takes of the processor's time,
-as the mean of a round: the least of the rounds and their median, and the ratio of onnxruntime's to each. Above 1, ours
-is faster. With --fma ours with float sums that are fused runs too.
+Both run the same network: a model file packed by sixteen, with weights computed by a formula, and the ONNX file that
+`nin-train export --onnx` makes of it (8 bits in QDQ form). Each round runs every engine once, in a new process, so that
+load and throttling affect all of them alike. A round measures the mean processor time of an image. The table has the
+least and the median of the rounds, and the ratio of onnxruntime's time to each: above 1, this engine is faster. With
+--fma it also measures this engine with fused multiply-add.
 
-In 8 bits, a processor without VNNI makes onnxruntime's sums of two products saturate at 16 bits, which is fast and wrong
-where weights are large; "exact" is onnxruntime told to be right there (`session.x64quantprecision`), as ours always is.
+In 8 bits, on a processor without VNNI, onnxruntime's sums of two products saturate at 16 bits. That is fast, but wrong
+where weights are large. "exact" is onnxruntime with `session.x64quantprecision`, which avoids it; this engine is always
+exact.
 """
 
 import argparse
@@ -26,12 +27,12 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 WORK = ROOT / "target" / "compare-onnxruntime"
 RELEASE = ROOT / "target" / "release"
-# Builds go where the programs are run from, whatever cargo's settings say.
+# Programs are run from here, so cargo must build them here.
 BUILD = {**os.environ, "CARGO_TARGET_DIR": str(ROOT / "target")}
 
 
 def onnxruntime_time(file, seconds, exact):
-    """Runs in a process of its own: onnxruntime on one image, as JSON on the output."""
+    """Measures onnxruntime on one image and prints the result as JSON. Runs in a separate process."""
     import numpy
     import onnxruntime
 
@@ -55,10 +56,10 @@ def onnxruntime_time(file, seconds, exact):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--networks", default="fashion,d2l", help="presets or lines, separated by commas or semicolons")
-    parser.add_argument("--seconds", type=float, default=2, help="of each engine in each round")
+    parser.add_argument("--seconds", type=float, default=2, help="time of each engine in each round")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--isa", default="", help="instruction sets of ours to compare too, as NIN_ISA names them")
-    parser.add_argument("--fma", action="store_true", help="also ours with fused sums, in f32")
+    parser.add_argument("--isa", default="", help="further instruction sets of this engine, named as in NIN_ISA")
+    parser.add_argument("--fma", action="store_true", help="also measure this engine with fused multiply-add, in f32")
     parser.add_argument("--onnxruntime", metavar="FILE", help=argparse.SUPPRESS)
     parser.add_argument("--exact", action="store_true", help=argparse.SUPPRESS)
     args = parser.parse_args()

@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
-"""Our training step beside PyTorch's, in alternation, on this machine.
+"""Compares the speed of a training step with PyTorch's on this machine.
 
     pip install torch            # the default index's package runs on a CPU
     dev/compare_pytorch.py [--networks fashion,d2l] [--batch 128] [--threads 2] [--seconds 6] [--rounds 3]
     dev/compare_pytorch.py --networks "1x28x28 nin3+1:32,16 max3/2 nin3+1:10 gap" --batch-norm 16
 
-Each round runs every variant once, in a process of its own, so that a machine that is busy or throttles hits all of
-them alike; the table gives each variant's median and the ratio of ours to it. Variants of PyTorch: as installed, with
-its allocator tuned, the same with channels_last, and the same compiled (left out if it does not compile here). With
---batch-norm both normalise before each ReLU, ours in groups of so many images, PyTorch over the batch.
+Each round runs every variant once, in a new process, so that load and throttling affect all of them alike. The table
+has each variant's median and the ratio of this trainer's speed to it. Variants of PyTorch: as installed, with its
+allocator tuned, the same with channels_last, and the same compiled (left out if it does not compile on this machine).
+With --batch-norm N, both normalise before each ReLU: this trainer in groups of N images, PyTorch over the batch.
 """
 
 import argparse
@@ -23,13 +23,13 @@ import sys
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-# Builds go where the programs are run from, whatever cargo's settings say.
+# Programs are run from here, so cargo must build them here.
 BUILD = {**os.environ, "CARGO_TARGET_DIR": str(ROOT / "target")}
 TUNED = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "17179869184", "MALLOC_ARENA_MAX": "1"}
 
 
 def network(line, normalised=False):
-    """The torch module of an architecture line, and the shape of its input."""
+    """Returns the torch module of an architecture line, and the shape of its input."""
     from torch import nn
 
     shape, *words = line.split()
@@ -66,7 +66,7 @@ def network(line, normalised=False):
 
 
 def torch_step(line, variant, batch, threads, seconds, normalised):
-    """Runs in a process of its own: PyTorch's step, as JSON on the output."""
+    """Measures PyTorch's step and prints the result as JSON. Runs in a separate process."""
     import torch
 
     torch.set_num_threads(threads)
@@ -97,18 +97,18 @@ def torch_step(line, variant, batch, threads, seconds, normalised):
         "images_per_second": steps * batch / elapsed,
         "best": batch / best,
         "images_per_cpu_second": steps * batch / processor,
-        # In KiB, but on macOS in bytes.
+        # In KiB; on macOS in bytes.
         "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10),
     }
     print(json.dumps(result))
 
 
 def why(done):
-    """What became of a process that failed: its last words, but one that was killed, for its memory say, has none."""
+    """Returns why a process failed: the signal that killed it, the last line of its errors, or its status."""
     if done.returncode < 0:
         return f"killed by signal {-done.returncode}"
-    words = done.stderr.strip().splitlines()
-    return words[-1] if words else f"status {done.returncode}"
+    lines = done.stderr.strip().splitlines()
+    return lines[-1] if lines else f"status {done.returncode}"
 
 
 def presets():
@@ -118,7 +118,7 @@ def presets():
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--networks", default="fashion,d2l", help="presets, comma-separated, or one line")
+    parser.add_argument("--networks", default="fashion,d2l", help="presets, separated by commas, or one line")
     parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seconds", type=float, default=6)
@@ -149,11 +149,11 @@ def main():
                 if done.returncode == 0:
                     results.setdefault(variant, []).append(json.loads(done.stdout.splitlines()[-1]))
                 elif variant == "ours":
-                    sys.exit(f"compare_pytorch.py: {name}: ours does not run here: {why(done)}")
+                    sys.exit(f"compare_pytorch.py: {name}: nin-train failed: {why(done)}")
                 elif variant not in results:
                     results[variant] = []
-                    print(f"{name}, {variant}: does not run here: {why(done)}")
-        # Ours knows its memory and its processor's time on Linux only: elsewhere they are 0 or nothing.
+                    print(f"{name}, {variant}: failed: {why(done)}")
+        # nin-train measures its memory and processor time on Linux only; elsewhere they are 0 or missing.
         median = lambda variant, key: statistics.median(run[key] or float("nan") for run in results[variant])
         print(f"\n{name}, batch {args.batch}, {args.threads} threads, median of {args.rounds}")
         print(f"{'':16}{'images/s':>10}{'ours is':>9}{'best step':>11}{'per CPU s':>11}{'ours is':>9}{'peak MiB':>10}")

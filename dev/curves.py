@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""curves.py [--mark LOW-HIGH:NAME]... NAME=METRICS...: how runs went, as an SVG picture on the output.
+"""curves.py [--mark LOW-HIGH:NAME]... NAME=METRICS...: draws loss and accuracy of runs as SVG on the output.
 
     dev/curves.py --mark "0.854-0.874:the book's, after ten epochs" "ours=runs/d2l/metrics.jsonl" >d2l.svg
 
-Loss on the left, accuracy on the right, over the epochs: training images in broken lines, each part of an epoch as the
-network stood when it saw them; test images in full ones. A mark is a band of accuracies that the curves are to be
-compared with.
+The left chart has the loss, the right one the accuracy, both over epochs. Broken lines are training images, measured
+for each part of an epoch while it was trained; full lines are test images. A mark is a band of accuracies to compare
+with.
 """
 import argparse
 import json
@@ -26,7 +26,7 @@ PANELS = [(54, 470), (548, 964)]
 
 
 def curves(path):
-    """The points of a run: training loss and accuracy by parts of an epoch, test loss and accuracy by epochs."""
+    """Returns the points of a run: training loss and accuracy by parts of an epoch, those of test images by epochs."""
     epochs = [line for line in map(json.loads, Path(path).read_text().splitlines()) if "epoch" in line]
     training, test = {"loss": [], "accuracy": []}, {"loss": [], "accuracy": []}
     for epoch in epochs:
@@ -40,20 +40,20 @@ def curves(path):
 
 
 def band(mark):
-    """The ends and the name of LOW-HIGH:NAME."""
+    """Parses LOW-HIGH:NAME; returns both ends and the name."""
     ends, _, name = mark.partition(":")
     low, high = map(float, ends.split("-"))
     return low, high, name
 
 
 def step(span, count):
-    """A step of 1, 2 or 5 times a power of ten: some `count` of them make the span."""
+    """Returns a step of 1, 2 or 5 times a power of ten, of which at most `count` fit into the span."""
     power = 10 ** math.floor(math.log10(span / count))
     return next(times * power for times in (1, 2, 5, 10) if times * power * count >= span * 0.999)
 
 
 def panel(title, sides, last, high, lines, marks, words):
-    """One chart: `lines` are colour, class and points; values run from 0 to `high`, epochs from 0 to `last`."""
+    """Yields the SVG of one chart: `lines` are (colour, class, points), values from 0 to `high`, epochs to `last`."""
     left, right = sides
     x = lambda epoch: left + (right - left) * epoch / last
     y = lambda value: BOTTOM - (BOTTOM - TOP) * value / high
@@ -69,7 +69,7 @@ def panel(title, sides, last, high, lines, marks, words):
     for least, most, name in marks:
         tall = max(y(least) - y(most), 1)
         yield f'<rect class="mark" x="{left}" width="{right - left}" y="{y(most):.1f}" height="{tall:.1f}"/>'
-        # Above the band, where curves that have not come so far leave room; below it if it stands at the top.
+        # The name is above the band, where lower curves leave room, or below it if the band is at the top.
         line = y(most) - 5 if y(most) - TOP > 16 else y(least) + 13
         yield f'<text class="dim" x="{left + 4}" y="{line:.1f}" font-size="11">{escape(name)}</text>'
     for colour, kind, points in lines:
@@ -90,7 +90,7 @@ def main():
     except (OSError, ValueError, KeyError) as error:
         parser.error(f"a mark is LOW-HIGH:NAME, a run NAME=METRICS: {error}")
     if len(runs) > COLOURS:
-        parser.error(f"there are colours for {COLOURS} runs")
+        parser.error(f"there are only colours for {COLOURS} runs")
 
     lines = {what: [] for what in ("loss", "accuracy")}
     for number, (_, training, test) in enumerate(runs):
@@ -98,7 +98,7 @@ def main():
             drawn += [(f"c{number}", "training", training[what]), (f"c{number}", "test", test[what])]
     points = [point for _, _, line in lines["loss"] for point in line]
     if not points:
-        parser.error("no epoch is done yet")
+        parser.error("no run has finished an epoch")
     last = max(epoch for epoch, _ in points)
     high = max(loss for _, loss in points)
     high = math.ceil(high / step(high, 5) - 1e-9) * step(high, 5)

@@ -17,7 +17,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 ROUNDS = 1000
 
-# Kernel, what it is for, board it is built for.
+# Kernel, its description, the board for which it is built.
 KERNELS = [
     ("nin_int8_4", "int8, DSP, 4 pixels × 2 outputs", "mps2-an386"),
     ("nin_int8_2", "int8, DSP, 2 pixels × 2 outputs", "mps2-an386"),
@@ -50,7 +50,7 @@ def run(command, **options):
 
 
 def loops(objdump, elf, kernel):
-    """The loops of a kernel that have none in them: lists of instructions, each `(name, text)`."""
+    """Returns the innermost loops of a kernel: lists of instructions, each `(name, text)`."""
     lines = run([objdump, "--disassemble", "--no-show-raw-insn", f"--disassemble-symbols={kernel}", elf]).splitlines()
     code = [match for match in (re.match(r"\s*([0-9a-f]+):\s+(\S+)\s*([^@<]*)", line) for line in lines) if match]
     code = [(int(match[1], 16), match[2], match[3].strip()) for match in code]
@@ -78,7 +78,7 @@ def cycles(mca, loop, processor):
 
 def main():
     if sys.argv[1:] not in ([], ["record"]):
-        print("cycles.py: there is only `record`", file=sys.stderr)
+        print("cycles.py: the only argument is `record`", file=sys.stderr)
         sys.exit(2)
     mca, objdump = tool("llvm-mca"), tool("llvm-objdump")
     elves = {}

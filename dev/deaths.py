@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Why do networks die? Trains `fashion` by the book's recipe with three last blocks, two initialisations, two rates.
+"""Why do networks die? Trains `fashion` by the book's recipe with three last blocks, two initialisations and two rates.
 
     dev/deaths.py [SEEDS [FLAGS OF TRAIN...]]
 
-The recipe is plain SGD at a constant rate. SEEDS is 6 and the flags are `--epochs 3` unless they are given. The last
-blocks: one as wide as there are classes, with a ReLU on the logits; the same without that ReLU; and a wide one. (A 1×1
-layer without a ReLU and an average can change places: the second network is the first but for the ReLU.) Prints a table
-in Markdown, a row when its runs are done.
+The recipe is plain SGD at a constant rate. The default is 6 SEEDS and the flags `--epochs 3`. The last blocks are one
+as wide as the number of classes, with a ReLU on the logits; the same without this ReLU; and a wide one. (A 1×1 layer
+without a ReLU commutes with the average, so the second network is the first without the last ReLU.) Prints a table in
+Markdown, a row as soon as its runs have ended.
 """
 
 import runs

@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 """Lists the circles in which files of a crate import each other, and fails if there is one.
 
-    dev/import_circles.py [CRATE ...]        # folders with a `src`; all crates of the workspace unless given
+    dev/import_circles.py [CRATE ...]        # folders with a `src` [the crates of the workspace with several folders]
 
-A file imports another if it names an item of it: by `use`, or by a path in its code that begins with `crate`, `super`,
-`self` or an imported module. An item that passes through a re-export counts for the file that defines it. These are no
-imports: `mod x;`, a re-export (`pub use`) that the file itself does not use, anything under `#[cfg(test)]`, and what a
-file takes from the modules that hold it (`x/mod.rs` holds `x/y.rs`), unless `--strict` is given. An item that a macro
-makes counts for the file of the module in which it is named. Methods and fields are not seen.
+A file imports another if it names one of its items: with `use`, or in a path that begins with `crate`, `super`, `self`
+or an imported module. A re-exported item counts for the file that defines it, an item that a macro defines for the file
+of the module in which it is named. Methods and fields are not considered. These do not count as imports: `mod x;`, a
+re-export (`pub use`) that the file itself does not use, anything under `#[cfg(test)]`, and, without `--strict`, items
+of the modules that contain the file (`x/mod.rs` contains `x/y.rs`).
 """
 
 import argparse
@@ -18,7 +18,7 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 CRATES = ["nin-core", "nin-train", "nin-embedded", "tests"]
 
-# What the compiler reads as one piece and holds no code: comments, strings, characters (but not lifetimes).
+# Text that is not code: comments, strings and characters (but not lifetimes).
 BLANK = re.compile(
     r"""//[^\n]*|/\*.*?\*/|b?r(?P<hashes>\#*)".*?"(?P=hashes)|[bc]?"(?:\\.|[^"\\])*"|b?'(?:\\[^']*|[^'\\])'""", re.S
 )
@@ -33,7 +33,7 @@ EXPORTED = re.compile(r"#\[macro_export[^\]]*\]\s*(?:#\[[^\]]*\]\s*)*macro_rules
 
 
 class Module:
-    """A module: its file, items and imports, and the modules in it."""
+    """A module: its file, items, imports and submodules."""
 
     def __init__(self, file, parent, folder):
         self.file, self.parent, self.folder = file, parent, folder
@@ -47,17 +47,17 @@ class Module:
 
 
 def closing(text, at):
-    """The place of the bracket that closes the one at `at`."""
+    """Returns the position of the bracket that closes the one at `at`."""
     depth = 0
     for place in range(at, len(text)):
         depth += (text[place] in "{([") - (text[place] in "})]")
         if depth == 0:
             return place
-    sys.exit(f"import_circles.py: a bracket stays open: {text[at:at + 60]!r}")
+    sys.exit(f"import_circles.py: a bracket is not closed: {text[at:at + 60]!r}")
 
 
 def without_tests(text):
-    """The source without the items under `#[cfg(test)]`."""
+    """Returns the source without the items under `#[cfg(test)]`."""
     while match := TEST.search(text):
         at = match.end()
         while text[at] not in "{;":
@@ -68,7 +68,7 @@ def without_tests(text):
 
 
 def leaves(tree, prefix=()):
-    """The names that a use tree brings in: `(segments, name)`, where the name is None for a glob, `_` for no name."""
+    """Yields what a use tree imports: `(segments, name)`. The name of a glob is None, that of `as _` is `_`."""
     tree = tree.strip()
     head, brace, rest = tree.partition("{")
     prefix = (*prefix, *filter(None, (part.strip() for part in head.split("::")))) if brace else prefix
@@ -92,7 +92,7 @@ def leaves(tree, prefix=()):
 
 
 def read(module, text):
-    """Fills a module from its source, and those in it."""
+    """Fills a module and its submodules from the source."""
     kept, at = [], 0
     depth = 0
     for match in list(re.finditer(r"[{}]|" + ITEM.pattern, text)):
@@ -130,7 +130,7 @@ def declared(module, name, before):
     """Reads the file of `mod name;`."""
     attributes = re.search(r'((?:#\[[^\]]*\]\s*)*)(?:pub\s*(?:\([^)]*\)\s*)?)?$', before)[1]
     if "path" in attributes:
-        # Generated code elsewhere: its items count for the file that includes it.
+        # Generated code in another folder: its items count for the file that includes it.
         module.modules[name] = Module(module.file, module, module.folder / name)
         return
     for file, folder in ((module.folder / f"{name}.rs", module.folder / name), (module.folder / name / "mod.rs",) * 2):
@@ -146,7 +146,7 @@ def source(file):
 
 
 def resolve(module, segments, seen=frozenset(), inside=False):
-    """What a path means from `module` on: a Module, the file that defines its item, or None if it leaves the crate."""
+    """Resolves a path in `module` to a Module, the file that defines its item, or None if it is outside the crate."""
     if not segments:
         return module
     if (module, segments, inside) in seen:
@@ -176,17 +176,17 @@ def resolve(module, segments, seen=frozenset(), inside=False):
                     return found
                 if isinstance(found, Module) or first in target.items:
                     return found
-    # A macro's item, if anything: only in a path that is already inside the crate.
+    # Inside the crate, an unknown name can only be an item that a macro defines.
     return module.file if inside and first not in module.uses else None
 
 
 def holders(module):
-    """The files of the modules that hold a module."""
+    """Returns the files of the modules that contain a module."""
     return {module.parent.file, *holders(module.parent)} if module.parent else set()
 
 
 def imports(module):
-    """The files that a module's source names, each with the path that does."""
+    """Yields the files that a module imports, each with the path that names it."""
     paths = [tuple(re.split(r"\s*::\s*", match)) for match in PATH.findall(module.code)]
     for segments in paths:
         if found := resolve(module, segments):
@@ -197,7 +197,7 @@ def imports(module):
             if reexport and not re.search(rf"\b{re.escape(name)}\b", module.code):
                 continue
             found = resolve(module, segments)
-            # A module that paths go through has been counted with them.
+            # A module that is only the beginning of paths was counted with them.
             if isinstance(found, Module) and name not in heads:
                 yield found.file, name
             elif isinstance(found, pathlib.Path):
@@ -208,7 +208,7 @@ def imports(module):
 
 
 def arrows(crate, strict):
-    """For each file of a crate, the files that it imports, each with the names: `{file: {file: {name}}}`."""
+    """Returns for each file of a crate the files that it imports, each with the names: `{file: {file: {name}}}`."""
     found = {}
     folder = crate / "src"
     for root in [folder / "lib.rs", folder / "main.rs", *sorted(folder.glob("bin/*.rs"))]:
@@ -224,7 +224,7 @@ def arrows(crate, strict):
 
 
 def circles(graph):
-    """The strongly connected components of more than one file (Tarjan's algorithm)."""
+    """Returns the strongly connected components of more than one file (Tarjan's algorithm)."""
     order, low, stack, components = {}, {}, [], []
 
     def visit(file):
@@ -251,7 +251,7 @@ def circles(graph):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("crates", nargs="*", type=pathlib.Path, metavar="CRATE")
-    parser.add_argument("--strict", action="store_true", help="count imports from the modules that hold a file, too")
+    parser.add_argument("--strict", action="store_true", help="also count imports from the modules that contain a file")
     arguments = parser.parse_args()
     count = files = 0
     for crate in arguments.crates or [ROOT / name for name in CRATES]:
@@ -269,7 +269,7 @@ def main():
                     print(f"    {file.relative_to(src)} -> {target.relative_to(src)}: {names}")
     if count:
         sys.exit(1)
-    print(f"no circle among {files} files")
+    print(f"no circle in {files} files")
 
 
 if __name__ == "__main__":

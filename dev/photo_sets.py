@@ -3,14 +3,14 @@
 
     dev/photo_sets.py FOLDER [SET ...]
 
-Each set is a folder with train/CLASS/*.png and test/CLASS/*.png. The test pictures come from another source than the
-training pictures wherever there is one:
+Each set is a folder with train/CLASS/*.png and test/CLASS/*.png. If possible, the test pictures come from another
+source than the training pictures:
 
     pair        animals against food: emoji of three vendors, tested on those of a fourth
     emoji       six kinds of emoji, the same four vendors
-    digits      handwritten digits of 8x8 pixels, tested on the last fifth, whose writers are others
-    wallpapers  crops of ten wallpapers, tested on a part of each that no training crop touches
-    icons       six kinds of icons of five themes, tested on those of a sixth; the classes differ in size
+    digits      handwritten digits of 8x8 pixels, tested on the last fifth, which is by other writers
+    wallpapers  crops of ten wallpapers, tested on a part of each that no training crop overlaps
+    icons       six kinds of icons from five themes, tested on those of a sixth; the classes differ in size
 
 The emoji are the npm packages emoji-datasource-*, the digits are scikit-learn's, the others are Debian packages. The
 script downloads about 400 MB with npm and apt-get into FOLDER/downloads and installs nothing. It needs npm, apt-get,
@@ -26,7 +26,7 @@ from pathlib import Path
 
 VENDORS = ["apple", "google", "twitter", "facebook"]
 EMOJI = "16.0.0"
-# A kind of emoji: the beginnings of its sub-categories' names.
+# For each kind of emoji, the beginnings of the names of its sub-categories.
 KINDS = {
     "animals": ["animal-"],
     "faces": ["face-", "cat-face", "monkey-face"],
@@ -35,7 +35,7 @@ KINDS = {
     "people": ["person-role", "person-activity"],
     "vehicles": ["transport-air", "transport-ground", "transport-water"],
 }
-# The most emoji of a kind and a vendor in `pair` and in `emoji`.
+# The greatest number of emoji of a kind and a vendor in `pair` and in `emoji`.
 PAIR, EACH = 70, 30
 
 WALLPAPERS = [
@@ -52,7 +52,7 @@ THEMES = {
     "oxygen-icon-theme": "oxygen/base",
 }
 TESTED = "oxygen-icon-theme"
-# A kind of icon: the folder in a theme, and the beginning of the icon's name.
+# For each kind of icon, the folder in a theme and the beginning of the icon's name.
 ICONS = {
     "arrows": ("actions", "go-"),
     "devices": ("devices", ""),
@@ -64,7 +64,7 @@ ICONS = {
 
 
 def npm(downloads, name, patterns):
-    """Returns the folder of an npm package, of which only the files of these patterns are unpacked."""
+    """Unpacks the files of an npm package that match these patterns; returns its folder."""
     folder = downloads / name
     if not folder.exists():
         archive = downloads / f"{name}-{EMOJI}.tgz"
@@ -78,7 +78,7 @@ def npm(downloads, name, patterns):
 
 
 def debian(downloads, name):
-    """Returns the folder of an unpacked Debian package."""
+    """Unpacks a Debian package; returns its folder."""
     folder = downloads / name
     if not folder.exists():
         if not list(downloads.glob(f"{name}_*.deb")):
@@ -88,11 +88,11 @@ def debian(downloads, name):
 
 
 def emoji(out, downloads, kinds, most):
-    """Copies at most so many emoji of each kind and vendor; those of the last vendor are the test."""
+    """Copies at most `most` emoji of each kind and vendor; those of the last vendor are the test pictures."""
     for vendor in VENDORS:
         package = npm(downloads, f"emoji-datasource-{vendor}", ["emoji.json", f"img/{vendor}/64/*.png"])
         entries = json.loads((package / "emoji.json").read_text())
-        # Only what all vendors draw.
+        # Only emoji that all vendors have.
         entries = [entry for entry in entries if all(entry[f"has_img_{vendor}"] for vendor in VENDORS)]
         for kind in kinds:
             own = [entry for entry in entries if entry["subcategory"].startswith(tuple(KINDS[kind]))]
@@ -117,7 +117,7 @@ def digits(out, downloads):
 
 
 def wallpapers(out, downloads):
-    """Crops wallpapers: squares of an eighth to a quarter of the height, from the left 60 % for training and from the
+    """Crops squares of an eighth to a quarter of the height from wallpapers: from the left 60 % for training, from the
     right 35 % for the test."""
     from PIL import Image
 
@@ -136,7 +136,7 @@ def wallpapers(out, downloads):
 
 
 def icons(out, downloads):
-    """Copies icons of 48x48 pixels, or of 32x32 where a theme has no others."""
+    """Copies icons of 48x48 pixels, or of 32x32 if a theme has no others."""
     for package, theme in THEMES.items():
         root = debian(downloads, package) / "usr/share/icons" / theme
         for kind, (place, begin) in ICONS.items():
@@ -148,7 +148,7 @@ def icons(out, downloads):
             folder.mkdir(parents=True, exist_ok=True)
             seen = set()
             for path in sorted(source.glob(f"{begin}*.png")):
-                # Many names are links to one picture.
+                # Many names are links to the same picture.
                 if (content := path.read_bytes()) not in seen:
                     seen.add(content)
                     (folder / f"{package.split('-')[0]}-{path.name}").write_bytes(content)

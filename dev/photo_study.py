@@ -1,17 +1,17 @@
 #!/usr/bin/env python3
-"""Does nin-train learn sets of pictures without a flag? Trains networks on the sets of photo_sets.py.
+"""How well does nin-train learn sets of pictures by default? Trains networks on the sets of photo_sets.py.
 
     dev/photo_study.py run SETS RESULTS.jsonl [--seeds 5] [--only plain|default] [--program PATH] [--jobs 2]
     dev/photo_study.py table RESULTS.jsonl
 
 `run` trains each set of the folder SETS from each seed in two ways and appends one JSON object for each run:
 
-    plain     the line of three blocks that the README had, with the recipe for Fashion-MNIST
-    default   `nin-train train --data SET` without any other choice
+    plain     a network of three blocks with the recipe for Fashion-MNIST
+    default   `nin-train train --data SET` without further flags
 
-Runs that are in RESULTS.jsonl already are not repeated. `table` prints the results as Markdown: test accuracy as mean
-and standard deviation over the seeds, the lowest, and how many runs never answer some class. `run` needs a program that
-was built with `cargo build -p nin-train --release`.
+Runs that are already in RESULTS.jsonl are not repeated. `table` prints the results as Markdown: the mean, standard
+deviation and minimum of the test accuracy over the seeds, and the number of runs that never predict one of the classes.
+`run` needs a program that was built with `cargo build -p nin-train --release`.
 """
 
 import argparse
@@ -26,14 +26,14 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PROGRAM = ROOT / "target/release/nin-train"
 BLOCKS = "nin5/2+2:16,16 max3/2 nin3+1:32,32 max3/2 drop0.2 nin3+1:48,48 gap"
-# The line needs 16 pixels a side at least, twice what the digits have.
+# The network needs at least 16 × 16 pixels; the digits have 8 × 8.
 INPUTS = {"digits": "1x16x16"}
-# What `default` chooses by the images, chosen as for Fashion-MNIST.
+# The recipe for Fashion-MNIST, where `default` chooses by the images.
 PLAIN = ["--batch", 128, "--batch-norm", 0, "--crop", 0, "--validation", 0, "--balanced", "false"]
 
 
 def plain(folder):
-    """The flags of a plain run: its epochs follow from the number of images."""
+    """Returns the flags of a plain run. The number of epochs depends on the number of images."""
     classes = len(list((folder / "train").iterdir()))
     images = len(list((folder / "train").glob("*/*")))
     epochs = min(max(round(30 * (6000 / images) ** 0.5), 5), 100)
@@ -42,7 +42,7 @@ def plain(folder):
 
 
 def train(program, folder, way, seed):
-    """Trains and returns the result as a dictionary."""
+    """Trains a network and returns the result as a dictionary."""
     flags = plain(folder) if way == "plain" else []
     with tempfile.TemporaryDirectory() as temporary:
         out = pathlib.Path(temporary) / "run"
@@ -71,7 +71,7 @@ def train(program, folder, way, seed):
 
 
 def run(arguments):
-    """Trains what is not among the results yet."""
+    """Trains the networks that are not yet among the results."""
     results = pathlib.Path(arguments.results)
     lines = results.read_text().splitlines() if results.exists() else []
     done = {(line["set"], line["way"], line["seed"]) for line in map(json.loads, lines)}

@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
-"""How many images of unknown classes does a threshold accept? Trains on Fashion-MNIST without two classes, and shows the
-network the test images of these two. Needs `numpy`.
+"""How many images of unknown classes does a threshold accept? Trains on Fashion-MNIST without two classes, then
+classifies the test images of these two. Needs `numpy`.
 
     dev/rejection.py [--images 16000] [--epochs 8] [--folder /usr/share/datasets/fashion-mnist] [--program nin-train]
 
-For each pair of classes it prints, for both scores, floats and 8 bits: the threshold that keeps 99, 95 and 90 % of the
-right answers on validation images; the right answers that it keeps on test images; the accuracy of the accepted test
-images; and the share of the unknown images that it accepts. Then the same for a network that was trained with the
-first of the two classes as `_unknown`, on the second one. It checks that the thresholds in the model files are its own.
+For each pair of classes, both scores, floats and 8 bits, it prints: the threshold that keeps 99, 95 and 90 % of the
+right answers on validation images; the share of right answers that it keeps on test images; the accuracy of the
+accepted test images; and the share of the unknown images that it accepts. Then it prints the same for a network that
+was trained with the first of the two classes as `_unknown`, tested on the second. It checks that the model files have
+the same thresholds.
 """
 
 import argparse
@@ -46,7 +47,7 @@ def threshold(scores, right, keep):
 
 
 def stored(path):
-    """The temperature and the threshold in a model file of version 2."""
+    """Returns the temperature and the threshold in a model file of version 2."""
     data = path.read_bytes()
     assert data[8] == 2, f"{path} has no decision"
     temperature, = struct.unpack("<f", data[32:36])
@@ -80,7 +81,7 @@ class Study:
         return images[chosen], np.array([classes.index(label) for label in labels[chosen]])
 
     def network(self, classes, names):
-        """Trains on these classes, in this order; returns the float and the 8-bit model."""
+        """Trains a network on these classes, in this order; returns the float and the 8-bit model."""
         images, labels = self.select(self.train, classes, self.arguments.images * 5 // 4)
         cut = len(images) * 4 // 5
         self.validation = images[cut:], labels[cut:]
@@ -97,7 +98,7 @@ class Study:
         return [("f32", run / "model.nin"), ("int8", integers)]
 
     def table(self, models, known, unknown, rejected=None):
-        """Prints a table; `rejected` is the class that is rejected whatever its score."""
+        """Prints a table; images of class `rejected` are rejected whatever their score."""
         print("| weights | score | keep | threshold | right answers kept | right of the accepted | unknown accepted |")
         print("| --- | --- | --: | --: | --: | --: | --: |")
         share = lambda part: f"{100 * part.mean():.1f} %"

@@ -1,4 +1,4 @@
-"""One training run and its result, read from the JSON that nin-train writes. The studies beside this file share it."""
+"""Trains a network and reads the result from the JSON that nin-train writes, for seeds.py, deaths.py and study.py."""
 
 import argparse
 import dataclasses
@@ -15,7 +15,7 @@ PROGRAM = ROOT / "target" / "debug" / "nin-train"
 
 @dataclasses.dataclass
 class Run:
-    """The result of a run: `failure` is "died", "diverged" or None; the other figures are those of a run that ended."""
+    """The result of a run. `failure` is "died", "diverged" or None; the last three fields are set if it is None."""
 
     failure: str | None
     error: str
@@ -27,20 +27,20 @@ class Run:
 
 
 def arguments(about, flags, seeds=None):
-    """The command line `[SEEDS [FLAGS OF TRAIN...]]` with these defaults: `(seeds, flags)`; no SEEDS without a default."""
+    """Parses `[SEEDS [FLAGS OF TRAIN...]]`; returns `(seeds, flags)`. Without a default there is no SEEDS."""
     words = sys.argv[1:]
     if words[:1] in (["-h"], ["--help"]):
         sys.exit(about.strip())
     if seeds is not None and words:
         count = words.pop(0)
         if not count.isdecimal() or int(count) == 0:
-            sys.exit(f"the number of seeds comes first, and {count!r} is none: see --help")
+            sys.exit(f"the first argument must be the number of seeds, not {count!r}: see --help")
         seeds = int(count)
     return seeds, words or flags
 
 
 def build():
-    """Builds the trainer where `train` runs it from, whatever cargo's settings are."""
+    """Builds the trainer in the folder from which `train` runs it."""
     environment = {**os.environ, "CARGO_TARGET_DIR": str(ROOT / "target")}
     subprocess.run(["cargo", "build", "--quiet", "-p", "nin-train"], cwd=ROOT, env=environment, check=True)
 
@@ -51,7 +51,7 @@ def train(flags, folder):
     done = nin_train("train", *flags, "--out", folder, "--quiet")
     seconds = time.monotonic() - begun
     if done.returncode:
-        # The trainer writes no JSON for a run that fails: its error is all there is.
+        # The trainer writes no JSON for a run that fails, so the error message must do.
         failure = next((what for what in ("died", "diverged") if f" {what} " in done.stderr.partition(";")[0]), None)
         if failure is None:
             sys.exit(done.stderr.rstrip())
@@ -62,13 +62,13 @@ def train(flags, folder):
 
 
 def start(folder):
-    """The first line of a run's metrics: the network, its recipe and its images."""
+    """Returns the first line of a run's metrics: the network, its recipe and its images."""
     with open(folder / "metrics.jsonl", encoding="utf-8") as metrics:
         return json.loads(metrics.readline())
 
 
 def evaluate(flags, folder):
-    """`nin-train eval --json` of a run's network, on the test images that it was trained with."""
+    """Runs `nin-train eval --json` on the test images of a run; returns the result."""
     images = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     for flag in ("--dataset", "--data", "--test-fraction"):
         images.add_argument(flag)

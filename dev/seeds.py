@@ -3,8 +3,8 @@
 
     dev/seeds.py [SEEDS [FLAGS OF TRAIN...]]
 
-SEEDS is 20 and the flags are `--epochs 1` unless they are given. Prints each seed's test accuracy and the number of
-classes that its network never answers; then a summary of all runs.
+The default is 20 SEEDS and the flags `--epochs 1`. Prints each seed's test accuracy and the number of classes that its
+network never predicts, then a summary of all runs.
 """
 
 import pathlib
@@ -16,7 +16,7 @@ import runs
 
 
 def summary(results):
-    """Counts and spread of a list of runs, as a dictionary; `accuracy` is the sentence about it, or None."""
+    """Returns the counts of a list of runs as a dictionary; `accuracy` is its mean and spread as a text, or None."""
     ended = [run for run in results if run.failure is None]
     counts = {
         "runs": len(results),
@@ -34,7 +34,7 @@ def summary(results):
 
 
 def train(seeds, flags, report=lambda seed, run: None):
-    """Trains from seeds 1 to `seeds`; `report` hears of each run when it is done."""
+    """Trains from seeds 1 to `seeds`; calls `report` after each run."""
     runs.build()
     results = []
     with tempfile.TemporaryDirectory() as folder:
@@ -57,12 +57,12 @@ def main():
             never = f"{run.never_answered} of {run.classes}" if run.never_answered else ""
             print(f"{seed:4}  {100 * run.accuracy:11.2f} %  {never:>22}", flush=True)
 
-    print(f"nin-train train {' '.join(flags)}\n\nseed  test accuracy  classes never answered")
+    print(f"nin-train train {' '.join(flags)}\n\nseed  test accuracy  classes never predicted")
     total = summary(train(seeds, flags, row))
     ended = total["runs"] - total["died"] - total["diverged"]
     print(
         f"\n{ended} of {total['runs']} runs ended with a network ({total['died']} died, {total['diverged']} diverged); "
-        f"{total['every_class']} answer every class, {total['one_class']} always the same"
+        f"{total['every_class']} predict every class, {total['one_class']} only one class"
         + (f"; test accuracy {total['accuracy']} (mean and standard deviation)" if total["accuracy"] else "")
     )
 

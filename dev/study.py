@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""The book's exercises on a reduced input: a NiN for 28×28 pixels, with one thing changed at a time.
+"""The book's exercises on a reduced input: a NiN for 28×28 pixels, with one change at a time.
 
     dev/study.py [FLAGS OF TRAIN...]
 
-Each network is trained with the flags, `--epochs 2` unless they are given. Prints a table in Markdown, a row when its
-network is trained: parameters, multiply-accumulates, RAM of the f32 engine, seconds of training, test accuracy.
+The default flags are `--epochs 2`. Prints a table in Markdown, a row as soon as its network is trained: parameters,
+multiply-accumulates, RAM of the f32 engine, seconds of training, test accuracy.
 """
 
 import json
@@ -28,7 +28,7 @@ NETWORKS = {
         "nin3+1:10 nin3+1:10 nin3+1:10 gap",
     "`fc10` instead of `gap`":
         "1x28x28 nin5+2:32,32,32 max3/2 nin3+1:48,48,48 max3/2 nin3+1:10,10,10 fc10",
-    # The last 1×1 layer comes after the average: the result is the same.
+    # The last 1×1 layer is applied after the average, which gives the same result.
     "no ReLU on the logits":
         "1x28x28 nin5+2:32,32,32 max3/2 nin3+1:48,48,48 max3/2 nin3+1:10,10 gap fc10",
     "a wide last block, then `gap fc10`":
@@ -39,7 +39,7 @@ NETWORKS = {
 
 
 def costs(line):
-    """Parameters, multiply-accumulates and RAM of the f32 engine, as `nin-train plan --json` prints them."""
+    """Returns parameters, multiply-accumulates and RAM of the f32 engine, from `nin-train plan --json`."""
     done = runs.nin_train("plan", line, "--json")
     if done.returncode:
         sys.exit(f"study.py: no plan of {line}: {done.stderr.strip()}")

@@ -2,9 +2,9 @@
 //
 //     node dev/test_demo.mjs PAGE.html LOGITS.jsonl FOLDER PICTURE.png...
 //
-// LOGITS.jsonl is what `nin-train predict --logits` prints for the pictures. FOLDER gets screenshots and the pictures that
-// the page saves (their logits are in saved.json). Needs the npm package playwright-core and Chromium; dev/check_demo.sh
-// runs it.
+// LOGITS.jsonl has the output of `nin-train predict --logits` for the pictures. Screenshots and the pictures that the
+// page saves are written to FOLDER, with their logits in saved.json. Needs the npm package playwright-core and
+// Chromium; dev/check_demo.sh runs it.
 import assert from "node:assert/strict";
 import fs from "node:fs";
 import path from "node:path";
@@ -28,7 +28,7 @@ const done = (what) => {
   console.log(`ok: ${what}`);
 };
 
-// A page whose console errors and requests are collected; none may occur.
+// Opens the page and collects errors of its console and its requests: `close` fails if there is one.
 const open = async (options) => {
   const context = await browser.newContext({ viewport: { width: 1200, height: 900 }, acceptDownloads: true, ...options });
   const page = await context.newPage();
@@ -72,7 +72,7 @@ const save = async (page, name) => {
   }
   done("dropped PNGs have the logits of predict");
 
-  // So has every test image, and each is another picture.
+  // Test images differ from each other. dev/check_demo.sh compares the logits of the saved ones.
   const buttons = await page.$$("#images button");
   assert.ok(buttons.length > 0, "there are test images");
   const seen = new Set();
@@ -85,7 +85,7 @@ const save = async (page, name) => {
   assert.match(await page.textContent("#answer small"), /is .*: (right|wrong)/);
   done("test images differ");
 
-  // A stroke changes the answer while it is drawn, and the picture is what was drawn.
+  // A stroke changes the logits while it is drawn.
   await page.click("#clear");
   const empty = (await logits(page)).join();
   const box = await (await page.$("#draw")).boundingBox();
@@ -103,7 +103,7 @@ const save = async (page, name) => {
   await save(page, "stroke.png");
   done("a stroke is classified while it is drawn");
 
-  // Light becomes dark, and back.
+  // Inverting changes the logits; inverting again restores them.
   const before = await logits(page);
   await page.check("#invert");
   assert.notDeepEqual(await logits(page), before);
@@ -112,7 +112,7 @@ const save = async (page, name) => {
   assert.deepEqual(await logits(page), before);
   done("the picture is inverted");
 
-  // The camera: Chromium's made-up picture moves.
+  // The camera: Chromium's test picture moves.
   await page.click("#camera");
   await shows(page, "the camera");
   const first = (await logits(page)).join();
@@ -120,7 +120,7 @@ const save = async (page, name) => {
   await page.click("#camera");
   done("the camera is classified");
 
-  // The rows in memory follow the slider; the last row completes every map.
+  // The number of complete rows follows the slider; the last row completes every map.
   await page.click("#after");
   const last = Number(await page.getAttribute("#row", "max"));
   const captions = () => page.$$eval("#stages figcaption", (all) => all.map((one) => one.textContent));
@@ -146,7 +146,7 @@ const save = async (page, name) => {
   await page.waitForFunction(() => document.querySelector("#time").textContent.includes("per image"));
   console.log(`    ${await page.textContent("#time")}`);
 
-  // A file that is no picture is refused in words.
+  // A file that is not a picture gives an error message.
   await page.evaluate(() => {
     const transfer = new DataTransfer();
     transfer.items.add(new File(["no picture"], "note.png", { type: "image/png" }));
@@ -188,7 +188,7 @@ const save = async (page, name) => {
   assert.equal((await logits(page)).join(), drawn, "a lifted pen draws nothing");
   await page.keyboard.press("Delete");
   assert.equal((await logits(page)).join(), empty);
-  // Tab reaches every control in an order, and each shows where the focus is.
+  // Tab reaches every control.
   const reached = new Set();
   await page.focus("#draw");
   for (let i = 0; i < 90; i++) {

@@ -1,7 +1,7 @@
-//! Gives the firmware its board: the memory map to the linker, name, clock and RAM to the source.
+//! Passes the board's memory map to the linker, and its name, clock and RAM to the source.
 //!
-//! A board is one file, `boards/NAME.x`: the linker's memory map, with `key: value` lines in the comment above it.
-//! `NIN_BOARD` chooses one. On a host there is nothing to do.
+//! A board is one file, `boards/NAME.x`: the linker's memory map, with `key: value` lines in the comment above it. The
+//! environment variable `NIN_BOARD` chooses the board. On a host this script does nothing.
 
 use std::path::PathBuf;
 use std::{env, fs};
@@ -18,7 +18,7 @@ fn main() -> Result<(), String> {
     }
     let riscv = processor == "riscv32";
 
-    // Without DSP instructions, as nin-core has it, 8-bit weights are packed plainly.
+    // Without DSP instructions, for which nin-core's build script decides, 8-bit weights are packed in rows.
     if env::var_os("DEP_NIN_CORE_DSP").is_none() {
         println!("cargo:rustc-cfg=nin_plain");
     }
@@ -31,12 +31,12 @@ fn main() -> Result<(), String> {
         map.lines().find_map(|line| line.strip_prefix(&key)).map(str::trim)
     };
 
-    // A library built alone for a smaller core than the board's is a check of the library: no binary is linked.
+    // The library may be built alone for a smaller core than the board's, as a check: no binary is linked then.
     println!("cargo:rustc-env=NIN_BOARD={board}");
     println!("cargo:rustc-env=NIN_SYSTICK={}", value("systick").unwrap_or("0"));
     let ram = map.lines().find_map(|line| Some(line.trim().strip_prefix("RAM")?.rsplit_once("LENGTH = ")?.1));
     let ram =
-        ram.and_then(bytes).ok_or_else(|| format!("{}: there is no RAM with a length like 128K", path.display()))?;
+        ram.and_then(bytes).ok_or_else(|| format!("{}: no region RAM with a length such as 128K", path.display()))?;
     println!("cargo:rustc-env=NIN_RAM={ram}");
 
     let out = PathBuf::from(variable("OUT_DIR")?);
@@ -50,7 +50,7 @@ fn main() -> Result<(), String> {
     };
     write("models.x", partition)?;
     println!("cargo:rustc-link-search={}", out.display());
-    // cortex-m-rt reads memory.x by itself. riscv-rt names other regions, and has no name for the beginning of RAM.
+    // cortex-m-rt includes memory.x. riscv-rt needs names for its regions, and defines none for the beginning of RAM.
     write(
         "regions.x",
         r#"REGION_ALIAS("REGION_TEXT", FLASH); REGION_ALIAS("REGION_RODATA", FLASH);
@@ -65,7 +65,7 @@ fn main() -> Result<(), String> {
     Ok(())
 }
 
-/// A linker's length: a number of bytes, or with a letter more.
+/// Parses a length of the linker: a number of bytes, which may end in K or M.
 fn bytes(length: &str) -> Option<u32> {
     let (digits, unit) = match length.strip_suffix('K') {
         Some(digits) => (digits, 1024),

@@ -1,22 +1,26 @@
 #!/usr/bin/env bash
-# bench.sh [record | check | size]: what each network takes on each core, by the emulator's exact count of instructions.
-# `record` writes the result to docs/benchmark.md; `check` compares with what stands there and fails if a figure has
-# grown by more than 2 %, the size of the 8-bit engine among them. The counts depend on the compiler, so the record names
-# it. `size` says how large the examples are and what of it is the engine, as `record` also does.
+# bench.sh [record | check | size]: measures networks on each core with the emulator, which counts instructions exactly.
+#
+#     record  writes the results to docs/benchmark.md
+#     check   compares the results with docs/benchmark.md; fails if a figure has grown by more than 2 %, including the
+#             code size of the 8-bit engine
+#     size    prints the code sizes of the examples and of the engine in them
+#
+# Without an action, it prints the results. The counts depend on the compiler, so the record names it.
 # Status 77: something that is needed is not installed; 2: there is no such action.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 action=${1:-print}
 record=docs/benchmark.md
 
-# Now, not after minutes of measuring.
+# Looks for the tools first, not after minutes of measuring.
 missing() { echo "bench.sh: $1 is not installed" >&2 && exit 77; }
 case $action in
 print | record | check | size) ;;
 *) echo "bench.sh: $action is neither record nor check nor size" >&2 && exit 2 ;;
 esac
 if [ "$action" != print ]; then
-    # Both of one kind: the nm that comes with macOS may not know these files.
+    # Both tools from one vendor: the nm of macOS may not read these files.
     readelf=readelf nm=nm
     command -v readelf >/dev/null || readelf=llvm-readelf nm=llvm-nm
     command -v $readelf >/dev/null || missing readelf
@@ -30,7 +34,7 @@ if [ "$action" != size ]; then
     done
 fi
 
-# network, weights, lanes, board, and `fma` where sums are fused
+# network, weights, lanes, board, and `fma` for fused multiply-add
 runs=(
     'fashion f32 4 mps2-an386'
     'fashion f32 4 mps2-an386 fma'
@@ -57,11 +61,11 @@ runs=(
 folder=target/bench
 mkdir -p "$folder"
 
-# core BOARD: the processor that it has.
+# core BOARD: prints the name of its processor.
 core() { sed -nE '1,2s/.*(Cortex-M[0-9]+F?|RV32[A-Z]+).*/\1/p' "nin-embedded/boards/$1.x" | head -1; }
 
-# sizes [EXAMPLE LEVEL]: a table of the examples, built for speed and for size, or of one of them at level 3 or s. Symbols
-# tell what is what: code that was inlined counts for what it was inlined into.
+# sizes [EXAMPLE LEVEL]: prints a table of the examples, built for speed and for size, or of one of them at level 3 or
+# s. The parts are told apart by their symbols, so inlined code counts for the function that contains it.
 sizes() {
     echo '| example | core | optimised for | engine | reading the file | arithmetic and copying | rest and printing | constants | weights |'
     echo '| --- | --- | --- | --: | --: | --: | --: | --: | --: |'
@@ -69,7 +73,7 @@ sizes() {
     for example in 'fashion mps2-an386' 'fashion-f16 mps2-an386' 'fashion-int8 mps2-an386' \
         'fashion-int8 stm32vldiscovery' 'fashion-int8 microbit' 'fashion-int8 mps3-an547' 'fashion-int8 riscv32imc-virt'; do
         read -r example board <<<"$example"
-        # The kernels for weights in rows are measured in the build for size only, with the model file for them.
+        # The kernels for weights in rows are measured in the build for size only, with the model file packed for them.
         levels='3 s'
         case $board in stm32vldiscovery | microbit | mps3-an547 | riscv32imc-virt) levels=s ;; esac
         for level in $levels; do
@@ -81,7 +85,7 @@ sizes() {
             }
             file=nin-embedded/models/$example.nin
             [ "$levels" != s ] || file=nin-embedded/models/$example-plain.nin
-            # Its status is passed on by hand: nothing else ends a function whose output is being taken.
+            # `|| return`: `set -e` does not end a function inside a command substitution.
             { $readelf --sections --wide "$elf" | sed -E -n 's/^ *\[ *[0-9]+\] \.(text|rodata) /section .\1 /p' &&
               $nm --demangle --print-size "$elf"; } | awk -v "name=| \`$example\` | $(core "$board") | $([ "$level" = s ] && echo size || echo speed) |" \
                 -v "weights=$(($(wc -c <"$file")))" '
@@ -109,7 +113,7 @@ if [ "$action" = size ]; then
     exit
 fi
 
-# What the runs need, one after the other: each network's file, and each board's firmware.
+# Makes the file of each network and the firmware of each board.
 cargo build --quiet --package nin-tests --bin formula-model
 built=
 for run in "${runs[@]}"; do
@@ -118,7 +122,7 @@ for run in "${runs[@]}"; do
     cargo run --quiet --package nin-tests --bin formula-model -- "$network" "$weights" "$lanes" "$model"
     firmware=$folder/$board${sums:+-$sums}
     case "$built " in *" $firmware "*) continue ;; esac
-    # All the RAM that a micro:bit has would not do for what the others get. As a statement of its own: its status counts.
+    # A micro:bit has less RAM than the state that other boards reserve.
     state=
     [ "$board" != microbit ] || state=5120
     elf=$(env ${state:+NIN_STATE=$state} ${sums:+NIN_FUSED=1} scripts/firmware.sh "$board" bench 2>"$folder/log") || {
@@ -130,7 +134,7 @@ for run in "${runs[@]}"; do
     built+=" $firmware"
 done
 
-# As many emulators side by side as there are processors: each counts as it does alone. A real board is there once.
+# Runs one emulator per processor; other load does not change the counts. There is only one real board.
 at_once=1
 [ "${NIN_HARDWARE:-0}" = 1 ] || at_once=$(getconf _NPROCESSORS_ONLN)
 measuring=()
@@ -160,7 +164,7 @@ for number in "${!runs[@]}"; do
         END { print name, macs, "|", instructions, "|", ratio, "|", state, "|", stack, "|" }' <<<"$output")
     rows+=("$row")
     echo "$row" >&2
-    # The first line says what the firmware cannot: how it was built.
+    # The firmware does not print how it was built: add it to the first line.
     [ -z "$sums" ] || output="${output%%"$newline"*}, built with $sums$newline${output#*"$newline"}"
     details+=("$output")
 done
@@ -170,7 +174,7 @@ header='| network | weights | core | MACs | instructions | per MAC | state, byte
 # The compiler that builds for the board.
 compiler=$(LC_ALL=C grep -a -o 'rustc version [0-9.]*' "$folder/mps2-an386" | head -1 || true)
 
-# As a statement of its own here too.
+# An assignment by itself, so that a failure ends the script.
 case $action in
 record) sizes=$(sizes) ;;
 check) sizes=$(sizes fashion-int8 s) ;;

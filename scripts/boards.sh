@@ -1,16 +1,21 @@
 #!/usr/bin/env bash
 # boards.sh [record | check | BOARD...]: makes a project with `nin-train firmware` for each board, compiles it, compares
-# its flash and RAM with what the project's README promises, and runs it if there is an emulator for it. Prints a row of
-# docs/boards.md for each. `record` does so for all boards and writes the rows to docs/boards.md; `check` fails if a row
-# there is another one. A board is a name of `nin-train firmware --list`, perhaps with flags: 'pico --rows camera'.
-# Status 1: a project does not compile, is larger than promised, or does not compute what the host does; 77: something
-# that is needed is missing.
+# its code, statics and stack with the bounds in the project's README, and runs it if there is an emulator for it. Prints
+# a row of docs/boards.md for each board.
+#
+#     record    does this for all boards and writes the rows to docs/boards.md
+#     check     does this for all boards and fails if the rows in docs/boards.md differ
+#     BOARD...  does this for these boards only: names of `nin-train firmware --list`, perhaps with flags, for example
+#               'pico --rows camera'
+#
+# Status 1: a project does not compile, exceeds a bound, or its results differ from the host's; 77: something that is
+# needed is missing.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 here=$PWD
 record=docs/boards.md
 folder=$here/target/boards
-# The folder and the profile of scripts/firmware.sh: what it has built is not built again.
+# As scripts/firmware.sh, with the same profile: `core` is not built again.
 target=$here/target/firmware
 network=nin-embedded/models/fashion-int8.nin
 all=(
@@ -96,7 +101,7 @@ for board in "${boards[@]}"; do
     read -r -a words <<<"$board"
     name=$(echo "$board" | tr -c 'a-zA-Z0-9\n' - | tr A-Z a-z)
     project=$folder/$name
-    # What cargo has locked stays.
+    # Keep the lock file of an earlier run: it has the same versions.
     lock=$(cat "$project/Cargo.lock" 2>/dev/null || true)
     rm -rf "$project"
     target/debug/nin-train firmware "$network" --dataset fashion-mnist-subset --board "${words[@]}" --out "$project" \
@@ -106,7 +111,7 @@ for board in "${boards[@]}"; do
     machine=$(sed -n 's/^runner = "\(qemu-.*\)"/\1/p' "$project/.cargo/config.toml" "$project/qemu.toml" 2>/dev/null || true)
     build "$project" "$triple" >&2 || {
         status=$?
-        echo "boards.sh: the project for $board does not compile" >&2
+        echo "boards.sh: $board: the project does not compile" >&2
         exit $status
     }
     elf=$target/$triple/firmware/$name
@@ -131,7 +136,7 @@ for board in "${boards[@]}"; do
     promised "$project" "$elf" "$output"
     if [ -n "$output" ]; then
         if ! grep -q '^10 of 10 as on the host, bit for bit$' <<<"$output"; then
-            printf '%s\n' "$output" "boards.sh: $board does not compute what the host does" >&2
+            printf '%s\n' "$output" "boards.sh: $board: the results differ from the host's" >&2
             exit 1
         fi
         how+=': 10 of 10 as on the host'

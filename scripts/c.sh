@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# c.sh header | check | size: the C library nin-c.
+# c.sh header | check | size: generates, checks and measures the C library nin-c.
 #
 #     header  writes nin-c/include/nin.h from the source
 #     check   compares the header with the source; compiles the example for this computer and for a Cortex-M4F, runs
@@ -22,7 +22,7 @@ need() { # need COMMAND PACKAGE
     command -v "$1" >/dev/null || { echo "c.sh: $1 is not installed (Debian: $2)" >&2 && exit 77; }
 }
 
-header() { # header FILE: the header that the source gives
+header() { # header FILE: generates the header from the source
     need cbindgen cbindgen-web
     (cd nin-c && cbindgen --quiet --config cbindgen.toml --output "$1" .)
 }
@@ -34,7 +34,7 @@ for_board() {
     cp "target/firmware/$target/firmware/libnin_c.a" "$folder/$1.a"
 }
 
-# calls LIBRARY OUT FUNCTION...: links a program that has these functions, and nothing that they do not call.
+# calls LIBRARY OUT FUNCTION...: links a program that contains only these functions and those that they call.
 calls() {
     local library=$1 out=$2 function
     shift 2
@@ -48,15 +48,16 @@ calls() {
 }
 
 functions=$(sed -nE 's/^[a-z_0-9 A-Z]*[ *](nin_[a-z_]+)\(.*/\1/p' nin-c/include/nin.h)
-# Those that are proven not to panic. The others contain checks of bounds that a valid model cannot fail.
+# The functions that are proven not to panic. The others contain bounds checks, which never fail for a valid model.
 cannot_panic=(nin_argmax nin_top_k nin_softmax nin_status_text)
 
 check_header() {
     header "$PWD/$folder/nin.h"
-    diff nin-c/include/nin.h "$folder/nin.h" || { echo "c.sh: the header is old: scripts/c.sh header" >&2 && return 1; }
+    diff nin-c/include/nin.h "$folder/nin.h" ||
+        { echo "c.sh: nin-c/include/nin.h is out of date: run scripts/c.sh header" >&2 && return 1; }
 }
 
-# The example, here and on the emulator: the same lines, and the logits of the Rust engine.
+# Runs the example on this computer and on the emulator: both print the same lines, with the logits of the Rust engine.
 check_example() {
     local models=$folder/models name model
     mkdir -p "$models"
@@ -83,12 +84,12 @@ check_example() {
         cargo run --quiet --locked --package nin-embedded --bin partition -- "models=$model" | grep logits >"$folder/$name/rust.txt"
         grep logits "$folder/$name/host.txt" | diff - "$folder/$name/rust.txt"
         [ "$(wc -l <"$folder/$name/rust.txt")" = 10 ]
-        echo "$name: the logits of ten images are equal in C here, in C on the emulator, and in Rust"
+        echo "$name: the logits of ten images are equal in C on this computer, in C on the emulator, and in Rust"
     done
     echo '#include "nin.h"' | c++ -std=c++11 -Wall -Wextra -Werror -Inin-c/include -fsyntax-only -x c++ -
 }
 
-# No writable data: the functions can run at the same time.
+# Checks that there is no writable data, so that functions can run at the same time.
 check_data() {
     local data
     calls "$folder/board.a" "$folder/all.elf" $functions
@@ -97,7 +98,7 @@ check_data() {
     echo "the library has no global data"
 }
 
-# A panic calls a function that does not exist, so a program links only if no panic is left in it.
+# Checks which functions cannot panic: a panic calls a function that does not exist, so such a program does not link.
 check_panics() {
     local function proven=()
     for_board no-panic 3 --features prove-no-panic

@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
-"""Exported ONNX files in onnxruntime, against this project's own engines: f32, and 8-bit in QDQ form.
+"""Compares exported ONNX files in onnxruntime with this project's engines: f32, and 8-bit in QDQ form.
 
     scripts/check_onnx.py [--program target/release/nin-train] [FILE ...]
 
-FILEs are networks with one or three input channels (model files, checkpoints); without any, networks of several kinds
-with weights by formula are made. A FILE is calibrated with the images that it was trained on, a network by formula with
-random pictures. Packages it needs are installed into target/onnx-venv once.
-Status 77 if the packages cannot be installed. Fails if a logit of a float network is off by more than 1e-5 of the
-largest, or one of an 8-bit network by more than one step of the quantisation of the last activations (after fully
-connected layers: 2 % of the largest logit; docs/pytorch-onnx.md says why they differ).
+FILEs are networks with one or three input channels (model files, checkpoints). Without a FILE, it checks networks of
+several kinds whose weights are computed by a formula. A FILE is calibrated with the images that it was trained on,
+other networks with random pictures. The packages are installed into target/onnx-venv once.
+
+Fails if a logit of a float network differs by more than 1e-5 of the largest logit, or a logit of an 8-bit network by
+more than one quantisation step of the last activations (after fully connected layers: 2 % of the largest logit;
+docs/pytorch-onnx.md explains the difference). Status 77: the packages cannot be installed.
 """
 
 import argparse
@@ -25,7 +26,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 VENV = ROOT / "target" / "onnx-venv"
 WORK = ROOT / "target" / "onnx-check"
 PROGRAM = ROOT / "target" / "debug" / "nin-train"
-# Builds go where the programs are run from, whatever cargo's settings say.
+# Programs are run from here, so cargo must build them here.
 BUILD = {**os.environ, "CARGO_TARGET_DIR": str(ROOT / "target")}
 
 NETWORKS = [
@@ -37,20 +38,20 @@ NETWORKS = [
 
 
 def need_packages():
-    """Imports the packages, or goes on in a virtual environment that has them."""
+    """Imports the packages, or restarts the script in a virtual environment that has them."""
     try:
         import numpy, onnx, onnxruntime  # noqa: F401
     except ImportError:
         python = VENV / "bin" / "python"
         if pathlib.Path(sys.prefix) == VENV:
-            sys.exit("check_onnx.py: the packages in target/onnx-venv are broken: delete it")
+            sys.exit("check_onnx.py: the packages in target/onnx-venv are broken: delete this folder and run again")
         if not python.exists():
             commands = [
                 [sys.executable, "-m", "venv", VENV],
                 [python, "-m", "pip", "install", "--quiet", "numpy", "onnx", "onnxruntime"],
             ]
             if any(subprocess.run(command).returncode != 0 for command in commands):
-                # So that the next run tries again.
+                # The next run tries again.
                 shutil.rmtree(VENV, ignore_errors=True)
                 print("check_onnx.py: onnxruntime cannot be installed", file=sys.stderr)
                 sys.exit(77)
@@ -70,7 +71,7 @@ def png(path, image):
 
 
 def pictures(folder, shape, count):
-    """Random pictures with light and shade, as a data set of two classes; returns their paths and bytes."""
+    """Writes random pictures with light and dark areas as a data set of two classes; returns their paths and bytes."""
     import numpy as np
 
     channels, rows, columns = shape
@@ -89,7 +90,7 @@ def pictures(folder, shape, count):
 
 
 def check(program, network, folder, formula):
-    """Checks one network, by `formula` or of a file; returns whether it is right."""
+    """Checks one network, with weights by `formula` or from a file; returns whether its logits agree."""
     import numpy as np
     import onnx
     import onnxruntime

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# firmware.sh BOARD PROGRAM [build | run [WORDS]]: builds nin-embedded's PROGRAM for BOARD (nin-embedded/boards) and
-# says how large it is; `run` also runs it, as scripts/run.sh does.
+# firmware.sh BOARD PROGRAM [build | run [ARGUMENTS]]: builds nin-embedded's PROGRAM for BOARD (nin-embedded/boards) and
+# prints its size; `run` also runs it with scripts/run.sh.
 #
 #     scripts/firmware.sh mps2-an386 fashion run bits
 #     scripts/firmware.sh mps2-an386 partition-int8 run models=int8.nin images=test-images.bin
@@ -12,7 +12,7 @@ here=$PWD
 cd "$(dirname "$0")/.."
 board=$1 program=$2 action=${3:-build}
 shift $(($# < 3 ? $# : 3))
-# A file is where the caller says, who may stand elsewhere.
+# Paths of files are relative to the folder of the caller.
 for word; do
     shift
     case $word in models=[!/]* | images=[!/]*) word=${word%%=*}=$here/${word#*=} ;; esac
@@ -21,16 +21,16 @@ done
 
 map=nin-embedded/boards/$board.x
 if [ ! -f "$map" ]; then
-    echo "firmware.sh: there is no board $board; there are: $(cd nin-embedded/boards && echo *.x | sed 's/\.x//g')" >&2
+    echo "firmware.sh: there is no board $board; there are $(cd nin-embedded/boards && echo *.x | sed 's/\.x//g')" >&2
     exit 2
 fi
 target=$(sed -n 's/^ \* target: //p' "$map")
 optimise=$(sed -n 's/^ \* optimise: //p' "$map")
 [ -z "$optimise" ] || export CARGO_PROFILE_FIRMWARE_OPT_LEVEL=$optimise
-# Armv8-M leaves the DSP instructions to the core: the compiler, and nin-core, know by its name.
+# On Armv8-M, DSP instructions are optional: the name of the core tells the compiler, and nin-core, whether it has them.
 cpu=$(sed -n 's/^ \* cpu: //p' "$map")
 if [ -n "$cpu" ] && [ -n "${RUSTFLAGS:-}" ]; then
-    # Where these are set, cargo looks at no others.
+    # If RUSTFLAGS is set, cargo ignores the flags of targets.
     export RUSTFLAGS="$RUSTFLAGS -C target-cpu=$cpu"
 elif [ -n "$cpu" ]; then
     flags=CARGO_TARGET_$(echo "$target" | tr a-z.- A-Z__)_RUSTFLAGS
@@ -38,7 +38,7 @@ elif [ -n "$cpu" ]; then
 fi
 export NIN_BOARD=$board
 
-# A directory of its own: the tests build firmware while cargo may hold the other one.
+# A separate target directory: the tests build firmware while cargo may have locked the other one.
 scripts/cargo-for.sh "$target" build --quiet --profile firmware --package nin-embedded --bin "$program" \
     --target-dir target/firmware >&2
 elf=target/firmware/$board/$program
@@ -46,7 +46,7 @@ mkdir -p "target/firmware/$board"
 cp "target/firmware/$target/firmware/$program" "$elf.$$"
 mv "$elf.$$" "$elf"
 
-# Without readelf (macOS) its size goes unsaid.
+# Without readelf (macOS) the size is not printed.
 readelf=$(command -v readelf || command -v llvm-readelf || echo true)
 "$readelf" --sections --wide "$elf" | sed 's/^ *\[ *[0-9]*\]//' | awk -v "name=$program for $board" '
     function hex(digits,   value, i) {

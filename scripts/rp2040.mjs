@@ -1,10 +1,10 @@
-// rp2040.mjs RP2040JS ELF [SECONDS]: runs a program for the RP2040 on the emulator rp2040js (the npm package in the folder
-// RP2040JS) and prints what it writes to UART 0, until the line "RAM: …", which is the last one, or for SECONDS [300].
-// A computer is connected to its USB port, and has to receive the same lines there.
+// rp2040.mjs RP2040JS ELF [SECONDS]: runs a program for the RP2040 on the emulator rp2040js (the npm package in the
+// folder RP2040JS) and prints its output on UART 0. It ends after the line "RAM: …", the program's last one, or after
+// SECONDS [300]. A computer is connected to the USB port; the program has to send the same lines there.
 //
-// As the chip's boot ROM does, it checks the sum of the second boot stage at the beginning of flash, copies it to RAM and
-// starts it there. Status 1: the sum is wrong, the line did not come, or USB has
-// others.
+// Like the chip's boot ROM, it checks the checksum of the second boot stage at the beginning of flash, copies the stage
+// to RAM and starts it there. Status 1: the checksum is wrong, the last line did not arrive in time, or USB has other
+// lines.
 import { readFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import { resolve } from 'node:path';
@@ -43,22 +43,22 @@ for (let i = 0; i < count; i++) {
     if (kind === 1 && size > 0) chip.flash.set(file.subarray(from, from + size), physical - FLASH);
 }
 
-// CRC-32/MPEG-2 over the first 252 bytes; the last 4 of the stage hold it.
+// CRC-32/MPEG-2 of the first 252 bytes of the stage; its last 4 bytes contain it.
 let crc = 0xffffffff;
 for (const byte of chip.flash.subarray(0, 252)) {
     crc ^= byte << 24;
     for (let bit = 0; bit < 8; bit++) crc = crc & 0x80000000 ? (crc << 1) ^ 0x04c11db7 : crc << 1;
 }
 if (crc >>> 0 !== chip.flashView.getUint32(252, true)) {
-    console.error('the boot ROM would not start this program: the sum of its boot stage is wrong');
+    console.error('the boot ROM would not start this program: the checksum of its boot stage is wrong');
     process.exit(1);
 }
 chip.sram.set(chip.flash.subarray(0, 256), BOOT2 - 0x20000000);
-// The boot ROM's stack is below; a boot stage that returns to 0 goes on to the vector table.
+// The boot ROM's stack is below the stage. A stage that returns to 0 continues at the vector table.
 chip.core.SP = BOOT2;
 chip.core.LR = 0;
 chip.core.PC = BOOT2;
-// A stray access is a failure of the program: without this the emulator would report each for ever.
+// Invalid accesses are a failure of the program. Without a limit the emulator would report them for ever.
 let faults = 0;
 const report = (_, text) => {
     // Registers that the emulator does not have.
@@ -97,6 +97,6 @@ function endIfDone() {
 simulator.execute();
 setTimeout(() => {
     const [last, count] = [uart.last, usb.lines.length];
-    console.error(`the program did not end in ${seconds} s; its last words: ${last}; USB has ${count} lines`);
+    console.error(`the program did not end in ${seconds} s; its last output: ${last}; USB has ${count} lines`);
     process.exit(1);
 }, 1000 * Number(seconds));

@@ -1,9 +1,12 @@
 #!/usr/bin/env bash
-# run.sh ELF [WORDS]: runs a firmware for $NIN_BOARD, on QEMU if it emulates the board, else on hardware by probe-rs.
-# `models=FILE` puts FILE where the board keeps its models, `images=FILE` puts test images behind the model (`nin-train
-# data --raw` writes them). On the emulator the firmware gets the other WORDS (probe-rs has no way to hand them over).
-# With NIN_HARDWARE=1 the firmware goes to hardware though the board could be emulated.
-# Status: the firmware's own, 0 or 1; 77: something that is needed is not installed; 124: it took too long.
+# run.sh ELF [ARGUMENTS]: runs a firmware for $NIN_BOARD, on QEMU if it emulates the board, otherwise on hardware with
+# probe-rs. NIN_HARDWARE=1 selects hardware in any case.
+#
+#     models=FILE  writes a model file to the board's model partition
+#     images=FILE  writes test images behind the model (`nin-train data --raw FILE` makes them)
+#
+# QEMU passes the other ARGUMENTS to the firmware; probe-rs cannot.
+# Status: 0 or 1 from the firmware; 77: something that is needed is not installed; 124: it took too long.
 set -euo pipefail
 elf=$1 && shift
 map=$(dirname "$0")/../nin-embedded/boards/${NIN_BOARD:=mps2-an386}.x
@@ -17,7 +20,7 @@ for word; do
     esac
 done
 for path in "$file" "$images"; do
-    [ -z "$path" ] || [ -r "$path" ] || { echo "run.sh: $path: there is no such file, or it cannot be read" >&2 && exit 2; }
+    [ -z "$path" ] || [ -r "$path" ] || { echo "run.sh: $path does not exist or cannot be read" >&2 && exit 2; }
 done
 if [ -n "$images" ] && [ -z "$file" ]; then
     echo "run.sh: images=$images needs a model: add models=FILE" >&2
@@ -39,19 +42,19 @@ fi
 
 machine=$(value qemu)
 if [ -n "$machine" ] && [ "${NIN_HARDWARE:-0}" != 1 ]; then
-    # A RISC-V machine would load its own firmware first.
+    # Without -bios none, a RISC-V machine would load its own firmware first.
     emulator=(qemu-system-arm)
     case $(value target) in riscv32*) emulator=(qemu-system-riscv32 -bios none) ;; esac
     command -v "${emulator[0]}" >/dev/null || { echo "run.sh: ${emulator[0]} is not installed" >&2 && exit 77; }
-    # To QEMU a comma ends a value, and two are one.
+    # In QEMU's options, a comma ends a value, and two commas are one.
     semihosting=enable=on,target=native,arg=emulator
     for word; do
         case $word in models=* | images=*) ;; *) semihosting+=,arg=${word//,/,,} ;; esac
     done
-    # One virtual nanosecond per instruction: the same run counts the same, always.
     # macOS has no `timeout`.
     limit=()
     ! command -v timeout >/dev/null || limit=(timeout "${NIN_TIMEOUT:-600}")
+    # -icount shift=0: one virtual nanosecond per instruction, so that the same run always gives the same counts.
     ${limit[@]+"${limit[@]}"} "${emulator[@]}" -M "$machine" -display none -monitor none -serial none -icount shift=0 \
         -semihosting-config "$semihosting" -kernel "$elf" \
         ${file:+-device "loader,file=${file//,/,,},addr=$models,force-raw=on"} </dev/null
@@ -62,7 +65,10 @@ chip=$(value chip)
 [ -n "$chip" ] || { echo "run.sh: $NIN_BOARD exists only on the emulator" >&2 && exit 2; }
 command -v probe-rs >/dev/null || { echo "run.sh: probe-rs is not installed: cargo install probe-rs-tools" >&2 && exit 77; }
 for word; do
-    case $word in models=* | images=*) ;; *) echo "run.sh: $word is for the emulator: probe-rs does not hand it over" >&2 ;; esac
+    case $word in
+    models=* | images=*) ;;
+    *) echo "run.sh: $word is ignored: probe-rs cannot pass arguments to the firmware" >&2 ;;
+    esac
 done
 [ -z "$file" ] || probe-rs download --chip "$chip" --binary-format bin --base-address "$models" "$file"
 probe-rs run --chip "$chip" "$elf"

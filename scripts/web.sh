@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
-# web.sh record | check: the engine of the page that `nin-train demo` writes, compiled to WebAssembly.
+# web.sh record | check: builds the WebAssembly engine of the page that `nin-train demo` writes.
 #
-#     record  builds nin-web, with and without SIMD instructions, and writes both into nin-train/src/report/demo
-#     check   builds them and compares them with those files; then the page's tests show that both compute the same
+#     record  builds nin-web, with and without SIMD instructions, and writes both files to nin-train/src/report/demo
+#     check   builds both and compares them with these files
 #
-# The same compiler gives the same bytes on every computer: no paths and line numbers are in them. It is built with
-# Debian's rustc-web and rust-web-src, whose version is in engine.txt. Another version gives other bytes, so `check`
-# then compares only what the files compute. Status 77: something that is needed is not installed.
+# The same compiler gives the same bytes on every computer, since the files contain no paths and line numbers. The
+# compiler is Debian's rustc-web with rust-web-src; its version is in engine.txt. Another version gives other bytes, so
+# `check` does not compare then; dev/check_demo.sh tests the page in any case. Status 77: something that is needed is
+# not installed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 action=${1:-}
@@ -46,11 +47,11 @@ record)
     ;;
 check)
     if [ "$version" != "$(cat $place/engine.txt)" ]; then
-        echo "not compared byte for byte: the files are from $(cat $place/engine.txt), here is $version"
+        echo "not compared: the files were built with $(cat $place/engine.txt), this is $version"
     elif cmp $folder/simd.wasm $place/engine-simd.wasm && cmp $folder/plain.wasm $place/engine.wasm; then
-        echo "the engine of the page is what the source gives"
+        echo "the engine of the page is up to date"
     else
-        echo "web.sh: the engine of the page is old: scripts/web.sh record" >&2
+        echo "web.sh: the engine of the page is out of date: run scripts/web.sh record" >&2
         exit 1
     fi
     ;;

@@ -1,4 +1,4 @@
-//! Gives the linker cortex-m-rt's script and this folder's memory map.
+//! Passes cortex-m-rt's script and this folder's memory map to the linker.
 
 fn main() {
     println!("cargo:rerun-if-changed=memory.x");

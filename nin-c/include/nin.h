@@ -167,7 +167,7 @@ typedef struct NinClass {
 } NinClass;
 
 /**
- * What a program needs to know of a model.
+ * Shapes, weight type and memory of a model.
  */
 typedef struct NinInfo {
     /**
@@ -247,8 +247,8 @@ void nin_softmax(float *logits,
                  size_t count);
 
 /**
- * Checks a model file of `length` bytes: its checksum, and that every part is valid. Writes what a program needs to
- * know to `info`, which may be NULL. `nin_open` does the same check.
+ * Checks a model file of `length` bytes: its checksum, and that every part is valid. Writes its shapes and memory to
+ * `info`, which may be NULL. `nin_open` does the same check.
  *
  * # Safety
  *

@@ -8,7 +8,7 @@
 //! of a C program into slices.
 #![no_std]
 
-// A computer's panics end in the standard library, a board's in `panic`.
+// On a computer, the standard library handles panics; on a board, the module `panic` does.
 #[cfg(not(target_os = "none"))]
 extern crate std;
 

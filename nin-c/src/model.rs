@@ -1,4 +1,4 @@
-//! The check of a model file, and what a program needs to know of it.
+//! Checks a model file and returns its shapes and memory.
 
 use core::ffi::c_void;
 use core::slice;
@@ -25,7 +25,7 @@ pub enum NinWeightType {
     NIN_AFFINE = 5,
 }
 
-/// What a program needs to know of a model.
+/// Shapes, weight type and memory of a model.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NinInfo {
@@ -45,8 +45,8 @@ pub struct NinInfo {
     pub state_bytes: usize,
 }
 
-/// Checks a model file of `length` bytes: its checksum, and that every part is valid. Writes what a program needs to
-/// know to `info`, which may be NULL. `nin_open` does the same check.
+/// Checks a model file of `length` bytes: its checksum, and that every part is valid. Writes its shapes and memory to
+/// `info`, which may be NULL. `nin_open` does the same check.
 ///
 /// # Safety
 ///

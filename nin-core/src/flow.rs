@@ -17,6 +17,7 @@ use crate::spec::{Activation, Block, MAX_WIDTHS, Projection, Stage, Sum, Window}
 
 /// The position of a piece of a row that an [`Observer`] receives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Piece {
     /// Index of the stage in [`Spec::stages`](crate::Spec::stages).
     pub stage: usize,

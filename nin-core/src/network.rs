@@ -168,7 +168,7 @@ impl<'a, F: Format> Network<'a, F> {
     }
 }
 
-/// Why a network cannot run or cannot take a row.
+/// Why a network cannot run or cannot accept a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum NetworkError {

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Makes fashion-images and fashion-labels beside it, in IDX form: the first test image of each class, in the order of
-the classes. Usage: make.py FOLDER, where FOLDER holds Fashion-MNIST's t10k files (Debian: dataset-fashion-mnist)."""
+"""Writes fashion-images and fashion-labels in IDX form to this folder: the first test image of each class, in the order
+of the classes. Usage: make.py FOLDER, where FOLDER has Fashion-MNIST's t10k files (Debian: dataset-fashion-mnist)."""
 import gzip
 import pathlib
 import struct

@@ -1,37 +1,37 @@
-//! What a firmware needs of the thing it runs on.
+//! The interface between a firmware and the board, emulator or computer that it runs on.
 
 use core::fmt;
 
-/// The board, its emulator or a computer in its place.
+/// A board, its emulator, or a computer in place of a board.
 pub trait Board {
-    /// Name of the board, as in `boards/NAME.x`, or `host`.
+    /// Returns the name of the board, as in `boards/NAME.x`, or `host`.
     fn name(&self) -> &'static str;
 
-    /// Writes a line; most easily through [`say!`](crate::say). A line that cannot be written is lost. (A
-    /// Cortex-M's lines go to its debugger, and without one it stops at the first.)
+    /// Writes a line; the macro [`say!`](crate::say) formats it. A line that cannot be written is lost. Boards write
+    /// to their debugger; without one they stop at the first line.
     fn line(&self, text: fmt::Arguments<'_>);
 
-    /// Counts up from the start, in [`unit`](Board::unit).
+    /// Returns the time since the start, in [`unit`](Board::unit).
     fn clock(&self) -> u64;
 
-    /// What the clock counts: `instructions` on the emulator, `cycles` on a board, `ns` on a host.
+    /// Returns the unit of the clock: `instructions` on the emulator, `cycles` on a board, `ns` on a host.
     fn unit(&self) -> &'static str;
 
-    /// What the firmware was started with: words separated by spaces, such as `bits image=3`.
+    /// Returns the arguments of the firmware: words separated by spaces, such as `bits count=3`.
     fn arguments(&self) -> &str;
 
-    /// The partition for a model that is not part of the firmware; empty if there is none.
+    /// Returns the partition for a model that is not part of the firmware; empty if there is none.
     fn models(&self) -> &'static [u8];
 
-    /// Memory that the firmware has used up to now; `None` where that cannot be told.
+    /// Returns the memory that the firmware has used so far; `None` where it is not measured.
     fn usage(&self) -> Option<Usage>;
 
-    /// Whether the firmware was started with the word `name`.
+    /// Returns whether `name` is among the arguments.
     fn asked(&self, name: &str) -> bool {
         self.arguments().split_ascii_whitespace().any(|word| word == name)
     }
 
-    /// The number that the firmware was started with as `name=NUMBER`.
+    /// Returns the number of the argument `name=NUMBER`, if there is one.
     fn number(&self, name: &str) -> Option<u64> {
         let word = |word: &str| word.strip_prefix(name)?.strip_prefix('=')?.parse().ok();
         self.arguments().split_ascii_whitespace().find_map(word)
@@ -49,11 +49,11 @@ macro_rules! say {
 /// Memory in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Usage {
-    /// Static memory: `.data` and `.bss`, the network's state among them.
+    /// Static memory: `.data` and `.bss`, including the network's state.
     pub statics: usize,
-    /// The most stack there ever was.
+    /// The peak of the stack.
     pub stack: usize,
-    /// Memory left for the stack.
+    /// The memory that is reserved for the stack.
     pub stack_limit: usize,
     /// Code, constants and weights.
     pub flash: usize,

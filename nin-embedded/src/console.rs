@@ -1,11 +1,11 @@
-//! Lines of text in few pieces: every call of a debugger stops the core.
+//! Collects a line of text into few pieces, since every call of a debugger stops the core.
 
 use core::fmt::{self, Write};
 
 /// Writes a line: passes its bytes to `write` in pieces of up to 96.
 pub fn write_line(text: fmt::Arguments<'_>, write: impl FnMut(&[u8])) {
     let mut line = Line { write, buffer: [0; 96], length: 0 };
-    // Neither fails, since `write_str` does not.
+    // Neither fails: `write_str` below always succeeds.
     let _ = line.write_fmt(text);
     let _ = line.write_char('\n');
     line.flush();

@@ -1,14 +1,14 @@
-//! A Cortex-M, real or emulated: console and command line by semihosting, a clock from SysTick, and how much memory
-//! was used. The `unsafe` code for this processor is here.
+//! A Cortex-M, real or emulated: console and arguments through semihosting, and a clock from SysTick. The `unsafe` code
+//! for this processor is here.
 //!
-//! Semihosting is how a Cortex-M speaks through its debugger: `probe-rs run` and QEMU both answer.
+//! Semihosting is the interface of a Cortex-M to its debugger. `probe-rs run` and QEMU both support it.
 #![allow(unsafe_code)]
 
+use crate::memory::{self, address};
 use crate::{Board, Error, Usage, console};
 use core::cell::Cell;
 use core::fmt;
 use core::panic::PanicInfo;
-use core::ptr;
 use core::sync::atomic::{AtomicU32, Ordering};
 use cortex_m::peripheral::syst::SystClkSource;
 use cortex_m::peripheral::{Peripherals, SYST};
@@ -24,43 +24,28 @@ const SYSTICK: u64 = match u64::from_str_radix(env!("NIN_SYSTICK"), 10) {
     Err(_) => panic!("`systick` of a board is a frequency in Hz"),
 };
 
-/// Instructions in a tick, in 65536ths: on the emulator an instruction takes a nanosecond of virtual time.
+/// Instructions per tick, in units of 1/65536: on the emulator an instruction takes one nanosecond of virtual time.
 const INSTRUCTIONS: Option<u64> = (1_000_000_000u64 << 16).checked_div(SYSTICK);
 
-/// Bytes for the words that the firmware is started with.
+/// The size of the buffer for the arguments, in bytes.
 const WORDS: usize = 80;
 
-/// How often SysTick, which has 24 bits, has gone round.
+/// The number of overflows of SysTick, which has 24 bits.
 static TURNS: AtomicU32 = AtomicU32::new(0);
 
 #[exception]
 fn SysTick() {
-    // Cortex-M0 cannot add atomically; nothing else writes this one.
+    // A Cortex-M0 has no atomic addition. Nothing else writes this counter.
     TURNS.store(TURNS.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
 }
 
-/// Symbols that the linker gives a value; only their addresses mean something.
+/// Symbols that the linker defines; only their addresses have a meaning.
 mod linker {
     #![allow(missing_docs)]
     unsafe extern "C" {
         pub static __vector_table: u32;
-        pub static __sidata: u32;
-        pub static __sdata: u32;
-        pub static __edata: u32;
-        pub static _ram_start: u32;
-        pub static __euninit: u32;
         pub static _stack_end: u32;
-        pub static _stack_start: u32;
-        pub static _models_start: u32;
-        pub static _models_end: u32;
     }
-}
-
-/// The address of one of the linker's symbols.
-macro_rules! address {
-    ($symbol:ident) => {
-        (&raw const linker::$symbol).addr()
-    };
 }
 
 /// The board that the firmware was built for.
@@ -68,13 +53,13 @@ pub struct CortexM {
     stream: Option<HostStream>,
     arguments: [u8; WORDS],
     length: usize,
-    /// [`INSTRUCTIONS`] if this is the emulator; `scripts/run.sh` says so.
+    /// [`INSTRUCTIONS`] on the emulator, where `scripts/run.sh` passes the argument `emulator`.
     instructions: Option<u64>,
 }
 
-/// Runs a firmware and ends: with an emulator, as a process with status 0 or 1.
+/// Runs a firmware. An emulator then ends with status 0, or 1 after an error.
 pub fn start(run: impl FnOnce(&CortexM) -> Result<(), Error>) -> ! {
-    // `entry` runs once, so the peripherals are still there.
+    // `entry` runs once, so nothing else has taken the peripherals.
     let Some(peripherals) = Peripherals::take() else { end(debug::EXIT_FAILURE) };
     let mut systick = peripherals.SYST;
     systick.set_clock_source(SystClkSource::Core);
@@ -96,7 +81,7 @@ pub fn start(run: impl FnOnce(&CortexM) -> Result<(), Error>) -> ! {
     }
 }
 
-/// Tells the debugger or the emulator that the firmware is through.
+/// Tells the debugger or the emulator that the firmware has ended.
 fn end(status: debug::ExitStatus) -> ! {
     debug::exit(status);
     loop {
@@ -107,9 +92,9 @@ fn end(status: debug::ExitStatus) -> ! {
 /// Asks the debugger or the emulator for the command line; returns its length, 0 if there is none.
 fn command_line(line: &mut [u8; WORDS]) -> usize {
     let block: [Cell<usize>; 2] = [Cell::new(line.as_mut_ptr().expose_provenance()), Cell::new(line.len())];
-    // SAFETY: SYS_GET_CMDLINE takes a block of a buffer's address and size, writes at most so many bytes into the
-    // buffer and their number into the block; both live on until the call returns, and nothing else refers to them.
-    // Their addresses are exposed, so that the compiler knows of somebody else who may write there.
+    // SAFETY: SYS_GET_CMDLINE reads a block with the address and size of a buffer. It writes at most that number of
+    // bytes to the buffer and the length to the block. Both live until the call returns, and nothing else refers to
+    // them. Their addresses are exposed, so the compiler must assume that the call writes there.
     let status = unsafe {
         cortex_m_semihosting::syscall1(cortex_m_semihosting::nr::GET_CMDLINE, block.as_ptr().expose_provenance())
     };
@@ -132,7 +117,7 @@ impl Board for CortexM {
         let ticks = loop {
             let before = TURNS.load(Ordering::Relaxed);
             let left = SYST::get_current();
-            // A turn that is due is taken here, before the count is read again.
+            // A pending overflow interrupt runs here, before the count is read again.
             cortex_m::asm::isb();
             if TURNS.load(Ordering::Relaxed) == before {
                 break (u64::from(before) << 24) + u64::from(left.wrapping_neg() & 0x00FF_FFFF);
@@ -153,32 +138,13 @@ impl Board for CortexM {
     }
 
     fn models(&self) -> &'static [u8] {
-        let (start, end) = (address!(_models_start), address!(_models_end));
-        if start == end {
-            return &[];
-        }
-        // SAFETY: the board's memory map says that this region is memory that can be read, and the linker puts
-        // nothing into it, so that nothing here writes to it.
-        unsafe { core::slice::from_raw_parts(ptr::with_exposed_provenance(start), end - start) }
+        memory::models()
     }
 
     fn usage(&self) -> Option<Usage> {
-        let data = address!(__edata) - address!(__sdata);
-        let (bottom, top) = (address!(_stack_end), address!(_stack_start));
-        let clean = |&word: &usize| {
-            // SAFETY: words from the end of static memory to the end of RAM: memory that can be read, aligned by the
-            // linker script. The start-up code paints it and only the stack changes it; the read is volatile, since
-            // the stack belongs to no object that the compiler knows.
-            let value = unsafe { ptr::with_exposed_provenance::<u32>(word).read_volatile() };
-            value == STACK_PAINT_VALUE
-        };
-        let painted = (bottom..top).step_by(size_of::<u32>()).take_while(clean).count();
-        Some(Usage {
-            statics: address!(__euninit) - address!(_ram_start),
-            stack: top - bottom - painted * size_of::<u32>(),
-            stack_limit: top - bottom,
-            flash: address!(__sidata) + data - address!(__vector_table),
-        })
+        // SAFETY: the linker script gives the stack the RAM from `_stack_end` on, aligned for words. cortex-m-rt paints
+        // it before `main` (its feature `paint-stack`).
+        Some(unsafe { memory::usage(address!(__vector_table), address!(_stack_end), STACK_PAINT_VALUE) })
     }
 }
 
@@ -186,20 +152,20 @@ impl Board for CortexM {
 fn write_line(mut stream: Option<HostStream>, text: fmt::Arguments<'_>) {
     console::write_line(text, |bytes| {
         if let Some(stream) = &mut stream {
-            // Text that the debugger does not take is lost, as the trait has it.
+            // A line that cannot be written is lost, as `Board::line` documents.
             let _ = stream.write_all(bytes);
         }
     });
 }
 
-/// A fault, most often a stack that has grown into static memory or past the end of RAM.
+/// Ends after a fault. The most frequent cause is a stack that has grown into static memory or past the end of RAM.
 #[exception]
 unsafe fn HardFault(frame: &ExceptionFrame) -> ! {
     write_line(hio::hstdout().ok(), format_args!("error: hard fault at {:#010x}", frame.pc()));
     end(debug::EXIT_FAILURE)
 }
 
-/// An error in the program.
+/// Ends after a panic.
 #[panic_handler]
 fn panic(info: &PanicInfo) -> ! {
     write_line(hio::hstdout().ok(), format_args!("error: {info}"));

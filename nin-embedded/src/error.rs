@@ -1,4 +1,4 @@
-//! What can go wrong in a firmware.
+//! The errors of a firmware.
 
 use core::fmt;
 
@@ -15,29 +15,29 @@ pub enum Error {
     Network(NetworkError),
     /// The firmware has no engine for weights of this type.
     WeightType(WeightType),
-    /// The model tells apart another number of classes than the firmware has images of.
+    /// The model and the images have different numbers of classes.
     Classes {
-        /// What the firmware has.
+        /// The number of classes of the images.
         expected: usize,
-        /// What the model has.
+        /// The number of classes of the model.
         found: usize,
     },
-    /// The model takes images of another shape than the firmware has.
+    /// The model and the images have different shapes.
     Input {
-        /// What the firmware has.
+        /// The shape of the images.
         expected: Shape,
-        /// What the model takes.
+        /// The shape of the model's input.
         found: Shape,
     },
-    /// The model takes images of more channels than the firmware has.
+    /// The model needs images with this number of channels, and the firmware has only grey ones.
     Channels(usize),
     /// The file of test images is broken.
     Images(TestImagesError),
     /// The camera's frames do not fit the network.
     Frame(FrameError),
-    /// A buffer that there is only one of was asked for twice.
+    /// A static buffer is already in use.
     Taken,
-    /// The stack has used all its bytes, and perhaps more.
+    /// The stack has used all its bytes, and may have grown further.
     Stack(usize),
     /// Static memory and stack together were more than the budget.
     Memory {
@@ -79,22 +79,22 @@ impl fmt::Display for Error {
             Error::Network(error) => error.fmt(f),
             Error::WeightType(found) => write!(f, "this firmware has no engine for {} weights", found.name()),
             Error::Classes { expected, found } => {
-                write!(f, "the model tells {found} classes apart, the images have {expected}")
+                write!(f, "the model has {found} classes, but the images have {expected}")
             }
             Error::Input { expected, found } => {
-                write!(f, "the model takes images of {found}, there are only ones of {expected}")
+                write!(f, "the model needs images of {found}, but the images are {expected}")
             }
             Error::Channels(found) => write!(
                 f,
-                "the model takes images of {found} channels, the firmware's own are grey: add images=FILE with test images \
-                 that `nin-train data --raw FILE` writes"
+                "the model needs images with {found} channels, but the bundled ones are grey: add images=FILE with \
+                 test images that `nin-train data --raw FILE` writes"
             ),
             Error::Images(error) => error.fmt(f),
             Error::Frame(error) => error.fmt(f),
             Error::Taken => f.write_str("the network's memory is already in use"),
-            Error::Stack(bytes) => write!(f, "the stack has used all of its {bytes} bytes: what ran may be wrong"),
+            Error::Stack(bytes) => write!(f, "the stack has used all of its {bytes} bytes: the results may be wrong"),
             Error::Memory { used, budget } => {
-                write!(f, "static memory and stack took {used} bytes, more than the budget of {budget}")
+                write!(f, "static memory and stack needed {used} bytes, more than the budget of {budget}")
             }
         }
     }

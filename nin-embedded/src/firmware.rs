@@ -1,9 +1,8 @@
-//! How a function over a [`Board`](crate::Board) becomes a program.
+//! Turns a function of a [`Board`](crate::Board) into a program.
 
-/// A budget in bytes: `default`, unless the variable that `given` stands for was set while compiling.
+/// Returns a budget in bytes: the number in `given`, or `default` if there is none.
 ///
-/// `budget(option_env!("NIN_RAM_BUDGET"), 32 * 1024)` lets one try another budget without an edit, and lets a test
-/// see a budget fail.
+/// With `budget(option_env!("NIN_RAM_BUDGET"), 32 * 1024)` an environment variable of the build changes the budget.
 pub const fn budget(given: Option<&str>, default: usize) -> usize {
     let Some(given) = given else { return default };
     match usize::from_str_radix(given, 10) {
@@ -12,29 +11,28 @@ pub const fn budget(given: Option<&str>, default: usize) -> usize {
     }
 }
 
-/// Bytes that a board has for its stack, and for static memory beside a network's state, if its firmware takes what
-/// [`state_budget`] gives it.
+/// Bytes that [`state_budget`] leaves free for the stack and for other static memory.
 pub const STACK: usize = 8 * 1024;
 
-/// A budget for the state of whatever network comes: `most` bytes, or all the board's RAM but [`STACK`] if that is
-/// less; or what `given` says, as in [`budget`].
+/// Returns a budget in bytes for the state of a network that is not known while compiling: the number in `given`, as
+/// in [`budget`]; otherwise `most`, or the board's RAM less [`STACK`] if that is smaller.
 pub const fn state_budget(given: Option<&str>, most: usize) -> usize {
-    // A host has no such bound.
+    // A host has no limit.
     let left = budget(option_env!("NIN_RAM"), usize::MAX).saturating_sub(STACK);
     budget(given, if left < most { left } else { most })
 }
 
-/// Makes a program of a function over a [`Board`](crate::Board).
+/// Turns a function of a [`Board`](crate::Board) into a program.
 ///
-/// With budgets in bytes, the size of the network's state is checked while the firmware is compiled, static memory and
-/// flash while it is linked: one that does not fit is not built. The process ends, and the emulator with it, with a
-/// status other than 0 if the function fails.
+/// With budgets in bytes, the compiler checks the size of the network's state, and the linker checks static memory and
+/// flash: a firmware that exceeds a budget is not built. If the function fails, the process or the emulator ends with
+/// status 1.
 ///
-/// The file that uses it starts with `#![cfg_attr(target_os = "none", no_std, no_main)]`.
+/// The file that uses the macro starts with `#![cfg_attr(target_os = "none", no_std, no_main)]`.
 #[macro_export]
 macro_rules! firmware {
     ($run:path, state: $state:ty, ram: $ram:expr, flash: $flash:expr) => {
-        // A host's kernels may take more memory than a board's.
+        // A host's kernels may need more memory than a board's.
         const _: () = assert!(
             !cfg!(target_os = "none") || ::core::mem::size_of::<$state>() <= $ram,
             "the network's state does not fit the RAM budget"

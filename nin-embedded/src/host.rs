@@ -1,4 +1,4 @@
-//! A computer in place of a board.
+//! Runs a firmware on a computer.
 
 use crate::{Board, Error, Usage};
 use core::fmt;
@@ -15,7 +15,7 @@ pub struct Host {
     models: &'static [u8],
 }
 
-/// Runs a firmware.
+/// Runs a firmware and returns its status: 0, or 1 after an error.
 pub fn start(run: impl FnOnce(&Host) -> Result<(), Error>) -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
     let file = |name: &str| arguments.iter().find_map(|word| word.strip_prefix(name));
@@ -36,8 +36,8 @@ pub fn start(run: impl FnOnce(&Host) -> Result<(), Error>) -> ExitCode {
     }
 }
 
-/// Returns what stands for the model partition, aligned as flash is: the model, and test images at the next multiple of
-/// 16 bytes, as `scripts/run.sh` puts them there.
+/// Returns the content of the model partition, aligned like flash: the model, and the test images at the next multiple
+/// of 16 bytes. `scripts/run.sh` places them the same way.
 fn partition(model: Option<&str>, images: Option<&str>) -> Result<&'static [u8], String> {
     let Some(model) = model else { return Ok(&[]) };
     let read = |path: &str| fs::read(path).map_err(|error| std::format!("{path}: {error}"));

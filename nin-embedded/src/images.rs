@@ -1,9 +1,9 @@
-//! Ten test images, and how they reach a network of any size and format.
+//! Ten test images, and their conversion to the input of a network of any size and format.
 
 use nin_core::camera::{Between, Crop};
 use nin_core::{Affine, Float, Format, Int4, Int8, Model, Shape};
 
-/// Ten images of one channel with their labels, in IDX form: as MNIST's files have it.
+/// Grey images with their labels, from files in IDX form, the format of MNIST.
 #[derive(Clone, Copy, Debug)]
 pub struct Images {
     images: &'static [u8],
@@ -12,38 +12,38 @@ pub struct Images {
     columns: usize,
 }
 
-/// The first image of each class of Fashion-MNIST's test images. Zalando SE, MIT licence.
+/// The first image of each class among Fashion-MNIST's test images (Zalando SE, MIT licence).
 pub const FASHION: Images =
     Images::new(include_bytes!("../images/fashion-images"), include_bytes!("../images/fashion-labels"));
 
 impl Images {
-    /// Reads the two files; what is wrong with them fails while compiling.
+    /// Reads the two files. A fault in them is an error of the compiler.
     const fn new(images: &'static [u8], labels: &'static [u8]) -> Images {
         assert!(word(images, 0) == 0x803 && word(labels, 0) == 0x801, "these are not images and labels in IDX form");
         let (count, rows, columns) = (word(images, 4), word(images, 8), word(images, 12));
-        assert!(count == word(labels, 4), "there are as many labels as images");
+        assert!(count == word(labels, 4), "the numbers of images and labels differ");
         let (images, labels) = (images.split_at(16).1, labels.split_at(8).1);
-        assert!(images.len() == count * rows * columns && labels.len() == count, "the files are whole");
+        assert!(images.len() == count * rows * columns && labels.len() == count, "the files have a wrong length");
         Images { images, labels, rows, columns }
     }
 
-    /// The shape of each.
+    /// Returns the shape of an image.
     pub const fn shape(&self) -> Shape {
-        // Of images that are compiled in, which have far fewer than 65,536 rows and columns.
+        // Bundled images have far fewer than 65,536 rows and columns.
         Shape { channels: 1, rows: self.rows as _, columns: self.columns as _ }
     }
 
-    /// How many images there are.
+    /// Returns the number of images.
     pub const fn len(&self) -> usize {
         self.labels.len()
     }
 
-    /// Whether there is no image.
+    /// Returns whether there is no image.
     pub const fn is_empty(&self) -> bool {
         self.labels.is_empty()
     }
 
-    /// The images with their labels.
+    /// Returns the images with their labels.
     pub fn iter(&self) -> impl Iterator<Item = (Image, usize)> + Clone + use<> {
         let (rows, columns) = (self.rows, self.columns);
         let images = self.images.chunks_exact(rows * columns).map(move |pixels| Image { pixels, rows, columns });
@@ -51,7 +51,7 @@ impl Images {
     }
 }
 
-/// A big-endian word of an IDX header.
+/// Reads a big-endian word of an IDX header.
 const fn word(bytes: &[u8], at: usize) -> usize {
     u32::from_be_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]) as usize
 }
@@ -65,15 +65,15 @@ pub struct Image {
 }
 
 impl Image {
-    /// Row `y` of the image as it is.
+    /// Returns row `y` of the image.
     pub fn row(&self, y: usize) -> &'static [u8] {
         &self.pixels[y * self.columns..][..self.columns]
     }
 
-    /// The grey level in row `y` and column `x` of the image in the shape `to`, the same as the trainer makes of it
-    /// ([`nin_core::camera`] has the rules). A larger image is never in memory.
+    /// Returns the grey level in row `y` and column `x` of the image after it was resized to the shape `to`. The level
+    /// is that of the trainer ([`nin_core::camera`] has the rules). The resized image is never in memory.
     pub fn fitted(&self, to: Shape, y: usize, x: usize) -> u8 {
-        // Of images that are compiled in, which have far fewer than 65,536 rows and columns.
+        // Bundled images have far fewer than 65,536 rows and columns.
         let crop = Crop::new((self.rows as u16, self.columns as u16), to);
         let (rows, columns) = (usize::from(crop.rows), usize::from(crop.columns));
         let level = |y: usize, x: usize| self.row(usize::from(crop.top) + y)[usize::from(crop.left) + x];
@@ -90,25 +90,26 @@ impl Image {
     }
 }
 
-/// The source positions that output position `index` covers if `from` positions become `to`, each with the part that is
-/// covered: a source position has `to` units, an output position `from`.
+/// Returns the source positions that output position `index` covers when `from` positions are reduced to `to`, each
+/// with the length that is covered. A source position is `to` units long, an output position `from` units.
 fn covered(index: usize, from: usize, to: usize) -> impl Iterator<Item = (usize, u32)> + Clone {
     let (start, end) = (index * from, (index + 1) * from);
     (start / to..end.div_ceil(to)).map(move |at| (at, (end.min((at + 1) * to) - start.max(at * to)) as u32))
 }
 
-/// A [`Format`] that a network can be shown images in.
-pub trait Sight: Format {
-    /// Puts a row of one image into what the network reads: `level(x, channel)` is from 0 to 255.
-    fn see(model: &Model<'_>, row: &mut [Self::Value], level: impl FnMut(usize, usize) -> f32);
+/// A [`Format`] whose rows can be written from grey or colour levels.
+pub trait LevelFormat: Format {
+    /// Writes one row of an image in the form that the network reads. `level(x, channel)` returns a level from 0 to
+    /// 255.
+    fn write_row(model: &Model<'_>, row: &mut [Self::Value], level: impl FnMut(usize, usize) -> f32);
 }
 
-/// As [`Model::preprocess`], for levels between those of a byte too.
-impl<W, R> Sight for Float<W, R>
+/// Normalises the levels as [`Model::preprocess`] does. They need not be whole numbers.
+impl<W, R> LevelFormat for Float<W, R>
 where
     Float<W, R>: Format<Value = f32>,
 {
-    fn see(model: &Model<'_>, row: &mut [f32], mut level: impl FnMut(usize, usize) -> f32) {
+    fn write_row(model: &Model<'_>, row: &mut [f32], mut level: impl FnMut(usize, usize) -> f32) {
         let channels = model.plan().spec().input().channels as usize;
         for channel in 0..channels {
             let normalization = model.normalization(channel);
@@ -119,9 +120,9 @@ where
     }
 }
 
-/// An 8-bit network reads the levels themselves.
-impl<const LANES: usize> Sight for Int8<LANES> {
-    fn see(model: &Model<'_>, row: &mut [u8], mut level: impl FnMut(usize, usize) -> f32) {
+/// Rounds the levels to bytes, which an 8-bit network reads without normalisation.
+impl<const LANES: usize> LevelFormat for Int8<LANES> {
+    fn write_row(model: &Model<'_>, row: &mut [u8], mut level: impl FnMut(usize, usize) -> f32) {
         let channels = model.plan().spec().input().channels as usize;
         for (index, value) in row.iter_mut().enumerate() {
             *value = (level(index / channels, index % channels) + 0.5) as u8;
@@ -129,20 +130,20 @@ impl<const LANES: usize> Sight for Int8<LANES> {
     }
 }
 
-impl Sight for Affine {
-    fn see(model: &Model<'_>, row: &mut [u8], level: impl FnMut(usize, usize) -> f32) {
-        <Int8>::see(model, row, level);
+impl LevelFormat for Affine {
+    fn write_row(model: &Model<'_>, row: &mut [u8], level: impl FnMut(usize, usize) -> f32) {
+        <Int8>::write_row(model, row, level);
     }
 }
 
-impl Sight for Int4 {
-    fn see(model: &Model<'_>, row: &mut [u8], level: impl FnMut(usize, usize) -> f32) {
-        <Int8>::see(model, row, level);
+impl LevelFormat for Int4 {
+    fn write_row(model: &Model<'_>, row: &mut [u8], level: impl FnMut(usize, usize) -> f32) {
+        <Int8>::write_row(model, row, level);
     }
 }
 
-/// Pixel `index` of the images that a formula gives, as a level from 0 to 255: the same everywhere, and no file is
-/// needed. It is SplitMix64's output function on a counter, whose upper 24 bits are the pixel.
+/// Returns pixel `index` of images that are computed by a formula, as a level from 0 to 255: test images that are the
+/// same on every machine and need no file. The pixel is the upper 24 bits of SplitMix64's output for a counter.
 pub fn formula_level(index: u64) -> f32 {
     let mut z = index.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
     z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);

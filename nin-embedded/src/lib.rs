@@ -1,8 +1,7 @@
-//! Network in Network on a board.
+//! Firmware that runs a Network in Network on a board.
 //!
-//! A firmware here is a function over a [`Board`], and [`firmware!`] makes a program of it: on a Cortex-M or a
-//! RISC-V core, on their emulators, and on the computer it is written on, all from one source. `src/bin/fashion-int8.rs` is the example
-//! to start from.
+//! A firmware is a function of a [`Board`]. The macro [`firmware!`] turns it into a program for a Cortex-M or RISC-V
+//! board, for their emulators, and for a computer, from one source. Start from the example `src/bin/fashion-int8.rs`.
 //!
 //! ```
 //! # #![cfg(not(target_os = "none"))]
@@ -12,7 +11,7 @@
 //!     let before = board.clock();
 //!     say!(board, "this is {}", board.name());
 //!     let after = board.clock();
-//!     say!(board, "saying so took {} {}", after - before, board.unit());
+//!     say!(board, "printing this took {} {}", after - before, board.unit());
 //!     Ok(())
 //! }
 //!
@@ -37,6 +36,8 @@ mod firmware;
 #[doc(hidden)]
 pub mod host;
 mod images;
+#[cfg(target_os = "none")]
+mod memory;
 mod partition;
 #[cfg(all(target_arch = "riscv32", target_os = "none"))]
 #[doc(hidden)]
@@ -48,7 +49,7 @@ pub use board::{Board, Usage};
 pub use cortex_m as processor;
 pub use error::Error;
 pub use firmware::{STACK, budget, state_budget};
-pub use images::{FASHION, Image, Images, Sight, formula_level};
+pub use images::{FASHION, Image, Images, LevelFormat, formula_level};
 pub use partition::{images_in, model_in};
 #[cfg(all(target_arch = "riscv32", target_os = "none"))]
 #[doc(hidden)]

@@ -1,5 +1,5 @@
-//! A RISC-V core, real or emulated: console and command line by semihosting, a clock from `mcycle`, and how much memory
-//! was used. The `unsafe` code for this processor is here.
+//! A RISC-V core, real or emulated: console and arguments through semihosting, and a clock from `mcycle`. The `unsafe`
+//! code for this processor is here.
 #![allow(unsafe_code)]
 
 use core::fmt;
@@ -11,51 +11,38 @@ use riscv_rt::TrapFrame;
 use semihosting::io::{Stdout, Write, stdout};
 use semihosting::sys::arm_compat::{ExitReason, sys_exit, sys_get_cmdline_uninit};
 
+use crate::memory::{self, address};
 use crate::{Board, Error, Usage, console};
 
 pub use riscv_rt::entry;
 
-/// Bytes for the words that the firmware is started with.
+/// The size of the buffer for the arguments, in bytes.
 const WORDS: usize = 80;
 
 /// The value of words of the stack that were never used.
 const PAINT: u32 = 0xCCCC_CCCC;
 
-/// Bytes below the stack pointer that are not painted: for the frame of the function that paints.
+/// Bytes below the stack pointer that are not painted: they hold the frame of the function that paints.
 const UNPAINTED: usize = 64;
 
-/// Symbols that the linker gives a value; only their addresses mean something.
+/// Symbols that the linker defines; only their addresses have a meaning.
 mod linker {
     #![allow(missing_docs)]
     unsafe extern "C" {
         pub static _stext: u32;
-        pub static __sidata: u32;
-        pub static __sdata: u32;
-        pub static __edata: u32;
-        pub static _ram_start: u32;
-        pub static __euninit: u32;
-        pub static _stack_start: u32;
-        pub static _models_start: u32;
-        pub static _models_end: u32;
     }
-}
-
-/// The address of one of the linker's symbols.
-macro_rules! address {
-    ($symbol:ident) => {
-        (&raw const linker::$symbol).addr()
-    };
 }
 
 /// The board that the firmware was built for.
 pub struct RiscV {
     arguments: [u8; WORDS],
     length: usize,
-    /// Whether this is the emulator, where an instruction takes one cycle; `scripts/run.sh` passes the word `emulator`.
+    /// Whether this is the emulator, where an instruction takes one cycle. `scripts/run.sh` passes the argument
+    /// `emulator` there.
     emulated: bool,
 }
 
-/// Runs a firmware and ends: with an emulator, as a process with status 0 or 1.
+/// Runs a firmware. An emulator then ends with status 0, or 1 after an error.
 pub fn start(run: impl FnOnce(&RiscV) -> Result<(), Error>) -> ! {
     paint();
     let mut board = RiscV { arguments: [0; WORDS], length: 0, emulated: false };
@@ -78,7 +65,7 @@ pub fn start(run: impl FnOnce(&RiscV) -> Result<(), Error>) -> ! {
 #[inline(never)]
 fn paint() {
     let here = 0u32;
-    let (bottom, top) = (address!(__euninit), (&raw const here).addr() - UNPAINTED);
+    let (bottom, top) = (memory::end_of_statics(), (&raw const here).addr() - UNPAINTED);
     for word in (bottom..top).step_by(size_of::<u32>()) {
         // SAFETY: words of RAM that the linker gave to the stack only, below its part in use. The write is volatile,
         // since the stack belongs to no object that the compiler knows.
@@ -116,31 +103,13 @@ impl Board for RiscV {
     }
 
     fn models(&self) -> &'static [u8] {
-        let (start, end) = (address!(_models_start), address!(_models_end));
-        if start == end {
-            return &[];
-        }
-        // SAFETY: the board's memory map declares this region as memory that can be read. The linker puts nothing into
-        // it, so that nothing here writes to it.
-        unsafe { core::slice::from_raw_parts(ptr::with_exposed_provenance(start), end - start) }
+        memory::models()
     }
 
     fn usage(&self) -> Option<Usage> {
-        let data = address!(__edata) - address!(__sdata);
-        let (bottom, top) = (address!(__euninit), address!(_stack_start));
-        let clean = |&word: &usize| {
-            // SAFETY: words from the end of static memory to the end of RAM: memory that can be read, aligned by the
-            // linker script. The read is volatile as the write in `paint`.
-            let value = unsafe { ptr::with_exposed_provenance::<u32>(word).read_volatile() };
-            value == PAINT
-        };
-        let painted = (bottom..top).step_by(size_of::<u32>()).take_while(clean).count();
-        Some(Usage {
-            statics: bottom - address!(_ram_start),
-            stack: top - bottom - painted * size_of::<u32>(),
-            stack_limit: top - bottom,
-            flash: address!(__sidata) + data - address!(_stext),
-        })
+        // SAFETY: the linker script gives the stack the RAM behind static memory, aligned for words. `start` has called
+        // `paint`.
+        Some(unsafe { memory::usage(address!(_stext), memory::end_of_statics(), PAINT) })
     }
 }
 
@@ -149,20 +118,21 @@ fn write_line(text: fmt::Arguments<'_>) {
     let mut stream: Option<Stdout> = stdout().ok();
     console::write_line(text, |bytes| {
         if let Some(stream) = &mut stream {
-            // Text that the debugger does not take is lost, as the trait has it.
+            // A line that cannot be written is lost, as `Board::line` documents.
             let _ = stream.write_all(bytes);
         }
     });
 }
 
-/// An exception, most often a stack that has grown into static memory or past the end of RAM.
+/// Ends after an exception. The most frequent cause is a stack that has grown into static memory or past the end of
+/// RAM.
 #[unsafe(export_name = "ExceptionHandler")]
 fn exception(_: &TrapFrame) -> ! {
     write_line(format_args!("error: exception {} at {:#010x}", mcause::read().code(), mepc::read()));
     end(ExitReason::ADP_Stopped_RunTimeErrorUnknown)
 }
 
-/// An error in the program.
+/// Ends after a panic.
 #[panic_handler]
 fn panic(info: &PanicInfo<'_>) -> ! {
     write_line(format_args!("error: {info}"));

@@ -14,7 +14,7 @@ fn panic(_: &PanicInfo<'_>) -> ! {
     core::arch::wasm32::unreachable()
 }
 
-/// What lives as long as the page.
+/// The state of the page.
 struct Page {
     session: UnsafeCell<Option<Session<'static>>>,
     /// The end of the memory that is in use; 0 before the first use.
@@ -27,11 +27,12 @@ unsafe impl Sync for Page {}
 static PAGE: Page = Page { session: UnsafeCell::new(None), end: UnsafeCell::new(0) };
 
 unsafe extern "C" {
-    /// The end of the program's own memory; only its address means something.
+    /// The end of the program's own memory: a symbol of the linker, of which only the address is used.
     static __heap_base: u8;
 }
 
-/// Takes `bytes` bytes of memory, aligned to 16 bytes and set to zero, that is never given back; 0 if there is no more.
+/// Reserves `bytes` bytes of memory, aligned to 16 bytes and set to zero, and returns their address; 0 if there is no
+/// more memory. The memory is never freed.
 #[unsafe(no_mangle)]
 pub extern "C" fn reserve(bytes: usize) -> *mut u8 {
     const PAGE_BYTES: usize = 1 << 16;
@@ -51,7 +52,7 @@ pub extern "C" fn reserve(bytes: usize) -> *mut u8 {
     ptr::with_exposed_provenance_mut(begin)
 }
 
-/// Takes memory for `count` values that may be zero bytes.
+/// Reserves memory for `count` values, for which zero bytes are valid.
 fn slice_of<T>(count: usize) -> Option<&'static mut [T]> {
     let at = reserve(count.checked_mul(size_of::<T>())?);
     if at.is_null() {
@@ -62,7 +63,8 @@ fn slice_of<T>(count: usize) -> Option<&'static mut [T]> {
     Some(unsafe { slice::from_raw_parts_mut(at.cast(), count) })
 }
 
-/// Checks a model file and prepares to run it: whether it can. The file stays where it is.
+/// Checks a model file and prepares to run it. Returns false if the file is not valid or memory is short. The file is
+/// not copied.
 ///
 /// # Safety
 ///
@@ -108,32 +110,33 @@ pub extern "C" fn accepted() -> bool {
     with(false, |session| session.accepted())
 }
 
-/// The bytes of the image.
+/// Returns the address of the bytes of the image.
 #[unsafe(no_mangle)]
 pub extern "C" fn input() -> *mut u8 {
     with(ptr::null_mut(), |session| session.buffers().input.as_mut_ptr())
 }
 
-/// The outputs of all stages.
+/// Returns the address of the outputs of all stages.
 #[unsafe(no_mangle)]
 pub extern "C" fn maps() -> *const f32 {
     with(ptr::null(), |session| session.buffers().maps.as_ptr())
 }
 
-/// The trace.
+/// Returns the address of the trace.
 #[unsafe(no_mangle)]
 pub extern "C" fn trace() -> *const u16 {
     with(ptr::null(), |session| session.buffers().trace.as_ptr())
 }
 
-/// The logits.
+/// Returns the address of the logits.
 #[unsafe(no_mangle)]
 pub extern "C" fn logits() -> *const f32 {
     with(ptr::null(), |session| session.buffers().logits.as_ptr())
 }
 
-/// Writes a picture of `rows` × `columns` pixels with four bytes each, R, G, B and one that is ignored, in the
-/// network's shape to the image. Returns whether the network reads pictures: it has one channel or three.
+/// Resizes a picture to the network's shape and writes it to the image. The picture has `rows` × `columns` pixels of
+/// four bytes: R, G, B and one that is ignored. Returns whether the network reads pictures: it has one channel or
+/// three.
 ///
 /// # Safety
 ///

@@ -8,8 +8,8 @@ use nin_core::camera::{Crop, luma};
 ///
 /// The picture is cropped about its centre to the aspect ratio of `to`. A pixel of the network is the mean of the area
 /// that it covers if the crop has at least its rows and columns; otherwise the crop is enlarged bilinearly. Results are
-/// exact, and rounded to the nearest integer, halves up: the bytes that [`nin_core::camera`] makes of a camera's rows and
-/// nin-train of a picture.
+/// exact, and rounded to the nearest integer, halves up: the bytes that [`nin_core::camera`] makes of a camera's rows
+/// and nin-train of a picture.
 pub fn fit(picture: &[[u8; 4]], (rows, columns): (usize, usize), to: Shape, out: &mut [u8]) -> bool {
     let (height, width, channels) = (usize::from(to.rows), usize::from(to.columns), usize::from(to.channels));
     if rows * columns == 0 || rows * columns != picture.len() || out.len() != to.len() || !matches!(channels, 1 | 3) {

@@ -6,7 +6,7 @@
 #![no_std]
 #![cfg_attr(not(target_arch = "wasm32"), deny(unsafe_code))]
 
-// Anywhere else, panics end in the standard library.
+// On other targets, the standard library handles panics.
 #[cfg(not(target_arch = "wasm32"))]
 extern crate std;
 

@@ -1,4 +1,4 @@
-//! A model that runs, and the record of one image on its way through it.
+//! Runs a model on an image, and records the activations and when they are complete.
 
 use core::cell::Cell;
 use core::convert::Infallible;
@@ -102,7 +102,7 @@ impl<'b> Session<'b> {
     }
 }
 
-/// Runs a network: `take` turns a row of bytes into its values, `show` an activation into a number.
+/// Runs a network: `take` converts a row of bytes to its input values, `show` converts an activation to a float.
 fn run<F: Format>(
     model: &Model<'_>,
     buffers: &mut Buffers<'_>,
@@ -125,7 +125,7 @@ where
         let stages = model.plan().spec().stages().len();
         let mut recorder = Recorder { plan: model.plan(), maps, done: &done, show };
         let traced = |y: usize, values: &mut [F::Value]| {
-            // What the row before has completed.
+            // Rows that the previous row has completed.
             if y > 0 {
                 note(&mut trace[(y - 1) * stages..][..stages], &done);
             }

@@ -8,7 +8,7 @@ use std::process::{Command, Output};
 use std::sync::{Mutex, PoisonError};
 
 use nin_core::{Affine, F16, F16Fused, F32, F32Fused, Int4, Int8, Model, Network, WeightType};
-use nin_embedded::Sight;
+use nin_embedded::LevelFormat;
 
 /// The scripts' exit status when a tool is not installed.
 const MISSING: i32 = 77;
@@ -130,12 +130,16 @@ pub fn host(
     }
 }
 
-fn run<F: Sight>(model: &Model, images: usize, level: impl Fn(usize, (usize, usize), usize) -> f32) -> Vec<Vec<u32>> {
+fn run<F: LevelFormat>(
+    model: &Model,
+    images: usize,
+    level: impl Fn(usize, (usize, usize), usize) -> f32,
+) -> Vec<Vec<u32>> {
     let mut state = vec![0; model.state_words()];
     let mut network = Network::<F>::new(model, &mut state).unwrap_or_else(|error| panic!("{error}"));
     let infer = |image: usize| {
         let Ok(logits) = network.infer(|y, row| {
-            F::see(model, row, |x, channel| level(image, (y, x), channel));
+            F::write_row(model, row, |x, channel| level(image, (y, x), channel));
             Ok::<(), Infallible>(())
         });
         logits.iter().map(|logit| logit.to_bits()).collect()

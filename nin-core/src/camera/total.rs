@@ -1,8 +1,8 @@
 //! The sum of an area's levels.
 
 /// The type of an area's sum: `u32` for frames of up to 16,777,216 pixels after the crop, `u64` for larger ones. The
-/// results are the same.
-pub trait Total: Copy {
+/// results are the same. The trait is sealed.
+pub trait Total: sealed::Sealed + Copy {
     /// The most pixels of an area.
     const MOST_PIXELS: u64;
 
@@ -19,8 +19,14 @@ pub trait Total: Copy {
     fn mean(self, area: Self) -> u8;
 }
 
+mod sealed {
+    pub trait Sealed {}
+}
+
 macro_rules! total {
     ($type:ty, $most:expr) => {
+        impl sealed::Sealed for $type {}
+
         impl Total for $type {
             const MOST_PIXELS: u64 = $most;
 

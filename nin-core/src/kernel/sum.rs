@@ -2,7 +2,7 @@
 
 use crate::spec::Activation;
 
-/// The rounding of a float format's sums: [`Separate`] or [`Fused`]. Other crates cannot implement it.
+/// The rounding of a float format's sums: [`Separate`] or [`Fused`]. The trait is sealed.
 pub trait Rounding: sealed::Rounding {}
 
 impl Rounding for Separate {}

@@ -25,7 +25,7 @@ pub enum ModelError {
     },
     /// The file does not begin with [`MAGIC`](super::MAGIC).
     Magic,
-    /// A version of the layout that this crate does not know.
+    /// A version of the layout that this crate cannot read.
     Version(u16),
     /// The checksum is wrong: the file is damaged.
     Checksum {
@@ -34,9 +34,9 @@ pub enum ModelError {
         /// The checksum of the file's bytes.
         computed: u32,
     },
-    /// A weight type that this crate does not know.
+    /// An unknown weight type.
     WeightType(u8),
-    /// A packing of the weights that this crate does not know.
+    /// An unknown packing of the weights.
     Lanes(u8),
     /// A layer states a number of bits for its weights that is neither 4 nor 8.
     Bits(u32),

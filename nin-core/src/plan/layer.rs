@@ -18,6 +18,7 @@ const fn affine_words(kind: LayerKind) -> usize {
 
 /// One layer, with or without weights: one line of a layer summary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Layer {
     /// Index of its stage in [`Spec::stages`](crate::Spec::stages).
     pub stage: usize,

@@ -3,6 +3,7 @@
 /// Working memory of the streaming engine: in values (4 bytes each in the float engines) from
 /// [`Plan::memory`](super::Plan::memory), in bytes from [`Plan::bytes`](super::Plan::bytes).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Memory {
     /// Rows kept between stages: convolution lines, and pooled rows while they gather.
     pub lines: usize,

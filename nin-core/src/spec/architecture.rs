@@ -44,8 +44,8 @@ impl Spec {
         None
     }
 
-    /// Whether the line has what version 1 of the model file does not know: depthwise or grouped convolutions,
-    /// shortcuts, other activations than a ReLU, windows that are not square, averages without padding.
+    /// Returns whether the line has what version 1 of the model file does not support: depthwise or grouped
+    /// convolutions, shortcuts, other activations than a ReLU, windows that are not square, averages without padding.
     pub const fn is_extended(&self) -> bool {
         let mut i = 0;
         while i < self.len as usize {

@@ -6,6 +6,7 @@ use super::shape::Shape;
 
 /// What is wrong with an architecture line, and where.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct SpecError {
     /// The column of the mistake, counted in bytes from 1.
     pub column: u16,

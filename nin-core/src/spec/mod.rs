@@ -30,14 +30,16 @@
 //! windows is rounded down, as in PyTorch. The parser is a `const fn`: a device reads the line at compile time, where a
 //! wrong line is a compile error with a message; the trainer reads it at run time.
 //!
-//! `reader` parses a line into a [`Spec`]: the input's [`Shape`] and the [`Stage`]s. This module imports nothing from
-//! the rest of the crate.
+//! `reader` parses a line into a [`Spec`]: the input's [`Shape`] and the [`Stage`]s. `words` reads the words of a line,
+//! `cursor` their numbers and characters. This module imports nothing from the rest of the crate.
 
 mod architecture;
+mod cursor;
 mod error;
 mod reader;
 mod shape;
 mod stage;
+mod words;
 
 pub use self::architecture::{MAX_STAGES, Spec};
 pub use self::error::SpecError;

@@ -1,9 +1,9 @@
-//! What a network takes, layer by layer: the model in the board's model partition on one image.
+//! Measures the time of each layer of a network: runs the model in the board's model partition on one image.
 //!
 //!     scripts/firmware.sh mps2-an386 bench run models=model.nin
 //!
-//! `NIN_FUSED=1` builds it with fused sums. On the emulator the counts are exact: the same firmware and model count the
-//! same, always.
+//! `NIN_FUSED=1` builds it with fused multiply-add. On the emulator, the same firmware and model always give the same
+//! counts.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
 use core::cell::Cell;
@@ -13,15 +13,15 @@ use core::fmt;
 use nin_core::plan::{Layer, LayerKind};
 use nin_core::spec::{MAX_STAGES, MAX_WIDTHS};
 use nin_core::{Affine, F16, F16Fused, F32, F32Fused, Int4, Int8, Model, Network, Piece, WeightType};
-use nin_embedded::{Board, Error, Sight, budget, firmware, formula_level, model_in, say, state_budget};
+use nin_embedded::{Board, Error, LevelFormat, budget, firmware, formula_level, model_in, say, state_budget};
 use static_cell::ConstStaticCell;
 
-/// Whether the firmware has every weight type. A board with less than 32 KiB of RAM has too little flash for all: there it
-/// measures 8-bit and 4-bit weights only.
+/// Whether the firmware has every weight type. On a board with less than 32 KiB of RAM, whose flash is small too, it
+/// has 8-bit and 4-bit weights only.
 const ALL: bool = budget(option_env!("NIN_RAM"), usize::MAX) >= 32 * 1024;
 
-/// Whether the sums of floats are rounded once for each product. Chosen while compiling: only the kernels that are
-/// measured are in the program.
+/// Whether floats use fused multiply-add, which rounds once for each product. A constant, so that the program contains
+/// only the kernels that it measures.
 const FUSED: bool = option_env!("NIN_FUSED").is_some();
 
 /// Bytes of working memory for the model.
@@ -31,11 +31,11 @@ static WORDS: ConstStaticCell<[u32; STATE / 4]> = ConstStaticCell::new([0; STATE
 static LAPS: ConstStaticCell<[[Lap; MAX_WIDTHS]; MAX_STAGES]> =
     ConstStaticCell::new([[Lap { time: 0, pieces: 0 }; MAX_WIDTHS]; MAX_STAGES]);
 
-/// What has gone by in a layer.
+/// The measured time of a layer.
 #[derive(Clone, Copy)]
 struct Lap {
     time: u64,
-    /// How often the layer was observed, which takes time too.
+    /// The number of observations in it, each of which needs time itself.
     pieces: u64,
 }
 
@@ -56,20 +56,19 @@ fn run(board: &impl Board) -> Result<(), Error> {
     }
 }
 
-fn bench<F: Sight>(board: &impl Board, model: &Model<'_>, state: &mut [u32]) -> Result<(), Error> {
+fn bench<F: LevelFormat>(board: &impl Board, model: &Model<'_>, state: &mut [u32]) -> Result<(), Error> {
     let plan = model.plan();
     let planned = size_of::<u32>() * model.state_words();
     let channels = plan.spec().input().channels as usize;
     let laps = LAPS.try_take().ok_or(Error::Taken)?;
     let mut network = Network::<F>::new(model, state)?;
 
-    // Making up the image is none of the network's work: `image` says how long it took, and the clock of the layers
-    // stands still.
+    // Computing the image is not part of the network's time: `image` measures it, and `last` skips it.
     let (image, last) = (Cell::new(0), Cell::new(0));
     let mut read_row = |y: usize, row: &mut [F::Value]| {
         let start = board.clock();
         let first = y * row.len();
-        F::see(model, row, |x, channel| formula_level((first + x * channels + channel) as u64));
+        F::write_row(model, row, |x, channel| formula_level((first + x * channels + channel) as u64));
         let took = board.clock() - start;
         image.set(image.get() + took);
         last.set(last.get() + took);
@@ -81,8 +80,8 @@ fn bench<F: Sight>(board: &impl Board, model: &Model<'_>, state: &mut [u32]) -> 
     let total = board.clock() - start - image.take();
     let usage = board.usage();
 
-    // A piece comes after it was computed, so what went by since the last one belongs to its layer. What a pool
-    // gathers between two tiles counts for the block that computes them.
+    // A piece is reported after it was computed, so the time since the previous piece belongs to its layer. The work
+    // that a pool does between two tiles counts for the block that computes the tiles.
     let start = board.clock();
     last.set(start);
     let Ok(_) = network.infer_observed(&mut read_row, &mut |piece: Piece, _: &[F::Value]| {
@@ -116,7 +115,7 @@ fn bench<F: Sight>(board: &impl Board, model: &Model<'_>, state: &mut [u32]) -> 
     Ok(())
 }
 
-/// A line of the table.
+/// A row of the table.
 struct Row<'a> {
     layer: &'a Layer,
     time: u64,
@@ -148,12 +147,12 @@ impl fmt::Display for Row<'_> {
     }
 }
 
-/// A quotient with three decimals.
+/// A quotient, rounded to three decimals.
 struct Ratio(u64, u64);
 
 impl fmt::Display for Ratio {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let thousandths = self.0 * 1000 / self.1;
+        let thousandths = (self.0 * 1000 + self.1 / 2) / self.1;
         write!(f, "{:>4}.{:03}", thousandths / 1000, thousandths % 1000)
     }
 }

@@ -1,7 +1,7 @@
 //! The `fashion` example with 16-bit weights: half the flash.
 //!
-//! `cargo run -p nin-embedded --bin fashion-f16` runs it here, `scripts/firmware.sh mps2-an386 fashion-f16 run` on an
-//! emulated Cortex-M4F; the package's README says how to flash it.
+//! `cargo run -p nin-embedded --bin fashion-f16` runs it on this computer, `scripts/firmware.sh mps2-an386 fashion-f16
+//! run` on an emulated Cortex-M4F. The package's README describes how to flash it.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
 use nin_embedded::{Board, Error, budget, demo, firmware};
@@ -10,9 +10,9 @@ use static_cell::ConstStaticCell;
 #[path = "../../models/fashion-f16.rs"]
 mod model;
 
-/// Bytes of RAM that the firmware may take: static memory, checked by the linker, and stack, measured.
+/// The limit in bytes of static memory, which the linker checks, and of static memory and stack, which is measured.
 const RAM_BUDGET: usize = budget(option_env!("NIN_RAM_BUDGET"), 32 * 1024);
-/// Bytes of flash that it may take, weights included.
+/// The limit in bytes of flash, including weights.
 const FLASH_BUDGET: usize = budget(option_env!("NIN_FLASH_BUDGET"), 208 * 1024);
 
 static STATE: ConstStaticCell<model::State> = ConstStaticCell::new([0; size_of::<model::State>() / 4]);

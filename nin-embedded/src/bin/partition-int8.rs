@@ -1,5 +1,5 @@
-//! The `partition` firmware for 8-bit networks only: so small that the book's network at 224×224 runs on a chip with
-//! 2 MB of flash, weights and code inside.
+//! The `partition` firmware for 8-bit networks only. With the book's network at 224×224 it fits a chip with 2 MB of
+//! flash, code and weights included.
 //!
 //!     cargo run -p nin-tests --bin formula-model -- d2l int8 2 target/d2l-int8.nin
 //!     scripts/firmware.sh mps2-f429 partition-int8 run models=target/d2l-int8.nin
@@ -9,9 +9,9 @@ use nin_core::{Int8, WeightType};
 use nin_embedded::{Board, Error, STACK, demo, firmware, model_in, state_budget};
 use static_cell::ConstStaticCell;
 
-/// Bytes of working memory for the model: the book's network fits, or what a smaller board has.
+/// Bytes of working memory for the model: enough for the book's network, or less on a smaller board.
 const STATE: usize = state_budget(option_env!("NIN_STATE"), 44 * 1024);
-/// Bytes of RAM that the firmware may take, stack included.
+/// The limit in bytes of static memory and stack.
 const RAM_BUDGET: usize = STATE + STACK;
 
 static WORDS: ConstStaticCell<[u32; STATE / 4]> = ConstStaticCell::new([0; STATE / 4]);

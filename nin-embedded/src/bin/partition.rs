@@ -1,24 +1,27 @@
-//! Runs whatever model stands in the board's model partition, so that a model can be replaced without rebuilding the
-//! firmware. It prints the logits as the bits of floats, which a test compares with those of a host.
+//! Runs the model in the board's model partition. A model can be replaced without rebuilding the firmware. The logits
+//! are printed as the bits of floats; a test compares them with those of a host.
 //!
 //!     scripts/firmware.sh mps2-an386 partition run models=model.nin
 //!
-//! With `images=FILE` it shows the network your test images (`nin-train data --raw FILE` writes them), in colour too:
+//! With `images=FILE` it classifies your test images, grey or in colour. `nin-train data --raw FILE` writes the file:
 //!
 //!     scripts/firmware.sh mps2-an386 partition run models=model.nin images=images.bin
 //!
-//! Without, it shows the ten of Fashion-MNIST, resized to the network's input row by row as they stream; with
-//! `formula=COUNTER`, images whose pixels a formula gives, from a counter on; with `camera=COUNTER`, frames of a larger
-//! camera; `count=N` is their number. With the word `fused`, the sums of floats are rounded once for each product.
+//! Without it, the images are ten of Fashion-MNIST, resized to the network's input row by row. Other arguments:
+//!
+//! - `formula=COUNTER`: images whose pixels are computed by a formula, starting at a counter
+//! - `camera=COUNTER`: the same pixels as frames of a camera that is larger than the network's input
+//! - `count=N`: the number of images
+//! - `fused`: floats use fused multiply-add, which rounds once for each product
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
 use nin_core::{Affine, F16, F16Fused, F32, F32Fused, Int4, Int8, WeightType};
 use nin_embedded::{Board, Error, STACK, demo, firmware, model_in, state_budget};
 use static_cell::ConstStaticCell;
 
-/// Bytes of working memory for the model: the book's network at 224×224 fits, or what a smaller board has.
+/// Bytes of working memory for the model: enough for the book's network at 224×224, or less on a smaller board.
 const STATE: usize = state_budget(option_env!("NIN_STATE"), 164 * 1024);
-/// Bytes of RAM that the firmware may take, stack included.
+/// The limit in bytes of static memory and stack.
 const RAM_BUDGET: usize = STATE + STACK;
 
 static WORDS: ConstStaticCell<[u32; STATE / 4]> = ConstStaticCell::new([0; STATE / 4]);

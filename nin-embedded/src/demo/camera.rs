@@ -1,4 +1,4 @@
-//! A camera that is larger than the network's input: its rows pass through a [`FrameReader`].
+//! Classifies frames of a camera that is larger than the network's input; a [`FrameReader`] resizes its rows.
 
 use core::hint::black_box;
 
@@ -6,21 +6,22 @@ use nin_core::camera::{FrameReader, PixelFormat, Rgb565Be, camera_words};
 use nin_core::{Network, NetworkError, Shape};
 
 use super::{PerMac, print};
-use crate::{Board, Error, Sight, formula_level, say};
+use crate::{Board, Error, LevelFormat, formula_level, say};
 
-/// Rows and columns of the camera's frame for a network: more than twice and three times its input, in no simple ratio.
+/// Returns rows and columns of the camera's frame for a network: more than twice its rows and three times its columns,
+/// and no multiple of them.
 pub fn frame(input: Shape) -> (u16, u16) {
     (2 * input.rows + 5, 3 * input.columns + 1)
 }
 
-/// Byte `at` of the camera's frames: RGB565, the upper byte first.
+/// Returns byte `at` of the camera's frames, which are RGB565 with the upper byte first.
 pub fn byte(counter: u64, at: usize) -> u8 {
     formula_level(counter + at as u64) as u8
 }
 
-/// Shows a network `count` frames whose bytes a formula gives, from a counter on, and prints its answers. `memory` is
-/// for the reader, a row of the camera and a row of the network.
-pub(super) fn show<F: Sight>(
+/// Classifies `count` frames whose bytes are computed by a formula, starting at a counter, and prints the answers.
+/// `memory` holds the reader, a row of the camera and a row of the network.
+pub(super) fn show<F: LevelFormat>(
     board: &impl Board,
     mut network: Network<'_, F>,
     counter: u64,
@@ -52,11 +53,11 @@ pub(super) fn show<F: Sight>(
             };
             reader.read_row(line, read_line, bytes)?;
             let channels = usize::from(input.channels);
-            F::see(model, row, |x, channel| f32::from(bytes[x * channels + channel]));
+            F::write_row(model, row, |x, channel| f32::from(bytes[x * channels + channel]));
             Ok::<(), Error>(())
         })?;
         print(board, model, (index, None), logits, board.clock() - start);
-        // Without the formula and the network: what the reader alone needs.
+        // The time of the reader alone, without the formula and the network.
         let start = board.clock();
         for _ in 0..rows {
             black_box(reader.push(black_box(line))?);

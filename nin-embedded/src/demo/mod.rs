@@ -1,5 +1,5 @@
-//! What the examples share: images through a network, and what that took. `camera` shows the network frames of a
-//! camera.
+//! Functions that the examples share: they classify images, and print answers, time and memory. [`camera`] does so
+//! with the frames of a camera.
 
 pub mod camera;
 
@@ -8,16 +8,20 @@ use core::fmt;
 
 use nin_core::{Answer, Model, Network, NetworkError, Shape, argmax, top_k};
 
-use crate::{Board, Error, FASHION, Sight, formula_level, images_in, say};
+use crate::{Board, Error, FASHION, LevelFormat, formula_level, images_in, say};
 
-/// Classifies the ten images with `network`, and prints the class and time of each and the memory that the firmware used.
-/// With the word `bits` it also prints the logits as the bits of floats, to compare them with another machine's.
+/// Classifies the ten bundled images, and prints the class and time of each and the memory that the firmware used. With
+/// the argument `bits` it also prints the logits as the bits of floats, to compare them with another machine's.
 ///
 /// # Errors
 ///
 /// If the network's input is not 1×28×28, if it does not have ten outputs, or if static memory and stack exceed
 /// `ram_budget`.
-pub fn fashion<F: Sight>(board: &impl Board, mut network: Network<'_, F>, ram_budget: usize) -> Result<(), Error> {
+pub fn fashion<F: LevelFormat>(
+    board: &impl Board,
+    mut network: Network<'_, F>,
+    ram_budget: usize,
+) -> Result<(), Error> {
     const CLASSES: usize = 10;
     let model = network.model();
     let plan = model.plan();
@@ -35,7 +39,7 @@ pub fn fashion<F: Sight>(board: &impl Board, mut network: Network<'_, F>, ram_bu
         let start = board.clock();
         let Ok(logits) = network.infer(|y, row| {
             let bytes = image.row(y);
-            F::see(model, row, |x, _| f32::from(bytes[x]));
+            F::write_row(model, row, |x, _| f32::from(bytes[x]));
             Ok::<(), Infallible>(())
         });
         let took = board.clock() - start;
@@ -63,18 +67,18 @@ pub fn fashion<F: Sight>(board: &impl Board, mut network: Network<'_, F>, ram_bu
     memory(board, planned, ram_budget)
 }
 
-/// Shows a network from a partition images and prints its answers and its logits as the bits of floats. The images are
-/// the test images that follow the model in the partition; without any, the ten of Fashion-MNIST, in the network's
-/// size.
+/// Classifies images with a model from a partition, and prints the answers and the logits as the bits of floats. The
+/// images are the test images that follow the model in the partition; without any, ten images of Fashion-MNIST, resized
+/// to the network's input.
 ///
-/// The board's words choose others: `formula=COUNTER` takes images whose pixels a formula gives, from a counter on, and
-/// `camera=COUNTER` passes such pixels through a [`FrameReader`](nin_core::camera::FrameReader) as the frames of a
-/// larger camera. `count=N` is the number of images.
+/// Arguments of the firmware choose other images: with `formula=COUNTER` a formula computes their pixels, starting at a
+/// counter; with `camera=COUNTER` such pixels pass through a [`FrameReader`](nin_core::camera::FrameReader) as the
+/// frames of a larger camera. `count=N` is the number of images.
 ///
 /// # Errors
 ///
-/// If the network cannot be set up, if the images do not fit it, or if memory is short as [`memory`] states.
-pub fn partition<F: Sight>(
+/// If the network cannot be set up, if the images do not fit it, or for the reasons of [`memory`].
+pub fn partition<F: LevelFormat>(
     board: &impl Board,
     model: &Model<'_>,
     state: &mut [u32],
@@ -123,9 +127,9 @@ fn columns(shape: Shape) -> usize {
     shape.columns.into()
 }
 
-/// Shows a network one image and prints its answer; returns whether it is right. `level(y, x, channel)` is from 0 to
-/// 255.
-fn answer<F: Sight>(
+/// Classifies one image and prints the answer; returns whether it is right. `level(y, x, channel)` returns a level from
+/// 0 to 255.
+fn answer<F: LevelFormat>(
     board: &impl Board,
     network: &mut Network<'_, F>,
     index: usize,
@@ -135,7 +139,7 @@ fn answer<F: Sight>(
     let model = network.model();
     let start = board.clock();
     let Ok(logits) = network.infer(|y, row| {
-        F::see(model, row, |x, channel| level(y, x, channel));
+        F::write_row(model, row, |x, channel| level(y, x, channel));
         Ok::<(), Infallible>(())
     });
     let took = board.clock() - start;
@@ -152,7 +156,7 @@ fn print(
 ) -> bool {
     let answer = model.answer(logits);
     let said = Said(model, answer);
-    // An image of the class for unknown images is answered right by none of the classes.
+    // The right answer to an image of the class for unknown images is "none of these".
     let expected = label.map(|label| match model.decision().unknown {
         Some(unknown) if usize::from(unknown) == label => Answer::Unknown,
         _ => Answer::Class(label),
@@ -168,11 +172,11 @@ fn print(
     expected == Some(answer)
 }
 
-/// Says how much memory the firmware has used, and checks it.
+/// Prints the memory that the firmware has used, and checks it.
 ///
 /// # Errors
 ///
-/// If that was more than `ram_budget`, or if the stack has used all that there was.
+/// If static memory and stack exceed `ram_budget`, or if the stack has used all its memory.
 pub fn memory(board: &impl Board, planned: usize, ram_budget: usize) -> Result<(), Error> {
     say!(board, "state planned: {planned} bytes");
     let Some(usage) = board.usage() else { return Ok(()) };
@@ -213,7 +217,8 @@ impl fmt::Display for Said<'_> {
     }
 }
 
-/// A class and its probability. In tenths of a percent: formatting a float would take more flash than the engine.
+/// A class and its probability, printed in tenths of a percent. Formatting a float would need more flash than the
+/// engine.
 struct Guess<'a> {
     name: Name<'a>,
     probability: f32,
@@ -238,7 +243,7 @@ impl fmt::Display for Bits<'_> {
     }
 }
 
-/// How long a network took for each of its multiply-accumulates, rounded to hundredths.
+/// A time and a number of multiply-accumulates, printed as their quotient, rounded to hundredths.
 struct PerMac(u64, u64);
 
 impl fmt::Display for PerMac {

@@ -1,7 +1,7 @@
 //! The boards that are known by name: core, memory map, name in probe-rs, machine in QEMU, hardware abstraction layer.
 //!
-//! Everything else that knows a board is written from this table: the projects of `nin-train firmware`, and the memory
-//! maps in `nin-embedded/boards` ([`Board::described_map`]).
+//! The projects of `nin-train firmware` and the memory maps in `nin-embedded/boards` are written from this table
+//! ([`Board::described_map`]).
 //!
 //! Imports `support`.
 
@@ -150,7 +150,8 @@ mod tests {
         assert!(!Board::named("pi\u{1b}co").unwrap_err().to_string().contains('\u{1b}'));
     }
 
-    /// The memory maps of the repository's firmware, which are not part of this crate. `NIN_WRITE_BOARDS=1` writes them.
+    /// The memory maps of the repository's firmware, which are not part of this crate. `NIN_WRITE_BOARDS=1` writes
+    /// them.
     #[test]
     fn memory_maps_are_written_from_this_table() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../nin-embedded/boards");

@@ -1,4 +1,4 @@
-//! Flags that bound a network by the memory of a board.
+//! Flags that limit a network to the memory of a board.
 
 use std::fmt;
 
@@ -20,11 +20,12 @@ const SIDES: [u16; 5] = [48, 32, 24, 16, 8];
 /// A number of classes that decides the size of the images before the true number is known.
 const CLASSES: usize = 10;
 
-/// The memory that a network may fill.
+/// The memory that a network may use.
 #[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Board")]
 pub struct BudgetArgs {
-    /// Board that the network has to fit, for example pico, microbit-v2, nucleo-f401re or esp32-c3; a wrong name lists
-    /// all. The network may fill half of its flash and half of its RAM [default: generic, with 256 KiB and 64 KiB]
+    /// Board that the network must fit, for example pico, microbit-v2, nucleo-f401re or esp32-c3 (an unknown name lists
+    /// all). The network may use half of its flash and half of its RAM [default: generic, with 256 KiB and 64 KiB]
     #[arg(long, value_name = "NAME", value_parser = Board::named)]
     board: Option<&'static Board>,
 
@@ -46,14 +47,14 @@ impl BudgetArgs {
         flags.iter().find(|(_, given)| *given).map(|(flag, _)| *flag)
     }
 
-    /// Returns the limits for a model with these class names, which are a part of its file.
+    /// Returns the limits for a model with these class names, which its file contains.
     pub fn budget(&self, names: &[String], macs: u64) -> Budget {
         let names = names.join("\n").len().next_multiple_of(16) as u64;
         Budget { flash: self.flash().saturating_sub(names), ram: self.ram(), macs }
     }
 
-    /// Returns the shape in which to load images, which only those of a folder do not have already: what suits the
-    /// pictures, or less if the board is too small for it.
+    /// Returns the shape to which the pictures of a folder are resized: one that suits them, or a smaller one if the
+    /// board is too small. (Other data sets have their own shape.)
     pub fn shape(&self, images: &ImageArgs) -> Shape {
         let wanted = images.folder().and_then(preview).map_or(USUAL, |found| found.shape());
         let limits = self.budget(&[], MACS);

@@ -1,5 +1,4 @@
-//! `nin-train completions` and `nin-train man`: what a shell and `man` know about this program, from the same source as
-//! `--help`.
+//! `nin-train completions` and `nin-train man`: shell completions and man pages, from the same source as `--help`.
 
 use std::path::PathBuf;
 

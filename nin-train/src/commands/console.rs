@@ -1,5 +1,6 @@
-//! Where the commands print.
+//! The output of the commands.
 
+use std::env;
 use std::fmt;
 use std::io::{self, Write};
 use std::sync::OnceLock;
@@ -11,70 +12,81 @@ use nin_train::support::text::visible_lines;
 
 use super::{Outcome, interrupt};
 
-/// Why a result did not reach standard output, once that has happened.
+/// The first error of writing to standard output.
 static LOST: OnceLock<String> = OnceLock::new();
 
-/// Standard output for results, standard error for progress and notes. What is printed holds no control characters but
-/// line breaks: names come from files, and a terminal would obey them.
+/// Prints results to standard output, and progress and notes to standard error. Control characters other than line
+/// breaks are escaped: names come from files, and a terminal would obey them.
 #[derive(Clone, Copy, Debug)]
 pub struct Console {
-    /// Only results, no explanations and no progress.
+    /// Prints only results: no explanations and no progress.
     pub quiet: bool,
 }
 
 impl Console {
-    /// What the command was asked for.
+    /// Prints a result.
     pub fn result(&self, text: fmt::Arguments<'_>) {
         keep(writeln!(io::stdout().lock(), "{}", visible_lines(&text.to_string())));
     }
 
-    /// A file's content, as it is.
+    /// Prints the content of a file without changes.
     pub fn bytes(&self, bytes: &[u8]) {
         keep(io::stdout().lock().write_all(bytes));
     }
 
-    /// Whether every result was written.
+    /// Returns an error if a result could not be written.
     pub fn written(&self) -> Outcome {
         match LOST.get() {
             None => Ok(()),
-            Some(error) => Err(format!("standard output: {error}; what was to be printed is not all there").into()),
+            Some(error) => Err(format!("standard output: {error}; the output is incomplete").into()),
         }
     }
 
-    /// What helps a person at the screen.
+    /// Prints an explanation for a person; nothing with `--quiet`.
     pub fn say(&self, text: fmt::Arguments<'_>) {
         if !self.quiet {
             self.result(text);
         }
     }
 
-    /// What a person should know, although nothing failed.
+    /// Prints an explanation like [`say`](Self::say), on a terminal wrapped between words. Only for sentences: a command
+    /// must stay on one line to be copied.
+    pub fn explain(&self, text: fmt::Arguments<'_>) {
+        let terminal = Term::stdout();
+        match terminal.is_term() {
+            true => self.say(format_args!("{}", wrapped(&text.to_string(), columns(&terminal)))),
+            false => self.say(text),
+        }
+    }
+
+    /// Prints a note: a fact that the user should know, although nothing failed.
     pub fn warn(&self, text: fmt::Arguments<'_>) {
         let _ = writeln!(io::stderr().lock(), "note: {}", visible_lines(&text.to_string()));
     }
 
-    /// Why the command failed.
+    /// Prints the error of a command.
     pub fn fail(&self, error: &dyn fmt::Display) {
-        // Not `eprintln!`, which panics where nothing can be written.
+        // `eprintln!` would panic if standard error cannot be written.
         let _ = writeln!(io::stderr().lock(), "error: {}", visible_lines(&error.to_string()));
     }
 
-    /// What is wrong with what was typed, in clap's words.
+    /// Prints clap's error about the command line.
     pub fn usage(&self, error: &dyn fmt::Display) {
         let _ = write!(io::stderr().lock(), "{}", visible_lines(&error.to_string()));
     }
 
-    /// The width of tables in characters: that of the terminal, or 80 if standard output is none.
+    /// Returns the width of tables in characters: that of the terminal, or 80 if standard output is not a terminal.
     pub fn columns(&self) -> usize {
         columns(&Term::stdout())
     }
 
-    /// A progress bar on standard error; it shows nothing if that is a file or the user wants quiet. Around `{wide_bar}`
-    /// the template may have 54 characters, so that the line never wraps, not even by the `^C` that a terminal adds to
-    /// it. In a narrow terminal it shows a shorter bar and the share that is done. Ctrl-C removes it.
+    /// Returns a progress bar on standard error. It is hidden if that is not a terminal, in a CI log, and with `--quiet`.
+    /// Around `{wide_bar}` the template may have 54 characters, so that the line never wraps, even with the `^C` that a
+    /// terminal appends. In a narrow terminal the bar is shorter, and a percentage replaces the counts. Ctrl-C removes
+    /// the bar.
     pub fn bar(&self, length: u64, template: &str) -> ProgressBar {
         let terminal = Term::stderr();
-        if self.quiet || !terminal.is_term() {
+        if self.quiet || !can_animate(&terminal) {
             return ProgressBar::hidden();
         }
         interrupt::clear_line();
@@ -85,7 +97,7 @@ impl Console {
                 .replace("{pos}/{len}", "{percent} %"),
             columns => template.replace("{wide_bar}", &format!("{{bar:{}}}", (columns - 58).min(40))),
         };
-        // Ten times a second; not drawn at all unless standard error is a terminal.
+        // Drawn at most ten times a second.
         let bar = ProgressBar::with_draw_target(Some(length), ProgressDrawTarget::stderr_with_hz(10));
         if let Ok(style) = ProgressStyle::with_template(&template) {
             bar.set_style(style.progress_chars("━╸─"));
@@ -95,16 +107,58 @@ impl Console {
     }
 }
 
-/// Keeps the error of writing to standard output for the end of the program.
+/// Stores the error of writing to standard output for the end of the program.
 fn keep(written: io::Result<()>) {
-    // No reason to stop training. That nobody listens any more (`nin-train plan | head`) is none to fail either.
+    // An error does not stop training. A closed pipe (`nin-train plan | head`) is no error.
     match written {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => drop(LOST.set(error.to_string())),
         _ => {}
     }
 }
 
+/// Returns whether a progress bar can be drawn: the terminal can move its cursor, and the output is not a CI log.
+fn can_animate(terminal: &Term) -> bool {
+    let is_dumb = env::var_os("TERM").is_some_and(|term| term == "dumb");
+    let in_ci = env::var_os("CI").is_some_and(|value| !value.is_empty() && value != "false");
+    terminal.is_term() && !is_dumb && !in_ci
+}
+
+/// Returns text with line breaks between words, so that lines have at most `width` characters. Existing line breaks stay.
+fn wrapped(text: &str, width: usize) -> String {
+    let wrap = |line: &str| {
+        let (mut wrapped, mut length) = (String::new(), 0);
+        for (index, word) in line.split(' ').enumerate() {
+            let count = word.chars().count();
+            let breaks = index > 0 && length + 1 + count > width;
+            length = if breaks || index == 0 { count } else { length + 1 + count };
+            wrapped += if breaks {
+                "\n"
+            } else if index == 0 {
+                ""
+            } else {
+                " "
+            };
+            wrapped += word;
+        }
+        wrapped
+    };
+    text.split('\n').map(wrap).collect::<Vec<_>>().join("\n")
+}
+
 fn columns(terminal: &Term) -> usize {
-    // A terminal may not tell its size, or tell 0.
+    // The size of a terminal may be unknown, or 0.
     terminal.size_checked().map_or(80, |(_, columns)| usize::from(columns)).max(20)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::wrapped;
+
+    #[test]
+    fn sentences_break_between_words() {
+        assert_eq!(wrapped("one two three", 7), "one two\nthree");
+        assert_eq!(wrapped("one two three", 6), "one\ntwo\nthree");
+        assert_eq!(wrapped("  é two\n\nabcdefgh i", 7), "  é two\n\nabcdefgh\ni");
+        assert_eq!(wrapped("short", 80), "short");
+    }
 }

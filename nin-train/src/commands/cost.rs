@@ -1,4 +1,4 @@
-//! What a model costs on this computer, known before it runs: a small file may ask for much.
+//! Checks the memory and work of a model on this computer before it runs: a small file may need much of both.
 
 use std::path::Path;
 
@@ -10,11 +10,11 @@ use nin_train::support::{memory, text::visible_path};
 
 use super::{Console, Outcome};
 
-/// Work from which on its amount is printed: minutes.
+/// The number of multiply-accumulates from which on it is printed: minutes of work.
 const MUCH: u64 = 1_000_000_000_000;
 
-/// An error if the model in the file `path` reads larger images than there may be, or takes more memory on `threads`
-/// threads than is left; a note if it has much to compute for `images` images.
+/// Returns an error if the model in the file `path` reads images above the limit, or needs more memory on `threads`
+/// threads than is available. Prints a note if `images` images need much work.
 pub fn check(model: &Model<'_>, path: &Path, images: usize, threads: usize, console: &Console) -> Outcome {
     let (plan, path) = (model.plan(), visible_path(path));
     let input = plan.spec().input();
@@ -39,7 +39,7 @@ pub fn check(model: &Model<'_>, path: &Path, images: usize, threads: usize, cons
     Ok(())
 }
 
-/// What to say about `work` multiply-accumulates for each of some images, if that is much.
+/// Returns the note about `work` multiply-accumulates for each of `images` images, if that is much.
 fn note(work: u64, images: usize) -> Option<String> {
     let all = work.saturating_mul(images as u64);
     (all >= MUCH).then(|| {

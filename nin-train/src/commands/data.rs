@@ -54,7 +54,7 @@ pub struct DataArgs {
     #[arg(long, value_name = "FILE")]
     raw: Option<PathBuf>,
 
-    /// How many images --raw writes, of all classes in turn
+    /// Number of images that --raw writes, of all classes in turn
     #[arg(long, value_name = "N", default_value_t = 10, requires = "raw", value_parser = clap::value_parser!(u16).range(1..))]
     count: u16,
 

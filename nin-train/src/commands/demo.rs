@@ -11,7 +11,7 @@ use nin_train::support::text::bytes;
 
 use super::images::ImageArgs;
 use super::known::{Found, Others};
-use super::networks::{self, Loaded};
+use super::networks::{self, Integers, Loaded};
 use super::run_folder::run_name;
 use super::{Console, Outcome, cost};
 
@@ -23,9 +23,10 @@ Examples:
   nin-train demo fashion-int8.nin --data photos        with test images of this folder
   nin-train demo fashion-int8.nin --no-images
 
-The page is one HTML file that needs no network and no server: open it, or send it to somebody. One draws in it, drops or
-pastes a picture, takes the camera, or clicks through test images, and sees the answer, the rows in memory and the class
-maps. It runs the engine of the board as WebAssembly: the same logits, bit for bit. docs/demo.md describes it.")]
+The page is one HTML file that needs no internet connection and no server: open it, or send it to somebody. Draw a
+picture, drop or paste one, use the camera, or click through test images. The page shows the answer, the rows in memory
+and the class maps. It runs the engine of the board as WebAssembly, with the same logits, bit for bit. docs/demo.md
+describes it.")]
 pub struct DemoArgs {
     /// A model file, checkpoint or safetensors file
     #[arg(value_name = "MODEL")]
@@ -46,12 +47,13 @@ pub struct DemoArgs {
 /// Writes the page.
 pub fn run(args: &DemoArgs, console: &Console) -> Outcome {
     let loaded = networks::load(&args.network)?;
-    let integers = loaded.integers()?;
+    let integers = loaded.any_integers()?;
     let trained = if integers.is_none() { Some(loaded.trained()?) } else { None };
     let file = loaded.fast_model()?;
     let model = file.model()?;
     let network = match (&integers, &trained) {
-        (Some(integers), _) => Network::Integers(integers),
+        (Some(Integers::Quantized(model)), _) => Network::Integers(model),
+        (Some(Integers::Affine(model)), _) => Network::Affine(model),
         (None, Some(trained)) => Network::Floats(trained),
         (None, None) => return Err("the file holds no network".into()),
     };
@@ -71,8 +73,8 @@ pub fn run(args: &DemoArgs, console: &Console) -> Outcome {
     Ok(())
 }
 
-/// Returns the test images that the flags name; without such flags, those of the run, or none with a note if they are not
-/// there.
+/// Returns the test images that the flags name; without such flags, those of the run. If the run's images are gone, prints
+/// a note and returns `None`.
 fn test_images(args: &DemoArgs, loaded: &Loaded, model: &Model<'_>, console: &Console) -> Outcome<Option<Dataset>> {
     let found = loaded.known()?.load(&args.images, model.plan().spec().input(), Others::Taken, console);
     match found {

@@ -1,4 +1,4 @@
-//! `nin-train eval`: how well a network does.
+//! `nin-train eval`: measures the accuracy of a network.
 
 use std::path::PathBuf;
 use std::time::Instant;
@@ -35,7 +35,7 @@ pub struct EvalArgs {
     #[command(flatten)]
     images: ImageArgs,
 
-    /// Use the training images rather than the test images
+    /// Use the training images instead of the test images
     #[arg(long)]
     training: bool,
 
@@ -43,12 +43,12 @@ pub struct EvalArgs {
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
 
-    /// Also say how many channels of each layer are dead: 0 for every image
+    /// Also print the number of dead channels of each layer: those that are 0 for every image
     #[arg(long)]
     channels: bool,
 
-    /// List the images whose predicted class differs from their label, the surest first, at most N of them [default: 20].
-    /// Some of these labels may be wrong; --training looks at the training images
+    /// List at most N images whose predicted class differs from their label, most confident first [default: 20]. Some of
+    /// these labels may be wrong; --training checks the training images
     #[arg(long, value_name = "N", num_args = 0..=1, require_equals = true, default_missing_value = "20")]
     suspects: Option<usize>,
 
@@ -65,7 +65,7 @@ pub fn run(args: &EvalArgs, console: &Console) -> Outcome {
     let model = bytes.model()?;
     let input = model.plan().spec().input();
     let threads = threads_of(args.threads.unwrap_or(0), console);
-    // Before images are brought to a size that is absurd; how many there are is known then.
+    // Checked before the images are resized, which an absurd input size would make expensive; their number is known later.
     cost::check(&model, &args.network, 0, threads, console)?;
     let Found { splits, .. } = loaded.known()?.load(&args.images, input, Others::Taken, console)?;
     let dataset = if args.training { &splits.train } else { &splits.test };
@@ -117,7 +117,7 @@ pub fn run(args: &EvalArgs, console: &Console) -> Outcome {
         console.result(format_args!("{line}"));
         return Ok(());
     }
-    console.say(format_args!("\n{confusion:width$}\n", width = console.columns()));
+    console.explain(format_args!("\n{confusion:width$}\n", width = console.columns()));
     if let Some(channels) = channels {
         console.result(format_args!("{channels}\n"));
     }
@@ -142,7 +142,7 @@ pub fn run(args: &EvalArgs, console: &Console) -> Outcome {
         None => {}
         Some([]) => console.result(format_args!("The network contradicts no label.")),
         Some(suspected) => console.result(format_args!(
-            "\nThe surest disagreements with labels; look at these images:\n\n{}\n",
+            "\nPredictions that contradict a label, most confident first; check these labels:\n\n{}\n",
             suspects::table(suspected, dataset)
         )),
     }

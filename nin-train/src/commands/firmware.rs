@@ -1,4 +1,4 @@
-//! `nin-train firmware`: a cargo project that runs a network on a board.
+//! `nin-train firmware`: writes a cargo project that runs a network on a board.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,6 @@ use nin_core::Lanes;
 use nin_train::boards::{BOARDS, Board, Chip, Core, Memory};
 use nin_train::engine::streaming::ModelBytes;
 use nin_train::firmware::{Engine, FirmwareError, Project, Rows, Samples, lanes};
-use nin_train::integers::QuantizedModel;
 use nin_train::quantize::{self, Options, post_training};
 use nin_train::support::files::{self, FileError};
 use nin_train::support::text::{bytes, visible_path};
@@ -16,8 +15,8 @@ use nin_train::support::threads;
 
 use super::export::command;
 use super::images::ImageArgs;
-use super::known::{Found, Others};
-use super::networks::{self, Loaded};
+use super::known::Others;
+use super::networks::{self, Integers, Loaded};
 use super::size::{count, size};
 use super::{Console, Outcome, cost, threads_of, word};
 
@@ -29,9 +28,9 @@ Examples:
   nin-train firmware runs/fashion/model.nin --board mps2-an386 --out emulated
   nin-train firmware runs/fashion/model.nin --board generic:STM32L476RGTx --flash 1M --ram 96K --out nucleo
 
-A network of floats is quantised to 8 bits on training images; a model file of quantize is used as it is. The board
-first classifies test images. All of these are the images of the run unless --data names others. `nin-train firmware
---list` lists the boards.")]
+A float network is quantised to 8 bits on training images; a model file of quantize is used unchanged. The project has
+test images, which the board classifies first. Both are images of the run, unless --data names others. `nin-train
+firmware --list` lists the boards.")]
 pub struct FirmwareArgs {
     /// A model file, checkpoint or safetensors file
     #[arg(value_name = "NETWORK", required_unless_present = "list")]
@@ -41,7 +40,7 @@ pub struct FirmwareArgs {
     #[arg(long, value_name = "NAME", required_unless_present = "list")]
     board: Option<String>,
 
-    /// The project's folder: a new or an empty one
+    /// Folder of the project, which must be new or empty
     #[arg(long, value_name = "DIR", required_unless_present = "list")]
     out: Option<PathBuf>,
 
@@ -60,7 +59,7 @@ pub struct FirmwareArgs {
     #[arg(long)]
     partition: bool,
 
-    /// Most test images; fewer if flash is short
+    /// Number of test images; fewer if flash is short
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1000))]
     samples: u32,
 
@@ -118,7 +117,7 @@ enum Source {
     Camera,
 }
 
-/// Training images that the ranges of activations are found on, as for `quantize`.
+/// The number of training images for the calibration, as for `quantize`.
 const CALIBRATION: usize = 1000;
 
 /// Writes the project and prints what to type next.
@@ -140,8 +139,13 @@ pub fn run(args: &FirmwareArgs, console: &Console) -> Outcome {
     let plan = *host.plan();
     let threads = threads_of(args.threads.unwrap_or(0), console);
     cost::check(&host, network, 0, threads, console)?;
-    let Found { splits, .. } = loaded.known()?.load(&args.images, plan.spec().input(), Others::Noted, console)?;
-    let integers = threads::pool(threads)?.install(|| integers(&loaded, &splits.train, console))?;
+    let images = match loaded.any_integers()? {
+        // No image is needed to find its integers, and it may come without any.
+        Some(Integers::Affine(_)) if !args.images.are_named() => None,
+        _ => Some(loaded.known()?.load(&args.images, plan.spec().input(), Others::Noted, console)?.splits),
+    };
+    let train = images.as_ref().map(|splits| &splits.train);
+    let integers = threads::pool(threads)?.install(|| integers(&loaded, train, console))?;
 
     let model = integers.to_bytes(lanes(&board)).map_err(FileError::at(network))?;
     let on_host = ModelBytes::new(&integers.to_bytes(Lanes::Sixteen)?);
@@ -149,7 +153,14 @@ pub fn run(args: &FirmwareArgs, console: &Console) -> Outcome {
     let input = (plan.spec().input(), plan.classes());
     // At least one: whether that fits is checked below, with everything else.
     let count = Samples::room(&board, args.partition, model.len() as u64, input, wanted).max(1);
-    let samples = Samples::new(&on_host.model()?, &splits.test, count).map_err(FileError::at(network))?;
+    let samples = match &images {
+        Some(splits) => Samples::new(&on_host.model()?, &splits.test, count),
+        None => {
+            console.warn(format_args!("no images are named, so the board classifies made-up ones; --data names yours"));
+            Samples::made_up(&on_host.model()?, count)
+        }
+    };
+    let samples = samples.map_err(FileError::at(network))?;
     if samples.is_empty() {
         return Err("there is no test image; name images with --dataset or --data".into());
     }
@@ -170,8 +181,8 @@ pub fn run(args: &FirmwareArgs, console: &Console) -> Outcome {
         command: command(),
     };
     let fit = project.check()?;
-    if count < wanted.min(splits.test.len()) {
-        console.warn(format_args!("the flash has room for {count} test images beside the model"));
+    if count < wanted.min(images.as_ref().map_or(wanted, |splits| splits.test.len())) {
+        console.warn(format_args!("only {count} test images fit the flash beside the model"));
     }
     for (path, content) in project.files() {
         let path = out.join(path);
@@ -215,7 +226,7 @@ fn list(console: &Console) {
     console.result(format_args!("{:17} any Cortex-M that probe-rs knows, with --flash and --ram", "generic:CHIP"));
 }
 
-/// Returns the board that is meant.
+/// Returns the board with this name, or the generic board with this chip and memory.
 fn chosen(name: &str, given: &GenericArgs) -> Outcome<Board> {
     let &GenericArgs { flash, ram, core, clock } = given;
     if let Some((_, chip)) = name.split_once(':').filter(|(kind, _)| kind.eq_ignore_ascii_case("generic")) {
@@ -249,7 +260,7 @@ fn is_installed(program: &str) -> bool {
     std::env::split_paths(&paths).any(|folder| folder.join(&file).is_file())
 }
 
-/// An error if the folder has files, or is a file.
+/// Returns an error if the folder has files, or is a file.
 fn refuse_filled(out: &Path) -> Outcome {
     let shown = visible_path(out);
     match fs::read_dir(out).map(Iterator::count) {
@@ -277,12 +288,14 @@ fn package_name(out: &Path) -> String {
     }
 }
 
-/// Returns the network's integers: those of the file, or those that calibration on training images finds.
-fn integers(loaded: &Loaded, train: &nin_train::data::Dataset, console: &Console) -> Outcome<QuantizedModel> {
-    if let Some(model) = loaded.integers()? {
+/// Returns the network's integers: those of the file, or new ones by calibration on training images.
+fn integers(loaded: &Loaded, train: Option<&nin_train::data::Dataset>, console: &Console) -> Outcome<Integers> {
+    if let Some(model) = loaded.any_integers()? {
         return Ok(model);
     }
     let trained = loaded.trained()?;
+    let train =
+        train.ok_or("there are no training images to find the ranges of activations on; name some with --data")?;
     let sample = quantize::sample(train, trained.spec.input(), CALIBRATION)?;
     let bar = console.bar(0, "calibrating {bar:40} pass {pos} of {len}");
     let (model, report) = post_training(&trained, &sample, &Options::default(), |done, all| {
@@ -291,9 +304,9 @@ fn integers(loaded: &Loaded, train: &nin_train::data::Dataset, console: &Console
     })?;
     bar.finish_and_clear();
     if !report.is_faithful() {
-        console.warn(format_args!("8 bits do not compute what the floats do; nin-train quantize reports why"));
+        console.warn(format_args!("8 bits differ too much from the floats; `nin-train quantize` prints a report"));
     }
-    Ok(model)
+    Ok(Integers::Quantized(model))
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Flags that say which images, and finding those images.
+//! The flags that select images, and the loading of these images.
 
 use std::path::{Path, PathBuf};
 
@@ -15,22 +15,23 @@ use nin_train::support::text::visible;
 use super::size::part;
 use super::{Console, Outcome, word};
 
-/// Part of each class of one's own images that is kept for the test, if nothing is said.
+/// The default share of test images in each class of the user's own images.
 const TEST_FRACTION: f64 = 0.2;
 
-/// Which images.
+/// Flags that select images.
 #[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Images")]
 pub struct ImageArgs {
-    /// Which data set: fashion-mnist, fashion-mnist-subset (the part of it that is bundled), mnist, cifar10, idx (your
-    /// own images in MNIST's format), folder (your own pictures, one sub-folder per class or a table), or npz (your own
+    /// Data set: fashion-mnist, fashion-mnist-subset (the part of it that is bundled), mnist, cifar10, idx (your own
+    /// images in MNIST's format), folder (your own pictures, one sub-folder per class or a table), or npz (your own
     /// images as NumPy arrays)
     #[arg(long, value_name = "NAME")]
     dataset: Option<DatasetKind>,
 
     /// Folder of the images; a .csv or .tsv table of picture files and labels; or an .npz file with the arrays x_train,
-    /// y_train, x_test, y_test or train_images, train_labels, test_images, test_labels. Without it, a trained network
-    /// takes the images that it was trained on, and a new one searches the usual places. Without --dataset, a folder with
-    /// IDX files is idx, one with CIFAR's batches cifar10, any other one a folder of pictures
+    /// y_train, x_test, y_test or train_images, train_labels, test_images, test_labels. Without it, the images are those
+    /// that the network was trained on; for a new network, Fashion-MNIST is searched for in the usual places. Without
+    /// --dataset, a folder with IDX files is idx, one with CIFAR's batches cifar10, any other one a folder of pictures
     #[arg(long, value_name = "DIR|FILE")]
     data: Option<PathBuf>,
 
@@ -44,11 +45,11 @@ pub struct ImageArgs {
     #[arg(long, value_name = "A,B,...|FILE", value_delimiter = ',')]
     classes: Vec<String>,
 
-    /// Leave out pictures that cannot be read, and list them, instead of refusing them
+    /// Skip pictures that cannot be read, and list them, instead of stopping with an error
     #[arg(long)]
     skip_bad: bool,
 
-    /// Decode all pictures again, and keep nothing in the user's cache folder
+    /// Decode all pictures again, and store nothing in the user's cache folder
     #[arg(long)]
     no_cache: bool,
 
@@ -63,7 +64,7 @@ pub struct ImageArgs {
 }
 
 impl ImageArgs {
-    /// Which data set is meant: the one named, or what the folder looks like, or Fashion-MNIST.
+    /// Returns the kind of the data set: the one named, or the one that the folder looks like, or Fashion-MNIST.
     pub fn kind(&self) -> DatasetKind {
         match (self.dataset, &self.data) {
             (Some(kind), _) => kind,
@@ -82,31 +83,31 @@ impl ImageArgs {
         }
     }
 
-    /// The folder that the names of picture files are relative to, if these are the user's own pictures.
+    /// Returns the folder that the names of picture files are relative to, if these are the user's own pictures.
     pub fn folder(&self) -> Option<&Path> {
         let path = self.data.as_deref().filter(|_| self.kind() == DatasetKind::Folder)?;
         if path.is_dir() { Some(path) } else { path.parent() }
     }
 
-    /// Whether a flag names images.
+    /// Returns whether a flag names images.
     pub fn are_named(&self) -> bool {
         self.dataset.is_some() || self.data.is_some()
     }
 
-    /// Whether a flag splits them.
+    /// Returns whether a flag determines their split.
     pub fn splits_otherwise(&self) -> bool {
         self.test_fraction.is_some()
     }
 
-    /// The same flags for a data set in the usual places.
+    /// Returns the same flags for a data set in the usual places.
     pub fn of_kind(&self, kind: DatasetKind) -> Self {
         Self { dataset: Some(kind), data: None, ..self.clone() }
     }
 
-    /// The same flags for the images of a record.
+    /// Returns the same flags for the images of a record.
     pub fn of_record(&self, record: &DatasetRecord) -> Self {
         let here = std::env::current_dir().and_then(|folder| folder.canonicalize());
-        // As short as a person would type it.
+        // Relative to the current folder if possible, as a person would type it.
         let short = |path: PathBuf| match here.as_ref().map(|here| path.strip_prefix(here)) {
             Ok(Ok(inside)) if !inside.as_os_str().is_empty() => inside.to_owned(),
             _ => path,
@@ -119,19 +120,19 @@ impl ImageArgs {
         named.with_split_of(Some(record))
     }
 
-    /// The same flags, with the split of a record unless a flag names another: a network's test images stay its test
-    /// images.
+    /// Returns the same flags, with the split of a record unless a flag determines another. The test images of a network
+    /// then stay its test images.
     pub fn with_split_of(&self, record: Option<&DatasetRecord>) -> Self {
         let fraction = self.test_fraction.or(record.map(|record| record.test_fraction));
         Self { test_fraction: fraction, ..self.clone() }
     }
 
-    /// The record of images that these flags have found.
+    /// Returns the record of the images that were loaded by these flags.
     pub fn record(&self, splits: &Splits) -> DatasetRecord {
-        // Another time the whole data set may be there.
+        // The complete data set may be on the computer next time.
         let kind = if splits.is_subset { DatasetKind::Subset } else { self.kind() };
         let record = DatasetRecord::new(kind, self.data.as_deref(), self.fraction(), splits);
-        // Without the class that --unknown adds: it has no folder among the others.
+        // Without the class that --unknown adds, since its folder is not among the others.
         let own = |name: &&String| self.unknown.is_none() || **name != UNKNOWN;
         let classes = splits.train.class_names().iter().filter(own).filter(|_| !self.classes.is_empty());
         let classes = classes.cloned().collect();
@@ -142,9 +143,9 @@ impl ImageArgs {
         self.test_fraction.unwrap_or(TEST_FRACTION)
     }
 
-    /// The flags that find these images again, each after a space.
+    /// Returns the flags that select these images again, each after a space.
     pub fn flags(&self, splits: &Splits) -> String {
-        // Another time the whole data set may be there.
+        // The complete data set may be on the computer next time.
         let kind = if splits.is_subset { Some(DatasetKind::Subset) } else { self.dataset };
         let mut flags = kind.map_or_else(String::new, |kind| format!(" --dataset {kind}"));
         if let Some(folder) = &self.data {
@@ -173,14 +174,14 @@ impl ImageArgs {
         Ok(text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect())
     }
 
-    /// Loads the images; those of a folder in `shape`. Prints where they came from.
+    /// Loads the images; those of a folder are resized to `shape`. Prints where they were found.
     pub fn load(&self, shape: Shape, console: &Console) -> Outcome<Splits> {
         let splits = self.read(shape, console)?;
-        console.say(format_args!("{}", splits.source));
+        console.explain(format_args!("{}", splits.source));
         Ok(splits)
     }
 
-    /// Loads the images as [`load`](Self::load) does, and prints only what the user should know about them.
+    /// Loads the images as [`load`](Self::load) does, and prints only notes about them.
     pub fn read(&self, shape: Shape, console: &Console) -> Outcome<Splits> {
         let options = LoadOptions {
             kind: self.kind(),
@@ -229,34 +230,34 @@ impl ImageArgs {
     }
 }
 
-/// Returns whether a data set is the user's own, or another that the preset `fashion` is not made for.
+/// Returns whether a data set is the user's own, or another one for which the preset `fashion` is not made.
 pub fn are_own(kind: DatasetKind) -> bool {
     !matches!(kind, DatasetKind::FashionMnist | DatasetKind::Subset | DatasetKind::Mnist)
 }
 
-/// An error unless the network can see these images and tells as many classes apart as they have.
+/// Returns an error unless the network reads such images and has an output for each of their classes.
 pub fn check(input: Shape, classes: usize, splits: &Splits) -> Outcome {
     let (shape, found) = (splits.train.shape(), splits.train.class_names().len());
     if shape.channels != input.channels {
         let (channels, wanted) = (shape.channels, input.channels);
         let line = format!("{}x{}x{}", channels, input.rows, input.columns);
         return Err(format!(
-            "the images have {channels} channel(s), but the network sees {wanted}; use a line that begins with {line}"
+            "the images have {channels} channel(s), but the network reads {wanted}; use a line that begins with {line}"
         )
         .into());
     }
     if found > classes {
         return Err(format!(
-            "the data set has {found} classes, but the network tells {classes} apart; end its line in fc{found}, or in a \
-             block of {found} channels and gap"
+            "the data set has {found} classes, but the network has {classes} outputs; end its line in fc{found}, or in \
+             a block of {found} channels and gap"
         )
         .into());
     }
     Ok(())
 }
 
-/// Takes the validation images, if the recipe wants any: those that the data set has, or else the recipe's share of the
-/// training images.
+/// Returns the validation images if the recipe uses any: those of the data set, or else the recipe's share of the
+/// training images, which are removed from them.
 pub fn split_off(recipe: &Recipe, splits: &mut Splits) -> Outcome<Option<Dataset>> {
     if recipe.validation == 0.0 {
         return Ok(None);
@@ -264,7 +265,7 @@ pub fn split_off(recipe: &Recipe, splits: &mut Splits) -> Outcome<Option<Dataset
     if let Some(validation) = splits.validation.take() {
         return Ok(Some(validation));
     }
-    // As a person typed it: 0.1, not the f32 next to it.
+    // The decimal number that was typed, 0.1, not the nearest f32.
     let fraction = recipe.validation.to_string().parse().unwrap_or_else(|_| f64::from(recipe.validation));
     let (train, validation) = splits.train.split(fraction, recipe.seed)?;
     splits.train = train;

@@ -1,5 +1,5 @@
-//! Ctrl-C: it ends the program and removes its progress bar. While a run listens, the first one only asks to stop at the
-//! next good place.
+//! Ctrl-C ends the program and removes its progress bar. During training, the first Ctrl-C only requests a stop after
+//! the current step.
 
 use std::io::{self, IsTerminal, Write};
 use std::sync::Once;
@@ -9,9 +9,10 @@ use super::Outcome;
 
 static LISTENING: AtomicBool = AtomicBool::new(false);
 static ASKED: AtomicBool = AtomicBool::new(false);
+static DRAWN: AtomicBool = AtomicBool::new(false);
 static HANDLER: Once = Once::new();
 
-/// Listens for Ctrl-C from here on.
+/// From now on, the first Ctrl-C only sets [`asked`].
 pub fn listen() -> Outcome {
     let installed = install();
     LISTENING.store(true, Ordering::SeqCst);
@@ -20,11 +21,12 @@ pub fn listen() -> Outcome {
 
 /// Removes a progress bar from the line of the cursor when Ctrl-C ends the program.
 pub fn clear_line() {
+    DRAWN.store(true, Ordering::SeqCst);
     // Without a handler the system ends the program, and the bar stays on the screen.
     drop(install());
 }
 
-/// Whether the user asked to stop.
+/// Returns whether the user has requested a stop.
 pub fn asked() -> bool {
     ASKED.load(Ordering::SeqCst)
 }
@@ -37,8 +39,8 @@ fn install() -> Outcome {
                 return;
             }
             let mut error = io::stderr().lock();
-            if error.is_terminal() {
-                // The beginning of the line, and an empty line.
+            if DRAWN.load(Ordering::SeqCst) && error.is_terminal() {
+                // Moves to the beginning of the line and clears it.
                 let _ = write!(error, "\r\x1b[2K");
             }
             std::process::exit(130);

@@ -1,4 +1,4 @@
-//! The images that a network was trained on: found again without a flag, and never taken for others.
+//! Finds the images that a network was trained on, and detects other images in their place.
 
 use std::path::{Path, PathBuf};
 
@@ -11,7 +11,7 @@ use super::images::ImageArgs;
 use super::run_folder::CHECKPOINT;
 use super::{Console, Outcome};
 
-/// The images of a trained network, as far as its file and its run's folder tell.
+/// The information about the images of a trained network, from its file and its run's folder.
 #[derive(Clone, Debug)]
 pub struct Known {
     /// The network's file, for messages.
@@ -27,14 +27,14 @@ pub struct Known {
     training: Option<String>,
 }
 
-/// What a command does with images other than those of the training, if they are named by a flag.
+/// How a command treats images other than those of the training, if a flag names them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Others {
     /// It uses them: a network may be measured on any images of its classes.
     Taken,
     /// It uses them and prints a note that names both.
     Noted,
-    /// It refuses them: they would make another run.
+    /// It refuses them: a run cannot continue with other images.
     Refused,
 }
 
@@ -68,8 +68,8 @@ impl Known {
         }
     }
 
-    /// Returns what is known about a network without a record, such as one in a model file: its class names, and the
-    /// record of the checkpoint in the same folder, if that is of the same line and classes.
+    /// Returns the information for a network without a record, such as one in a model file: its class names, and the
+    /// record of the checkpoint in the same folder, if that has the same line and classes.
     pub fn of_network(file: &Path, spec: &Spec, class_names: &[String]) -> Self {
         let beside = Checkpoint::load(&file.with_file_name(CHECKPOINT)).ok();
         // A model file names no classes if its network has more outputs than its images had classes.
@@ -96,9 +96,10 @@ impl Known {
     }
 
     /// Loads the images that `args` name; without such a flag, those that the network was trained on, and prints a line
-    /// that names them. The images fit the network. `input` is the shape that a folder's images are resized to.
+    /// that names them. `input` is the shape to which a folder's images are resized.
     ///
-    /// An error if the network's images are not known, are gone or have changed, or if the named ones do not fit it.
+    /// Returns an error if the network's images are not known, are gone or have changed, or if the named ones do not fit
+    /// the network.
     pub fn load(&self, args: &ImageArgs, input: Shape, others: Others, console: &Console) -> Outcome<Found> {
         let named = args.are_named();
         let asked = named || args.splits_otherwise();
@@ -117,7 +118,7 @@ impl Known {
                 Others::Taken => console.warn(format_args!("{change}: test images may have been training images")),
                 Others::Noted => console.warn(format_args!("{change}")),
             }
-            console.say(format_args!("{}", found.splits.source));
+            console.explain(format_args!("{}", found.splits.source));
             return Ok(found);
         }
         // A run from before there were records may be one of the bundled subset.
@@ -132,7 +133,7 @@ impl Known {
 
     /// Prints the line that names the images.
     fn said(&self, found: Found, console: &Console) -> Found {
-        console.say(format_args!("Images of {}: {}", visible_path(&self.file), found.splits.source));
+        console.explain(format_args!("Images of {}: {}", visible_path(&self.file), found.splits.source));
         found
     }
 

@@ -1,4 +1,4 @@
-//! The commands: flags in, library calls, text out.
+//! The commands: each reads its flags, calls the library and prints the result.
 
 mod budget;
 mod completions;
@@ -39,7 +39,7 @@ use nin_train::support::threads;
 
 use console::Console;
 
-/// What to type to run this program: what was typed, if cargo runs it (which says so in the environment).
+/// Returns the words that start this program: `cargo run …` if cargo has started it, as the environment shows.
 fn program() -> &'static str {
     match std::env::var("CARGO_PKG_NAME") {
         Ok(name) if name == env!("CARGO_PKG_NAME") => "cargo run -p nin-train --",
@@ -50,32 +50,32 @@ fn program() -> &'static str {
 /// Returns a path as one word of a shell's command line, in quotes if it needs them.
 fn word(path: &Path) -> String {
     let path = path.display().to_string();
-    // A shell cannot type the one thing that has no quoted form, the byte 0; nor does any path hold it.
+    // Only the byte 0 has no quoted form, and no path contains it.
     shlex::try_quote(&path).map_or_else(|_| path.clone(), Cow::into_owned)
 }
 
-/// Returns the number of threads of `--threads` (0: of the environment, or one for each processor), bounded by what this
-/// computer has a use for, with a note where that is less.
+/// Returns the number of threads of `--threads` (0: of the environment, or one per processor), limited to what this
+/// computer can use. Prints a note if it was limited.
 fn threads_of(asked: usize, console: &Console) -> usize {
     let (wanted, most) = (threads::wanted(asked), threads::most());
-    // What the environment asks for is noted at the start.
+    // `run` prints the note about the environment.
     if asked > most {
-        console.warn(format_args!("{wanted} threads are more than this computer has a use for; {most} are started"));
+        console.warn(format_args!("{wanted} threads are more than this computer can use; {most} are started"));
     }
     threads::bounded(asked)
 }
 
-/// Prints the classes that a network never answers, if there are such: whether there are.
+/// Prints the classes that a network never predicts; returns whether there are some.
 fn say_never_answered(confusion: &Confusion, console: &Console) -> bool {
     let names: Vec<_> = confusion.never_answered().map(visible).collect();
     if !names.is_empty() {
         let (some, all) = (names.len(), confusion.labels().len());
-        console.result(format_args!("{some} of {all} classes never answered: {}", names.join(", ")));
+        console.result(format_args!("{some} of {all} classes are never predicted: {}", names.join(", ")));
     }
     !names.is_empty()
 }
 
-/// What a command gives: nothing, or one sentence for the user.
+/// The result of a command. An error is one sentence for the user.
 type Outcome<T = ()> = Result<T, Box<dyn Error + Send + Sync>>;
 
 #[derive(Parser, Debug)]
@@ -86,8 +86,8 @@ type Outcome<T = ()> = Result<T, Box<dyn Error + Send + Sync>>;
     after_help = "\
 Examples:
   nin-train                                   train on Fashion-MNIST: three minutes, then what to type next
-  nin-train plan d2l lenet alexnet vgg-11     what networks take, side by side
-  nin-train train --help                      more epochs, other networks, one's own images
+  nin-train plan d2l lenet alexnet vgg-11     compare the cost of networks
+  nin-train train --help                      more epochs, other networks, your own images
   nin-train predict runs/fashion/model.nin picture.png
 
 A network is one line of text: 1x28x28 nin5+2:32,32,32 max3/2 nin3+1:10,10,10 gap. `nin-train plan --help` explains it."
@@ -109,11 +109,11 @@ enum Command {
     Eval(eval::EvalArgs),
     /// Classify image files
     Predict(predict::PredictArgs),
-    /// Show what a network takes: parameters, operations, RAM, flash
+    /// Show the cost of a network: parameters, operations, RAM, flash
     Plan(plan::PlanArgs),
     /// Find the best network for a board's flash and RAM
     Search(search::SearchArgs),
-    /// Turn a network into 8-bit integers for boards, and say what that costs
+    /// Convert a network to 8-bit integers for boards, and show the change in accuracy
     Quantize(quantize::QuantizeArgs),
     /// Write a page in which a network runs in the browser
     Demo(demo::DemoArgs),
@@ -121,11 +121,11 @@ enum Command {
     Export(export::ExportArgs),
     /// Write a cargo project that runs a network on a board
     Firmware(firmware::FirmwareArgs),
-    /// Read a network that was trained in PyTorch (safetensors)
+    /// Convert a network from PyTorch (safetensors), ONNX or TensorFlow Lite
     Import(import::ImportArgs),
-    /// Write a run's report page anew, or a page that compares several runs
+    /// Write the report page of a run again, or a page that compares several runs
     Report(report::ReportArgs),
-    /// Find images, count and show them
+    /// Find images, count them and show samples
     Data(data::DataArgs),
     /// Print a shell's completion script: bash, zsh, fish, powershell or elvish
     Completions(completions::CompletionsArgs),
@@ -133,14 +133,14 @@ enum Command {
     Man(completions::ManArgs),
 }
 
-/// The flags of `train` when nothing is typed.
+/// The default flags of `train`, for a command line without a command.
 #[derive(Parser)]
 struct Default {
     #[command(flatten)]
     train: train::TrainArgs,
 }
 
-/// Returns the words of the command line; `help --help` asks for nothing more than `help` does, but clap refuses it.
+/// Returns the words of the command line. `help --help` becomes `help`, since clap refuses it.
 fn asked_for_help(mut words: Vec<OsString>) -> Vec<OsString> {
     if words.get(1).is_some_and(|word| word == "help") {
         words.retain(|word| word != "--help" && word != "-h");
@@ -152,7 +152,7 @@ fn asked_for_help(mut words: Vec<OsString>) -> Vec<OsString> {
 pub fn run() -> ExitCode {
     let cli = match Cli::try_parse_from(asked_for_help(std::env::args_os().collect())) {
         Ok(cli) => cli,
-        // What was typed may be the name of a file, by way of a shell's `*`.
+        // The words may be names of files, to which a shell expands `*`, so they are escaped.
         Err(error) if error.use_stderr() => {
             Console { quiet: false }.usage(&error);
             return u8::try_from(error.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from);
@@ -163,7 +163,7 @@ pub fn run() -> ExitCode {
     if threads::wanted(0) > threads::most() {
         let (asked, most) = (threads::wanted(0), threads::most());
         console.warn(format_args!(
-            "RAYON_NUM_THREADS={asked} is more than this computer has a use for; {most} threads are started"
+            "RAYON_NUM_THREADS={asked} is more than this computer can use; {most} threads are started"
         ));
         threads::bound_global();
     }

@@ -1,4 +1,4 @@
-//! Loading a network from any file that holds one.
+//! Loads a network from any kind of file that contains one.
 
 use std::path::{Path, PathBuf};
 
@@ -7,7 +7,7 @@ use nin_core::{Decision, Model, WeightType};
 use nin_train::Recipe;
 use nin_train::engine::confidence::unknown_class;
 use nin_train::engine::streaming::ModelBytes;
-use nin_train::formats::model_file::with_decision;
+use nin_train::formats::model_file::{AffineModel, ExportError, with_decision};
 use nin_train::formats::open::FileKind;
 use nin_train::integers::QuantizedModel;
 use nin_train::network::trained::Trained;
@@ -18,7 +18,7 @@ use nin_train::training::checkpoint::Checkpoint;
 use super::Outcome;
 use super::known::Known;
 
-/// A file that holds a network.
+/// A file that contains a network.
 #[derive(Debug)]
 pub struct Loaded {
     path: PathBuf,
@@ -31,17 +31,17 @@ pub fn load(path: &Path) -> Result<Loaded, FileError> {
 }
 
 impl Loaded {
-    /// The type of the weights in the file, if it is a valid model file.
+    /// Returns the type of the weights in the file, if it is a valid model file.
     pub fn stored_type(&self) -> Option<WeightType> {
         self.model_file().and_then(|file| Model::read(file).ok()).map(|model| model.weight_type())
     }
 
-    /// The bytes of the file, if it is a model file.
+    /// Returns the bytes of the file, if it is a model file.
     pub fn model_file(&self) -> Option<&[u8]> {
         (FileKind::of(&self.bytes) == FileKind::Model).then_some(&self.bytes)
     }
 
-    /// The network.
+    /// Returns the network.
     pub fn trained(&self) -> Result<Trained, FileError> {
         let trained = Trained::from_file(&self.bytes).map_err(FileError::at(&self.path))?;
         match trained.not_finite() {
@@ -50,7 +50,7 @@ impl Loaded {
         }
     }
 
-    /// What is known about the images that the network was trained on.
+    /// Returns the information about the images that the network was trained on.
     pub fn known(&self) -> Result<Known, FileError> {
         if FileKind::of(&self.bytes) == FileKind::Checkpoint {
             let checkpoint = Checkpoint::from_bytes(&self.bytes)
@@ -66,30 +66,32 @@ impl Loaded {
         Ok(Known::of_network(&self.path, &trained.spec, &trained.class_names))
     }
 
-    /// A model with the same logits, bit for bit, in the layout that this host runs fastest: a float sum's order does
-    /// not depend on lanes, f16 weights are widened exactly, and sums of integers have no order.
+    /// Returns a model with the same logits, bit for bit, in the layout that is fastest on this host. (The order of a
+    /// float sum does not depend on the lanes, f16 weights are widened exactly, and integer sums are exact in any order.)
     pub fn fast_model(&self) -> Outcome<ModelBytes> {
-        // Imported integers have one layout, which every host runs.
-        if self.stored_type() == Some(WeightType::Affine) {
-            return Ok(ModelBytes::new(&self.bytes));
-        }
         let decided = |file: Vec<u8>| -> Outcome<ModelBytes> {
             Ok(ModelBytes::new(&with_decision(&file, &self.decision()?).map_err(FileError::at(&self.path))?))
         };
-        let Some(integers) = self.integers()? else {
+        let Some(integers) = self.any_integers()? else {
+            // What the trainer has no layers for runs as it is.
+            if let Some(file) = self.model_file()
+                && Model::read(file).is_ok_and(|model| model.plan().spec().is_extended())
+            {
+                return Ok(ModelBytes::new(file));
+            }
             return decided(
                 self.trained()?.to_model(WeightType::F32, Lanes::Sixteen).map_err(FileError::at(&self.path))?,
             );
         };
         match integers.to_bytes(Lanes::Sixteen) {
             Ok(file) => decided(file),
-            // A file that no exporter wrote may hold what cannot be packed: it runs as it is.
+            // A file that no exporter wrote may have weights that cannot be packed otherwise: it runs unchanged.
             Err(_) if FileKind::of(&self.bytes) == FileKind::Model => Ok(ModelBytes::new(&self.bytes)),
             Err(error) => Err(FileError::at(&self.path)(error).into()),
         }
     }
 
-    /// How the network's logits become an answer and probabilities, as its file states.
+    /// Returns the temperature, threshold and unknown class in the file.
     pub fn decision(&self) -> Result<Decision, FileError> {
         let at = FileError::at(&self.path);
         match FileKind::of(&self.bytes) {
@@ -105,12 +107,12 @@ impl Loaded {
         }
     }
 
-    /// The run, if the file is a checkpoint; otherwise an error.
+    /// Returns the run, if the file is a checkpoint; otherwise an error.
     pub fn checkpoint(&self) -> Result<Checkpoint, FileError> {
         Checkpoint::from_bytes(&self.bytes).map_err(|problem| FileError::at(&self.path)(problem.to_string()))
     }
 
-    /// The hyperparameters of the run, if the file is a checkpoint.
+    /// Returns the hyperparameters of the run, if the file is a checkpoint.
     pub fn recipe(&self) -> Result<Option<Recipe>, FileError> {
         match FileKind::of(&self.bytes) {
             FileKind::Checkpoint => Ok(Some(self.checkpoint()?.recipe)),
@@ -118,8 +120,8 @@ impl Loaded {
         }
     }
 
-    /// The network in a model file with weights of 8 or 4 bits, or that of a run with quantisation-aware training;
-    /// `None` if it is any other file.
+    /// Returns the network in a model file with weights of 8 or 4 bits, or of a run with quantisation-aware training;
+    /// `None` for any other file.
     pub fn integers(&self) -> Result<Option<QuantizedModel>, FileError> {
         if FileKind::of(&self.bytes) == FileKind::Checkpoint {
             return aware::quantized(&self.checkpoint()?).transpose().map_err(FileError::at(&self.path));
@@ -130,12 +132,49 @@ impl Loaded {
         let model = Model::read(&self.bytes).map_err(|error| FileError::at(&self.path)(error.to_string()))?;
         Ok(QuantizedModel::from_model(&model))
     }
+
+    /// The network in a model file with weights of integers, of whichever kind, or that of a run with quantisation-aware
+    /// training; `None` if it is any other file.
+    pub fn any_integers(&self) -> Result<Option<Integers>, FileError> {
+        if self.stored_type() == Some(WeightType::Affine) {
+            let model = Model::read(&self.bytes).map_err(|error| FileError::at(&self.path)(error.to_string()))?;
+            return Ok(AffineModel::from_model(&model).map(Integers::Affine));
+        }
+        Ok(self.integers()?.map(Integers::Quantized))
+    }
 }
 
-/// What is wrong with a network that has such numbers, and what to do.
+/// A network of integers.
+#[derive(Debug)]
+pub enum Integers {
+    /// This program quantised it.
+    Quantized(QuantizedModel),
+    /// It was imported, with zero points.
+    Affine(AffineModel),
+}
+
+impl Integers {
+    /// The type of its weights.
+    pub fn weight_type(&self) -> WeightType {
+        match self {
+            Self::Quantized(model) => model.weight_type(),
+            Self::Affine(_) => WeightType::Affine,
+        }
+    }
+
+    /// The bytes of its model file.
+    pub fn to_bytes(&self, lanes: Lanes) -> Result<Vec<u8>, ExportError> {
+        match self {
+            Self::Quantized(model) => model.to_bytes(lanes),
+            Self::Affine(model) => model.to_bytes(lanes),
+        }
+    }
+}
+
+/// Returns the error for a network with such numbers.
 pub fn not_finite(place: &str) -> String {
     format!(
-        "{place} holds a number that is infinite or not a number, so the network cannot answer; use a file from before \
-         its training diverged"
+        "{place} contains an infinite number or NaN, so the network cannot be used; use a file from before its training \
+         diverged"
     )
 }

@@ -1,4 +1,4 @@
-//! `nin-train quantize`: a trained network in 8-bit integers.
+//! `nin-train quantize`: converts a trained network to 8-bit integers.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -32,15 +32,16 @@ use super::{Console, Outcome, cost, networks, threads_of};
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
-  nin-train quantize runs/fashion/checkpoint                       what 8 bits cost, layer by layer
+  nin-train quantize runs/fashion/checkpoint                       report of the error, layer by layer
   nin-train quantize runs/fashion/checkpoint --out fashion-int8.nin
   nin-train quantize runs/fashion/checkpoint --rust src/fashion.rs --lanes 1
   nin-train quantize runs/fashion/checkpoint --weights 4bit        half the flash
-  nin-train quantize runs/fashion/checkpoint --flash 50000         4 bits in as many layers as it takes
+  nin-train quantize runs/fashion/checkpoint --flash 50000         4 bits in as many layers as necessary
 
-Weights become signed bytes with a scale for each output, activations unsigned bytes with a range found on a sample of
-training images, those of the run unless --data names others; docs/int8.md describes the arithmetic. Board and host compute the same, bit for bit. A run with
-train --qat has its integers already: they are written as they are.")]
+Weights become signed bytes with one scale per output channel, activations unsigned bytes with one scale per layer. The
+ranges of activations are found on a sample of training images: those of the run, unless --data names others.
+docs/int8.md defines the arithmetic. Board and host compute the same, bit for bit. A run with train --qat has its
+integers already; they are written unchanged.")]
 pub struct QuantizeArgs {
     /// A checkpoint, model file or safetensors file, with float weights
     #[arg(value_name = "NETWORK")]
@@ -49,7 +50,7 @@ pub struct QuantizeArgs {
     #[command(flatten)]
     images: ImageArgs,
 
-    /// Training images that the ranges of activations are found on
+    /// Number of training images for the calibration, which finds the ranges of activations
     #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..))]
     calibration: u64,
 
@@ -57,8 +58,8 @@ pub struct QuantizeArgs {
     #[arg(long, value_name = "BITS")]
     weights: Option<WeightBits>,
 
-    /// Largest model file: layers get 4-bit weights until it fits, those first whose rounding changes the logits least
-    /// for each byte that it saves
+    /// Limit of the model file: layers get 4-bit weights until it fits, in the order of the change in the logits per byte
+    /// saved, smallest first
     #[arg(long, value_name = "BYTES", value_parser = size, conflicts_with = "weights")]
     flash: Option<u64>,
 
@@ -70,11 +71,11 @@ pub struct QuantizeArgs {
     #[arg(long)]
     equalize: bool,
 
-    /// The model file to write [default with --rust: beside that, with the ending .nin]
+    /// The model file to write [default with --rust: the same name with the extension .nin]
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
 
-    /// Outputs side by side: 2 for Cortex-M4 and M7, and for M33 where the compiler is told the core (-C
+    /// Outputs interleaved in memory: 2 for Cortex-M4 and M7, and for M33 if the firmware is compiled for it (-C
     /// target-cpu=cortex-m33); 1 for other boards (M0, M3, M55, RISC-V), 16 for a host; results are the same
     #[arg(long, value_name = "L", default_value_t = Lanes::Two)]
     lanes: Lanes,
@@ -90,8 +91,8 @@ pub struct QuantizeArgs {
     #[command(flatten)]
     rejection: RejectionArgs,
 
-    /// RAM the network may take, which the Rust source asserts: bytes, or with K or M [default: what it takes, in whole
-    /// KiB]
+    /// Limit of the network's RAM, which the Rust source asserts: bytes, or with K or M [default: the RAM needed,
+    /// rounded up to KiB]
     #[arg(long, value_name = "BYTES", value_parser = size, requires = "rust")]
     ram_budget: Option<u64>,
 
@@ -104,7 +105,7 @@ pub struct QuantizeArgs {
     json: bool,
 }
 
-/// Quantises, reports, and writes what was asked for.
+/// Quantises the network, prints a report and writes the requested files.
 pub fn run(args: &QuantizeArgs, console: &Console) -> Outcome {
     let console = &Console { quiet: console.quiet || args.json };
     let result = |text: fmt::Arguments<'_>| {
@@ -117,7 +118,7 @@ pub fn run(args: &QuantizeArgs, console: &Console) -> Outcome {
         (out, _) => out.clone(),
     };
     if out.is_none() && args.lanes != Lanes::Two && args.flash.is_none() {
-        return Err("--lanes is about the model file: say --out FILE or --rust FILE, too".into());
+        return Err("--lanes applies to the model file only: pass --out FILE or --rust FILE, too".into());
     }
     if !Lanes::INT8.contains(&args.lanes) {
         return Err(ExportError::Packing { lanes: args.lanes, weight_type: WeightType::Int8.name() }.into());
@@ -129,6 +130,14 @@ pub fn run(args: &QuantizeArgs, console: &Console) -> Outcome {
     let source = args.rust.as_deref().zip(out.as_deref());
     let source = source.map(|(rust, out)| beside(out, rust).map(|name| (rust, name))).transpose()?;
     let loaded = networks::load(&args.network)?;
+    if let Some(WeightType::Int8 | WeightType::Affine) = loaded.stored_type() {
+        return Err(format!(
+            "{}: the model has 8-bit integers already; `nin-train export` writes it for boards, and `nin-train firmware` \
+             a project with it",
+            visible_path(&args.network)
+        )
+        .into());
+    }
     let trained = loaded.trained()?;
     let plan = trained.plan();
     let threads = threads_of(args.threads.unwrap_or(0), console);
@@ -140,7 +149,7 @@ pub fn run(args: &QuantizeArgs, console: &Console) -> Outcome {
     let sampled = (args.calibration).min(splits.train.len() as u64).saturating_mul(plan.spec().input().len() as u64);
     if let Some(left) = memory::shortage(sampled) {
         return Err(format!(
-            "the calibration images take {} of memory, and {} are left: give fewer with --calibration",
+            "the calibration images need {} of memory, but {} are available: use fewer with --calibration",
             bytes(sampled),
             bytes(left)
         )
@@ -150,7 +159,7 @@ pub fn run(args: &QuantizeArgs, console: &Console) -> Outcome {
 
     let mut report = None;
     let model = match loaded.integers()? {
-        // Trained to be these integers, with these ranges: there is nothing left to find.
+        // The network was trained as these integers, so the flags cannot change them.
         Some(_) if args.weights.is_some() || args.flash.is_some() || args.equalize => {
             return Err(
                 "the network was trained with quantisation, so --weights, --flash and --equalize cannot change \
@@ -159,7 +168,8 @@ pub fn run(args: &QuantizeArgs, console: &Console) -> Outcome {
             );
         }
         Some(model) => {
-            console.say(format_args!("\nThe network was trained with the integers that it becomes.\n"));
+            console
+                .say(format_args!("\nThe network was trained with quantisation; its integers are used unchanged.\n"));
             model
         }
         None => {
@@ -243,8 +253,8 @@ pub fn run(args: &QuantizeArgs, console: &Console) -> Outcome {
     Ok(())
 }
 
-/// Finds temperature and threshold of the quantised network on the images that its run, or its data set, kept for
-/// validation. Without any, it keeps those of the network that it was made from: its logits are nearly the same.
+/// Returns temperature and threshold of the quantised network, found on the validation images of its run or data set.
+/// Without validation images, returns those of the float network, whose logits are nearly the same.
 fn decision(
     args: &QuantizeArgs,
     loaded: &Loaded,
@@ -282,7 +292,7 @@ fn measured(evaluation: &ModelEvaluation) -> Value {
     })
 }
 
-/// Quantises after a sample, and reports what that cost.
+/// Quantises the network with ranges from a sample of images, and prints the report.
 fn calibrated(
     args: &QuantizeArgs,
     trained: &Trained,
@@ -304,12 +314,12 @@ fn calibrated(
         bar.set_position(done as u64);
     })?;
     bar.finish_and_clear();
-    console.say(format_args!("\n{report:width$}\n", width = console.columns()));
+    console.explain(format_args!("\n{report:width$}\n", width = console.columns()));
     Ok((model, report))
 }
 
-/// Returns the difference in accuracy in words. A quantised network that does not follow the float network may have the
-/// same accuracy by chance; that is not called free.
+/// Returns the difference in accuracy as a sentence. A quantised network whose logits differ from the float network's may
+/// have the same accuracy by chance, which does not count as free.
 fn difference(
     weight_type: WeightType,
     before: &ModelEvaluation,
@@ -326,16 +336,17 @@ fn words(bits: usize, change: f64, report: Option<&Report>, equalized: bool) -> 
     if let Some(report) = report.filter(|report| !report.is_faithful()) {
         let advice = if equalized { "" } else { "--equalize or " };
         return format!(
-            "{bits} bits do not compute what the floats do: the logits' signal to noise is {:.1} dB, and {:.2} % of the \
-             calibration images get the same class; the accuracy changes by {change:+.2} points; try {advice}train --qat",
+            "{bits} bits differ too much from the floats: the logits' signal-to-noise ratio is {:.1} dB, and {:.2} % of \
+             the calibration images get the same class; the accuracy changes by {change:+.2} points; try {advice}train \
+             --qat",
             report.logits,
             100.0 * report.agreement
         );
     }
     if let Some(report) = report.filter(|report| change >= 0.0 && !report.is_close()) {
         return format!(
-            "{bits} bits keep the accuracy on these test images ({change:+.2} points), but change answers: the same class on \
-             {:.2} % of the calibration images, logits with a signal to noise of {:.1} dB",
+            "{bits} bits keep the accuracy on these test images ({change:+.2} points), but change predictions: {:.2} % of \
+             the calibration images get the same class, and the logits' signal-to-noise ratio is {:.1} dB",
             100.0 * report.agreement,
             report.logits
         );
@@ -347,7 +358,7 @@ fn words(bits: usize, change: f64, report: Option<&Report>, equalized: bool) -> 
     }
 }
 
-/// The kernels of the boards that a packing is made for.
+/// Returns the kernels of the boards for which a packing is made.
 fn kernels(lanes: Lanes) -> Kernels {
     match lanes {
         Lanes::Two => Kernels::Dsp,
@@ -362,9 +373,9 @@ mod tests {
 
     use super::words;
 
-    /// Free is said only if accuracy, agreement and signal to noise all support it.
+    /// Bits cost nothing only if accuracy, agreement and signal-to-noise ratio all show it.
     #[test]
-    fn bits_are_free_only_if_everything_says_so() {
+    fn bits_are_free_only_if_every_measure_agrees() {
         let report = |logits, agreement| {
             Some(Report { layers: Vec::new(), logits, agreement, images: 100, corrected: true, border: false })
         };
@@ -378,7 +389,7 @@ mod tests {
             assert!(said.starts_with("8 bits keep the accuracy on these test images (+0.00 points), but"), "{said}");
         }
         for (logits, agreement) in [(35.0, 0.8), (9.0, 0.99)] {
-            assert!(said(0.0, report(logits, agreement)).starts_with("8 bits do not compute what the floats do"));
+            assert!(said(0.0, report(logits, agreement)).starts_with("8 bits differ too much from the floats"));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Flags about images that belong to none of the classes.
+//! Flags for the rejection of images that belong to none of the classes.
 
 use std::str::FromStr;
 
@@ -9,15 +9,16 @@ use nin_train::support::text::grouped;
 
 use super::Console;
 
-/// When an image is rejected.
+/// Flags that determine when an image is rejected.
 #[derive(Args, Clone, Copy, Debug)]
+#[command(next_help_heading = "Validation")]
 pub struct RejectionArgs {
-    /// Share of the right answers on validation images that the model keeps; images below that threshold are answered
+    /// Share of the right answers on validation images that the threshold keeps; images with a lower score are answered
     /// "none of these". With off, every image gets a class
     #[arg(long, value_name = "SHARE|off", default_value_t = Keep(Some(KEEP)))]
     keep: Keep,
 
-    /// The number by which images are rejected
+    /// Score of an image that is compared with the threshold
     #[arg(long, value_name = "SCORE", default_value = "logit")]
     reject_by: RejectBy,
 }
@@ -64,7 +65,7 @@ impl RejectionArgs {
         self.keep.0.map(|keep| Rejection { score, keep })
     }
 
-    /// Prints what was found on the validation images.
+    /// Prints the temperature and the threshold that were found on the validation images.
     pub fn say(&self, found: &Found, console: &Console) {
         let [before, after] = found.calibration_error.map(|error| 100.0 * error);
         let Decision { temperature, threshold, unknown } = found.decision;
@@ -81,7 +82,7 @@ impl RejectionArgs {
             ));
         }
         if unknown.is_some() {
-            console.say(format_args!("\"None of these\" also where the class _unknown is the likeliest"));
+            console.say(format_args!("\"None of these\" also if the class _unknown has the largest logit"));
         }
     }
 }
@@ -94,7 +95,7 @@ pub fn score_name(score: Score) -> &'static str {
     }
 }
 
-/// A share in percent, without digits that say nothing.
+/// A share in percent, without superfluous digits.
 struct Percent(f64);
 
 impl std::fmt::Display for Percent {

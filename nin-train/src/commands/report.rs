@@ -1,4 +1,4 @@
-//! `nin-train report`: the page of a run, or of several.
+//! `nin-train report`: writes the page of a run, or a page that compares several.
 
 use std::path::{Path, PathBuf};
 
@@ -18,10 +18,11 @@ use super::{Console, Outcome, threads_of};
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
-  nin-train report runs/fashion                  runs/fashion/report.html anew
+  nin-train report runs/fashion                  write runs/fashion/report.html again
   nin-train report runs/a runs/b --out ab.html   two runs side by side
 
-The images are those that the run was trained on. A page is one HTML file that needs neither the internet nor another file. The same run gives the same bytes.")]
+The images are those that the run was trained on. A page is one HTML file that needs neither an internet connection nor
+another file. The same run gives the same bytes.")]
 pub struct ReportArgs {
     /// Runs: their folders or checkpoints
     #[arg(value_name = "RUN", required = true)]
@@ -34,7 +35,7 @@ pub struct ReportArgs {
     #[command(flatten)]
     images: ImageArgs,
 
-    /// Threads; 0 is one for each processor
+    /// Threads; 0 uses one per processor
     #[arg(long, value_name = "N", default_value_t = 0)]
     threads: usize,
 }
@@ -65,7 +66,7 @@ fn checkpoint_of(run: &Path) -> PathBuf {
 
 fn single(args: &ReportArgs, path: &Path, console: &Console) -> Outcome<(PathBuf, String)> {
     let checkpoint = Checkpoint::load(path)?;
-    // What the run exported: with validation images, the best epoch's network.
+    // The network that the run exported: with validation images, that of the best epoch.
     let exported = match path.with_file_name(BEST) {
         best if checkpoint.recipe.validation > 0.0 && best.exists() => Checkpoint::load(&best)?,
         _ => checkpoint.clone(),
@@ -74,7 +75,7 @@ fn single(args: &ReportArgs, path: &Path, console: &Console) -> Outcome<(PathBuf
     let known = Known::of_checkpoint(path, &checkpoint);
     let Found { mut splits, record } = known.load(&args.images, trained.spec.input(), Others::Noted, console)?;
     images::split_off(&checkpoint.recipe, &mut splits)?;
-    // The sentence that the run printed: the same page, whatever the current folder.
+    // The sentence that the run printed, so that the page does not depend on the current folder.
     let same = checkpoint.dataset.as_ref().is_some_and(|dataset| dataset.is_same(&record));
     let source = noted(path).filter(|_| same).map_or_else(|| splits.source.clone(), |noted| noted.source);
     let found = RunImages { source, training: splits.train.len(), test: splits.test.len() };
@@ -88,7 +89,7 @@ fn single(args: &ReportArgs, path: &Path, console: &Console) -> Outcome<(PathBuf
     Ok((path.with_file_name(REPORT), page(&run, &trained, &findings, &splits.test)))
 }
 
-/// The run's images, as the metrics beside its checkpoint say; if they do.
+/// Returns the run's images from the metrics in the checkpoint's folder, if they contain them.
 fn noted(checkpoint: &Path) -> Option<RunImages> {
     let metrics = files::read(&checkpoint.with_file_name(METRICS)).ok()?;
     let first = metrics.split(|byte| *byte == b'\n').next()?;

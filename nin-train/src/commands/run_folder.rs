@@ -1,4 +1,4 @@
-//! A run's folder: what is written where.
+//! The folder of a run and its files.
 
 use std::fs::{self, File, TryLockError};
 use std::io;
@@ -17,30 +17,30 @@ use super::Outcome;
 
 /// The name of the checkpoint in a run's folder.
 pub const CHECKPOINT: &str = "checkpoint";
-/// The name of the best epoch's.
+/// The name of the best epoch's checkpoint.
 pub const BEST: &str = "best";
 /// The name of the metrics.
 pub const METRICS: &str = "metrics.jsonl";
 /// The name of the page.
 pub const REPORT: &str = "report.html";
 
-/// A file in a run's folder that is locked as long as a program writes there; it stays when the program ends.
+/// A file in a run's folder that is locked while a program writes there. It is not deleted when the program ends.
 const LOCK: &str = ".lock";
 
-/// A run's folder, which no other run writes to meanwhile.
+/// The folder of a run, locked against other runs.
 pub struct RunFolder {
     path: PathBuf,
     _lock: Option<File>,
 }
 
 impl RunFolder {
-    /// Makes the folder if it is not there.
+    /// Creates the folder if it does not exist, and locks it.
     pub fn new(path: PathBuf) -> Outcome<Self> {
         files::create_folder(&path).map_err(FileError::at(&path))?;
         let lock = path.join(LOCK);
         let file = File::options().create(true).truncate(false).write(true).open(&lock);
         let file = file.or_else(|error| match error.kind() {
-            // Somebody else's, in a folder that is shared.
+            // In a shared folder, the file may belong to another user.
             io::ErrorKind::PermissionDenied => File::open(&lock),
             _ => Err(error),
         });
@@ -49,25 +49,28 @@ impl RunFolder {
             Ok(()) => Ok(Self { path, _lock: Some(file) }),
             Err(TryLockError::WouldBlock) => {
                 let path = path.display();
-                Err(format!("{path}: another run is writing to this folder; wait for its end, or name another").into())
+                Err(format!("{path}: another run is writing to this folder; wait for its end, or name another folder")
+                    .into())
             }
-            // Some network file systems have no locks: then nobody is kept out.
+            // Some network file systems have no locks.
             Err(TryLockError::Error(_)) => Ok(Self { path, _lock: None }),
         }
     }
 
-    /// The folder, if no run has left a checkpoint in it.
+    /// Returns the folder if it contains no checkpoint.
     pub fn empty(path: &Path) -> Outcome<Self> {
-        // Only now can no other run come to its end in between.
+        // Locked first, so that no other run can write a checkpoint in between.
         let folder = Self::new(path.to_owned())?;
         if path.join(CHECKPOINT).exists() {
             let path = path.display();
-            return Err(format!("{path} holds a run: go on with it by --resume {path}, or name another folder").into());
+            return Err(
+                format!("{path} contains a run: continue it with --resume {path}, or name another folder").into()
+            );
         }
         Ok(folder)
     }
 
-    /// A new folder `name`, `name-2` and so on in `runs`: of several runs that begin at once, each has its own.
+    /// Creates a new folder `name`, `name-2` and so on in `runs`. Runs that start at the same time get different folders.
     pub fn numbered(runs: &Path, name: &str) -> Outcome<Self> {
         files::create_folder(runs).map_err(FileError::at(runs))?;
         for number in 1u32.. {
@@ -81,7 +84,7 @@ impl RunFolder {
         unreachable!("nobody has four billion runs")
     }
 
-    /// Takes over the best epoch's network from the folder that the run was in before; `checkpoint` is where it stands.
+    /// Copies the best epoch's checkpoint from the run's previous folder. `checkpoint` is the current state of the run.
     pub fn adopt_best(&self, resumed: &Path, checkpoint: &Checkpoint) -> Outcome {
         if checkpoint.recipe.validation == 0.0 || checkpoint.history.is_empty() {
             return Ok(());
@@ -90,16 +93,16 @@ impl RunFolder {
         let best = Checkpoint::load(&path).map_err(|error| {
             let last = visible_path(&resumed.join(CHECKPOINT));
             format!(
-                "{error}; without its best epoch's network this run cannot go on: begin another from its last one by \
-                 train --from {last}"
+                "{error}; this run cannot continue without the network of its best epoch: start another from its last \
+                 network with train --from {last}"
             )
         })?;
-        // Killed in between, it may be of an epoch that the checkpoint does not know yet.
+        // If the program was killed, it may be one epoch newer than the checkpoint.
         let same_run =
             best.spec == checkpoint.spec && best.history.iter().zip(&checkpoint.history).all(|(a, b)| a == b);
         if !same_run {
             return Err(
-                format!("{}: this is the best network of another run than the checkpoint's", path.display()).into()
+                format!("{}: this is the best network of a different run than the checkpoint", path.display()).into()
             );
         }
         if path.canonicalize().ok() != self.best().canonicalize().ok() {
@@ -108,22 +111,22 @@ impl RunFolder {
         Ok(())
     }
 
-    /// Everything needed to go on.
+    /// Returns the path of the checkpoint.
     pub fn checkpoint(&self) -> PathBuf {
         self.path.join(CHECKPOINT)
     }
 
-    /// The same after the epoch that did best on validation images.
+    /// Returns the path of the checkpoint of the best epoch on validation images.
     pub fn best(&self) -> PathBuf {
         self.path.join(BEST)
     }
 
-    /// What a board runs.
+    /// Returns the path of the model file.
     pub fn model(&self) -> PathBuf {
         self.path.join("model.nin")
     }
 
-    /// One JSON object an epoch.
+    /// Returns the path of the metrics.
     pub fn metrics(&self) -> PathBuf {
         self.path.join(METRICS)
     }
@@ -133,7 +136,7 @@ impl RunFolder {
         Ok(checkpoint.save(&self.checkpoint())?)
     }
 
-    /// Whether this model file is there, byte for byte.
+    /// Returns whether the model file exists and has these bytes.
     pub fn has_model(&self, model: &[u8]) -> bool {
         fs::read(self.model()).is_ok_and(|there| there == model)
     }
@@ -159,7 +162,7 @@ impl RunFolder {
         Ok(path)
     }
 
-    /// Writes the first test image, for a first prediction. That it cannot be written is no reason to fail.
+    /// Writes the first test image, for a first prediction. Returns `None` if it cannot be written.
     pub fn sample(&self, test: &Dataset) -> Option<PathBuf> {
         let path = self.path.join("sample.png");
         let picture = pictures::single((!test.is_empty()).then(|| test.image(0))?, test.shape()).ok()?;
@@ -167,21 +170,20 @@ impl RunFolder {
         Some(path)
     }
 
-    /// Writes ten test images as a board reads them, of all classes in turn. That they cannot be written is no reason
-    /// to fail.
+    /// Writes ten test images as a board reads them, of all classes in turn. Returns `None` if they cannot be written.
     pub fn test_images(&self, test: &Dataset, input: Shape) -> Option<PathBuf> {
         let path = self.path.join("test-images.bin");
         files::write(&path, &test_images(test, &spread(test, 10), input).ok()?).ok()?;
         Some(path)
     }
 
-    /// The folder.
+    /// Returns the path of the folder.
     pub fn path(&self) -> &Path {
         &self.path
     }
 }
 
-/// The name of the folder that a run's file stands in, however it was typed.
+/// Returns the name of the folder that contains a run's file.
 pub fn run_name(file: &Path) -> String {
     let whole = file.canonicalize().unwrap_or_else(|_| file.to_owned());
     let folder = whole.parent().and_then(Path::file_name);

@@ -1,4 +1,4 @@
-//! What is wrong with a set of images, as text and as JSON.
+//! The faults of a set of images, as text and as JSON.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use nin_train::data::{Dataset, Part, Splits, picture_size};
 use nin_train::support::text::{grouped, visible};
 use serde_json::{Value, json};
 
-/// Most images or groups of them that one line lists.
+/// The most images, or groups of images, in one line.
 const LISTED: usize = 5;
 
 /// From this ratio of the largest class to the smallest one, the classes are called uneven.
@@ -73,7 +73,7 @@ pub fn lines(survey: &Survey, splits: &Splits) -> Vec<String> {
         ));
     }
     if survey.too_many {
-        lines.push("Nearly equal images were not sought, because there are more than 30,000 images".to_owned());
+        lines.push("Nearly equal images were not searched for, because there are more than 30,000 images".to_owned());
     }
     lines
 }

@@ -1,4 +1,4 @@
-//! Labels that a network contradicts: the surest of its mistakes may be mistakes of the labels.
+//! Lists the labels that a network contradicts, most confident first. Such a label may be wrong.
 
 use nin_core::{Model, argmax};
 use nin_train::data::Dataset;
@@ -16,10 +16,11 @@ pub struct Suspect {
     probability: f64,
 }
 
-/// Returns the `most` images whose predicted class differs from their label with the highest probability, the surest
-/// first.
+/// Returns at most `most` images whose predicted class differs from their label, in the order of the prediction's
+/// probability, highest first.
 ///
 /// # Errors
+///
 /// Those of the engine.
 pub fn of(
     model: &Model<'_>,

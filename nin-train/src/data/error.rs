@@ -8,7 +8,7 @@ use crate::support::text::{grouped, visible_path};
 /// Result of the functions that load data.
 pub type Result<T> = std::result::Result<T, DataError>;
 
-/// Why data could not be loaded. Its `Display` text tells the user what is wrong and what to do; it is one line, but for
+/// Why data could not be loaded. Its `Display` text states the fault and a remedy for the user, on one line except for
 /// [`DataError::Pictures`].
 #[derive(Debug)]
 #[non_exhaustive]

@@ -11,7 +11,7 @@ use crate::support::text::{grouped, visible, visible_path};
 /// What to do about a broken file.
 const ADVICE: &str = "replace it with an intact copy";
 
-/// The first training labels of the sets that everybody has. They say which names fit.
+/// The first training labels of MNIST and Fashion-MNIST, by which these sets are recognised.
 const KNOWN: [(DatasetKind, &str, [u8; 16]); 2] = [
     (DatasetKind::FashionMnist, "Fashion-MNIST", [9, 0, 0, 3, 0, 2, 7, 2, 5, 5, 0, 9, 5, 5, 7, 9]),
     (DatasetKind::Mnist, "MNIST", [5, 0, 4, 1, 9, 2, 1, 3, 1, 4, 3, 5, 3, 6, 1, 7]),
@@ -65,9 +65,9 @@ fn find(folder: &Path) -> Result<Files> {
     Ok(files)
 }
 
-/// Loads the IDX files of a folder. Without test files, a part of the training images is held out. Classes are called by
-/// `classes`; if it is empty, as in MNIST or Fashion-MNIST if these are the files, else by number. Labels may count from
-/// 1.
+/// Loads the IDX files of a folder. Without test files, a part of the training images is held out. The class names are
+/// `classes`; if it is empty, those of MNIST or Fashion-MNIST if the files are theirs, else numbers. Labels may start
+/// at 0 or 1.
 ///
 /// # Errors
 /// A file that is missing or broken, test images of another shape, or labels beyond the names.

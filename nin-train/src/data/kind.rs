@@ -11,6 +11,7 @@ use super::{DataError, Result};
 /// `cifar10`, `idx`, `folder` or `npz`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(into = "&'static str", try_from = "String")]
+#[non_exhaustive]
 pub enum DatasetKind {
     /// Zalando's articles of clothing: 60,000 + 10,000 images of 1×28×28, ten classes; downloaded if missing.
     FashionMnist,

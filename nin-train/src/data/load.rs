@@ -11,10 +11,10 @@ use crate::support::text::{grouped, visible};
 /// The options of [`load`].
 #[derive(Clone, Debug)]
 pub struct LoadOptions {
-    /// Which data set.
+    /// The kind of the data set.
     pub kind: DatasetKind,
-    /// The folder, `.npz` file or table of files and labels given with `--data`. If it is given, only this is read, and any fault in it is an
-    /// error. If a `.npz` file does not name its classes, it takes the class names of `kind`, if that has any.
+    /// The folder, `.npz` file or table of files and labels given with `--data`. If it is given, only this is read, and
+    /// any fault in it is an error. A `.npz` file without class names has those of `kind`, if that has any.
     pub data: Option<PathBuf>,
     /// Never download anything.
     pub offline: bool,
@@ -25,6 +25,20 @@ pub struct LoadOptions {
     pub classes: Vec<String>,
     /// A folder where resized picture files are kept, so that they are decoded only once; `None` to keep nothing.
     pub cache: Option<PathBuf>,
+}
+
+impl Default for LoadOptions {
+    /// Returns the options for Fashion-MNIST from the usual places.
+    fn default() -> Self {
+        Self {
+            kind: DatasetKind::FashionMnist,
+            data: None,
+            offline: false,
+            folder: FolderOptions::default(),
+            classes: Vec::new(),
+            cache: None,
+        }
+    }
 }
 
 /// Loads a data set from the given folder or from the usual [`Places`]. Fashion-MNIST is downloaded if it is in none of

@@ -1,4 +1,4 @@
-//! A look at a folder of pictures before they are loaded: their sizes, and whether they have colours.
+//! Examines a folder of pictures before they are loaded: their sizes, and whether they have colours.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,17 +17,18 @@ const DEPTH: usize = 3;
 /// The most pictures that are listed.
 const MOST: usize = 200_000;
 
-/// The largest side of a chosen input. More pixels cost time and RAM; most small classifiers do without.
+/// The largest side of a chosen input. Most small classifiers do not need more pixels, which cost time and RAM.
 const MOST_SIDE: u32 = 64;
-/// The least side that larger pictures are brought to.
+/// The smallest side to which larger pictures are reduced.
 const LEAST_SIDE: u32 = 16;
-/// Differences between a picture's channels up to which it counts as grey: those that JPEG's rounding makes.
+/// The largest difference between the channels of a picture that counts as grey. JPEG's rounding causes such
+/// differences.
 const GREY: u8 = 6;
 
 /// The result of [`preview`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Preview {
-    /// Whether all pictures that were looked at are grey.
+    /// Whether all examined pictures are grey.
     pub grey: bool,
     /// The median of their heights and of their widths, in pixels.
     pub size: [u32; 2],
@@ -35,8 +36,7 @@ pub struct Preview {
     pub same_size: bool,
 }
 
-/// Looks at some pictures of a folder; `None` if there is none that can be read. It reports no error: loading the
-/// folder does.
+/// Examines some pictures of a folder; `None` if none can be read. Errors are left to the loading of the folder.
 pub fn preview(folder: &Path) -> Option<Preview> {
     let mut files = Vec::new();
     collect(folder, DEPTH, &mut files);

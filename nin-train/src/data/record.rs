@@ -1,4 +1,4 @@
-//! Which images a run was trained on: enough to find them again, and to know whether they are still the same.
+//! The record of the images of a run, by which they are found again and checked for changes.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -10,10 +10,10 @@ use super::sets::hex;
 use super::{DatasetKind, Splits};
 use crate::support::text::{grouped, visible};
 
-/// A data set as a run used it. It stands in checkpoints, never in model files, because a path may be private.
+/// A data set as a run used it. It is stored in checkpoints, never in model files, because a path may be private.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DatasetRecord {
-    /// Which data set.
+    /// The kind of the data set.
     pub kind: DatasetKind,
     /// The absolute path of its folder or file; `None` if it was found in the usual places.
     #[serde(default, skip_serializing_if = "Option::is_none")]

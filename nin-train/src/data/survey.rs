@@ -1,5 +1,5 @@
-//! Faults of a data set that training hides: the same picture twice, in two classes or in training and test, and pictures
-//! of one colour.
+//! Finds faults of a data set that are easily overlooked: the same picture twice, in two classes, or in training and
+//! test; and pictures of one colour.
 
 use std::collections::HashMap;
 
@@ -10,11 +10,13 @@ use super::{Part, Splits};
 /// Two images are nearly the same if at most this many bits of their hashes differ, and [`ALIKE`] holds too.
 const MOST_BITS: u32 = 10;
 
-/// The least correlation of the pixels of two images that are nearly the same. Of 8 million pairs of Fashion-MNIST's test
-/// images, which are alike as clothes are, none reaches it; a picture that was saved again at a lower quality does.
+/// The least correlation of the pixels of two images that are nearly the same. Of 8 million pairs of Fashion-MNIST's
+/// test images, which are alike as clothes are, none reaches it; a picture that was saved again at a lower quality
+/// does.
 const ALIKE: f64 = 0.99;
 
-/// Most images that are compared with each other, because the time grows with their square: these are 450 million pairs.
+/// The most images that are compared with each other, since the time grows with their square: this is 450 million
+/// pairs.
 const MOST_COMPARED: usize = 30_000;
 
 /// One image of a data set.
@@ -26,21 +28,22 @@ pub struct Place {
     pub index: usize,
 }
 
-/// What is wrong with the images of a data set, all as the network reads them: cropped and resized.
+/// The faults of a data set. Images are compared as the network reads them: cropped and resized.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Survey {
     /// Groups of images with equal bytes, except those of one colour.
     pub equal: Vec<Vec<Place>>,
     /// Pairs of images that differ by little, as after another compression.
     pub near: Vec<[Place; 2]>,
-    /// Whether near duplicates were not sought, because there are more than 30,000 images.
+    /// Whether near duplicates were not searched for, because there are more than 30,000 images.
     pub too_many: bool,
     /// Images of one colour.
     pub constant: Vec<Place>,
 }
 
 impl Survey {
-    /// Looks at all images of a data set.
+    /// Returns the faults of a data set.
     pub fn of(splits: &Splits) -> Self {
         let images: Vec<(Place, &[u8])> = splits
             .parts()
@@ -55,7 +58,7 @@ impl Survey {
         let (constant, images): (Vec<_>, Vec<_>) = images.into_iter().partition(|(_, image)| is_constant(image));
         let mut groups: HashMap<&[u8], Vec<Place>> = HashMap::new();
         images.iter().for_each(|(place, image)| groups.entry(image).or_default().push(*place));
-        // One of each group stands for all: near duplicates of equal images are told once.
+        // Of equal images only the first is compared, so that its near duplicates are reported once.
         let single: Vec<(Place, &[u8])> =
             images.iter().filter(|(place, image)| groups[image][0] == *place).copied().collect();
         let mut equal: Vec<_> = groups.into_values().filter(|group| group.len() > 1).collect();
@@ -101,8 +104,8 @@ fn near(images: &[(Place, &[u8])], rows: usize, columns: usize, channels: usize)
     (0..images.len()).into_par_iter().flat_map_iter(with_later).collect()
 }
 
-/// Returns a perceptual hash: the image as 8 rows of 9 grey values, and a bit for each two neighbours in a row, set if the
-/// right one is lighter.
+/// Returns a perceptual hash: the image as 8 rows of 9 grey values, and a bit for each two neighbours in a row, set if
+/// the right one is lighter.
 fn difference_hash(image: &[u8], rows: usize, columns: usize, channels: usize) -> u64 {
     const ROWS: usize = 8;
     const COLUMNS: usize = 9;

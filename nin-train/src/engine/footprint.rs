@@ -1,4 +1,4 @@
-//! The memory that an engine takes, known before it takes any.
+//! Estimates the memory of an engine before any is allocated.
 
 use nin_core::Plan;
 
@@ -9,11 +9,11 @@ use crate::support::memory;
 /// Bytes of a value.
 const VALUE: u64 = size_of::<f32>() as u64;
 
-/// Returns the bytes that an engine takes at least, on `threads` threads, for batches of `batch` images (0: evaluation
-/// only), `together` of them normalised together if there is batch normalisation. Saturates.
+/// Returns a lower bound of an engine's memory in bytes, on `threads` threads, for batches of `batch` images (0:
+/// evaluation only). With batch normalisation, groups of `together` images are normalised together. Saturates.
 ///
-/// Counted are each thread's maps and the gradient of the largest, the groups' gradients, packed weights and the
-/// positions of pixels; not counted are borders, scratch and what some layers keep beside their maps.
+/// It counts each thread's maps and the gradient of the largest, the groups' gradients, packed weights and the
+/// positions of pixels. It does not count borders, scratch memory and further values that some layers store.
 pub fn least(plan: &Plan, batch: usize, together: Option<usize>, threads: usize) -> u64 {
     let training = batch > 0;
     let group = together.map_or(batch.div_ceil(GROUPS), |images| images.clamp(1, batch.max(1))).max(1);

@@ -74,7 +74,7 @@ impl<'m> Streaming<'m> {
         state.saturating_add(image)
     }
 
-    /// Returns the logits of an image of any size: rows × columns × channels bytes, brought to the network's input by
+    /// Returns the logits of an image of any size: rows × columns × channels bytes, resized to the network's input by
     /// [`fitted`], then preprocessed as the model file specifies.
     ///
     /// # Errors
@@ -193,7 +193,7 @@ pub enum StreamingError {
     },
     /// The engine returned an error.
     Network(NetworkError),
-    /// The network answers with logits that are infinite or no numbers.
+    /// The logits are infinite or NaN.
     NotFinite,
 }
 
@@ -203,7 +203,7 @@ impl fmt::Display for StreamingError {
             Self::Image { shape, input } => write!(f, "an image of {shape} does not fit the network's {input}"),
             Self::Network(error) => error.fmt(f),
             Self::NotFinite => f.write_str(
-                "the network's logits are infinite or no numbers, so they choose no class: its weights are too large; \
+                "the network's logits are infinite or NaN, so they choose no class: its weights are too large; \
                  train it again, with a lower learning rate",
             ),
         }
@@ -227,6 +227,7 @@ pub fn fitted(image: &[u8], shape: Shape, input: Shape) -> Option<Cow<'_, [u8]>>
 
 /// The evaluation of a model file on a data set.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct ModelEvaluation {
     /// The mean cross-entropy.
     pub loss: f64,
@@ -291,7 +292,7 @@ pub fn evaluate(
 ///
 /// # Errors
 ///
-/// [`StreamingError::NotFinite`] if one is infinite or not a number: then no class is the likeliest.
+/// [`StreamingError::NotFinite`] if one is infinite or NaN: then no class has the largest logit.
 pub fn finite(logits: Vec<f32>) -> Result<Vec<f32>, StreamingError> {
     if logits.iter().all(|logit| logit.is_finite()) { Ok(logits) } else { Err(StreamingError::NotFinite) }
 }

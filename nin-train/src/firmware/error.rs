@@ -1,4 +1,4 @@
-//! Why no project can be made.
+//! The errors of making a project.
 
 use std::fmt;
 

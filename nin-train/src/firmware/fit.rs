@@ -1,10 +1,10 @@
-//! Whether a project fits its board.
+//! Checks whether a project fits its board.
 
 use super::hal::Parts;
 use super::{FirmwareError, Project};
 use crate::boards::Board;
 
-/// What a project needs of its board, in bytes.
+/// The memory that a project needs, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fit {
     /// Code and constants, an upper bound by measurement.

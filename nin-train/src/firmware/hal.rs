@@ -1,4 +1,4 @@
-//! What a project needs for each hardware abstraction layer: dependencies, linker scripts, and the parts of `board.rs`.
+//! The parts of a project for each hardware abstraction layer: dependencies, linker scripts, and items of `board.rs`.
 
 use super::template::fill;
 use crate::boards::{Board, Core, Hal};

@@ -55,7 +55,7 @@ impl Engine {
     }
 }
 
-/// Everything that a project is made of.
+/// The content of a project.
 #[derive(Clone, Debug)]
 pub struct Project<'a> {
     /// The name of the package: ASCII letters, digits and `-`.
@@ -68,7 +68,7 @@ pub struct Project<'a> {
     pub partition: bool,
     /// The network.
     pub plan: Plan,
-    /// The weights: [`WeightType::Int8`] or [`WeightType::Int4`].
+    /// The weights: [`WeightType::Int8`], [`WeightType::Int4`] or [`WeightType::Affine`].
     pub weight_type: WeightType,
     /// The model file, packed for [`lanes`] of the board.
     pub model: &'a [u8],
@@ -100,7 +100,7 @@ impl Project<'_> {
     ///
     /// # Errors
     ///
-    /// [`FirmwareError`], which states what does not fit and what would help.
+    /// [`FirmwareError`], which states the figures and a remedy.
     pub fn check(&self) -> Result<Fit, FirmwareError> {
         let board = self.board;
         if !board.has_project() {

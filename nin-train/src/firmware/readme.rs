@@ -22,7 +22,7 @@ fn write(text: &mut String, project: &Project<'_>) -> std::fmt::Result {
     let (count, right) = (samples.len(), samples.right());
     writeln!(text, "# {}\n", project.name)?;
     writeln!(text, "An image classifier for {} ({}).", board.title, board.core)?;
-    writeln!(text, "nin-train {} made it with\n", env!("CARGO_PKG_VERSION"))?;
+    writeln!(text, "Written by nin-train {} with this command:\n", env!("CARGO_PKG_VERSION"))?;
     writeln!(text, "    {}\n", visible(&one_line(&project.command)))?;
 
     writeln!(text, "## Run it\n")?;
@@ -31,7 +31,7 @@ fn write(text: &mut String, project: &Project<'_>) -> std::fmt::Result {
         (Hal::Esp, _) => writeln!(text, "cargo install espflash           # flashes the board and prints its log")?,
         (_, Some(_)) => {
             if project.flip_link {
-                writeln!(text, "cargo install flip-link          # links with the stack below the statics")?;
+                writeln!(text, "cargo install flip-link          # the linker, which places the stack below the statics")?;
             }
             writeln!(text, "cargo install probe-rs-tools     # flashes the board and prints its log")?;
         }
@@ -74,10 +74,10 @@ fn write(text: &mut String, project: &Project<'_>) -> std::fmt::Result {
     writeln!(text, "## Change it\n")?;
     writeln!(text, "| file | content |\n| --- | --- |")?;
     match project.rows {
-        Rows::Memory => writeln!(text, "| `src/main.rs` | the program; `read_row` is the place for your camera |")?,
+        Rows::Memory => writeln!(text, "| `src/main.rs` | the program; put your camera's code into `read_row` |")?,
         Rows::Camera => {
             writeln!(text, "| `src/main.rs` | the program: takes rows from the queue while the network computes |")?;
-            writeln!(text, "| `src/camera.rs` | the interrupt that fills the queue: the place for your camera |")?;
+            writeln!(text, "| `src/camera.rs` | the interrupt that fills the queue: put your camera's code here |")?;
         }
     }
     writeln!(text, "| `src/board.rs` | clocks, pins, log |")?;
@@ -92,7 +92,7 @@ fn write(text: &mut String, project: &Project<'_>) -> std::fmt::Result {
     writeln!(text, "| `src/samples.rs`, `samples.bin` | the test images; a product does not need them |")
 }
 
-/// How the model gets into its partition.
+/// Writes how to flash the model into its partition.
 fn partition(text: &mut String, project: &Project<'_>) -> std::fmt::Result {
     let board = project.board;
     let Some((origin, length)) = board.models else { return Ok(()) };
@@ -112,23 +112,23 @@ fn partition(text: &mut String, project: &Project<'_>) -> std::fmt::Result {
     writeln!(text, "```\n")
 }
 
-/// Where the log goes.
+/// Writes where the log is printed.
 fn log(text: &mut String, project: &Project<'_>) -> std::fmt::Result {
     let board = project.board;
     match Embassy::of(board) {
         Some(embassy) => {
-            writeln!(text, "The log goes over RTT to the debugger if one listens; the program runs without it.")?;
-            writeln!(text, "The same text goes over {}.\n", embassy.place)?;
+            writeln!(text, "The program logs over RTT if a debugger is attached, and does not need one.")?;
+            writeln!(text, "It logs the same text over {}.\n", embassy.place)?;
         }
         None if board.hal == Hal::Esp => writeln!(
             text,
-            "The log goes over the chip's own USB port if a computer is connected there, otherwise over UART 0,\n\
-             which is the DevKit's other USB port. The program runs without either.\n"
+            "The program logs over the chip's own USB port if a computer is connected there, otherwise over UART 0,\n\
+             which is the DevKit's other USB port. It does not need either.\n"
         )?,
         None if board.chip.is_some() => writeln!(
             text,
-            "The log goes over RTT to the debugger if one listens; the program runs without it. Times count SysTick's cycles\n\
-             at the clock that `src/clock.rs` states.\n"
+            "The program logs over RTT if a debugger is attached, and does not need one. Times are computed from SysTick's\n\
+             cycles and the clock frequency in `src/clock.rs`.\n"
         )?,
         _ => writeln!(
             text,

@@ -38,6 +38,29 @@ impl Samples {
         Ok(samples)
     }
 
+    /// Makes up to `count` images, runs the model on them, and labels each with the model's answer: a board that computes
+    /// the same has all of them right.
+    ///
+    /// # Errors
+    ///
+    /// [`StreamingError`] if this build cannot run the model.
+    pub fn made_up(model: &Model<'_>, count: usize) -> Result<Self, StreamingError> {
+        let input = model.plan().spec().input();
+        let mut streaming = Streaming::new(model);
+        let mut samples = Self { pixels: Vec::new(), labels: Vec::new(), logits: Vec::new() };
+        let row = input.row().max(1);
+        for number in 0..count {
+            // A slope along both sides with some noise, another one for each image.
+            let byte = |i: usize| ((number + 1) * (i / row) + (number + 3) * (i % row) + 37 * (i % 11) * number) as u8;
+            let pixels: Vec<u8> = (0..input.len()).map(byte).collect();
+            let logits = streaming.classify(&pixels, input)?;
+            samples.labels.push(argmax(&logits).unwrap_or(0));
+            samples.logits.push(logits);
+            samples.pixels.extend(pixels);
+        }
+        Ok(samples)
+    }
+
     /// Returns how many of `wanted` images have room in a board's flash beside the code and a model of `model` bytes.
     pub fn room(board: &Board, partition: bool, model: u64, (input, classes): (Shape, usize), wanted: usize) -> usize {
         let left = fit::left(board, partition, model);

@@ -5,8 +5,9 @@ use std::fmt;
 use nin_core::model::MAGIC;
 use nin_core::{Model, ModelError, WeightType};
 
+use super::foreign::Foreign;
 use super::model_file::unpacked;
-use super::safetensors::{self, About, TensorError};
+use super::safetensors::{self, About, Found, Matching, TensorError};
 use crate::network::architecture::{Architecture, ArchitectureError, trainable};
 use crate::network::preprocessing::Preprocessing;
 use crate::network::trained::Trained;
@@ -42,7 +43,7 @@ impl Trained {
             FileKind::Model => Self::from_model(file),
             FileKind::Checkpoint => Ok(Checkpoint::from_bytes(file)?.trained()),
             FileKind::Safetensors => Self::from_safetensors(file, None),
-            FileKind::Other => Err(TrainedProblem::Unknown),
+            FileKind::Other => Err(unknown(file)),
         }
     }
 
@@ -53,27 +54,51 @@ impl Trained {
     ///
     /// [`TrainedProblem`] if it is broken, has no architecture, or contains another network.
     pub fn from_safetensors(file: &[u8], architecture: Option<&Architecture>) -> Result<Self, TrainedProblem> {
+        Ok(Self::from_matched(file, architecture, &Matching::default())?.0)
+    }
+
+    /// Reads a safetensors file's bytes as [`from_safetensors`](Self::from_safetensors) does, and returns for each layer
+    /// which tensors it was made of.
+    ///
+    /// # Errors
+    ///
+    /// As [`from_safetensors`](Self::from_safetensors).
+    pub fn from_matched(
+        file: &[u8],
+        architecture: Option<&Architecture>,
+        matching: &Matching,
+    ) -> Result<(Self, Found), TrainedProblem> {
+        if FileKind::of(file) == FileKind::Other && Foreign::of(file).is_some() {
+            return Err(unknown(file));
+        }
         let About { line, preprocessing, class_names } = safetensors::about(file)?;
         let spec = match (architecture, line) {
             (Some(architecture), _) => architecture.spec,
             (None, Some(line)) => Architecture::parse_line(&line)?.spec,
             (None, None) => return Err(TrainedProblem::NoLine),
         };
-        let parameters = safetensors::read(&spec, file)?;
+        let mut found = safetensors::read_matched(&spec, file, matching)?;
         let channels = usize::from(spec.input().channels);
-        Ok(Self {
+        let trained = Self {
             spec,
-            parameters,
+            parameters: std::mem::take(&mut found.parameters),
             preprocessing: preprocessing
                 .filter(|preprocessing| preprocessing.fits(channels))
                 .unwrap_or_else(|| Preprocessing::unit(channels)),
             class_names: if class_names.len() == spec.classes() { class_names } else { Vec::new() },
-        })
+        };
+        Ok((trained, found))
     }
+}
+
+/// Returns the error of a file that holds no network of ours.
+fn unknown(file: &[u8]) -> TrainedProblem {
+    Foreign::of(file).map_or(TrainedProblem::Unknown, TrainedProblem::Foreign)
 }
 
 /// The kind of a file that contains a network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum FileKind {
     /// A model file, which a device runs.
     Model,
@@ -114,6 +139,8 @@ pub enum TrainedProblem {
     Line(ArchitectureError),
     /// A safetensors file without an architecture.
     NoLine,
+    /// A file of another program.
+    Foreign(Foreign),
     /// A file of another kind.
     Unknown,
 }
@@ -123,8 +150,8 @@ impl fmt::Display for TrainedProblem {
         match self {
             Self::Model(error) => error.fmt(f),
             Self::Rounded(WeightType::Affine) => f.write_str(
-                "the model was imported as 8-bit integers, which cannot be converted back to floats; predict and firmware \
-                 run it as it is",
+                "the model was imported as 8-bit integers, which cannot be converted back to floats; predict, eval, export, \
+                 demo and firmware take it as it is",
             ),
             Self::Rounded(weight_type) => write!(
                 f,
@@ -136,6 +163,7 @@ impl fmt::Display for TrainedProblem {
             Self::Tensors(error) => error.fmt(f),
             Self::Line(error) => error.fmt(f),
             Self::NoLine => f.write_str("the file contains no architecture; import it with --line LINE|PRESET"),
+            Self::Foreign(foreign) => foreign.fmt(f),
             Self::Unknown => f.write_str("this is not a model file, checkpoint or safetensors file"),
         }
     }

@@ -22,7 +22,7 @@ pub enum QuantizeError {
         /// The largest number of inputs.
         most: usize,
     },
-    /// A weight that is infinite or not a number.
+    /// A weight that is infinite or NaN.
     NotFinite {
         /// The layer.
         layer: String,
@@ -49,7 +49,7 @@ impl fmt::Display for QuantizeError {
                  pool before it"
             ),
             Self::NotFinite { layer } => {
-                write!(f, "{layer} has a weight that is infinite or not a number; use the network from before its training diverged")
+                write!(f, "{layer} has a weight that is infinite or NaN; use the network from before its training diverged")
             }
             Self::Bits(error) => error.fmt(f),
             Self::Ranges => f.write_str("there must be a range for each layer with weights"),

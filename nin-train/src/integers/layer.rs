@@ -23,7 +23,7 @@ pub struct QuantizedLayer {
     /// The bias of each output, in units of the input's scale (divided by the pixels of a global average before the
     /// layer) times the output's weight scale.
     pub bias: Vec<i32>,
-    /// What a step of the input stands for.
+    /// The value of one step of the input.
     pub input_scale: f32,
     /// The number of pixels that each input sums: those of a global average before the layer, else 1.
     pub pixels: usize,
@@ -39,7 +39,7 @@ impl QuantizedLayer {
         WeightGrid::of(self.bits).grain.into()
     }
 
-    /// What a step of each output's accumulator stands for.
+    /// The value of one step of the accumulator, per output.
     pub fn units(&self) -> impl Iterator<Item = f64> + '_ {
         let unit = f64::from(self.input_scale) / self.pixels as f64;
         self.weight_scales.iter().map(move |&scale| unit * f64::from(scale))
@@ -60,7 +60,7 @@ pub enum Output {
     },
     /// Logits, in the last fully connected layer.
     Logits {
-        /// What a step of each output's accumulator stands for.
+        /// The value of one step of the accumulator, per output.
         scales: Vec<f32>,
     },
 }
@@ -72,7 +72,7 @@ pub(super) struct FloatLayer<'a> {
     pub weights: &'a [f32],
     /// One for each output.
     pub biases: &'a [f32],
-    /// What a step of the input stands for.
+    /// The value of one step of the input.
     pub input_scale: f32,
     /// The number of pixels that each input sums; 1 for activations.
     pub pixels: usize,

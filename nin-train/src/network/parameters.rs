@@ -104,6 +104,7 @@ pub fn transfer(from: (&Plan, &[f32]), to: (&Plan, &mut [f32])) -> usize {
 /// The initialisation of the parameters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Init {
     /// Weights uniform within ±√(6 / (fan-in + fan-out)) (Glorot and Bengio 2010; PyTorch's `xavier_uniform_`, a
     /// convolution's fan-out being its outputs × kernel area), biases 0.

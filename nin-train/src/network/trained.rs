@@ -20,7 +20,7 @@ pub struct Trained {
 }
 
 impl Trained {
-    /// Returns the first part of the network with a number that is infinite or not a number, such as `stage 1 (nin3:4),
+    /// Returns the first part of the network with a number that is infinite or NaN, such as `stage 1 (nin3:4),
     /// layer 1` or `the mean of the input`; `None` if all are finite.
     pub fn not_finite(&self) -> Option<String> {
         let bad = |values: &[f32]| !values.iter().all(|value| value.is_finite());

@@ -25,7 +25,7 @@ pub enum CalibrationError {
     NoImages,
     /// All images to calibrate with have this value in every pixel, so they show no ranges.
     Constant(u8),
-    /// The float network's logits are infinite or not numbers.
+    /// The float network's logits are infinite or NaN.
     NotFinite,
     /// The images do not fit the network.
     Images(String),

@@ -27,6 +27,7 @@ pub struct Report {
 
 /// The quantisation errors of one layer.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct LayerReport {
     /// The stage's word of the line, for its first layer; else empty.
     pub stage: String,
@@ -51,15 +52,15 @@ impl Report {
 }
 
 impl Report {
-    /// Returns whether the integers can hardly be told from the floats: the logits' noise has at most a hundredth of the
+    /// Returns whether the integers agree closely with the floats: the logits' noise has at most a hundredth of the
     /// signal's power (20 dB), and at least 98 in 100 images get the same class.
     pub fn is_close(&self) -> bool {
         (self.logits.is_nan() || self.logits >= 20.0) && self.agreement >= 0.98
     }
 
-    /// Returns the report as a JSON object: `images`, `agreement`, `signal_to_noise_db` of the logits, `faithful`, and for
-    /// each layer its `stage`, `layer`, `largest`, `range`, `clipped`, `step` and `signal_to_noise_db`. What does not
-    /// exist is null.
+    /// Returns the report as a JSON object: `images`, `agreement`, `signal_to_noise_db` of the logits, `faithful`, and
+    /// for each layer its `stage`, `layer`, `largest`, `range`, `clipped`, `step` and `signal_to_noise_db`. What does
+    /// not exist is null.
     pub fn json(&self) -> Value {
         let layer = |layer: &LayerReport| {
             let step = match &layer.output {

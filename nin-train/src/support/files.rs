@@ -46,12 +46,12 @@ pub fn read(path: &Path) -> Result<Vec<u8>, FileError> {
     fs::read(path).map_err(FileError::at(path))
 }
 
-/// Creates a folder for output, and its parent if needed. A path of which more is missing, or that would begin in the
-/// root of the file system, is more likely mistyped than meant.
+/// Creates a folder for output, and its parent if needed. It refuses a path in which more folders are missing, and a
+/// new folder in the root of the file system, since such a path is probably mistyped.
 ///
 /// # Errors
 ///
-/// If the path is refused so, or the system refuses.
+/// If the path is refused, or the system cannot create the folder.
 pub fn create_folder(folder: &Path) -> io::Result<()> {
     let missing = folder.ancestors().take_while(|path| !path.as_os_str().is_empty() && !path.exists());
     let (count, first) = missing.fold((0, None), |(count, _), path| (count + 1, Some(path)));

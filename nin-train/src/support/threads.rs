@@ -5,7 +5,7 @@ use std::thread::available_parallelism;
 
 use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
 
-/// Most threads for each processor. More only wait for one another, and each takes memory.
+/// The most threads per processor. More would only wait for each other, and each needs memory.
 const FOR_EACH_PROCESSOR: usize = 4;
 
 /// Returns the most threads that a pool starts on this computer.
@@ -17,8 +17,8 @@ fn processors() -> usize {
     available_parallelism().map_or(1, NonZero::get)
 }
 
-/// Returns the number of threads that is asked for: `asked`, or if that is 0 the environment's `RAYON_NUM_THREADS`, or
-/// one for each processor. It may exceed [`most`].
+/// Returns the requested number of threads: `asked`, or if that is 0 the environment's `RAYON_NUM_THREADS`, or one per
+/// processor. It may exceed [`most`].
 pub fn wanted(asked: usize) -> usize {
     if asked > 0 {
         return asked;

@@ -17,6 +17,7 @@ use crate::training::error::TrainError;
 
 /// The result of an evaluation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Evaluation {
     /// Mean cross-entropy.
     pub loss: f64,

@@ -1,4 +1,4 @@
-//! The recipe that fits a set of images: what a person with experience would choose for their number, size and balance.
+//! Chooses a recipe by the number, the size and the balance of the images.
 //!
 //! The numbers were decided on validation images of the sets of `dev/photo_sets.py`; `docs/own-images.md` has the
 //! results.
@@ -12,8 +12,8 @@ use crate::network::normalization::normalized;
 
 /// Classes count as uneven if the largest has at least this many times as many images as the smallest.
 const UNEVEN: f64 = 1.5;
-/// The least number of images, and of images of each class, from which some are held out for validation. With fewer,
-/// they would decide nothing and be missing in training.
+/// The least number of images, and of images of each class, from which some are held out for validation. Fewer images
+/// would be too few to choose an epoch by, and would be missing in training.
 const VALIDATED: usize = 100;
 const VALIDATED_CLASS: usize = 7;
 /// Images that are normalised together.
@@ -25,8 +25,8 @@ const LEAST_PATIENCE: u32 = 10;
 
 impl Recipe {
     /// Returns a recipe for a network with this plan on these images, from which validation images are not split off
-    /// yet: batch normalisation, and batches, epochs, augmentation, balance of the classes, validation and patience that
-    /// suit them.
+    /// yet: batch normalisation, and batches, epochs, augmentation, balance of the classes, validation and patience
+    /// that suit them.
     ///
     /// It never mirrors images: mirrored arrows, letters and digits have another meaning.
     pub fn fitting(plan: &Plan, splits: &Splits) -> Recipe {
@@ -64,8 +64,8 @@ impl Recipe {
         recipe
     }
 
-    /// Returns the usual number of images in a step for so many training images: 32 up to 2,000, 64 up to 8,000, 128 for
-    /// more. Small sets would have few steps an epoch otherwise.
+    /// Returns the usual number of images in a step for this number of training images: 32 up to 2,000, 64 up to 8,000,
+    /// 128 for more. Small sets would have few steps per epoch otherwise.
     pub fn usual_batch(images: usize) -> usize {
         match images {
             0..=2000 => 32,

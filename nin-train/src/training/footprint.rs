@@ -1,4 +1,4 @@
-//! The memory that a training run takes, known before it takes any.
+//! Estimates the memory of a training run before any is allocated.
 
 use nin_core::Plan;
 
@@ -6,8 +6,8 @@ use super::recipe::Recipe;
 use crate::engine::{EngineError, footprint};
 use crate::support::threads;
 
-/// Returns the bytes that a run takes at least: the engine's, and beside them the parameters, their gradient, their
-/// moving average and what the optimiser remembers. Saturates.
+/// Returns a lower bound of a run's memory in bytes: the engine, the parameters, their gradient, their moving average
+/// and the optimiser's state. Saturates.
 pub fn least(plan: &Plan, recipe: &Recipe, threads: usize) -> u64 {
     let [parameters, trained] =
         [recipe.layout().len(plan), recipe.layout().trainable(plan)].map(|values| values as u64);
@@ -22,7 +22,7 @@ pub fn least(plan: &Plan, recipe: &Recipe, threads: usize) -> u64 {
 ///
 /// # Errors
 ///
-/// [`EngineError::Memory`] if it takes more memory than is left.
+/// [`EngineError::Memory`] if it needs more memory than is available.
 pub fn check(plan: &Plan, recipe: &Recipe, threads: usize) -> Result<(), EngineError> {
     let threads = threads::bounded(threads);
     footprint::check(least(plan, recipe, threads), threads)

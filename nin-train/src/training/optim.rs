@@ -8,6 +8,7 @@ use crate::kernel::vectorized;
 /// The optimiser and its hyperparameters.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "kind")]
+#[non_exhaustive]
 pub enum Optimizer {
     /// `torch.optim.SGD`: `g += decay·w`; `v = momentum·v + g` (on the first step `v = g`);
     /// `w -= lr·v`, or with Nesterov `w -= lr·(g + momentum·v)`.

@@ -21,6 +21,7 @@ const PARTS: u64 = 5;
 
 /// The results of an epoch.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct EpochReport {
     /// Epoch, from 1.
     pub epoch: u32,

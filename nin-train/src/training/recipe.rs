@@ -135,8 +135,8 @@ impl Recipe {
         }
     }
 
-    /// Returns the usual number of epochs for so many training images: 30 for 6,000 and 9 for 60,000, from 5 to 300. Small
-    /// sets need more passes to reach as many steps; large ones take long enough for each.
+    /// Returns the usual number of epochs for this number of training images: 30 for 6,000 and 9 for 60,000, from 5 to
+    /// 300. Small sets need more passes to reach the same number of steps.
     pub fn usual_epochs(images: usize) -> u32 {
         let epochs = 30.0 * (6000.0 / images.max(1) as f64).sqrt();
         epochs.round().clamp(5.0, 300.0) as u32

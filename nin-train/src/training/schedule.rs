@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 /// The shape of the learning rate after its warm-up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "kind")]
+#[non_exhaustive]
 pub enum Schedule {
     /// A constant rate.
     #[default]

@@ -57,7 +57,7 @@ pub fn rungs(count: usize, epochs: u32) -> Vec<(usize, u32)> {
 /// The least number of steps of the first round's training runs; 15 steps from random weights decide nothing.
 const STEPS: usize = 300;
 
-/// Returns the epochs of the first round for so many training images in batches: as many as make 300 steps.
+/// Returns the epochs of the first round for this number of training images and this batch: the epochs of 300 steps.
 pub fn first_epochs(images: usize, batch: usize) -> u32 {
     STEPS.div_ceil(images.div_ceil(batch.max(1)).max(1)) as u32
 }

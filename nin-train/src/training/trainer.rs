@@ -25,6 +25,7 @@ use crate::training::recipe::Recipe;
 
 /// The progress of an epoch.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Progress {
     /// Epoch, from 1.
     pub epoch: u32,
@@ -287,7 +288,7 @@ impl Trainer {
         Ok(images_per_second)
     }
 
-    /// Evaluates the network as it stands.
+    /// Evaluates the network in its current state.
     ///
     /// # Errors
     ///
@@ -302,7 +303,8 @@ impl Trainer {
     }
 
     /// Records the evaluation of the last epoch's network on held-out images, and returns whether it is the best so
-    /// far: the most accurate one and, of equals, which are common where few images are held out, that of the least loss.
+    /// far: the most accurate one and, of equals, which are common where few images are held out, that of the least
+    /// loss.
     pub fn record(&mut self, evaluation: &Evaluation) -> bool {
         if let Some(report) = self.run.history.last_mut() {
             report.test_loss = Some(evaluation.loss);

@@ -134,6 +134,33 @@ fn one_clear_sentence_for_every_broken_file() {
     assert!(error.contains("expected:\n  net.0.0.weight  [32, 1, 5, 5]") && error.contains("found:\n"), "{error}");
 }
 
+/// What other programs write is named, with the way to convert it.
+#[test]
+fn files_of_other_programs_are_named() {
+    let folder = folder("foreign");
+    let torch = [b"PK\x03\x04\x00\x00", &[0; 24][..], b"net/data.pklFB"].concat();
+    let keras = [b"PK\x03\x04\x00\x00", &[0; 24][..], b"metadata.json", &[0; 90], b"model.weights.h5"].concat();
+    for (name, bytes, sentence) in [
+        (
+            "net.pth",
+            &torch[..],
+            "this is a PyTorch file, which holds Python objects; in Python, write `safetensors.torch",
+        ),
+        ("old.pth", b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.", "this is a PyTorch file"),
+        ("net.h5", b"\x89HDF\r\n\x1a\n\0\0\0\0", "this is a Keras file; in Python, write `open(\"net.tflite\""),
+        ("net.keras", &keras, "this is a Keras file"),
+        ("net.pb", b"\x08\x01\x12\x04\x0a\x02\x0a\x00", "this is a TensorFlow graph"),
+        ("net.npz", b"PK\x03\x04\x00\x00weight.npy", "these are arrays of NumPy"),
+        ("net.gguf", b"GGUF\x03\0\0\0", "this is a GGUF file"),
+    ] {
+        std::fs::write(folder.join(name), bytes).unwrap();
+        for arguments in [&["import", name, "--line", "fashion"][..], &["predict", name, "a.png"], &["eval", name]] {
+            let error = failure(&folder, arguments);
+            assert!(error.starts_with(&format!("error: {name}: {sentence}")), "{arguments:?}: {error}");
+        }
+    }
+}
+
 /// Commands that would lose data, or give results that are wrong but look right.
 #[test]
 fn nothing_is_overwritten_or_measured_by_mistake() {

@@ -104,7 +104,8 @@ fn a_file_with_numbers_that_are_none_is_named() {
     let sound = model(&trained);
     folder.write("nan.nin", &with_weight(&sound, 0.123, f32::NAN));
     folder.write("mean.nin", &with_weight(&sound, 0.456, f32::INFINITY));
-    for (file, place) in [("nan.nin", "stage 1 (nin5/4:4), layer 1 holds"), ("mean.nin", "the mean of the input holds")]
+    for (file, place) in
+        [("nan.nin", "stage 1 (nin5/4:4), layer 1 contains"), ("mean.nin", "the mean of the input contains")]
     {
         let train = ["train", "--data", "images", "--epochs", "1", "--out", "run", "--from", file];
         for arguments in [
@@ -115,14 +116,14 @@ fn a_file_with_numbers_that_are_none_is_named() {
             &train,
         ] {
             let said = fails(&mut command(&folder, arguments));
-            assert!(said.starts_with(&format!("error: {file}: {place} a number that is infinite or not")), "{said}");
+            assert!(said.starts_with(&format!("error: {file}: {place} an infinite number or NaN")), "{said}");
         }
     }
     // Import names the tensor.
     (trained.parameters[3], trained.preprocessing.mean[0]) = (f32::NAN, 0.0);
     folder.write("t.safetensors", &trained.to_safetensors().unwrap());
     let said = fails(&mut command(&folder, &["import", "t.safetensors", "--line", LINE, "--out", "x.nin"]));
-    assert!(said.starts_with("error: t.safetensors: the tensor net.0.0.weight holds a number"), "{said}");
+    assert!(said.starts_with("error: t.safetensors: the tensor net.0.0.weight contains an infinite number"), "{said}");
     assert!(said.contains("save the network from an earlier epoch") && !said.contains("rate"), "{said}");
 
     // A large finite number is finite.
@@ -154,7 +155,7 @@ fn answers_that_are_no_numbers_are_errors() {
         &["quantize", "o.nin", "--data", "photos", "--out", "q.nin"],
     ] {
         let said = fails(&mut command(&folder, arguments));
-        assert!(said.contains("logits are infinite or no numbers"), "{said}");
+        assert!(said.contains("logits are infinite or NaN"), "{said}");
     }
     assert!(!folder.0.join("q.nin").exists());
 }
@@ -177,7 +178,10 @@ fn integers_that_do_not_follow_the_floats_are_not_called_free() {
         (0..6).for_each(|i| png(&folder.0.join(format!("photos/{class}/{i}.png")), 4 + i, 4));
     }
     let (printed, _) = succeeds(&mut command(&folder, &["quantize", "u.nin", "--data", "photos"]));
-    assert!(printed.contains("8 bits do not compute what the floats do: the logits' signal to noise is "), "{printed}");
+    assert!(
+        printed.contains("8 bits differ too much from the floats: the logits' signal-to-noise ratio is "),
+        "{printed}"
+    );
     assert!(!printed.contains("cost nothing"), "{printed}");
 
     assert!(printed.contains("try --equalize or train --qat"), "{printed}");
@@ -247,7 +251,7 @@ fn a_damaged_best_network_says_how_to_go_on() {
     let resume = ["train", "--resume", "run", "--epochs", "2", "--data", "images"];
     let said = fails(&mut command(&folder, &resume));
     assert!(said.starts_with("error: run/best: the checkpoint is cut off"), "{said}");
-    assert!(said.ends_with("begin another from its last one by train --from run/checkpoint"), "{said}");
+    assert!(said.ends_with("start another from its last network with train --from run/checkpoint"), "{said}");
     succeeds(&mut command(
         &folder,
         &["train", "--from", "run/checkpoint", "--epochs", "1", "--data", "images", "--out", "b"],

@@ -86,7 +86,7 @@ fn a_network_that_does_not_tell_all_classes_apart_is_said_to() {
     let never = (0..10).filter(|&class| confusion.iter().all(|row| row[class] == 0));
     let never: Vec<&str> = never.map(|class| names[class].as_str()).collect();
     assert!((1..10).contains(&never.len()), "{confusion:?}");
-    let line = format!("{} of 10 classes never answered: {}\n", never.len(), never.join(", "));
+    let line = format!("{} of 10 classes are never predicted: {}\n", never.len(), never.join(", "));
     assert!(trained.contains(&line) && text.contains(&line), "{trained}\n{text}\nlack {line}");
 
     let layers = json["layers"].as_array().unwrap();
@@ -172,7 +172,7 @@ fn ctrl_c_writes_a_checkpoint_to_go_on_with() {
     assert_eq!(metrics(&first).len(), 42);
 
     let error = failure(&folder, &["train", "--resume", "stopped/checkpoint", "--data", "images"]);
-    assert!(error.contains("this run has done its 40 epochs"), "{error}");
+    assert!(error.contains("this run has completed its 40 epochs"), "{error}");
     let error = failure(&folder, &["train", "--resume", "stopped", "--lr", "0.1"]);
     assert!(error.contains("--lr cannot change"), "{error}");
 }
@@ -279,7 +279,7 @@ fn a_new_head_begins_on_learnt_layers() {
     let other = "1x20x24 nin5/2+2:8,8 max3/2 nin3+1:12,16 gap fc10";
     let begun = ["train", "--from", "a/model.nin", "--line", other, "--lr", "0", "--out", "b"];
     let text = printed(&folder, &[&begun[..], &data[..4]].concat());
-    assert!(text.contains("Begins with the first 3 of 5 layers with weights from a/model.nin."), "{text}");
+    assert!(text.contains("The first 3 of 5 layers with weights are copied from a/model.nin."), "{text}");
     let read = |run: &str| Trained::from_file(&fs::read(folder.join(run).join("checkpoint")).unwrap()).unwrap();
     let (a, b) = (read("a"), read("b"));
     // 5×5 to 8, 1×1 to 8, 3×3 to 12; then 12 outputs became 16.
@@ -292,9 +292,9 @@ fn a_new_head_begins_on_learnt_layers() {
 
     let refused = |more: &[&str]| failure(&folder, &[&["train", "--from", "a/model.nin"][..], more, &data].concat());
     let said = refused(&["--line", "1x28x28 nin3:4 gap fc10"]);
-    assert!(said.contains("its first layer is not that of the line"), "{said}");
+    assert!(said.contains("its first layer differs from that of the line"), "{said}");
     assert!(refused(&["--line", other, "--qat"]).contains("quantisation-aware"));
-    assert!(refused(&["--init", "he"]).contains("--init is for new weights"));
+    assert!(refused(&["--init", "he"]).contains("--init sets new weights"));
 }
 
 #[test]
@@ -385,7 +385,7 @@ fn validation_images_choose_the_network_and_end_the_run() {
     assert!(fs::read(folder.join("again.html")).unwrap() == page, "another page");
 
     let said = failure(&folder, &["train", "--resume", "run", "--data", "images"]);
-    assert!(said.contains("ended early"), "{said}");
+    assert!(said.contains("stopped early"), "{said}");
     let said = failure(&folder, &["train", "--data", "images", "--patience", "2"]);
     assert!(said.contains("--validation"), "{said}");
     let said = failure(&folder, &["train", "--data", "images", "--from", "run/model.nin", "--batch-norm"]);

@@ -228,7 +228,7 @@ fn own_images_run_on_the_board() {
     fs::write(&file, test_images(&data, &indices, shape).unwrap()).unwrap();
     let Some(output) = firmware(BOARD, "partition", &words, &[]) else { return };
     let text = String::from_utf8_lossy(&output.stdout);
-    assert!(!output.status.success() && text.contains("the model takes images of 3x9x14"), "{text}");
+    assert!(!output.status.success() && text.contains("the model needs images of 3x9x14"), "{text}");
     // And so are none, by a colour network.
     let Some(output) = firmware(BOARD, "partition", &words[..1], &[]) else { return };
     let text = String::from_utf8_lossy(&output.stdout);

@@ -1,4 +1,4 @@
-//! What `predict --npz` writes: logits, and what each layer computed, of all images together.
+//! `predict --npz`: writes the logits of all images, and the activations of each layer.
 
 use std::path::{Path, PathBuf};
 
@@ -56,7 +56,7 @@ pub fn write(request: &Request<'_>, model: &Model<'_>, console: &Console) -> Out
         let needed = 2 * count as u64 * activation_bytes(model) as u64;
         if let Some(left) = memory::shortage(needed) {
             return Err(format!(
-                "the activations of {} images take {} of memory, and {} are left: give it fewer images",
+                "the activations of {} images need {} of memory, but {} are available: pass fewer images",
                 grouped(count as u64),
                 bytes(needed),
                 bytes(left)
@@ -97,7 +97,7 @@ fn check(logits: &Array2<f32>, request: &Request<'_>) -> Outcome {
     }
 }
 
-/// All images in one array. One that cannot be read is an error: the rows of the others would move.
+/// Returns all images in one array. One that cannot be read is an error, since the array's indices follow the arguments.
 fn together(request: &Request<'_>, input: Shape) -> Outcome<Array4<u8>> {
     let mut parts = Vec::new();
     for path in request.images {
@@ -107,8 +107,8 @@ fn together(request: &Request<'_>, input: Shape) -> Outcome<Array4<u8>> {
             let ((_, rows, columns, channels), (_, y, x, c)) = (size(first), size(&part));
             if (rows, columns, channels) != (y, x, c) {
                 return Err(format!(
-                    "{}: the images are {c}x{y}x{x}, those before are {channels}x{rows}x{columns}; one file of --npz \
-                     holds images of one shape",
+                    "{}: the images are {c}x{y}x{x}, but the previous ones {channels}x{rows}x{columns}; a file of --npz \
+                     has images of one shape",
                     path.display()
                 )
                 .into());

@@ -1,4 +1,4 @@
-//! `nin-train predict`: what is on a picture.
+//! `nin-train predict`: classifies pictures.
 
 mod arrays;
 
@@ -26,13 +26,12 @@ Examples:
   nin-train predict runs/fashion/model.nin --logits shoe.png
   nin-train predict runs/fashion/model.nin set.npz --npz logits.npz
 
-A picture is cut to the network's aspect ratio about its centre, scaled and, for a network with one channel, turned
-grey. An .npy file gives all images of its array, an .npz file the test images of its data set; docs/arrays.md describes
-both. Fashion-MNIST and MNIST are white on black: use --invert for pictures on a light ground.
+A picture is cropped about its centre to the network's aspect ratio, resized and, for a network with one channel,
+converted to grey. An .npy file gives all images of its array, an .npz file the test images of its data set
+(docs/arrays.md). Fashion-MNIST and MNIST are white on black: use --invert for pictures on a light ground.
 A model that was calibrated on validation images shows calibrated probabilities, and answers \"none of these\" to images
-that it rejects (docs/confidence.md).
-The numbers are those that a board computes from the same model file, bit for bit,
-if its firmware does not fuse the sums of floats.")]
+that it rejects (docs/confidence.md). A board computes the same numbers from the same model file, bit for bit, unless its
+firmware uses fused multiply-add.")]
 pub struct PredictArgs {
     /// A model file, checkpoint or safetensors file
     #[arg(value_name = "MODEL")]
@@ -42,15 +41,15 @@ pub struct PredictArgs {
     #[arg(value_name = "IMAGE", required = true)]
     images: Vec<PathBuf>,
 
-    /// Turn light into dark
+    /// Invert the pictures, so that light becomes dark
     #[arg(long)]
     invert: bool,
 
-    /// How many classes to show
+    /// Number of classes to show
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..))]
     top: u16,
 
-    /// Print the raw logits, one JSON object a line
+    /// Print the raw logits, one JSON object per line
     #[arg(long)]
     logits: bool,
 
@@ -72,7 +71,7 @@ pub struct PredictArgs {
 /// The answer to an image that the model rejects.
 const NONE: &str = "none of these";
 
-/// Prints the likeliest classes of each picture. A picture that cannot be read does not keep the others waiting.
+/// Prints the most likely classes of each picture. A picture that cannot be read is reported, and the others go on.
 pub fn run(args: &PredictArgs, console: &Console) -> Outcome {
     let bytes = networks::load(&args.network)?.fast_model()?;
     let model = bytes.model()?;
@@ -88,7 +87,7 @@ pub fn run(args: &PredictArgs, console: &Console) -> Outcome {
             Ok(logits) => {
                 let single = logits.len() == 1;
                 for (number, logits) in logits.iter().enumerate() {
-                    // The next picture would fare no better: the network is broken.
+                    // The network is broken, so the other pictures would fail too.
                     let logits = finite(logits.clone()).map_err(FileError::at(&args.network))?;
                     let name = path.display().to_string();
                     let name = if single { name } else { format!("{name}[{number}]") };
@@ -115,7 +114,7 @@ pub fn run(args: &PredictArgs, console: &Console) -> Outcome {
     }
 }
 
-/// The logits of each image in a file: a picture has one.
+/// Returns the logits of each image in a file. A picture has one image.
 fn logits(model: &Model<'_>, path: &Path, invert: bool) -> Outcome<Vec<Vec<f32>>> {
     let images = arrays::read(path, model.plan().spec().input(), invert)?;
     let logits = logits_of(model, images.view());
@@ -128,7 +127,7 @@ fn class_name(model: &Model<'_>, class: usize) -> String {
     model.class_name(class).map_or_else(|| format!("class {class}"), str::to_owned)
 }
 
-/// Returns the class of the largest logit, the first among equals, as the board's argmax.
+/// Returns the class of the largest logit, the first among equals, like `argmax` on the board.
 fn best_of(logits: &[f32]) -> usize {
     (0..logits.len()).rev().max_by(|&a, &b| logits[a].partial_cmp(&logits[b]).unwrap_or(Ordering::Equal)).unwrap_or(0)
 }
@@ -178,7 +177,7 @@ fn show(args: &PredictArgs, console: &Console, model: &Model<'_>, file: &str, lo
     }
     console.result(format_args!("{}", visible(file)));
     if unknown {
-        console.result(format_args!("  {NONE}; the likeliest:"));
+        console.result(format_args!("  {NONE}; most likely:"));
     }
     let probabilities = probabilities(logits, model.decision().temperature);
     let name = |class: usize| visible(&name(class)).into_owned();

@@ -47,7 +47,7 @@ pub struct SearchArgs {
     #[command(flatten)]
     budget: BudgetArgs,
 
-    /// Most multiply-accumulates per image; K and M are 1,000 and 1,000,000 [default: no limit]
+    /// Limit of the multiply-accumulates per image; K and M are 1,000 and 1,000,000 [default: no limit]
     #[arg(long, value_name = "N", value_parser = count)]
     macs: Option<u64>,
 
@@ -88,7 +88,7 @@ pub struct SearchArgs {
 pub fn run(args: &SearchArgs, console: &Console) -> Outcome<ExitCode> {
     let console = &Console { quiet: console.quiet || args.json };
     let mut rounds = Vec::new();
-    // Only a folder's pictures are brought to a shape.
+    // Only the pictures of a folder are resized.
     let wanted = args.shape.unwrap_or_else(|| args.budget.shape(&args.images));
     let threads = threads_of(args.threads, console);
     let mut splits = args.images.load(wanted, console)?;
@@ -149,7 +149,7 @@ pub fn run(args: &SearchArgs, console: &Console) -> Outcome<ExitCode> {
             round.push((*plan, done));
         }
         if round.iter().all(|(_, trial)| trial.accuracy.is_none()) {
-            return Err("none of these lines learnt anything: try another --seed or more --epochs".into());
+            return Err("no line could be trained: try another --seed or more --epochs".into());
         }
         // The sort is stable: of equals, the line drawn first comes first.
         round.sort_by(|(_, a), (_, b)| b.accuracy.unwrap_or(0.0).total_cmp(&a.accuracy.unwrap_or(0.0)));
@@ -172,7 +172,7 @@ pub fn run(args: &SearchArgs, console: &Console) -> Outcome<ExitCode> {
     }
     if let Some(best) = plans.first() {
         let flags = args.images.flags(&splits);
-        // The recipe for one's own images has batch normalisation without a flag.
+        // The recipe for the user's own images has batch normalisation by default.
         let recipe = if images::are_own(args.images.kind()) { "" } else { " --optimizer sgd --batch-norm --epochs 30" };
         console.say(format_args!(
             "Train the best with:\n  {} train{recipe}{flags} --line \"{}\"",

@@ -25,10 +25,10 @@ pub struct Metrics<'a> {
     file: Option<File>,
 }
 
-/// The first line: what is trained, on what, and how.
+/// The first line: the network, its images and its recipe.
 #[derive(Serialize)]
 pub struct Start {
-    /// nin-train's.
+    /// The version of nin-train.
     version: &'static str,
     line: String,
     parameters: usize,
@@ -36,24 +36,24 @@ pub struct Start {
     preprocessing: Preprocessing,
     teachers: Vec<Teacher>,
     images: String,
-    /// Of all training images, those for validation included.
+    /// Fingerprint of all training images, including those for validation.
     images_sha256: Option<String>,
     training_images: usize,
     validation_images: usize,
     test_images: usize,
-    /// Which of them an epoch's `test_loss` and `test_accuracy` are of.
+    /// The images on which the `test_loss` and `test_accuracy` of an epoch are measured.
     measured_on: &'static str,
 }
 
 #[derive(Serialize)]
 struct Teacher {
     line: String,
-    /// Of its parameters, as the checkpoint keeps them.
+    /// Fingerprint of its parameters, as in the checkpoint.
     sha256: String,
 }
 
 impl Start {
-    /// Of a run that stands where `checkpoint` says; `splits` are its images without those for validation.
+    /// Returns the line for a run in the state of `checkpoint`. `splits` are its images without those for validation.
     pub fn new(checkpoint: &Checkpoint, plan: &Plan, splits: &Splits, validation: Option<&Dataset>) -> Self {
         let teachers = checkpoint.teachers.iter();
         Self {
@@ -74,12 +74,12 @@ impl Start {
 }
 
 impl<'a> Metrics<'a> {
-    /// Begins the file anew. A run that goes on writes what it has done once more: a checkpoint may be older than the
-    /// file's last line, or newer, if the program was killed between the two.
+    /// Creates the file, or empties it. A run that continues writes its earlier epochs again: if the program was killed,
+    /// the checkpoint may be older or newer than the last line of the file.
     ///
     /// # Errors
     ///
-    /// If it cannot be begun: a run with a wrong name for it should not begin either.
+    /// If the file cannot be written. The run does not begin then, since its name may be mistyped.
     pub fn create(path: PathBuf, start: &Start, console: &'a Console) -> Result<Self, FileError> {
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             files::create_folder(folder).map_err(FileError::at(folder))?;
@@ -90,19 +90,19 @@ impl<'a> Metrics<'a> {
         Ok(Self { console, path, file: Some(file) })
     }
 
-    /// A line for each epoch.
+    /// Writes the line of an epoch.
     pub fn epoch(&mut self, report: &EpochReport) {
         self.write(report);
     }
 
-    /// The last line: what the exported network does on the test images.
+    /// Writes the last line: the result of the exported network on the test images.
     pub fn test(&mut self, evaluation: &Evaluation) {
         let Evaluation { loss, accuracy, images, .. } = evaluation;
         self.write(&json!({ "test": { "images": images, "accuracy": accuracy, "loss": loss } }));
     }
 
-    /// Writes a line, at once, so that another program can follow. That it cannot is no reason to end a run: after a
-    /// warning, there are no more.
+    /// Writes a line at once, so that another program can follow the run. An error does not end the run: it prints a
+    /// warning and writes no further lines.
     fn write(&mut self, value: &impl Serialize) {
         let Some(file) = &mut self.file else { return };
         let line = serde_json::to_string(value).map_err(std::io::Error::from);

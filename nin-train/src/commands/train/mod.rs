@@ -1,4 +1,4 @@
-//! `nin-train train`: from images to a network.
+//! `nin-train train`: trains a network on images.
 
 mod flags;
 mod metrics;
@@ -30,12 +30,12 @@ pub use flags::TrainArgs;
 use metrics::Metrics;
 use screen::{Run, Screen};
 
-/// Trains a network and writes what it has learnt.
+/// Trains a network and writes its files.
 pub fn run(args: &TrainArgs, console: &Console) -> Outcome<ExitCode> {
-    // Locked before its checkpoint is read: nobody goes on with the run in between.
+    // Locked before its checkpoint is read, so that no other program continues the run in between.
     let in_place = args.resumed_in_place()?;
     let threads = threads_of(args.threads, console);
-    // What can be wrong with the flags comes before any waiting.
+    // Errors of the flags come before anything that takes time.
     let mut start = args.start(console)?;
     if let Some(plan) = start.plan() {
         start.check_memory(&plan, threads)?;
@@ -64,7 +64,7 @@ pub fn run(args: &TrainArgs, console: &Console) -> Outcome<ExitCode> {
     if let Some(unused) = &splits.validation {
         let images = unused.len();
         console.warn(format_args!(
-            "the data set's {images} validation images are not used: choose the best epoch by them with --validation 0.1"
+            "the data set's {images} validation images are not used; with --validation 0.1 they choose the best epoch"
         ));
     }
     start.choose_epochs(splits.train.len());
@@ -79,24 +79,24 @@ pub fn run(args: &TrainArgs, console: &Console) -> Outcome<ExitCode> {
     if let Some(resumed) = args.resumed_folder() {
         folder.adopt_best(&resumed, &trainer.checkpoint())?;
     }
-    // A run that was killed after its last epoch still has its model to write.
+    // A run that was killed after its last epoch has not written its model yet.
     if trainer.is_done() && folder.has_model(&Exported::of(&trainer, &folder)?.model) {
         let epochs = trainer.recipe().epochs;
         return Err(match trainer.has_stalled() {
-            true => "this run has ended early, by its patience; begin another with --from".into(),
-            false => format!("this run has done its {epochs} epochs; give it more with --epochs").into(),
+            true => "this run has stopped early (patience reached); start another with --from".into(),
+            false => format!("this run has completed its {epochs} epochs; pass a larger number with --epochs").into(),
         });
     }
     let mut metrics = Metrics::create(args.metrics.clone().unwrap_or_else(|| folder.metrics()), &metrics, console)?;
     trainer.history().iter().for_each(|report| metrics.epoch(report));
     if trainer.is_done() && !folder.checkpoint().exists() {
-        // In another folder: nothing is left to train that would write it.
+        // In another folder: no epoch is left that would write it.
         folder.save(&trainer.checkpoint())?;
     }
     interrupt::listen()?;
 
     let layers = LayerTable { plan: &plan, batch: trainer.recipe().batch as u64 };
-    console.say(format_args!("\n{layers:width$}\n", width = console.columns()));
+    console.explain(format_args!("\n{layers:width$}\n", width = console.columns()));
     let mut screen = Screen::new(console, trainer.recipe(), splits.train.len());
     if !trainer.is_done() {
         screen.estimate(trainer.measure(&splits.train)?, trainer.position());
@@ -106,8 +106,8 @@ pub fn run(args: &TrainArgs, console: &Console) -> Outcome<ExitCode> {
     let every = Duration::from_secs(60 * u64::from(args.checkpoint_every));
     let stopped = epochs(&mut trainer, [&splits.train, measured], &folder, every, &mut metrics, &mut screen)?;
     if stopped {
-        console.result(format_args!("\nStopped; everything up to here is in {}.", folder.checkpoint().display()));
-        console.say(format_args!("Go on with:\n  {} train --resume {}", program(), word(&folder.checkpoint())));
+        console.result(format_args!("\nStopped. The run is saved in {}.", folder.checkpoint().display()));
+        console.say(format_args!("Continue with:\n  {} train --resume {}", program(), word(&folder.checkpoint())));
         return Ok(ExitCode::from(130));
     }
 
@@ -133,29 +133,29 @@ pub fn run(args: &TrainArgs, console: &Console) -> Outcome<ExitCode> {
     metrics.test(&findings.evaluation);
     let report = folder.report(&trainer.checkpoint(), &trained, &findings, &splits);
     if let Err(error) = &report {
-        console.warn(format_args!("the report could not be written, everything else was: {error}"));
+        console.warn(format_args!("the report could not be written: {error}; all other files were written"));
     }
     let sample = folder.sample(&splits.test);
     folder.test_images(&splits.test, plan.shape(0));
-    // Last: a model says that its run has nothing left to do.
+    // Last: a model file shows that its run is complete.
     folder.export(&model)?;
     screen.next(&folder, report.ok().as_deref(), sample.as_deref(), integers);
     Ok(ExitCode::SUCCESS)
 }
 
-/// What a run comes to.
+/// The result of a run.
 struct Exported {
     checkpoint: Checkpoint,
     trained: Trained,
     /// The model file.
     model: Vec<u8>,
-    /// Whether that holds the integers that the network was trained with.
+    /// Whether the model file contains the integers of quantisation-aware training.
     integers: bool,
 }
 
 impl Exported {
-    /// The network of the last epoch, or of that which did best on validation images. (One that was chosen by test
-    /// images would have nothing left to prove it.)
+    /// Returns the network of the last epoch, or of the best epoch on validation images. (Test images do not choose it:
+    /// their accuracy would then be too high.)
     fn of(trainer: &Trainer, folder: &RunFolder) -> Outcome<Exported> {
         let mut checkpoint = match trainer.recipe().validation > 0.0 {
             true => Checkpoint::load(&folder.best())?,
@@ -167,7 +167,7 @@ impl Exported {
             Some(integers) => integers.to_bytes(Lanes::Two)?,
             None => trained.to_model(WeightType::F32, Lanes::default())?,
         };
-        // Before it is found on validation images, only the class for unknown images is certain.
+        // The rest of the decision is found on validation images later; only the class for unknown images is certain.
         if checkpoint.decision == Decision::PLAIN {
             checkpoint.decision.unknown = unknown_class(&trained.class_names);
         }
@@ -176,9 +176,9 @@ impl Exported {
     }
 }
 
-/// Trains to the end of the last epoch; true if the user stopped it. After each epoch the network is measured on images
-/// that it is not trained with; the checkpoint is written then, `every` so often within an epoch, and when stopped, and
-/// if the recipe has validation images, that of the best epoch too.
+/// Trains to the end of the last epoch; returns true if the user stopped the run. Evaluates the network on the `measured`
+/// images after each epoch. Writes the checkpoint after each epoch, in the interval `every`, and when the run is stopped;
+/// with validation images also the checkpoint of the best epoch.
 fn epochs(
     trainer: &mut Trainer,
     [train, measured]: [&Dataset; 2],

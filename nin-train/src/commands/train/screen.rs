@@ -38,8 +38,9 @@ impl<'a> Screen<'a> {
     pub fn estimate(&self, images_per_second: f64, position: &Position) {
         let epochs = self.epochs - position.epoch;
         let images = u64::from(epochs) * self.images as u64 - position.images as u64;
-        self.console.say(format_args!(
-            "{epochs} epochs of {} images at about {} images/s: {}\n",
+        self.console.explain(format_args!(
+            "{epochs} epoch{} of {} images at about {} images/s: {}\n",
+            if epochs == 1 { "" } else { "s" },
             grouped(self.images as u64),
             grouped(images_per_second.round() as u64),
             duration(images as f64 / images_per_second)
@@ -116,7 +117,7 @@ impl<'a> Screen<'a> {
                 confusion.add(label, prediction, count as usize);
             }
         }
-        self.console.say(format_args!("\n{confusion:width$}\n", width = self.console.columns()));
+        self.console.explain(format_args!("\n{confusion:width$}\n", width = self.console.columns()));
         let (correct, total) = (confusion.correct(), confusion.total());
         self.console.result(format_args!(
             "test accuracy {}: {} of {} images, loss {:.4}",
@@ -127,7 +128,7 @@ impl<'a> Screen<'a> {
         ));
         if say_never_answered(&confusion, self.console) {
             let lost = (0..names.len()).filter(|class| evaluation.confusion.iter().all(|row| row[*class] == 0));
-            self.console.say(format_args!("{}", advice(&lost.collect::<Vec<_>>(), run)));
+            self.console.explain(format_args!("{}", advice(&lost.collect::<Vec<_>>(), run)));
         }
     }
 
@@ -137,15 +138,13 @@ impl<'a> Screen<'a> {
         let (checkpoint, model) = (word(&checkpoint), word(&model));
         // The checkpoint that the model is exported from.
         let best = (self.measured != "test").then(|| word(&folder.best()));
-        self.console
-            .say(format_args!("\nWritten:\n  {checkpoint}  to continue training\n  {model}  to run on a board"));
-        if let Some(best) = &best {
-            self.console.say(format_args!("  {best}  the best epoch, the model's source"));
-        }
+        let mut written = vec![(checkpoint.clone(), "to continue training"), (model.clone(), "to run on a board")];
+        written.extend(best.clone().map(|best| (best, "the best epoch, from which the model was exported")));
+        written.extend(report.map(|report| (report.display().to_string(), "to open in a browser")));
         let kept = best.unwrap_or(checkpoint);
-        if let Some(report) = report {
-            self.console.say(format_args!("  {}  to open in a browser", report.display()));
-        }
+        let width = written.iter().map(|(file, _)| file.chars().count()).max().unwrap_or(0);
+        self.console.say(format_args!("\nWritten:"));
+        written.iter().for_each(|(file, purpose)| self.console.say(format_args!("  {file:width$}  {purpose}")));
         self.console.say(format_args!("\nNext:"));
         let program = program();
         if let Some(sample) = sample {
@@ -160,7 +159,7 @@ impl<'a> Screen<'a> {
     }
 }
 
-/// What a network was trained with, as far as lost classes may follow from it.
+/// The images, network and recipe of a run, which may explain classes that are never predicted.
 #[derive(Clone, Copy)]
 pub struct Run<'a> {
     /// The names of the classes.
@@ -176,7 +175,7 @@ pub struct Run<'a> {
 /// A class is rare if it has less than this share of a class's mean number of images.
 const RARE: f64 = 0.5;
 
-/// Returns the likeliest reason why the network never answers the `lost` classes, and the cure.
+/// Returns the most likely reason why the network never predicts the `lost` classes, and a remedy.
 fn advice(lost: &[usize], run: Run<'_>) -> String {
     let Run { names, counts, plan, recipe } = run;
     let classes = counts.iter().filter(|count| **count > 0).count().max(1);
@@ -198,14 +197,14 @@ fn advice(lost: &[usize], run: Run<'_>) -> String {
     let line = plan.spec().to_string();
     if line.ends_with(" gap") {
         return format!(
-            "The ReLU of such a class's output may be dead. Widen the last block and let a linear layer answer: end the \
-             line in nin3+1:64,64 gap fc{0}, not in {0} channels and gap. `eval --channels` counts dead ReLUs.",
+            "A dead ReLU in the last block may be the reason. Use a wide last block and a linear layer: end the line in \
+             nin3+1:64,64 gap fc{0}, not in {0} channels and gap. `eval --channels` counts dead ReLUs.",
             plan.classes()
         );
     }
     format!(
-        "The network may not have learnt for long enough, or dead ReLUs are the cause: try --epochs {}, or --batch-norm \
-         if it was off. `eval --channels` counts dead ReLUs.",
+        "The training may have been too short, or ReLUs are dead: try --epochs {}, or --batch-norm if it was off. \
+         `eval --channels` counts dead ReLUs.",
         recipe.epochs.saturating_mul(2)
     )
 }

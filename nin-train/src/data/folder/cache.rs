@@ -1,8 +1,8 @@
 //! A cache of resized pictures, so that only the first command decodes them.
 //!
 //! There is one file for each data set and shape, in the folder that the caller names. It holds, for each picture, its
-//! path, its stamp (size and times) and its bytes. A picture is read again if its stamp differs. A cache that is missing,
-//! damaged, of another version or cannot be written is no error: the pictures are decoded.
+//! path, its stamp (size and times) and its bytes. A picture is read again if its stamp differs. A cache that is
+//! missing, damaged, of another version or cannot be written is no error: the pictures are decoded.
 
 use std::collections::HashMap;
 use std::ffi::OsStr;
@@ -62,7 +62,7 @@ fn changed(_: &Metadata) -> (i64, i64) {
     (0, 0)
 }
 
-/// What stands before the pictures of a cache file.
+/// The header of a cache file.
 #[derive(Serialize, Deserialize)]
 struct Index {
     /// The version of the code that made the bytes.
@@ -96,7 +96,7 @@ impl Cache {
         let file = folder.join(format!("{name}.pictures"));
         let (known, pixels) = read(&file, shape).unwrap_or_default();
         if !known.is_empty() {
-            // What is used last is removed last.
+            // The files that were used last are removed last.
             let _ = File::options().append(true).open(&file).and_then(|file| file.set_modified(SystemTime::now()));
         }
         Self { file, shape, known, pixels }

@@ -1,5 +1,5 @@
-//! The user's picture files: a folder with one sub-folder for each class, perhaps inside folders for training, validation
-//! and test, or a table of files and labels.
+//! The user's picture files: a folder with one sub-folder for each class, perhaps inside folders for training,
+//! validation and test, or a table of files and labels.
 
 mod cache;
 mod names;
@@ -62,15 +62,15 @@ struct Listing {
     /// Class and file of each picture, by [`Part`].
     parts: [Vec<(String, PathBuf)>; 3],
     skipped: Skipped,
-    /// How the parts were told apart.
+    /// A text that states how the parts were determined.
     how: Option<String>,
-    /// What the user should know.
+    /// Notes for the user.
     remarks: Vec<String>,
 }
 
-/// Loads all pictures of a folder or table. Classes are numbered in the order of `classes`, which must name all of them,
-/// or in the natural order of their names if it is empty. `cache` is a folder where resized pictures are kept, so that
-/// they are decoded only once. `progress` is called on this thread while pictures are read.
+/// Loads all pictures of a folder or table. Classes are numbered in the order of `classes`, which must name all of
+/// them, or in the natural order of their names if it is empty. `cache` is a folder where resized pictures are kept, so
+/// that they are decoded only once. `progress` is called on this thread while pictures are read.
 ///
 /// # Errors
 /// Fewer than two classes, one without pictures, parts with different classes, pictures that cannot be read (named, the
@@ -144,7 +144,7 @@ pub fn load(
         source += &format!(", {} validation", grouped(validation.len() as u64));
     }
     source += &format!(
-        " and {} test images of {} classes from {}, brought to {} ({how}",
+        " and {} test images of {} classes from {}, resized to {} ({how}",
         grouped(test.len() as u64),
         names.len(),
         path.display(),
@@ -201,8 +201,8 @@ fn from_folder(folder: &Path) -> Result<Listing> {
     }
     let last = named.pop().unwrap_or_default();
     let how = match named.is_empty() {
-        true => format!("by its folder {last}"),
-        false => format!("by its folders {} and {last}", named.join(", ")),
+        true => format!("split by its folder {last}"),
+        false => format!("split by its folders {} and {last}", named.join(", ")),
     };
     Ok(Listing { parts, skipped, how: Some(how), remarks })
 }
@@ -232,7 +232,7 @@ fn from_table(path: &Path) -> Result<Listing> {
     if parts[Part::Training as usize].is_empty() {
         return Err(DataError::file(path, "has no row with a training image", "write a file and a label in each row"));
     }
-    let how = divided.then(|| "by a column of the table".to_owned());
+    let how = divided.then(|| "split by a column of the table".to_owned());
     Ok(Listing { parts, skipped: Skipped::default(), how, remarks: Vec::new() })
 }
 

@@ -1,4 +1,4 @@
-//! Reads the picture files of a data set, all that are whole.
+//! Reads the picture files of a data set in parallel.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -20,13 +20,13 @@ const TICK: Duration = Duration::from_millis(100);
 pub(super) struct Pictures {
     pub dataset: Dataset,
     pub failed: Vec<DataError>,
-    /// What the cache may keep of them.
+    /// The pictures that the cache may store.
     pub kept: Vec<Kept>,
     /// Whether any was decoded rather than taken from the cache.
     pub is_new: bool,
 }
 
-/// What became of one file.
+/// The result of reading one file.
 struct Outcome {
     error: Option<DataError>,
     /// The stamp that it had before it was read, if it has the same one after that.
@@ -34,8 +34,8 @@ struct Outcome {
     is_new: bool,
 }
 
-/// Reads the files in parallel; their names in the data set are their paths relative to `folder`. `progress` is called on
-/// this thread, with `before` pictures done already of `total`.
+/// Reads the files in parallel; their names in the data set are their paths relative to `folder`. `progress` is called
+/// on this thread, with `before` pictures done already of `total`.
 pub(super) fn read(
     folder: &Path,
     files: Files,

@@ -86,7 +86,7 @@ impl<'a> Bits<'a> {
         }
     }
 
-    /// What it means that there are no more bits: the file is cut, or a marker stands there.
+    /// Returns the fault of missing bits: the file is cut, or a marker follows.
     fn out(&self) -> Fault {
         if self.at + 1 >= self.bytes.len() { Fault::Ends } else { Fault::Damaged }
     }

@@ -1,9 +1,10 @@
-//! Proof that a JPEG file holds every block of its picture, and the Huffman tables that camera frames leave out.
+//! Checks that a JPEG file contains every block of its picture, and adds the Huffman tables that camera frames leave
+//! out.
 //!
 //! Decoders fill what is missing or damaged with grey and report success, as browsers need. A training set needs the
 //! opposite. [`check`] reads all entropy-coded data as a decoder does, without computing a pixel: each code must exist,
-//! each run must end inside its block, each scan must hold as many blocks as the frame declares and no more. A few changed
-//! bytes that are valid codes for as many blocks remain unnoticed: JPEG has no checksum.
+//! each run must end inside its block, each scan must hold as many blocks as the frame declares and no more. A few
+//! changed bytes that are valid codes for as many blocks remain unnoticed: JPEG has no checksum.
 
 mod bits;
 mod blocks;
@@ -40,7 +41,7 @@ pub(super) enum Fault {
     Damaged,
 }
 
-/// What the segments before a scan define.
+/// The state that the segments before a scan define.
 #[derive(Default)]
 struct State {
     frame: Option<Frame>,
@@ -51,11 +52,11 @@ struct State {
     scans: usize,
 }
 
-/// Checks that a JPEG file holds its whole picture. Files that the decoder refuses (arithmetic coding, lossless, more than
-/// `most_pixels`) pass.
+/// Checks that a JPEG file holds its whole picture. Files that the decoder refuses (arithmetic coding, lossless, more
+/// than `most_pixels`) pass.
 ///
 /// # Errors
-/// What is wrong, to follow "the JPEG": `ends after 31 % of its scan`.
+/// A text that continues the words "the JPEG": `ends after 31 % of its scan`.
 pub(super) fn check(file: &[u8], most_pixels: u64) -> Result<(), String> {
     let mut state = State::default();
     let mut at = 2;

@@ -1,4 +1,5 @@
-//! How far a network's answers can be trusted: calibrated probabilities, and images that are none of its classes.
+//! The confidence of a network: calibrated probabilities, and the rejection of images that belong to none of its
+//! classes.
 //!
 //! Both are found on validation images, which the network was not trained with, and stored in the model file as a
 //! [`Decision`]. `calibration` finds the temperature and measures the calibration error, `rejection` finds the
@@ -39,8 +40,9 @@ impl Default for Rejection {
     }
 }
 
-/// A decision and what it is worth on the images that it was found on.
+/// A decision, and its quality on the images on which it was found.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Found {
     /// The decision.
     pub decision: Decision,
@@ -82,7 +84,7 @@ pub fn find(model: &Model<'_>, validation: &Dataset, rejection: Option<Rejection
     })
 }
 
-/// Returns the probability of the likeliest class, and whether that is the label.
+/// Returns the probability of the most likely class, and whether that is the label.
 pub fn confidence(logits: &[f32], label: usize, temperature: f32) -> (f64, bool) {
     let class = argmax(logits).unwrap_or(0);
     (probabilities(logits, temperature).get(class).copied().unwrap_or(0.0), class == label)

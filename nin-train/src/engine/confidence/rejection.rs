@@ -1,6 +1,6 @@
 //! Thresholds below which an image is rejected.
 
-/// The answer to an image: its score, and whether the likeliest class is right.
+/// The answer to an image: its score, and whether the most likely class is right.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Judged {
     /// The score; larger means more like the training images.
@@ -19,7 +19,7 @@ pub fn threshold(answers: &[Judged], keep: f64) -> Option<f32> {
     scores.get(scores.len().checked_sub(kept)?).copied().filter(|score| score.is_finite())
 }
 
-/// What a threshold accepts.
+/// The images that a threshold accepts.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Point {
     /// The threshold.
@@ -31,15 +31,15 @@ pub struct Point {
 }
 
 impl Point {
-    /// Returns what a threshold accepts.
+    /// Counts the images that a threshold accepts.
     pub fn at(answers: &[Judged], threshold: f32) -> Self {
         let accepted = || answers.iter().filter(|answer| answer.score >= threshold);
         Self { threshold, accepted: accepted().count(), right: accepted().filter(|answer| answer.right).count() }
     }
 }
 
-/// Returns, for each share of right answers to keep, the threshold and what it accepts. Shares for which there is no
-/// threshold are left out.
+/// Returns, for each share of right answers to keep, the threshold and the images that it accepts. Shares for which
+/// there is no threshold are left out.
 pub fn curve(answers: &[Judged], shares: &[f64]) -> Vec<Point> {
     shares.iter().filter_map(|&keep| Some(Point::at(answers, threshold(answers, keep)?))).collect()
 }

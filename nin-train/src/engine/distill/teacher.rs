@@ -86,7 +86,7 @@ pub enum TeacherProblem {
     Names(String),
     /// It was trained with other preprocessing.
     Preprocessing,
-    /// It has weights that are infinite or not numbers.
+    /// It has weights that are infinite or NaN.
     NotFinite,
 }
 

@@ -30,11 +30,11 @@ impl Board {
         clock::micros()
     }
 
-    /// Logs a line over RTT, where it is lost if no debugger listens, and over
+    /// Logs a line over RTT (it is lost without a debugger) and over
     /// {{place}}.
     pub fn line(&mut self, text: fmt::Arguments<'_>) {
         defmt::println!("{}", defmt::Display2Format(&text));
-{{more}}        // A line that the port does not take is lost.
+{{more}}        // A line that cannot be sent is lost.
         let _ = write!(self, "{text}\r\n");
     }
 

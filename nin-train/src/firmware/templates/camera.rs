@@ -1,7 +1,7 @@
 //! Rows from an interrupt to the network, through a queue without locks.
 //!
-//! SysTick stands for the camera here and delivers the rows of the test images, one each millisecond. Call
-//! [`row_is_due`] from your camera's line interrupt or from the end of a DMA transfer instead.
+//! Here SysTick replaces the camera: it delivers the rows of the test images, one each millisecond. On your board, call
+//! [`row_is_due`] from your camera's line interrupt or from the end of a DMA transfer.
 
 use core::cell::RefCell;
 
@@ -14,13 +14,13 @@ use crate::samples::{ROW, ROWS, SAMPLES};
 /// The pixels of a row.
 pub type Row = [u8; ROW];
 
-/// One row more than the queue holds: it can hold three while the network computes.
+/// Size of the queue: one more than the three rows that it can hold while the network computes.
 const ROOM: usize = 4;
 
 static QUEUE: StaticCell<Queue<Row, ROOM>> = StaticCell::new();
 static CAMERA: Mutex<RefCell<Option<Camera>>> = Mutex::new(RefCell::new(None));
 
-/// The interrupt's half.
+/// The interrupt's half of the queue.
 struct Camera {
     rows: Producer<'static, Row>,
     next: usize,

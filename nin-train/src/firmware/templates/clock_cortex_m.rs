@@ -9,15 +9,15 @@ use cortex_m_rt::exception;
 /// The core's clock in kHz{{clock_note}}.
 const KHZ: u32 = {{khz}};
 
-/// Cycles of one turn of the timer, which has 24 bits{{turn_note}}.
+/// Cycles between two interrupts of the timer, which has 24 bits{{turn_note}}.
 const TURN: u32 = {{turn}};
 
-/// How often the timer has gone round.
+/// The number of the timer's interrupts.
 static TURNS: AtomicU32 = AtomicU32::new(0);
 
 #[exception]
 fn SysTick() {
-    // A Cortex-M0 cannot add atomically; nothing else writes this one.
+    // A Cortex-M0 has no atomic addition. Nothing else writes this counter.
     TURNS.store(TURNS.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);{{on_turn}}
 }
 
@@ -35,7 +35,7 @@ pub fn micros() -> u64 {
     loop {
         let before = TURNS.load(Ordering::Relaxed);
         let left = SYST::get_current();
-        // A turn that is due is taken here, before the count is read again.
+        // A pending interrupt runs here, before the count is read again.
         cortex_m::asm::isb();
         if TURNS.load(Ordering::Relaxed) == before {
             let passed = if left == 0 { 0 } else { TURN - left };

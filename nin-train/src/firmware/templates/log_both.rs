@@ -1,5 +1,5 @@
 
-    /// Logs a line: over RTT, and it is lost if no debugger listens; on the emulator over semihosting.
+    /// Logs a line over RTT, or on the emulator over semihosting. Without a debugger, the line is lost.
     pub fn line(&mut self, text: fmt::Arguments<'_>) {
         #[cfg(feature = "qemu")]
         cortex_m_semihosting::hprintln!("{}", text);

@@ -1,5 +1,5 @@
 
-    /// Logs a line over RTT; it is lost if no debugger listens.
+    /// Logs a line over RTT. Without a debugger, the line is lost.
     pub fn line(&mut self, text: fmt::Arguments<'_>) {
         defmt::println!("{}", defmt::Display2Format(&text));
     }

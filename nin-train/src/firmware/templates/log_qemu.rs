@@ -1,5 +1,5 @@
 
-    /// Logs a line over semihosting: the emulator prints it.
+    /// Logs a line over semihosting; the emulator prints it.
     pub fn line(&mut self, text: fmt::Arguments<'_>) {
         cortex_m_semihosting::hprintln!("{}", text);
     }

@@ -1,6 +1,7 @@
-//! How much RAM the program uses: the linker knows its statics, and paint on the unused stack shows how deep it went.
+//! Measures the RAM that the program uses: the linker's symbols give its statics, and a pattern in the unused stack
+//! gives the stack's peak.
 
-/// Symbols of the linker script; only their addresses mean something.
+/// Symbols of the linker script; only their addresses have a meaning.
 mod linker {
     unsafe extern "C" {
         pub static {{statics_start}}: u32;
@@ -30,7 +31,7 @@ pub fn paint_stack() {
     }
 }
 
-/// Returns the most stack that was ever used, in bytes.
+/// Returns the peak of the stack in bytes.
 pub fn stack_used() -> usize {
     let top = (&raw const linker::{{stack_start}}).addr();
     // SAFETY: the words of the stack, aligned and readable; volatile, since no object of this program lies there.

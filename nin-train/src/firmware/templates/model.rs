@@ -9,7 +9,7 @@ pub const PLAN: Plan = Plan::new(Spec::new({{line}}));
 /// Type of the weights; the model file is packed for this core.
 pub type Weights = {{weights}};
 
-/// Words of 32 bits that the network works in.
+/// The network's working memory in 32-bit words.
 pub const STATE_WORDS: usize = PLAN.state_words(WeightType::{{weights_name}});
 
 /// The network's working memory.

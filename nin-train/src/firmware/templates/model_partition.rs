@@ -6,11 +6,15 @@ mod linker {
     }
 }
 
-/// Reads and checks the model at the beginning of the flash partition `MODELS`; what follows it does not matter.
+/// Reads and checks the model at the beginning of the flash partition `MODELS`. Other bytes may follow it.
 ///
 /// # Errors
 ///
-/// If no model is there, or it is damaged or of another network.
+/// If there is no model, or if it is damaged.
+///
+/// # Panics
+///
+/// If the model is of another network.
 pub fn read() -> Result<Model<'static>, ModelError> {
     let (start, end) = (&raw const linker::_models_start, &raw const linker::_models_end);
     // SAFETY: the memory map has this region in flash, and the linker puts nothing there.

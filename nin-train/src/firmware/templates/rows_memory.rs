@@ -1,4 +1,4 @@
-        // The network asks for one row after the other: here your camera's rows go in.
+        // The network asks for one row after the other. Replace this by reading a row from your camera.
         let read_row = |y: usize, row: &mut [u8]| {
             row.copy_from_slice(sample.row(y));
             Ok::<(), Infallible>(())

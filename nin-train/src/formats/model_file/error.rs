@@ -31,7 +31,7 @@ pub enum ExportError {
     },
     /// A class name that the file cannot store: empty, or with a line break.
     ClassName(String),
-    /// A weight that is infinite or not a number. The network has not learnt anything.
+    /// A weight that is infinite or NaN. The network has not learnt anything.
     NotFinite {
         /// The layer.
         layer: String,
@@ -81,7 +81,7 @@ impl fmt::Display for ExportError {
             Self::NotFinite { layer } => {
                 write!(
                     f,
-                    "{layer} has a weight that is infinite or not a number; use the network from before its training diverged"
+                    "{layer} has a weight that is infinite or NaN; use the network from before its training diverged"
                 )
             }
             Self::OutOfRange { layer, weight } => {

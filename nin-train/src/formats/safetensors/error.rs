@@ -19,14 +19,14 @@ pub enum TensorError {
     },
     /// The file is not a valid safetensors file.
     Broken(SafeTensorError),
-    /// A tensor whose numbers are not f32, f16 or bf16.
+    /// A tensor whose numbers are not f64, f32, f16 or bf16.
     Dtype {
         /// The tensor.
         name: String,
         /// The type of its numbers.
         dtype: String,
     },
-    /// A tensor with a number that is infinite or not a number.
+    /// A tensor with a number that is infinite or NaN.
     NotFinite {
         /// The tensor.
         name: String,
@@ -49,12 +49,19 @@ impl fmt::Display for TensorError {
                 write!(f, "the architecture has {expected} parameters, but {got} were given")
             }
             Self::Broken(error) => write!(f, "not a valid safetensors file: {}", one_line(&error.to_string())),
+            Self::Dtype { name, dtype } if matches!(dtype.as_str(), "I8" | "U8") => write!(
+                f,
+                "the tensor {} has {dtype} numbers: the network is quantised, and a safetensors file does not hold its \
+                 scales as this program needs them; save the network before its quantisation, or import it as an 8-bit \
+                 TensorFlow Lite model",
+                visible(name)
+            ),
             Self::Dtype { name, dtype } => {
-                write!(f, "the tensor {} has {dtype} numbers; only F32, F16 and BF16 can be read", visible(name))
+                write!(f, "the tensor {} has {dtype} numbers; F64, F32, F16 and BF16 can be read", visible(name))
             }
             Self::NotFinite { name } => write!(
                 f,
-                "the tensor {} holds a number that is infinite or not a number: training had diverged when the file was \
+                "the tensor {} contains an infinite number or NaN: training had diverged when the file was \
                  saved; save the network from an earlier epoch",
                 visible(name)
             ),

@@ -3,10 +3,12 @@
 //! In memory, weights are channels-last. A safetensors file has PyTorch's shapes: `[out, in, rows, columns]` for a
 //! convolution, `[out, in]` for a fully connected layer, whose inputs are flattened channels first.
 //! [`Trained::to_safetensors`] names tensors as in the state dict of Dive into Deep Learning's `NiN` ([`book_names`]).
-//! [`read`] accepts those names, or any other names that sort in layer order, with f32, f16 or bf16 numbers.
+//! [`read`] accepts those names, or any others whose shapes and numbers show the order of the layers, with f64, f32, f16 or
+//! bf16 numbers. Batch normalisation is folded into the layer that it follows.
 
 mod error;
 mod names;
+mod norms;
 mod pairs;
 
 use std::collections::HashMap;
@@ -23,6 +25,7 @@ pub use names::book_names;
 use crate::network::parameters::{Tensor, tensors};
 use crate::network::preprocessing::Preprocessing;
 use crate::network::trained::Trained;
+use pairs::Parts;
 
 /// The metadata key under which [`Trained::to_safetensors`] stores architecture, preprocessing and class names. It is a
 /// single key, so that the same network always gives the same bytes.
@@ -43,8 +46,8 @@ pub struct About {
 fn torch_shape(Tensor { layer, bias, .. }: &Tensor) -> Vec<usize> {
     match layer.kind {
         LayerKind::Convolution(window) => {
-            let kernel = usize::from(window.columns.kernel);
-            vec![bias.len(), usize::from(layer.input.channels), kernel, kernel]
+            let [rows, columns] = [window.rows.kernel, window.columns.kernel].map(usize::from);
+            vec![bias.len(), usize::from(layer.input.channels / layer.groups), rows, columns]
         }
         _ => vec![bias.len(), layer.fan_in()],
     }
@@ -106,31 +109,98 @@ pub fn about(file: &[u8]) -> Result<About, TensorError> {
     })
 }
 
+/// How the tensors of a file become the parameters of a network.
+#[derive(Clone, Debug)]
+pub struct Matching {
+    /// The names of the layers in the order of the line, each without `.weight`; empty if the file shows them. A name may
+    /// be followed by `+` and the name of the batch normalisation that follows the layer.
+    pub map: Vec<String>,
+    /// What batch normalisation adds to a variance.
+    pub epsilon: f64,
+}
+
+impl Default for Matching {
+    /// Returns the matching without a map, and with PyTorch's epsilon, 1e-5.
+    fn default() -> Self {
+        Self { map: Vec::new(), epsilon: 1e-5 }
+    }
+}
+
+/// The parameters of a network, and what they were made of.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// The parameters, in the order of [`parameters`](crate::network::parameters).
+    pub parameters: Vec<f32>,
+    /// For each layer with weights, its name in the line and the names of its tensors.
+    pub layers: Vec<(String, Vec<String>)>,
+    /// The number of tensors of 64-bit floats, which were rounded to 32 bits.
+    pub rounded: usize,
+}
+
 /// Returns the parameters of a network of this architecture from a safetensors file.
 ///
-/// Tensors are matched by [`book_names`] if the file has exactly those, and else by order: names in natural order
-/// (`10` after `9`), convolutions before fully connected layers. Shapes must fit exactly.
+/// # Errors
+///
+/// As [`read_matched`].
+pub fn read(spec: &Spec, file: &[u8]) -> Result<Vec<f32>, TensorError> {
+    Ok(read_matched(spec, file, &Matching::default())?.parameters)
+}
+
+/// Returns the parameters of a network of this architecture from a safetensors file, and which tensors they are.
+///
+/// Tensors are matched by the map, by [`book_names`] if the file has exactly those, or else by shape, which must fit
+/// exactly. Among layers of equal shapes, the numbers in their names give the order (`10` after `9`), or the order of the
+/// file if it is not the alphabet's.
 ///
 /// # Errors
 ///
 /// [`TensorError`] if the file is broken or does not contain this network. [`TensorError::Mismatch`] lists the
 /// expected and the found tensors.
-pub fn read(spec: &Spec, file: &[u8]) -> Result<Vec<f32>, TensorError> {
+pub fn read_matched(spec: &Spec, file: &[u8], matching: &Matching) -> Result<Found, TensorError> {
     let plan = Plan::new(*spec);
+    let (_, metadata) = SafeTensors::read_metadata(file)?;
     let file = SafeTensors::deserialize(file)?;
-    let found: Vec<(&str, TensorView<'_>)> = file.iter().collect();
+    // In the order of the file.
+    let names = metadata.offset_keys();
+    let found = names.iter().map(|name| Ok((name.as_str(), file.tensor(name)?)));
+    let found: Vec<(&str, TensorView<'_>)> = found.collect::<Result<_, TensorError>>()?;
     let expected = tensors(&plan);
     let shapes: Vec<Vec<usize>> = expected.iter().map(torch_shape).collect();
     let stems = book_names(&plan);
-    let pairs =
-        pairs::matched(&stems, &shapes, &found).map_err(|problem| mismatch(problem, &stems, &shapes, &found))?;
+    let layers = pairs::matched(&stems, &shapes, &found, &matching.map)
+        .map_err(|problem| mismatch(problem, &stems, &shapes, &found))?;
 
     let mut parameters = vec![0.0; plan.parameters()];
-    for (tensor, (weight, bias)) in expected.iter().zip(pairs) {
-        tensor.torch_order().zip(values(weight)?).for_each(|(at, value)| parameters[at] = value);
-        parameters[tensor.bias.clone()].copy_from_slice(&values(bias)?);
+    let mut sources = Vec::new();
+    let mut rounded = 0;
+    for (tensor, Parts { weight, bias, norm }) in expected.iter().zip(layers) {
+        let mut weights = values(weight)?;
+        let outputs = tensor.bias.len();
+        let or = |named: Option<&(&str, TensorView<'_>)>, default: f32| {
+            named.map_or_else(|| Ok(vec![default; outputs]), values)
+        };
+        let mut biases = or(bias, 0.0)?;
+        let parts = [Some(weight), bias].into_iter().flatten().map(|(name, _)| *name);
+        let mut source: Vec<String> = parts.map(str::to_owned).collect();
+        if let Some(norm) = norm {
+            source.extend(norm.names().map(str::to_owned));
+            let [mean, variance] = [values(norm.mean)?, values(norm.variance)?];
+            let [gain, shift] = [or(norm.gain, 1.0)?, or(norm.shift, 0.0)?];
+            if [&variance, &gain, &shift].iter().any(|values| values.len() != outputs) {
+                let problem = format!("the tensors of {} have different lengths", norm.name);
+                return Err(mismatch(problem, &stems, &shapes, &found));
+            }
+            biases = norms::fold(&mut weights, &biases, [&mean, &variance, &gain, &shift], matching.epsilon);
+            if !weights.iter().chain(&biases).all(|value| value.is_finite()) {
+                return Err(TensorError::NotFinite { name: norm.variance.0.to_owned() });
+            }
+        }
+        rounded += source.iter().filter(|name| file.tensor(name).is_ok_and(|view| view.dtype() == Dtype::F64)).count();
+        tensor.torch_order().zip(weights).for_each(|(at, value)| parameters[at] = value);
+        parameters[tensor.bias.clone()].copy_from_slice(&biases);
+        sources.push((tensor.name(&plan), source));
     }
-    Ok(parameters)
+    Ok(Found { parameters, layers: sources, rounded })
 }
 
 /// A tensor's numbers; all of them finite.
@@ -139,14 +209,12 @@ fn values((name, tensor): &(&str, TensorView<'_>)) -> Result<Vec<f32>, TensorErr
         true => Ok(values),
         false => Err(TensorError::NotFinite { name: (*name).to_owned() }),
     };
-    let pairs = || tensor.data().chunks_exact(2).map(|bytes| [bytes[0], bytes[1]]);
+    let data = tensor.data();
     match tensor.dtype() {
-        Dtype::F32 => {
-            let quads = tensor.data().chunks_exact(4);
-            finite(quads.map(|bytes| f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])).collect())
-        }
-        Dtype::F16 => finite(pairs().map(|bytes| f16::from_le_bytes(bytes).to_f32()).collect()),
-        Dtype::BF16 => finite(pairs().map(|bytes| bf16::from_le_bytes(bytes).to_f32()).collect()),
+        Dtype::F64 => finite(data.as_chunks().0.iter().map(|&bytes| f64::from_le_bytes(bytes) as f32).collect()),
+        Dtype::F32 => finite(data.as_chunks().0.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect()),
+        Dtype::F16 => finite(data.as_chunks().0.iter().map(|&bytes| f16::from_le_bytes(bytes).to_f32()).collect()),
+        Dtype::BF16 => finite(data.as_chunks().0.iter().map(|&bytes| bf16::from_le_bytes(bytes).to_f32()).collect()),
         other => Err(TensorError::Dtype { name: (*name).to_owned(), dtype: format!("{other:?}") }),
     }
 }

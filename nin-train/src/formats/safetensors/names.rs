@@ -1,7 +1,8 @@
-//! Tensor names of the book's model, and the natural order of other names.
+//! Names of tensors: those of the book's model, and the natural order of others.
 
 use std::cmp::Ordering;
 
+use ::safetensors::tensor::TensorView;
 use nin_core::plan::LayerKind;
 use nin_core::{Plan, Stage};
 
@@ -42,6 +43,14 @@ pub fn book_names(plan: &Plan) -> Vec<String> {
     names
 }
 
+/// A tensor and its name.
+pub(super) type Named<'a, 'd> = (&'a str, TensorView<'d>);
+
+/// Returns the name of a tensor without its last part: `conv1` of `conv1.weight`.
+pub(super) fn stem(name: &str) -> &str {
+    name.rsplit_once('.').map_or("", |(stem, _)| stem)
+}
+
 /// Compares names so that runs of digits count as numbers: `conv2` before `conv10`.
 pub(super) fn natural(a: &str, b: &str) -> Ordering {
     let (mut a, mut b) = (a, b);
@@ -67,6 +76,20 @@ pub(super) fn natural(a: &str, b: &str) -> Ordering {
     }
 }
 
+/// Returns whether numbers in two names tell which layer comes first: `conv2` and `conv10` do, `body` and `stem` do not.
+pub(super) fn is_ordered(a: &str, b: &str) -> bool {
+    let digits = |piece: &str| piece.starts_with(|c: char| c.is_ascii_digit());
+    let (mut a, mut b) = (a, b);
+    loop {
+        match (piece(a), piece(b)) {
+            (Some((first, rest_a)), Some((second, rest_b))) if first == second => (a, b) = (rest_a, rest_b),
+            (Some((first, _)), Some((second, _))) => return digits(first) && digits(second),
+            (None, Some((more, _))) | (Some((more, _)), None) => return digits(more),
+            (None, None) => return false,
+        }
+    }
+}
+
 /// Splits `text` after its leading digits or, if there are none, after its first character. `None` if it is empty.
 fn piece(text: &str) -> Option<(&str, &str)> {
     let first = text.chars().next()?;
@@ -81,7 +104,7 @@ fn piece(text: &str) -> Option<(&str, &str)> {
 mod tests {
     use nin_core::{Plan, Spec};
 
-    use super::{book_names, natural};
+    use super::{book_names, is_ordered, natural};
 
     fn names(line: &str) -> Vec<String> {
         book_names(&Plan::new(Spec::new(line)))
@@ -109,5 +132,15 @@ mod tests {
         let mut sorted = ["net.10.0", "net.2.10", "a", "net.2.9", "net.2", "", "net.002.9"];
         sorted.sort_by(|a, b| natural(a, b));
         assert_eq!(sorted, ["", "a", "net.2", "net.2.9", "net.2.10", "net.002.9", "net.10.0"]);
+    }
+
+    #[test]
+    fn only_numbers_order_layers() {
+        for (a, b) in [("conv2", "conv10"), ("conv", "conv2"), ("layer1.0.conv2", "layer1.1.conv1"), ("0.0", "0.12")] {
+            assert!(is_ordered(a, b) && is_ordered(b, a), "{a} {b}");
+        }
+        for (a, b) in [("body", "stem"), ("conv1", "layer1"), ("conv.1", "conv.a"), ("net", "net.a"), ("a", "a")] {
+            assert!(!is_ordered(a, b) && !is_ordered(b, a), "{a} {b}");
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! A checked reader of flatbuffers: every offset and length is compared with the file before it is followed.
 //!
-//! The [format](https://flatbuffers.dev/internals/) is small, and an importer reads a dozen of TensorFlow Lite's tables.
-//! Nothing is copied: values are read from the file when they are asked for.
+//! The [format](https://flatbuffers.dev/internals/) is small, and an importer reads a dozen of TensorFlow Lite's
+//! tables. Nothing is copied: values are read from the file on demand.
 
 /// An offset or a length leaves the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

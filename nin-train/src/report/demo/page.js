@@ -28,7 +28,7 @@
   try {
     engine = (await WebAssembly.instantiate(vectors ? simd : bytesOf(data.engine), {})).instance.exports;
   } catch (error) {
-    return fail(`This browser does not run the engine: ${error.message}`);
+    return fail(`This browser cannot run the engine: ${error.message}`);
   }
   const memory = (Type, at, length) => new Type(engine.memory.buffer, at, length);
   const model = bytesOf(data.model);
@@ -265,7 +265,7 @@
     }
   };
   $("kept").style.width = `${Math.min(100, (100 * data.ram) / data.wholeMaps)}%`;
-  $("ram").textContent = `The whole network works in ${grouped(data.ram)} bytes on a Cortex-M4. Layer by layer, with whole maps, it would need ${grouped(data.wholeMaps)} bytes.`;
+  $("ram").textContent = `The whole network needs ${grouped(data.ram)} bytes on a Cortex-M4. Layer by layer, with whole maps, it would need ${grouped(data.wholeMaps)} bytes.`;
   let player = null;
   const pause = () => {
     clearInterval(player);
@@ -291,7 +291,7 @@
 
   const head = data.head && data.head.weights && new Float32Array(bytesOf(data.head.weights).buffer);
   $("maps-text").textContent = data.head
-    ? "Bright places speak for a class. The logit of a class is the mean of its map" + (head ? ", plus a bias." : ".")
+    ? "Bright places increase the logit of a class, which is the mean of its map" + (head ? ", plus a bias." : ".")
     : data.noMaps;
   const classFigures = data.head
     ? data.classes.slice(0, LINES).map(() => {
@@ -342,7 +342,7 @@
     shown = what;
     const inverted = $("invert").checked;
     input().set(inverted ? bytes.map((level) => 255 - level) : bytes);
-    if (!engine.run(true)) return fail("This build of the engine does not run the model.");
+    if (!engine.run(true)) return fail("This build of the engine cannot run the model.");
     answer();
     readMaps();
     showRows();
@@ -523,10 +523,10 @@
   $("camera").onclick = async () => {
     if (stream) return stopCamera();
     try {
-      if (!navigator.mediaDevices) throw new Error("the browser offers none to this page");
+      if (!navigator.mediaDevices) throw new Error("the browser gives this page no access to a camera");
       stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment", width: { ideal: 640 } } });
     } catch (error) {
-      return fail(`There is no picture from a camera (${error.message}).`);
+      return fail(`The camera cannot be used (${error.message}).`);
     }
     $("problem").hidden = true;
     $("camera").setAttribute("aria-pressed", "true");

@@ -82,7 +82,7 @@ impl StoredDecision {
         (*decision != Decision::PLAIN).then_some(StoredDecision { temperature, threshold, unknown })
     }
 
-    /// Returns the decision of a network with so many classes, if it is in range.
+    /// Returns the decision of a network with this number of classes, if it is in range.
     fn decision(&self, classes: usize) -> Result<Decision, String> {
         let score = |name: &str| SCORES.iter().find(|(known, _)| *known == name).map(|(_, score)| *score);
         let threshold = match &self.threshold {

@@ -24,7 +24,7 @@ pub struct Checkpoint {
     /// The [fingerprint](crate::data::Dataset::fingerprint) of the training images, if it is known. The caller who
     /// resumes the run must compare it: other images would make another run.
     pub images: Option<String>,
-    /// Which data set those images are from, if it is known.
+    /// The data set of these images, if it is known.
     pub dataset: Option<DatasetRecord>,
     /// The run's position.
     pub position: Position,

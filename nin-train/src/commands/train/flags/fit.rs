@@ -1,4 +1,4 @@
-//! The network and recipe that fit the user's images, and what is printed about them.
+//! Chooses network and recipe by the user's images, and prints the choice.
 
 use std::fmt::Write;
 
@@ -17,7 +17,7 @@ use super::super::{Console, Outcome};
 /// The most classes whose counts are printed.
 const LISTED: usize = 12;
 
-/// Returns the network of the family for these images.
+/// Returns the network of the family that fits these images and the budget.
 pub fn network(splits: &Splits, shape: Option<Shape>, budget: &BudgetArgs) -> Outcome<Architecture> {
     let (shape, names) = (shape.unwrap_or(splits.train.shape()), splits.train.class_names());
     let plan = family::fitting(shape, names.len(), &budget.budget(names, MACS)).ok_or_else(|| {
@@ -30,13 +30,13 @@ pub fn network(splits: &Splits, shape: Option<Shape>, budget: &BudgetArgs) -> Ou
     Ok(Architecture::of(*plan.spec()))
 }
 
-/// Warns of a network that was named and is larger than a budget that was named too.
+/// Prints a note if a named network exceeds a named budget.
 pub fn warn_of_budget(plan: &Plan, splits: &Splits, budget: &BudgetArgs, console: &Console) {
     let limits = budget.budget(splits.train.class_names(), u64::MAX);
     if budget.given().is_some() && !limits.holds(plan) {
         let Resources { flash_int8, streaming_int8, .. } = Resources::new(plan);
         console.warn(format_args!(
-            "in 8 bits the network takes {} of flash and {} of RAM, more than {budget}; without --line and --preset, one \
+            "in 8 bits the network needs {} of flash and {} of RAM, more than {budget}; without --line and --preset, one \
              that fits is chosen",
             bytes(flash_int8),
             bytes(streaming_int8)
@@ -44,10 +44,10 @@ pub fn warn_of_budget(plan: &Plan, splits: &Splits, budget: &BudgetArgs, console
     }
 }
 
-/// Prints what was chosen, each with the flag that chooses otherwise.
+/// Prints the choice, each part with the flag that changes it.
 pub fn say(recipe: &Recipe, chosen: Option<(&Architecture, &BudgetArgs)>, splits: &Splits, console: &Console) {
     let train = &splits.train;
-    let mut text = "Chosen for these images; the flags in brackets choose otherwise:\n".to_owned();
+    let mut text = "Chosen for these images; the flags in brackets change it:\n".to_owned();
     let mut row = |name: &str, what: String| {
         // Writing to a string cannot fail.
         let _ = writeln!(text, "  {name:11} {what}");
@@ -59,34 +59,34 @@ pub fn say(recipe: &Recipe, chosen: Option<(&Architecture, &BudgetArgs)>, splits
     let steps = train.len().div_ceil(recipe.batch);
     row("training", format!("{} epochs (--epochs) of about {} steps (--batch)", recipe.epochs, grouped(steps as u64)));
     match recipe.validation {
-        0.0 => row("validation", "none, all images are for training (--validation)".to_owned()),
+        0.0 => row("validation", "none: all images are training images (--validation)".to_owned()),
         share => {
             let images = match &splits.validation {
                 Some(own) => format!("the data set's {} images", grouped(own.len() as u64)),
                 None => format!("{} % of the training images", (100.0 * share).round()),
             };
-            row("validation", format!("{images} (--validation); the best epoch is kept"));
+            row("validation", format!("{images} (--validation); the best epoch is exported"));
         }
     }
     if recipe.patience > 0 {
-        row("", format!("{} epochs without a better one end the run (--patience)", recipe.patience));
+        row("", format!("stops after {} epochs without improvement (--patience)", recipe.patience));
     }
     match recipe.augment.crop {
         0 => {}
-        crop => row("variety", format!("images are shifted by up to {crop} pixels (--crop)")),
+        crop => row("augment", format!("images are shifted by up to {crop} pixels (--crop)")),
     }
     if let Some(images) = recipe.batch_norm {
-        row("layers", format!("batch normalisation over {images} images (--batch-norm)"));
+        row("normalise", format!("batch normalisation over {images} images (--batch-norm)"));
     }
     if are_uneven(train) {
         let weights = match recipe.balanced {
-            true => "rare classes weigh more (--balanced false)",
-            false => "all images weigh the same (--balanced)",
+            true => "rare classes count more (--balanced false)",
+            false => "all images count the same (--balanced)",
         };
-        row("balance", format!("classes are uneven: {weights}:"));
+        row("balance", format!("the classes are uneven, {weights}:"));
         row("", counts(train));
     }
-    text += "If a mirrored object keeps its class, --flip helps.";
+    text += "If a mirrored object keeps its class, add --flip.";
     console.say(format_args!("\n{text}"));
 }
 

@@ -1,4 +1,4 @@
-//! Where a run begins: what the flags name is read, checked and put together.
+//! The start of a run: reads and checks the networks and images that the flags name.
 
 use std::path::{Path, PathBuf};
 
@@ -24,16 +24,16 @@ use super::super::super::run_folder::{CHECKPOINT, RunFolder};
 use super::super::{Console, Outcome, images, networks};
 use super::{Input, TrainArgs, fit};
 
-/// The book's networks, which it trains by plain SGD at a constant rate.
+/// The book's networks. The book trains them by plain SGD at a constant rate.
 const BOOK: [&str; 4] = ["d2l", "lenet", "alexnet", "vgg-11"];
-/// Training images that quantisation-aware training finds its first ranges on.
+/// The number of training images on which quantisation-aware training finds its first ranges.
 const CALIBRATION: usize = 1000;
 
-/// Where a run begins.
+/// The start of a run.
 pub enum Start {
-    /// With a recipe: fresh weights, or those of a network.
+    /// A new run, with new weights or those of a network.
     Fresh(Box<Fresh>),
-    /// Where it was stopped.
+    /// A run that continues where it was stopped.
     Resume {
         /// The run.
         checkpoint: Box<Checkpoint>,
@@ -42,26 +42,26 @@ pub enum Start {
     },
 }
 
-/// A run that begins.
+/// A new run.
 pub struct Fresh {
     /// `None` until it is chosen by the images.
     architecture: Option<Architecture>,
     recipe: Recipe,
-    /// Whether the recipe is to fit the images.
+    /// Whether the recipe is chosen by the images.
     fits: bool,
     /// Whether the number of epochs follows from the number of images.
     usual_epochs: bool,
     input: Input,
-    /// The network whose weights it begins with.
+    /// The network of `--from`.
     from: Option<Trained>,
-    /// The networks that it learns from, and their files.
+    /// The teachers, and their files.
     teachers: Vec<(PathBuf, Trained)>,
-    /// The images of the network that it begins with, or else of its first teacher.
+    /// The images of the network of `--from`, or else of the first teacher.
     known: Option<Known>,
 }
 
 impl TrainArgs {
-    /// Where the run begins; reads the checkpoint or network named.
+    /// Reads the checkpoint or the networks that the flags name, and returns the start of the run.
     pub fn start(&self, console: &Console) -> Outcome<Start> {
         if let Some(path) = &self.resume {
             return self.resumed(path.clone());
@@ -94,13 +94,13 @@ impl TrainArgs {
         };
         if architecture.is_some() && self.shape.is_some() {
             return Err(
-                "--shape is for a network that is chosen for your own images; a named network has its own".into()
+                "--shape applies to a network that is chosen for your own images; a named network has its own".into()
             );
         }
         if from.is_some() && self.batch_norm.is_some_and(|images| images > 0) {
             return Err(
-                "--batch-norm begins with a network of its own; leave it out to go on with --from, whose weights \
-                        hold their normalisation already"
+                "--batch-norm cannot be combined with --from, whose weights already contain their normalisation: leave \
+                 it out"
                     .into(),
             );
         }
@@ -109,17 +109,17 @@ impl TrainArgs {
         let mut recipe = self.recipe(book, None);
         match recipe.optimizer {
             Optimizer::AdamW { .. } if self.momentum.is_some() => {
-                return Err("--momentum is of --optimizer sgd; adamw has its own".into());
+                return Err("--momentum requires --optimizer sgd".into());
             }
             Optimizer::AdamW { .. } if self.nesterov.is_some() => {
-                return Err("--nesterov is of --optimizer sgd; adamw has a momentum of its own".into());
+                return Err("--nesterov requires --optimizer sgd".into());
             }
             Optimizer::Sgd { momentum: 0.0, nesterov: true, .. } => {
-                return Err("--nesterov corrects a momentum, and there is none: give one with --momentum 0.9".into());
+                return Err("--nesterov needs a momentum above 0: add --momentum 0.9".into());
             }
             _ => {}
         }
-        // What fits own images has validation, which --patience needs.
+        // A recipe that is chosen by the images has validation images, which --patience needs.
         Recipe { patience: if fits { 0 } else { recipe.patience }, ..recipe.clone() }.check()?;
         let from = match (from, &architecture) {
             (Some((path, from)), Some(architecture)) if from.spec != architecture.spec => {
@@ -127,8 +127,8 @@ impl TrainArgs {
             }
             (Some(_), _) if self.init.is_some() => {
                 return Err(
-                    "--init is for new weights, and with --from there are none; --line or --preset names another \
-                            network, which begins with the first layers"
+                    "--init sets new weights, but all weights come from --from: leave it out, or name a different network \
+                     with --line or --preset"
                         .into(),
                 );
             }
@@ -145,7 +145,7 @@ impl TrainArgs {
         Ok(Start::Fresh(Box::new(fresh)))
     }
 
-    /// A new network that begins with the first layers of another, and how many those are.
+    /// Returns a new network that begins with the first layers of another, and the number of these layers.
     fn transferred(
         &self,
         path: &Path,
@@ -156,8 +156,7 @@ impl TrainArgs {
     ) -> Outcome<(usize, Trained)> {
         if self.qat {
             return Err(
-                "quantisation-aware training goes on with a network as it is: train the new one first, then name \
-                        it with --from"
+                "quantisation-aware training cannot change the network: train the new one first, then pass it with --from"
                     .into(),
             );
         }
@@ -168,13 +167,13 @@ impl TrainArgs {
         let path = path.display();
         if taken == 0 {
             return Err(format!(
-                "{path}: its first layer is not that of the line, so there is nothing to begin with; lines that begin \
-                 alike share layers (its own is {})",
+                "{path}: its first layer differs from that of the line, so no layer can be copied; begin the line like \
+                 its own, {}",
                 from.spec
             )
             .into());
         }
-        console.say(format_args!("Begins with the first {taken} of {all} layers with weights from {path}."));
+        console.say(format_args!("The first {taken} of {all} layers with weights are copied from {path}."));
         let preprocessing = from.preprocessing.clone();
         Ok((taken, Trained { spec: architecture.spec, parameters, preprocessing, class_names: Vec::new() }))
     }
@@ -216,18 +215,18 @@ impl TrainArgs {
         }
         let path = if path.is_dir() { path.join(CHECKPOINT) } else { path };
         let mut checkpoint = Checkpoint::load(&path)?;
-        // What is there already would be overwritten by the run that goes on.
+        // The run that continues would overwrite the checkpoint that is there.
         let there = path.with_file_name(CHECKPOINT);
         let folder = self.resumed_folder().unwrap_or_default();
         if self.is_in_place(&folder) && there.exists() && !is_same(&path, &there) {
             let (path, there) = (path.display(), there.display());
-            return Err(format!("to go on with {path} beside {there}, name a folder of its own with --out").into());
+            return Err(format!("{path} cannot continue beside {there}: name a new folder with --out").into());
         }
         if let Some(epochs) = self.epochs {
             if epochs < checkpoint.position.epoch {
                 let done = checkpoint.position.epoch;
                 return Err(format!(
-                    "this run has done {done} epochs, and --epochs counts those, too: give it more than {done}"
+                    "this run has completed {done} epochs, which --epochs includes: pass a number above {done}"
                 )
                 .into());
             }
@@ -239,7 +238,7 @@ impl TrainArgs {
         })
     }
 
-    /// The folder of the run that goes on, if one does.
+    /// Returns the folder of the run that continues, if there is one.
     pub fn resumed_folder(&self) -> Option<PathBuf> {
         let path = self.resume.as_ref()?;
         if path.is_dir() {
@@ -249,10 +248,10 @@ impl TrainArgs {
         Some(folder.unwrap_or(Path::new(".")).to_owned())
     }
 
-    /// The folder of a run that goes on where it is. It is nobody else's from now on.
+    /// Returns the folder of a run that continues in its own folder, locked for this program.
     pub fn resumed_in_place(&self) -> Outcome<Option<RunFolder>> {
         match (&self.resume, self.resumed_folder()) {
-            // A file that is not there is told by who reads it.
+            // If the file does not exist, reading it is the error.
             (Some(named), Some(folder)) if named.exists() && self.is_in_place(&folder) => {
                 Ok(Some(RunFolder::new(folder)?))
             }
@@ -264,7 +263,7 @@ impl TrainArgs {
         self.out.as_ref().is_none_or(|out| is_same(out, folder))
     }
 
-    /// Another folder for the run's files, in which there is no run.
+    /// Returns a new folder for the run's files, in which there is no run.
     pub fn new_folder(&self, plan: &Plan) -> Outcome<RunFolder> {
         match &self.out {
             Some(out) => RunFolder::empty(out),
@@ -273,13 +272,13 @@ impl TrainArgs {
     }
 }
 
-/// Whether two paths lead to the same file or folder, which is there.
+/// Returns whether two paths lead to the same existing file or folder.
 fn is_same(a: &Path, b: &Path) -> bool {
     a.canonicalize().is_ok_and(|a| b.canonicalize().is_ok_and(|b| a == b))
 }
 
 impl Start {
-    /// The network's shapes and sizes; `None` if the network is still to be chosen.
+    /// Returns the network's shapes and sizes; `None` if the network is not chosen yet.
     pub fn plan(&self) -> Option<Plan> {
         match self {
             Start::Fresh(fresh) => fresh.architecture.as_ref().map(Architecture::plan),
@@ -287,7 +286,7 @@ impl Start {
         }
     }
 
-    /// The shape in which to load the images: that of the network, if it is known.
+    /// Returns the shape in which to load the images: that of the network, if it is known.
     pub fn input(&self, args: &TrainArgs) -> Shape {
         let teacher = match self {
             Start::Fresh(fresh) => fresh.teachers.first().map(|(_, teacher)| teacher.spec.input()),
@@ -305,7 +304,7 @@ impl Start {
             Start::Fresh(fresh) => fresh,
             Start::Resume { checkpoint, .. } => return Ok(checkpoint.plan()),
         };
-        // Files in MNIST's format and size are for the networks and the recipe that were made for those.
+        // Files in MNIST's format and size use the network and the recipe for Fashion-MNIST.
         let classic = record.kind == DatasetKind::Idx
             && splits.train.shape() == (Shape { channels: 1, rows: 28, columns: 28 })
             && splits.train.class_names().len() == 10;
@@ -334,7 +333,7 @@ impl Start {
         Ok(plan)
     }
 
-    /// An error if the run takes more memory than is left; of one that goes on, a part is taken already.
+    /// Returns an error if a new run needs more memory than is available. (A resumed run already has a part of it.)
     pub fn check_memory(&self, plan: &Plan, threads: usize) -> Outcome {
         match self {
             Start::Fresh(fresh) => Ok(footprint::check(plan, &fresh.recipe, threads)?),
@@ -342,7 +341,7 @@ impl Start {
         }
     }
 
-    /// How it is trained.
+    /// Returns the recipe.
     pub fn recipe(&self) -> &Recipe {
         match self {
             Start::Fresh(fresh) => &fresh.recipe,
@@ -350,9 +349,9 @@ impl Start {
         }
     }
 
-    /// Chooses the best epoch by validation images that come with the user's pictures, if nothing else is asked for.
+    /// Chooses the best epoch by the validation images of the user's data set, unless a flag decides otherwise.
     pub fn use_validation(&mut self) {
-        // The share that would be split off; the images that are there take its place.
+        // The share that would be split off if the data set had no validation images.
         const SHARE: f32 = 0.1;
         if let Self::Fresh(fresh) = self
             && fresh.recipe.validation == 0.0
@@ -382,15 +381,15 @@ impl Start {
                 Some(known) if !args.are_named() => known.load(args, input, Others::Refused, console)?,
                 _ => {
                     let found = Found::read(args, input, console)?;
-                    console.say(format_args!("{}", found.splits.source));
+                    console.explain(format_args!("{}", found.splits.source));
                     found
                 }
             },
         })
     }
 
-    /// The state of the run before its next step; `train` are the images that are left to train with, `fingerprint` is
-    /// that of all that were given for it, and `dataset` is the record of all images.
+    /// Returns the state of the run before its next step. `train` are the training images without those for validation,
+    /// `fingerprint` is that of both together, and `dataset` is the record of all images.
     pub fn checkpoint(
         self,
         plan: &Plan,
@@ -400,7 +399,7 @@ impl Start {
     ) -> Outcome<Checkpoint> {
         let names = train.class_names();
         match self {
-            // The same images may be in another place now.
+            // The same images may have been found in another place.
             Start::Resume { checkpoint, .. } => Ok(Checkpoint { dataset: Some(dataset), ..*checkpoint }),
             Start::Fresh(fresh) => {
                 let Fresh { recipe, input, from, teachers, .. } = *fresh;
