@@ -278,8 +278,11 @@ impl Plan {
         while stage < self.spec.stages().len() {
             let mut step = 0;
             while let Some(layer) = self.layer(stage, step) {
-                if matches!(layer.kind, LayerKind::Convolution(_)) {
+                if let LayerKind::Convolution(window) = layer.kind {
                     work = work.with(layer.fan_in(), layer.output.channels as usize);
+                    if layer.groups > 1 {
+                        work = work.with_groups(layer.input.channels as usize, window.columns.stride as usize);
+                    }
                 }
                 step += 1;
             }

@@ -46,7 +46,7 @@ pub(crate) fn layer<const LANES: usize>(
 ) {
     match packed::<LANES>(weights) {
         #[cfg(nin_dsp)]
-        2 => dsp::layer::<dsp::Eight>(patch, pixels, weights, work, out),
+        2 => dsp::layer::<dsp::Eight>(patch, pixels, 0, weights, work, out),
         #[cfg(not(target_os = "none"))]
         2 | 16 => wide::layer(patch, pixels, weights, work, out),
         _ => {
