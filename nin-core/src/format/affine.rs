@@ -1,8 +1,8 @@
 //! 8-bit activations with zero points, and 8-bit weights.
 
 use super::arithmetic::{Arithmetic, Format};
-use super::int8::Int8;
-use crate::kernel::int8::{self, affine, read::weight};
+use super::int8::{Int8, activations_of_int8};
+use crate::kernel::int8::{self, affine};
 use crate::kernel::operands::{LayerWeights, Patch};
 use crate::packing::WeightType;
 use crate::packing::affine::{Factor, HEADER, Words};
@@ -25,21 +25,7 @@ fn split<'m>(weights: &LayerWeights<'m>) -> (Words, LayerWeights<'m>) {
 
 impl Arithmetic for Affine {
     const WEIGHTS: WeightType = WeightType::Affine;
-    type Value = u8;
-    type Sum = i32;
-    const LEAST: u8 = <Int8>::LEAST;
-
-    fn raise(most: &mut [u8], values: &[u8]) {
-        <Int8>::raise(most, values);
-    }
-
-    fn add(sum: &mut i32, value: u8) {
-        <Int8>::add(sum, value);
-    }
-
-    fn average(sum: i32, count: usize) -> u8 {
-        <Int8>::average(sum, count)
-    }
+    activations_of_int8!();
 
     fn layer(patch: &Patch<'_, u8>, pixels: usize, weights: &LayerWeights<'_>, work: &mut [u32], out: &mut [u8]) {
         let (words, weights) = split(weights);
@@ -66,14 +52,9 @@ impl Arithmetic for Affine {
         <Int8>::full_add(&split(weights).1, first, values, sums);
     }
 
-    fn full_add_averages(weights: &LayerWeights<'_>, averages: &[i32], _: usize, sums: &mut [i32]) {
-        // They are rounded to bytes.
-        let weights = split(weights).1;
-        for (output, sum) in sums.iter_mut().enumerate() {
-            for (input, &average) in averages.iter().enumerate() {
-                *sum = sum.wrapping_add(average.wrapping_mul(weight::<0>(&weights, output, input).into()));
-            }
-        }
+    fn full_add_averages(weights: &LayerWeights<'_>, averages: &[i32], count: usize, sums: &mut [i32]) {
+        // `round_averages` has rounded the averages to bytes.
+        <Int8>::full_add_averages(&split(weights).1, averages, count, sums);
     }
 
     fn full_output(weights: &LayerWeights<'_>, sums: &[i32], out: &mut [u8]) {
@@ -106,9 +87,5 @@ impl Arithmetic for Affine {
 
     fn layer_bytes(layer: &Layer, lanes: usize, weights: &[u8]) -> usize {
         layer.affine_bytes(lanes, weights).unwrap_or(0)
-    }
-
-    fn runs(lanes: usize) -> bool {
-        <Int8>::runs(lanes)
     }
 }

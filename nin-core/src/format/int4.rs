@@ -1,7 +1,7 @@
 //! 8-bit arithmetic with layers whose weights are stored in 4 bits.
 
 use super::arithmetic::{Arithmetic, Format};
-use super::int8::Int8;
+use super::int8::{Int8, activations_of_int8};
 use crate::kernel::int8;
 use crate::kernel::int8::four_bit::{self, Bits};
 use crate::kernel::operands::{LayerWeights, Patch};
@@ -17,21 +17,7 @@ impl Format for Int4 {}
 
 impl Arithmetic for Int4 {
     const WEIGHTS: WeightType = WeightType::Int4;
-    type Value = u8;
-    type Sum = i32;
-    const LEAST: u8 = <Int8>::LEAST;
-
-    fn raise(most: &mut [u8], values: &[u8]) {
-        <Int8>::raise(most, values);
-    }
-
-    fn add(sum: &mut i32, value: u8) {
-        <Int8>::add(sum, value);
-    }
-
-    fn average(sum: i32, count: usize) -> u8 {
-        <Int8>::average(sum, count)
-    }
+    activations_of_int8!();
 
     fn layer(patch: &Patch<'_, u8>, pixels: usize, weights: &LayerWeights<'_>, work: &mut [u32], out: &mut [u8]) {
         match Bits::of(weights) {
@@ -93,9 +79,5 @@ impl Arithmetic for Int4 {
 
     fn layer_bytes(layer: &Layer, lanes: usize, weights: &[u8]) -> usize {
         if layer.has_weights() { layer.mixed_bytes(four_bit::bits(weights), lanes).unwrap_or(0) } else { 0 }
-    }
-
-    fn runs(lanes: usize) -> bool {
-        <Int8>::runs(lanes)
     }
 }

@@ -91,3 +91,30 @@ impl<const LANES: usize> Arithmetic for Int8<LANES> {
         (LANES == 0 || lanes == LANES) && int8::runs(lanes)
     }
 }
+
+/// Defines the items of [`Arithmetic`] that concern activations only, as for [`Int8`]: all formats with 8-bit
+/// activations share them.
+macro_rules! activations_of_int8 {
+    () => {
+        type Value = u8;
+        type Sum = i32;
+        const LEAST: u8 = <Int8>::LEAST;
+
+        fn raise(most: &mut [u8], values: &[u8]) {
+            <Int8>::raise(most, values);
+        }
+
+        fn add(sum: &mut i32, value: u8) {
+            <Int8>::add(sum, value);
+        }
+
+        fn average(sum: i32, count: usize) -> u8 {
+            <Int8>::average(sum, count)
+        }
+
+        fn runs(lanes: usize) -> bool {
+            <Int8>::runs(lanes)
+        }
+    };
+}
+pub(super) use activations_of_int8;

@@ -1,5 +1,6 @@
 //! The output of the commands.
 
+use std::env;
 use std::fmt;
 use std::io::{self, Write};
 use std::sync::OnceLock;
@@ -48,6 +49,16 @@ impl Console {
         }
     }
 
+    /// Prints an explanation like [`say`](Self::say), on a terminal wrapped between words. Only for sentences: a command
+    /// must stay on one line to be copied.
+    pub fn explain(&self, text: fmt::Arguments<'_>) {
+        let terminal = Term::stdout();
+        match terminal.is_term() {
+            true => self.say(format_args!("{}", wrapped(&text.to_string(), columns(&terminal)))),
+            false => self.say(text),
+        }
+    }
+
     /// Prints a note: a fact that the user should know, although nothing failed.
     pub fn warn(&self, text: fmt::Arguments<'_>) {
         let _ = writeln!(io::stderr().lock(), "note: {}", visible_lines(&text.to_string()));
@@ -69,13 +80,13 @@ impl Console {
         columns(&Term::stdout())
     }
 
-    /// Returns a progress bar on standard error; it is hidden if that is not a terminal, and with `--quiet`. Around
-    /// `{wide_bar}` the template may have 54 characters, so that the line never wraps, even with the `^C` that a terminal
-    /// appends. In a narrow terminal the bar is shorter, and a percentage replaces the counts. Ctrl-C removes the bar.
+    /// Returns a progress bar on standard error. It is hidden if that is not a terminal, in a CI log, and with `--quiet`.
+    /// Around `{wide_bar}` the template may have 54 characters, so that the line never wraps, even with the `^C` that a
+    /// terminal appends. In a narrow terminal the bar is shorter, and a percentage replaces the counts. Ctrl-C removes
+    /// the bar.
     pub fn bar(&self, length: u64, template: &str) -> ProgressBar {
         let terminal = Term::stderr();
-        // A terminal that calls itself dumb cannot clear a line.
-        if self.quiet || !terminal.is_term() || std::env::var_os("TERM").is_some_and(|name| name == "dumb") {
+        if self.quiet || !can_animate(&terminal) {
             return ProgressBar::hidden();
         }
         interrupt::clear_line();
@@ -156,7 +167,49 @@ fn keep(written: io::Result<()>) {
     }
 }
 
+/// Returns whether a progress bar can be drawn: the terminal can move its cursor, and the output is not a CI log.
+fn can_animate(terminal: &Term) -> bool {
+    let is_dumb = env::var_os("TERM").is_some_and(|term| term == "dumb");
+    let in_ci = env::var_os("CI").is_some_and(|value| !value.is_empty() && value != "false");
+    terminal.is_term() && !is_dumb && !in_ci
+}
+
+/// Returns text with line breaks between words, so that lines have at most `width` characters. Existing line breaks stay.
+fn wrapped(text: &str, width: usize) -> String {
+    let wrap = |line: &str| {
+        let (mut wrapped, mut length) = (String::new(), 0);
+        for (index, word) in line.split(' ').enumerate() {
+            let count = word.chars().count();
+            let breaks = index > 0 && length + 1 + count > width;
+            length = if breaks || index == 0 { count } else { length + 1 + count };
+            wrapped += if breaks {
+                "\n"
+            } else if index == 0 {
+                ""
+            } else {
+                " "
+            };
+            wrapped += word;
+        }
+        wrapped
+    };
+    text.split('\n').map(wrap).collect::<Vec<_>>().join("\n")
+}
+
 fn columns(terminal: &Term) -> usize {
     // The size of a terminal may be unknown, or 0.
     terminal.size_checked().map_or(80, |(_, columns)| usize::from(columns)).max(20)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::wrapped;
+
+    #[test]
+    fn sentences_break_between_words() {
+        assert_eq!(wrapped("one two three", 7), "one two\nthree");
+        assert_eq!(wrapped("one two three", 6), "one\ntwo\nthree");
+        assert_eq!(wrapped("  é two\n\nabcdefgh i", 7), "  é two\n\nabcdefgh\ni");
+        assert_eq!(wrapped("short", 80), "short");
+    }
 }

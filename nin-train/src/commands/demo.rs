@@ -11,7 +11,7 @@ use nin_train::support::text::bytes;
 
 use super::images::ImageArgs;
 use super::known::{Found, Others};
-use super::networks::{self, Loaded};
+use super::networks::{self, Integers, Loaded};
 use super::run_folder::run_name;
 use super::{Console, Outcome, cost};
 
@@ -47,12 +47,13 @@ pub struct DemoArgs {
 /// Writes the page.
 pub fn run(args: &DemoArgs, console: &Console) -> Outcome {
     let loaded = networks::load(&args.network)?;
-    let integers = loaded.integers()?;
+    let integers = loaded.any_integers()?;
     let trained = if integers.is_none() { Some(loaded.trained()?) } else { None };
     let file = loaded.fast_model()?;
     let model = file.model()?;
     let network = match (&integers, &trained) {
-        (Some(integers), _) => Network::Integers(integers),
+        (Some(Integers::Quantized(model)), _) => Network::Integers(model),
+        (Some(Integers::Affine(model)), _) => Network::Affine(model),
         (None, Some(trained)) => Network::Floats(trained),
         (None, None) => return Err("the file holds no network".into()),
     };

@@ -129,7 +129,7 @@ pub fn run(args: &EvalArgs, console: &Console) -> Outcome {
         console.result(format_args!("{line}"));
         return Ok(());
     }
-    console.say(format_args!("\n{confusion:width$}\n", width = console.columns()));
+    console.explain(format_args!("\n{confusion:width$}\n", width = console.columns()));
     if let Some(channels) = channels {
         console.result(format_args!("{channels}\n"));
     }

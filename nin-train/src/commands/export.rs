@@ -3,15 +3,15 @@
 use std::path::{Component, Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use nin_core::Lanes;
-use nin_core::{Kernels, WeightType};
+use nin_core::{Kernels, Lanes, Plan, WeightType};
 use nin_train::engine::streaming::ModelBytes;
-use nin_train::formats::model_file::{CHeader, RustSource, c_header, c_name, rust_source, with_decision};
+use nin_train::formats::model_file::{AffineModel, CHeader, RustSource, c_header, c_name, rust_source, with_decision};
 use nin_train::support::text::{bytes, visible_path};
 use nin_train::{formats::onnx, support::files};
 
+use super::networks::{self, Integers, Loaded};
 use super::size::{check_ram, size};
-use super::{Console, Outcome, networks};
+use super::{Console, Outcome};
 
 /// Flags of `export`.
 #[derive(Args, Debug)]
@@ -106,6 +106,9 @@ pub fn run(args: &ExportArgs, console: &Console) -> Outcome {
     }
     refuse_twice(out.as_deref(), args.rust.as_deref())?;
     let loaded = networks::load(&args.network)?;
+    if let Some(Integers::Affine(model)) = loaded.any_integers()? {
+        return affine(args, &loaded, &model, out.as_deref(), console);
+    }
     if let Some(path) = &args.c {
         let as_it_is = matches!(args.weight_type, Type::F32) && args.lanes == Lanes::Four;
         match loaded.model_file().filter(|_| as_it_is) {
@@ -160,6 +163,51 @@ pub fn run(args: &ExportArgs, console: &Console) -> Outcome {
         let file = trained.to_safetensors()?;
         files::write(path, &file)?;
         console.result(format_args!("{}: {}", path.display(), bytes(file.len() as u64)));
+    }
+    Ok(())
+}
+
+/// Writes the requested files of a network that was imported as integers.
+fn affine(args: &ExportArgs, loaded: &Loaded, model: &AffineModel, out: Option<&Path>, console: &Console) -> Outcome {
+    let (name, kind) = (visible_path(&args.network), WeightType::Affine);
+    if args.onnx.is_some() || args.safetensors.is_some() {
+        return Err(format!(
+            "{name}: the model was imported as 8-bit integers, which --onnx and --safetensors do not write; use the file \
+             that it was imported from"
+        )
+        .into());
+    }
+    if !matches!(args.weight_type, Type::F32) {
+        return Err(format!("{name}: the weights are 8-bit integers, which --type cannot change; leave it out").into());
+    }
+    // Integers have no packing of four lanes, the default of floats.
+    let lanes = if args.lanes == Lanes::Four { Lanes::Two } else { args.lanes };
+    let file = with_decision(&model.to_bytes(lanes)?, &loaded.decision()?)?;
+    if let Some(path) = &args.c {
+        let as_it_is = loaded.model_file().filter(|_| args.lanes == Lanes::Four);
+        write_c(path, as_it_is.unwrap_or(&file), console)?;
+    }
+    let Some(out) = out else { return Ok(()) };
+    let source = args.rust.as_deref().map(|rust| beside(out, rust).map(|name| (rust, name))).transpose()?;
+    let plan = Plan::new(model.spec);
+    let kernels = if lanes == Lanes::One { Kernels::Plain } else { Kernels::Dsp };
+    let state = plan.bytes(kind, kernels).total();
+    check_ram(state, args.ram_budget, &format!("{name}: the network"))?;
+    files::write(out, &file)?;
+    let length = bytes(file.len() as u64);
+    console.result(format_args!("{}: {} weights, {length} of flash", out.display(), kind.name()));
+    if let Some((rust, name)) = source {
+        let text = rust_source(&RustSource {
+            plan: &plan,
+            weight_type: kind,
+            kernels,
+            class_names: &model.class_names,
+            model_file: &name,
+            ram_budget: args.ram_budget.map_or_else(|| state.next_multiple_of(1024), |budget| budget as usize),
+            command: &command(),
+        });
+        files::write(rust, text.as_bytes())?;
+        console.result(format_args!("{}: Rust source, {} of RAM", rust.display(), bytes(state as u64)));
     }
     Ok(())
 }

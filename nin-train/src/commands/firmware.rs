@@ -9,7 +9,6 @@ use nin_train::boards::{BOARDS, Board};
 use nin_train::engine::streaming::ModelBytes;
 use nin_train::firmware::{Engine, FirmwareError, Project, Rows, Samples, lanes};
 use nin_train::formats::model_file::with_decision;
-use nin_train::integers::QuantizedModel;
 use nin_train::quantize::{self, Options, post_training};
 use nin_train::support::files::{self, FileError};
 use nin_train::support::text::{bytes, visible_path};
@@ -17,8 +16,8 @@ use nin_train::support::threads;
 
 use super::export::command;
 use super::images::ImageArgs;
-use super::known::{Found, Others};
-use super::networks::{self, Loaded};
+use super::known::Others;
+use super::networks::{self, Integers, Loaded};
 use super::rejection::RejectionArgs;
 use super::size::size;
 use super::{Console, Outcome, cost, threads_of, word};
@@ -112,14 +111,23 @@ pub fn run(args: &FirmwareArgs, console: &Console) -> Outcome {
     let plan = *host.plan();
     let threads = threads_of(args.threads.unwrap_or(0), console);
     cost::check(&host, network, 0, threads, console)?;
-    let Found { mut splits, .. } = loaded.known()?.load(&args.images, plan.spec().input(), Others::Noted, console)?;
-    let pool = threads::pool(threads)?;
-    let integers = pool.install(|| integers(&loaded, &splits.train, console))?;
-    // The decision of a model file of integers is that of `quantize`.
-    let decision = match loaded.stored_type() {
-        Some(WeightType::Int8 | WeightType::Int4) => loaded.decision()?,
-        _ => args.rejection.decide(&loaded, &integers, &mut splits, &pool, console)?,
+    let mut images = match loaded.any_integers()? {
+        // No image is needed to find its integers, and it may come without any.
+        Some(Integers::Affine(_)) if !args.images.are_named() => None,
+        _ => Some(loaded.known()?.load(&args.images, plan.spec().input(), Others::Noted, console)?.splits),
     };
+    let pool = threads::pool(threads)?;
+    let train = images.as_ref().map(|splits| &splits.train);
+    let integers = pool.install(|| integers(&loaded, train, console))?;
+    let is_quantized = matches!(loaded.stored_type(), Some(WeightType::Int8 | WeightType::Int4));
+    let decision = match (&integers, &mut images) {
+        (Integers::Quantized(model), Some(splits)) if !is_quantized => {
+            args.rejection.decide(&loaded, model, splits, &pool, console)?
+        }
+        // The file of `quantize`, or an imported one, has its own.
+        _ => loaded.decision()?,
+    };
+
     let model = integers.to_bytes(lanes(&board)).map_err(FileError::at(network))?;
     let model = with_decision(&model, &decision).map_err(FileError::at(network))?;
     let on_host = ModelBytes::new(&with_decision(&integers.to_bytes(Lanes::Sixteen)?, &decision)?);
@@ -127,7 +135,14 @@ pub fn run(args: &FirmwareArgs, console: &Console) -> Outcome {
     let input = (plan.spec().input(), plan.classes());
     // At least one: whether that fits is checked below, with everything else.
     let count = Samples::room(&board, args.partition, model.len() as u64, input, wanted).max(1);
-    let samples = Samples::new(&on_host.model()?, &splits.test, count).map_err(FileError::at(network))?;
+    let samples = match &images {
+        Some(splits) => Samples::new(&on_host.model()?, &splits.test, count),
+        None => {
+            console.warn(format_args!("no images are named, so the board classifies made-up ones; --data names yours"));
+            Samples::made_up(&on_host.model()?, count)
+        }
+    };
+    let samples = samples.map_err(FileError::at(network))?;
     if samples.is_empty() {
         return Err("there is no test image; name images with --dataset or --data".into());
     }
@@ -147,7 +162,7 @@ pub fn run(args: &FirmwareArgs, console: &Console) -> Outcome {
         command: command(),
     };
     let fit = project.check()?;
-    if count < wanted.min(splits.test.len()) {
+    if count < wanted.min(images.as_ref().map_or(wanted, |splits| splits.test.len())) {
         console.warn(format_args!("only {count} test images fit the flash beside the model"));
     }
     for (path, content) in project.files() {
@@ -241,11 +256,13 @@ fn package_name(out: &Path) -> String {
 }
 
 /// Returns the network's integers: those of the file, or new ones by calibration on training images.
-fn integers(loaded: &Loaded, train: &nin_train::data::Dataset, console: &Console) -> Outcome<QuantizedModel> {
-    if let Some(model) = loaded.integers()? {
+fn integers(loaded: &Loaded, train: Option<&nin_train::data::Dataset>, console: &Console) -> Outcome<Integers> {
+    if let Some(model) = loaded.any_integers()? {
         return Ok(model);
     }
     let trained = loaded.trained()?;
+    let train =
+        train.ok_or("there are no training images to find the ranges of activations on; name some with --data")?;
     let sample = quantize::sample(train, trained.spec.input(), CALIBRATION)?;
     let bar = console.bar(0, "calibrating {bar:40} pass {pos} of {len}");
     let (model, report) = post_training(&trained, &sample, &Options::default(), |done, all| {
@@ -256,7 +273,7 @@ fn integers(loaded: &Loaded, train: &nin_train::data::Dataset, console: &Console
     if !report.is_faithful() {
         console.warn(format_args!("8 bits differ too much from the floats; `nin-train quantize` prints a report"));
     }
-    Ok(model)
+    Ok(Integers::Quantized(model))
 }
 
 #[cfg(test)]

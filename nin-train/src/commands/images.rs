@@ -178,7 +178,7 @@ impl ImageArgs {
     /// Loads the images; those of a folder are resized to `shape`. Prints where they were found.
     pub fn load(&self, shape: Shape, console: &Console) -> Outcome<Splits> {
         let splits = self.read(shape, console)?;
-        console.say(format_args!("{}", splits.source));
+        console.explain(format_args!("{}", splits.source));
         Ok(splits)
     }
 

@@ -1,12 +1,13 @@
-//! `nin-train import`: converts a network from PyTorch or TensorFlow Lite to a model file.
+//! `nin-train import`: converts a network from PyTorch, ONNX or TensorFlow Lite to a model file.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use nin_core::{Kernels, Lanes, Plan, WeightType};
 use nin_train::data::{DatasetKind, check_class_names};
+use nin_train::formats::lowering::{Imported, Pixels};
 use nin_train::formats::safetensors::{Found, Matching};
-use nin_train::formats::tflite;
+use nin_train::formats::{onnx, tflite};
 use nin_train::network::architecture::Architecture;
 use nin_train::network::preprocessing::Preprocessing;
 use nin_train::network::trained::Trained;
@@ -14,6 +15,7 @@ use nin_train::support::files::{self, FileError};
 use nin_train::support::text::{bytes, grouped, visible};
 
 use super::export::refuse_input;
+use super::networks::not_finite;
 use super::{Console, Outcome, program, word};
 
 /// Flags of `import`.
@@ -22,6 +24,7 @@ use super::{Console, Outcome, program, word};
 Examples:
   nin-train import nin.safetensors --line d2l --dataset fashion-mnist
   nin-train import person.tflite --out person.nin
+  nin-train import net.onnx --out net.nin --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225
   nin-train import mine.safetensors --line \"1x28x28 nin5+2:32,32 max3/2 nin3+1:32,10 gap\" --mean 0.286 --std 0.353
   nin-train import mine.safetensors --line \"3x32x32 nin3+1:8 nin3+1:8 gap\" --map stem,body
 
@@ -29,10 +32,12 @@ In PyTorch: safetensors.torch.save_file(model.state_dict(), 'nin.safetensors').
 Tensors are matched to layers by shape and, among equal shapes, by the numbers in their names. The command prints what it
 matched, and asks for --map if the file does not show the order. Batch normalisation is folded into the layer before it.
 
-A TensorFlow Lite model must be quantised to full-integer int8. The result computes the same bytes as TensorFlow Lite's
-reference kernels, layer by layer; its logits are the input of the model's final softmax. It needs no further options.")]
+An ONNX model, or a TensorFlow Lite model of floats, states its layers itself; --mean and --std are those of its training
+images. Its logits are the input of the model's final softmax. A TensorFlow Lite model of full-integer int8 computes the
+same bytes as TensorFlow Lite's reference kernels, layer by layer, and needs no further options. docs/import.md lists the
+operators.")]
 pub struct ImportArgs {
-    /// The safetensors file or TensorFlow Lite model
+    /// The safetensors file, ONNX model or TensorFlow Lite model
     #[arg(value_name = "FILE")]
     file: PathBuf,
 
@@ -75,28 +80,33 @@ pub struct ImportArgs {
     lanes: Lanes,
 }
 
-/// Reads the tensors and writes a model file.
+/// Reads a network of another program and writes a model file.
 pub fn run(args: &ImportArgs, console: &Console) -> Outcome {
     let architecture = args.line.as_deref().map(Architecture::parse).transpose()?;
     let file = files::read(&args.file)?;
-    if tflite::is_tflite(&file) {
-        return run_tflite(args, &file, console);
-    }
-    if !(args.norm_epsilon >= 0.0 && args.norm_epsilon.is_finite()) {
-        return Err(format!("--norm-epsilon {} is no number from 0", args.norm_epsilon).into());
-    }
-    let matching = Matching { map: args.map.clone(), epsilon: args.norm_epsilon };
-    let (mut trained, found) =
-        Trained::from_matched(&file, architecture.as_ref(), &matching).map_err(FileError::at(&args.file))?;
-    say_matched(&found, console);
-    if !args.mean.is_empty() {
-        trained.preprocessing = normalized(&args.mean, &args.std, usize::from(trained.spec.input().channels))?;
-    }
+    let floats = if tflite::is_tflite(&file) {
+        let Some(floats) = tflite::import_floats(&file).map_err(FileError::at(&args.file))? else {
+            return run_tflite(args, &file, console);
+        };
+        Some((floats, "a TensorFlow Lite model"))
+    } else if onnx::is_onnx(&file) {
+        let imported = onnx::import(&file, &mut beside(&args.file)).map_err(FileError::at(&args.file))?;
+        Some((imported, "an ONNX model"))
+    } else {
+        None
+    };
+    let mut trained = match floats {
+        Some((floats, kind)) => for_bytes(args, floats, kind, console)?,
+        None => read_safetensors(args, &file, architecture.as_ref(), console)?,
+    };
     if let Some(kind) = args.dataset {
         trained.class_names = kind.class_names().iter().map(ToString::to_string).collect();
     } else if !args.classes.is_empty() {
         check_class_names(&args.classes)?;
         trained.class_names.clone_from(&args.classes);
+    }
+    if let Some(place) = trained.not_finite() {
+        return Err(FileError::at(&args.file)(not_finite(&place)).into());
     }
     let out = args.out.clone().unwrap_or_else(|| args.file.with_extension("nin"));
     if args.out.is_none() {
@@ -112,6 +122,62 @@ pub fn run(args: &ImportArgs, console: &Console) -> Outcome {
     console
         .say(format_args!("\nNext:\n  {program} eval {network}{images}\n  {program} export {network} --rust model.rs"));
     Ok(())
+}
+
+/// Returns an error that names the first of these flags that was typed.
+fn refuse(flags: &[(&str, bool)], model: &str) -> Outcome {
+    match flags.iter().find(|(_, stated)| *stated) {
+        Some((flag, _)) => Err(format!("{flag}: {model} contains this already; leave it out").into()),
+        None => Ok(()),
+    }
+}
+
+/// Returns the network of a safetensors file.
+fn read_safetensors(
+    args: &ImportArgs,
+    file: &[u8],
+    architecture: Option<&Architecture>,
+    console: &Console,
+) -> Outcome<Trained> {
+    if !(args.norm_epsilon >= 0.0 && args.norm_epsilon.is_finite()) {
+        return Err(format!("--norm-epsilon {} is no number from 0", args.norm_epsilon).into());
+    }
+    let matching = Matching { map: args.map.clone(), epsilon: args.norm_epsilon };
+    let (mut trained, found) =
+        Trained::from_matched(file, architecture, &matching).map_err(FileError::at(&args.file))?;
+    say_matched(&found, console);
+    if !args.mean.is_empty() {
+        trained.preprocessing = normalized(&args.mean, &args.std, usize::from(trained.spec.input().channels))?;
+    }
+    Ok(trained)
+}
+
+/// Returns an imported network with the conversion of an image's bytes, and prints what that is.
+fn for_bytes(args: &ImportArgs, imported: Imported, kind: &str, console: &Console) -> Outcome<Trained> {
+    refuse(&[("--line", args.line.is_some()), ("--map", !args.map.is_empty())], kind)?;
+    let stated = match &args.mean[..] {
+        [] => None,
+        mean => Some(normalized(mean, &args.std, usize::from(imported.trained.spec.input().channels))?),
+    };
+    let floats = imported.floats;
+    let (trained, pixels) = imported.for_bytes(stated).map_err(FileError::at(&args.file))?;
+    if floats {
+        console.say(format_args!(
+            "The model reads floats: {}",
+            match pixels {
+                Pixels::Bytes => "pixels from 0 to 255, which it scales itself; --mean and --std state others",
+                Pixels::Unit => "pixels from 0 to 1 are assumed; --mean and --std state others",
+                Pixels::Stated => "pixels as --mean and --std state",
+            }
+        ));
+    }
+    Ok(trained)
+}
+
+/// Returns how files beside a model are read.
+pub(super) fn beside(model: &Path) -> impl FnMut(&str) -> Result<Vec<u8>, String> {
+    let folder = model.parent().unwrap_or(Path::new("")).to_owned();
+    move |name: &str| std::fs::read(folder.join(name)).map_err(|error| error.to_string())
 }
 
 /// Prints which tensors each layer was made of.
@@ -130,10 +196,9 @@ fn say_matched(found: &Found, console: &Console) {
 
 /// Writes a model file of a TensorFlow Lite model.
 fn run_tflite(args: &ImportArgs, file: &[u8], console: &Console) -> Outcome {
-    let stated = [("--line", args.line.is_some()), ("--mean and --std", !args.mean.is_empty())];
-    if let Some((flag, _)) = stated.iter().find(|(_, stated)| *stated) {
-        return Err(format!("{flag}: a TensorFlow Lite model contains this already; leave it out").into());
-    }
+    let stated =
+        [("--line", args.line.is_some()), ("--map", !args.map.is_empty()), ("--mean and --std", !args.mean.is_empty())];
+    refuse(&stated, "a TensorFlow Lite model")?;
     let mut model = tflite::import(file).map_err(FileError::at(&args.file))?.model;
     model.class_names = match args.dataset {
         Some(kind) => kind.class_names().iter().map(ToString::to_string).collect(),

@@ -9,6 +9,7 @@ use super::Outcome;
 
 static LISTENING: AtomicBool = AtomicBool::new(false);
 static ASKED: AtomicBool = AtomicBool::new(false);
+static DRAWN: AtomicBool = AtomicBool::new(false);
 static HANDLER: Once = Once::new();
 
 /// From now on, the first Ctrl-C only sets [`asked`].
@@ -20,6 +21,7 @@ pub fn listen() -> Outcome {
 
 /// Removes a progress bar from the line of the cursor when Ctrl-C ends the program.
 pub fn clear_line() {
+    DRAWN.store(true, Ordering::SeqCst);
     // Without a handler the system ends the program, and the bar stays on the screen.
     drop(install());
 }
@@ -37,7 +39,7 @@ fn install() -> Outcome {
                 return;
             }
             let mut error = io::stderr().lock();
-            if error.is_terminal() {
+            if DRAWN.load(Ordering::SeqCst) && error.is_terminal() {
                 // Moves to the beginning of the line and clears it.
                 let _ = write!(error, "\r\x1b[2K");
             }

@@ -131,7 +131,7 @@ impl Known {
                 Others::Taken => console.warn(format_args!("{change}: test images may have been training images")),
                 Others::Noted => console.warn(format_args!("{change}")),
             }
-            console.say(format_args!("{}", found.splits.source));
+            console.explain(format_args!("{}", found.splits.source));
             return Ok(found);
         }
         // A run from before there were records may be one of the bundled subset.
@@ -146,7 +146,7 @@ impl Known {
 
     /// Prints the line that names the images.
     fn said(&self, found: Found, console: &Console) -> Found {
-        console.say(format_args!("Images of {}: {}", visible_path(&self.file), found.splits.source));
+        console.explain(format_args!("Images of {}: {}", visible_path(&self.file), found.splits.source));
         found
     }
 

@@ -124,7 +124,7 @@ enum Command {
     Export(export::ExportArgs),
     /// Write a cargo project that runs a network on a board
     Firmware(firmware::FirmwareArgs),
-    /// Convert a network from PyTorch (safetensors) or TensorFlow Lite
+    /// Convert a network from PyTorch (safetensors), ONNX or TensorFlow Lite
     Import(import::ImportArgs),
     /// Write the report page of a run again, or a page that compares several runs
     Report(report::ReportArgs),

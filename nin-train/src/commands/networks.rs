@@ -6,7 +6,7 @@ use nin_core::Lanes;
 use nin_core::{Decision, Model, WeightType};
 use nin_train::engine::confidence::unknown_class;
 use nin_train::engine::streaming::ModelBytes;
-use nin_train::formats::model_file::with_decision;
+use nin_train::formats::model_file::{AffineModel, ExportError, with_decision};
 use nin_train::formats::open::FileKind;
 use nin_train::integers::QuantizedModel;
 use nin_train::network::trained::Trained;
@@ -73,14 +73,16 @@ impl Loaded {
     /// Returns a model with the same logits, bit for bit, in the layout that is fastest on this host. (The order of a
     /// float sum does not depend on the lanes, f16 weights are widened exactly, and integer sums are exact in any order.)
     pub fn fast_model(&self) -> Outcome<ModelBytes> {
-        // Imported integers have one layout, which every host runs.
-        if self.stored_type() == Some(WeightType::Affine) {
-            return Ok(ModelBytes::new(&self.bytes));
-        }
         let decided = |file: Vec<u8>| -> Outcome<ModelBytes> {
             Ok(ModelBytes::new(&with_decision(&file, &self.decision()?).map_err(FileError::at(&self.path))?))
         };
-        let Some(integers) = self.integers()? else {
+        let Some(integers) = self.any_integers()? else {
+            // What the trainer has no layers for runs as it is.
+            if let Some(file) = self.model_file()
+                && Model::read(file).is_ok_and(|model| model.plan().spec().is_extended())
+            {
+                return Ok(ModelBytes::new(file));
+            }
             return decided(
                 self.trained()?.to_model(WeightType::F32, Lanes::Sixteen).map_err(FileError::at(&self.path))?,
             );
@@ -125,6 +127,43 @@ impl Loaded {
         }
         let model = Model::read(&self.bytes).map_err(|error| FileError::at(&self.path)(error.to_string()))?;
         Ok(QuantizedModel::from_model(&model))
+    }
+
+    /// The network in a model file with weights of integers, of whichever kind, or that of a run with quantisation-aware
+    /// training; `None` if it is any other file.
+    pub fn any_integers(&self) -> Result<Option<Integers>, FileError> {
+        if self.stored_type() == Some(WeightType::Affine) {
+            let model = Model::read(&self.bytes).map_err(|error| FileError::at(&self.path)(error.to_string()))?;
+            return Ok(AffineModel::from_model(&model).map(Integers::Affine));
+        }
+        Ok(self.integers()?.map(Integers::Quantized))
+    }
+}
+
+/// A network of integers.
+#[derive(Debug)]
+pub enum Integers {
+    /// This program quantised it.
+    Quantized(QuantizedModel),
+    /// It was imported, with zero points.
+    Affine(AffineModel),
+}
+
+impl Integers {
+    /// The type of its weights.
+    pub fn weight_type(&self) -> WeightType {
+        match self {
+            Self::Quantized(model) => model.weight_type(),
+            Self::Affine(_) => WeightType::Affine,
+        }
+    }
+
+    /// The bytes of its model file.
+    pub fn to_bytes(&self, lanes: Lanes) -> Result<Vec<u8>, ExportError> {
+        match self {
+            Self::Quantized(model) => model.to_bytes(lanes),
+            Self::Affine(model) => model.to_bytes(lanes),
+        }
     }
 }
 

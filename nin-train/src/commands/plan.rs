@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::path::Path;
 
 use clap::Args;
-use nin_train::formats::tflite;
+use nin_train::formats::{onnx, tflite};
 use nin_train::network::architecture::{Architecture, named, parse_words};
 use nin_train::network::resources::Resources;
 use nin_train::report::{Candidate, Comparison, LayerTable};
@@ -13,6 +13,7 @@ use nin_train::support::text::{Align, Table};
 
 use serde_json::json;
 
+use super::import::beside;
 use super::size::{check_ram, size};
 use super::{Console, Outcome};
 
@@ -24,7 +25,7 @@ Examples:
   nin-train plan d2l lenet alexnet vgg-11       NiN and classic networks side by side
   nin-train plan 1x28x28 nin5+2:16,16 max3/2 nin3+1:10,10 gap
   nin-train plan d2l --batch 1                  memory for a single image
-  nin-train plan person.tflite                  what a TensorFlow Lite model would need, without importing it
+  nin-train plan person.tflite                  what a TensorFlow Lite or ONNX model would need, without importing it
   nin-train plan fashion --ram-budget 8K        an error if the network needs more than 8 KiB
 
 An architecture line: the input as channels x rows x columns, then the stages, then the head.
@@ -38,7 +39,7 @@ An architecture line: the input as channels x rows x columns, then the stages, t
 A line ends with gap, fc..., or gap fc.... docs/networks.md has the rest: windows that are not square, activations,
 groups.")]
 pub struct PlanArgs {
-    /// Preset names, architecture lines or TensorFlow Lite models; without any, the presets are listed
+    /// Preset names, architecture lines, TensorFlow Lite or ONNX models; without any, the presets are listed
     #[arg(value_name = "LINE|PRESET|FILE")]
     networks: Vec<String>,
 
@@ -120,13 +121,22 @@ fn print(args: &PlanArgs, architectures: &[Architecture], console: &Console) {
     console.result(format_args!("{:width$}", Comparison { candidates: &candidates, batch: args.batch }));
 }
 
-/// Returns a word of the command line, or the line of the TensorFlow Lite model that it names.
+/// Returns a word of the command line, or the line of the model of another program that it names.
 fn line_of(word: &str) -> Outcome<Cow<'_, str>> {
     let path = Path::new(word);
-    if path.extension().is_none_or(|extension| extension != "tflite") {
+    if path.extension().is_none_or(|extension| extension != "tflite" && extension != "onnx") {
         return Ok(word.into());
     }
     let file = files::read(path)?;
-    let imported = tflite::import(&file).map_err(FileError::at(path))?;
-    Ok(imported.model.spec.to_string().into())
+    let spec = if tflite::is_tflite(&file) {
+        match tflite::import_floats(&file).map_err(FileError::at(path))? {
+            Some(floats) => floats.trained.spec,
+            None => tflite::import(&file).map_err(FileError::at(path))?.model.spec,
+        }
+    } else if onnx::is_onnx(&file) {
+        onnx::import(&file, &mut beside(path)).map_err(FileError::at(path))?.trained.spec
+    } else {
+        return Err(FileError::at(path)("this is neither a TensorFlow Lite model nor an ONNX model").into());
+    };
+    Ok(spec.to_string().into())
 }

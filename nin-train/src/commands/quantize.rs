@@ -129,6 +129,14 @@ pub fn run(args: &QuantizeArgs, console: &Console) -> Outcome {
     let source = args.rust.as_deref().zip(out.as_deref());
     let source = source.map(|(rust, out)| beside(out, rust).map(|name| (rust, name))).transpose()?;
     let loaded = networks::load(&args.network)?;
+    if let Some(WeightType::Int8 | WeightType::Affine) = loaded.stored_type() {
+        return Err(format!(
+            "{}: the model has 8-bit integers already; `nin-train export` writes it for boards, and `nin-train firmware` \
+             a project with it",
+            visible_path(&args.network)
+        )
+        .into());
+    }
     let trained = loaded.trained()?;
     let plan = trained.plan();
     let threads = threads_of(args.threads.unwrap_or(0), console);
@@ -283,7 +291,7 @@ fn calibrated(
         bar.set_position(done as u64);
     })?;
     bar.finish_and_clear();
-    console.say(format_args!("\n{report:width$}\n", width = console.columns()));
+    console.explain(format_args!("\n{report:width$}\n", width = console.columns()));
     Ok((model, report))
 }
 

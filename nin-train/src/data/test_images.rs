@@ -4,7 +4,7 @@ use nin_core::TestImages;
 
 use super::{DataError, Dataset, Result, Shape, fit};
 
-/// Returns a file of the images with these indices, brought to the shape `to` by [`fit`](fn@fit), with their labels.
+/// Returns a file of the images with these indices, resized to the shape `to` by [`fit`](fn@fit), with their labels.
 ///
 /// # Errors
 /// [`DataError::Invalid`] if there are more than 65,535 images, or if their number of channels cannot become that of

@@ -74,7 +74,7 @@ impl<'m> Streaming<'m> {
         state.saturating_add(image)
     }
 
-    /// Returns the logits of an image of any size: rows × columns × channels bytes, brought to the network's input by
+    /// Returns the logits of an image of any size: rows × columns × channels bytes, resized to the network's input by
     /// [`fitted`], then preprocessed as the model file specifies.
     ///
     /// # Errors

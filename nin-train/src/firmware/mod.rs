@@ -68,7 +68,7 @@ pub struct Project<'a> {
     pub partition: bool,
     /// The network.
     pub plan: Plan,
-    /// The weights: [`WeightType::Int8`] or [`WeightType::Int4`].
+    /// The weights: [`WeightType::Int8`], [`WeightType::Int4`] or [`WeightType::Affine`].
     pub weight_type: WeightType,
     /// The model file, packed for [`lanes`] of the board.
     pub model: &'a [u8],

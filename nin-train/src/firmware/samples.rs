@@ -1,6 +1,6 @@
 //! Test images for a board, with the logits that it must compute.
 
-use nin_core::{Answer, Model, Shape};
+use nin_core::{Answer, Model, Shape, argmax};
 
 use super::fit;
 use crate::boards::Board;
@@ -8,7 +8,7 @@ use crate::data::Dataset;
 use crate::engine::streaming::{Streaming, StreamingError, fitted};
 
 /// Test images in the network's shape, with their labels and the host's logits.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Samples {
     /// Rows × columns × channels bytes for each image.
     pub pixels: Vec<u8>,
@@ -29,22 +29,47 @@ impl Samples {
     pub fn new(model: &Model<'_>, data: &Dataset, count: usize) -> Result<Self, StreamingError> {
         let input = model.plan().spec().input();
         let mut streaming = Streaming::new(model);
-        let mut samples = Self { pixels: Vec::new(), labels: Vec::new(), logits: Vec::new(), right: 0 };
+        let mut samples = Self::default();
         for index in in_turn(data, count) {
             let shape = data.shape();
             let pixels = fitted(data.image(index), shape, input).ok_or(StreamingError::Image { shape, input })?;
-            let (label, logits) = (data.label(index), streaming.classify(&pixels, input)?);
-            // None of the classes is right for an image of the class for unknown images.
-            let expected = match model.decision().unknown {
-                Some(unknown) if usize::from(unknown) == label => Answer::Unknown,
-                _ => Answer::Class(label),
-            };
-            samples.right += usize::from(model.answer(&logits) == expected);
-            samples.logits.push(logits);
-            samples.pixels.extend_from_slice(&pixels);
-            samples.labels.push(label);
+            let logits = streaming.classify(&pixels, input)?;
+            samples.add(model, &pixels, data.label(index), logits);
         }
         Ok(samples)
+    }
+
+    /// Makes up to `count` images, runs the model on them, and labels each with the model's answer: a board that computes
+    /// the same has all of them right.
+    ///
+    /// # Errors
+    ///
+    /// [`StreamingError`] if this build cannot run the model.
+    pub fn made_up(model: &Model<'_>, count: usize) -> Result<Self, StreamingError> {
+        let input = model.plan().spec().input();
+        let mut streaming = Streaming::new(model);
+        let mut samples = Self::default();
+        let row = input.row().max(1);
+        for number in 0..count {
+            // A slope along both sides with some noise, another one for each image.
+            let byte = |i: usize| ((number + 1) * (i / row) + (number + 3) * (i % row) + 37 * (i % 11) * number) as u8;
+            let pixels: Vec<u8> = (0..input.len()).map(byte).collect();
+            let logits = streaming.classify(&pixels, input)?;
+            samples.add(model, &pixels, argmax(&logits).unwrap_or(0), logits);
+        }
+        Ok(samples)
+    }
+
+    fn add(&mut self, model: &Model<'_>, pixels: &[u8], label: usize, logits: Vec<f32>) {
+        // None of the classes is right for an image of the class for unknown images.
+        let expected = match model.decision().unknown {
+            Some(unknown) if usize::from(unknown) == label => Answer::Unknown,
+            _ => Answer::Class(label),
+        };
+        self.right += usize::from(model.answer(&logits) == expected);
+        self.pixels.extend_from_slice(pixels);
+        self.labels.push(label);
+        self.logits.push(logits);
     }
 
     /// Returns how many of `wanted` images have room in a board's flash beside the code and a model of `model` bytes.

@@ -95,10 +95,14 @@ pub(super) fn memory() -> String {
 
 /// Returns src/model.rs.
 pub(super) fn model(project: &Project<'_>) -> String {
-    let name = if project.weight_type == WeightType::Int4 { "Int4" } else { "Int8" };
+    let name = match project.weight_type {
+        WeightType::Int4 => "Int4",
+        WeightType::Affine => "Affine",
+        _ => "Int8",
+    };
     // The program contains the kernels for the packing of the file only.
     let weights = match (project.weight_type, project.board.core.has_dsp()) {
-        (WeightType::Int4, _) => "Int4",
+        (WeightType::Int4 | WeightType::Affine, _) => name,
         (_, true) => "Int8<2>",
         (_, false) => "Int8<1>",
     };

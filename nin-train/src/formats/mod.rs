@@ -1,4 +1,5 @@
 //! File formats: the model file of a device, ONNX, safetensors, TensorFlow Lite, arrays for NumPy.
+//! [`lowering`] makes lines of what the importers read.
 //!
 //! [`open`] reads a network from any file that contains one, including checkpoints.
 //!
@@ -6,6 +7,7 @@
 //! checkpoints, [`training`](crate::training).
 
 pub mod foreign;
+pub mod lowering;
 pub mod model_file;
 pub mod npz;
 pub mod onnx;

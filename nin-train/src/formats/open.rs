@@ -150,8 +150,8 @@ impl fmt::Display for TrainedProblem {
         match self {
             Self::Model(error) => error.fmt(f),
             Self::Rounded(WeightType::Affine) => f.write_str(
-                "the model was imported as 8-bit integers, which cannot be converted back to floats; predict and firmware \
-                 run it as it is",
+                "the model was imported as 8-bit integers, which cannot be converted back to floats; predict, eval, export, \
+                 demo and firmware take it as it is",
             ),
             Self::Rounded(weight_type) => write!(
                 f,

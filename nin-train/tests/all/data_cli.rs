@@ -134,7 +134,7 @@ fn wrong_labels_are_among_the_surest_disagreements() {
     succeeds(&mut command(&folder, &[&train[..], &["--no-cache", "--quiet"]].concat()));
     let eval = ["eval", "run/checkpoint", "--data", "p", "--no-cache", "--training"];
     let (text, _) = succeeds(&mut command(&folder, &[&eval[..], &["--suspects"]].concat()));
-    assert!(text.contains("look at these images:"), "{text}");
+    assert!(text.contains("check these labels:"), "{text}");
     let (json, _) = succeeds(&mut command(&folder, &[&eval[..], &["--suspects=3", "--json"]].concat()));
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     let first = &json["suspects"][0];

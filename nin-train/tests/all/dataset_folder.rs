@@ -92,7 +92,7 @@ fn folders_train_and_test_are_taken_as_they_are() {
     let grey = Shape { channels: 1, rows: 3, columns: 3 };
     let splits = with(&folder.0, grey, 0).unwrap();
     assert_eq!((splits.train.bytes(), splits.test.bytes()), (&[10; 18][..], &[20; 18][..]));
-    assert!(splits.source.ends_with("(by its folders train and test)."), "{}", splits.source);
+    assert!(splits.source.ends_with("(split by its folders train and test)."), "{}", splits.source);
     folder.write("test/c/x.png", &png(plain([1; 3], 5, 5)));
     let message = with(&folder.0, grey, 0).unwrap_err().to_string();
     assert!(message.contains("has no training image of class 'c', which another part has"), "{message}");

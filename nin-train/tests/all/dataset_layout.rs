@@ -82,7 +82,7 @@ fn parts_may_be_missing_and_what_is_not_used_is_told() {
     assert_eq!((splits.train.len(), splits.test.len()), (2, 2));
     assert_eq!(shades(splits.validation.as_ref().unwrap()), [4, 5]);
     let source =
-        "(by its folders train and valid; 0.2 of each class held out by seed 0 as test images; 1 other entries";
+        "(split by its folders train and valid; 0.2 of each class held out by seed 0 as test images; 1 other entries";
     assert!(splits.source.contains(source), "{}", splits.source);
     let notice = splits.notice.unwrap();
     assert!(notice.ends_with("because the folders beside them divide the images: other"), "{notice}");

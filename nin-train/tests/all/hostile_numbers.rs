@@ -251,7 +251,7 @@ fn a_damaged_best_network_says_how_to_go_on() {
     let resume = ["train", "--resume", "run", "--epochs", "2", "--data", "images"];
     let said = fails(&mut command(&folder, &resume));
     assert!(said.starts_with("error: run/best: the checkpoint is cut off"), "{said}");
-    assert!(said.ends_with("begin another from its last one by train --from run/checkpoint"), "{said}");
+    assert!(said.ends_with("start another from its last network with train --from run/checkpoint"), "{said}");
     succeeds(&mut command(
         &folder,
         &["train", "--from", "run/checkpoint", "--epochs", "1", "--data", "images", "--out", "b"],

@@ -2,6 +2,7 @@
 //! `cargo test -p nin-train --test all gradients::` runs those of one file. (`../allocations.rs` is a program of its
 //! own, for its allocator.)
 
+mod affine_cli;
 mod arrays;
 mod cli;
 mod common;

@@ -389,7 +389,7 @@ fn validation_images_choose_the_network_and_end_the_run() {
     assert!(fs::read(folder.join("again.html")).unwrap() == page, "another page");
 
     let said = failure(&folder, &["train", "--resume", "run", "--data", "images"]);
-    assert!(said.contains("ended early"), "{said}");
+    assert!(said.contains("stopped early"), "{said}");
     let said = failure(&folder, &["train", "--data", "images", "--patience", "2"]);
     assert!(said.contains("--validation"), "{said}");
     let said = failure(&folder, &["train", "--data", "images", "--from", "run/model.nin", "--batch-norm"]);

@@ -228,7 +228,7 @@ fn a_run_goes_on_elsewhere_but_not_with_other_images() {
     assert!(said.contains("alone/best"), "{said}");
     fs::copy(folder.join("whole/best"), folder.join("alone/best")).unwrap();
     let said = failure(&folder, &resume);
-    assert!(said.contains("another run"), "{said}");
+    assert!(said.contains("a different run"), "{said}");
 
     // A model that an earlier end left does not count; a finished run is reported as such.
     fs::write(folder.join("there/model.nin"), "of an earlier end").unwrap();

@@ -7,6 +7,7 @@ mod channels;
 mod emulator;
 mod export;
 mod exporter;
+mod float_models;
 mod integer;
 mod logits;
 

@@ -12,7 +12,7 @@ use nin_tests::affine;
 use nin_tests::integer::Bytes;
 use nin_tests::model_file::{Aligned, crc32};
 use nin_tests::tflite_import::run;
-use nin_train::formats::model_file::Record;
+use nin_train::formats::model_file::{AffineModel, Record};
 use nin_train::formats::tflite::{Imported, import};
 use serde::Deserialize;
 
@@ -100,11 +100,23 @@ fn check_reference(imported: &Imported, image: &[u8], found: &[(usize, Vec<u8>)]
     }
 }
 
+/// A model file holds all of the network: packed for another core, it is what the network itself is packed to.
+fn check_repacked(imported: &Imported) {
+    for lanes in Lanes::INT8 {
+        let file = Aligned::new(&imported.model.to_bytes(lanes).unwrap());
+        let read = AffineModel::from_model(&Model::read(&file).unwrap()).expect("integers with zero points");
+        for other in Lanes::INT8 {
+            assert_eq!(read.to_bytes(other), imported.model.to_bytes(other), "{}", imported.model.spec);
+        }
+    }
+}
+
 fn check(path: &Path) -> String {
     let name = path.display();
     let imported = import(&read(path)).unwrap_or_else(|error| panic!("{name}: {error}"));
     let answers: Answers = serde_json::from_slice(&read(&path.with_extension("json"))).unwrap();
     let line = imported.model.spec.to_string();
+    check_repacked(&imported);
     for lanes in Lanes::INT8 {
         for (number, image) in answers.images.iter().enumerate() {
             let image = flipped(&decode(image));

@@ -88,7 +88,7 @@ pub struct SearchArgs {
 pub fn run(args: &SearchArgs, console: &Console) -> Outcome<ExitCode> {
     let console = &Console { quiet: console.quiet || args.json };
     let mut rounds = Vec::new();
-    // Only a folder's pictures are brought to a shape.
+    // Only the pictures of a folder are resized.
     let wanted = args.shape.unwrap_or_else(|| args.budget.shape(&args.images));
     let threads = threads_of(args.threads, console);
     let mut splits = args.images.load(wanted, console)?;

@@ -92,7 +92,7 @@ pub fn run(args: &TrainArgs, console: &Console) -> Outcome<ExitCode> {
     interrupt::listen()?;
 
     let layers = LayerTable { plan: &plan, batch: trainer.recipe().batch as u64 };
-    console.say(format_args!("\n{layers:width$}\n", width = console.columns()));
+    console.explain(format_args!("\n{layers:width$}\n", width = console.columns()));
     let mut screen = Screen::new(console, trainer.recipe(), splits.train.len());
     if !trainer.is_done() {
         screen.estimate(trainer.measure(&splits.train)?, trainer.position());

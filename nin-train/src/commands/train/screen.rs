@@ -38,7 +38,7 @@ impl<'a> Screen<'a> {
     pub fn estimate(&self, images_per_second: f64, position: &Position) {
         let epochs = self.epochs - position.epoch;
         let images = u64::from(epochs) * self.images as u64 - position.images as u64;
-        self.console.say(format_args!(
+        self.console.explain(format_args!(
             "{} of {} at about {} images/s: {}\n",
             counted(epochs as usize, "epoch"),
             counted(self.images, "image"),
@@ -111,7 +111,7 @@ impl<'a> Screen<'a> {
     pub fn result(&self, evaluation: &Evaluation, run: Run<'_>) {
         let names = run.names;
         let confusion = Confusion::of_rows(names, &evaluation.confusion);
-        self.console.say(format_args!("\n{confusion:width$}\n", width = self.console.columns()));
+        self.console.explain(format_args!("\n{confusion:width$}\n", width = self.console.columns()));
         let (correct, total) = (confusion.correct(), confusion.total());
         self.console.result(format_args!(
             "test accuracy {}: {} of {} images, loss {:.4}",
@@ -122,7 +122,7 @@ impl<'a> Screen<'a> {
         ));
         if say_never_answered(&confusion, self.console) {
             let lost = (0..names.len()).filter(|class| evaluation.confusion.iter().all(|row| row[*class] == 0));
-            self.console.say(format_args!("{}", advice(&lost.collect::<Vec<_>>(), run)));
+            self.console.explain(format_args!("{}", advice(&lost.collect::<Vec<_>>(), run)));
         }
     }
 
@@ -132,15 +132,13 @@ impl<'a> Screen<'a> {
         let (checkpoint, model) = (word(&checkpoint), word(&model));
         // The checkpoint that the model is exported from.
         let best = (self.measured != "test").then(|| word(&folder.best()));
-        self.console
-            .say(format_args!("\nWritten:\n  {checkpoint}  to continue training\n  {model}  to run on a board"));
-        if let Some(best) = &best {
-            self.console.say(format_args!("  {best}  the best epoch, from which the model was exported"));
-        }
+        let mut written = vec![(checkpoint.clone(), "to continue training"), (model.clone(), "to run on a board")];
+        written.extend(best.clone().map(|best| (best, "the best epoch, from which the model was exported")));
+        written.extend(report.map(|report| (report.display().to_string(), "to open in a browser")));
         let kept = best.unwrap_or(checkpoint);
-        if let Some(report) = report {
-            self.console.say(format_args!("  {}  to open in a browser", report.display()));
-        }
+        let width = written.iter().map(|(file, _)| file.chars().count()).max().unwrap_or(0);
+        self.console.say(format_args!("\nWritten:"));
+        written.iter().for_each(|(file, purpose)| self.console.say(format_args!("  {file:width$}  {purpose}")));
         self.console.say(format_args!("\nNext:"));
         let program = program();
         if let Some(sample) = sample {

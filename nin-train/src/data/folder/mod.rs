@@ -144,7 +144,7 @@ pub fn load(
         source += &format!(", {} validation", grouped(validation.len() as u64));
     }
     source += &format!(
-        " and {} test images of {} classes from {}, brought to {} ({how}",
+        " and {} test images of {} classes from {}, resized to {} ({how}",
         grouped(test.len() as u64),
         names.len(),
         path.display(),
@@ -201,8 +201,8 @@ fn from_folder(folder: &Path) -> Result<Listing> {
     }
     let last = named.pop().unwrap_or_default();
     let how = match named.is_empty() {
-        true => format!("by its folder {last}"),
-        false => format!("by its folders {} and {last}", named.join(", ")),
+        true => format!("split by its folder {last}"),
+        false => format!("split by its folders {} and {last}", named.join(", ")),
     };
     Ok(Listing { parts, skipped, how: Some(how), remarks })
 }
@@ -232,7 +232,7 @@ fn from_table(path: &Path) -> Result<Listing> {
     if parts[Part::Training as usize].is_empty() {
         return Err(DataError::file(path, "has no row with a training image", "write a file and a label in each row"));
     }
-    let how = divided.then(|| "by a column of the table".to_owned());
+    let how = divided.then(|| "split by a column of the table".to_owned());
     Ok(Listing { parts, skipped: Skipped::default(), how, remarks: Vec::new() })
 }
 

@@ -1,10 +1,11 @@
-//! Writes model files with zero points: networks that TensorFlow Lite quantised.
+//! Writes and reads model files with zero points: networks that TensorFlow Lite quantised.
 
-use nin_core::packing::affine::{Factor, Words};
+use nin_core::packing::Packing;
+use nin_core::packing::affine::{AVERAGE, FACTOR, Factor, HEADER, SUM, Words};
 use nin_core::plan::{Layer, LayerKind};
-use nin_core::{Lanes, Plan, Spec, WeightType};
+use nin_core::{Lanes, Model, Plan, Spec, WeightType};
 
-use super::pack::put;
+use super::pack::{get, put};
 use super::{ExportError, Parts};
 use crate::network::preprocessing::Preprocessing;
 
@@ -58,6 +59,46 @@ pub struct AffineLayer {
 }
 
 impl AffineModel {
+    /// Returns the network in a model file, or `None` if the file has weights of another type.
+    pub fn from_model(model: &Model<'_>) -> Option<Self> {
+        if model.weight_type() != WeightType::Affine {
+            return None;
+        }
+        let plan = model.plan();
+        let mut rest = model.weights();
+        let mut records = Vec::new();
+        for layer in plan.layers() {
+            let words = || Some(Words::read(rest.get(..HEADER)?));
+            let length = match layer.kind {
+                LayerKind::Convolution(_) | LayerKind::Full => {
+                    let words = words()?;
+                    let packing = layer.packing(WeightType::Affine, words.lanes.into());
+                    let own = rest.get(HEADER..HEADER + packing.bytes())?;
+                    records.push(Record::Layer(AffineLayer::unpack(&layer, words, packing, own)));
+                    HEADER + packing.bytes()
+                }
+                LayerKind::Sum => {
+                    let words = words()?;
+                    let shortcut_zero = u32::from_le_bytes(get(rest, HEADER)) as u8;
+                    let factors = [0, 1, 2].map(|at| HEADER + 4 + FACTOR * at);
+                    let factors = factors.map(|at| rest.get(at..at + FACTOR).map(|bytes| Factor::read(bytes, 0)));
+                    let [Some(body), Some(shortcut), Some(total)] = factors else { return None };
+                    records.push(Record::Sum { words, shortcut_zero, factors: [body, shortcut, total] });
+                    SUM
+                }
+                LayerKind::GlobalAverage => {
+                    let factor = Factor::read(rest.get(HEADER..AVERAGE)?, 0);
+                    records.push(Record::Average { words: words()?, factor });
+                    AVERAGE
+                }
+                _ => 0,
+            };
+            rest = rest.get(length..)?;
+        }
+        let class_names = model.class_names().map(str::to_owned).collect();
+        Some(Self { spec: *plan.spec(), preprocessing: Preprocessing::of(model), class_names, records })
+    }
+
     /// Returns whether the records are those of the architecture's layers, in size and in range.
     pub fn fits(&self) -> bool {
         let plan = Plan::new(self.spec);
@@ -107,6 +148,21 @@ impl AffineModel {
 }
 
 impl AffineLayer {
+    /// Reads the layer's part of a file after its words.
+    fn unpack(layer: &Layer, words: Words, packing: Packing, bytes: &[u8]) -> Self {
+        let outputs = usize::from(layer.output.channels);
+        let int = |at: usize| i32::from_le_bytes(get(bytes, at));
+        let factor = |output| Factor { multiplier: int(packing.multiplier(output)), shift: int(packing.shift(output)) };
+        let fan_in = layer.fan_in();
+        let weight = |i: usize| bytes.get(packing.weight(i / fan_in, i % fan_in).byte).map_or(0, |&byte| byte as i8);
+        Self {
+            words,
+            bias: (0..outputs).map(|output| int(packing.bias(output)) / packing.bias_factor()).collect(),
+            factors: (0..outputs).map(factor).collect(),
+            weights: (0..outputs * fan_in).map(weight).collect(),
+        }
+    }
+
     /// Whether the kernels for layers without zero points compute the layer exactly.
     fn is_plain(&self, layer: &Layer) -> bool {
         let Words { input_zero, output_zero, least, most, once, .. } = self.words;

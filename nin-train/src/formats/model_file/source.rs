@@ -39,6 +39,7 @@ fn write_source(text: &mut String, source: &RustSource<'_>) -> std::fmt::Result 
         WeightType::F16 => ("F16", "WeightType::F16"),
         WeightType::Int8 => ("Int8", "WeightType::Int8"),
         WeightType::Int4 => ("Int4", "WeightType::Int4"),
+        WeightType::Affine => ("Affine", "WeightType::Affine"),
         _ => ("F32", "WeightType::F32"),
     };
     // The firmware contains the kernels for the packing of the file only.
@@ -47,7 +48,7 @@ fn write_source(text: &mut String, source: &RustSource<'_>) -> std::fmt::Result 
         (WeightType::Int8, Kernels::Plain) => "Int8<1>",
         _ => kind,
     };
-    let integers = matches!(source.weight_type, WeightType::Int8 | WeightType::Int4);
+    let integers = matches!(source.weight_type, WeightType::Int8 | WeightType::Int4 | WeightType::Affine);
     let (words, taken) = match source.kernels {
         // A host's kernels need more RAM; the budget is for the board.
         Kernels::Dsp if integers => {

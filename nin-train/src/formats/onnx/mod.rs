@@ -1,4 +1,5 @@
-//! Networks as ONNX files, for onnxruntime, tract and other runtimes.
+//! Networks as ONNX files, for onnxruntime, tract and other runtimes, and the import of ONNX models of other programs
+//! ([`import`], in `read`).
 //!
 //! In both forms the input `image` is bytes `(images, channels, rows, columns)` and the output `logits` is floats
 //! `(images, classes)`. Preprocessing is part of the graph. Shapes and weights are in ONNX's order (channels first).
@@ -18,7 +19,7 @@ use crate::integers::{Output, QuantizedLayer, QuantizedModel};
 use crate::network::parameters::{Tensor, tensors};
 use crate::network::trained::Trained;
 use graph::{Attribute, Element, Graph, Name};
-pub use read::is_onnx;
+pub use read::{Beside, OnnxError, import, is_onnx};
 
 /// Returns an ONNX file of a network with float weights.
 pub fn floats(trained: &Trained) -> Vec<u8> {

@@ -20,6 +20,8 @@ pub struct Graph<'a> {
     pub operators: Vec<Operator<'a>>,
     /// The tensor that the caller writes.
     pub input: usize,
+    /// The tensor that the caller reads.
+    pub output: usize,
     /// Bytes of the file.
     pub bytes: usize,
 }
@@ -43,6 +45,8 @@ pub struct Operator<'a> {
 pub enum Kind {
     /// 32-bit floats.
     Float,
+    /// 16-bit floats.
+    Half,
     /// 8-bit integers.
     Int8,
     /// 32-bit integers.
@@ -103,11 +107,16 @@ impl<'a> Graph<'a> {
         if inputs.len() != 1 {
             return Err(TfLiteError::Model(format!("has {} inputs; a network has one image", inputs.len())));
         }
+        let outputs = graph.vector(2, 4)?;
+        if outputs.len() != 1 {
+            return Err(TfLiteError::Model(format!("has {} outputs; a network has one answer", outputs.len())));
+        }
         Ok(Self {
             tensors: graph.vector(0, 4)?,
             buffers: model.vector(4, 4)?,
             operators: operators.collect::<Result<_, TfLiteError>>()?,
             input: usize::try_from(inputs.int(0)?).map_err(|_| Damaged)?,
+            output: usize::try_from(outputs.int(0)?).map_err(|_| Damaged)?,
             bytes: file.len(),
         })
     }
@@ -122,6 +131,7 @@ impl<'a> Graph<'a> {
         let shape = (0..shape.len()).map(|i| usize::try_from(shape.int(i)?).map_err(|_| Damaged));
         let kind = match table.byte(1)? {
             0 => Kind::Float,
+            1 => Kind::Half,
             2 => Kind::Int32,
             9 => Kind::Int8,
             _ => Kind::Other,

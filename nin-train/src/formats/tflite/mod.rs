@@ -1,14 +1,16 @@
-//! Imports networks from [TensorFlow Lite](https://ai.google.dev/edge/litert) models of 8-bit integers, exactly.
+//! Imports networks from [TensorFlow Lite](https://ai.google.dev/edge/litert) models: of 8-bit integers, exactly, and of
+//! floats.
 //!
 //! `flatbuffer` reads the file with checked bounds, `graph` its tensors and operators, `operators` names them. `layers`
 //! computes what one operator becomes, `chain` follows the operators from the image to the logits and makes them a
-//! line. What is outside of the family of networks that a line describes is an error that names the operator.
+//! line. `float` makes layers of a model of floats. What is outside of the family of networks that a line describes is an error that names the operator.
 //!
-//! Imports [`model_file`](super::model_file) and [`support`](crate::support).
+//! Imports [`model_file`](super::model_file), [`lowering`](super::lowering) and [`support`](crate::support).
 
 mod chain;
 mod error;
 mod flatbuffer;
+mod float;
 mod graph;
 mod layers;
 mod operators;
@@ -20,6 +22,7 @@ pub use self::chain::Place;
 pub use self::error::TfLiteError;
 use self::graph::{Graph, IDENTIFIER};
 use self::layers::{quantization, size};
+use super::lowering;
 use super::model_file::AffineModel;
 use crate::network::preprocessing::Preprocessing;
 
@@ -35,6 +38,19 @@ pub struct Imported {
 /// Returns whether a file is a TensorFlow Lite model, by its first bytes.
 pub fn is_tflite(file: &[u8]) -> bool {
     file.get(4..8) == Some(IDENTIFIER)
+}
+
+/// Imports a model of floats, or returns `None` if its maps are integers, which [`import`] reads.
+///
+/// # Errors
+///
+/// [`TfLiteError`] if the file is damaged, or names the operator that is outside of the family.
+pub fn import_floats(file: &[u8]) -> Result<Option<lowering::Imported>, TfLiteError> {
+    let graph = Graph::read(file)?;
+    match float::is_float(&graph)? {
+        true => float::import(&graph).map(Some),
+        false => Ok(None),
+    }
 }
 
 /// Imports a model of full-integer int8: the network computes the bytes of TensorFlow Lite's reference kernels.

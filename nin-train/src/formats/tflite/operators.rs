@@ -12,8 +12,16 @@ pub const DEPTHWISE_CONV_2D: i32 = 4;
 pub const DEQUANTIZE: i32 = 6;
 /// `FULLY_CONNECTED`.
 pub const FULLY_CONNECTED: i32 = 9;
+/// `LOGISTIC`.
+pub const LOGISTIC: i32 = 14;
 /// `MAX_POOL_2D`.
 pub const MAX_POOL_2D: i32 = 17;
+/// `MUL`.
+pub const MUL: i32 = 18;
+/// `RELU`.
+pub const RELU: i32 = 19;
+/// `RELU6`.
+pub const RELU6: i32 = 21;
 /// `RESHAPE`.
 pub const RESHAPE: i32 = 22;
 /// `SOFTMAX`.
@@ -22,6 +30,8 @@ pub const SOFTMAX: i32 = 25;
 pub const PAD: i32 = 34;
 /// `MEAN`.
 pub const MEAN: i32 = 40;
+/// `SUB`.
+pub const SUB: i32 = 41;
 /// `SQUEEZE`.
 pub const SQUEEZE: i32 = 43;
 /// `SHAPE`.
@@ -56,6 +66,11 @@ pub fn reason(code: i32) -> &'static str {
 /// Returns an operator's name.
 pub fn name(code: i32) -> &'static str {
     usize::try_from(code).ok().and_then(|code| NAMES.get(code)).copied().unwrap_or("an unknown operator")
+}
+
+/// Returns the operator's name as this list has it.
+pub fn by_name(name: &str) -> &'static str {
+    NAMES.iter().find(|known| **known == name).copied().unwrap_or("an unknown operator")
 }
 
 const NAMES: &[&str] = &[

@@ -5,12 +5,14 @@
 //! page shows as JSON.
 
 use base64::prelude::{BASE64_STANDARD, Engine};
+use nin_core::packing::affine::Factor;
 use nin_core::plan::Kernels;
 use nin_core::{Model, Plan, Stage, WeightType};
 use serde::Serialize;
 
 use crate::data::Dataset;
 use crate::engine::streaming::fitted;
+use crate::formats::model_file::{AffineModel, Record};
 use crate::integers::{Output, QuantizedModel};
 use crate::network::parameters::tensors;
 use crate::network::trained::Trained;
@@ -30,6 +32,8 @@ pub enum Network<'a> {
     Floats(&'a Trained),
     /// A network of integers.
     Integers(&'a QuantizedModel),
+    /// A network of integers with zero points.
+    Affine(&'a AffineModel),
 }
 
 /// The contents of a demo page.
@@ -174,6 +178,14 @@ fn previous(plan: &Plan, stage: usize) -> Option<usize> {
     (0..stage).rev().find(|&before| !matches!(plan.spec().stages()[before], Stage::Dropout(_)))
 }
 
+/// Returns a stage as in the line; the end of a shortcut as the sum of its two ends.
+fn stage_name(plan: &Plan, stage: usize) -> String {
+    match plan.spec().stages()[stage] {
+        Stage::Sum(sum) => format!("the sum of {}{sum}", plan.spec().stages()[stage - 1], sum = Stage::Sum(sum)),
+        stage => stage.to_string(),
+    }
+}
+
 /// Returns the maps that stages read, as long as they have rows.
 fn maps(plan: &Plan, weight_type: WeightType) -> Vec<Map> {
     let stages = plan.spec().stages();
@@ -186,7 +198,7 @@ fn maps(plan: &Plan, weight_type: WeightType) -> Vec<Map> {
             _ => 0,
         };
         Map {
-            name: before.map_or_else(|| "the picture".to_owned(), |before| stages[before].to_string()),
+            name: before.map_or_else(|| "the picture".to_owned(), |before| stage_name(plan, before)),
             size: Size { rows: shape.rows, columns: shape.columns, channels: shape.channels },
             stage: before,
             offset: (0..before.unwrap_or(0)).map(|stage| plan.shape(stage + 1).len()).sum(),
@@ -210,6 +222,11 @@ fn head(plan: &Plan, network: Network<'_>) -> Result<(usize, Option<Vec<f32>>), 
                     mix all positions, so there are no class maps.",
         );
     };
+    if let Network::Affine(model) = network
+        && model.records.iter().any(|record| matches!(record, Record::Average { words, .. } if words.input_zero != 0))
+    {
+        return Err("The last map of this network has values below 0, so there are no class maps.");
+    }
     let after = plan.layers().filter(|layer| layer.stage > average && layer.has_weights());
     match after.collect::<Vec<_>>().as_slice() {
         [] => Ok((average, None)),
@@ -230,6 +247,17 @@ fn last_weights(plan: &Plan, network: Network<'_>) -> Option<Vec<f32>> {
             let Output::Logits { scales } = &layer.output else { return None };
             let rows = layer.weights.chunks_exact(layer.weights.len() / scales.len().max(1)).zip(scales);
             Some(rows.flat_map(|(row, scale)| row.iter().map(move |&weight| f32::from(weight) * scale)).collect())
+        }
+        Network::Affine(model) => {
+            let Record::Layer(layer) = model.records.last()? else { return None };
+            let factor = |factor: &Factor| f64::from(factor.multiplier) * 2f64.powi(-31 - factor.shift);
+            let rows = layer.weights.chunks_exact(layer.weights.len() / layer.factors.len().max(1)).zip(&layer.factors);
+            let unit = |own: &Factor| (factor(own) * f64::from(layer.words.scale)) as f32;
+            let row = |(row, own): (&[i8], &Factor)| {
+                let unit = unit(own);
+                row.iter().map(|&weight| f32::from(weight) * unit).collect::<Vec<f32>>()
+            };
+            Some(rows.flat_map(row).collect())
         }
     }
 }

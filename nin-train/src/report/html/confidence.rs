@@ -38,7 +38,7 @@ pub(super) fn write(html: &mut Html, findings: &Findings) {
         sentence.push_str(" The first row is the model’s own threshold.");
     }
     if unknown.is_some() {
-        sentence.push_str(" Images whose likeliest class is _unknown are always rejected.");
+        sentence.push_str(" Images whose most likely class is _unknown are always rejected.");
     }
     html.leaf("p", &[("class", "soft")], &sentence);
     let columns = ["threshold", "accepted", "", "right", "of the accepted"];

@@ -383,7 +383,7 @@ impl Start {
                 Some(known) if !args.are_named() => known.load(args, input, Others::Refused, console)?,
                 _ => {
                     let found = Found::read(args, input, console)?;
-                    console.say(format_args!("{}", found.splits.source));
+                    console.explain(format_args!("{}", found.splits.source));
                     found
                 }
             },

@@ -1,8 +1,26 @@
-//! Reads ONNX models.
+//! Imports networks from ONNX models.
+//!
+//! `wire` reads protobuf's encoding, `model` the operators, `constant` their constants and what operators make of
+//! constants. `axes` follows which side of an image a tensor's dimension is, `values` what each name stands for.
+//! `operators` turns one operator after the other into layers, which [`lowering`](crate::formats::lowering) makes a line.
 
+mod axes;
+mod constant;
+mod error;
+mod model;
+mod operators;
+mod values;
+mod windows;
 pub(super) mod wire;
 
+pub use self::error::OnnxError;
+use self::model::Model;
+use self::operators::Reader;
 use self::wire::{Damaged, Message, Value};
+use crate::formats::lowering::{Imported, Problem};
+
+/// Reads a file that a model names beside itself: its bytes, or why they cannot be read.
+pub type Beside<'b> = &'b mut dyn FnMut(&str) -> Result<Vec<u8>, String>;
 
 /// Returns whether a file is an ONNX model: a message with a version and a graph, and no field that ONNX does not have.
 pub fn is_onnx(file: &[u8]) -> bool {
@@ -17,3 +35,32 @@ pub fn is_onnx(file: &[u8]) -> bool {
     }
     version && graph
 }
+
+/// Imports a network with float weights.
+///
+/// # Errors
+///
+/// [`OnnxError`] if the file is damaged, or names the operator that is outside of the family.
+pub fn import(file: &[u8], beside: Beside<'_>) -> Result<Imported, OnnxError> {
+    let model = Model::read(file)?;
+    let mut reader = Reader::new(&model, file.len(), beside)?;
+    for node in reader.needed() {
+        reader.operator(&model.nodes[node])?;
+    }
+    let (net, answer) = reader.answer()?;
+    let mut trained = net.lower(answer)?;
+    // Metadata of another program under this key is ignored.
+    if model.class_names.len() == trained.spec.classes() {
+        trained.class_names.clone_from(&model.class_names);
+    }
+    match model.input.element {
+        UINT8 => Ok(Imported { trained, floats: false }),
+        FLOAT | FLOAT16 | DOUBLE => Ok(Imported { trained, floats: true }),
+        _ => Err(Problem::whole("has an input that is neither floats nor bytes").into()),
+    }
+}
+
+const FLOAT: i64 = 1;
+const UINT8: i64 = 2;
+const FLOAT16: i64 = 10;
+const DOUBLE: i64 = 11;
