@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use nin_core::{Model, WeightType};
 use nin_train::data::Dataset;
+use nin_train::formats::model_file::Integers;
 use nin_train::report::demo::{Demo, Network, page};
 use nin_train::support::files;
 use nin_train::support::text::bytes;
 
 use super::images::ImageArgs;
 use super::known::{Found, Others};
-use super::networks::{self, Integers, Loaded};
+use super::networks::{self, Loaded};
 use super::run_folder::run_name;
 use super::{Console, Outcome, cost};
 

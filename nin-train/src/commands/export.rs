@@ -5,12 +5,14 @@ use std::path::{Component, Path, PathBuf};
 use clap::{Args, ValueEnum};
 use nin_core::{Kernels, Lanes, Plan, WeightType};
 use nin_train::engine::streaming::ModelBytes;
-use nin_train::formats::model_file::{AffineModel, CHeader, RustSource, c_header, c_name, rust_source, with_decision};
+use nin_train::formats::model_file::{
+    AffineModel, CHeader, Integers, RustSource, c_header, c_name, rust_source, with_decision,
+};
 use nin_train::network::architecture::beyond_unsigned;
 use nin_train::support::text::{bytes, visible_path};
 use nin_train::{formats::onnx, support::files};
 
-use super::networks::{self, Integers, Loaded};
+use super::networks::{self, Loaded};
 use super::size::{check_ram, size};
 use super::{Console, Outcome};
 

@@ -4,14 +4,12 @@ use std::path::{Path, PathBuf};
 
 use nin_core::Lanes;
 use nin_core::{Decision, Model, WeightType};
-use nin_train::Recipe;
 use nin_train::engine::confidence::unknown_class;
 use nin_train::engine::streaming::ModelBytes;
-use nin_train::formats::model_file::{AffineModel, with_decision};
+use nin_train::formats::model_file::{Integers, with_decision};
 use nin_train::formats::open::FileKind;
 use nin_train::integers::QuantizedModel;
 use nin_train::network::trained::Trained;
-pub use nin_train::quantize::Integers;
 use nin_train::quantize::aware;
 use nin_train::support::files::{self, FileError};
 use nin_train::training::checkpoint::Checkpoint;
@@ -32,6 +30,11 @@ pub fn load(path: &Path) -> Result<Loaded, FileError> {
 }
 
 impl Loaded {
+    /// Returns the file's path.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Returns the type of the weights in the file, if it is a valid model file.
     pub fn stored_type(&self) -> Option<WeightType> {
         self.model_file().and_then(|file| Model::read(file).ok()).map(|model| model.weight_type())
@@ -107,14 +110,6 @@ impl Loaded {
         Checkpoint::from_bytes(&self.bytes).map_err(|problem| FileError::at(&self.path)(problem.to_string()))
     }
 
-    /// Returns the hyperparameters of the run, if the file is a checkpoint.
-    pub fn recipe(&self) -> Result<Option<Recipe>, FileError> {
-        match FileKind::of(&self.bytes) {
-            FileKind::Checkpoint => Ok(Some(self.checkpoint()?.recipe)),
-            _ => Ok(None),
-        }
-    }
-
     /// Returns the network in a model file with weights of 8 or 4 bits, or of a run with quantisation-aware training;
     /// `None` for any other file.
     pub fn integers(&self) -> Result<Option<QuantizedModel>, FileError> {
@@ -131,11 +126,9 @@ impl Loaded {
     /// The network in a model file with weights of integers, of whichever kind, or that of a run with quantisation-aware
     /// training; `None` if it is any other file.
     pub fn any_integers(&self) -> Result<Option<Integers>, FileError> {
-        if self.stored_type() == Some(WeightType::Affine) {
-            let model = Model::read(&self.bytes).map_err(|error| FileError::at(&self.path)(error.to_string()))?;
-            return Ok(AffineModel::from_model(&model).map(Integers::Affine));
-        }
-        Ok(self.integers()?.map(Integers::Unsigned))
+        let Some(file) = self.model_file() else { return Ok(self.integers()?.map(Integers::Unsigned)) };
+        let model = Model::read(file).map_err(|error| FileError::at(&self.path)(error.to_string()))?;
+        Ok(Integers::from_model(&model))
     }
 }
 

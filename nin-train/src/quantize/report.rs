@@ -114,17 +114,20 @@ impl fmt::Display for Report {
         writeln!(f, "\n")?;
         write!(
             f,
-            "logits {}; the same class on {:.2} % of {} images; {}",
+            "Logits: signal to noise {}, the same class on {:.2} % of {} calibration images. {}",
             decibels(self.logits),
             100.0 * self.agreement,
             self.images,
-            if self.corrected { "biases corrected for mean errors" } else { "biases not corrected" }
+            match self.corrected {
+                true => "Biases are corrected for the mean rounding error.",
+                false => "Biases are not corrected.",
+            }
         )?;
         if self.border {
             write!(
                 f,
-                "\nThe float network pads an image with its mean, the 8-bit one with black: trained with --input unit, \
-                 it would not lose by that."
+                "\nThe float network pads an image with its mean, the 8-bit one with black. Training with --input unit \
+                 avoids this difference."
             )?;
         }
         Ok(())

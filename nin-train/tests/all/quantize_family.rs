@@ -9,7 +9,7 @@ use nin_train::engine::streaming::{ModelBytes, Streaming};
 use nin_train::network::parameters::{Init, initial};
 use nin_train::network::preprocessing::Preprocessing;
 use nin_train::network::trained::Trained;
-use nin_train::quantize::{Integers, Options};
+use nin_train::quantize::{self, Options};
 use nin_train::support::random::{Purpose, Stream};
 
 const LINES: &[&str] = &[
@@ -43,7 +43,7 @@ fn integers_follow_the_floats() {
     for (seed, line) in (1..).zip(LINES) {
         let (trained, images) = network(line, seed);
         let (seen, new) = images.split_at(12);
-        let (integers, report) = Integers::calibrated(&trained, seen, &Options::default(), |_, _| ()).expect(line);
+        let (integers, report) = quantize::calibrated(&trained, seen, &Options::default(), |_, _| ()).expect(line);
         assert_eq!(integers.weight_type(), WeightType::Affine);
         println!("{line}\n{report}");
         assert!(report.logits > 18.0 && report.layers.iter().all(|layer| layer.decibels > 15.0), "{line}: {report}");
@@ -67,14 +67,14 @@ fn integers_follow_the_floats() {
 fn standardised_images_are_folded_into_the_first_layer_or_refused() {
     let (mut trained, images) = network(LINES[0], 1);
     trained.preprocessing = Preprocessing { mean: vec![100.0], scale: vec![0.02] };
-    let (_, report) = Integers::calibrated(&trained, &images, &Options::default(), |_, _| ()).unwrap();
+    let (_, report) = quantize::calibrated(&trained, &images, &Options::default(), |_, _| ()).unwrap();
     assert!(report.border && report.logits > 5.0, "{report}");
     let (mut trained, images) = network("1x8x8 dw3:4 gap fc2", 2);
     trained.preprocessing = Preprocessing { mean: vec![100.0], scale: vec![0.02] };
-    Integers::calibrated(&trained, &images, &Options::default(), |_, _| ()).expect("one channel: not in groups");
+    quantize::calibrated(&trained, &images, &Options::default(), |_, _| ()).expect("one channel: not in groups");
     let (mut trained, images) = network("1x8x8 res(nin3+1:4,1id) gap fc2", 3);
     trained.preprocessing = Preprocessing { mean: vec![100.0], scale: vec![0.02] };
-    let error = Integers::calibrated(&trained, &images, &Options::default(), |_, _| ()).unwrap_err().to_string();
+    let error = quantize::calibrated(&trained, &images, &Options::default(), |_, _| ()).unwrap_err().to_string();
     assert!(error.contains("no weights that could"), "{error}");
 }
 

@@ -128,6 +128,7 @@ impl Default for Matching {
 
 /// The parameters of a network, and what they were made of.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Found {
     /// The parameters, in the order of [`parameters`](crate::network::parameters).
     pub parameters: Vec<f32>,

@@ -171,7 +171,7 @@ pub fn layer(
         let folded = i64::from(stated) - zero * sum;
         // Rounded twice, a shift to the left comes first and in 32 bits.
         let left = if once { 0 } else { (-factor.shift).max(0) };
-        let most = (folded.abs() + 255 * magnitudes) << left;
+        let most = i128::from(folded.abs() + 255 * magnitudes) << left;
         match i32::try_from(folded) {
             Ok(folded) if most < 1 << 31 => bias.push(folded),
             _ => return Err(operator.problem(format!("has an output, {output}, whose sums may leave 32 bits"))),
