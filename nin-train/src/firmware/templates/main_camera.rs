@@ -10,7 +10,7 @@ mod model;
 mod samples;
 
 use board::{Board, entry, say};
-use nin_core::{Network, argmax};
+use nin_core::{Answer, Network};
 use samples::{ROWS, SAMPLES};
 use static_cell::StaticCell;
 
@@ -40,15 +40,18 @@ fn main() -> ! {
         }
         let Ok(logits) = network.finish() else { panic!("rows are missing") };
 
-        let class = argmax(logits).unwrap_or(0);
-        let name = model.class_name(class).unwrap_or("class without a name");
+        let answer = model.answer(logits);
+        let name = match answer {
+            Answer::Class(class) => model.class_name(class).unwrap_or("class without a name"),
+            Answer::Unknown => "none of these",
+        };
         say!(board, "image {index}: {name}");
         same += usize::from(logits.iter().map(|logit| logit.to_bits()).eq(sample.logits));
-        right += usize::from(class == sample.label);
+        right += usize::from(answer == sample.answer(model.decision().unknown));
     }
 
     say!(board, "{same} of {} as on the host, bit for bit", SAMPLES.len());
-    say!(board, "{right} of {} classes right, {} us in all", SAMPLES.len(), board.micros());
+    say!(board, "{right} of {} answers right, {} us in all", SAMPLES.len(), board.micros());
     let (statics, stack) = (memory::statics(), memory::stack_used());
     say!(board, "RAM: {} bytes of state in {statics} of statics, {stack} of stack", 4 * model::STATE_WORDS);
     board.end(same == SAMPLES.len())

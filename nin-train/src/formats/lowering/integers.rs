@@ -78,7 +78,7 @@ impl Net {
         let unrounded =
             |entry: &Entry| matches!(entry, Entry::Average { average, .. } if self.grid(*average).is_none());
         if entries.iter().any(unrounded) || (self.grid(answer).is_none() && !spec.is_extended()) {
-            return self.without_zero_points(spec, &entries).map(Integers::Quantized);
+            return self.without_zero_points(spec, &entries).map(Integers::Unsigned);
         }
         let records = entries.iter().map(|entry| self.record(*entry)).collect::<Result<Vec<_>, Problem>>()?;
         let image = self.stated(0)?;

@@ -7,11 +7,12 @@ use crate::integers::QuantizedModel;
 
 /// A network of integers.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub enum Integers {
     /// With zero points: every map is bytes, also the average and the logits.
     Affine(AffineModel),
     /// Without zero points: the sums of the average and of the last layer are not rounded to bytes.
-    Quantized(QuantizedModel),
+    Unsigned(QuantizedModel),
 }
 
 impl Integers {
@@ -19,7 +20,7 @@ impl Integers {
     pub fn from_model(model: &Model<'_>) -> Option<Self> {
         match model.weight_type() {
             WeightType::Affine => AffineModel::from_model(model).map(Self::Affine),
-            _ => QuantizedModel::from_model(model).map(Self::Quantized),
+            _ => QuantizedModel::from_model(model).map(Self::Unsigned),
         }
     }
 
@@ -27,7 +28,15 @@ impl Integers {
     pub fn spec(&self) -> &Spec {
         match self {
             Self::Affine(model) => &model.spec,
-            Self::Quantized(model) => &model.spec,
+            Self::Unsigned(model) => &model.spec,
+        }
+    }
+
+    /// Returns the names of the classes, or none.
+    pub fn class_names(&self) -> &[String] {
+        match self {
+            Self::Affine(model) => &model.class_names,
+            Self::Unsigned(model) => &model.class_names,
         }
     }
 
@@ -35,7 +44,7 @@ impl Integers {
     pub fn weight_type(&self) -> WeightType {
         match self {
             Self::Affine(_) => WeightType::Affine,
-            Self::Quantized(model) => model.weight_type(),
+            Self::Unsigned(model) => model.weight_type(),
         }
     }
 
@@ -43,7 +52,7 @@ impl Integers {
     pub fn name_classes(&mut self, names: &[String]) {
         match self {
             Self::Affine(model) => model.class_names = names.to_vec(),
-            Self::Quantized(model) => model.class_names = names.to_vec(),
+            Self::Unsigned(model) => model.class_names = names.to_vec(),
         }
     }
 
@@ -55,7 +64,7 @@ impl Integers {
     pub fn to_bytes(&self, lanes: Lanes) -> Result<Vec<u8>, ExportError> {
         match self {
             Self::Affine(model) => model.to_bytes(lanes),
-            Self::Quantized(model) => model.to_bytes(lanes),
+            Self::Unsigned(model) => model.to_bytes(lanes),
         }
     }
 }
