@@ -31,7 +31,10 @@ fn write(text: &mut String, project: &Project<'_>) -> std::fmt::Result {
         (Hal::Esp, _) => writeln!(text, "cargo install espflash           # flashes the board and prints its log")?,
         (_, Some(_)) => {
             if project.flip_link {
-                writeln!(text, "cargo install flip-link          # the linker, which places the stack below the statics")?;
+                writeln!(
+                    text,
+                    "cargo install flip-link          # the linker, which places the stack below the statics"
+                )?;
             }
             writeln!(text, "cargo install probe-rs-tools     # flashes the board and prints its log")?;
         }
