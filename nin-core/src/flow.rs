@@ -407,9 +407,11 @@ impl<'f, A: Arithmetic, O: Observer<A::Value>> Flow<'f, A, O> {
         match self.stage(stage) {
             Stage::GlobalAverage => {
                 let (averages, pixels) = (sums, plan.shape(stage).pixels());
+                // The weights of a last average, which state how its output becomes a logit.
+                let weights = own.weights;
                 A::round_averages(&self.layer(&mut own, 0), averages, pixels);
                 if last {
-                    return A::average_logits(own.weights, averages, pixels);
+                    return A::average_logits(weights, averages, pixels);
                 }
                 own.stage = self.next(stage);
                 let mut next = self.lines(own.again()).1;

@@ -4,11 +4,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use nin_core::Lanes;
+use nin_core::{Lanes, WeightType};
 use nin_train::boards::{BOARDS, Board, Chip, Core, Memory};
 use nin_train::engine::streaming::ModelBytes;
 use nin_train::firmware::{Engine, FirmwareError, Project, Rows, Samples, lanes};
-use nin_train::quantize::{self, Options, post_training};
+use nin_train::formats::model_file::{Integers, with_decision};
+use nin_train::quantize::{self, Options};
 use nin_train::support::files::{self, FileError};
 use nin_train::support::text::{bytes, visible_path};
 use nin_train::support::threads;
@@ -16,7 +17,8 @@ use nin_train::support::threads;
 use super::export::command;
 use super::images::ImageArgs;
 use super::known::Others;
-use super::networks::{self, Integers, Loaded};
+use super::networks::{self, Loaded};
+use super::rejection::RejectionArgs;
 use super::size::{count, size};
 use super::{Console, Outcome, cost, threads_of, word};
 
@@ -28,9 +30,9 @@ Examples:
   nin-train firmware runs/fashion/model.nin --board mps2-an386 --out emulated
   nin-train firmware runs/fashion/model.nin --board generic:STM32L476RGTx --flash 1M --ram 96K --out nucleo
 
-A float network is quantised to 8 bits on training images; a model file of quantize is used unchanged. The project has
-test images, which the board classifies first. Both are images of the run, unless --data names others. `nin-train
-firmware --list` lists the boards.")]
+A float network is quantised to 8 bits on training images, and its threshold for \"none of these\" is found on validation
+images; a model file of quantize is used unchanged. The project has test images, which the board classifies first. All
+of these are images of the run, unless --data names others. `nin-train firmware --list` lists the boards.")]
 pub struct FirmwareArgs {
     /// A model file, checkpoint or safetensors file
     #[arg(value_name = "NETWORK", required_unless_present = "list")]
@@ -62,6 +64,9 @@ pub struct FirmwareArgs {
     /// Number of test images; fewer if flash is short
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1000))]
     samples: u32,
+
+    #[command(flatten)]
+    rejection: RejectionArgs,
 
     #[command(flatten)]
     generic: GenericArgs,
@@ -139,16 +144,23 @@ pub fn run(args: &FirmwareArgs, console: &Console) -> Outcome {
     let plan = *host.plan();
     let threads = threads_of(args.threads.unwrap_or(0), console);
     cost::check(&host, network, 0, threads, console)?;
-    let images = match loaded.any_integers()? {
+    let mut images = match loaded.any_integers()? {
         // No image is needed to find its integers, and it may come without any.
         Some(Integers::Affine(_)) if !args.images.are_named() => None,
         _ => Some(loaded.known()?.load(&args.images, plan.spec().input(), Others::Noted, console)?.splits),
     };
+    let pool = threads::pool(threads)?;
     let train = images.as_ref().map(|splits| &splits.train);
-    let integers = threads::pool(threads)?.install(|| integers(&loaded, train, console))?;
-
+    let integers = pool.install(|| integers(&loaded, train, console))?;
+    // The decision of a model file of integers is that of `quantize` or `import`.
+    let has_decision = matches!(loaded.stored_type(), Some(WeightType::Int8 | WeightType::Int4 | WeightType::Affine));
+    let decision = match &mut images {
+        Some(splits) if !has_decision => args.rejection.decide(&loaded, &integers, splits, &pool, console)?,
+        _ => loaded.decision()?,
+    };
     let model = integers.to_bytes(lanes(&board)).map_err(FileError::at(network))?;
-    let on_host = ModelBytes::new(&integers.to_bytes(Lanes::Sixteen)?);
+    let model = with_decision(&model, &decision).map_err(FileError::at(network))?;
+    let on_host = ModelBytes::new(&with_decision(&integers.to_bytes(Lanes::Sixteen)?, &decision)?);
     let wanted = args.samples as usize;
     let input = (plan.spec().input(), plan.classes());
     // At least one: whether that fits is checked below, with everything else.
@@ -298,7 +310,7 @@ fn integers(loaded: &Loaded, train: Option<&nin_train::data::Dataset>, console: 
         train.ok_or("there are no training images to find the ranges of activations on; name some with --data")?;
     let sample = quantize::sample(train, trained.spec.input(), CALIBRATION)?;
     let bar = console.bar(0, "calibrating {bar:40} pass {pos} of {len}");
-    let (model, report) = post_training(&trained, &sample, &Options::default(), |done, all| {
+    let (model, report) = quantize::calibrated(&trained, &sample, &Options::default(), |done, all| {
         bar.set_length(all as u64);
         bar.set_position(done as u64);
     })?;
@@ -306,7 +318,7 @@ fn integers(loaded: &Loaded, train: Option<&nin_train::data::Dataset>, console: 
     if !report.is_faithful() {
         console.warn(format_args!("8 bits differ too much from the floats; `nin-train quantize` prints a report"));
     }
-    Ok(Integers::Quantized(model))
+    Ok(model)
 }
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ pub(super) fn readme(project: &Project<'_>) -> String {
 fn write(text: &mut String, project: &Project<'_>) -> std::fmt::Result {
     let Project { board, plan, samples, .. } = project;
     let target = board.core.target();
-    let (count, right) = (samples.len(), samples.right());
+    let (count, right) = (samples.len(), samples.right);
     writeln!(text, "# {}\n", project.name)?;
     writeln!(text, "An image classifier for {} ({}).", board.title, board.core)?;
     writeln!(text, "Written by nin-train {} with this command:\n", env!("CARGO_PKG_VERSION"))?;
@@ -56,7 +56,7 @@ fn write(text: &mut String, project: &Project<'_>) -> std::fmt::Result {
     writeln!(text, "Expected output:\n\n```text")?;
     writeln!(text, "nin: {count} images on {}", board.name)?;
     writeln!(text, "…\n{count} of {count} as on the host, bit for bit")?;
-    writeln!(text, "{right} of {count} classes right, at most … us for an image")?;
+    writeln!(text, "{right} of {count} answers right, at most … us for an image")?;
     writeln!(text, "RAM: {} bytes of state in … of statics, … of stack\n```\n", project.state())?;
     log(text, project)?;
 

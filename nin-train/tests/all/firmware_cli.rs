@@ -167,3 +167,56 @@ fn mistakes_are_named() {
     assert!(!output.status.success() && text.contains("the folder has files"), "{text}");
     assert_eq!(fs::read_dir(folder.join("full")).unwrap().count(), 1);
 }
+
+/// The board answers "none of these" where the host does: with the threshold of `quantize`, or one of its own.
+#[test]
+fn a_project_has_the_decision_of_its_model() {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("firmware-decision");
+    let _ = fs::remove_dir_all(&folder);
+    for (class, light) in [("dark", 20u8), ("light", 150)] {
+        fs::create_dir_all(folder.join("photos").join(class)).unwrap();
+        for number in 0..20u8 {
+            let image =
+                image::RgbImage::from_fn(12, 12, |x, y| image::Rgb([light + (x * y / 4) as u8, light + number, 90]));
+            image.save(folder.join("photos").join(class).join(format!("{number}.png"))).unwrap();
+        }
+    }
+    let run = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_nin-train"));
+        let output = command.current_dir(&folder).args(arguments).arg("--quiet").output().expect("the program runs");
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    };
+    let line = "3x12x12 nin3+1:6 gap fc2";
+    run(&["train", "--data", "photos", "--line", line, "--epochs", "2", "--validation", "0.25", "--out", "run"]);
+    run(&["quantize", "run/model.nin", "--out", "run/int8.nin"]);
+    run(&["firmware", "run/int8.nin", "--board", "mps2-an386", "--out", "quantized"]);
+    run(&["firmware", "run/checkpoint", "--board", "mps2-an386", "--out", "floats", "--keep", "0.5"]);
+    run(&["firmware", "run/checkpoint", "--board", "mps2-an386", "--out", "off", "--keep", "off"]);
+    let decision = |file: &str| {
+        let bytes = ModelBytes::new(&fs::read(folder.join(file)).unwrap());
+        *bytes.model().unwrap().decision()
+    };
+    let whole = decision("run/int8.nin");
+    assert!(whole.threshold.is_some() && whole.temperature != 1.0, "{whole:?}");
+    assert_eq!(decision("quantized/model.nin"), whole);
+    let half = decision("floats/model.nin").threshold.unwrap();
+    assert!(half.value > whole.threshold.unwrap().value, "fewer right answers are kept: {half:?} {whole:?}");
+    assert_eq!(decision("off/model.nin").threshold, None);
+
+    // What its README promises is what the board will count.
+    let bytes = ModelBytes::new(&fs::read(folder.join("floats/model.nin")).unwrap());
+    let model = bytes.model().unwrap();
+    let (pixels, source) = (
+        fs::read(folder.join("floats/samples.bin")).unwrap(),
+        fs::read_to_string(folder.join("floats/src/samples.rs")).unwrap(),
+    );
+    let mut streaming = Streaming::new(&model);
+    let right = pixels.chunks(3 * 12 * 12).enumerate().filter(|(index, image)| {
+        let logits = streaming.classify(image, model.plan().spec().input()).unwrap();
+        let label = usize::from(!source.contains(&format!("sample({index}, 0, [")));
+        model.answer(&logits).class() == Some(label)
+    });
+    let right = right.count();
+    let readme = fs::read_to_string(folder.join("floats/README.md")).unwrap();
+    assert!(readme.contains(&format!("{right} of 8 answers right")), "{right}: {readme}");
+}

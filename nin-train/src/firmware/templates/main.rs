@@ -9,7 +9,7 @@ mod model;
 mod samples;
 
 {{uses}}use board::{Board, entry, say};
-use nin_core::{Network, argmax};
+use nin_core::{Answer, Network};
 use samples::SAMPLES;
 use static_cell::StaticCell;
 
@@ -32,16 +32,19 @@ fn main() -> ! {
         let start = board.micros();
 {{logits}}        let micros = board.micros() - start;
 
-        let class = argmax(logits).unwrap_or(0);
-        let name = model.class_name(class).unwrap_or("class without a name");
+        let answer = model.answer(logits);
+        let name = match answer {
+            Answer::Class(class) => model.class_name(class).unwrap_or("class without a name"),
+            Answer::Unknown => "none of these",
+        };
         say!(board, "image {index}: {name} ({micros} us)");
         same += usize::from(logits.iter().map(|logit| logit.to_bits()).eq(sample.logits));
-        right += usize::from(class == sample.label);
+        right += usize::from(answer == sample.answer(model.decision().unknown));
         longest = longest.max(micros);
     }
 
     say!(board, "{same} of {} as on the host, bit for bit", SAMPLES.len());
-    say!(board, "{right} of {} classes right, at most {longest} us for an image", SAMPLES.len());
+    say!(board, "{right} of {} answers right, at most {longest} us for an image", SAMPLES.len());
     let (statics, stack) = (memory::statics(), memory::stack_used());
     say!(board, "RAM: {} bytes of state in {statics} of statics, {stack} of stack", 4 * model::STATE_WORDS);
     board.end(same == SAMPLES.len())
