@@ -68,8 +68,12 @@ impl Parts {
                 dependencies: format!("{SINGLE_CORE}{RT}"),
                 link: &["link.x"],
                 code: 48 * KIB,
-                // The log over RTT has a buffer, too.
-                ram: 13 * KIB / 4 + if board.chip.is_some() && !is_small(board) { KIB } else { 0 },
+                // The log over RTT has a buffer, and the kernels for Helium keep vectors on the stack.
+                ram: match board.core {
+                    Core::CortexM55 => 6 * KIB,
+                    _ if board.chip.is_some() && !is_small(board) => 35 * KIB / 8,
+                    _ => 27 * KIB / 8,
+                },
                 symbols: CORTEX_M_RT,
             },
             Hal::Esp => Self {
@@ -154,7 +158,7 @@ use embassy_rp::{bind_interrupts, usb};
             init: include_str!("templates/init_rp.rs").trim().to_owned(),
             port: "UartTx<'static, Blocking>",
             new: "UartTx::new_blocking(hal.UART0, hal.PIN_0, Config::default())".to_owned(),
-            place: "its USB port (the first 2 KiB wait for a listener) and over UART 0 on GP0 (pin 1), 115,200 baud",
+            place: "the USB port (2 KiB wait for a listener) and UART 0 on GP0 (pin 1), 115,200 baud",
             more: "        log::info!(\"{text}\");\n",
         }
     }
