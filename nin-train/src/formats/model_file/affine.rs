@@ -188,11 +188,12 @@ impl AffineLayer {
         !self.words.once && (0..self.bias.len()).all(fits)
     }
 
-    /// Appends the layer's part of the file. A layer that only the general kernels compute has plain rows.
+    /// Appends the layer's part of the file. A layer that no kernel with lanes computes has plain rows.
     fn pack(&self, layer: &Layer, lanes: Lanes, bytes: &mut Vec<u8>) {
         let fan_in = layer.fan_in();
         let plain = self.is_plain(layer);
-        let lanes = if plain { layer.lanes(lanes.count()) } else { 1 };
+        let convolution = matches!(layer.kind, LayerKind::Convolution(_));
+        let lanes = if plain && convolution { layer.lanes(lanes.count()) } else { 1 };
         bytes.extend(Words { plain, lanes: lanes as u8, ..self.words }.bytes());
         let packing = layer.packing(WeightType::Affine, lanes);
         let start = bytes.len();
