@@ -21,7 +21,7 @@ pub(crate) fn layer(
     out: &mut [u8],
 ) {
     if words.plain {
-        // Pixels of a tile have no padding.
+        // Pixels of a tile have no padding. The kernels for rows take no more than `TILE` of them.
         let small = pixels <= TILE || weights.lanes > 1;
         if weights.groups == 1 && words.is_relu() && (words.input_zero == 0 || patch.flat) && small {
             return super::layer::<0>(patch, pixels, weights, work, out);
