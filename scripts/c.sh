@@ -66,6 +66,7 @@ check_example() {
     cp nin-embedded/models/fashion-int8.nin "$models/int8.nin"
     cp nin-embedded/models/fashion-int8-plain.nin "$models/int8-plain.nin"
     cargo run --quiet --locked --package nin-tests --bin formula-model -- fashion int4 2 "$models/int4.nin"
+    cargo run --quiet --locked --package nin-tests --bin formula-model -- fashion int8 2 "$models/threshold.nin" 0.2
     tail -c +17 nin-embedded/images/fashion-images | od -An -v -tu1 | sed -E 's/ +([0-9]+)/\1,/g' >"$folder/images.inc"
     cargo build --quiet --locked --package nin-c
     for_board board 3
@@ -81,11 +82,16 @@ check_example() {
         timeout 120 qemu-system-arm -M mps2-an386 -display none -monitor none -serial none \
             -semihosting-config enable=on,target=native -kernel "$folder/$name/board.elf" </dev/null >"$folder/$name/board.txt"
         cmp "$folder/$name/host.txt" "$folder/$name/board.txt"
-        cargo run --quiet --locked --package nin-embedded --bin partition -- "models=$model" | grep logits >"$folder/$name/rust.txt"
-        grep logits "$folder/$name/host.txt" | diff - "$folder/$name/rust.txt"
-        [ "$(wc -l <"$folder/$name/rust.txt")" = 10 ]
-        echo "$name: the logits of ten images are equal in C on this computer, in C on the emulator, and in Rust"
+        cargo run --quiet --locked --package nin-embedded --bin partition -- "models=$model" |
+            sed -nE 's/^(image [0-9]+: .*), [0-9]+ [a-z]+$/\1/p; /^    logits/p' >"$folder/$name/rust.txt"
+        diff "$folder/$name/host.txt" "$folder/$name/rust.txt"
+        [ "$(grep -c logits "$folder/$name/rust.txt")" = 10 ]
+        echo "$name: answers and logits of ten images are equal in C on this computer, in C on the emulator, and in Rust"
     done
+    # A model with a threshold rejects some of them.
+    case $(grep -c 'none of these' "$folder/threshold/host.txt") in [1-9]) ;; *)
+        echo "c.sh: the model with a threshold rejects none or all" >&2 && return 1 ;;
+    esac
     echo '#include "nin.h"' | c++ -std=c++11 -Wall -Wextra -Werror -Inin-c/include -fsyntax-only -x c++ -
 }
 

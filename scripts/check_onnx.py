@@ -8,8 +8,9 @@ several kinds whose weights are computed by a formula. A FILE is calibrated with
 other networks with random pictures. The packages are installed into target/onnx-venv once.
 
 Fails if a logit of a float network differs by more than 1e-5 of the largest logit, or a logit of an 8-bit network by
-more than one quantisation step of the last activations (after fully connected layers: 2 % of the largest logit;
-docs/pytorch-onnx.md explains the difference). Status 77: the packages cannot be installed.
+more than one quantisation step of the last activations. If a fully connected layer computes the logits from these
+activations, a step of each of them is allowed, with random signs: two standard deviations of such a sum
+(docs/pytorch-onnx.md explains the difference). Status 77: the packages cannot be installed.
 """
 
 import argparse
@@ -89,6 +90,28 @@ def pictures(folder, shape, count):
     return paths, np.stack(images)
 
 
+def initializers(proto):
+    """The constants of a graph by name."""
+    import onnx
+
+    return {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in proto.graph.initializer}
+
+
+def last_step(proto):
+    """The step of the quantisation of the last activations."""
+    last = [node for node in proto.graph.node if node.op_type == "QuantizeLinear"][-1]
+    return float(initializers(proto)[last.input[1]])
+
+
+def last_weights(proto):
+    """The weights of the last fully connected layer, outputs × inputs, as floats."""
+    constants = initializers(proto)
+    layer = [node for node in proto.graph.node if node.op_type == "Gemm"][-1]
+    widened = next(node for node in proto.graph.node if layer.input[1] in node.output)
+    weights, scale = (constants[name] for name in widened.input[:2])
+    return weights.astype(float) * scale.reshape(-1, *[1] * (weights.ndim - 1))
+
+
 def check(program, network, folder, formula):
     """Checks one network, with weights by `formula` or from a file; returns whether its logits agree."""
     import numpy as np
@@ -130,13 +153,13 @@ def check(program, network, folder, formula):
         if what == "f32":
             bound, unit = 1e-5 * most, most
         else:
-            scales = {tensor.name: tensor for tensor in proto.graph.initializer}
-            last = [node for node in proto.graph.node if node.op_type == "QuantizeLinear"][-1]
-            step = float(onnx.numpy_helper.to_array(scales[last.input[1]]))
-            bound, unit = (step, step) if line.endswith("gap") else (0.02 * most, most)
+            step = last_step(proto)
+            # The norm of an output's weights is the standard deviation of a sum of inputs that are off by one.
+            bound = step if line.endswith("gap") else 2 * step * np.linalg.norm(last_weights(proto), axis=1).max()
+            unit = bound
         ok = most > 0 and error <= bound
         same = (got.argmax(1) == want.argmax(1)).mean()
-        of = "steps" if unit != most else "of the largest logit"
+        of = "of the largest logit" if what == "f32" else "of the bound"
         print(f"  {what:5} {error / unit:.2e} {of}, the same class on {same:.0%} of {len(paths)} images", "" if ok else "WRONG")
         right &= bool(ok)
     return right

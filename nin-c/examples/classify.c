@@ -1,6 +1,7 @@
 /*
  * Classifies the ten test images of Fashion-MNIST: first the network asks for the rows of an image, then the program
- * pushes them, as a camera would. Prints each class and the bits of its logits. Status 1 if there is an error.
+ * pushes them, as a camera would. Prints each class, or "none of these", and the bits of its logits. Status 1 if there
+ * is an error.
  *
  * model.h:    nin-train export model.nin --c model.h
  * images.inc: the images' bytes as a list of numbers
@@ -53,8 +54,10 @@ int main(void)
 
         float asked[MODEL_CLASSES];
         memcpy(asked, logits, sizeof asked);
-        char name[32];
-        nin_class_name(network, (size_t)nin_argmax(logits, MODEL_CLASSES), name, sizeof name);
+        int32_t answer = nin_answer(network, logits);
+        char name[32] = "none of these";
+        if (answer != NIN_UNKNOWN && nin_class_name(network, (size_t)answer, name, sizeof name) == 0)
+            snprintf(name, sizeof name, "class %" PRId32, answer);
         printf("image %d: %s\n    logits", i, name);
         for (int class = 0; class < MODEL_CLASSES; class++) {
             uint32_t bits;

@@ -25,6 +25,11 @@
 #define NIN_NETWORK_BYTES 1536
 
 /**
+ * The answer of `nin_answer` for an image of none of the classes.
+ */
+#define NIN_UNKNOWN -1
+
+/**
  * The result of a function: `NIN_OK`, or what is wrong. `nin_status_text` returns its text.
  */
 enum NinStatus
@@ -321,6 +326,32 @@ NinStatus nin_push(struct NinNetwork *network,
  */
 NinStatus nin_finish(struct NinNetwork *network,
                      const float **logits);
+
+/**
+ * Returns the class of an image with these logits. Returns `NIN_UNKNOWN` if the logits are below the threshold of the
+ * model file, as NaN is, or if its class for unknown images has the largest one. For a model with neither, the answer is
+ * that of `nin_argmax`. `logits` are those of `nin_run` or `nin_finish`, or a copy.
+ *
+ * # Safety
+ *
+ * `network` is NULL or from `nin_open`; `logits` is NULL or points to a float for each class of the model.
+ */
+int32_t nin_answer(const struct NinNetwork *network,
+                   const float *logits);
+
+/**
+ * Turns the logits of an image into probabilities with the temperature of the model file, which calibrates them on
+ * validation images: to display results. Writes one for each class to `probabilities`, which may be `logits` if these
+ * are a copy.
+ *
+ * # Safety
+ *
+ * `network` is NULL or from `nin_open`; `logits` and `probabilities` are NULL or point to a float for each class of the
+ * model. The program may change those of `probabilities`; they are not the logits of a network.
+ */
+void nin_probabilities(const struct NinNetwork *network,
+                       const float *logits,
+                       float *probabilities);
 
 /**
  * Writes the name of class `index` to `name`, which holds `size` bytes, and a zero byte after it; a name that is too

@@ -13,7 +13,7 @@ use nin_core::F32;
 use nin_core::Int4;
 #[cfg(feature = "int8")]
 use nin_core::Int8;
-use nin_core::{Format, Model, Network, WeightType};
+use nin_core::{Answer, Format, Model, Network, WeightType};
 
 use crate::model::read;
 use crate::status::NinStatus;
@@ -341,6 +341,55 @@ inputs!(bytes: Int8);
 inputs!(bytes: Int4);
 #[cfg(feature = "affine")]
 inputs!(bytes: Affine);
+
+/// The answer of `nin_answer` for an image of none of the classes.
+pub const NIN_UNKNOWN: i32 = -1;
+
+/// Returns the class of an image with these logits. Returns `NIN_UNKNOWN` if the logits are below the threshold of the
+/// model file, as NaN is, or if its class for unknown images has the largest one. For a model with neither, the answer is
+/// that of `nin_argmax`. `logits` are those of `nin_run` or `nin_finish`, or a copy.
+///
+/// # Safety
+///
+/// `network` is NULL or from `nin_open`; `logits` is NULL or points to a float for each class of the model.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn nin_answer(network: *const NinNetwork, logits: *const f32) -> i32 {
+    if network.is_null() || logits.is_null() {
+        return NIN_UNKNOWN;
+    }
+    // SAFETY: the caller's promise; neither is NULL. Nothing changes the model.
+    let (model, logits) = unsafe {
+        let model = &(*network).model;
+        (model, slice::from_raw_parts(logits, model.plan().classes()))
+    };
+    match model.answer(logits) {
+        Answer::Class(class) => class as i32,
+        Answer::Unknown => NIN_UNKNOWN,
+    }
+}
+
+/// Turns the logits of an image into probabilities with the temperature of the model file, which calibrates them on
+/// validation images: to display results. Writes one for each class to `probabilities`, which may be `logits` if these
+/// are a copy.
+///
+/// # Safety
+///
+/// `network` is NULL or from `nin_open`; `logits` and `probabilities` are NULL or point to a float for each class of the
+/// model. The program may change those of `probabilities`; they are not the logits of a network.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn nin_probabilities(network: *const NinNetwork, logits: *const f32, probabilities: *mut f32) {
+    if network.is_null() || logits.is_null() || probabilities.is_null() {
+        return;
+    }
+    // SAFETY: the caller's promise; none is NULL, and the two may overlap. Nothing changes the model.
+    let (model, probabilities) = unsafe {
+        let model = &(*network).model;
+        let classes = model.plan().classes();
+        logits.copy_to(probabilities, classes);
+        (model, slice::from_raw_parts_mut(probabilities, classes))
+    };
+    model.decision().probabilities(probabilities);
+}
 
 /// Writes the name of class `index` to `name`, which holds `size` bytes, and a zero byte after it; a name that is too
 /// long is cut. Returns the length of the whole name in bytes: 0 if the model has no names or there is no such class.

@@ -7,9 +7,12 @@ use std::thread;
 
 use nin_c::logits::{NinClass, nin_argmax, nin_softmax, nin_top_k};
 use nin_c::model::{NinInfo, NinWeightType, nin_check, nin_state_bytes};
-use nin_c::network::{NIN_NETWORK_BYTES, NinNetwork, nin_class_name, nin_finish, nin_open, nin_push, nin_run};
+use nin_c::network::{
+    NIN_NETWORK_BYTES, NIN_UNKNOWN, NinNetwork, nin_answer, nin_class_name, nin_finish, nin_open, nin_probabilities,
+    nin_push, nin_run,
+};
 use nin_c::status::NinStatus::{self, *};
-use nin_core::{Aligned, F32, Int8, Model, Network};
+use nin_core::{Aligned, Decision, F32, Int8, Model, Network, Score, Threshold};
 
 static INTEGERS: &Aligned<[u8]> = &Aligned(*include_bytes!("../../nin-embedded/models/fashion-int8.nin"));
 static FLOATS: &Aligned<[u8]> = &Aligned(*include_bytes!("../../nin-embedded/models/fashion.nin"));
@@ -215,6 +218,13 @@ fn null_is_an_error() {
         assert_eq!(nin_argmax(null(), 10), -1);
         assert_eq!(nin_top_k(null(), 10, null_mut(), 3), 0);
         nin_softmax(null_mut(), 10);
+        let mut room = [7.0; CLASSES];
+        assert_eq!(nin_answer(null(), room.as_ptr()), NIN_UNKNOWN);
+        assert_eq!(nin_answer(opened.network, null()), NIN_UNKNOWN);
+        nin_probabilities(null(), room.as_ptr(), room.as_mut_ptr());
+        nin_probabilities(opened.network, null(), room.as_mut_ptr());
+        nin_probabilities(opened.network, room.as_ptr(), null_mut());
+        assert_eq!(room, [7.0; CLASSES]);
     }
 }
 
@@ -252,4 +262,75 @@ fn answers_are_those_of_nin_core() {
     unsafe { nin_softmax(here.as_mut_ptr(), 3) };
     nin_core::softmax(&mut there);
     assert_eq!(here, there);
+}
+
+/// Returns a model file with this decision in place of none, as `docs/model-file.md` defines version 2.
+fn decided(file: &[u8], decision: &Decision) -> Vec<u64> {
+    let weights = Model::read(file).unwrap().weights();
+    // Between the header of 32 bytes, and the means and texts. The weights stay at a multiple of 16 bytes.
+    let texts = &file[32..file.len() - 4 - weights.len()];
+    let mut out = [&file[..32], &decision.to_bytes(), texts].concat();
+    out.extend(weights);
+    let length = out.len() + 4;
+    out[8..10].copy_from_slice(&2u16.to_le_bytes());
+    out[12..16].copy_from_slice(&u32::try_from(length).unwrap().to_le_bytes());
+    let weights_at = u32::try_from(length - 4 - weights.len()).unwrap();
+    out[20..24].copy_from_slice(&weights_at.to_le_bytes());
+    let crc = (0..out.len()).fold(!0u32, |crc, i| {
+        (0..8).fold(crc ^ u32::from(out[i]), |crc, _| if crc & 1 == 1 { crc >> 1 ^ 0xedb8_8320 } else { crc >> 1 })
+    });
+    out.extend((!crc).to_le_bytes());
+    let words = out.chunks(8).map(|bytes| {
+        let mut word = [0; 8];
+        word[..bytes.len()].copy_from_slice(bytes);
+        u64::from_ne_bytes(word)
+    });
+    words.collect()
+}
+
+/// The answer is the class, or none of them: by the threshold, by the class for unknown images, or by NaN.
+#[test]
+fn an_image_may_be_none_of_the_classes() {
+    let length = INTEGERS.0.len() + Decision::BYTES;
+    let logits: Vec<Vec<f32>> = (0..6).map(|seed| expected(&INTEGERS.0, &image(seed))).collect();
+    let most = |logits: &[f32]| logits.iter().copied().fold(f32::MIN, f32::max);
+    let mut largest: Vec<f32> = logits.iter().map(|logits| most(logits)).collect();
+    largest.sort_by(f32::total_cmp);
+    assert!(largest[2] < largest[3]);
+    // The threshold itself is accepted.
+    let threshold = Some(Threshold { score: Score::Logit, value: largest[3] });
+    let class = nin_core::argmax(&logits[0]).unwrap();
+    for decision in [
+        Decision { threshold, ..Decision::PLAIN },
+        Decision { temperature: 2.5, unknown: Some(class as u16), ..Decision::PLAIN },
+    ] {
+        let words = decided(&INTEGERS.0, &decision);
+        let file = unsafe { std::slice::from_raw_parts(words.as_ptr().cast::<u8>(), length) };
+        assert_eq!(*Model::read(file).unwrap().decision(), decision);
+        let opened = open(file);
+        let mut rejected = 0;
+        for (seed, logits) in logits.iter().enumerate() {
+            let class = nin_core::argmax(logits).unwrap();
+            let accepted = match decision.threshold {
+                Some(Threshold { value, .. }) => most(logits) >= value,
+                None => decision.unknown != Some(class as u16),
+            };
+            assert_eq!(run(opened.network, &image(seed)).as_ref(), Ok(logits));
+            let answer = unsafe { nin_answer(opened.network, logits.as_ptr()) };
+            assert_eq!(answer, if accepted { class as i32 } else { NIN_UNKNOWN }, "image {seed}");
+            rejected += usize::from(!accepted);
+
+            let mut probabilities = [0.0; CLASSES];
+            unsafe { nin_probabilities(opened.network, logits.as_ptr(), probabilities.as_mut_ptr()) };
+            let scaled = |logit: &f32| f64::from(*logit / decision.temperature).exp();
+            let sum: f64 = logits.iter().map(scaled).sum();
+            for (probability, logit) in probabilities.iter().zip(logits) {
+                assert!((f64::from(*probability) - scaled(logit) / sum).abs() < 0.001, "image {seed}");
+            }
+        }
+        assert!(if decision.threshold.is_some() { rejected == 3 } else { rejected > 0 }, "{rejected} of 6");
+        let nan = [f32::NAN; CLASSES];
+        let answer = unsafe { nin_answer(opened.network, nan.as_ptr()) };
+        assert!(answer == NIN_UNKNOWN || decision.threshold.is_none(), "{answer}");
+    }
 }

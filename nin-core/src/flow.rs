@@ -421,6 +421,7 @@ impl<'f, A: Arithmetic, O: Observer<A::Value>> Flow<'f, A, O> {
         let last = plan.next(stage).is_none();
         match self.stage(stage) {
             Stage::GlobalAverage => {
+                // The weights of a last average state how its output becomes a logit.
                 let (averages, pixels, weights) = (sums, plan.shape(stage).pixels(), own.weights);
                 A::round_averages(&self.layer(&mut own, 0), averages, pixels);
                 if last {

@@ -57,6 +57,26 @@ pub const PRESETS: &[Preset] = &[
         about: "a teacher for distillation, or for boards with 320 KB of free flash: 299 thousand parameters",
     },
     Preset {
+        name: "fashion-fast",
+        line: "1x28x28 nin3+1:16 max3/2+1 dw3+1:40 res(dw3+1:40id) dw3/2+1:72 res(dw3+1:72id) res(dw3+1:72id) dw3/2+1:128 res(dw3+1:128id) gap fc10",
+        about: "depthwise blocks with shortcuts: a quarter of the multiplications of fashion, 47 thousand parameters",
+    },
+    Preset {
+        name: "mobilenet-0.25",
+        line: "3x96x96 nin3/2+0,1:8 dw3+1:16 dw3/2+0,1:32 dw3+1:32 dw3/2+0,1:64 dw3+1:64 dw3/2+0,1:128 dw3+1:128 dw3+1:128 dw3+1:128 dw3+1:128 dw3+1:128 dw3/2+0,1:256 dw3+1:256 gap fc2",
+        about: "MobileNetV1 with a quarter of its channels, as MLPerf Tiny detects persons",
+    },
+    Preset {
+        name: "ds-cnn",
+        line: "1x49x10 nin10x4/2+4,5x1:64 drop0.2 dw3+1:64 dw3+1:64 dw3+1:64 dw3+1:64 drop0.4 gap fc12",
+        about: "depthwise separable convolutions for key words in 49 frames of 10 coefficients, as in MLPerf Tiny",
+    },
+    Preset {
+        name: "resnet-8",
+        line: "3x32x32 nin3+1:16 res(nin3+1:16 nin3+1:16id) proj(nin3/2+0,1:32 nin3+1:32id) proj(nin3/2+0,1:64 nin3+1:64id) gap fc10",
+        about: "the residual network for 32×32 colour images of MLPerf Tiny",
+    },
+    Preset {
         name: "nin-11",
         line: "3x224x224 nin3+1:64 max2/2 nin3+1:128 max2/2 nin3+1:256,256 max2/2 nin3+1:512,512 max2/2 nin3+1:512,512 max2/2 drop0.5 nin3+1:512,512,1000 gap",
         about: "VGG-11's plan in NiN blocks",

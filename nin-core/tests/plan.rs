@@ -30,7 +30,9 @@ fn presets() {
 
     let names: Vec<&str> = PRESETS.iter().map(|preset| preset.name).collect();
     let ours = ["fashion", "fashion-tiny", "fashion-small", "fashion-large"];
-    let expected = [&["d2l", "nin-cifar10", "nin-imagenet"], &ours[..], &["nin-11", "nin-16", "nin-19"]].concat();
+    let tiny = ["fashion-fast", "mobilenet-0.25", "ds-cnn", "resnet-8"];
+    let book = ["d2l", "nin-cifar10", "nin-imagenet"];
+    let expected = [&book, &ours[..], &tiny, &["nin-11", "nin-16", "nin-19"]].concat();
     assert_eq!(names, expected);
     let about = |name, low, high| {
         let parameters = plan(name).parameters();
@@ -40,6 +42,11 @@ fn presets() {
     about("fashion-tiny", 16_300, 16_384);
     about("fashion-small", 64_000, 65_536);
     about("fashion-large", 295_000, 300_000);
+    about("fashion-fast", 47_000, 48_000);
+    assert!(plan("fashion-fast").macs() < 2_000_000);
+    // As counted in the models that MLPerf Tiny publishes.
+    let published = ["mobilenet-0.25", "ds-cnn", "resnet-8"].map(|name| plan(name).macs());
+    assert_eq!(published, [7_489_664, 2_656_768, 12_501_632]);
     assert_eq!(plan("nin-imagenet").classes(), 1000);
     for name in ["d2l", "nin-cifar10", "fashion", "fashion-tiny"] {
         assert_eq!(plan(name).classes(), 10, "{name}");

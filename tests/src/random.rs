@@ -82,6 +82,58 @@ pub fn spec() -> impl Strategy<Value = Spec> {
     })
 }
 
+/// Returns a network of the whole family with any seed: depthwise convolutions and convolutions in groups, shortcuts,
+/// every activation, windows and padding that differ by side.
+pub fn family_case() -> impl Strategy<Value = Case> {
+    let wishes = prop::collection::vec(any::<u64>(), 1..5);
+    (input(), wishes, head(), any::<u64>()).prop_map(|(input, wishes, head, seed)| {
+        let mut line = input.to_string();
+        let mut shape = input;
+        for wish in wishes {
+            // A word that does not fit is left out.
+            let longer = format!("{line} {}", word(wish, shape.channels));
+            let Ok(spec) = Spec::parse(&format!("{longer} gap")) else { continue };
+            let plan = Plan::new(spec);
+            let next = plan.shape(spec.stages().len() - 1);
+            if plan.macs() < 60_000 {
+                (line, shape) = (longer, next);
+            }
+        }
+        let line = format!("{line} {head}");
+        let spec = Spec::parse(&line).unwrap_or_else(|error| panic!("{line}: {error}"));
+        Case { spec, seed }
+    })
+}
+
+/// Returns a word of the family for an input of that many channels; not every word fits.
+fn word(wish: u64, channels: u16) -> String {
+    let mut drawn = 0;
+    let mut draw = |below: u64| {
+        drawn += 1;
+        mix::mix(wish.wrapping_add(drawn)) % below
+    };
+    const ENDS: [&str; 3] = ["", "id", "r6"];
+    let width = 1 + draw(9) + if draw(8) == 0 { 16 } else { 0 };
+    let [first, second] = [0, 0].map(|_| ENDS[draw(3) as usize]);
+    let kernel = match draw(3) {
+        0 => format!("{}", 1 + 2 * draw(3)),
+        1 => format!("{}x{}", 1 + draw(4), 1 + draw(4)),
+        _ => "3".to_owned(),
+    };
+    let stride = ["", "", "/2", "/1x2", "/2x3"][draw(5) as usize];
+    let padding = ["", "+same", "+same", "+0,1", "+1x0,1"][draw(5) as usize];
+    match draw(8) {
+        0 => format!("dw{kernel}{stride}{padding}{first}"),
+        1 => format!("dw{kernel}{stride}{padding}{first}:{width}{second},{}", 1 + draw(6)),
+        2 => format!("nin{kernel}{stride}{padding}g{}:{}{first},{width}{second}", 1 + draw(3), width * (1 + draw(3))),
+        3 => format!("nin{kernel}{stride}{padding}:{width}{first}"),
+        4 => format!("res(nin{kernel}+same:{width}{first},{channels}{second}){}", ENDS[draw(3) as usize]),
+        5 => format!("res(dw3+1{first} nin{kernel}+same:{width} nin1:{channels}{second}){}", ENDS[draw(3) as usize]),
+        6 => format!("proj(nin3{stride}+1:{width}{first} dw3+1:{}{second}){}", 1 + draw(20), ENDS[draw(3) as usize]),
+        _ => format!("{}{}/{}+0,1", ["mean", "avg", "max"][draw(3) as usize], "2x3", ["1", "2x1"][draw(2) as usize]),
+    }
+}
+
 /// A stage before it is fitted to its input.
 #[derive(Clone, Debug)]
 enum Wish {

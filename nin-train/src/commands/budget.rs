@@ -20,6 +20,9 @@ const SIDES: [u16; 5] = [48, 32, 24, 16, 8];
 /// A number of classes that decides the size of the images before the true number is known.
 const CLASSES: usize = 10;
 
+/// A board for whose projects nobody needs hardware.
+pub const EMULATED: &str = "mps2-an386";
+
 /// The memory that a network may use.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Board")]
@@ -45,6 +48,12 @@ impl BudgetArgs {
         let flags =
             [("--board", self.board.is_some()), ("--flash", self.flash.is_some()), ("--ram", self.ram.is_some())];
         flags.iter().find(|(_, given)| *given).map(|(flag, _)| *flag)
+    }
+
+    /// Returns the board to write firmware for: the one that was named if there is a project for it, else one that QEMU
+    /// emulates.
+    pub fn firmware_board(&self) -> &'static str {
+        self.board.filter(|board| board.has_project()).map_or(EMULATED, |board| board.name)
     }
 
     /// Returns the limits for a model with these class names, which its file contains.

@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use console::Term;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle, TermLike};
 use nin_train::support::text::visible_lines;
 
 use super::{Outcome, interrupt};
@@ -98,12 +98,63 @@ impl Console {
             columns => template.replace("{wide_bar}", &format!("{{bar:{}}}", (columns - 58).min(40))),
         };
         // Drawn at most ten times a second.
-        let bar = ProgressBar::with_draw_target(Some(length), ProgressDrawTarget::stderr_with_hz(10));
+        let target = ProgressDrawTarget::term_like_with_hz(Box::new(BarTerminal(terminal)), 10);
+        let bar = ProgressBar::with_draw_target(Some(length), target);
         if let Ok(style) = ProgressStyle::with_template(&template) {
             bar.set_style(style.progress_chars("━╸─"));
         }
         bar.enable_steady_tick(Duration::from_millis(500));
         bar
+    }
+}
+
+/// The terminal of a progress bar: as wide as standard error but for [`ROOM`]. indicatif fills the bar's line with spaces to
+/// its end, and from there the `^C` that a terminal prints would begin another line, above which the bar stays.
+#[derive(Debug)]
+struct BarTerminal(Term);
+
+/// Columns for `^C`, typed twice.
+const ROOM: u16 = 4;
+
+impl TermLike for BarTerminal {
+    fn width(&self) -> u16 {
+        u16::try_from(columns(&self.0)).unwrap_or(u16::MAX) - ROOM
+    }
+
+    fn height(&self) -> u16 {
+        self.0.size().0
+    }
+
+    fn move_cursor_up(&self, n: usize) -> io::Result<()> {
+        self.0.move_cursor_up(n)
+    }
+
+    fn move_cursor_down(&self, n: usize) -> io::Result<()> {
+        self.0.move_cursor_down(n)
+    }
+
+    fn move_cursor_right(&self, n: usize) -> io::Result<()> {
+        self.0.move_cursor_right(n)
+    }
+
+    fn move_cursor_left(&self, n: usize) -> io::Result<()> {
+        self.0.move_cursor_left(n)
+    }
+
+    fn write_line(&self, text: &str) -> io::Result<()> {
+        self.0.write_line(text)
+    }
+
+    fn write_str(&self, text: &str) -> io::Result<()> {
+        self.0.write_str(text)
+    }
+
+    fn clear_line(&self) -> io::Result<()> {
+        self.0.clear_line()
+    }
+
+    fn flush(&self) -> io::Result<()> {
+        self.0.flush()
     }
 }
 

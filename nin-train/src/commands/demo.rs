@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use nin_core::{Model, WeightType};
 use nin_train::data::Dataset;
+use nin_train::formats::model_file::Integers;
 use nin_train::report::demo::{Demo, Network, page};
 use nin_train::support::files;
 use nin_train::support::text::bytes;
 
 use super::images::ImageArgs;
 use super::known::{Found, Others};
-use super::networks::{self, Integers, Loaded};
+use super::networks::{self, Loaded};
 use super::run_folder::run_name;
 use super::{Console, Outcome, cost};
 
@@ -52,10 +53,10 @@ pub fn run(args: &DemoArgs, console: &Console) -> Outcome {
     let file = loaded.fast_model()?;
     let model = file.model()?;
     let network = match (&integers, &trained) {
-        (Some(Integers::Quantized(model)), _) => Network::Integers(model),
+        (Some(Integers::Unsigned(model)), _) => Network::Integers(model),
         (Some(Integers::Affine(model)), _) => Network::Affine(model),
         (None, Some(trained)) => Network::Floats(trained),
-        (None, None) => return Err("the file holds no network".into()),
+        _ => return Err("the file holds no network".into()),
     };
     cost::check(&model, &args.network, 0, 1, console)?;
     let test = if args.no_images { None } else { test_images(args, &loaded, &model, console)? };

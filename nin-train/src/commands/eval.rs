@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use clap::Args;
 use nin_core::Decision;
+use nin_train::engine::confusion::Mistake;
 use nin_train::engine::streaming::evaluate;
 use nin_train::report::channels::{Channels, LayerChannels};
 use nin_train::support::files::FileError;
@@ -15,6 +16,9 @@ use serde_json::json;
 use super::images::ImageArgs;
 use super::known::{Found, Others};
 use super::{Console, Outcome, cost, networks, say_never_answered, suspects, threads_of};
+
+/// The largest number of mistakes in the JSON object.
+const MISTAKES: usize = 20;
 
 /// Flags of `eval`.
 #[derive(Args, Debug)]
@@ -94,6 +98,13 @@ pub fn run(args: &EvalArgs, console: &Console) -> Outcome {
         suspected = Some(found.map_err(FileError::at(&args.network))?);
     }
     if args.json {
+        let mistake = |mistake: &Mistake| {
+            json!({
+                "label": confusion.class(mistake.label),
+                "predicted": confusion.class(mistake.prediction),
+                "images": mistake.images,
+            })
+        };
         let mut line = json!({
             "images": confusion.total(),
             "correct": confusion.correct(),
@@ -102,6 +113,7 @@ pub fn run(args: &EvalArgs, console: &Console) -> Outcome {
             "loss": evaluation.loss,
             "classes": confusion.labels(),
             "confusion": confusion.rows().collect::<Vec<_>>(),
+            "mistakes": confusion.mistakes(MISTAKES).iter().map(mistake).collect::<Vec<_>>(),
         });
         if *model.decision() != Decision::PLAIN {
             line["accepted"] = evaluation.accepted.0.into();

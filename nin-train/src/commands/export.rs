@@ -5,11 +5,14 @@ use std::path::{Component, Path, PathBuf};
 use clap::{Args, ValueEnum};
 use nin_core::{Kernels, Lanes, Plan, WeightType};
 use nin_train::engine::streaming::ModelBytes;
-use nin_train::formats::model_file::{AffineModel, CHeader, RustSource, c_header, c_name, rust_source, with_decision};
+use nin_train::formats::model_file::{
+    AffineModel, CHeader, Integers, RustSource, c_header, c_name, rust_source, with_decision,
+};
+use nin_train::network::architecture::beyond_unsigned;
 use nin_train::support::text::{bytes, visible_path};
 use nin_train::{formats::onnx, support::files};
 
-use super::networks::{self, Integers, Loaded};
+use super::networks::{self, Loaded};
 use super::size::{check_ram, size};
 use super::{Console, Outcome};
 
@@ -129,6 +132,9 @@ pub fn run(args: &ExportArgs, console: &Console) -> Outcome {
         return Ok(());
     }
     let trained = loaded.trained()?;
+    if let Some(stage) = beyond_unsigned(&trained.spec).filter(|_| args.onnx.is_some()) {
+        return Err(format!("--onnx does not write `{stage}`; --safetensors does").into());
+    }
     let weight_type = WeightType::from(args.weight_type);
     if let Some(out) = &out {
         let source = args.rust.as_deref().map(|rust| beside(out, rust).map(|name| (rust, name))).transpose()?;

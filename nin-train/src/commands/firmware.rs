@@ -4,11 +4,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use nin_core::Lanes;
-use nin_train::boards::{BOARDS, Board};
+use nin_core::{Lanes, WeightType};
+use nin_train::boards::{BOARDS, Board, Chip, Core, Memory};
 use nin_train::engine::streaming::ModelBytes;
 use nin_train::firmware::{Engine, FirmwareError, Project, Rows, Samples, lanes};
-use nin_train::quantize::{self, Options, post_training};
+use nin_train::formats::model_file::{Integers, with_decision};
+use nin_train::quantize::{self, Options};
 use nin_train::support::files::{self, FileError};
 use nin_train::support::text::{bytes, visible_path};
 use nin_train::support::threads;
@@ -16,8 +17,9 @@ use nin_train::support::threads;
 use super::export::command;
 use super::images::ImageArgs;
 use super::known::Others;
-use super::networks::{self, Integers, Loaded};
-use super::size::size;
+use super::networks::{self, Loaded};
+use super::rejection::RejectionArgs;
+use super::size::{count, size};
 use super::{Console, Outcome, cost, threads_of, word};
 
 /// Flags of `firmware`.
@@ -28,9 +30,9 @@ Examples:
   nin-train firmware runs/fashion/model.nin --board mps2-an386 --out emulated
   nin-train firmware runs/fashion/model.nin --board generic:STM32L476RGTx --flash 1M --ram 96K --out nucleo
 
-A float network is quantised to 8 bits on training images; a model file of quantize is used unchanged. The project has
-test images, which the board classifies first. Both are images of the run, unless --data names others. `nin-train
-firmware --list` lists the boards.")]
+A float network is quantised to 8 bits on training images, and its threshold for \"none of these\" is found on validation
+images; a model file of quantize is used unchanged. The project has test images, which the board classifies first. All
+of these are images of the run, unless --data names others. `nin-train firmware --list` lists the boards.")]
 pub struct FirmwareArgs {
     /// A model file, checkpoint or safetensors file
     #[arg(value_name = "NETWORK", required_unless_present = "list")]
@@ -63,17 +65,53 @@ pub struct FirmwareArgs {
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1000))]
     samples: u32,
 
-    /// Flash of a generic:CHIP: bytes, or with K or M
-    #[arg(long, value_name = "BYTES", value_parser = size)]
-    flash: Option<u64>,
+    #[command(flatten)]
+    rejection: RejectionArgs,
 
-    /// RAM of a generic:CHIP: bytes, or with K or M
-    #[arg(long, value_name = "BYTES", value_parser = size)]
-    ram: Option<u64>,
+    #[command(flatten)]
+    generic: GenericArgs,
 
     /// Threads [default: one for each processor]
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
+}
+
+/// What a generic:CHIP needs beside its name.
+#[derive(Args, Debug)]
+struct GenericArgs {
+    /// Flash of a generic:CHIP: bytes, or with K or M, and its address if the chip's family is not known: 1M@0x08000000
+    #[arg(long, value_name = "BYTES", value_parser = memory)]
+    flash: Option<Memory>,
+
+    /// RAM of a generic:CHIP, like --flash
+    #[arg(long, value_name = "BYTES", value_parser = memory)]
+    ram: Option<Memory>,
+
+    /// Core of a generic:CHIP [default: that of the chip's family]
+    #[arg(long, value_name = "NAME", value_parser = core)]
+    core: Option<Core>,
+
+    /// Clock of a generic:CHIP after reset in Hz, or with K or M [default: that of the chip's family]
+    #[arg(long, value_name = "HZ", value_parser = count)]
+    clock: Option<u64>,
+}
+
+/// `1M` or `1M@0x08000000`: the length of a memory, and its address.
+fn memory(text: &str) -> Result<Memory, String> {
+    let (length, origin) = text.split_once('@').map_or((text, None), |(length, origin)| (length, Some(origin)));
+    let address = |text: &str| {
+        let address = text.strip_prefix("0x").and_then(|digits| u32::from_str_radix(digits, 16).ok());
+        address
+            .map(u64::from)
+            .ok_or_else(|| "an address is a hexadecimal number of 32 bits, like 0x08000000".to_owned())
+    };
+    Ok(Memory { length: size(length)?, origin: origin.map(address).transpose()? })
+}
+
+/// `cortex-m4f`: a core of Arm.
+fn core(text: &str) -> Result<Core, String> {
+    let found = Core::ARM.into_iter().find(|core| core.name().eq_ignore_ascii_case(text));
+    found.ok_or_else(|| format!("the cores are {}", Core::ARM.map(|core| core.name().to_lowercase()).join(", ")))
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -93,8 +131,8 @@ pub fn run(args: &FirmwareArgs, console: &Console) -> Outcome {
         list(console);
         return Ok(());
     };
-    let board = chosen(name, args.flash, args.ram)?;
-    if !board.can_run_projects() {
+    let board = chosen(name, &args.generic)?;
+    if !board.has_project() {
         return Err(FirmwareError::Board(board.name).into());
     }
     refuse_filled(out)?;
@@ -106,16 +144,23 @@ pub fn run(args: &FirmwareArgs, console: &Console) -> Outcome {
     let plan = *host.plan();
     let threads = threads_of(args.threads.unwrap_or(0), console);
     cost::check(&host, network, 0, threads, console)?;
-    let images = match loaded.any_integers()? {
+    let mut images = match loaded.any_integers()? {
         // No image is needed to find its integers, and it may come without any.
         Some(Integers::Affine(_)) if !args.images.are_named() => None,
         _ => Some(loaded.known()?.load(&args.images, plan.spec().input(), Others::Noted, console)?.splits),
     };
+    let pool = threads::pool(threads)?;
     let train = images.as_ref().map(|splits| &splits.train);
-    let integers = threads::pool(threads)?.install(|| integers(&loaded, train, console))?;
-
+    let integers = pool.install(|| integers(&loaded, train, console))?;
+    // The decision of a model file of integers is that of `quantize` or `import`.
+    let has_decision = matches!(loaded.stored_type(), Some(WeightType::Int8 | WeightType::Int4 | WeightType::Affine));
+    let decision = match &mut images {
+        Some(splits) if !has_decision => args.rejection.decide(&loaded, &integers, splits, &pool, console)?,
+        _ => loaded.decision()?,
+    };
     let model = integers.to_bytes(lanes(&board)).map_err(FileError::at(network))?;
-    let on_host = ModelBytes::new(&integers.to_bytes(Lanes::Sixteen)?);
+    let model = with_decision(&model, &decision).map_err(FileError::at(network))?;
+    let on_host = ModelBytes::new(&with_decision(&integers.to_bytes(Lanes::Sixteen)?, &decision)?);
     let wanted = args.samples as usize;
     let input = (plan.spec().input(), plan.classes());
     // At least one: whether that fits is checked below, with everything else.
@@ -144,6 +189,7 @@ pub fn run(args: &FirmwareArgs, console: &Console) -> Outcome {
         model: &model,
         samples,
         engine: Engine::here(),
+        flip_link: is_installed("flip-link"),
         command: command(),
     };
     let fit = project.check()?;
@@ -186,30 +232,44 @@ pub fn run(args: &FirmwareArgs, console: &Console) -> Outcome {
 
 /// Prints the boards.
 fn list(console: &Console) {
-    for board in BOARDS.iter().filter(|board| board.can_run_projects()) {
+    for board in BOARDS.iter().filter(|board| board.has_project()) {
         console.result(format_args!("{:17} {} ({})", board.name, board.title, board.core));
     }
     console.result(format_args!("{:17} any Cortex-M that probe-rs knows, with --flash and --ram", "generic:CHIP"));
 }
 
 /// Returns the board with this name, or the generic board with this chip and memory.
-fn chosen(name: &str, flash: Option<u64>, ram: Option<u64>) -> Outcome<Board> {
+fn chosen(name: &str, given: &GenericArgs) -> Outcome<Board> {
+    let &GenericArgs { flash, ram, core, clock } = given;
     if let Some((_, chip)) = name.split_once(':').filter(|(kind, _)| kind.eq_ignore_ascii_case("generic")) {
         let (Some(flash), Some(ram)) = (flash, ram) else {
             return Err(
                 format!("{name}: give the chip's memory with --flash and --ram, like --flash 512K --ram 96K").into()
             );
         };
-        return Ok(Board::generic(chip, flash, ram)?);
+        let khz = match clock.map(|clock| u32::try_from(clock / 1000)).transpose() {
+            Ok(Some(0)) | Err(_) => return Err("--clock is in Hz, at least 1K".into()),
+            Ok(khz) => khz,
+        };
+        return Ok(Board::generic(&Chip { name: chip, flash, ram, core, khz })?);
     }
-    if flash.is_some() || ram.is_some() {
-        return Err(format!("--flash and --ram are for generic:CHIP; the memory of {name} is known").into());
+    if flash.is_some() || ram.is_some() || core.is_some() || clock.is_some() {
+        return Err(
+            format!("--flash, --ram, --core and --clock are for generic:CHIP; the memory of {name} is known").into()
+        );
     }
     let board = *Board::named(name)?;
     if board.chip.is_none() && board.machine.is_none() {
         return Err(format!("{name}: name the chip, like generic:STM32L476RGTx, with --flash and --ram").into());
     }
     Ok(board)
+}
+
+/// Returns whether the shell would find a program.
+fn is_installed(program: &str) -> bool {
+    let paths = std::env::var_os("PATH").unwrap_or_default();
+    let file = format!("{program}{}", std::env::consts::EXE_SUFFIX);
+    std::env::split_paths(&paths).any(|folder| folder.join(&file).is_file())
 }
 
 /// Returns an error if the folder has files, or is a file.
@@ -250,7 +310,7 @@ fn integers(loaded: &Loaded, train: Option<&nin_train::data::Dataset>, console: 
         train.ok_or("there are no training images to find the ranges of activations on; name some with --data")?;
     let sample = quantize::sample(train, trained.spec.input(), CALIBRATION)?;
     let bar = console.bar(0, "calibrating {bar:40} pass {pos} of {len}");
-    let (model, report) = post_training(&trained, &sample, &Options::default(), |done, all| {
+    let (model, report) = quantize::calibrated(&trained, &sample, &Options::default(), |done, all| {
         bar.set_length(all as u64);
         bar.set_position(done as u64);
     })?;
@@ -258,7 +318,7 @@ fn integers(loaded: &Loaded, train: Option<&nin_train::data::Dataset>, console: 
     if !report.is_faithful() {
         console.warn(format_args!("8 bits differ too much from the floats; `nin-train quantize` prints a report"));
     }
-    Ok(Integers::Quantized(model))
+    Ok(model)
 }
 
 #[cfg(test)]

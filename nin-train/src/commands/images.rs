@@ -6,8 +6,9 @@ use clap::Args;
 use indicatif::ProgressBar;
 use nin_core::Shape;
 use nin_train::Recipe;
+use nin_train::data::survey::{Shared, Survey};
 use nin_train::data::{
-    self, Dataset, DatasetKind, DatasetRecord, FolderOptions, LoadOptions, Places, Progress, Splits, UNKNOWN, npz,
+    self, Dataset, DatasetKind, DatasetRecord, FolderOptions, LoadOptions, Part, Places, Progress, Splits, UNKNOWN, npz,
 };
 use nin_train::support::files;
 use nin_train::support::text::visible;
@@ -233,6 +234,11 @@ impl ImageArgs {
 /// Returns whether a data set is the user's own, or another one for which the preset `fashion` is not made.
 pub fn are_own(kind: DatasetKind) -> bool {
     !matches!(kind, DatasetKind::FashionMnist | DatasetKind::Subset | DatasetKind::Mnist)
+}
+
+/// Returns the test images that are also training images; those of published data sets are not sought.
+pub fn shared_test_images(kind: DatasetKind, splits: &Splits) -> Shared {
+    if are_own(kind) { Survey::of(splits).shared_with_training(Part::Test) } else { Shared::default() }
 }
 
 /// Returns an error unless the network reads such images and has an output for each of their classes.

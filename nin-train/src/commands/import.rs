@@ -6,6 +6,7 @@ use clap::Args;
 use nin_core::{Kernels, Lanes, Plan, WeightType};
 use nin_train::data::{DatasetKind, check_class_names};
 use nin_train::formats::lowering::{Imported, Pixels};
+use nin_train::formats::model_file::Integers;
 use nin_train::formats::safetensors::{Found, Matching};
 use nin_train::formats::{onnx, tflite};
 use nin_train::network::architecture::Architecture;
@@ -86,12 +87,15 @@ pub fn run(args: &ImportArgs, console: &Console) -> Outcome {
     let file = files::read(&args.file)?;
     let floats = if tflite::is_tflite(&file) {
         let Some(floats) = tflite::import_floats(&file).map_err(FileError::at(&args.file))? else {
-            return run_tflite(args, &file, console);
+            let model = tflite::import(&file).map_err(FileError::at(&args.file))?.model;
+            return write_integers(args, Integers::Affine(model), "a TensorFlow Lite model", console);
         };
         Some((floats, "a TensorFlow Lite model"))
     } else if onnx::is_onnx(&file) {
-        let imported = onnx::import(&file, &mut beside(&args.file)).map_err(FileError::at(&args.file))?;
-        Some((imported, "an ONNX model"))
+        match onnx::import(&file, &mut beside(&args.file)).map_err(FileError::at(&args.file))? {
+            onnx::Network::Floats(floats) => Some((floats, "an ONNX model")),
+            onnx::Network::Integers(integers) => return write_integers(args, integers, "an 8-bit ONNX model", console),
+        }
     } else {
         None
     };
@@ -194,25 +198,26 @@ fn say_matched(found: &Found, console: &Console) {
     }
 }
 
-/// Writes a model file of a TensorFlow Lite model.
-fn run_tflite(args: &ImportArgs, file: &[u8], console: &Console) -> Outcome {
+/// Writes a model file of a network of 8-bit integers.
+fn write_integers(args: &ImportArgs, mut model: Integers, kind: &str, console: &Console) -> Outcome {
     let stated =
         [("--line", args.line.is_some()), ("--map", !args.map.is_empty()), ("--mean and --std", !args.mean.is_empty())];
-    refuse(&stated, "a TensorFlow Lite model")?;
-    let mut model = tflite::import(file).map_err(FileError::at(&args.file))?.model;
-    model.class_names = match args.dataset {
-        Some(kind) => kind.class_names().iter().map(ToString::to_string).collect(),
-        None => args.classes.clone(),
-    };
+    refuse(&stated, kind)?;
+    if let Some(kind) = args.dataset {
+        model.name_classes(&kind.class_names().iter().map(ToString::to_string).collect::<Vec<_>>());
+    } else if !args.classes.is_empty() {
+        check_class_names(&args.classes)?;
+        model.name_classes(&args.classes);
+    }
     let out = args.out.clone().unwrap_or_else(|| args.file.with_extension("nin"));
     let bytes_of = model.to_bytes(args.lanes)?;
     files::write(&out, &bytes_of)?;
-    let plan = Plan::new(model.spec);
-    let ram = plan.bytes(WeightType::Affine, Kernels::Dsp).total() as u64;
+    let plan = Plan::new(*model.spec());
+    let ram = plan.bytes(model.weight_type(), Kernels::Dsp).total() as u64;
     console.result(format_args!("{}: {}", out.display(), bytes(bytes_of.len() as u64)));
     console.say(format_args!(
         "{}\n{} multiply-accumulates, {} of RAM on a Cortex-M4",
-        model.spec,
+        model.spec(),
         grouped(plan.macs()),
         bytes(ram)
     ));

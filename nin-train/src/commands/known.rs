@@ -3,11 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use nin_core::{Shape, Spec};
-use nin_train::data::{DatasetKind, DatasetRecord, Splits};
+use nin_train::Recipe;
+use nin_train::data::{Dataset, DatasetKind, DatasetRecord, Splits};
 use nin_train::support::text::{visible, visible_path};
 use nin_train::training::checkpoint::Checkpoint;
 
-use super::images::ImageArgs;
+use super::images::{self, ImageArgs};
 use super::run_folder::CHECKPOINT;
 use super::{Console, Outcome};
 
@@ -25,6 +26,8 @@ pub struct Known {
     record: Option<DatasetRecord>,
     /// The fingerprint of the training images, which checkpoints without a record have.
     training: Option<String>,
+    /// The run's hyperparameters, if its checkpoint is known.
+    recipe: Option<Recipe>,
 }
 
 /// How a command treats images other than those of the training, if a flag names them.
@@ -65,6 +68,7 @@ impl Known {
             class_names: checkpoint.class_names.clone(),
             record: checkpoint.dataset.clone(),
             training: checkpoint.images.clone(),
+            recipe: Some(checkpoint.recipe.clone()),
         }
     }
 
@@ -86,7 +90,16 @@ impl Known {
                 class_names: class_names.to_vec(),
                 record: None,
                 training: None,
+                recipe: None,
             },
+        }
+    }
+
+    /// Takes the validation images of the run out of its images, or else those that the data set has.
+    pub fn validation(&self, splits: &mut Splits) -> Outcome<Option<Dataset>> {
+        match &self.recipe {
+            Some(recipe) => images::split_off(recipe, splits),
+            None => Ok(splits.validation.take()),
         }
     }
 

@@ -67,10 +67,13 @@ fn threads_of(asked: usize, console: &Console) -> usize {
 
 /// Prints the classes that a network never predicts; returns whether there are some.
 fn say_never_answered(confusion: &Confusion, console: &Console) -> bool {
+    const LISTED: usize = 20;
     let names: Vec<_> = confusion.never_answered().map(visible).collect();
     if !names.is_empty() {
         let (some, all) = (names.len(), confusion.labels().len());
-        console.result(format_args!("{some} of {all} classes are never predicted: {}", names.join(", ")));
+        let more = if some > LISTED { ", …" } else { "" };
+        let names = names[..some.min(LISTED)].join(", ");
+        console.result(format_args!("{some} of {all} classes are never predicted: {names}{more}"));
     }
     !names.is_empty()
 }

@@ -4,10 +4,9 @@ use std::path::{Path, PathBuf};
 
 use nin_core::Lanes;
 use nin_core::{Decision, Model, WeightType};
-use nin_train::Recipe;
 use nin_train::engine::confidence::unknown_class;
 use nin_train::engine::streaming::ModelBytes;
-use nin_train::formats::model_file::{AffineModel, ExportError, with_decision};
+use nin_train::formats::model_file::{Integers, with_decision};
 use nin_train::formats::open::FileKind;
 use nin_train::integers::QuantizedModel;
 use nin_train::network::trained::Trained;
@@ -31,6 +30,11 @@ pub fn load(path: &Path) -> Result<Loaded, FileError> {
 }
 
 impl Loaded {
+    /// Returns the file's path.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Returns the type of the weights in the file, if it is a valid model file.
     pub fn stored_type(&self) -> Option<WeightType> {
         self.model_file().and_then(|file| Model::read(file).ok()).map(|model| model.weight_type())
@@ -73,12 +77,6 @@ impl Loaded {
             Ok(ModelBytes::new(&with_decision(&file, &self.decision()?).map_err(FileError::at(&self.path))?))
         };
         let Some(integers) = self.any_integers()? else {
-            // What the trainer has no layers for runs as it is.
-            if let Some(file) = self.model_file()
-                && Model::read(file).is_ok_and(|model| model.plan().spec().is_extended())
-            {
-                return Ok(ModelBytes::new(file));
-            }
             return decided(
                 self.trained()?.to_model(WeightType::F32, Lanes::Sixteen).map_err(FileError::at(&self.path))?,
             );
@@ -112,14 +110,6 @@ impl Loaded {
         Checkpoint::from_bytes(&self.bytes).map_err(|problem| FileError::at(&self.path)(problem.to_string()))
     }
 
-    /// Returns the hyperparameters of the run, if the file is a checkpoint.
-    pub fn recipe(&self) -> Result<Option<Recipe>, FileError> {
-        match FileKind::of(&self.bytes) {
-            FileKind::Checkpoint => Ok(Some(self.checkpoint()?.recipe)),
-            _ => Ok(None),
-        }
-    }
-
     /// Returns the network in a model file with weights of 8 or 4 bits, or of a run with quantisation-aware training;
     /// `None` for any other file.
     pub fn integers(&self) -> Result<Option<QuantizedModel>, FileError> {
@@ -136,38 +126,9 @@ impl Loaded {
     /// The network in a model file with weights of integers, of whichever kind, or that of a run with quantisation-aware
     /// training; `None` if it is any other file.
     pub fn any_integers(&self) -> Result<Option<Integers>, FileError> {
-        if self.stored_type() == Some(WeightType::Affine) {
-            let model = Model::read(&self.bytes).map_err(|error| FileError::at(&self.path)(error.to_string()))?;
-            return Ok(AffineModel::from_model(&model).map(Integers::Affine));
-        }
-        Ok(self.integers()?.map(Integers::Quantized))
-    }
-}
-
-/// A network of integers.
-#[derive(Debug)]
-pub enum Integers {
-    /// This program quantised it.
-    Quantized(QuantizedModel),
-    /// It was imported, with zero points.
-    Affine(AffineModel),
-}
-
-impl Integers {
-    /// The type of its weights.
-    pub fn weight_type(&self) -> WeightType {
-        match self {
-            Self::Quantized(model) => model.weight_type(),
-            Self::Affine(_) => WeightType::Affine,
-        }
-    }
-
-    /// The bytes of its model file.
-    pub fn to_bytes(&self, lanes: Lanes) -> Result<Vec<u8>, ExportError> {
-        match self {
-            Self::Quantized(model) => model.to_bytes(lanes),
-            Self::Affine(model) => model.to_bytes(lanes),
-        }
+        let Some(file) = self.model_file() else { return Ok(self.integers()?.map(Integers::Unsigned)) };
+        let model = Model::read(file).map_err(|error| FileError::at(&self.path)(error.to_string()))?;
+        Ok(Integers::from_model(&model))
     }
 }
 

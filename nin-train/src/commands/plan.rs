@@ -134,7 +134,10 @@ fn line_of(word: &str) -> Outcome<Cow<'_, str>> {
             None => tflite::import(&file).map_err(FileError::at(path))?.model.spec,
         }
     } else if onnx::is_onnx(&file) {
-        onnx::import(&file, &mut beside(path)).map_err(FileError::at(path))?.trained.spec
+        match onnx::import(&file, &mut beside(path)).map_err(FileError::at(path))? {
+            onnx::Network::Floats(floats) => floats.trained.spec,
+            onnx::Network::Integers(integers) => *integers.spec(),
+        }
     } else {
         return Err(FileError::at(path)("this is neither a TensorFlow Lite model nor an ONNX model").into());
     };

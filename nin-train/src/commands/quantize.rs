@@ -4,14 +4,13 @@ use std::fmt;
 use std::path::PathBuf;
 
 use clap::Args;
-use nin_core::{Decision, Kernels, Lanes, WeightType};
-use nin_train::data::Splits;
-use nin_train::engine::confidence::{self, unknown_class};
+use nin_core::{Kernels, Lanes, WeightType};
 use nin_train::engine::streaming::{ModelBytes, ModelEvaluation, evaluate};
-use nin_train::formats::model_file::{ExportError, RustSource, rust_source, with_decision};
-use nin_train::integers::{QuantizedModel, WeightBits};
+use nin_train::formats::model_file::{ExportError, Integers, RustSource, rust_source, with_decision};
+use nin_train::integers::WeightBits;
+use nin_train::network::architecture::beyond_unsigned;
 use nin_train::network::trained::Trained;
-use nin_train::quantize::{self, Options, Report, post_training, within};
+use nin_train::quantize::{self, Options, Report, within};
 use nin_train::support::text::{bytes, percent, visible_path};
 use nin_train::{
     formats::onnx,
@@ -20,13 +19,13 @@ use nin_train::{
 
 use serde_json::{Value, json};
 
+use super::budget::EMULATED;
 use super::export::{beside, command, refuse_input, refuse_twice};
-use super::images::{self, ImageArgs};
+use super::images::ImageArgs;
 use super::known::{Found, Others};
-use super::networks::Loaded;
 use super::rejection::RejectionArgs;
 use super::size::{check_ram, size};
-use super::{Console, Outcome, cost, networks, threads_of};
+use super::{Console, Outcome, cost, networks, program, threads_of, word};
 
 /// Flags of `quantize`.
 #[derive(Args, Debug)]
@@ -127,6 +126,7 @@ pub fn run(args: &QuantizeArgs, console: &Console) -> Outcome {
         refuse_input(&args.network, out.as_deref())?;
     }
     refuse_twice(out.as_deref(), args.rust.as_deref())?;
+    [&out, &args.rust, &args.onnx].into_iter().flatten().try_for_each(|path| files::check_folder_of(path))?;
     let source = args.rust.as_deref().zip(out.as_deref());
     let source = source.map(|(rust, out)| beside(out, rust).map(|name| (rust, name))).transpose()?;
     let loaded = networks::load(&args.network)?;
@@ -140,6 +140,11 @@ pub fn run(args: &QuantizeArgs, console: &Console) -> Outcome {
     }
     let trained = loaded.trained()?;
     let plan = trained.plan();
+    if let Some(stage) = beyond_unsigned(&trained.spec).filter(|_| args.onnx.is_some()) {
+        return Err(
+            format!("--onnx does not write networks with zero points, which `{stage}` needs: leave it out").into()
+        );
+    }
     let threads = threads_of(args.threads.unwrap_or(0), console);
     let float = ModelBytes::new(&trained.to_model(WeightType::F32, Lanes::Sixteen)?);
     let cost = |images| cost::check(&float.model()?, &args.network, images, threads, console);
@@ -158,7 +163,7 @@ pub fn run(args: &QuantizeArgs, console: &Console) -> Outcome {
     let pool = threads::pool(threads)?;
 
     let mut report = None;
-    let model = match loaded.integers()? {
+    let model = match loaded.integers()?.map(Integers::Unsigned) {
         // The network was trained as these integers, so the flags cannot change them.
         Some(_) if args.weights.is_some() || args.flash.is_some() || args.equalize => {
             return Err(
@@ -217,10 +222,10 @@ pub fn run(args: &QuantizeArgs, console: &Console) -> Outcome {
         "files": {},
     });
 
-    let decision = decision(args, &loaded, &model, &mut splits, &pool, console)?;
+    let decision = args.rejection.decide(&loaded, &model, &mut splits, &pool, console)?;
 
-    if let Some(path) = &args.onnx {
-        let file = onnx::integers(&model);
+    if let (Some(path), Integers::Unsigned(model)) = (&args.onnx, &model) {
+        let file = onnx::integers(model);
         files::write(path, &file)?;
         result(format_args!("{}: {}", path.display(), bytes(file.len() as u64)));
         json["files"]["onnx"] = path.to_string_lossy().into();
@@ -233,13 +238,13 @@ pub fn run(args: &QuantizeArgs, console: &Console) -> Outcome {
         result(format_args!("{}: {} weights, {length} of flash", out.display(), weight_type.name()));
         json["files"]["model"] = out.to_string_lossy().into();
     }
-    if let Some((rust, name)) = source {
+    if let Some((rust, name)) = &source {
         let text = rust_source(&RustSource {
             plan: &plan,
             weight_type,
             kernels: kernels(args.lanes),
             class_names: &trained.class_names,
-            model_file: &name,
+            model_file: name,
             ram_budget: args.ram_budget.map_or_else(|| state.next_multiple_of(1024), |budget| budget as usize),
             command: &command(),
         });
@@ -250,35 +255,13 @@ pub fn run(args: &QuantizeArgs, console: &Console) -> Outcome {
     if args.json {
         console.result(format_args!("{json}"));
     }
+    if let (Some(out), None) = (&out, &source) {
+        let (program, out) = (program(), word(out));
+        console.say(format_args!(
+            "\nNext:\n  {program} predict {out} picture.png\n  {program} firmware {out} --board {EMULATED} --out my-classifier"
+        ));
+    }
     Ok(())
-}
-
-/// Returns temperature and threshold of the quantised network, found on the validation images of its run or data set.
-/// Without validation images, returns those of the float network, whose logits are nearly the same.
-fn decision(
-    args: &QuantizeArgs,
-    loaded: &Loaded,
-    model: &QuantizedModel,
-    splits: &mut Splits,
-    pool: &rayon::ThreadPool,
-    console: &Console,
-) -> Outcome<Decision> {
-    let validation = match loaded.recipe()? {
-        Some(recipe) => images::split_off(&recipe, splits)?,
-        None => splits.validation.take(),
-    };
-    let Some(validation) = validation else {
-        let unknown = unknown_class(&model.class_names);
-        let decision = loaded.decision()?;
-        return Ok(Decision { unknown: decision.unknown.or(unknown), ..decision });
-    };
-    let bytes = ModelBytes::new(&model.to_bytes(Lanes::Sixteen)?);
-    let rejection = args.rejection.rejection();
-    let bytes = bytes.model()?;
-    let found = pool.install(|| confidence::find(&bytes, &validation, rejection));
-    let found = found.map_err(files::FileError::at(&args.network))?;
-    args.rejection.say(&found, console);
-    Ok(found.decision)
 }
 
 /// Returns an evaluation as JSON.
@@ -298,7 +281,7 @@ fn calibrated(
     trained: &Trained,
     sample: &[Vec<u8>],
     console: &Console,
-) -> Outcome<(QuantizedModel, Report)> {
+) -> Outcome<(Integers, Report)> {
     let weights = match args.flash {
         Some(budget) => {
             let weights = within(trained, sample, budget as usize, args.lanes)?;
@@ -309,7 +292,7 @@ fn calibrated(
     };
     let options = Options { weights, correct_biases: !args.no_correction, ..Options::default() };
     let bar = console.bar(0, "calibrating {wide_bar} pass {pos} of {len}");
-    let (model, report) = post_training(trained, sample, &options, |done, all| {
+    let (model, report) = quantize::calibrated(trained, sample, &options, |done, all| {
         bar.set_length(all as u64);
         bar.set_position(done as u64);
     })?;
@@ -328,17 +311,20 @@ fn difference(
     equalized: bool,
 ) -> String {
     let change = 100.0 * (after.confusion.accuracy() - before.confusion.accuracy());
-    words(weight_type.bits(), change, report, equalized)
+    let advice = match (weight_type, equalized) {
+        (WeightType::Affine, _) => "more images with --calibration",
+        (_, true) => "train --qat",
+        (_, false) => "--equalize or train --qat",
+    };
+    words(weight_type.bits(), change, report, advice)
 }
 
-/// Returns the words for a change of the accuracy by `change` percentage points.
-fn words(bits: usize, change: f64, report: Option<&Report>, equalized: bool) -> String {
+/// Returns the words for a change of the accuracy by `change` percentage points; `advice` is what may help.
+fn words(bits: usize, change: f64, report: Option<&Report>, advice: &str) -> String {
     if let Some(report) = report.filter(|report| !report.is_faithful()) {
-        let advice = if equalized { "" } else { "--equalize or " };
         return format!(
             "{bits} bits differ too much from the floats: the logits' signal-to-noise ratio is {:.1} dB, and {:.2} % of \
-             the calibration images get the same class; the accuracy changes by {change:+.2} points; try {advice}train \
-             --qat",
+             the calibration images get the same class; the accuracy changes by {change:+.2} points; try {advice}",
             report.logits,
             100.0 * report.agreement
         );
@@ -352,8 +338,8 @@ fn words(bits: usize, change: f64, report: Option<&Report>, equalized: bool) -> 
         );
     }
     match change {
-        change if change < 0.0 => format!("{bits} bits cost {:.2} points", -change),
-        change if change > 0.0 => format!("{bits} bits cost nothing: {change:.2} points more"),
+        change if change < 0.0 => format!("{bits} bits cost {:.2} percentage points", -change),
+        change if change > 0.0 => format!("{bits} bits cost nothing: {change:.2} percentage points more"),
         _ => format!("{bits} bits cost nothing: the same accuracy"),
     }
 }
@@ -379,11 +365,11 @@ mod tests {
         let report = |logits, agreement| {
             Some(Report { layers: Vec::new(), logits, agreement, images: 100, corrected: true, border: false })
         };
-        let said = |change, report: Option<Report>| words(8, change, report.as_ref(), false);
+        let said = |change, report: Option<Report>| words(8, change, report.as_ref(), "--equalize or train --qat");
         assert_eq!(said(0.0, report(35.0, 0.99)), "8 bits cost nothing: the same accuracy");
-        assert_eq!(said(0.25, report(35.0, 0.99)), "8 bits cost nothing: 0.25 points more");
+        assert_eq!(said(0.25, report(35.0, 0.99)), "8 bits cost nothing: 0.25 percentage points more");
         assert_eq!(said(0.0, None), "8 bits cost nothing: the same accuracy");
-        assert_eq!(said(-0.5, report(35.0, 0.99)), "8 bits cost 0.50 points");
+        assert_eq!(said(-0.5, report(35.0, 0.99)), "8 bits cost 0.50 percentage points");
         for (logits, agreement) in [(35.0, 0.97), (19.0, 0.99)] {
             let said = said(0.0, report(logits, agreement));
             assert!(said.starts_with("8 bits keep the accuracy on these test images (+0.00 points), but"), "{said}");

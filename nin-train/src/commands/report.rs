@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use nin_train::data::survey::Shared;
 use nin_train::report::html::{Findings, Run, RunImages, comparison, page};
 use nin_train::support::files;
 use nin_train::training::checkpoint::Checkpoint;
@@ -74,11 +75,12 @@ fn single(args: &ReportArgs, path: &Path, console: &Console) -> Outcome<(PathBuf
     let trained = exported.trained();
     let known = Known::of_checkpoint(path, &checkpoint);
     let Found { mut splits, record } = known.load(&args.images, trained.spec.input(), Others::Noted, console)?;
+    let shared = images::shared_test_images(record.kind, &splits);
     images::split_off(&checkpoint.recipe, &mut splits)?;
     // The sentence that the run printed, so that the page does not depend on the current folder.
     let same = checkpoint.dataset.as_ref().is_some_and(|dataset| dataset.is_same(&record));
     let source = noted(path).filter(|_| same).map_or_else(|| splits.source.clone(), |noted| noted.source);
-    let found = RunImages { source, training: splits.train.len(), test: splits.test.len() };
+    let found = RunImages { source, training: splits.train.len(), test: splits.test.len(), shared };
     let findings = Findings::new(
         evaluator(&exported, threads_of(args.threads, console))?,
         &trained,
@@ -99,5 +101,6 @@ fn noted(checkpoint: &Path) -> Option<RunImages> {
         source: start.get("images")?.as_str()?.to_owned(),
         training: count("training_images")?,
         test: count("test_images")?,
+        shared: Shared::default(),
     })
 }

@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use nin_core::Shape;
+use nin_train::data::survey::Shared;
 use nin_train::data::{Dataset, Splits, spread, test_images};
 use nin_train::network::trained::Trained;
 use nin_train::report::html::{Findings, Run, RunImages, page};
@@ -146,17 +147,19 @@ impl RunFolder {
         Ok(files::write(&self.model(), model)?)
     }
 
-    /// Writes the page that shows the run up to its last checkpoint, and the network that it exported.
+    /// Writes the page that shows the run up to its last checkpoint, and the network that it exported. `shared` are the
+    /// test images that are also training images.
     pub fn report(
         &self,
         checkpoint: &Checkpoint,
         trained: &Trained,
         findings: &Findings,
         splits: &Splits,
+        shared: Shared,
     ) -> Outcome<PathBuf> {
         let path = self.path.join(REPORT);
         let (training, test) = (splits.train.len(), splits.test.len());
-        let images = RunImages { source: splits.source.clone(), training, test };
+        let images = RunImages { source: splits.source.clone(), training, test, shared };
         let run = Run::new(run_name(&self.checkpoint()), checkpoint, Some(images));
         files::write(&path, page(&run, trained, findings, &splits.test).as_bytes())?;
         Ok(path)

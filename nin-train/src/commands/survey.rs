@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use nin_train::data::survey::{Place, Survey};
+use nin_train::data::survey::{Place, Shared, Survey};
 use nin_train::data::{Dataset, Part, Splits, picture_size};
-use nin_train::support::text::{grouped, visible};
+use nin_train::support::text::{counted, grouped, visible};
 use serde_json::{Value, json};
 
 /// The most images, or groups of images, in one line.
@@ -21,11 +21,24 @@ fn name(splits: &Splits, place: Place) -> String {
     }
 }
 
-/// Returns a count and the first items.
-fn listed(count: usize, what: &str, items: impl Iterator<Item = String>) -> String {
+/// Returns the first items of `count`.
+fn first(count: usize, items: impl Iterator<Item = String>) -> String {
     let items: Vec<String> = items.take(LISTED).collect();
     let more = if count > items.len() { ", …" } else { "" };
-    format!("{} {what}: {}{more}", grouped(count as u64), items.join(", "))
+    format!("{}{more}", items.join(", "))
+}
+
+/// Returns the images of `part` that are also training images, in words; `None` if there are none.
+pub fn shared_line(shared: &Shared, part: Part, splits: &Splits) -> Option<String> {
+    let count = shared.len();
+    let are = match count {
+        0 => return None,
+        1 => "is also a training image",
+        _ => "are also training images",
+    };
+    let images = counted(count, &format!("{} image", part.name()));
+    let names = first(count, shared.indices().into_iter().map(|index| name(splits, Place { part, index })));
+    Some(format!("{images} {are}, equal or nearly so, which makes the accuracy too high: {names}"))
 }
 
 /// Returns one line for each kind of fault; empty if nothing was found.
@@ -34,32 +47,19 @@ pub fn lines(survey: &Survey, splits: &Splits) -> Vec<String> {
         |group: &[Place]| group.iter().take(LISTED).map(|&place| name(splits, place)).collect::<Vec<_>>().join(" = ");
     let mut lines = Vec::new();
     for part in [Part::Validation, Part::Test] {
-        let shared = survey.shared_with_training(part);
-        if !shared.is_empty() {
-            let what = format!(
-                "{} images are also training images, equal or nearly so, which makes the accuracy too high",
-                part.name()
-            );
-            lines.push(listed(shared.len(), &what, shared.iter().map(|&place| name(splits, place))));
+        lines.extend(shared_line(&survey.shared_with_training(part), part, splits));
+    }
+    let mut list = |noun: &str, rest: &str, groups: Vec<String>| {
+        if !groups.is_empty() {
+            let count = groups.len();
+            lines.push(format!("{}{rest}: {}", counted(count, noun), first(count, groups.into_iter())));
         }
-    }
-    let contradictions: Vec<&[Place]> = survey.contradictions(splits).collect();
-    if !contradictions.is_empty() {
-        let groups = contradictions.iter().map(|group| joined(group));
-        lines.push(listed(contradictions.len(), "groups of the same image in several classes", groups));
-    }
-    if !survey.equal.is_empty() {
-        let groups = survey.equal.iter().map(|group| joined(group));
-        lines.push(listed(survey.equal.len(), "groups of equal images", groups));
-    }
-    if !survey.near.is_empty() {
-        let pairs = survey.near.iter().map(|pair| joined(pair));
-        lines.push(listed(survey.near.len(), "pairs of nearly equal images", pairs));
-    }
-    if !survey.constant.is_empty() {
-        let places = survey.constant.iter().map(|&place| name(splits, place));
-        lines.push(listed(survey.constant.len(), "images of one colour", places));
-    }
+    };
+    let contradictions = survey.contradictions(splits).map(joined).collect();
+    list("group", " of the same image in several classes", contradictions);
+    list("group", " of equal images", survey.equal.iter().map(|group| joined(group)).collect());
+    list("pair", " of nearly equal images", survey.near.iter().map(|pair| joined(pair)).collect());
+    list("image", " of one colour", survey.constant.iter().map(|&place| name(splits, place)).collect());
     let counts = splits.train.class_counts();
     let most = counts.iter().enumerate().max_by_key(|(_, count)| **count);
     let least = counts.iter().enumerate().min_by_key(|(_, count)| **count);
@@ -85,10 +85,14 @@ pub fn json(survey: &Survey, splits: &Splits) -> Value {
         json!({ "part": place.part.name(), "index": place.index, "file": file })
     };
     let group = |group: &[Place]| group.iter().map(place).collect::<Vec<_>>();
+    let shared = |part| {
+        let indices = survey.shared_with_training(part).indices().into_iter();
+        group(&indices.map(|index| Place { part, index }).collect::<Vec<_>>())
+    };
     json!({
         "also_in_training": {
-            "validation": group(&survey.shared_with_training(Part::Validation)),
-            "test": group(&survey.shared_with_training(Part::Test)),
+            "validation": shared(Part::Validation),
+            "test": shared(Part::Test),
         },
         "several_classes": survey.contradictions(splits).map(group).collect::<Vec<_>>(),
         "equal": survey.equal.iter().map(|images| group(images)).collect::<Vec<_>>(),

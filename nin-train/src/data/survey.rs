@@ -28,6 +28,34 @@ pub struct Place {
     pub index: usize,
 }
 
+/// Images of one part of a data set that are also among its training images.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Shared {
+    /// The indices of those that are equal to a training image, in order.
+    pub equal: Vec<usize>,
+    /// The indices of those that are nearly equal to one, in order.
+    pub near: Vec<usize>,
+}
+
+impl Shared {
+    /// Returns the number of images.
+    pub fn len(&self) -> usize {
+        self.equal.len() + self.near.len()
+    }
+
+    /// Returns whether there is no such image.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Returns the indices of all of them, in order.
+    pub fn indices(&self) -> Vec<usize> {
+        let mut indices = [self.equal.as_slice(), &self.near].concat();
+        indices.sort_unstable();
+        indices
+    }
+}
+
 /// The faults of a data set. Images are compared as the network reads them: cropped and resized.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -68,18 +96,30 @@ impl Survey {
         Self { equal, near, too_many, constant: constant.into_iter().map(|(place, _)| place).collect() }
     }
 
-    /// Returns the images of `part` that are also among the training images, equal or nearly so, each once.
-    pub fn shared_with_training(&self, part: Part) -> Vec<Place> {
-        let groups = self.equal.iter().map(Vec::as_slice).chain(self.near.iter().map(|pair| &pair[..]));
-        let mut shared: Vec<Place> = groups
-            .filter(|group| group.iter().any(|place| place.part == Part::Training))
-            .flatten()
-            .filter(|place| place.part == part)
-            .copied()
-            .collect();
-        shared.sort();
-        shared.dedup();
-        shared
+    /// Returns the images of `part` that are also among the training images, equal or nearly so.
+    pub fn shared_with_training(&self, part: Part) -> Shared {
+        let in_training = |places: &[Place]| places.iter().any(|place| place.part == Part::Training);
+        let of_part =
+            |places: &[Place]| places.iter().filter(|place| place.part == part).map(|place| place.index).collect();
+        let equal: Vec<Vec<usize>> =
+            self.equal.iter().filter(|group| in_training(group)).map(|group| of_part(group)).collect();
+        let mut equal = equal.concat();
+        // A pair stands for all images that are equal to one of the two.
+        let groups: HashMap<&Place, &Vec<Place>> =
+            self.equal.iter().flat_map(|group| group.iter().map(move |place| (place, group))).collect();
+        let whole = |place: &Place| groups.get(place).map_or_else(|| vec![*place], |group| group.to_vec());
+        let mut near: Vec<usize> = Vec::new();
+        for pair in &self.near {
+            let both = [whole(&pair[0]), whole(&pair[1])].concat();
+            if in_training(&both) {
+                near.extend::<Vec<usize>>(of_part(&both));
+            }
+        }
+        equal.sort_unstable();
+        near.sort_unstable();
+        near.dedup();
+        near.retain(|index| equal.binary_search(index).is_err());
+        Shared { equal, near }
     }
 
     /// Returns the groups of equal images and the pairs of near ones that have more than one label.
@@ -153,7 +193,22 @@ fn correlation(a: &[u8], b: &[u8]) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{correlation, difference_hash};
+    use super::{Place, Shared, Survey, correlation, difference_hash};
+    use crate::data::Part;
+
+    #[test]
+    fn a_near_pair_stands_for_all_images_equal_to_it() {
+        let [training, test] = [Part::Training, Part::Test].map(|part| move |index: usize| Place { part, index });
+        let survey = Survey {
+            equal: vec![vec![training(3), test(8)], vec![test(2), test(5)], vec![training(1), training(2)]],
+            near: vec![[training(0), test(2)], [training(7), test(8)], [test(0), test(1)]],
+            ..Survey::default()
+        };
+        let shared = survey.shared_with_training(Part::Test);
+        assert_eq!(shared, Shared { equal: vec![8], near: vec![2, 5] });
+        assert_eq!((shared.len(), shared.indices()), (3, vec![2, 5, 8]));
+        assert!(survey.shared_with_training(Part::Validation).is_empty());
+    }
 
     #[test]
     fn a_hash_has_a_bit_for_each_step_to_the_right() {

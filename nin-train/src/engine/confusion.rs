@@ -4,7 +4,7 @@ use std::fmt;
 
 use ndarray::ArrayView2;
 
-use crate::support::text::{Align, Table, percent};
+use crate::support::text::{Align, Table, grouped, percent};
 
 /// A confusion matrix: the number of images for each pair of true and predicted class.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +22,15 @@ impl Confusion {
     pub fn new(labels: &[String], predictions: usize) -> Self {
         let predictions = predictions.max(labels.len());
         Self { counts: vec![0; labels.len() * predictions], predictions, labels: labels.to_vec() }
+    }
+
+    /// Returns the matrix of these counts, a row for each class of `labels`.
+    pub fn of_rows(labels: &[String], rows: &[Vec<u32>]) -> Self {
+        let mut confusion = Self::new(labels, rows.first().map_or(0, Vec::len));
+        for (label, row) in rows.iter().enumerate() {
+            row.iter().enumerate().for_each(|(prediction, &count)| confusion.add(label, prediction, count as usize));
+        }
+        confusion
     }
 
     /// Adds images of class `label` that were predicted as `prediction`; classes outside the matrix are ignored.
@@ -93,8 +102,59 @@ impl Confusion {
     }
 }
 
+/// Images of one class that were predicted as another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mistake {
+    /// The images' class.
+    pub label: usize,
+    /// The class that was predicted.
+    pub prediction: usize,
+    /// The number of images, above 0.
+    pub images: usize,
+    /// The number of all images of the class.
+    pub of: usize,
+}
+
+impl Confusion {
+    /// Returns the `most` pairs of a class and a wrong prediction with the most images, the most frequent first; equally
+    /// frequent ones in the order of their classes.
+    pub fn mistakes(&self, most: usize) -> Vec<Mistake> {
+        let of_class = |(label, row): (usize, &[usize])| {
+            let of = row.iter().sum();
+            let wrong = row.iter().enumerate().filter(move |(prediction, images)| *prediction != label && **images > 0);
+            wrong.map(|(prediction, &images)| Mistake { label, prediction, images, of }).collect::<Vec<_>>()
+        };
+        let mut mistakes: Vec<Mistake> = self.rows().enumerate().flat_map(of_class).collect();
+        mistakes.sort_by_key(|mistake| std::cmp::Reverse(mistake.images));
+        mistakes.truncate(most);
+        mistakes
+    }
+
+    /// Returns the name of a class: that of its label, or its number if no image has it.
+    pub fn class(&self, class: usize) -> String {
+        self.labels.get(class).cloned().unwrap_or_else(|| format!("class {class}"))
+    }
+
+    /// Returns the [most frequent mistakes](Self::mistakes) as a table. `name` returns the name of a class.
+    pub fn mistakes_table(&self, most: usize, name: &dyn Fn(usize) -> String) -> Table {
+        let mut table = Table::new([
+            ("true class", Align::Left),
+            ("predicted as", Align::Left),
+            ("images", Align::Right),
+            ("of the class", Align::Right),
+        ]);
+        for Mistake { label, prediction, images, of } in self.mistakes(most) {
+            table.row([name(label), name(prediction), grouped(images as u64), percent(images, of)]);
+        }
+        table.narrower([vec![3]]);
+        table
+    }
+}
+
 /// The largest number of classes whose matrix fits a screen.
 const WIDEST: usize = 20;
+/// The largest number of mistakes that stand in place of a matrix.
+const LISTED: usize = 10;
 
 impl fmt::Display for Confusion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -130,16 +190,25 @@ impl fmt::Display for Confusion {
             write!(f, "\nRows are true classes, columns are predicted classes.")?;
         }
         write!(f, "\nRecall: the share of a class's images that were predicted as it.")?;
-        match heading("precision") {
-            true => write!(f, "\nPrecision: the share of its predictions that are right."),
-            false => Ok(()),
+        if heading("precision") {
+            write!(f, "\nPrecision: the share of its predictions that are right.")?;
         }
+        // In place of the matrix.
+        if !heading("0") && self.correct() < self.total() {
+            let mistakes = self.mistakes_table(LISTED, &|class| self.class(class));
+            write!(f, "\n\nThe most frequent mistakes:\n\n")?;
+            return match f.width() {
+                Some(width) => write!(f, "{mistakes:width$}"),
+                None => write!(f, "{mistakes}"),
+            };
+        }
+        Ok(())
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Confusion;
+    use super::{Confusion, Mistake};
 
     #[test]
     fn rows_are_labels_and_columns_predictions() {
@@ -152,6 +221,34 @@ mod tests {
         assert_eq!(lines[2], "0  cat    1  2  ·  33.33 %   100.00 %");
         assert_eq!(lines[3], "1  dog    ·  1  1  50.00 %    33.33 %");
         assert!((confusion.balanced_accuracy() - (1.0 / 3.0 + 0.5) / 2.0).abs() < 1e-12);
+    }
+
+    /// Of more classes than a matrix can show, the most frequent mistakes are listed.
+    #[test]
+    fn the_most_frequent_mistakes_stand_in_place_of_a_wide_matrix() {
+        let names: Vec<String> = (0..30).map(|class| format!("kind {class}")).collect();
+        let mut confusion = Confusion::new(&names, 31);
+        (0..30).for_each(|class| confusion.add(class, class, 5));
+        [(3, 7, 2), (29, 30, 4), (1, 0, 2), (0, 1, 1)].into_iter().for_each(|(l, p, n)| confusion.add(l, p, n));
+        let pairs = |most| -> Vec<_> { confusion.mistakes(most).iter().map(|m| (m.label, m.prediction)).collect() };
+        assert_eq!(pairs(9), [(29, 30), (1, 0), (3, 7), (0, 1)], "equal ones in the order of their classes");
+        assert_eq!(pairs(2), [(29, 30), (1, 0)]);
+        assert_eq!(confusion.mistakes(1), [Mistake { label: 29, prediction: 30, images: 4, of: 9 }]);
+        let text = format!("{confusion:80}");
+        assert!(!text.contains("Rows are true classes"), "{text}");
+        let (_, list) = text.split_once("The most frequent mistakes:\n\n").expect("a list");
+        let rows: Vec<Vec<&str>> = list.lines().skip(2).map(|line| line.split_whitespace().collect()).collect();
+        assert_eq!(rows[0], ["kind", "29", "class", "30", "4", "44.44", "%"]);
+        assert_eq!(rows[1], ["kind", "1", "kind", "0", "2", "28.57", "%"]);
+        assert_eq!(rows.len(), 4);
+        assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+
+        // A matrix that is too wide for the terminal gives way, too; one that fits needs no list.
+        let names: Vec<String> = (0..12).map(|class| format!("a class with a long name {class}")).collect();
+        let mut confusion = Confusion::new(&names, 12);
+        (0..12).for_each(|class| confusion.add(class, (class + 1) % 12, 1000));
+        assert!(format!("{confusion:60}").contains("The most frequent mistakes"));
+        assert!(!format!("{confusion:200}").contains("The most frequent mistakes"));
     }
 
     #[test]

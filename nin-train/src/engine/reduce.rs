@@ -19,27 +19,37 @@ pub(super) fn reduce(network: &Network, groups: &[&[f32]], gradient: &mut [f32])
         rest = after;
         let (outputs, fan_in) = (tensor.bias.len(), tensor.layer.fan_in());
         let wide = padded(outputs);
-        weight.par_chunks_mut(LINE * fan_in).enumerate().for_each(|(block, weight)| {
-            let first = start + block * LINE;
-            vectorized(
-                #[inline(always)]
-                || {
-                    for k in 0..fan_in {
-                        let sum = sum_line(groups, first + k * wide);
-                        weight.chunks_exact_mut(fan_in).zip(sum).for_each(|(weight, sum)| weight[k] = sum);
-                    }
-                },
-            );
-        });
+        let depth = linear.depth();
+        if linear.is_grouped() {
+            weight.par_chunks_mut(fan_in).enumerate().for_each(|(output, weight)| {
+                for (input, weight) in weight.iter_mut().enumerate() {
+                    let at = start + linear.gradient_row(output, input) * wide + output;
+                    *weight = groups.iter().map(|group| group[at]).sum();
+                }
+            });
+        } else {
+            weight.par_chunks_mut(LINE * fan_in).enumerate().for_each(|(block, weight)| {
+                let first = start + block * LINE;
+                vectorized(
+                    #[inline(always)]
+                    || {
+                        for k in 0..fan_in {
+                            let sum = sum_line(groups, first + k * wide);
+                            weight.chunks_exact_mut(fan_in).zip(sum).for_each(|(weight, sum)| weight[k] = sum);
+                        }
+                    },
+                );
+            });
+        }
         for (block, bias) in bias.chunks_mut(LINE).enumerate() {
-            let sum = sum_line(groups, start + fan_in * wide + block * LINE);
+            let sum = sum_line(groups, start + depth * wide + block * LINE);
             bias.iter_mut().zip(sum).for_each(|(bias, sum)| *bias = sum);
         }
         if linear.is_normalized() {
             let (gain, after) = gains.split_at_mut(outputs);
             gains = after;
             for (block, gain) in gain.chunks_mut(LINE).enumerate() {
-                let sum = sum_line(groups, start + (fan_in + 1) * wide + block * LINE);
+                let sum = sum_line(groups, start + (depth + 1) * wide + block * LINE);
                 gain.iter_mut().zip(sum).for_each(|(gain, sum)| *gain = sum);
             }
         }
@@ -47,7 +57,7 @@ pub(super) fn reduce(network: &Network, groups: &[&[f32]], gradient: &mut [f32])
             && let Some((range, after)) = std::mem::take(&mut gains).split_first_mut()
         {
             gains = after;
-            let blocks = (0..wide).step_by(LINE).map(|block| sum_line(groups, start + (fan_in + 1) * wide + block));
+            let blocks = (0..wide).step_by(LINE).map(|block| sum_line(groups, start + (depth + 1) * wide + block));
             *range = blocks.map(|line| line.iter().map(|&sum| f64::from(sum)).sum::<f64>()).sum::<f64>() as f32;
         }
         start += linear.gradient_len();

@@ -153,7 +153,7 @@ fn infer<F: Format<Value = V>, V: Copy>(
     }
 }
 
-/// The layers with weights and a ReLU, and the index by which an observer finds the layer of a piece.
+/// Some layers, those with weights and a ReLU by default, and the index by which an observer finds the layer of a piece.
 pub(crate) struct Activations {
     /// The layers, in order.
     pub layers: Vec<Layer>,
@@ -163,9 +163,14 @@ pub(crate) struct Activations {
 
 impl Activations {
     pub fn new(plan: &Plan) -> Self {
+        Self::of(plan, is_activated)
+    }
+
+    /// Returns the layers that `observed` chooses.
+    pub fn of(plan: &Plan, observed: impl Fn(&Layer) -> bool) -> Self {
         let (mut layers, mut places) = (Vec::new(), vec![Vec::new(); plan.spec().stages().len()]);
         for layer in plan.layers() {
-            let activated = is_activated(&layer);
+            let activated = observed(&layer);
             places[layer.stage].push(activated.then_some(layers.len()));
             if activated {
                 layers.push(layer);

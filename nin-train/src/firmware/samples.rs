@@ -1,6 +1,6 @@
 //! Test images for a board, with the logits that it must compute.
 
-use nin_core::{Model, Shape, argmax};
+use nin_core::{Answer, Model, Shape, argmax};
 
 use super::fit;
 use crate::boards::Board;
@@ -16,6 +16,8 @@ pub struct Samples {
     pub labels: Vec<usize>,
     /// The logits of each image.
     pub logits: Vec<Vec<f32>>,
+    /// The number of images that the model answers right.
+    pub right: usize,
 }
 
 impl Samples {
@@ -27,19 +29,18 @@ impl Samples {
     pub fn new(model: &Model<'_>, data: &Dataset, count: usize) -> Result<Self, StreamingError> {
         let input = model.plan().spec().input();
         let mut streaming = Streaming::new(model);
-        let mut samples = Self { pixels: Vec::new(), labels: Vec::new(), logits: Vec::new() };
+        let mut samples = Self::none();
         for index in in_turn(data, count) {
             let shape = data.shape();
             let pixels = fitted(data.image(index), shape, input).ok_or(StreamingError::Image { shape, input })?;
-            samples.logits.push(streaming.classify(&pixels, input)?);
-            samples.pixels.extend_from_slice(&pixels);
-            samples.labels.push(data.label(index));
+            let logits = streaming.classify(&pixels, input)?;
+            samples.push(model, &pixels, data.label(index), logits);
         }
         Ok(samples)
     }
 
-    /// Makes up to `count` images, runs the model on them, and labels each with the model's answer: a board that computes
-    /// the same has all of them right.
+    /// Makes up to `count` images, runs the model on them, and labels each with the class of the largest logit: a board
+    /// that computes the same has all of them right.
     ///
     /// # Errors
     ///
@@ -47,18 +48,32 @@ impl Samples {
     pub fn made_up(model: &Model<'_>, count: usize) -> Result<Self, StreamingError> {
         let input = model.plan().spec().input();
         let mut streaming = Streaming::new(model);
-        let mut samples = Self { pixels: Vec::new(), labels: Vec::new(), logits: Vec::new() };
+        let mut samples = Self::none();
         let row = input.row().max(1);
         for number in 0..count {
             // A slope along both sides with some noise, another one for each image.
             let byte = |i: usize| ((number + 1) * (i / row) + (number + 3) * (i % row) + 37 * (i % 11) * number) as u8;
             let pixels: Vec<u8> = (0..input.len()).map(byte).collect();
             let logits = streaming.classify(&pixels, input)?;
-            samples.labels.push(argmax(&logits).unwrap_or(0));
-            samples.logits.push(logits);
-            samples.pixels.extend(pixels);
+            samples.push(model, &pixels, argmax(&logits).unwrap_or(0), logits);
         }
         Ok(samples)
+    }
+
+    fn none() -> Self {
+        Self { pixels: Vec::new(), labels: Vec::new(), logits: Vec::new(), right: 0 }
+    }
+
+    fn push(&mut self, model: &Model<'_>, pixels: &[u8], label: usize, logits: Vec<f32>) {
+        // None of the classes is right for an image of the class for unknown images.
+        let expected = match model.decision().unknown {
+            Some(unknown) if usize::from(unknown) == label => Answer::Unknown,
+            _ => Answer::Class(label),
+        };
+        self.right += usize::from(model.answer(&logits) == expected);
+        self.pixels.extend_from_slice(pixels);
+        self.labels.push(label);
+        self.logits.push(logits);
     }
 
     /// Returns how many of `wanted` images have room in a board's flash beside the code and a model of `model` bytes.
@@ -81,11 +96,6 @@ impl Samples {
     /// Returns whether there is no image.
     pub fn is_empty(&self) -> bool {
         self.labels.is_empty()
-    }
-
-    /// Returns the number of images whose class is right.
-    pub fn right(&self) -> usize {
-        self.logits.iter().zip(&self.labels).filter(|(logits, label)| argmax(logits) == Some(**label)).count()
     }
 
     /// Returns the flash that the images need, in bytes.

@@ -8,7 +8,7 @@ use nin_core::{Model, ModelError, WeightType};
 use super::foreign::Foreign;
 use super::model_file::unpacked;
 use super::safetensors::{self, About, Found, Matching, TensorError};
-use crate::network::architecture::{Architecture, ArchitectureError, trainable};
+use crate::network::architecture::{Architecture, ArchitectureError};
 use crate::network::preprocessing::Preprocessing;
 use crate::network::trained::Trained;
 use crate::training::checkpoint::{self, Checkpoint, Problem};
@@ -24,7 +24,6 @@ impl Trained {
         if !matches!(model.weight_type(), WeightType::F32 | WeightType::F16) {
             return Err(TrainedProblem::Rounded(model.weight_type()));
         }
-        trainable(model.plan().spec())?;
         Ok(Self {
             spec: *model.plan().spec(),
             parameters: unpacked(&model),

@@ -6,6 +6,8 @@ use std::str::FromStr;
 use nin_core::Plan;
 use serde::{Deserialize, Serialize};
 
+use crate::network::architecture::beyond_unsigned;
+
 /// The layers that have 4-bit instead of 8-bit weights. Its text form on the command line, in recipes and in
 /// checkpoints is `8bit`, `4bit`, or `4bit:3,5` for the third and the fifth layer with weights.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,12 +38,16 @@ impl WeightBits {
         }
     }
 
-    /// Checks that the network has layers with these numbers.
+    /// Checks that a network's activations can be bytes without zero points, and that it has layers with these numbers.
     ///
     /// # Errors
     ///
-    /// [`WeightBitsError::Layer`] with the first number that it does not have.
+    /// [`WeightBitsError::Stage`] with the first word that needs zero points, [`WeightBitsError::Layer`] with the first
+    /// number that it does not have.
     pub fn check(&self, plan: &Plan) -> Result<(), WeightBitsError> {
+        if let Some(stage) = beyond_unsigned(plan.spec()) {
+            return Err(WeightBitsError::Stage(stage));
+        }
         let layers = plan.layers().filter(|layer| layer.has_weights()).count();
         match self {
             Self::FourIn(numbers) => match numbers.iter().find(|number| **number > layers) {
@@ -105,6 +111,8 @@ impl From<WeightBits> for String {
 pub enum WeightBitsError {
     /// A text that cannot be parsed.
     Text(String),
+    /// A word of the line that needs zero points.
+    Stage(String),
     /// A layer that the network does not have.
     Layer {
         /// Its number.
@@ -120,6 +128,11 @@ impl fmt::Display for WeightBitsError {
             Self::Text(text) => {
                 write!(f, "'{text}' is not a bit width of weights; write 8bit, 4bit, or 4bit:3,5 for some layers")
             }
+            Self::Stage(stage) => write!(
+                f,
+                "`{stage}` needs 8-bit weights and ranges found after training: leave out --qat, --weights, --flash and \
+                 --equalize, or take a line of nin, max, avg, gap and fc with square windows"
+            ),
             Self::Layer { number, layers } => {
                 write!(f, "there is no layer {number}: the network has {layers} layers with weights")
             }

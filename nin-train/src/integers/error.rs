@@ -29,6 +29,8 @@ pub enum QuantizeError {
     },
     /// Bit widths for layers that the network does not have.
     Bits(WeightBitsError),
+    /// An average pool, as in the line, counts padding as zeros, but the byte that stands for 0 in its input is not 0.
+    PaddedAverage(String),
     /// Fewer ranges of activations than layers with weights.
     Ranges,
 }
@@ -52,6 +54,11 @@ impl fmt::Display for QuantizeError {
                 write!(f, "{layer} has a weight that is infinite or NaN; use the network from before its training diverged")
             }
             Self::Bits(error) => error.fmt(f),
+            Self::PaddedAverage(stage) => write!(
+                f,
+                "`{stage}` counts its padding as zeros, which 8-bit arithmetic cannot do after a layer without a ReLU; \
+                 write mean in place of avg, or put a ReLU before it"
+            ),
             Self::Ranges => f.write_str("there must be a range for each layer with weights"),
         }
     }

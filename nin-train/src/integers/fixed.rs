@@ -1,5 +1,7 @@
 //! Real factors as integer multipliers and shifts.
 
+use nin_core::packing::affine::Factor;
+
 /// Returns the multiplier and shift of a factor: `real ≈ multiplier · 2^−(31 + shift)`, with the multiplier in [2³⁰,
 /// 2³¹) and the shift in 1…31. A factor below 2⁻³² becomes 0, because its product with any accumulator is below 1.
 ///
@@ -22,6 +24,40 @@ pub fn multiplier(real: f64) -> Option<(i32, u32)> {
     };
     let shift = u32::try_from(-exponent).ok().filter(|shift| (1..=31).contains(shift))?;
     Some((multiplier, shift))
+}
+
+/// Returns a factor of any size as TensorFlow Lite stores it: one below 2⁻³² becomes 0. `None` if it is not above 0, or
+/// 2³⁰ or more.
+pub fn factor(real: f64) -> Option<Factor> {
+    if !(real.is_finite() && real > 0.0) {
+        return None;
+    }
+    let (fraction, exponent) = frexp(real);
+    let mut exponent = exponent;
+    let mut multiplier = (fraction * f64::from(1u32 << 31)).round() as i64;
+    if multiplier == 1 << 31 {
+        multiplier /= 2;
+        exponent += 1;
+    }
+    if exponent < -31 {
+        return Some(Factor { multiplier: 0, shift: 1 });
+    }
+    let multiplier = i32::try_from(multiplier).ok()?;
+    (exponent <= 30).then_some(Factor { multiplier, shift: -exponent })
+}
+
+/// Returns `real` as a fraction from ½ to 1 and an exponent of 2.
+fn frexp(real: f64) -> (f64, i32) {
+    let (mut fraction, mut exponent) = (real, 0);
+    while fraction >= 1.0 {
+        fraction /= 2.0;
+        exponent += 1;
+    }
+    while fraction < 0.5 {
+        fraction *= 2.0;
+        exponent -= 1;
+    }
+    (fraction, exponent)
 }
 
 #[cfg(test)]

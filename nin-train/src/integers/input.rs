@@ -36,6 +36,11 @@ pub(crate) fn fold(trained: &Trained) -> Result<Folded, QuantizeError> {
     let Some(first) = tensors(&plan).into_iter().next() else {
         return Err(QuantizeError::Input);
     };
+    // Only a full convolution, and no shortcut from the image, can take up all channels.
+    let begins = plan.spec().stages()[..=first.layer.stage].iter().enumerate();
+    if first.layer.groups > 1 || begins.into_iter().any(|(stage, _)| plan.spec().shortcut(stage).is_some()) {
+        return Err(QuantizeError::Input);
+    }
     let fan_in = first.layer.fan_in();
     let weights = &trained.parameters[first.weight.clone()];
     for (row, bias) in weights.chunks_exact(fan_in).zip(first.bias.clone()) {
@@ -49,7 +54,7 @@ pub(crate) fn fold(trained: &Trained) -> Result<Folded, QuantizeError> {
         *weight *= scales[k % fan_in % channels] / scale;
     }
     let padded = plan.layers().take(first.index + 1).any(|layer| match layer.kind {
-        LayerKind::Convolution(window) | LayerKind::AvgPool(window) => window.columns.padding > 0,
+        LayerKind::Convolution(window) | LayerKind::AvgPool(window) => window.has_padding(),
         _ => false,
     });
     Ok(Folded { trained: folded, scale, border: padded && mean.iter().any(|&mean| mean != 0.0) })

@@ -67,7 +67,7 @@ pub enum Output {
 
 /// A float layer, and the parameters of its quantisation.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct FloatLayer<'a> {
+pub(crate) struct FloatLayer<'a> {
     /// `[out][fan_in]`.
     pub weights: &'a [f32],
     /// One for each output.

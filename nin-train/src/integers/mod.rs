@@ -16,8 +16,8 @@ pub mod rounding;
 
 pub use bits::{WeightBits, WeightBitsError};
 pub use error::QuantizeError;
-pub use fixed::multiplier;
+pub use fixed::{factor, multiplier};
 pub(crate) use input::fold;
-pub(crate) use layer::STEPS;
+pub(crate) use layer::{FloatLayer, STEPS};
 pub use layer::{GRAIN, Output, QuantizedLayer};
 pub use model::QuantizedModel;

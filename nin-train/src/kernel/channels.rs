@@ -50,15 +50,16 @@ pub(crate) fn products(x: &[f32], factors: &Factors, d: &[f32], sums: &mut [Vec<
     simd::run(Sums { x, factors, d: Some(d), sums });
 }
 
-/// Writes `relu(scale · x + shift)` of each pixel of `x` (pixels × channels), one at each place of `to_at`.
-pub(crate) fn affine_relu(x: &[f32], factors: &Factors, to: &mut [f32], to_at: &[u32]) {
-    simd::run(Affine { x, factors, d: None, to, to_at });
+/// Writes `scale · x + shift` of each pixel of `x` (pixels × channels), with `relu` its positive part, one at each
+/// place of `to_at`.
+pub(crate) fn affine(x: &[f32], factors: &Factors, relu: bool, to: &mut [f32], to_at: &[u32]) {
+    simd::run(Affine { x, factors, d: None, relu, to, to_at });
 }
 
 /// Writes `factor · d + scale · x + shift` of each pixel of `x` and `d` (pixels × channels; a factor for each channel),
 /// one at each place of `to_at`.
 pub(crate) fn gradient(x: &[f32], factors: &Factors, d: (&[f32], &[f32]), to: &mut [f32], to_at: &[u32]) {
-    simd::run(Affine { x, factors, d: Some(d), to, to_at });
+    simd::run(Affine { x, factors, d: Some(d), relu: false, to, to_at });
 }
 
 /// An operation on each channel of each pixel.
@@ -139,12 +140,13 @@ impl Blocks for Sums<'_> {
     }
 }
 
-/// For each channel and pixel: `relu(scale · x + shift)`, or with gradients and their factors `factor · d + scale · x +
-/// shift`.
+/// For each channel and pixel: `scale · x + shift`, its positive part, or with gradients and their factors `factor · d +
+/// scale · x + shift`.
 struct Affine<'a> {
     x: &'a [f32],
     factors: &'a Factors,
     d: Option<(&'a [f32], &'a [f32])>,
+    relu: bool,
     to: &'a mut [f32],
     to_at: &'a [u32],
 }
@@ -172,7 +174,8 @@ impl Blocks for Affine<'_> {
                     let d = read_all::<S, V>(simd, &d[at..][..wide]);
                     values = std::array::from_fn(|v| simd.fma(d[v], factor[v], values[v]));
                 }
-                None => values = values.map(|value| simd.relu(value)),
+                None if self.relu => values = values.map(|value| simd.relu(value)),
+                None => {}
             }
             let to = &mut self.to[self.to_at[pixel] as usize + first..][..wide];
             to.chunks_mut(S::LANES).zip(values).for_each(|(to, value)| simd.write(to, value));

@@ -1,6 +1,7 @@
 //! The memory layout of a chunk's feature maps.
 
 use nin_core::Shape;
+use nin_core::spec::{Side, Window};
 
 /// Maps of several images, channels last, with zeros around and between their pixels where the next product needs them:
 /// a border for a padded convolution, and for the gradient of one with a stride also gaps between pixels.
@@ -22,26 +23,29 @@ pub(crate) struct Map {
 impl Map {
     /// Makes a dense layout, pixel after pixel.
     pub(crate) fn plain(shape: Shape) -> Map {
-        Map::spaced(shape, 0, 1, [shape.rows.into(), shape.columns.into()])
+        Map::spaced(shape, [0, 0], [1, 1], [shape.rows.into(), shape.columns.into()])
     }
 
-    /// Makes a layout with `border` pixels of zeros on each side.
-    pub(crate) fn bordered(shape: Shape, border: usize) -> Map {
-        let [rows, columns] = [shape.rows as usize + 2 * border, shape.columns as usize + 2 * border];
-        Map::spaced(shape, border, 1, [rows, columns])
+    /// Makes a layout with the zeros that a window's padding needs around the pixels.
+    pub(crate) fn bordered(shape: Shape, window: Window) -> Map {
+        let Window { rows, columns } = window;
+        let around =
+            |side: Side, length: u16| usize::from(length) + usize::from(side.padding) + usize::from(side.after);
+        let memory = [around(rows, shape.rows), around(columns, shape.columns)];
+        Map::spaced(shape, [rows.padding.into(), columns.padding.into()], [1, 1], memory)
     }
 
-    /// Makes a layout with `border` pixels above and left and a distance of `gap` between pixels, in memory for `rows ×
-    /// columns` pixels.
-    pub(crate) fn spaced(shape: Shape, border: usize, gap: usize, [rows, columns]: [usize; 2]) -> Map {
+    /// Makes a layout with a border of that many pixels above and on the left, distances from pixel to pixel (along
+    /// rows and columns each, as all arguments), and memory for `rows × columns` pixels.
+    pub(crate) fn spaced(shape: Shape, border: [usize; 2], gap: [usize; 2], [rows, columns]: [usize; 2]) -> Map {
         let channels = shape.channels as usize;
         let line = columns * channels;
         Map {
             shape,
             image: rows * line,
-            origin: border * (line + channels),
-            row: gap * line,
-            column: gap * channels,
+            origin: border[0] * line + border[1] * channels,
+            row: gap[0] * line,
+            column: gap[1] * channels,
             line,
         }
     }

@@ -8,11 +8,14 @@
 //!
 //! Imports nothing of this crate, and [`support`](crate::support) for its tests.
 //!
-//! This library's `unsafe` code is only in [`simd`] and `tiles`. [`channels`], [`Winograd`] and the layers that use
+//! A depthwise convolution ([`depthwise`]) has sums of its own over the same operands.
+//!
+//! This library's `unsafe` code is only in [`simd`], `tiles` and [`depthwise`]. [`channels`], [`Winograd`] and the layers that use
 //! vectors are safe code: a token proves that the processor has the instructions, see [`simd::Simd`].
 
 mod buffer;
 pub(crate) mod channels;
+pub(crate) mod depthwise;
 mod map;
 mod operands;
 pub(crate) mod simd;

@@ -5,10 +5,13 @@ use nin_core::plan::{Layer, LayerKind};
 use nin_core::spec::Stage;
 
 use super::{
-    AvgPool, Dropout, GlobalAverage, Linear, Map, MaxPool, Memory, Network, Operation, Segment, Slot, Workspace, buffer,
+    AvgPool, Dropout, GlobalAverage, Linear, Map, MaxPool, Memory, Network, Operation, Segment, Slot, Sum, Workspace,
+    buffer, geometry,
 };
 use crate::kernel::{Buffer, Needs};
-use crate::network::parameters::{self, is_activated};
+use crate::network::chain::Chain;
+use crate::network::normalization::is_normalized;
+use crate::network::parameters;
 
 impl Network {
     /// The number of images in a chunk: their maps should fit a share of a core's cache, if possible.
@@ -40,6 +43,8 @@ impl Network {
             Operation::AvgPool(pool) => Operation::AvgPool(AvgPool { gated: false, ..pool }),
             Operation::GlobalAverage(average) => Operation::GlobalAverage(GlobalAverage { gated: false, ..average }),
             Operation::Dropout(dropout) => Operation::Dropout(Dropout { gated: false, ..dropout }),
+            // `architecture::roundable` refuses such a line.
+            Operation::Sum(sum) => Operation::Sum(sum),
         };
         self.layers = self.layers.into_iter().map(rounded).collect();
         self
@@ -48,17 +53,24 @@ impl Network {
     /// Lays out a network for chunks of `images`.
     fn with_segments(plan: &Plan, images: usize, segments: Vec<Segment>) -> Network {
         let planned: Vec<Layer> = plan.layers().collect();
-        let slots = slots(plan, &planned, images, &segments);
+        let chain = Chain::new(plan);
+        let slots = slots(plan, &planned, &chain, images, &segments);
         let mut tensors = parameters::tensors(plan).into_iter();
         let mut layers = Vec::new();
         for segment in &segments {
             for i in segment.layers.clone() {
                 let layer = &planned[i];
-                let [(x, dx), (y, dy)] = [i, i + 1].map(|i| (slots[i].map, slots[i].d_map));
-                let gated = i > 0 && planned[i - 1].relu;
+                let reads = chain.reads(i);
+                let [x, y] = [reads.input, i + 1].map(|tensor| slots[tensor].map);
+                // A projection's gradient waits in a buffer of its own until the body's arrives.
+                let dx = if chain.projects(i) { Map::plain(layer.input) } else { slots[reads.input].d_map };
+                let dy = slots[i + 1].d_map;
+                let is_relu = |tensor: usize| tensor > 0 && planned[tensor - 1].relu;
+                let gated = is_relu(reads.input);
                 layers.extend(match layer.kind {
                     LayerKind::Convolution(_) | LayerKind::Full => {
-                        let (needed, dy) = (slots[i].needed, gradient_map(layer, slots[i].needed));
+                        let needed = slots[reads.input].needed;
+                        let dy = gradient_map(layer, needed);
                         // There are as many tensors as layers with weights.
                         tensors.next().map(|tensor| {
                             let dx = needed.then_some(&dx);
@@ -72,10 +84,18 @@ impl Network {
                         })
                     }
                     LayerKind::MaxPool(window) => Some(Operation::MaxPool(MaxPool { window, x, y, dx, dy, gated })),
-                    LayerKind::AvgPool(window) => Some(Operation::AvgPool(AvgPool { window, x, y, dx, dy, gated })),
+                    LayerKind::AvgPool(window) | LayerKind::MeanPool(window) => {
+                        let mean = matches!(layer.kind, LayerKind::MeanPool(_));
+                        Some(Operation::AvgPool(AvgPool { window, mean, x, y, dx, dy, gated }))
+                    }
                     LayerKind::GlobalAverage => Some(Operation::GlobalAverage(GlobalAverage { x, y, dx, dy, gated })),
-                    // `architecture::trainable` refuses such a line.
-                    LayerKind::MeanPool(_) | LayerKind::Sum => None,
+                    LayerKind::Sum => reads.shortcut.map(|added| {
+                        let (shortcut, gated) = (slots[added].map, [gated, is_relu(added)]);
+                        let begins = chain.begins(added);
+                        let dshortcut = if begins { Map::plain(layer.input) } else { slots[added].d_map };
+                        let (relu, relu6) = (layer.relu, layer.relu6);
+                        Operation::Sum(Sum { x, shortcut, y, dx, dshortcut, dy, relu, relu6, gated })
+                    }),
                     LayerKind::Dropout => match plan.spec().stages()[layer.stage] {
                         Stage::Dropout(rate) => Some(Operation::Dropout(Dropout { rate, x, y, dx, dy, gated })),
                         _ => None,
@@ -83,7 +103,7 @@ impl Network {
                 });
             }
         }
-        Network { images, layers, segments, slots, rounded: None }
+        Network { images, layers, segments, chain, slots, rounded: None }
     }
 
     /// Returns the number of values of the gradients that one thread keeps, buffer by buffer.
@@ -95,6 +115,10 @@ impl Network {
             if let Some(Operation::Linear(linear)) = i.checked_sub(1).map(|made| &self.layers[made]) {
                 let len = &mut gradients[buffer::passing(i)];
                 *len = (*len).max(linear.sums_gradient_len());
+            }
+            if self.chain.begins(i) {
+                let len = &mut gradients[buffer::SHORTCUT];
+                *len = (*len).max(Map::plain(slot.map.shape).len(self.images));
             }
         }
         gradients
@@ -138,36 +162,37 @@ impl Network {
 fn normalizes(segments: &[Segment], i: usize, layer: &Layer) -> bool {
     let (_, but_last) = segments.split_last().unzip();
     let ends = but_last.unwrap_or(&[]).iter().any(|segment| segment.layers.end == i + 1);
-    ends && is_activated(layer)
+    ends && is_normalized(layer)
 }
 
 /// Returns the layout of the gradient of a weight layer's sums.
 fn gradient_map(layer: &Layer, needs_dx: bool) -> Map {
-    if layer.has_weights() { Linear::gradient_map(layer, needs_dx) } else { Map::plain(layer.output) }
+    if layer.has_weights() { geometry::gradient_map(layer, needs_dx) } else { Map::plain(layer.output) }
 }
 
 /// Returns the layout of each tensor.
-fn slots(plan: &Plan, planned: &[Layer], images: usize, segments: &[Segment]) -> Vec<Slot> {
+fn slots(plan: &Plan, planned: &[Layer], chain: &Chain, images: usize, segments: &[Segment]) -> Vec<Slot> {
     let last = planned.len();
     let first = planned.iter().position(Layer::has_weights).unwrap_or(last);
     let slot = |i: usize| {
         let shape = if i == 0 { plan.shape(0) } else { planned[i - 1].output };
         let needed = i > first;
         let map = match planned.get(i) {
-            Some(layer) if layer.has_weights() => Linear::input_map(layer),
+            Some(layer) if layer.has_weights() && !chain.projects(i) => geometry::input_map(layer),
             _ => Map::plain(shape),
         };
         let normalized = i > 0 && normalizes(segments, i - 1, &planned[i - 1]);
         let d_map = match i.checked_sub(1) {
-            Some(made) if !normalized => gradient_map(&planned[made], i - 1 > first),
+            Some(made) if !normalized => gradient_map(&planned[made], chain.reads(made).input > first),
             _ => Map::plain(shape),
         };
         // The segments that end in the tensor, and those that begin with it.
         let touching = segments.iter().filter(|segment| segment.layers.start <= i && i <= segment.layers.end);
         let most = touching.clone().map(|segment| segment.images).max().unwrap_or(images);
         let number = segments.iter().position(|segment| i <= segment.layers.end).unwrap_or(0);
-        // Outputs of a normalised layer are recomputed when they are needed, except the network's outputs.
-        let kept = !normalized || i == last;
+        // Outputs of a normalised layer are recomputed when they are needed, except the network's outputs and those that
+        // a shortcut reads.
+        let kept = !normalized || i == last || chain.is_kept(i);
         let d_kept = normalized || i == last;
         Slot {
             map,
@@ -176,9 +201,15 @@ fn slots(plan: &Plan, planned: &[Layer], images: usize, segments: &[Segment]) ->
             most,
             d_map,
             d_images: if d_kept { images } else { most },
-            d_buffer: if d_kept { buffer::crossing(number) } else { buffer::passing(i) },
+            d_buffer: match d_kept {
+                // The body of a shortcut with a projection.
+                _ if chain.projects(i) => buffer::BODY,
+                true => buffer::crossing(number),
+                false => buffer::passing(i),
+            },
             d_kept,
             needed,
+            bounded: i > 0 && planned[i - 1].relu6,
         }
     };
     (0..=last).map(slot).collect()

@@ -1,15 +1,15 @@
-//! Convolutions and fully connected layers: a weight, a bias, and a ReLU if the line has one.
+//! Convolutions and fully connected layers: a weight, a bias, and an activation if the line has one.
 
 use nin_core::Shape;
-use nin_core::plan::{Layer, LayerKind};
 use nin_core::spec::Window;
 
+use super::geometry::{gradient_windows, whole, window, windows};
+use super::groups::{self, Connection, ungrouped};
 use super::norm::Kept;
-use super::{Map, Span, round};
+use super::{Map, Span, relu6, round};
 use crate::integers::rounding::ActivationGrid;
 use crate::kernel::{
-    Buffer, Finish, Kernels, Needs, Panels, Room, SCRATCH, View, Windows, Winograd, accumulate, multiply, padded,
-    vectorized,
+    Buffer, Finish, Kernels, Needs, Panels, Room, SCRATCH, View, Windows, Winograd, multiply, padded, vectorized,
 };
 use crate::network::parameters::Tensor;
 
@@ -24,6 +24,7 @@ use crate::network::parameters::Tensor;
 pub(crate) struct Linear {
     tensor: Tensor,
     windows: Windows,
+    connection: Connection,
     /// The same product by Winograd tiles, if that is faster.
     tiles: Option<Box<Winograd>>,
     y_at: Vec<u32>,
@@ -65,86 +66,32 @@ pub(crate) struct Packed {
 }
 
 impl Linear {
-    /// Returns the window of a layer: a fully connected one is a window over its whole input.
-    fn window(layer: &Layer) -> Option<Window> {
-        match layer.kind {
-            LayerKind::Convolution(window) => Some(window),
-            _ => None,
-        }
-    }
-
-    /// Returns the layout of the layer's input.
-    pub(crate) fn input_map(layer: &Layer) -> Map {
-        match Linear::window(layer) {
-            Some(window) => Map::bordered(layer.input, window.columns.padding.into()),
-            None => Map::plain(layer.input),
-        }
-    }
-
-    /// Returns the layout of the gradient of the layer's output. With it, the gradient of the input is also a product
-    /// of windows with stride 1.
-    pub(crate) fn gradient_map(layer: &Layer, needs_dx: bool) -> Map {
-        match Linear::window(layer) {
-            Some(window) if needs_dx => {
-                let kernel = window.columns.kernel as usize;
-                let border = kernel - 1 - window.columns.padding as usize;
-                let [rows, columns] =
-                    [layer.input.rows as usize + kernel - 1, layer.input.columns as usize + kernel - 1];
-                Map::spaced(layer.output, border, window.columns.stride.into(), [rows, columns])
-            }
-            _ => Map::plain(layer.output),
-        }
-    }
-
     /// Returns a layer between its maps. `dx` is the map of its input's gradient, if that is needed; `gated` is whether
     /// the input is the output of a ReLU.
     pub(crate) fn new(tensor: Tensor, [x, y, dy]: [&Map; 3], dx: Option<&Map>, gated: bool, images: usize) -> Linear {
         let layer = &tensor.layer;
-        let windows = match Linear::window(layer) {
-            Some(window) => {
-                let (kernel, stride) = (window.columns.kernel as usize, window.columns.stride as usize);
-                let channels = layer.input.channels as usize;
-                windows_over(x, layer.output.rows, layer.output.columns, kernel, stride * channels, images)
-            }
-            None => whole(x, images),
-        };
+        let connection = Connection::of(layer);
         let tiles = |map: &Map, pixels: Shape, outputs: u16| {
-            let window = Linear::window(layer).filter(|window| window.columns.stride == 1)?;
+            let full = connection == Connection::Full;
+            let window = window(layer).filter(|window| full && window.is_square() && window.columns.stride == 1)?;
             let pixels = [pixels.rows, pixels.columns].map(usize::from);
             Winograd::new(map, pixels, window.columns.kernel.into(), outputs.into(), images).map(Box::new)
         };
+        let entire = window(layer).is_none();
         let data = |dx: &Map| Dx {
             tiles: tiles(dy, layer.input, layer.input.channels),
-            windows: match Linear::window(layer) {
-                Some(window) => {
-                    let channels = layer.output.channels as usize;
-                    windows_over(
-                        dy,
-                        layer.input.rows,
-                        layer.input.columns,
-                        window.columns.kernel.into(),
-                        channels,
-                        images,
-                    )
-                }
-                None => whole(dy, images),
-            },
-            dx_at: match Linear::window(layer) {
-                Some(_) => dx.offsets(images),
-                None => whole(&Map::plain(dx.shape), images).offsets,
-            },
-            gate_at: gated.then(|| match Linear::window(layer) {
-                Some(_) => x.offsets(images),
-                None => whole(x, images).offsets,
-            }),
-            spread: (Linear::window(layer).is_none() && dx.has_room()).then_some(*dx),
-            pixels: if Linear::window(layer).is_some() { layer.input.pixels() } else { 1 },
+            windows: gradient_windows(layer, dy, images),
+            dx_at: if entire { whole(&Map::plain(dx.shape), images).offsets } else { dx.offsets(images) },
+            gate_at: gated.then(|| if entire { whole(x, images).offsets } else { x.offsets(images) }),
+            spread: (entire && dx.has_room()).then_some(*dx),
+            pixels: if entire { 1 } else { layer.input.pixels() },
         };
         let dx = dx.map(data).map(Box::new);
         let pixels = layer.output.pixels();
         Linear {
             tiles: tiles(x, layer.output, layer.output.channels),
-            windows,
+            windows: windows(layer, x, images),
+            connection,
             y_at: y.offsets(images),
             dy: *dy,
             dy_at: dy.offsets(images),
@@ -184,11 +131,15 @@ impl Linear {
     pub(crate) fn packed(&self, training: bool) -> Packed {
         let outputs = self.tensor.layer.output.channels as usize;
         let channels = self.windows.depth() / self.taps();
+        let depth = |windows: &Windows| match self.connection {
+            Connection::Depthwise => self.taps(),
+            _ => windows.depth(),
+        };
         let backward = self.dx.as_ref().filter(|_| training);
         let plain = backward.filter(|dx| dx.tiles.is_none());
         Packed {
-            forward: Panels::new(if self.tiles.is_some() { 0 } else { self.windows.depth() }, outputs),
-            backward: plain.map(|dx| Panels::new(dx.windows.depth(), channels)),
+            forward: Panels::new(if self.tiles.is_some() { 0 } else { depth(&self.windows) }, outputs),
+            backward: plain.map(|dx| Panels::new(depth(&dx.windows), channels)),
             tiles: self.tiles.as_ref().map(|tiles| tiles.kernels(outputs)),
             backward_tiles: backward.and_then(|dx| dx.tiles.as_ref()).map(|tiles| tiles.kernels(channels)),
             gain: vec![1.0; if self.norm.is_some() && training { outputs } else { 0 }],
@@ -198,8 +149,7 @@ impl Linear {
 
     /// Returns the number of positions of the kernel; 1 for a fully connected layer.
     fn taps(&self) -> usize {
-        Linear::window(&self.tensor.layer)
-            .map_or(1, |window| window.columns.kernel as usize * window.columns.kernel as usize)
+        window(&self.tensor.layer).map_or(1, Window::pixels)
     }
 
     /// Copies a normalised layer's gains for a step.
@@ -210,18 +160,22 @@ impl Linear {
     /// Packs the weights for a step.
     pub(crate) fn pack(&self, parameters: &[f32], packed: &mut Packed) {
         let weight = &parameters[self.tensor.weight.clone()];
-        let fan_in = self.tensor.layer.fan_in();
+        let outputs = self.tensor.layer.output.channels as usize;
+        let all = (self.connection == Connection::Grouped).then(|| ungrouped(&self.tensor.layer, weight));
+        let weight = all.as_deref().unwrap_or(weight);
+        let fan_in = weight.len() / outputs;
         match (&self.tiles, &mut packed.tiles) {
             (Some(tiles), Some(kernels)) => tiles.pack(weight, kernels),
             _ => packed.forward.pack(weight, |k| k, fan_in),
         }
         packed.forward.set_bias(&parameters[self.tensor.bias.clone()]);
         if let Some(backward) = &mut packed.backward {
-            let outputs = self.tensor.layer.output.channels as usize;
-            let (taps, channels) = (self.taps(), fan_in / self.taps());
             // The kernel is rotated: the last tap meets the first pixel of the gradient.
-            let row = |k: usize| (k % outputs) * fan_in + (taps - 1 - k / outputs) * channels;
-            backward.pack(weight, row, 1);
+            let (taps, channels) = (self.taps(), fan_in / self.taps());
+            match self.connection {
+                Connection::Depthwise => backward.pack(weight, |k| taps - 1 - k, taps),
+                _ => backward.pack(weight, |k| k % outputs * fan_in + (taps - 1 - k / outputs) * channels, 1),
+            }
         }
         let tiles = self.dx.as_ref().and_then(|dx| dx.tiles.as_ref());
         if let (Some(tiles), Some(kernels)) = (tiles, &mut packed.backward_tiles) {
@@ -232,6 +186,7 @@ impl Linear {
     pub(crate) fn forward(&self, packed: &Packed, x: View, y: &mut [f32], room: &mut Room, images: usize) {
         let finish = if self.tensor.layer.relu { Finish::BiasRelu } else { Finish::Bias };
         self.multiply(packed, x, &finish, y, &self.y_at, room, images);
+        self.cap(y, images);
     }
 
     /// Computes the product of the forward pass.
@@ -250,7 +205,17 @@ impl Linear {
             (Some(tiles), Some(kernels)) => {
                 tiles.multiply(&x, kernels, packed.forward.bias(), finish, y, y_at, room, images);
             }
-            _ => multiply(x, &self.windows, &packed.forward, finish, y, y_at, images * self.pixels),
+            _ => {
+                let pixels = images * self.pixels;
+                self.connection.multiply(x, &self.windows, &packed.forward, finish, y, y_at, pixels);
+            }
+        }
+    }
+
+    /// Applies the upper bound of a ReLU6.
+    fn cap(&self, y: &mut [f32], images: usize) {
+        if self.tensor.layer.relu6 {
+            relu6::forward(y, &self.y_at[..images * self.pixels], self.tensor.layer.output.channels.into());
         }
     }
 
@@ -270,7 +235,9 @@ impl Linear {
 
     /// Computes a normalised layer's outputs from its sums.
     pub(crate) fn outputs(&self, kept: &Kept, y: &mut [f32], span: Span) {
-        kept.outputs(span.first * self.pixels, y, &self.y_at[..span.images * self.pixels]);
+        let relu = self.tensor.layer.relu;
+        kept.outputs(span.first * self.pixels, relu, y, &self.y_at[..span.images * self.pixels]);
+        self.cap(y, span.images);
     }
 
     /// Rounds the output of [`Linear::forward`], if the layer's activations are rounded.
@@ -284,7 +251,7 @@ impl Linear {
     /// [`Linear::gradient_len`].
     pub(crate) fn backward_round(&self, dy: &mut [f32], slopes: &[f32], gradient: &mut [f32], images: usize) {
         let channels = self.tensor.layer.output.channels as usize;
-        let dstep = &mut gradient[(self.windows.depth() + 1) * padded(channels)..][..channels];
+        let dstep = &mut gradient[(self.depth() + 1) * padded(channels)..][..channels];
         round::backward(dy, &self.dy_at[..images * self.pixels], slopes, dstep);
     }
 
@@ -297,7 +264,7 @@ impl Linear {
     /// [`Linear::gradient_len`].
     pub(crate) fn backward_end(&self, packed: &Packed, kept: &mut Kept, gradient: &mut [f32], images: usize) {
         let wide = padded(self.tensor.layer.output.channels.into());
-        let (dbias, dgain) = gradient[self.windows.depth() * wide..].split_at_mut(wide);
+        let (dbias, dgain) = gradient[self.depth() * wide..].split_at_mut(wide);
         kept.end_gradient(images * self.pixels, &packed.gain, [dbias, dgain]);
     }
 
@@ -318,11 +285,14 @@ impl Linear {
         images: usize,
     ) {
         let outputs = self.tensor.layer.output.channels as usize;
-        let (dw, db) = gradient.split_at_mut(self.windows.depth() * padded(outputs));
+        let (dw, db) = gradient.split_at_mut(self.depth() * padded(outputs));
         let pixels = images * self.pixels;
         match &self.tiles {
             Some(tiles) => tiles.accumulate(&x, &dy, &self.dy_at, outputs, dw, room, images),
-            None => accumulate(x, &self.windows, dy, &self.dy_at, outputs, dw, scratch, pixels),
+            None => {
+                let (windows, dy_at) = (&self.windows, &self.dy_at);
+                self.connection.accumulate(x, windows, dy, dy_at, outputs, dw, scratch, pixels);
+            }
         }
         if self.norm.is_some() {
             // `backward_end` adds the bias: the sums have none.
@@ -361,7 +331,8 @@ impl Linear {
         }
         let Some(panels) = &packed.backward else { return };
         let Some(map) = &data.spread else {
-            return multiply(dy, &data.windows, panels, &finish, dx, &data.dx_at, images * data.pixels);
+            let pixels = images * data.pixels;
+            return self.connection.multiply(dy, &data.windows, panels, &finish, dx, &data.dx_at, pixels);
         };
         multiply(dy, &data.windows, panels, &finish, scratch, &data.dx_at, images);
         for (image, from) in scratch.chunks_exact(map.shape.len()).take(images).enumerate() {
@@ -391,10 +362,28 @@ impl Linear {
         if self.is_normalized() { self.dy.len(self.dy_at.len() / self.pixels) } else { 0 }
     }
 
-    /// Returns the number of values of a gradient as [`Linear::backward_weights`] stores it: `[fan-in][outputs]`, then
+    /// Returns the number of rows of the gradient of the weights: the fan-in, in a grouped layer that of all groups.
+    pub(crate) fn depth(&self) -> usize {
+        match self.connection {
+            Connection::Depthwise => self.taps(),
+            _ => self.windows.depth(),
+        }
+    }
+
+    /// Returns the row of the gradient of the weights that belongs to a weight.
+    pub(crate) fn gradient_row(&self, output: usize, input: usize) -> usize {
+        groups::gradient_row(&self.tensor.layer, output, input)
+    }
+
+    /// Returns whether the gradient has a row for each channel of all groups.
+    pub(crate) fn is_grouped(&self) -> bool {
+        self.connection == Connection::Grouped
+    }
+
+    /// Returns the number of values of a gradient as [`Linear::backward_weights`] stores it: `[depth][outputs]`, then
     /// the bias, then a normalised layer's gain or a rounded layer's scale. Each row is padded to whole vectors.
     pub(crate) fn gradient_len(&self) -> usize {
-        let rows = self.windows.depth() + 1 + usize::from(self.norm.is_some() || self.rounds);
+        let rows = self.depth() + 1 + usize::from(self.norm.is_some() || self.rounds);
         rows * padded(self.tensor.layer.output.channels.into())
     }
 
@@ -417,23 +406,4 @@ impl Linear {
     pub(crate) fn tensor(&self) -> &Tensor {
         &self.tensor
     }
-}
-
-/// Returns windows of `kernel` rows and columns at each pixel of a `rows × columns` map, `stride` values apart.
-fn windows_over(map: &Map, rows: u16, columns: u16, kernel: usize, stride: usize, images: usize) -> Windows {
-    let channels = map.shape.channels as usize;
-    let mut offsets = Vec::with_capacity(images * rows as usize * columns as usize);
-    for image in 0..images {
-        for row in 0..rows as usize {
-            let start = image * map.image + row * (stride / channels) * map.line;
-            offsets.extend((0..columns as usize).map(|column| (start + column * stride) as u32));
-        }
-    }
-    Windows { offsets, rows: kernel, step: map.line, length: kernel * channels }
-}
-
-/// Returns each image as one window.
-fn whole(map: &Map, images: usize) -> Windows {
-    let offsets = (0..images).map(|image| map.at(image, 0, 0) as u32).collect();
-    Windows { offsets, rows: 1, step: 0, length: map.shape.len() }
 }

@@ -1,7 +1,8 @@
 //! All kinds of layers, with forward and backward passes side by side.
 //!
-//! A network is a chain of tensors: the image, then each layer's output. The layer that *reads* a tensor determines its
-//! memory layout ([`Map`]); for example, a padded convolution needs a border of zeros. The layer that *wrote* it
+//! A network is a chain of tensors: the image, then each layer's output. Only a shortcut reads an older tensor. The layer
+//! that *reads* a tensor first determines its memory layout ([`Map`]); for example, a padded convolution needs a border
+//! of zeros. The layer that *wrote* it
 //! determines the layout of its gradient. The code that computes a tensor's gradient also gates it by the writer's
 //! ReLU, while it is in registers.
 //!
@@ -10,20 +11,26 @@
 
 mod average;
 mod build;
+mod geometry;
+mod groups;
 mod linear;
 mod norm;
 mod pass;
 mod pool;
+mod relu6;
 mod round;
 mod segment;
+mod sum;
 
 use nin_core::Shape;
 
 pub(crate) use average::{Dropout, GlobalAverage};
 pub(crate) use linear::{Linear, Packed};
 pub(crate) use pool::{AvgPool, MaxPool};
+pub(crate) use sum::Sum;
 
 use crate::kernel::{Buffer, Map, Room};
+use crate::network::chain::Chain;
 use norm::Kept;
 use segment::{Segment, Span};
 
@@ -34,6 +41,7 @@ pub(crate) enum Operation {
     AvgPool(AvgPool),
     GlobalAverage(GlobalAverage),
     Dropout(Dropout),
+    Sum(Sum),
 }
 
 /// A network with memory layouts for chunks of at most a fixed number of images.
@@ -41,6 +49,8 @@ pub(crate) struct Network {
     pub(crate) images: usize,
     pub(crate) layers: Vec<Operation>,
     segments: Vec<Segment>,
+    /// The tensors that each layer reads.
+    chain: Chain,
     /// Tensor i is the input of layer i; the last one holds the logits.
     slots: Vec<Slot>,
     /// The scale of the image's bytes, in a network with rounded activations.
@@ -64,6 +74,8 @@ struct Slot {
     d_buffer: usize,
     /// Whether its gradient is needed.
     needed: bool,
+    /// Whether it is the output of a ReLU6.
+    bounded: bool,
 }
 
 impl Slot {
@@ -78,9 +90,15 @@ impl Slot {
     }
 }
 
-/// The gradient buffers: only two neighbouring gradients exist at once.
+/// The gradient buffers: two neighbouring gradients exist at once, and those of a shortcut.
 mod buffer {
-    pub(super) const COUNT: usize = 4;
+    pub(super) const COUNT: usize = 6;
+
+    /// The gradient of the tensor where a shortcut begins, from its end: all images. Shortcuts do not contain others.
+    pub(super) const SHORTCUT: usize = 4;
+
+    /// The gradient of a body's output while the projection of the shortcut runs backward.
+    pub(super) const BODY: usize = 5;
 
     /// The gradient from segment `number` + 1 to segment `number`, or from the loss: all images.
     pub(super) fn crossing(number: usize) -> usize {

@@ -1,18 +1,18 @@
-//! Batch normalisation of a layer's sums, before its ReLU; see [`crate::network::normalization`].
+//! Batch normalisation of a layer's sums, before its activation; see [`crate::network::normalization`].
 //!
 //! The images that are normalised together are processed a few at a time, so that their values are still in cache. Only
 //! the sums before normalisation are kept for all images, pixel after pixel; outputs are recomputed where they are
 //! needed.
 
-use crate::kernel::channels::{Factors, affine_relu, gradient, moments, products};
+use crate::kernel::channels::{Factors, affine, gradient, moments, products};
 use crate::kernel::{Buffer, padded};
 use crate::network::normalization::inverse;
 
 /// The values kept from a normalised layer's forward pass.
 ///
 /// ```text
-/// forward   mean, variance of x      x̂ = (x − mean) · inverse      y = relu(gain · x̂ + bias)
-/// backward  dbias += Σ dy            dgain += Σ dy · x̂             dy: gated by the ReLU when it arrives here
+/// forward   mean, variance of x      x̂ = (x − mean) · inverse      y = activation(gain · x̂ + bias)
+/// backward  dbias += Σ dy            dgain += Σ dy · x̂             dy: gated by the activation when it arrives here
 ///           dx = gain · inverse · (dy − (Σ dy) / n − x̂ · (Σ dy · x̂) / n)
 /// ```
 ///
@@ -91,10 +91,10 @@ impl Kept {
         }
     }
 
-    /// Computes the outputs of the pixels from `first` on, one at each place of `y_at`.
-    pub(crate) fn outputs(&self, first: usize, y: &mut [f32], y_at: &[u32]) {
+    /// Computes the outputs of the pixels from `first` on, one at each place of `y_at`; `relu` is whether a ReLU follows.
+    pub(crate) fn outputs(&self, first: usize, relu: bool, y: &mut [f32], y_at: &[u32]) {
         let channels = self.channels();
-        affine_relu(&self.x[first * channels..][..y_at.len() * channels], &self.output, y, y_at);
+        affine(&self.x[first * channels..][..y_at.len() * channels], &self.output, relu, y, y_at);
     }
 
     /// Begins a backward pass.

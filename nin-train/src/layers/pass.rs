@@ -1,6 +1,6 @@
 //! Forward and backward passes of a network, segment by segment, and a few images at a time in each.
 
-use super::{Linear, Memory, Mode, Network, Operation, Packed, Segment, Span, Workspace, buffer};
+use super::{Linear, Map, Memory, Mode, Network, Operation, Packed, Segment, Span, Workspace, buffer, relu6, sum};
 use crate::kernel::Buffer;
 use crate::support::random::{Purpose, Stream};
 
@@ -56,7 +56,8 @@ impl Network {
         let mut step = self.rounded;
         for i in segment.layers.clone() {
             let (before, after) = work.tensors.split_at_mut(i + 1);
-            let x = before[i].view_from(self.slots[i].start(span));
+            let reads = self.chain.reads(i);
+            let x = before[reads.input].view_from(self.slots[reads.input].start(span));
             let y = &mut after[0][self.slots[i + 1].start(span)..];
             let memory = &mut work.memories[i];
             match &self.layers[i] {
@@ -90,6 +91,10 @@ impl Network {
                     }
                 }
                 Operation::GlobalAverage(average) => average.forward(&x, y, images),
+                Operation::Sum(sum) => {
+                    let Some(added) = reads.shortcut else { continue };
+                    sum.forward(&x, &before[added][self.slots[added].start(span)..], y, images);
+                }
                 Operation::Dropout(dropout) => match (memory, mode) {
                     (Memory::Scale(scale), Mode::Train { seed, step, first }) => {
                         let scale = part(scale, dropout.x.shape.len(), span);
@@ -131,7 +136,8 @@ impl Network {
                 kept.begin_gradient();
             }
             for span in segment.spans(images) {
-                if start < self.layers.len() {
+                // What a shortcut reads was kept.
+                if start < self.layers.len() && !self.chain.is_kept(start) {
                     self.outputs(start, work, span);
                 }
                 self.backward_span(segment, packed, work, gradient, span);
@@ -156,10 +162,12 @@ impl Network {
     ) {
         let images = span.images;
         for i in segment.layers.clone().rev() {
-            let (from, to) = (&self.slots[i], &self.slots[i + 1]);
+            let reads = self.chain.reads(i);
+            let (from, to) = (&self.slots[reads.input], &self.slots[i + 1]);
             if !to.needed {
                 break;
             }
+            let projects = self.chain.projects(i);
             let memory = &mut work.memories[i];
             let (mut d_buffer, mut d_start) = (to.d_buffer, to.d_start(span));
             if let (Operation::Linear(linear), Memory::Normalized(kept)) = (&self.layers[i], &*memory) {
@@ -168,13 +176,36 @@ impl Network {
                 linear.backward_norm(kept, &d[d_start..], d_sums, span);
                 (d_buffer, d_start) = (passing, 0);
             }
-            let [dx, dy] = two(&mut work.gradients, from.d_buffer, d_buffer);
-            let dx = &mut dx[if from.needed { from.d_start(span) } else { 0 }..];
-            let x = work.tensors[i].view_from(from.start(span));
+            let x = work.tensors[reads.input].view_from(from.start(span));
+            if let (Operation::Sum(sum), Some(added)) = (&self.layers[i], reads.shortcut)
+                && self.slots[added].needed
+            {
+                let (slot, begins) = (&self.slots[added], self.chain.begins(added));
+                let (to_buffer, at) = match begins {
+                    true => (buffer::SHORTCUT, span.first * sum.shortcut.shape.len()),
+                    false => (slot.d_buffer, slot.d_start(span)),
+                };
+                let [d, dy] = two(&mut work.gradients, to_buffer, d_buffer);
+                let d = &mut d[at..];
+                if sum.dshortcut.has_room() {
+                    sum.dshortcut.clear_room(images, d);
+                }
+                let shortcut = &work.tensors[added][slot.start(span)..];
+                sum.backward_shortcut(shortcut, &dy[d_start..], d, images);
+                if slot.bounded {
+                    relu6::backward((&sum.shortcut, shortcut), (&sum.dshortcut, d), images);
+                }
+            }
+            let (to_buffer, at, d_map) = match projects {
+                true => (buffer::SHORTCUT, span.first * from.map.shape.len(), Map::plain(from.map.shape)),
+                false => (from.d_buffer, from.d_start(span), from.d_map),
+            };
+            let [dx, dy] = two(&mut work.gradients, to_buffer, d_buffer);
+            let dx = &mut dx[if from.needed { at } else { 0 }..];
             if from.needed && matches!(self.layers[i], Operation::MaxPool(_) | Operation::AvgPool(_)) {
-                dx[..from.d_map.len(images)].fill(0.0);
-            } else if from.needed && from.d_map.has_room() {
-                from.d_map.clear_room(images, dx);
+                dx[..d_map.len(images)].fill(0.0);
+            } else if from.needed && d_map.has_room() {
+                d_map.clear_room(images, dx);
             }
             match &self.layers[i] {
                 Operation::Linear(linear) => {
@@ -196,6 +227,7 @@ impl Network {
                 }
                 Operation::AvgPool(pool) if from.needed => pool.backward(&x, &dy[d_start..], dx, images),
                 Operation::GlobalAverage(average) if from.needed => average.backward(&x, &dy[d_start..], dx, images),
+                Operation::Sum(sum) if from.needed => sum.backward(&x, &dy[d_start..], dx, images),
                 Operation::Dropout(dropout) if from.needed => {
                     if let Memory::Scale(scale) = memory {
                         let scale = part(scale, dropout.x.shape.len(), span);
@@ -204,7 +236,26 @@ impl Network {
                 }
                 _ => {}
             }
+            if !from.needed {
+                continue;
+            }
+            if self.chain.begins(reads.input) && !projects {
+                self.join(reads.input, &mut work.gradients, span);
+            }
+            if from.bounded {
+                let dx = &mut work.gradients[to_buffer][at..];
+                relu6::backward((&from.map, &work.tensors[reads.input][from.start(span)..]), (&d_map, dx), images);
+            }
         }
+    }
+
+    /// Adds what the shortcut brings back to the gradient of the tensor where it begins.
+    fn join(&self, tensor: usize, gradients: &mut [Buffer; buffer::COUNT], span: Span) {
+        let slot = &self.slots[tensor];
+        let map = Map::plain(slot.map.shape);
+        let [dx, shortcut] = two(gradients, slot.d_buffer, buffer::SHORTCUT);
+        let shortcut = &shortcut[map.len(span.first)..];
+        sum::join((&map, shortcut), (&slot.d_map, &mut dx[slot.d_start(span)..]), span.images);
     }
 }
 

@@ -1,6 +1,6 @@
 //! Maximum and average pooling.
 
-use nin_core::spec::Window;
+use nin_core::spec::{Side, Window};
 
 use super::{Map, round};
 use crate::kernel::simd::{self, Simd, Work};
@@ -8,16 +8,16 @@ use crate::kernel::vectorized;
 
 /// Returns the rows or columns of the input that window `index` covers, without padding: start and end.
 #[inline(always)]
-fn covered(window: Window, index: usize, length: usize) -> (usize, usize) {
-    let start = index * window.columns.stride as usize;
-    let padding = window.columns.padding as usize;
-    (start.saturating_sub(padding), (start + window.columns.kernel as usize - padding).min(length))
+fn covered(side: Side, index: usize, length: usize) -> (usize, usize) {
+    let start = index * side.stride as usize;
+    let padding = side.padding as usize;
+    (start.saturating_sub(padding), (start + side.kernel as usize - padding).min(length))
 }
 
 /// Maximum pooling. Of equal values the first one, row by row, is chosen; NaN counts as the largest value.
 ///
 /// ```text
-/// forward   y = max over the window of x      chosen: which of its kernel² places
+/// forward   y = max over the window of x      chosen: which of its places
 /// backward  dx[chosen] += dy                   gated by the ReLU that x came out of: y > 0
 /// ```
 pub(crate) struct MaxPool {
@@ -43,8 +43,9 @@ impl MaxPool {
     /// Returns the place in a window of a pixel that it covers.
     #[inline(always)]
     fn place(&self, pixel: (usize, usize), row: usize, column: usize) -> f32 {
-        let (stride, padding) = (self.window.columns.stride as usize, self.window.columns.padding as usize);
-        let (down, right) = (row + padding - pixel.0 * stride, column + padding - pixel.1 * stride);
+        let place = |side: Side, at: usize, window: usize| at + side.padding as usize - window * side.stride as usize;
+        let down = place(self.window.rows, row, pixel.0);
+        let right = place(self.window.columns, column, pixel.1);
         (down * self.window.columns.kernel as usize + right) as f32
     }
 
@@ -156,22 +157,24 @@ fn each_window(
 ) {
     for image in 0..images {
         for row in 0..y.shape.rows as usize {
-            let rows = covered(window, row, x.shape.rows.into());
+            let rows = covered(window.rows, row, x.shape.rows.into());
             for column in 0..y.shape.columns as usize {
-                work(image, (row, column), rows, covered(window, column, x.shape.columns.into()));
+                work(image, (row, column), rows, covered(window.columns, column, x.shape.columns.into()));
             }
         }
     }
 }
 
-/// Average pooling; padding counts as zeros.
+/// Average pooling.
 ///
 /// ```text
-/// forward   y = Σ x / kernel²
-/// backward  dx += dy / kernel²      gated by the ReLU that x came out of
+/// forward   y = Σ x / count         count: the places of the window
+/// backward  dx += dy / count        gated by the ReLU that x came out of
 /// ```
 pub(crate) struct AvgPool {
     pub(crate) window: Window,
+    /// Whether padding does not count; otherwise it counts as zeros.
+    pub(crate) mean: bool,
     pub(crate) x: Map,
     pub(crate) y: Map,
     pub(crate) dx: Map,
@@ -180,12 +183,17 @@ pub(crate) struct AvgPool {
 }
 
 impl AvgPool {
-    fn share(&self) -> f32 {
-        1.0 / (f32::from(self.window.columns.kernel) * f32::from(self.window.columns.kernel))
+    /// Returns the share of each value in the average over a window that covers these rows and columns.
+    #[inline(always)]
+    fn share(&self, rows: (usize, usize), columns: (usize, usize)) -> f32 {
+        if self.mean {
+            return 1.0 / ((rows.1 - rows.0) * (columns.1 - columns.0)) as f32;
+        }
+        1.0 / (f32::from(self.window.rows.kernel) * f32::from(self.window.columns.kernel))
     }
 
     pub(crate) fn forward(&self, x: &[f32], y: &mut [f32], images: usize) {
-        let (channels, share) = (self.y.shape.channels as usize, self.share());
+        let channels = self.y.shape.channels as usize;
         vectorized(
             #[inline(always)]
             || {
@@ -204,6 +212,7 @@ impl AvgPool {
                                 y.iter_mut().zip(x).for_each(|(y, x)| *y += x);
                             }
                         }
+                        let share = self.share(rows, columns);
                         y.iter_mut().for_each(|y| *y *= share);
                     },
                 );
@@ -221,7 +230,7 @@ impl AvgPool {
 
     /// `dx` must hold zeros.
     pub(crate) fn backward(&self, x: &[f32], dy: &[f32], dx: &mut [f32], images: usize) {
-        let (channels, share) = (self.y.shape.channels as usize, self.share());
+        let channels = self.y.shape.channels as usize;
         vectorized(
             #[inline(always)]
             || {
@@ -233,6 +242,7 @@ impl AvgPool {
                     #[inline(always)]
                     |image, pixel, rows, columns| {
                         let dy = &dy[self.dy.at(image, pixel.0, pixel.1)..][..channels];
+                        let share = self.share(rows, columns);
                         for row in rows.0..rows.1 {
                             for column in columns.0..columns.1 {
                                 let x = &x[self.x.at(image, row, column)..][..channels];

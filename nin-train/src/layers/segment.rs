@@ -9,7 +9,7 @@ use std::ops::Range;
 use nin_core::plan::Layer;
 use nin_core::{Plan, Shape};
 
-use crate::network::parameters::is_activated;
+use crate::network::normalization::is_normalized;
 
 /// Layers through which a few images at a time go.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,7 +36,7 @@ impl Segment {
         let layers: Vec<_> = plan.layers().collect();
         let mut segments = Vec::new();
         let mut start = 0;
-        let ends = layers.iter().enumerate().filter(|(_, layer)| is_activated(layer)).map(|(i, _)| i + 1);
+        let ends = layers.iter().enumerate().filter(|(_, layer)| is_normalized(layer)).map(|(i, _)| i + 1);
         for end in ends.chain([layers.len()]) {
             let read = if start == 0 { plan.shape(0) } else { layers[start - 1].output };
             segments.push(Segment { layers: start..end, images: at_once(read, &layers[start..end]).min(images) });

@@ -48,44 +48,25 @@ impl Architecture {
     ///
     /// # Errors
     ///
-    /// [`ArchitectureError`] shows the position of the error in a line, lists the known names, or names a stage that
-    /// cannot be trained.
+    /// [`ArchitectureError`] shows the position of the error in a line, or lists the known names.
     pub fn parse(text: &str) -> Result<Self, ArchitectureError> {
-        let architecture = Self::parse_any(text)?;
-        trainable(&architecture.spec)?;
-        Ok(architecture)
-    }
-
-    /// Parses a name or a line of the whole family, which the engine runs; the trainer trains a part of it.
-    ///
-    /// # Errors
-    ///
-    /// As [`parse`](Self::parse), except that [`ArchitectureError::Untrainable`] does not occur.
-    pub fn parse_any(text: &str) -> Result<Self, ArchitectureError> {
         let text = text.trim();
         if let Some(preset) = named().find(|preset| preset.name == text) {
-            return Self::parse_any_line(preset.line);
+            return Self::parse_line(preset.line);
         }
         // Only a line begins with a digit (its shape) or contains spaces.
         if !text.starts_with(|c: char| c.is_ascii_digit()) && !text.contains(char::is_whitespace) {
             return Err(ArchitectureError::Name(text.to_owned()));
         }
-        Self::parse_any_line(text)
+        Self::parse_line(text)
     }
 
     /// Parses a line.
     ///
     /// # Errors
     ///
-    /// [`ArchitectureError::Line`] shows the position of the error; [`ArchitectureError::Untrainable`] names a stage
-    /// that cannot be trained.
+    /// [`ArchitectureError::Line`] shows the position of the error.
     pub fn parse_line(line: &str) -> Result<Self, ArchitectureError> {
-        let architecture = Self::parse_any_line(line)?;
-        trainable(&architecture.spec)?;
-        Ok(architecture)
-    }
-
-    fn parse_any_line(line: &str) -> Result<Self, ArchitectureError> {
         let spec = Spec::parse(line).map_err(|error| ArchitectureError::Line { line: line.to_owned(), error })?;
         Ok(Self::of(spec))
     }
@@ -122,32 +103,27 @@ pub fn parse_words<'a>(words: impl IntoIterator<Item = &'a str>) -> Result<Vec<A
         }
         open = !name && (starts || open);
     }
-    texts.iter().map(|text| Architecture::parse_any(text)).collect()
+    texts.iter().map(|text| Architecture::parse(text)).collect()
 }
 
-/// Checks that the trainer can train an architecture: the engine runs more.
-///
-/// # Errors
-///
-/// [`ArchitectureError::Untrainable`] names the first stage that the trainer has no layers for.
-pub fn trainable(spec: &Spec) -> Result<(), ArchitectureError> {
-    let problem = |stage: &Stage| match stage {
-        Stage::Block(block) if block.connection != Connection::Full => Some("a convolution in groups"),
-        Stage::Block(block) if !block.window.is_square() => Some("a window that is not square or not centred"),
-        Stage::MaxPool(window) | Stage::AvgPool(window) if !window.is_square() => {
-            Some("a window that is not square or not centred")
+/// Returns the first word of a line that 8-bit arithmetic without zero points cannot compute: a convolution in groups, a
+/// shortcut, another activation than a ReLU, a window that is not square, or an average that leaves out its padding.
+pub fn beyond_unsigned(spec: &Spec) -> Option<String> {
+    let beyond = |stage: &Stage| match stage {
+        Stage::Block(block) => {
+            block.connection != Connection::Full || !block.window.is_square() || !block.widths.all_relu()
         }
-        Stage::Block(block) if !block.widths.all_relu() => Some("another activation than a ReLU"),
-        Stage::MeanPool(_) => Some("an average that leaves out its padding"),
-        Stage::Sum(_) => Some("a shortcut"),
-        _ => None,
+        Stage::MaxPool(window) | Stage::AvgPool(window) => !window.is_square(),
+        Stage::MeanPool(_) | Stage::Sum(_) => true,
+        Stage::Dropout(_) | Stage::GlobalAverage | Stage::Full(_) => false,
     };
-    let found = (0..).zip(spec.stages()).find_map(|(index, stage)| Some((index, stage, problem(stage)?)));
-    let Some((index, stage, problem)) = found else { return Ok(()) };
+    let stages = spec.stages();
+    let index = stages.iter().position(beyond)?;
     // The end of a shortcut stands at the word before it.
-    let stage =
-        if let Stage::Sum(_) = stage { format!("{}{stage}", spec.stages()[index - 1]) } else { stage.to_string() };
-    Err(ArchitectureError::Untrainable { stage, problem })
+    Some(match stages[index] {
+        Stage::Sum(_) => format!("{}{}", stages[index - 1], stages[index]),
+        stage => stage.to_string(),
+    })
 }
 
 /// The reason why an architecture cannot be parsed.
@@ -162,13 +138,6 @@ pub enum ArchitectureError {
         line: String,
         /// The error and its position.
         error: SpecError,
-    },
-    /// The trainer has no layers for a stage.
-    Untrainable {
-        /// The stage as in the line.
-        stage: String,
-        /// What the trainer does not have.
-        problem: &'static str,
     },
 }
 
@@ -189,11 +158,6 @@ impl fmt::Display for ArchitectureError {
                     names.join(", ")
                 )
             }
-            Self::Untrainable { stage, problem } => write!(
-                f,
-                "`{stage}` has {problem}, which this program runs but does not train; train a line without it, or \
-                 import a trained network"
-            ),
             Self::Line { line, error } => {
                 // The column counts bytes, the caret's position characters.
                 let at = usize::from(error.column).saturating_sub(1).min(line.len());

@@ -1,11 +1,11 @@
 //! Batch normalisation (Ioffe and Szegedy 2015), used in training only: the parameters that it adds, and how they are
 //! folded into weights and biases before export.
 //!
-//! Every layer with weights and a ReLU is normalised between the two: over some images and all pixels, each output
-//! channel gets mean 0 and variance 1, then a gain and, from the layer's bias, a shift:
+//! Every convolution, and every fully connected layer with a ReLU, is normalised before its activation: over some images
+//! and all pixels, each output channel gets mean 0 and variance 1, then a gain and, from the layer's bias, a shift:
 //!
 //! ```text
-//! y = relu(gain · (x·W − mean) / √(variance + ε) + bias)
+//! y = activation(gain · (x·W − mean) / √(variance + ε) + bias)
 //! ```
 //!
 //! The parameters of a normalised network are those of [`parameters`](super::parameters), then the gains of all
@@ -19,8 +19,9 @@
 use std::ops::Range;
 
 use nin_core::Plan;
+use nin_core::plan::{Layer, LayerKind};
 
-use super::parameters::{Tensor, is_activated, tensors};
+use super::parameters::{Tensor, tensors};
 
 /// The constant added to a variance before its square root; PyTorch's default.
 pub const EPSILON: f32 = 1e-5;
@@ -40,15 +41,20 @@ pub struct Normalized {
     pub variance: Range<usize>,
 }
 
+/// Returns whether a layer is normalised: it is a convolution, or has weights and a ReLU.
+pub fn is_normalized(layer: &Layer) -> bool {
+    matches!(layer.kind, LayerKind::Convolution(_)) || layer.has_weights() && layer.relu
+}
+
 /// Returns the number of output channels of all normalised layers.
 fn channels(plan: &Plan) -> usize {
-    tensors(plan).iter().filter(|tensor| is_activated(&tensor.layer)).map(|tensor| tensor.bias.len()).sum()
+    tensors(plan).iter().filter(|tensor| is_normalized(&tensor.layer)).map(|tensor| tensor.bias.len()).sum()
 }
 
 /// Returns the normalised layers, in order.
 pub fn normalized(plan: &Plan) -> Vec<Normalized> {
     let (mut start, all) = (plan.parameters(), channels(plan));
-    let layers = tensors(plan).into_iter().filter(|tensor| is_activated(&tensor.layer));
+    let layers = tensors(plan).into_iter().filter(|tensor| is_normalized(&tensor.layer));
     layers
         .map(|tensor| {
             let gain = start..start + tensor.bias.len();

@@ -1,8 +1,9 @@
 //! All weights and biases in one flat buffer, and the place of each tensor in it.
 //!
 //! For each weight layer in the order of [`Plan::layers`]: the weight, `[outputs][fan-in]` with the fan-in ordered
-//! rows, columns, channels (channels last; OHWI in PyTorch's letters), then the bias, `[outputs]`. Optimiser,
-//! checkpoint and export are loops over this slice.
+//! rows, columns, channels (channels last; OHWI in PyTorch's letters), then the bias, `[outputs]`. The channels of a
+//! convolution in groups are those of the output's group: one for a depthwise convolution. The projection of a shortcut
+//! follows the layers that the shortcut goes around. Optimiser, checkpoint and export are loops over this slice.
 
 use std::ops::Range;
 
@@ -35,16 +36,21 @@ impl Tensor {
     /// Returns the kernel's rows and columns; for a fully connected layer the rows and columns of its input.
     pub fn kernel(&self) -> (usize, usize) {
         match self.layer.kind {
-            LayerKind::Convolution(window) => (window.columns.kernel.into(), window.columns.kernel.into()),
+            LayerKind::Convolution(window) => (window.rows.kernel.into(), window.columns.kernel.into()),
             _ => (self.layer.input.rows.into(), self.layer.input.columns.into()),
         }
     }
 
-    /// Returns the weight's values in PyTorch's order (OIHW; a fully connected layer's `[out][in]` over C, H, W) as
+    /// Returns the number of channels that one output sums over: those of its group.
+    pub fn channels(&self) -> usize {
+        usize::from(self.layer.input.channels / self.layer.groups)
+    }
+
+    /// Returns the weight's values in PyTorch's order (OIHW, where I are the channels of an output's group; a fully connected layer's `[out][in]` over C, H, W) as
     /// positions in the flat buffer.
     pub fn torch_order(&self) -> impl Iterator<Item = usize> + '_ {
         let (rows, columns) = self.kernel();
-        let (outputs, channels) = (self.layer.output.channels as usize, self.layer.input.channels as usize);
+        let (outputs, channels) = (self.layer.output.channels as usize, self.channels());
         let taps = rows * columns;
         (0..outputs * channels * taps).map(move |i| {
             let (output, channel, tap) = (i / (channels * taps), i / taps % channels, i % taps);
@@ -67,8 +73,8 @@ pub fn tensors(plan: &Plan) -> Vec<Tensor> {
         .collect()
 }
 
-/// Returns whether a layer makes activations: it has weights and a ReLU. Batch normalisation applies to these layers,
-/// and in 8-bit arithmetic each has its own range of outputs.
+/// Returns whether a layer makes activations: it has weights and a ReLU. In 8-bit arithmetic each has its own range of
+/// outputs.
 pub fn is_activated(layer: &Layer) -> bool {
     layer.has_weights() && layer.relu
 }
@@ -78,7 +84,7 @@ pub fn activated(plan: &Plan) -> usize {
     plan.layers().filter(is_activated).count()
 }
 
-/// Copies the leading weight layers that both networks share (kind, kernel, stride, padding, channels, ReLU) to `to`,
+/// Copies the leading weight layers that both networks share (kind, kernel, stride, padding, channels, groups, activation) to `to`,
 /// and returns their number. The layers of `to` from the first difference on are unchanged.
 ///
 /// # Panics
@@ -90,7 +96,8 @@ pub fn transfer(from: (&Plan, &[f32]), to: (&Plan, &mut [f32])) -> usize {
     let alike = |a: &Tensor, b: &Tensor| {
         let shape = |tensor: &Tensor| {
             let layer = &tensor.layer;
-            (layer.kind, tensor.kernel(), layer.input.channels, layer.output.channels, layer.relu)
+            let activation = (layer.relu, layer.relu6);
+            (layer.kind, tensor.kernel(), tensor.channels(), layer.output.channels, layer.groups, activation)
         };
         shape(a) == shape(b)
     };
@@ -133,7 +140,7 @@ pub fn initial(plan: &Plan, init: Init, seed: u64) -> Vec<f32> {
     for (number, tensor) in tensors.into_iter().enumerate() {
         let fan_in = tensor.layer.fan_in() as f64;
         let area = match tensor.layer.kind {
-            LayerKind::Convolution(window) => f64::from(window.columns.kernel) * f64::from(window.columns.kernel),
+            LayerKind::Convolution(window) => window.pixels() as f64,
             _ => 1.0,
         };
         let fan_out = f64::from(tensor.layer.output.channels) * area;

@@ -10,7 +10,8 @@ use crate::network::parameters::{Tensor, tensors};
 pub struct LayerView<'a> {
     /// The layer, and where its parameters stand in the flat buffer.
     pub tensor: Tensor,
-    /// The weight (outputs × inputs × rows × columns, as PyTorch orders it). The weight of a fully connected layer has
+    /// The weight (outputs × inputs × rows × columns, as PyTorch orders it; the inputs of a convolution in groups are
+    /// those of one group). The weight of a fully connected layer has
     /// the rows and columns of the layer's input; PyTorch's two-dimensional form is
     /// `weight.to_shape((outputs, inputs * rows * columns))`, which copies.
     pub weight: ArrayView4<'a, f32>,
@@ -32,7 +33,7 @@ pub struct LayerViewMut<'a> {
 /// Returns the lengths of the weight's axes in memory: outputs × rows × columns × inputs.
 fn sides(tensor: &Tensor) -> (usize, usize, usize, usize) {
     let (rows, columns) = tensor.kernel();
-    (tensor.bias.len(), rows, columns, tensor.layer.input.channels.into())
+    (tensor.bias.len(), rows, columns, tensor.channels())
 }
 
 /// The permutation from the order in memory to PyTorch's.

@@ -6,7 +6,7 @@ use super::observe::{ChannelSums, Differences, LayerSums, compare, histograms};
 use super::sample::check_images;
 use super::{CalibrationError, LayerReport, Range, Report};
 use crate::engine::streaming::ModelBytes;
-use crate::integers::{QuantizedModel, STEPS, WeightBits, fold};
+use crate::integers::{Output, QuantizedModel, STEPS, WeightBits, fold};
 use crate::network::parameters::tensors;
 use crate::network::trained::Trained;
 use nin_core::Lanes;
@@ -86,7 +86,10 @@ pub fn post_training(
             stage: if step == 0 { plan.spec().stages()[stage].to_string() } else { String::new() },
             layer: step + 1,
             range: ranges.get(index).copied(),
-            output: model.layers[index].output.clone(),
+            step: match &model.layers[index].output {
+                Output::Activations { scale, .. } => Some(*scale),
+                Output::Logits { .. } => None,
+            },
             decibels: comparison.layers.get(index).unwrap_or(&comparison.logits).decibels(),
         }
     });
@@ -120,7 +123,7 @@ impl Bench<'_> {
 impl LayerSums {
     /// Returns the value to add to each output's bias so that its mean error becomes 0; only unclipped values depend on
     /// the bias.
-    fn corrections(&self) -> impl Iterator<Item = f32> + '_ {
+    pub(super) fn corrections(&self) -> impl Iterator<Item = f32> + '_ {
         /// An output is corrected only if at least one in this many of its values is unclipped.
         const RARE: u64 = 50;
         self.channels.iter().map(

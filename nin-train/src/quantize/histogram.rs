@@ -23,6 +23,8 @@ pub struct Range {
     pub clip: f32,
     /// The part of all activations above `clip`.
     pub clipped: f64,
+    /// The smallest represented activation; 0 after a ReLU.
+    pub least: f32,
 }
 
 impl Default for Histogram {
@@ -90,7 +92,7 @@ impl Histogram {
         }
         let (_, bin, above) = best;
         let clip = (((bin + 1) as f64 * width) as f32).min(self.most);
-        Range { most: self.most, clip, clipped: above as f64 / total.max(1) as f64 }
+        Range { most: self.most, clip, clipped: above as f64 / total.max(1) as f64, least: 0.0 }
     }
 }
 
@@ -125,7 +127,7 @@ mod tests {
     fn the_best_range_is_near_that_of_a_plain_search() {
         let values = tail();
         for steps in [15, 255] {
-            let Range { most, clip, clipped } = of(&values).range(steps);
+            let Range { most, clip, clipped, .. } = of(&values).range(steps);
             assert_eq!(most, values.iter().copied().fold(0.0, f32::max));
             let best = (1..=400)
                 .map(|i| most * i as f32 / 400.0)
@@ -160,7 +162,7 @@ mod tests {
 
     #[test]
     fn nothing_seen_or_only_zeros() {
-        assert_eq!(Histogram::default().range(255), Range { most: 0.0, clip: 0.0, clipped: 0.0 });
+        assert_eq!(Histogram::default().range(255), Range { most: 0.0, clip: 0.0, clipped: 0.0, least: 0.0 });
         assert_eq!(of(&[0.0, -0.0, -1.0]).range(255).clip, 0.0);
         let range = of(&[1e-30, 0.0, 1e30]).range(255);
         assert!(range.most == 1e30 && range.clip > 0.9e30, "{range:?}");

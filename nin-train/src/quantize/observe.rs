@@ -15,18 +15,22 @@ use crate::network::parameters::{activated, is_activated};
 const GROUP: usize = 16;
 
 /// A network on one thread; it records every layer's whole output.
-struct Probe<'m, F: Format> {
+pub(super) struct Probe<'m, F: Format> {
     model: &'m Model<'m>,
     state: Vec<u32>,
     activations: Activations,
-    /// The maps of the last image, one for each layer with activations: rows × columns × channels.
-    maps: Vec<Vec<F::Value>>,
-    logits: Vec<f32>,
+    /// The maps of the last image, one for each observed layer: rows × columns × channels.
+    pub(super) maps: Vec<Vec<F::Value>>,
+    pub(super) logits: Vec<f32>,
 }
 
 impl<'m, F: Format> Probe<'m, F> {
     fn new(model: &'m Model<'m>) -> Self {
-        let activations = Activations::new(model.plan());
+        Self::with(model, Activations::new(model.plan()))
+    }
+
+    /// Observes these layers.
+    pub(super) fn with(model: &'m Model<'m>, activations: Activations) -> Self {
         let map = |layer: &Layer| vec![bytemuck::Zeroable::zeroed(); layer.output.len()];
         let maps = activations.layers.iter().map(map).collect();
         let state = vec![0; model.state_words()];
@@ -61,7 +65,7 @@ fn row<'i>(model: &Model<'_>, image: &'i [u8], y: usize) -> &'i [u8] {
 }
 
 impl Probe<'_, F32> {
-    fn image(&mut self, image: &[u8]) -> Result<(), CalibrationError> {
+    pub(super) fn image(&mut self, image: &[u8]) -> Result<(), CalibrationError> {
         let model = self.model;
         self.run(|y, values| model.preprocess(row(model, image, y), values))?;
         match self.logits.iter().all(|logit| logit.is_finite()) {
@@ -71,15 +75,15 @@ impl Probe<'_, F32> {
     }
 }
 
-impl Probe<'_, Int8> {
-    fn image(&mut self, image: &[u8]) -> Result<(), CalibrationError> {
+impl<F: Format<Value = u8>> Probe<'_, F> {
+    pub(super) fn bytes(&mut self, image: &[u8]) -> Result<(), CalibrationError> {
         let model = self.model;
         self.run(|y, values| values.copy_from_slice(row(model, image, y)))
     }
 }
 
 /// Calls `visit` for every image, in groups on all threads; the groups' results are joined in order.
-fn over<S, T: Send>(
+pub(super) fn over<S, T: Send>(
     images: &[Vec<u8>],
     start: impl Fn() -> S + Sync,
     empty: impl Fn() -> T + Sync,
@@ -174,7 +178,7 @@ pub(super) struct ChannelSums {
 }
 
 impl LayerSums {
-    fn new(channels: usize) -> Self {
+    pub(super) fn new(channels: usize) -> Self {
         Self { signal: 0.0, noise: 0.0, channels: vec![ChannelSums::default(); channels] }
     }
 
@@ -183,7 +187,7 @@ impl LayerSums {
         10.0 * (self.signal / self.noise).log10()
     }
 
-    fn add(&mut self, floats: &[f32], values: impl Iterator<Item = (f32, bool)>) {
+    pub(super) fn add(&mut self, floats: &[f32], values: impl Iterator<Item = (f32, bool)>) {
         let channels = self.channels.len();
         for (i, (&float, (value, free))) in floats.iter().zip(values).enumerate() {
             let error = f64::from(value) - f64::from(float);
@@ -196,7 +200,7 @@ impl LayerSums {
         }
     }
 
-    fn join(mut self, other: Self) -> Self {
+    pub(super) fn join(mut self, other: Self) -> Self {
         for (a, b) in self.channels.iter_mut().zip(other.channels) {
             *a = ChannelSums { error: a.error + b.error, free: a.free + b.free, count: a.count + b.count };
         }
@@ -232,7 +236,7 @@ pub(super) fn compare(
         },
         |(float, integer), image, sums: &mut Differences| {
             float.image(image)?;
-            integer.image(image)?;
+            integer.bytes(image)?;
             let maps = float.maps.iter().zip(&integer.maps);
             for ((layer, (floats, bytes)), &scale) in sums.layers.iter_mut().zip(maps).zip(&scales) {
                 layer.add(floats, bytes.iter().map(|&byte| (f32::from(byte) * scale, (1..255).contains(&byte))));

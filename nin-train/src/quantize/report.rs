@@ -5,13 +5,12 @@ use std::fmt;
 use serde_json::{Value, json};
 
 use super::Range;
-use crate::integers::Output;
 use crate::support::text::{Align, Table};
 
 /// The quantisation errors on the calibration sample.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Report {
-    /// One report for each layer with weights.
+    /// One report for each layer with weights, and for each sum of a shortcut.
     pub layers: Vec<LayerReport>,
     /// The signal-to-noise ratio of the logits in dB.
     pub logits: f64,
@@ -35,8 +34,8 @@ pub struct LayerReport {
     pub layer: usize,
     /// The range of its activations; `None` for logits.
     pub range: Option<Range>,
-    /// The conversion of its accumulators, with the scale.
-    pub output: Output,
+    /// The value of one step of its 8-bit outputs; `None` for logits that stay accumulators.
+    pub step: Option<f32>,
     /// The signal-to-noise ratio in dB: float activations against their difference from the quantised network's,
     /// including the errors of preceding layers.
     pub decibels: f64,
@@ -59,21 +58,18 @@ impl Report {
     }
 
     /// Returns the report as a JSON object: `images`, `agreement`, `signal_to_noise_db` of the logits, `faithful`, and
-    /// for each layer its `stage`, `layer`, `largest`, `range`, `clipped`, `step` and `signal_to_noise_db`. What does
-    /// not exist is null.
+    /// for each layer its `stage`, `layer`, `largest`, `range`, `least`, `clipped`, `step` and
+    /// `signal_to_noise_db`. What does not exist is null.
     pub fn json(&self) -> Value {
         let layer = |layer: &LayerReport| {
-            let step = match &layer.output {
-                Output::Activations { scale, .. } => Some(*scale),
-                Output::Logits { .. } => None,
-            };
             json!({
                 "stage": layer.stage,
                 "layer": layer.layer,
                 "largest": layer.range.map(|range| range.most),
                 "range": layer.range.map(|range| range.clip),
+                "least": layer.range.map(|range| range.least),
                 "clipped": layer.range.map(|range| range.clipped),
-                "step": step,
+                "step": layer.step,
                 "signal_to_noise_db": layer.decibels,
             })
         };
@@ -103,15 +99,13 @@ impl fmt::Display for Report {
         ]);
         for layer in &self.layers {
             let (most, clip, clipped) = match layer.range {
-                Some(Range { most, clip, clipped }) => {
-                    (format!("{most:.4}"), format!("{clip:.4}"), format!("{:.3} %", 100.0 * clipped))
+                Some(Range { most, clip, clipped, least }) => {
+                    let least = if least < 0.0 { format!("{least:.4} to ") } else { String::new() };
+                    (format!("{most:.4}"), format!("{least}{clip:.4}"), format!("{:.3} %", 100.0 * clipped))
                 }
                 None => Default::default(),
             };
-            let scale = match &layer.output {
-                Output::Activations { scale, .. } => format!("{scale:.6}"),
-                Output::Logits { .. } => "(logits)".to_owned(),
-            };
+            let scale = layer.step.map_or_else(|| "(logits)".to_owned(), |step| format!("{step:.6}"));
             let (stage, number) = (layer.stage.clone(), layer.layer.to_string());
             table.row([stage, number, most, clip, clipped, scale, decibels(layer.decibels)]);
         }
@@ -120,17 +114,20 @@ impl fmt::Display for Report {
         writeln!(f, "\n")?;
         write!(
             f,
-            "logits {}; the same class on {:.2} % of {} images; {}",
+            "Logits: signal to noise {}, the same class on {:.2} % of {} calibration images. {}",
             decibels(self.logits),
             100.0 * self.agreement,
             self.images,
-            if self.corrected { "biases corrected for mean errors" } else { "biases not corrected" }
+            match self.corrected {
+                true => "Biases are corrected for the mean rounding error.",
+                false => "Biases are not corrected.",
+            }
         )?;
         if self.border {
             write!(
                 f,
-                "\nThe float network pads an image with its mean, the 8-bit one with black: trained with --input unit, \
-                 it would not lose by that."
+                "\nThe float network pads an image with its mean, the 8-bit one with black. Training with --input unit \
+                 avoids this difference."
             )?;
         }
         Ok(())

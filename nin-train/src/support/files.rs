@@ -53,16 +53,29 @@ pub fn read(path: &Path) -> Result<Vec<u8>, FileError> {
 ///
 /// If the path is refused, or the system cannot create the folder.
 pub fn create_folder(folder: &Path) -> io::Result<()> {
+    refuse_folder(folder)?;
+    fs::create_dir_all(folder)
+}
+
+/// Checks that [`write`] would not refuse a file's folder, before the content is computed. Creates nothing.
+///
+/// # Errors
+///
+/// [`FileError`] if the folder does not exist and [`create_folder`] would refuse it.
+pub fn check_folder_of(path: &Path) -> Result<(), FileError> {
+    path.parent().map_or(Ok(()), refuse_folder).map_err(FileError::at(path))
+}
+
+fn refuse_folder(folder: &Path) -> io::Result<()> {
     let missing = folder.ancestors().take_while(|path| !path.as_os_str().is_empty() && !path.exists());
     let (count, first) = missing.fold((0, None), |(count, _), path| (count + 1, Some(path)));
-    if let Some(first) = first {
-        let in_root = first.parent().is_some_and(|parent| parent.has_root() && parent.parent().is_none());
-        if count > 2 || in_root {
-            let problem = format!("there is no folder {}; create it, or name another", visible_path(first));
-            return Err(io::Error::new(io::ErrorKind::NotFound, problem));
-        }
+    let Some(first) = first else { return Ok(()) };
+    let in_root = first.parent().is_some_and(|parent| parent.has_root() && parent.parent().is_none());
+    if count > 2 || in_root {
+        let problem = format!("there is no folder {}; create it, or name another", visible_path(first));
+        return Err(io::Error::new(io::ErrorKind::NotFound, problem));
     }
-    fs::create_dir_all(folder)
+    Ok(())
 }
 
 /// Writes a file atomically: it never exists in part. Creates its folder as [`create_folder`] does.

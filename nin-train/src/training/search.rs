@@ -1,7 +1,8 @@
 //! Architecture search: candidates that use a board's budget, and their training by successive halving.
 //!
 //! [`candidates`] draws the form of a network at random (how many blocks, their kernels, their 1×1 layers, whether the
-//! last of those narrows, how widths grow) and then makes it as wide as the [`Budget`] allows. [`rungs`] is successive
+//! last of those narrows, how widths grow) and then makes it as wide as the [`Budget`] allows. If the budget limits
+//! multiply-accumulates, a form may also have depthwise convolutions or shortcuts, which need fewer. [`rungs`] is successive
 //! halving (Jamieson and Talwalkar 2016): all are trained briefly, the better third three times as long, and so on.
 
 use std::collections::HashSet;
@@ -31,7 +32,10 @@ pub fn candidates(input: Shape, classes: usize, budget: &Budget, count: usize, s
         if plans.len() >= count {
             break;
         }
-        let form = Form::draw(input, &mut stream);
+        let mut form = Form::draw(input, &mut stream);
+        if budget.macs < u64::MAX {
+            form.draw_kind(&mut stream);
+        }
         if let Some(plan) = form.widest(input, classes, budget)
             && known.insert(plan.spec().to_string())
         {
@@ -70,6 +74,20 @@ struct Form {
     pool: &'static str,
     /// The ratio of a level's width to that of the level before, which has four times as many pixels.
     growth: f32,
+    kind: Kind,
+    /// Blocks in place of one, where a shortcut goes around each.
+    repeats: usize,
+}
+
+/// The convolutions of a form after the first one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// Over all channels.
+    Plain,
+    /// Over all channels, with shortcuts.
+    Residual,
+    /// Depthwise, with shortcuts.
+    Depthwise,
 }
 
 #[derive(Clone, Debug)]
@@ -109,14 +127,25 @@ impl Form {
             last.narrows = false;
         }
         let pool = ["max3/2+1", "max2/2"][stream.below(2)];
-        Form { blocks, pool, growth: [1.0, 1.25, 1.5, 2.0][stream.below(4)] }
+        let growth = [1.0, 1.25, 1.5, 2.0][stream.below(4)];
+        Form { blocks, pool, growth, kind: Kind::Plain, repeats: 1 }
+    }
+
+    /// Draws whether the form has depthwise convolutions and shortcuts; its layers do not narrow then.
+    fn draw_kind(&mut self, stream: &mut Stream) {
+        self.kind = [Kind::Plain, Kind::Residual, Kind::Depthwise, Kind::Depthwise][stream.below(4)];
+        self.repeats = 1 + stream.below(2);
+        if self.kind != Kind::Plain {
+            self.blocks.iter_mut().for_each(|block| block.narrows = false);
+        }
     }
 
     /// Returns the line whose first level has `width` steps of channels.
     fn line(&self, input: Shape, classes: usize, width: usize) -> String {
         let mut line = format!("{}x{}x{}", input.channels, input.rows, input.columns);
         let mut level = 0;
-        for block in &self.blocks {
+        let mut before = 0;
+        for (number, block) in self.blocks.iter().enumerate() {
             if block.level > level {
                 level = block.level;
                 line += " ";
@@ -124,6 +153,12 @@ impl Form {
             }
             let steps = (width as f32 * self.growth.powi(level as i32)).round() as usize;
             let channels = STEP * steps.max(1);
+            if self.kind != Kind::Plain && number > 0 {
+                self.with_shortcuts(&mut line, before, channels);
+                before = channels;
+                continue;
+            }
+            before = channels;
             let last = if block.narrows { STEP * steps.div_ceil(2).max(1) } else { channels };
             let middle = std::iter::repeat_n(channels, block.ones - 1);
             let widths: Vec<_> = std::iter::once(channels).chain(middle).chain([last]).map(|c| c.to_string()).collect();
@@ -131,6 +166,22 @@ impl Form {
             let _ = write!(line, " {}:{}", block.convolution, widths.join(","));
         }
         line + &format!(" gap fc{classes}")
+    }
+
+    /// Adds blocks of a residual or depthwise form to a line whose last block has `before` channels.
+    fn with_shortcuts(&self, line: &mut String, before: usize, channels: usize) {
+        let depthwise = self.kind == Kind::Depthwise;
+        let convolution = if depthwise { "dw3+1" } else { "nin3+1" };
+        // Writing to a string cannot fail.
+        if before != channels {
+            let _ = write!(line, " {convolution}:{channels}");
+        }
+        for _ in 0..self.repeats {
+            let _ = match depthwise {
+                true => write!(line, " res(dw3+1:{channels}id)"),
+                false => write!(line, " res(nin3+1:{channels} nin3+1:{channels}id)"),
+            };
+        }
     }
 
     /// Returns the widest network of this form that fits the budget.
@@ -172,6 +223,23 @@ mod tests {
         assert_eq!(lines(&plans), lines(&candidates(FASHION, 10, &BOARD, 30, 1)));
         assert_ne!(lines(&plans), lines(&candidates(FASHION, 10, &BOARD, 30, 2)));
         assert_eq!(lines(&plans[..10]), lines(&candidates(FASHION, 10, &BOARD, 10, 1)), "more are more of the same");
+    }
+
+    /// A limit of multiply-accumulates brings in the whole family; without one, candidates are as they were.
+    #[test]
+    fn a_limit_of_operations_draws_from_the_whole_family() {
+        let lines = |macs| -> Vec<String> {
+            let budget = Budget { macs, ..BOARD };
+            let plans = candidates(FASHION, 10, &budget, 30, 1);
+            assert!(plans.iter().all(|plan| budget.holds(plan)));
+            plans.iter().map(|plan| plan.spec().to_string()).collect()
+        };
+        let few = lines(2_000_000);
+        for part in ["res(dw3+1:", "res(nin3+1:", " dw3+1:", "max"] {
+            assert!(few.iter().any(|line| line.contains(part)), "{part}: {few:?}");
+        }
+        assert!(few.iter().any(|line| !line.contains("res(")), "{few:?}");
+        assert!(lines(u64::MAX).iter().all(|line| !line.contains("res(") && !line.contains("dw")));
     }
 
     #[test]

@@ -72,7 +72,7 @@ fn every_command_takes_an_imported_model() {
         assert!(source.contains(part), "no {part} in {source}");
     }
     let (printed, _) = succeeds(&mut command(&folder, &["export", "m.nin", "--c", "model.h"]));
-    assert!(printed.contains("model.h: C header, model[] with int8-affine weights"), "{printed}");
+    assert!(printed.contains("model.h: C header, MODEL[] with int8-affine weights"), "{printed}");
     for (flag, sentence) in [
         (&["--onnx", "m.onnx"][..], "m.nin: the model was imported as 8-bit integers, which --onnx"),
         (&["--out", "f16.nin", "--type", "f16"], "m.nin: the weights are 8-bit integers, which --type cannot change"),

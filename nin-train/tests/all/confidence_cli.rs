@@ -65,10 +65,24 @@ fn a_run_with_validation_images_is_calibrated() {
     assert!(text.contains("below an energy of") && text.contains("50 % of the right answers"), "{text}");
     let int8 = ModelBytes::new(&fs::read(folder.0.join("int8.nin")).unwrap());
     assert_eq!(int8.model().unwrap().decision().threshold.unwrap().score, Score::Energy);
-    // From a model file alone there are no validation images: its decision is kept.
-    succeeds(&mut command(&folder, &["quantize", "r/model.nin", "--data", "photos", "--out", "kept.nin"]));
-    let kept = ModelBytes::new(&fs::read(folder.0.join("kept.nin")).unwrap());
-    assert_eq!(kept.model().unwrap().decision(), &decision);
+    // The run's model file is as good as its checkpoint.
+    succeeds(&mut command(&folder, &[&["quantize", "r/model.nin", "--out", "same.nin"], &quantize[4..]].concat()));
+    assert!(fs::read(folder.0.join("same.nin")).unwrap() == int8.bytes(), "another decision");
+    // From a model file alone there are no validation images: its decision is kept, and --keep cannot change it.
+    fs::create_dir(folder.0.join("alone")).unwrap();
+    fs::copy(folder.0.join("r/model.nin"), folder.0.join("alone/model.nin")).unwrap();
+    let alone = ["quantize", "alone/model.nin", "--data", "photos", "--out", "kept.nin"];
+    for (flags, threshold, note) in [
+        (&[][..], decision.threshold, None),
+        (&["--keep", "0.5"], decision.threshold, Some("note: --keep is not used")),
+        (&["--keep", "off"], None, None),
+    ] {
+        let (_, said) = succeeds(&mut command(&folder, &[&alone[..], flags].concat()));
+        assert_eq!(said.lines().find(|line| line.contains("--keep")).is_some(), note.is_some(), "{said}");
+        assert!(note.is_none_or(|note| said.contains(note)), "{said}");
+        let kept = ModelBytes::new(&fs::read(folder.0.join("kept.nin")).unwrap());
+        assert_eq!(kept.model().unwrap().decision(), &Decision { threshold, ..decision });
+    }
 
     // `eval` and `predict` answer as the library does.
     let (text, _) = succeeds(&mut command(&folder, &["eval", "int8.nin", "--data", "photos"]));

@@ -47,10 +47,10 @@ fn faults_of_a_set_are_told() {
     for line in [
         "2 test images are also training images, equal or nearly so, which makes the accuracy too high: test/a/same.png, \
          test/b/near.jpg.",
-        "1 groups of the same image in several classes: train/a/5.png = train/b/also-a.bmp.",
+        "1 group of the same image in several classes: train/a/5.png = train/b/also-a.bmp.",
         "2 groups of equal images: train/a/3.png = test/a/same.png, train/a/5.png = train/b/also-a.bmp.",
-        "1 pairs of nearly equal images: train/b/4.png = test/b/near.jpg.",
-        "1 images of one colour: train/a/black.gif.",
+        "1 pair of nearly equal images: train/b/4.png = test/b/near.jpg.",
+        "1 image of one colour: train/a/black.gif.",
         "Picture sizes (columns x rows): 48x48 to 80x80, median 48x48.",
     ] {
         assert!(text.lines().any(|printed| printed == line), "{line:?} is not in {text}");
@@ -100,7 +100,19 @@ fn training_warns_of_test_images_that_it_trains_on_and_bad_pictures_are_left_out
         said.contains("note: 1 picture left out:\n  p/train/a/bad.jpg: the JPEG ends within its header\n"),
         "{said}"
     );
-    assert!(said.contains(" of 8 test images are also training images, equal or nearly so"), "{said}");
+    let shared = "2 test images are also training images, equal or nearly so, which makes the accuracy too high: \
+                  test/a/same.png, test/b/near.jpg";
+    assert!(said.contains(shared), "{said}");
+    // The page tells it, too, whoever writes it.
+    let page = || std::fs::read_to_string(folder.0.join("run/report.html")).unwrap();
+    let (written, warning) = (
+        page(),
+        "2 of the 8 test images are also training images, which makes the test accuracy too high. Equal: \
+         test/a/same.png. Nearly equal: test/b/near.jpg.",
+    );
+    assert!(written.contains(warning), "{written}");
+    succeeds(&mut command(&folder, &["report", "run", "--no-cache"]));
+    assert!(page() == written, "the same run, the same page");
 }
 
 #[test]

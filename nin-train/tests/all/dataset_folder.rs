@@ -111,6 +111,8 @@ fn what_is_wrong_is_told() {
     told(&[], "has no class folder;");
     told(&[("a.png", good())], "has 1 picture, but no class folder;");
     told(&[("a/1.png", good())], "has a single class folder, 'a'");
+    let table = ("labels.csv", b"file,label".to_vec());
+    told(&[("a/1.png", good()), table], "'a'; name the table of labels: --data");
     told(&[("a/1.png", good()), ("b/notes.txt", vec![])], "b: this class folder has no picture");
     told(&[("a/1.png", good()), ("a/2.png", good()), ("b/1.png", good())], "class 'b' has a single image");
     let pairs = |bad: Vec<u8>| [("a/1.png", good()), ("a/2.png", bad), ("b/1.png", good()), ("b/2.png", good())];

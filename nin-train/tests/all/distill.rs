@@ -46,7 +46,7 @@ fn logits_of(plan: &Plan, parameters: &[f32], image: &[f32]) -> Vec<f64> {
     let mut x: Vec<f64> = image.iter().map(|v| f64::from(*v)).collect();
     for (index, layer) in plan.layers().enumerate() {
         let tensor = tensors.iter().find(|tensor| tensor.index == index);
-        x = sums(&layer, tensor, &exact, &x);
+        x = sums(&layer, tensor, &exact, &x, &[]);
         let Some(tensor) = tensor else { continue };
         for (i, value) in x.iter_mut().enumerate() {
             *value += exact[tensor.bias.start + i % layer.output.channels as usize];

@@ -27,6 +27,18 @@ const LINES: &[&str] = &[
     "1x12x5 nin1/2:7 nin3/2+1:49 max3/3+1 gap fc5",
     // With Winograd tiles, in the middle of a network.
     "1x4x5 nin3+1:32 nin5+2:33,3 gap",
+    // Depthwise, in groups, windows that are not square, padding that differs by side.
+    "2x9x8 nin3+1:6 dw3+1:5 dw3/2+same:4id,7 gap fc3",
+    "3x8x7 dw3x2/1x2+1,0x1,0 nin3+1g3:6,4r6 dw5x3/2x1+2x1r6:17 max3x2/2x1 gap fc4",
+    "4x7x8 nin3/2+1,0x1g2:6 nin1g3:9id mean3/2+1 nin2x1:4 mean2x3/1x2+0,1x1 fc3",
+    "1x9x6 nin4x3/2x1+same:5r6 avg2x3/2x1+0,1x1 dw2:3 gap",
+    // Shortcuts: around one block, around two, with a projection, with a stride, after a pool, in the first place.
+    "1x7x8 nin3+1:4 res(nin3+1:4id) res(dw3+1:6,4id nin1:4id)r6 gap fc3",
+    "2x8x7 proj(nin3/2+1:5 nin3+1:5id) proj(dw3/2x1+same:6id)id max2/2 res(nin1:6) gap fc3",
+    "2x7x6 res(nin3+1:3r6,2)r6 nin1:4r6 res(dw3+1:4r6)r6 proj(nin1:5r6)r6 nin3:4id gap fc3",
+    "1x6x7 max2/1 res(dw3+1) nin3+1:4r6 max2/2 res(nin3+1:4 nin3+1:4id)id avg2/1 fc3",
+    // Several vectors of channels.
+    "1x4x5 nin1:33 res(dw3+1id) gap fc3",
 ];
 
 /// Normalises each channel over all pixels of some images' maps. Returns the means and the unbiased variances.
@@ -61,12 +73,17 @@ fn loss(
 ) -> f64 {
     moments.clear();
     let normalized = if groups.is_empty() { Vec::new() } else { normalization::normalized(plan) };
-    let mut maps: Vec<Vec<f64>> =
+    let maps: Vec<Vec<f64>> =
         (0..images.labels.len()).map(|index| images.image(index).iter().map(|v| f64::from(*v)).collect()).collect();
+    // The maps of all images, tensor by tensor.
+    let mut all = vec![maps];
     let tensors = tensors(plan);
     for (index, layer) in plan.layers().enumerate() {
         let tensor = tensors.iter().find(|tensor| tensor.index == index);
-        maps.iter_mut().for_each(|x| *x = sums(&layer, tensor, parameters, x));
+        let (input, added) = naive::reads(plan, index);
+        let inputs = all[input].iter().enumerate();
+        let added = |image: usize| added.map_or(&[][..], |added| &all[added][image]);
+        let mut maps: Vec<_> = inputs.map(|(image, x)| sums(&layer, tensor, parameters, x, added(image))).collect();
         let channels = layer.output.channels as usize;
         if let Some(layer) = normalized.iter().find(|normalized| normalized.tensor.index == index) {
             let start = moments.len();
@@ -79,13 +96,14 @@ fn loss(
                 }
             }
         }
-        let Some(tensor) = tensor else { continue };
         for (i, value) in maps.iter_mut().flat_map(|map| map.iter_mut().enumerate()) {
-            *value += parameters[tensor.bias.clone()][i % channels];
-            *value = if layer.relu { value.max(0.0) } else { *value };
+            *value += tensor.map_or(0.0, |tensor| parameters[tensor.bias.clone()][i % channels]);
+            *value = naive::activated(&layer, *value);
         }
+        all.push(maps);
     }
-    let losses = maps.iter().zip(&images.labels).map(|(x, label)| {
+    let logits = all.pop().expect("the logits");
+    let losses = logits.iter().zip(&images.labels).map(|(x, label)| {
         let largest = x.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         x.iter().map(|v| (v - largest).exp()).sum::<f64>().ln() + largest - x[*label]
     });
@@ -138,7 +156,7 @@ fn check(number: usize, line: &str, together: Option<usize>) {
     let biases = tensors(&plan).into_iter().flat_map(|tensor| tensor.bias);
     let mut worst = 0.0f64;
     for i in (0..parameters.len()).step_by(step).chain(biases).chain(plan.parameters()..parameters.len()) {
-        let (kept, h) = (exact[i], 1e-6);
+        let (kept, h) = (exact[i], 1e-8);
         exact[i] = kept + h;
         let above = loss(&plan, &exact, &images, &groups, &mut Vec::new());
         exact[i] = kept - h;
@@ -179,11 +197,11 @@ fn folded_weights_do_what_normalisation_did() {
         let exact: Vec<f64> = parameters.iter().map(|p| f64::from(*p)).collect();
         let tensors = tensors(&plan);
         let normalized = normalization::normalized(&plan);
-        let mut x: Vec<f64> = image.iter().map(|v| f64::from(*v)).collect();
+        let mut all: Vec<Vec<f64>> = vec![image.iter().map(|v| f64::from(*v)).collect()];
         for (index, layer) in plan.layers().enumerate() {
             let tensor = tensors.iter().find(|tensor| tensor.index == index);
-            x = sums(&layer, tensor, &exact, &x);
-            let Some(tensor) = tensor else { continue };
+            let (input, added) = naive::reads(&plan, index);
+            let mut x = sums(&layer, tensor, &exact, &all[input], added.map_or(&[][..], |added| &all[added]));
             let normalized = normalized.iter().find(|normalized| normalized.tensor.index == index);
             for (i, value) in x.iter_mut().enumerate() {
                 let channel = i % layer.output.channels as usize;
@@ -192,14 +210,15 @@ fn folded_weights_do_what_normalisation_did() {
                     *value = exact[layer.gain.start + channel] * (*value - exact[layer.mean.start + channel])
                         / variance.sqrt();
                 }
-                *value += exact[tensor.bias.start + channel];
-                *value = if layer.relu { value.max(0.0) } else { *value };
+                *value += tensor.map_or(0.0, |tensor| exact[tensor.bias.start + channel]);
+                *value = naive::activated(&layer, *value);
             }
+            all.push(x);
         }
         let mut engine = Engine::new(*plan.spec(), &Arithmetic::Float, 0, 1).expect("threads");
         engine.load(&normalization::fold(&plan, &parameters));
         let got = engine.activations(&image).pop().expect("logits");
-        for (got, want) in got.iter().zip(&x) {
+        for (got, want) in got.iter().zip(all.last().expect("logits")) {
             assert!(images::is_close(f64::from(*got), *want, 1e-5), "{line}: {got} {want}");
         }
     }

@@ -31,6 +31,7 @@ mod naive;
 mod program;
 mod quantize_aware;
 mod quantize_cli;
+mod quantize_family;
 mod recipe;
 mod report_cli;
 mod safetensors;

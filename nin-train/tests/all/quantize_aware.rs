@@ -167,7 +167,7 @@ impl Around<'_> {
                         let chosen = if first { &chosen } else { &self.chosen[number][index] };
                         chosen.iter().map(|&at| x[at]).collect()
                     }
-                    _ => sums(&layer, tensor, &moved, &x),
+                    _ => sums(&layer, tensor, &moved, &x, &[]),
                 };
                 if let Some(tensor) = tensor {
                     let outputs = layer.output.channels as usize;

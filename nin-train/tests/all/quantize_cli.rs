@@ -118,7 +118,7 @@ fn every_packing_is_the_same_network() {
 fn a_mean_is_taken_up_and_mentioned() {
     let folder = folder("mean");
     let text = printed(&folder, &["quantize", "standard.safetensors", "--data", "images", "--no-correction"]);
-    assert!(text.contains("pads an image with its mean") && text.contains("biases not corrected"), "{text}");
+    assert!(text.contains("pads an image with its mean") && text.contains("Biases are not corrected"), "{text}");
 }
 
 #[test]

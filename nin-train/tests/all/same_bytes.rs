@@ -20,6 +20,9 @@ use nin_train::{Recipe, Trainer};
 use timeless::bytes;
 
 const LINE: &str = "1x14x14 nin3+1:8,8 max3/2 drop0.3 nin3+1:12,4 gap fc4";
+/// One of the whole family: depthwise and grouped convolutions, shortcuts, ReLU6, padding that differs by side.
+const FAMILY: &str =
+    "1x14x14 nin3+1:8r6 res(dw3+1:8id)r6 drop0.3 proj(dw3/2+same:12id) nin1g2:12 mean3x2/2+0,1 gap fc4";
 /// The teacher, if a recipe has one.
 const TEACHER: &str = "1x14x14 nin3+1:16,16 max3/2 nin3+1:24 gap fc4";
 
@@ -53,8 +56,12 @@ fn recipe(optimizer: Optimizer) -> Recipe {
 }
 
 fn trainer(recipe: Recipe, threads: usize) -> Trainer {
+    trainer_of(LINE, recipe, threads)
+}
+
+fn trainer_of(line: &str, recipe: Recipe, threads: usize) -> Trainer {
     let names = data(4).class_names().to_vec();
-    let spec = Spec::new(LINE);
+    let spec = Spec::parse(line).expect(line);
     let parameters = initial(&Plan::new(spec), recipe.init, recipe.seed);
     let taught = recipe.distill.is_some();
     let mut begun = Checkpoint::begin(&spec, recipe, Preprocessing::unit(1), names, parameters);
@@ -86,7 +93,10 @@ fn recipes() -> [Recipe; 4] {
 }
 
 fn whole_run(recipe: &Recipe, threads: usize, data: &Dataset) -> Trainer {
-    let mut trainer = trainer(recipe.clone(), threads);
+    finished(trainer(recipe.clone(), threads), data)
+}
+
+fn finished(mut trainer: Trainer, data: &Dataset) -> Trainer {
     while !trainer.is_done() {
         trainer.epoch(data, |_| ControlFlow::Continue(())).expect("an epoch");
         let evaluation = trainer.evaluate(data).expect("an evaluation");
@@ -103,6 +113,22 @@ fn any_number_of_threads() {
         for threads in [2, 3, 4] {
             assert!(bytes(whole_run(&recipe, threads, &data).checkpoint()) == one, "{threads} threads, {recipe:?}");
         }
+    }
+}
+
+#[test]
+fn the_whole_family() {
+    let data = data(200);
+    for recipe in &recipes()[..2] {
+        let one = bytes(finished(trainer_of(FAMILY, recipe.clone(), 1), &data).checkpoint());
+        let three = bytes(finished(trainer_of(FAMILY, recipe.clone(), 3), &data).checkpoint());
+        assert!(one == three, "{recipe:?}");
+        let mut run = trainer_of(FAMILY, recipe.clone(), 2);
+        let ended = run.epoch(&data, |_| ControlFlow::Break(())).expect("a step");
+        assert!(!matches!(ended, Ended::Epoch(_)));
+        let kept = Checkpoint::from_bytes(&run.checkpoint().to_bytes()).expect("a good checkpoint");
+        let run = finished(Trainer::resume(kept, 2).expect("a good checkpoint"), &data);
+        assert!(bytes(run.checkpoint()) == one, "resumed, {recipe:?}");
     }
 }
 

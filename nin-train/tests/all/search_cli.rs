@@ -73,6 +73,29 @@ fn a_search_keeps_to_its_budget_and_goes_on_where_it_stopped() {
     assert_eq!(again.stdout, first.stdout, "nothing is trained twice");
     assert_eq!(fs::read_to_string(&path).unwrap(), text);
 
+    // As one object, best first in each round.
+    let json = run(&folder.0, &[&ARGUMENTS[..], &["--json"]].concat());
+    let json = String::from_utf8(json.stdout).unwrap();
+    assert_eq!(json.lines().count(), 1, "{json}");
+    let found: Value = serde_json::from_str(&json).unwrap();
+    let rounds = found["rounds"].as_array().unwrap();
+    assert_eq!(rounds.iter().map(|round| round["epochs"].as_u64().unwrap()).collect::<Vec<_>>(), [1, 3]);
+    for (round, done) in rounds.iter().zip([&trials[..4], &trials[4..]]) {
+        let networks = round["networks"].as_array().unwrap();
+        assert_eq!(networks.len(), done.len());
+        let scores: Vec<f64> = networks.iter().map(|one| one["accuracy"].as_f64().unwrap_or(0.0)).collect();
+        assert!(scores.is_sorted_by(|a, b| a >= b), "{scores:?}");
+        for network in networks {
+            let trial = done.iter().find(|trial| trial["line"] == network["line"]).unwrap();
+            let needs = Resources::new(&Plan::new(Spec::parse(network["line"].as_str().unwrap()).unwrap()));
+            assert_eq!(network["accuracy"], trial["accuracy"]);
+            assert_eq!((&network["parameters"], &network["macs"]), (&needs.parameters.into(), &needs.macs.into()));
+            assert_eq!(network["ram"]["int8"], needs.streaming_int8);
+            assert_eq!(network["flash"]["int8"], needs.flash_int8);
+        }
+    }
+    assert_eq!(found["best"], rounds[1]["networks"][0]["line"]);
+
     // Killed while it wrote its last line: that training is repeated, with the same accuracy.
     fs::write(&path, &text[..text.len() - 20]).unwrap();
     assert!(run(&folder.0, &ARGUMENTS).status.success());

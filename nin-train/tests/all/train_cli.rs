@@ -4,8 +4,12 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use crate::common::TempDir;
+use crate::program::{fails, succeeds};
+
 use nin_train::Recipe;
 use nin_train::data::{Dataset, idx, subset};
+use nin_train::engine::streaming::ModelBytes;
 use nin_train::network::resources::Resources;
 use nin_train::network::trained::Trained;
 use nin_train::training::checkpoint::Checkpoint;
@@ -105,7 +109,7 @@ fn a_run_learns_and_writes_what_it_says() {
     assert!(text.contains("10 classes") && text.contains("test accuracy"), "{text}");
     // The printed commands work, word for word; here cargo runs the program.
     let next: Vec<_> = text.lines().filter_map(|line| line.strip_prefix("  cargo run -p nin-train -- ")).collect();
-    assert_eq!(next.len(), 4, "{text}");
+    assert_eq!(next.len(), 5, "{text}");
     for line in next {
         printed(&folder, &line.split(' ').collect::<Vec<_>>());
     }
@@ -390,4 +394,37 @@ fn validation_images_choose_the_network_and_end_the_run() {
     assert!(said.contains("--validation"), "{said}");
     let said = failure(&folder, &["train", "--data", "images", "--from", "run/model.nin", "--batch-norm"]);
     assert!(said.contains("--from"), "{said}");
+}
+
+/// Without a line, the network fits the folder: its channels, size, number of classes and names.
+#[test]
+fn a_folder_of_pictures_needs_no_other_flag() {
+    let folder = TempDir::new();
+    for (class, light) in [("blue", [30, 40, 220]), ("red", [220, 40, 30])] {
+        for number in 0..12u8 {
+            let pixel = |x: u32, y: u32| image::Rgb(light.map(|level: u8| level - number + (x * y / 8) as u8));
+            fs::create_dir_all(folder.0.join("p").join(class)).unwrap();
+            image::RgbImage::from_fn(12, 12, pixel).save(folder.0.join(format!("p/{class}/{number}.png"))).unwrap();
+        }
+    }
+    let run = |arguments: &[&str]| crate::program::command(&folder, arguments);
+    let (text, _) = succeeds(&mut run(&["train", "--data", "p", "--epochs", "2", "--ram", "3K", "--out", "r"]));
+    assert!(text.contains("Chosen for these images; the flags in brackets change it:"), "{text}");
+    let model = fs::read(folder.0.join("r/model.nin")).unwrap();
+    let model = ModelBytes::new(&model);
+    let model = model.model().unwrap();
+    let line = model.plan().spec().to_string();
+    assert!(line.starts_with("3x12x12 ") && line.ends_with(" gap fc2") && text.contains(&line), "{line}: {text}");
+    assert_eq!(model.class_names().collect::<Vec<_>>(), ["blue", "red"]);
+    let (said, _) = succeeds(&mut run(&["predict", "r/model.nin", "p/red/3.png", "-q"]));
+    assert!(["p/red/3.png: red\n", "p/red/3.png: blue\n"].contains(&said.as_str()), "{said}");
+    succeeds(&mut run(&["quantize", "r/checkpoint", "--rust", "model.rs"]));
+    let source = fs::read_to_string(folder.0.join("model.rs")).unwrap();
+    assert!(source.contains("CLASSES: [&str; 2] = [\n    \"blue\",\n    \"red\",\n];"), "{source}");
+
+    // --epochs counts those that are done.
+    let said = fails(&mut run(&["train", "--resume", "r", "--epochs", "1"]));
+    assert_eq!(said, "error: this run has completed 2 epochs, which --epochs includes: pass a number above 2");
+    let said = fails(&mut run(&["train", "--resume", "r"]));
+    assert_eq!(said, "error: this run has completed its 2 epochs; pass a larger number with --epochs");
 }

@@ -2,19 +2,25 @@
 //!
 //!     cargo run -p nin-tests --bin formula-model -- d2l f16 target/d2l-f16.nin
 //!     cargo run -p nin-tests --bin formula-model -- d2l int8 2 target/d2l-int8.nin
+//!
+//! A fifth word is a threshold: the model rejects images whose largest logit is below it.
 
 use std::error::Error;
 use std::fs;
 
-use nin_core::{Spec, WeightType};
+use nin_core::{Decision, Score, Spec, Threshold, WeightType};
 use nin_tests::formula;
+use nin_train::formats::model_file::with_decision;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let (network, weights, lanes, path) = match arguments.as_slice() {
-        [network, weights, path] => (network, weights, "4", path),
-        [network, weights, lanes, path] => (network, weights, lanes.as_str(), path),
-        _ => return Err("usage: formula-model LINE|PRESET f32|f16|int8|int4 [LANES] FILE".into()),
+    let (network, weights, lanes, path, threshold) = match arguments.as_slice() {
+        [network, weights, path] => (network, weights, "4", path, None),
+        [network, weights, lanes, path] => (network, weights, lanes.as_str(), path, None),
+        [network, weights, lanes, path, threshold] => {
+            (network, weights, lanes.as_str(), path, Some(threshold.parse()?))
+        }
+        _ => return Err("usage: formula-model LINE|PRESET f32|f16|int8|int4 [LANES] FILE [THRESHOLD]".into()),
     };
     let spec = match Spec::preset(network) {
         Some(spec) => spec,
@@ -23,6 +29,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     let types = [WeightType::F32, WeightType::F16, WeightType::Int8, WeightType::Int4];
     let weight_type = types.into_iter().find(|weight_type| weight_type.name() == weights);
     let weight_type = weight_type.ok_or_else(|| format!("no weights of type {weights}: f32, f16, int8 or int4"))?;
-    fs::write(path, formula::model(spec, weight_type, lanes.parse()?)).map_err(|error| format!("{path}: {error}"))?;
+    let mut model = formula::model(spec, weight_type, lanes.parse()?);
+    if let Some(value) = threshold {
+        let threshold = Some(Threshold { score: Score::Logit, value });
+        model = with_decision(&model, &Decision { threshold, ..Decision::PLAIN })?;
+    }
+    fs::write(path, model).map_err(|error| format!("{path}: {error}"))?;
     Ok(())
 }

@@ -2,7 +2,7 @@
 //! damaged ones.
 //!
 //! `fixtures/make_onnx_models.py` and `make_tflite_models.py --float` make the models. A few are committed;
-//! `NIN_ONNX_MODELS` and `NIN_TFLITE_FLOAT_MODELS` name folders of more.
+//! `NIN_ONNX_MODELS`, `NIN_QDQ_MODELS` and `NIN_TFLITE_FLOAT_MODELS` name folders of more.
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -12,9 +12,18 @@ use nin_core::{Lanes, Plan, Spec, WeightType};
 use nin_train::engine::streaming::{ModelBytes, Streaming};
 use nin_train::formats::lowering::Pixels;
 use nin_train::formats::{onnx, tflite};
+use nin_train::integers::QuantizedModel;
 use nin_train::network::preprocessing::Preprocessing;
 use nin_train::network::trained::Trained;
 use serde::Deserialize;
+
+/// Images and logits of a quantised model, and the scale of the logits.
+#[derive(Deserialize)]
+struct Steps {
+    images: Vec<String>,
+    logits: Vec<Vec<f32>>,
+    step: f32,
+}
 
 #[derive(Deserialize)]
 struct Answers {
@@ -32,7 +41,10 @@ fn import(path: &Path) -> Result<Trained, Box<dyn Error>> {
     let file = read(path);
     let imported = match tflite::is_tflite(&file) {
         true => tflite::import_floats(&file)?.expect("a model of floats"),
-        false => onnx::import(&file, &mut beside)?,
+        false => match onnx::import(&file, &mut beside)? {
+            onnx::Network::Floats(floats) => floats,
+            onnx::Network::Integers(_) => return Err("a model of integers".into()),
+        },
     };
     let (trained, pixels) = imported.for_bytes(None).expect("preprocessing");
     assert_eq!(pixels, Pixels::Unit, "{}", path.display());
@@ -129,8 +141,85 @@ fn this_programs_own_files() {
         };
         let file = onnx::floats(&trained);
         assert!(onnx::is_onnx(&file));
-        let imported = onnx::import(&file, &mut |_| Err("none".to_owned())).unwrap();
+        let onnx::Network::Floats(imported) = onnx::import(&file, &mut |_| Err("none".to_owned())).unwrap() else {
+            panic!("{line} has integers");
+        };
         assert_eq!(imported.for_bytes(None).unwrap(), (trained, Pixels::Bytes), "{line}");
+    }
+}
+
+/// The largest difference of a logit from the one that QDQ defines, in steps of the logits.
+fn check_integers(path: &Path) -> Result<(String, f32), Box<dyn Error>> {
+    let network = onnx::import(&read(path), &mut |_| Err("none".to_owned()))?;
+    let onnx::Network::Integers(integers) = network else { return Err("a model of floats".into()) };
+    let answers: Steps = serde_json::from_slice(&read(&path.with_extension("json"))).unwrap();
+    let mut worst = 0f32;
+    for lanes in Lanes::INT8 {
+        let file = ModelBytes::new(&integers.to_bytes(lanes).unwrap());
+        let model = file.model().unwrap();
+        let mut engine = Streaming::new(&model);
+        for (image, wanted) in answers.images.iter().zip(&answers.logits) {
+            let image = BASE64_STANDARD.decode(image).expect("base64");
+            let logits = engine.classify(&image, model.plan().spec().input()).unwrap();
+            let off = logits.iter().zip(wanted).map(|(own, wanted)| (own - wanted).abs() / answers.step);
+            worst = off.fold(worst, f32::max);
+        }
+    }
+    Ok((integers.spec().to_string(), worst))
+}
+
+/// QDQ rounds once, this program twice: an activation may differ by one step, and the logits by a few.
+const STEPS: f32 = 2.1;
+
+#[test]
+fn the_logits_of_random_qdq_models() {
+    let mut lines = String::new();
+    for path in committed("onnx_qdq") {
+        let (line, worst) = check_integers(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        assert!(worst < STEPS, "{}: {worst} steps of {line}", path.display());
+        lines += &format!("{line}\n");
+    }
+    for part in ["nin", "dw", "proj(", "gap", "fc"] {
+        assert!(lines.contains(part), "no committed model has {part}:\n{lines}");
+    }
+    let Some(folder) = std::env::var_os("NIN_QDQ_MODELS") else { return };
+    let mut done = 0;
+    for path in models(Path::new(&folder)) {
+        match check_integers(&path) {
+            Ok((line, worst)) => {
+                println!("{}: {worst} steps: {line}", path.display());
+                assert!(worst < STEPS, "{}: {worst} steps of {line}", path.display());
+                done += 1;
+            }
+            Err(error) => println!("{}: {error}", path.display()),
+        }
+    }
+    assert!(done > 0, "no model of {} was imported", folder.display());
+}
+
+/// What this program quantises and writes as ONNX comes back as the same model file.
+#[test]
+fn this_programs_own_integers() {
+    for (line, clips) in [
+        ("1x12x10 nin3+1:6,4 avg2/2 nin3:5 gap", 3),
+        ("2x9x9 nin3+1:4 max3/2+1 nin1:3 gap fc4", 3),
+        ("3x8x9 nin3:4 fc6,3", 3),
+    ] {
+        let plan = Plan::new(Spec::new(line));
+        let channels = usize::from(plan.spec().input().channels);
+        let trained = Trained {
+            spec: *plan.spec(),
+            parameters: (0..plan.parameters()).map(|i| (i as f32 * 0.37).sin() * 0.5).collect(),
+            preprocessing: Preprocessing::unit(channels),
+            class_names: (0..plan.classes()).map(|class| format!("class {class}")).collect(),
+        };
+        let layers = plan.layers().filter(|layer| layer.has_weights()).count();
+        let quantised = QuantizedModel::new(&trained, &vec![clips as f32; layers]).unwrap();
+        let network = onnx::import(&onnx::integers(&quantised), &mut |_| Err("none".to_owned())).unwrap();
+        let onnx::Network::Integers(integers) = network else { panic!("{line} has floats") };
+        for lanes in Lanes::INT8 {
+            assert_eq!(integers.to_bytes(lanes), quantised.to_bytes(lanes), "{line}");
+        }
     }
 }
 
@@ -165,13 +254,13 @@ fn damaged_models_are_refused() {
         (random >> 33) as usize % below
     };
     let mut beside = |_: &str| Err("none".to_owned());
-    for path in committed("onnx").into_iter().chain(committed("tflite_float")) {
+    for path in ["onnx", "onnx_qdq", "tflite_float"].into_iter().flat_map(committed) {
         let whole = read(&path);
         for length in (0..whole.len()).step_by(11) {
             assert!(onnx::import(&whole[..length], &mut beside).is_err(), "the first {length} bytes");
             let _ = tflite::import_floats(&whole[..length]);
         }
-        for _ in 0..2_000 {
+        for _ in 0..1_000 {
             let mut file = whole.clone();
             for _ in 0..1 + draw(4) {
                 let at = draw(file.len());
@@ -184,7 +273,15 @@ fn damaged_models_are_refused() {
             }
             let _ = onnx::is_onnx(&file);
             let floats = tflite::import_floats(&file).ok().flatten();
-            for imported in onnx::import(&file, &mut beside).into_iter().chain(floats) {
+            let floats = floats.map(onnx::Network::Floats);
+            for network in onnx::import(&file, &mut beside).into_iter().chain(floats) {
+                let imported = match network {
+                    onnx::Network::Floats(imported) => imported,
+                    onnx::Network::Integers(integers) => {
+                        assert!(integers.to_bytes(Lanes::Two).is_ok(), "{}", integers.spec());
+                        continue;
+                    }
+                };
                 let trained = imported.trained;
                 assert_eq!(trained.parameters.len(), trained.plan().parameters(), "{}", trained.spec);
             }

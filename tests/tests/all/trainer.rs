@@ -63,8 +63,24 @@ proptest! {
         }
     }
 
+    /// Without a ReLU large sums may cancel, so that errors are in proportion to the largest of any layer.
     #[test]
-    fn every_layer_agrees(case in random::case()) {
+    fn forward_agrees_on_the_whole_family(case in random::family_case(), count in 1u64..6) {
+        let images = images(&case, count);
+        let file = ModelFile::of(&case, WeightType::F32, 4).aligned();
+        let model = Model::read(&file).unwrap();
+        for (got, image) in trainer_logits(&case, &images).iter().zip(&images.images) {
+            let steps = oracle::forward(&case.spec, &case.parameters(), &image.widen());
+            let scale = steps.iter().fold(0.0, |most, step| f64::max(most, step.scale));
+            let want = &steps.last().unwrap().map.values;
+            assert_close_in_scale(&format!("{case:?}: trainer and oracle"), got, want, BOUND, scale);
+            let streamed = engine::logits(&model, image);
+            assert_close_in_scale(&format!("{case:?}: trainer and engine"), got, &streamed, BOUND, scale);
+        }
+    }
+
+    #[test]
+    fn every_layer_agrees(case in prop_oneof![random::case(), random::family_case()]) {
         let image = case.image(0);
         let mut trainer = Engine::new(case.spec, &Arithmetic::Float, 0, 1).unwrap();
         trainer.load(&case.parameters());
@@ -85,7 +101,8 @@ proptest! {
 #[test]
 fn gradients_are_differences_of_the_loss() {
     let still = |case: &Case| !case.spec.stages().iter().any(|stage| matches!(stage, Stage::Dropout(_)));
-    let cases = random::case().prop_filter("dropout draws random numbers in training", still);
+    let cases = prop_oneof![random::case(), random::family_case()];
+    let cases = cases.prop_filter("dropout draws random numbers in training", still);
     let (compared, skipped) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let answer = TestRunner::new(random::config(300)).run(&(cases, 1u64..4), |(case, count)| {
         let images = images(&case, count);

@@ -47,7 +47,8 @@ pub struct SearchArgs {
     #[command(flatten)]
     budget: BudgetArgs,
 
-    /// Limit of the multiply-accumulates per image; K and M are 1,000 and 1,000,000 [default: no limit]
+    /// Limit of the multiply-accumulates per image; K and M are 1,000 and 1,000,000 [default: no limit]. With it, lines
+    /// may have depthwise convolutions and shortcuts
     #[arg(long, value_name = "N", value_parser = count)]
     macs: Option<u64>,
 

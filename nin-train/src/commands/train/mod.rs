@@ -9,7 +9,6 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use nin_core::{Decision, Lanes, WeightType};
-use nin_train::data::survey::Survey;
 use nin_train::data::{Dataset, DatasetKind, Part};
 use nin_train::engine::confidence::{self, unknown_class};
 use nin_train::engine::streaming::ModelBytes;
@@ -18,6 +17,7 @@ use nin_train::network::trained::Trained;
 use nin_train::quantize::aware;
 use nin_train::report::LayerTable;
 use nin_train::report::html::Findings;
+use nin_train::support::text::counted;
 use nin_train::support::threads;
 use nin_train::training::checkpoint::Checkpoint;
 use nin_train::training::evaluation::evaluator;
@@ -25,7 +25,7 @@ use nin_train::training::trainer::{Ended, Trainer};
 
 use super::known::Found;
 use super::run_folder::RunFolder;
-use super::{Console, Outcome, images, interrupt, networks, program, threads_of, word};
+use super::{Console, Outcome, images, interrupt, networks, program, survey, threads_of, word};
 pub use flags::TrainArgs;
 use metrics::Metrics;
 use screen::{Run, Screen};
@@ -46,19 +46,12 @@ pub fn run(args: &TrainArgs, console: &Console) -> Outcome<ExitCode> {
     start.check_memory(&plan, threads)?;
     images::check(plan.spec().input(), plan.classes(), &splits)?;
     let fingerprint = splits.train.fingerprint();
-    if record.kind == DatasetKind::Folder {
-        if splits.validation.is_some() {
-            start.use_validation();
-        }
-        let shared = Survey::of(&splits).shared_with_training(Part::Test).len();
-        if shared > 0 {
-            console.warn(format_args!(
-                "{shared} of {} test images are also training images, equal or nearly so, which makes the test accuracy \
-                 too high; `{} data --data …` lists them",
-                splits.test.len(),
-                program()
-            ));
-        }
+    if record.kind == DatasetKind::Folder && splits.validation.is_some() {
+        start.use_validation();
+    }
+    let shared = images::shared_test_images(record.kind, &splits);
+    if let Some(line) = survey::shared_line(&shared, Part::Test, &splits) {
+        console.warn(format_args!("{line}; `{} data` with the same images lists them", program()));
     }
     let validation = images::split_off(start.recipe(), &mut splits)?;
     if let Some(unused) = &splits.validation {
@@ -84,7 +77,10 @@ pub fn run(args: &TrainArgs, console: &Console) -> Outcome<ExitCode> {
         let epochs = trainer.recipe().epochs;
         return Err(match trainer.has_stalled() {
             true => "this run has stopped early (patience reached); start another with --from".into(),
-            false => format!("this run has completed its {epochs} epochs; pass a larger number with --epochs").into(),
+            false => {
+                let epochs = counted(epochs as usize, "epoch");
+                format!("this run has completed its {epochs}; pass a larger number with --epochs").into()
+            }
         });
     }
     let mut metrics = Metrics::create(args.metrics.clone().unwrap_or_else(|| folder.metrics()), &metrics, console)?;
@@ -131,7 +127,7 @@ pub fn run(args: &TrainArgs, console: &Console) -> Outcome<ExitCode> {
         args.rejection.say(found, console);
     }
     metrics.test(&findings.evaluation);
-    let report = folder.report(&trainer.checkpoint(), &trained, &findings, &splits);
+    let report = folder.report(&trainer.checkpoint(), &trained, &findings, &splits, shared);
     if let Err(error) = &report {
         console.warn(format_args!("the report could not be written: {error}; all other files were written"));
     }
@@ -139,7 +135,7 @@ pub fn run(args: &TrainArgs, console: &Console) -> Outcome<ExitCode> {
     folder.test_images(&splits.test, plan.shape(0));
     // Last: a model file shows that its run is complete.
     folder.export(&model)?;
-    screen.next(&folder, report.ok().as_deref(), sample.as_deref(), integers);
+    screen.next(&folder, report.ok().as_deref(), sample.as_deref(), integers, args.firmware_board());
     Ok(ExitCode::SUCCESS)
 }
 

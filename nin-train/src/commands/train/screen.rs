@@ -6,7 +6,7 @@ use indicatif::ProgressBar;
 use nin_core::Plan;
 use nin_train::Recipe;
 use nin_train::engine::confusion::Confusion;
-use nin_train::support::text::{grouped, percent, visible};
+use nin_train::support::text::{counted, grouped, percent, visible};
 use nin_train::training::evaluation::Evaluation;
 use nin_train::training::position::{EpochReport, Position};
 use nin_train::training::trainer::Progress;
@@ -39,9 +39,9 @@ impl<'a> Screen<'a> {
         let epochs = self.epochs - position.epoch;
         let images = u64::from(epochs) * self.images as u64 - position.images as u64;
         self.console.explain(format_args!(
-            "{epochs} epoch{} of {} images at about {} images/s: {}\n",
-            if epochs == 1 { "" } else { "s" },
-            grouped(self.images as u64),
+            "{} of {} at about {} images/s: {}\n",
+            counted(epochs as usize, "epoch"),
+            counted(self.images, "image"),
             grouped(images_per_second.round() as u64),
             duration(images as f64 / images_per_second)
         ));
@@ -110,13 +110,7 @@ impl<'a> Screen<'a> {
     /// Prints the trained network's confusion matrix and test accuracy.
     pub fn result(&self, evaluation: &Evaluation, run: Run<'_>) {
         let names = run.names;
-        let predictions = evaluation.confusion.first().map_or(0, Vec::len);
-        let mut confusion = Confusion::new(names, predictions);
-        for (label, row) in evaluation.confusion.iter().enumerate() {
-            for (prediction, &count) in row.iter().enumerate() {
-                confusion.add(label, prediction, count as usize);
-            }
-        }
+        let confusion = Confusion::of_rows(names, &evaluation.confusion);
         self.console.explain(format_args!("\n{confusion:width$}\n", width = self.console.columns()));
         let (correct, total) = (confusion.correct(), confusion.total());
         self.console.result(format_args!(
@@ -132,8 +126,8 @@ impl<'a> Screen<'a> {
         }
     }
 
-    /// Prints the files written and the commands to run next.
-    pub fn next(&self, folder: &RunFolder, report: Option<&Path>, sample: Option<&Path>, integers: bool) {
+    /// Prints the files written and the commands to run next; `board` is the one to write firmware for.
+    pub fn next(&self, folder: &RunFolder, report: Option<&Path>, sample: Option<&Path>, integers: bool, board: &str) {
         let (checkpoint, model) = (folder.checkpoint(), folder.model());
         let (checkpoint, model) = (word(&checkpoint), word(&model));
         // The checkpoint that the model is exported from.
@@ -152,7 +146,11 @@ impl<'a> Screen<'a> {
         }
         let source = |name| word(&folder.path().join(name));
         self.console.say(format_args!("  {program} eval {model}"));
-        self.console.say(format_args!("  {program} quantize {kept} --rust {}", source("model_int8.rs")));
+        let int8 = if integers { model.clone() } else { source("model_int8.nin") };
+        if !integers {
+            self.console.say(format_args!("  {program} quantize {kept} --rust {}", source("model_int8.rs")));
+        }
+        self.console.say(format_args!("  {program} firmware {int8} --board {board} --out my-classifier"));
         if !integers {
             self.console.say(format_args!("  {program} export {kept} --rust {} --type f16", source("model_f16.rs")));
         }

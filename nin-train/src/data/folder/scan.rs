@@ -118,16 +118,19 @@ fn holds_runs(folder: &Path) -> bool {
 /// Returns the error for a folder with fewer than two classes, with advice that fits what is there.
 pub(super) fn too_few(folder: &Path, found: &Found, top: &Entries) -> DataError {
     let advice = "put each class's pictures into a sub-folder of its own, two or more";
-    if let Some((only, _)) = found.files.first() {
-        let problem = format!("has a single class folder, '{}'", visible(only));
-        return DataError::file(folder, problem, advice);
-    }
     let with = |endings: &[&str]| {
         top.iter().find(|(_, path)| {
             path.is_file()
                 && path.extension().is_some_and(|found| endings.iter().any(|ending| found.eq_ignore_ascii_case(ending)))
         })
     };
+    if let Some((only, _)) = found.files.first() {
+        let problem = format!("has a single class folder, '{}'", visible(only));
+        // A table beside one folder of pictures has their labels.
+        let table =
+            with(&["csv", "tsv"]).map(|(_, path)| format!("name the table of labels: --data {}", visible_path(path)));
+        return DataError::file(folder, problem, table.unwrap_or_else(|| advice.to_owned()));
+    }
     let has = |path: &Path| {
         format!("has no class folder, but {}", visible_path(path.file_name().unwrap_or_default().as_ref()))
     };

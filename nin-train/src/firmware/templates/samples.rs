@@ -1,5 +1,7 @@
 //! Test images, with the logits that the host computed for them.
 
+use nin_core::Answer;
+
 /// Bytes of a row: its pixels, each with its channels.
 pub const ROW: usize = {{row}};
 {{rows_constant}}
@@ -12,7 +14,7 @@ static PIXELS: [u8; {{count}} * IMAGE] = *include_bytes!("../samples.bin");
 pub struct Sample {
     pixels: &'static [u8],
     /// The index of its class.
-    pub label: usize,
+    label: usize,
     /// The bits of the host's logits.
     pub logits: [u32; {{classes}}],
 }
@@ -21,6 +23,14 @@ impl Sample {
     /// Returns row `y`.
     pub fn row(&self, y: usize) -> &'static [u8] {
         &self.pixels[y * ROW..][..ROW]
+    }
+
+    /// Returns the right answer; `unknown` is the class of images that belong to no class, if the model has one.
+    pub fn answer(&self, unknown: Option<u16>) -> Answer {
+        match unknown {
+            Some(unknown) if usize::from(unknown) == self.label => Answer::Unknown,
+            _ => Answer::Class(self.label),
+        }
     }
 }
 

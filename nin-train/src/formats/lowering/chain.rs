@@ -3,8 +3,8 @@
 use nin_core::Spec;
 use nin_core::spec::{Activation, Window};
 
+use super::Problem;
 use super::layer::{Id, Kind, Layer, Net};
-use super::{Place, Problem};
 use crate::network::preprocessing::Preprocessing;
 use crate::network::trained::Trained;
 
@@ -18,6 +18,29 @@ impl Net {
     ///
     /// [`Problem`] names the layer that no line has.
     pub fn lower(self, answer: Id) -> Result<Trained, Problem> {
+        let Followed { spec, entries } = self.follow(answer)?;
+        let mut parameters = Vec::new();
+        for entry in entries {
+            let Entry::Weights(id) = entry else { continue };
+            let Layer { kind, size, .. } = &self.layers[id];
+            if let Kind::Convolution { weights, bias, .. }
+            | Kind::Full { weights, bias }
+            | Kind::Scale { factor: weights, shift: bias } = kind
+            {
+                parameters.extend(weights);
+                parameters.extend(bias);
+                if weights.is_empty() {
+                    // Factors of 1, shifts of 0.
+                    parameters.extend((0..2 * size[2]).map(|at| if at < size[2] { 1.0 } else { 0.0 }));
+                }
+            }
+        }
+        let Self { mean, scale, .. } = self;
+        Ok(Trained { spec, parameters, preprocessing: Preprocessing { mean, scale }, class_names: Vec::new() })
+    }
+
+    /// Returns the line of the layers up to the answer, and the layers of which a model file states something.
+    pub(super) fn follow(&self, answer: Id) -> Result<Followed, Problem> {
         let mut readers = vec![Vec::new(); self.layers.len()];
         // Layers that lead to no answer are left out.
         let mut needed = vec![false; self.layers.len()];
@@ -31,17 +54,34 @@ impl Net {
             }
         }
         readers.iter_mut().for_each(|ids: &mut Vec<Id>| ids.sort_unstable());
-        let mut chain = Chain::new(&self, &readers);
+        let mut chain = Chain::new(self, &readers);
         chain.follow(answer)?;
         let [rows, columns, channels] = self.size(0);
         let line = format!("{channels}x{rows}x{columns} {}", chain.words.join(" "));
-        let parameters = chain.parameters;
+        let entries = chain.entries;
         let spec: Spec = line.parse().map_err(|error| {
             Problem::whole(format!("would be the line `{line}`, which is outside of the family: {error}"))
         })?;
-        let Self { mean, scale, .. } = self;
-        Ok(Trained { spec, parameters, preprocessing: Preprocessing { mean, scale }, class_names: Vec::new() })
+        Ok(Followed { spec, entries })
     }
+}
+
+/// A line, and what a model file states of its layers.
+pub(super) struct Followed {
+    pub spec: Spec,
+    /// In the order of the file.
+    pub entries: Vec<Entry>,
+}
+
+/// A layer of which a model file states something.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Entry {
+    /// A layer with weights.
+    Weights(Id),
+    /// A sum, and the layers at the ends of its body and of its shortcut.
+    Sum { sum: Id, body: Id, shortcut: Id },
+    /// A global average, and the layer that it reads. Of one pixel it is that layer.
+    Average { average: Id, input: Id },
 }
 
 /// What layers have become so far.
@@ -50,7 +90,7 @@ struct Chain<'n> {
     readers: &'n [Vec<Id>],
     /// The words of the line after its input.
     words: Vec<String>,
-    parameters: Vec<f32>,
+    entries: Vec<Entry>,
     /// Layers in the last stage if it is a block that takes another 1×1 convolution.
     open: usize,
     /// Layers in the last stage if it is fully connected.
@@ -61,17 +101,9 @@ struct Chain<'n> {
     opening: &'static str,
 }
 
-/// A convolution of a line.
-struct Block<'n> {
-    window: Window,
-    groups: usize,
-    weights: &'n [f32],
-    bias: &'n [f32],
-}
-
 impl<'n> Chain<'n> {
     fn new(net: &'n Net, readers: &'n [Vec<Id>]) -> Self {
-        Self { net, readers, words: Vec::new(), parameters: Vec::new(), open: 0, full: 0, head: false, opening: "" }
+        Self { net, readers, words: Vec::new(), entries: Vec::new(), open: 0, full: 0, head: false, opening: "" }
     }
 
     fn layer(&self, id: Id) -> &'n Layer {
@@ -104,6 +136,7 @@ impl<'n> Chain<'n> {
             }
             // The average of one pixel.
             self.stage("gap");
+            self.entries.push(Entry::Average { average: answer, input: answer });
         }
         Ok(())
     }
@@ -123,17 +156,15 @@ impl<'n> Chain<'n> {
 
     /// Adds a layer; `last` if no other follows.
     fn add(&mut self, id: Id, last: bool) -> Result<(), Problem> {
-        let Layer { kind, activation, place, .. } = self.layer(id);
+        let Layer { kind, place, inputs, .. } = self.layer(id);
         let averaged = || {
             place.problem(
                 "follows a global average or a fully connected layer, where a line has only fully connected layers",
             )
         };
         match kind {
-            Kind::Full { weights, bias } => self.full(weights, bias, *activation, last, place),
-            Kind::Convolution { window: Window::PIXEL, groups: 1, weights, bias } if self.head => {
-                self.full(weights, bias, *activation, last, place)
-            }
+            Kind::Full { .. } => self.full(id, last),
+            Kind::Convolution { window: Window::PIXEL, groups: 1, .. } if self.head => self.full(id, last),
             Kind::Sum => Err(place.problem("adds maps that are not the two ends of a shortcut")),
             _ if self.head => Err(averaged()),
             Kind::Convolution { .. } | Kind::Scale { .. } => self.block(id),
@@ -142,6 +173,7 @@ impl<'n> Chain<'n> {
             Kind::Mean(window) => self.pool("mean", *window),
             Kind::GlobalAverage => {
                 self.stage("gap");
+                self.entries.push(Entry::Average { average: id, input: inputs[0] });
                 self.head = true;
                 Ok(())
             }
@@ -158,17 +190,12 @@ impl<'n> Chain<'n> {
     fn block(&mut self, id: Id) -> Result<(), Problem> {
         let Layer { kind, activation, inputs, size, place, .. } = self.layer(id);
         let channels = self.net.size(inputs[0])[2];
-        let Block { window, groups, weights, bias } = match kind {
-            Kind::Convolution { window, groups, weights, bias } => {
-                Block { window: *window, groups: *groups, weights, bias }
-            }
-            Kind::Scale { factor, shift } => {
-                Block { window: Window::PIXEL, groups: channels, weights: factor, bias: shift }
-            }
+        let (window, groups) = match kind {
+            Kind::Convolution { window, groups, .. } => (*window, *groups),
+            Kind::Scale { .. } => (Window::PIXEL, channels),
             _ => return Err(place.problem("is between the ends of a shortcut, where only convolutions can be")),
         };
-        self.parameters.extend(weights);
-        self.parameters.extend(bias);
+        self.entries.push(Entry::Weights(id));
         let outputs = size[2];
         if window == Window::PIXEL && groups == 1 && self.opening.is_empty() && (1..MOST_WIDTHS).contains(&self.open) {
             let separator = if self.words.last().is_some_and(|word| word.contains(':')) { "," } else { ":" };
@@ -190,14 +217,8 @@ impl<'n> Chain<'n> {
         Ok(())
     }
 
-    fn full(
-        &mut self,
-        weights: &[f32],
-        bias: &[f32],
-        activation: Activation,
-        last: bool,
-        place: &Place,
-    ) -> Result<(), Problem> {
+    fn full(&mut self, id: Id, last: bool) -> Result<(), Problem> {
+        let Layer { activation, place, size, .. } = self.layer(id);
         match activation {
             Activation::Identity if !last => {
                 return Err(place.problem("has no ReLU; every fully connected layer but the last has one"));
@@ -210,13 +231,12 @@ impl<'n> Chain<'n> {
             }
             _ => {}
         }
-        self.parameters.extend(weights);
-        self.parameters.extend(bias);
+        self.entries.push(Entry::Weights(id));
         if (1..MOST_WIDTHS).contains(&self.full) {
-            self.extend(&format!(",{}", bias.len()));
+            self.extend(&format!(",{}", size[2]));
             self.full += 1;
         } else {
-            self.stage(&format!("fc{}", bias.len()));
+            self.stage(&format!("fc{}", size[2]));
             self.full = 1;
         }
         self.head = true;
@@ -276,15 +296,12 @@ impl<'n> Chain<'n> {
         }
         debug_assert!(self.readers[begin].len() == 2);
         self.opening = if projection.is_some() { "proj(" } else { "res(" };
+        let last = *body.last().unwrap_or(&begin);
         for id in body {
             self.block(id)?;
         }
-        if let Some(id) = projection
-            && let Kind::Convolution { weights, bias, .. } = &self.layer(id).kind
-        {
-            self.parameters.extend(weights);
-            self.parameters.extend(bias);
-        }
+        self.entries.extend(projection.map(Entry::Weights));
+        self.entries.push(Entry::Sum { sum, body: last, shortcut: projection.unwrap_or(begin) });
         self.extend(&format!("){activation}"));
         self.open = 0;
         Ok(sum)

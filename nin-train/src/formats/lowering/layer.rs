@@ -10,6 +10,29 @@ pub type Id = usize;
 /// Rows, columns and channels of a map.
 pub type Size = [usize; 3];
 
+/// Scale and zero point of a map of bytes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Grid {
+    /// The value of one step.
+    pub scale: f32,
+    /// The byte that stands for 0.
+    pub zero: u8,
+}
+
+/// The integers of a layer's weights.
+#[derive(Clone, Debug)]
+pub struct Steps {
+    /// In the order of the layer's weights.
+    pub weights: Vec<i8>,
+    /// One for each output.
+    pub scales: Vec<f32>,
+    /// The biases as numbers.
+    pub bias: Vec<f64>,
+}
+
+/// The most layers of a network: a line has fewer.
+const MOST_LAYERS: usize = 400;
+
 /// The most values of a map in a line.
 const MOST_VALUES: usize = (1 << 29) - 1;
 
@@ -32,6 +55,10 @@ pub(super) struct Layer {
     pub size: Size,
     pub activation: Activation,
     pub place: Place,
+    /// Of the output, if it is rounded to bytes.
+    pub grid: Option<Grid>,
+    /// Of the weights, if they are integers.
+    pub steps: Option<Steps>,
 }
 
 #[derive(Clone, Debug)]
@@ -49,7 +76,7 @@ pub(super) enum Kind {
         weights: Vec<f32>,
         bias: Vec<f32>,
     },
-    /// A factor and a shift for each channel.
+    /// A factor and a shift for each channel; none are 1 and 0.
     Scale {
         factor: Vec<f32>,
         shift: Vec<f32>,
@@ -104,13 +131,25 @@ impl Net {
             size,
             activation: Activation::Identity,
             place: Place::default(),
+            grid: None,
+            steps: None,
         };
         Ok(Self { layers: vec![image], mean: vec![0.0; size[2]], scale: vec![1.0; size[2]] })
+    }
+
+    /// Whether the network has more layers than any line.
+    pub fn is_too_long(&self) -> bool {
+        self.layers.len() > MOST_LAYERS
     }
 
     /// Returns the size of a layer's output.
     pub fn size(&self, layer: Id) -> Size {
         self.layers[layer].size
+    }
+
+    /// Whether nothing is done with the bytes of the image before the first layer.
+    pub fn is_plain_image(&self) -> bool {
+        self.mean.iter().all(|&mean| mean == 0.0) && self.scale.iter().all(|&scale| scale == 1.0)
     }
 
     /// Whether a layer's output has no value below 0.
@@ -123,7 +162,8 @@ impl Net {
     }
 
     fn add(&mut self, kind: Kind, inputs: Vec<Id>, size: Size, place: &Place) -> Id {
-        self.layers.push(Layer { kind, inputs, size, activation: Activation::Identity, place: place.clone() });
+        let activation = Activation::Identity;
+        self.layers.push(Layer { kind, inputs, size, activation, place: place.clone(), grid: None, steps: None });
         self.layers.len() - 1
     }
 
@@ -190,6 +230,17 @@ impl Net {
     pub fn scale(&mut self, input: Id, factor: &[f32], shift: &[f32], alone: bool, place: &Place) -> Id {
         let Net { layers, mean, scale } = self;
         let layer = &mut layers[input];
+        // What is rounded to bytes is not changed afterwards.
+        let alone = alone && layer.grid.is_none();
+        if let Some(steps) = &mut layer.steps {
+            // Integers take a shift, and no factor.
+            if alone && factor.iter().all(|&factor| factor == 1.0) && layer.activation == Activation::Identity {
+                steps.bias.iter_mut().zip(shift).for_each(|(bias, shift)| *bias += f64::from(*shift));
+                return input;
+            }
+            let size = layer.size;
+            return self.add(Kind::Scale { factor: factor.to_vec(), shift: shift.to_vec() }, vec![input], size, place);
+        }
         let each = || factor.iter().zip(shift);
         match &mut layer.kind {
             Kind::Image if alone && each().zip(&*scale).all(|((factor, _), scale)| factor * scale != 0.0) => {
@@ -210,6 +261,13 @@ impl Net {
                 }
                 return input;
             }
+            Kind::Scale { factor: own, shift: offset } if alone && layer.activation == Activation::Identity => {
+                for (((own, offset), factor), shift) in own.iter_mut().zip(offset).zip(factor).zip(shift) {
+                    *own *= factor;
+                    *offset = *offset * factor + shift;
+                }
+                return input;
+            }
             _ => {}
         }
         let size = layer.size;
@@ -220,9 +278,11 @@ impl Net {
     /// maximum pool; otherwise as a layer.
     pub fn activate(&mut self, input: Id, activation: Activation, alone: bool, place: &Place) -> Id {
         let mut layer = input;
+        let alone = alone && self.layers[input].grid.is_none();
         // A ReLU and a maximum may be exchanged.
         while alone
             && let Kind::Max(_) = self.layers[layer].kind
+            && self.layers[self.layers[layer].inputs[0]].grid.is_none()
             && self.layers.iter().filter(|other| other.inputs.contains(&self.layers[layer].inputs[0])).count() == 1
         {
             layer = self.layers[layer].inputs[0];
@@ -243,7 +303,7 @@ impl Net {
             return input;
         }
         let size = self.size(input);
-        let unit = Kind::Scale { factor: vec![1.0; size[2]], shift: vec![0.0; size[2]] };
+        let unit = Kind::Scale { factor: Vec::new(), shift: Vec::new() };
         let layer = self.add(unit, vec![input], size, place);
         self.layers[layer].activation = activation;
         layer

@@ -7,6 +7,7 @@
 //! Imports [`network`](crate::network) and [`support`](crate::support).
 
 mod chain;
+mod integers;
 mod layer;
 
 use std::fmt;
@@ -15,10 +16,11 @@ use crate::network::preprocessing::Preprocessing;
 use crate::network::trained::Trained;
 use crate::support::text::visible;
 
-pub use self::layer::{Convolution, Id, Net, Size};
+pub use self::layer::{Convolution, Grid, Id, Net, Size, Steps};
 
 /// A network with float weights.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Imported {
     /// The network. Its preprocessing is that of the file: of bytes, or of the floats that the file's input is.
     pub trained: Trained,
@@ -83,6 +85,7 @@ pub struct Place {
 
 /// Why a network is outside of the family of networks that a line describes. The text is one sentence.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Problem {
     /// The operator; `None` if the network as a whole is outside.
     pub place: Option<Place>,

@@ -11,6 +11,7 @@ mod c_header;
 mod decision;
 mod error;
 mod int8;
+mod integers;
 mod pack;
 mod source;
 mod unpack;
@@ -23,6 +24,7 @@ pub use affine::{AffineLayer, AffineModel, Record};
 pub use c_header::{CHeader, c_header, c_name};
 pub use decision::with_decision;
 pub use error::ExportError;
+pub use integers::Integers;
 pub use pack::unpacked;
 pub use source::{RustSource, rust_source};
 

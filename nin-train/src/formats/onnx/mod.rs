@@ -19,7 +19,7 @@ use crate::integers::{Output, QuantizedLayer, QuantizedModel};
 use crate::network::parameters::{Tensor, tensors};
 use crate::network::trained::Trained;
 use graph::{Attribute, Element, Graph, Name};
-pub use read::{Beside, OnnxError, import, is_onnx};
+pub use read::{Beside, Network, OnnxError, import, is_onnx};
 
 /// Returns an ONNX file of a network with float weights.
 pub fn floats(trained: &Trained) -> Vec<u8> {

@@ -43,13 +43,13 @@ pub struct About {
 }
 
 /// Returns the shape of a weight in PyTorch.
-fn torch_shape(Tensor { layer, bias, .. }: &Tensor) -> Vec<usize> {
-    match layer.kind {
-        LayerKind::Convolution(window) => {
-            let [rows, columns] = [window.rows.kernel, window.columns.kernel].map(usize::from);
-            vec![bias.len(), usize::from(layer.input.channels / layer.groups), rows, columns]
+fn torch_shape(tensor: &Tensor) -> Vec<usize> {
+    match tensor.layer.kind {
+        LayerKind::Convolution(_) => {
+            let (rows, columns) = tensor.kernel();
+            vec![tensor.bias.len(), tensor.channels(), rows, columns]
         }
-        _ => vec![bias.len(), layer.fan_in()],
+        _ => vec![tensor.bias.len(), tensor.layer.fan_in()],
     }
 }
 
@@ -128,6 +128,7 @@ impl Default for Matching {
 
 /// The parameters of a network, and what they were made of.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Found {
     /// The parameters, in the order of [`parameters`](crate::network::parameters).
     pub parameters: Vec<f32>,

@@ -5,9 +5,10 @@ use nin_core::spec::{Activation, Window};
 
 use super::error::TfLiteError;
 use super::graph::{Graph, Operator};
-use super::layers::{Order, Padding, Size, activation, factor, layer, product, quantization, size, window, words};
+use super::layers::{Order, Padding, Size, activation, layer, product, quantization, size, window, words};
 use super::operators::{self, *};
 use crate::formats::model_file::Record;
+use crate::integers::factor;
 
 /// The most numbers in a block.
 const MOST_WIDTHS: usize = 6;

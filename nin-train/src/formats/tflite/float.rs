@@ -103,6 +103,9 @@ impl Reader<'_, '_> {
             [map] => self.layer(operator, map)?,
             _ => return Err(operator.problem(operators::reason(operator.code))),
         };
+        if self.net.is_too_long() {
+            return Err(operator.problem("is one layer more than a line can have"));
+        }
         self.maps.insert(operator.output, made);
         Ok(())
     }

@@ -6,6 +6,7 @@ use nin_core::spec::{Activation, Side, Window};
 use super::error::TfLiteError;
 use super::graph::{Graph, Kind, Operator, Quantization, Tensor};
 use crate::formats::model_file::AffineLayer;
+use crate::integers::factor;
 
 /// Rows, columns and channels of a map.
 pub type Size = [usize; 3];
@@ -33,39 +34,6 @@ pub fn size(operator: &Operator<'_>, tensor: &Tensor<'_>) -> Result<Size, TfLite
 pub fn quantization(operator: &Operator<'_>, tensor: &Tensor<'_>) -> Result<Quantization, TfLiteError> {
     let found = tensor.quantization()?;
     found.ok_or_else(|| operator.problem("has a map that is not 8-bit integers with one scale and zero point; convert the model with full-integer int8 quantisation"))
-}
-
-/// Returns a factor as TensorFlow Lite stores it.
-pub fn factor(real: f64) -> Option<Factor> {
-    if !(real.is_finite() && real > 0.0) {
-        return None;
-    }
-    let (fraction, exponent) = frexp(real);
-    let mut exponent = exponent;
-    let mut multiplier = (fraction * f64::from(1u32 << 31)).round() as i64;
-    if multiplier == 1 << 31 {
-        multiplier /= 2;
-        exponent += 1;
-    }
-    if exponent < -31 {
-        return Some(Factor { multiplier: 0, shift: 1 });
-    }
-    let multiplier = i32::try_from(multiplier).ok()?;
-    (exponent <= 30).then_some(Factor { multiplier, shift: -exponent })
-}
-
-/// Returns `real` as a fraction from ½ to 1 and an exponent of 2.
-fn frexp(real: f64) -> (f64, i32) {
-    let (mut fraction, mut exponent) = (real, 0);
-    while fraction >= 1.0 {
-        fraction /= 2.0;
-        exponent += 1;
-    }
-    while fraction < 0.5 {
-        fraction *= 2.0;
-        exponent -= 1;
-    }
-    (fraction, exponent)
 }
 
 /// Returns the activation of an operator's option.
@@ -203,7 +171,7 @@ pub fn layer(
         let folded = i64::from(stated) - zero * sum;
         // Rounded twice, a shift to the left comes first and in 32 bits.
         let left = if once { 0 } else { (-factor.shift).max(0) };
-        let most = (folded.abs() + 255 * magnitudes) << left;
+        let most = i128::from(folded.abs() + 255 * magnitudes) << left;
         match i32::try_from(folded) {
             Ok(folded) if most < 1 << 31 => bias.push(folded),
             _ => return Err(operator.problem(format!("has an output, {output}, whose sums may leave 32 bits"))),

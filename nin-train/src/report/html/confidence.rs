@@ -43,7 +43,10 @@ pub(super) fn write(html: &mut Html, findings: &Findings) {
     html.leaf("p", &[("class", "soft")], &sentence);
     let columns = ["threshold", "accepted", "", "right", "of the accepted"];
     let mut table = Table::new(columns.map(|column| (column, Align::Right)));
-    for point in thresholds {
+    let mut rows = thresholds.clone();
+    // Of few images, several shares have one threshold.
+    rows.dedup();
+    for point in &rows {
         table.row([
             format!("{:.3}", point.threshold),
             grouped(point.accepted as u64),

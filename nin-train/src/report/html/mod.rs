@@ -17,6 +17,7 @@ mod write;
 
 use nin_core::{Plan, WeightType};
 
+use crate::data::survey::Shared;
 use crate::integers::QuantizedModel;
 use crate::quantize::aware;
 use crate::training::checkpoint::Checkpoint;
@@ -56,6 +57,8 @@ pub struct RunImages {
     pub training: usize,
     /// The number of test images.
     pub test: usize,
+    /// Test images that are also training images.
+    pub shared: Shared,
 }
 
 impl Run {

@@ -7,7 +7,7 @@ use super::maps::{ClassMaps, Head};
 use super::pictures::{Picture, signed, warm};
 use super::tables::{self, scroll, upright};
 use super::write::Html;
-use super::{Run, STYLE, confidence, curves, memory, percent, recipe};
+use super::{Run, RunImages, STYLE, confidence, curves, memory, percent, recipe};
 use crate::data::Dataset;
 use crate::network::parameters::tensors;
 use crate::network::resources::Resources;
@@ -32,6 +32,7 @@ pub fn page(run: &Run, trained: &Trained, findings: &Findings, test: &Dataset) -
     Html::page(&format!("{} – training report", run.name), STYLE, |html| {
         html.leaf("h1", &[], &run.name);
         header(html, run, findings);
+        shared(html, run, test);
         section(html, "Training");
         curves::write(html, std::slice::from_ref(run));
         section(html, "Confusion matrix");
@@ -127,6 +128,31 @@ fn header(html: &mut Html, run: &Run, findings: &Findings) {
             }
         });
     }
+}
+
+/// Warns of test images that are also training images.
+fn shared(html: &mut Html, run: &Run, test: &Dataset) {
+    const LISTED: usize = 10;
+    let Some(RunImages { shared, test: count, .. }) = &run.images else { return };
+    let are = match shared.len() {
+        0 => return,
+        1 => "is also a training image",
+        _ => "are also training images",
+    };
+    html.tag("p", &[("class", "warning")], |html| {
+        html.leaf("strong", &[], "Warning. ");
+        let (number, all) = (grouped(shared.len() as u64), grouped(*count as u64));
+        html.text(&format!("{number} of the {all} test images {are}, which makes the test accuracy too high."));
+        for (what, indices) in [("Equal", &shared.equal), ("Nearly equal", &shared.near)] {
+            if indices.is_empty() {
+                continue;
+            }
+            let name = |&index: &usize| test.file(index).map_or_else(|| format!("test image {index}"), str::to_owned);
+            let names: Vec<String> = indices.iter().take(LISTED).map(name).collect();
+            let more = if indices.len() > LISTED { ", …" } else { "" };
+            html.text(&format!(" {what}: {}{more}.", names.join(", ")));
+        }
+    });
 }
 
 fn mistakes(html: &mut Html, findings: &Findings, test: &Dataset, name: &dyn Fn(usize) -> String) {

@@ -6,4 +6,4 @@ mod units;
 
 pub use escape::{is_hidden_control, one_line, visible, visible_lines, visible_path};
 pub use table::{Align, Table};
-pub use units::{bytes, grouped, percent};
+pub use units::{bytes, counted, grouped, percent};

@@ -13,6 +13,12 @@ pub fn grouped(number: u64) -> String {
     text
 }
 
+/// Returns a count and its noun, which takes an `s` unless the count is 1: `1 image`, `1,200 images`.
+pub fn counted(count: usize, noun: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{} {noun}{plural}", grouped(count as u64))
+}
+
 /// Returns a number of bytes in the unit that leaves at most four digits before the point: `16,432` as `16.0 KiB`.
 pub fn bytes(number: u64) -> String {
     const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
@@ -39,13 +45,14 @@ pub fn percent(part: usize, whole: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{bytes, grouped, percent};
+    use super::{bytes, counted, grouped, percent};
 
     #[test]
     fn numbers_are_grouped_in_threes() {
         for (number, text) in [(0, "0"), (999, "999"), (1000, "1,000"), (762_297_352, "762,297,352")] {
             assert_eq!(grouped(number), text);
         }
+        assert_eq!([0, 1, 1200].map(|count| counted(count, "image")), ["0 images", "1 image", "1,200 images"]);
     }
 
     #[test]

@@ -30,7 +30,6 @@ use super::error::{CheckpointError, Problem};
 use super::record::Checkpoint;
 use crate::data::DatasetRecord;
 use crate::engine::distill::{self, Teacher};
-use crate::network::architecture::trainable;
 use crate::network::preprocessing::Preprocessing;
 use crate::support::files;
 use crate::training::optim::State;
@@ -241,7 +240,6 @@ impl Header {
     /// Returns the architectures of the network and of its teachers, if all sizes are consistent.
     fn check(&self) -> Result<(Spec, Vec<Spec>), String> {
         let spec = Spec::parse(&self.line).map_err(|error| format!("its line is wrong, {error}"))?;
-        trainable(&spec).map_err(|error| format!("its line is wrong, {error}"))?;
         let plan = Plan::new(spec);
         self.recipe.check()?;
         if let Some(fault) = self.position.fault(self.recipe.epochs, self.recipe.batch) {
@@ -271,7 +269,6 @@ impl Header {
         let (mut teachers, mut taught) = (Vec::new(), 0);
         for line in &self.teachers {
             let taught_by = Spec::parse(line).map_err(|error| format!("a teacher's line is wrong, {error}"))?;
-            trainable(&taught_by).map_err(|error| format!("a teacher's line is wrong, {error}"))?;
             let teacher = Plan::new(taught_by);
             distill::check(&teacher, &plan).map_err(|problem| problem.to_string())?;
             taught += teacher.parameters();

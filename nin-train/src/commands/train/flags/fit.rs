@@ -8,7 +8,7 @@ use nin_train::data::{Dataset, Splits};
 use nin_train::network::architecture::Architecture;
 use nin_train::network::family::{self, MACS};
 use nin_train::network::resources::Resources;
-use nin_train::support::text::{bytes, grouped, visible};
+use nin_train::support::text::{bytes, counted, grouped, visible};
 use nin_train::training::fitting::are_uneven;
 
 use super::super::super::budget::BudgetArgs;
@@ -54,10 +54,12 @@ pub fn say(recipe: &Recipe, chosen: Option<(&Architecture, &BudgetArgs)>, splits
     };
     if let Some((architecture, budget)) = chosen {
         row("network", format!("{} (--line)", architecture.spec));
-        row("", format!("for {budget} (--board, --flash, --ram, --shape)"));
+        row("", format!("for {budget}"));
+        row("", "(--board, --flash, --ram, --shape)".to_owned());
     }
     let steps = train.len().div_ceil(recipe.batch);
-    row("training", format!("{} epochs (--epochs) of about {} steps (--batch)", recipe.epochs, grouped(steps as u64)));
+    let (epochs, steps) = (counted(recipe.epochs as usize, "epoch"), counted(steps, "step"));
+    row("training", format!("{epochs} (--epochs) of about {steps} (--batch)"));
     match recipe.validation {
         0.0 => row("validation", "none: all images are training images (--validation)".to_owned()),
         share => {
@@ -69,11 +71,12 @@ pub fn say(recipe: &Recipe, chosen: Option<(&Architecture, &BudgetArgs)>, splits
         }
     }
     if recipe.patience > 0 {
-        row("", format!("stops after {} epochs without improvement (--patience)", recipe.patience));
+        let epochs = counted(recipe.patience as usize, "epoch");
+        row("", format!("stops after {epochs} without improvement (--patience)"));
     }
     match recipe.augment.crop {
         0 => {}
-        crop => row("augment", format!("images are shifted by up to {crop} pixels (--crop)")),
+        crop => row("augment", format!("images are shifted by up to {} (--crop)", counted(crop as usize, "pixel"))),
     }
     if let Some(images) = recipe.batch_norm {
         row("normalise", format!("batch normalisation over {images} images (--batch-norm)"));

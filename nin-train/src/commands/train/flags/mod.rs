@@ -281,6 +281,11 @@ enum Input {
 }
 
 impl TrainArgs {
+    /// Returns the board to write firmware for.
+    pub fn firmware_board(&self) -> &'static str {
+        self.budget.firmware_board()
+    }
+
     /// Returns the recipe that the flags define. `book`: the network is one of the book's. `fitting`: the recipe that fits
     /// the images, from which the flags differ.
     fn recipe(&self, book: bool, fitting: Option<Recipe>) -> Recipe {

@@ -14,6 +14,7 @@ use nin_train::network::trained::Trained;
 use nin_train::quantize;
 use nin_train::quantize::aware::{self, Begun};
 use nin_train::support::files::FileError;
+use nin_train::support::text::counted;
 use nin_train::training::checkpoint::Checkpoint;
 use nin_train::training::footprint;
 use nin_train::training::optim::Optimizer;
@@ -103,6 +104,11 @@ impl TrainArgs {
                  it out"
                     .into(),
             );
+        }
+        if let (Some(weights), Some(named)) =
+            (self.qat.then(|| self.weights.clone().unwrap_or_default()), &architecture)
+        {
+            weights.check(&named.plan())?;
         }
         let book = architecture.as_ref().is_some_and(|named| BOOK.contains(&named.name.as_str())) && !self.qat;
         let fits = own && from.is_none() && !book;
@@ -225,8 +231,9 @@ impl TrainArgs {
         if let Some(epochs) = self.epochs {
             if epochs < checkpoint.position.epoch {
                 let done = checkpoint.position.epoch;
+                let epochs = counted(done as usize, "epoch");
                 return Err(format!(
-                    "this run has completed {done} epochs, which --epochs includes: pass a number above {done}"
+                    "this run has completed {epochs}, which --epochs includes: pass a number above {done}"
                 )
                 .into());
             }

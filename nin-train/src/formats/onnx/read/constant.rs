@@ -28,6 +28,15 @@ pub enum Numbers {
     Int8(Vec<i8>),
     /// Unsigned 8-bit integers.
     Uint8(Vec<u8>),
+    /// Weights of 8-bit integers.
+    Steps {
+        values: Vec<i8>,
+        /// One for each part of the dimension `axis`, or one for all.
+        scales: Vec<f32>,
+        axis: usize,
+    },
+    /// Biases of 32-bit integers, as numbers.
+    Double(Vec<f64>),
 }
 
 impl Numbers {
@@ -37,6 +46,8 @@ impl Numbers {
             Self::Int(values) => values.len(),
             Self::Int8(values) => values.len(),
             Self::Uint8(values) => values.len(),
+            Self::Steps { values, .. } => values.len(),
+            Self::Double(values) => values.len(),
         }
     }
 
@@ -47,6 +58,12 @@ impl Numbers {
             Self::Int(values) => Self::Int(places.map(|at| values.get(at).copied()).collect::<Option<_>>()?),
             Self::Int8(values) => Self::Int8(places.map(|at| values.get(at).copied()).collect::<Option<_>>()?),
             Self::Uint8(values) => Self::Uint8(places.map(|at| values.get(at).copied()).collect::<Option<_>>()?),
+            Self::Steps { values, scales, axis } => Self::Steps {
+                values: places.map(|at| values.get(at).copied()).collect::<Option<_>>()?,
+                scales: scales.clone(),
+                axis: *axis,
+            },
+            Self::Double(values) => Self::Double(places.map(|at| values.get(at).copied()).collect::<Option<_>>()?),
         })
     }
 }
@@ -159,6 +176,73 @@ impl Constant {
         if let Numbers::Float(values) = &self.numbers { Some(values) } else { None }
     }
 
+    /// Returns the constant rounded to integers by its scale: what QuantizeLinear does, for symmetric 8-bit integers.
+    pub fn quantised(&self, scale: &Self, axis: i64) -> Option<Self> {
+        let (values, scales) = (self.floats()?, scale.floats()?);
+        let (step, length) = self.along(scales.len(), axis)?;
+        let scale = |at: usize| scales[if length == 1 { 0 } else { at / step % length }];
+        let steps = values
+            .iter()
+            .enumerate()
+            .map(|(at, value)| (value / scale(at)).round_ties_even().clamp(-128.0, 127.0) as i8);
+        Some(Self { dims: self.dims.clone(), numbers: Numbers::Int8(steps.collect()) })
+    }
+
+    /// Returns the constant as numbers: what DequantizeLinear does. Weights keep their integers.
+    pub fn dequantised(&self, scale: &Self, zero: Option<&Self>, axis: i64) -> Option<Self> {
+        let scales = scale.floats()?;
+        let axis_at = usize::try_from(if axis < 0 { axis + self.dims.len() as i64 } else { axis }).ok()?;
+        let (step, length) = self.along(scales.len(), axis)?;
+        let is_zero = match zero.map(|zero| &zero.numbers) {
+            None => true,
+            Some(Numbers::Int8(values)) => values.iter().all(|&value| value == 0),
+            Some(Numbers::Uint8(values)) => values.iter().all(|&value| value == 0),
+            Some(Numbers::Int(values)) => values.iter().all(|&value| value == 0),
+            Some(_) => false,
+        };
+        let scale = |at: usize| scales[if length == 1 { 0 } else { at / step % length }];
+        let single = |zero: Option<&Self>| match zero.map(|zero| &zero.numbers) {
+            Some(Numbers::Uint8(values)) if values.len() == 1 => Some(f32::from(values[0])),
+            Some(Numbers::Int8(values)) if values.len() == 1 => Some(f32::from(values[0])),
+            None => Some(0.0),
+            _ => None,
+        };
+        let numbers = match &self.numbers {
+            Numbers::Int8(values) if self.dims.len() >= 2 && is_zero => {
+                Numbers::Steps { values: values.clone(), scales: scales.to_vec(), axis: axis_at }
+            }
+            Numbers::Int(values) if is_zero => {
+                let value = |(at, value): (usize, &i64)| *value as f64 * f64::from(scale(at));
+                Numbers::Double(values.iter().enumerate().map(value).collect())
+            }
+            // A number for each channel is no weight.
+            Numbers::Uint8(values) if self.dims.len() < 2 || values.len() == 1 => {
+                let zero = single(zero)?;
+                Numbers::Float(
+                    values.iter().enumerate().map(|(at, &value)| (f32::from(value) - zero) * scale(at)).collect(),
+                )
+            }
+            Numbers::Int8(values) if self.dims.len() < 2 || values.len() == 1 => {
+                let zero = single(zero)?;
+                Numbers::Float(
+                    values.iter().enumerate().map(|(at, &value)| (f32::from(value) - zero) * scale(at)).collect(),
+                )
+            }
+            _ => return None,
+        };
+        Some(Self { dims: self.dims.clone(), numbers })
+    }
+
+    /// Returns the distance of neighbours along a dimension and its length, if there is a scale for each, or one for all.
+    fn along(&self, scales: usize, axis: i64) -> Option<(usize, usize)> {
+        if scales == 1 {
+            return Some((1, 1));
+        }
+        let axis = usize::try_from(if axis < 0 { axis + self.dims.len() as i64 } else { axis }).ok()?;
+        let length = *self.dims.get(axis)?;
+        (length == scales && length > 0).then(|| (self.dims[axis + 1..].iter().product(), length))
+    }
+
     /// Returns the integers, if the values are integers of 32 or 64 bits.
     pub fn ints(&self) -> Option<&[i64]> {
         if let Numbers::Int(values) = &self.numbers { Some(values) } else { None }
@@ -175,19 +259,10 @@ impl Constant {
 
     /// Returns the constant in another shape.
     pub fn reshaped(&self, shape: &[i64], zero_is_zero: bool) -> Option<Self> {
-        let sides = shape.iter().enumerate().map(|(at, &side)| match side {
-            0 if !zero_is_zero => self.dims.get(at).copied().map(Some),
-            -1 => Some(None),
-            _ => usize::try_from(side).ok().map(Some),
-        });
-        let sides = sides.collect::<Option<Vec<_>>>()?;
-        let known = sides.iter().flatten().try_fold(1usize, |count, &side| count.checked_mul(side))?;
-        let open = sides.iter().filter(|side| side.is_none()).count();
-        let rest = if open == 1 { self.numbers.len().checked_div(known)? } else { 1 };
-        let dims: Vec<usize> = sides.into_iter().map(|side| side.unwrap_or(rest)).collect();
-        let count = dims.iter().try_fold(1usize, |count, &side| count.checked_mul(side))?;
-        (open <= 1 && count == self.numbers.len() && dims.len() <= MOST_DIMS)
-            .then(|| Self { dims, numbers: self.numbers.clone() })
+        let dims = reshaped(&self.dims, shape, zero_is_zero)?;
+        // Scales stay with their dimension.
+        let is_free = !matches!(self.numbers, Numbers::Steps { .. }) || dims == self.dims;
+        is_free.then(|| Self { dims, numbers: self.numbers.clone() })
     }
 
     /// Returns the constant with its dimensions in another order.
@@ -211,7 +286,10 @@ impl Constant {
             }
             place
         };
-        let numbers = self.numbers.at((0..self.numbers.len()).map(place))?;
+        let mut numbers = self.numbers.at((0..self.numbers.len()).map(place))?;
+        if let Numbers::Steps { axis, .. } = &mut numbers {
+            *axis = order.iter().position(|at| at == axis)?;
+        }
         Some(Self { dims, numbers })
     }
 
@@ -289,6 +367,29 @@ impl Constant {
         };
         Some(Self { dims: dims.clone(), numbers })
     }
+}
+
+/// Returns the product of some sides, unless it leaves 64 bits.
+fn product(mut sides: impl Iterator<Item = usize>) -> Option<usize> {
+    sides.try_fold(1, |count: usize, side| count.checked_mul(side))
+}
+
+/// Returns the dimensions that a tensor of some dimensions has in another shape: 0 is the same one, unless zero is zero, and
+/// −1 what is left.
+pub fn reshaped(dims: &[usize], shape: &[i64], zero_is_zero: bool) -> Option<Vec<usize>> {
+    let sides = shape.iter().enumerate().map(|(at, &side)| match side {
+        0 if !zero_is_zero => dims.get(at).copied().map(Some),
+        -1 => Some(None),
+        _ => usize::try_from(side).ok().map(Some),
+    });
+    let sides = sides.collect::<Option<Vec<_>>>()?;
+    let all = product(dims.iter().copied())?;
+    let known = product(sides.iter().flatten().copied())?;
+    let open = sides.iter().filter(|side| side.is_none()).count();
+    let rest = if open == 1 { all.checked_div(known)? } else { 1 };
+    let found: Vec<usize> = sides.into_iter().map(|side| side.unwrap_or(rest)).collect();
+    let count = product(found.iter().copied())?;
+    (open <= 1 && count == all && found.len() <= MOST_DIMS).then_some(found)
 }
 
 fn ints(tensor: Message<'_>, field: u32) -> Result<Vec<i64>, Damaged> {

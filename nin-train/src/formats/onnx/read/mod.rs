@@ -18,6 +18,7 @@ use self::model::Model;
 use self::operators::Reader;
 use self::wire::{Damaged, Message, Value};
 use crate::formats::lowering::{Imported, Problem};
+use crate::formats::model_file::Integers;
 
 /// Reads a file that a model names beside itself: its bytes, or why they cannot be read.
 pub type Beside<'b> = &'b mut dyn FnMut(&str) -> Result<Vec<u8>, String>;
@@ -36,26 +37,42 @@ pub fn is_onnx(file: &[u8]) -> bool {
     version && graph
 }
 
-/// Imports a network with float weights.
+/// A network in an ONNX model.
+#[derive(Clone, Debug)]
+pub enum Network {
+    /// Its weights are floats.
+    Floats(Imported),
+    /// Its weights and maps are 8-bit integers.
+    Integers(Integers),
+}
+
+/// Imports a network: of floats, or of 8-bit integers in QDQ form.
 ///
 /// # Errors
 ///
 /// [`OnnxError`] if the file is damaged, or names the operator that is outside of the family.
-pub fn import(file: &[u8], beside: Beside<'_>) -> Result<Imported, OnnxError> {
+pub fn import(file: &[u8], beside: Beside<'_>) -> Result<Network, OnnxError> {
     let model = Model::read(file)?;
     let mut reader = Reader::new(&model, file.len(), beside)?;
     for node in reader.needed() {
         reader.operator(&model.nodes[node])?;
     }
     let (net, answer) = reader.answer()?;
+    if net.is_quantised() {
+        let mut integers = net.lower_integers(answer)?;
+        if model.class_names.len() == integers.spec().classes() {
+            integers.name_classes(&model.class_names);
+        }
+        return Ok(Network::Integers(integers));
+    }
     let mut trained = net.lower(answer)?;
     // Metadata of another program under this key is ignored.
     if model.class_names.len() == trained.spec.classes() {
         trained.class_names.clone_from(&model.class_names);
     }
     match model.input.element {
-        UINT8 => Ok(Imported { trained, floats: false }),
-        FLOAT | FLOAT16 | DOUBLE => Ok(Imported { trained, floats: true }),
+        UINT8 => Ok(Network::Floats(Imported { trained, floats: false })),
+        FLOAT | FLOAT16 | DOUBLE => Ok(Network::Floats(Imported { trained, floats: true })),
         _ => Err(Problem::whole("has an input that is neither floats nor bytes").into()),
     }
 }

@@ -4,12 +4,12 @@ use nin_core::spec::Activation;
 
 use super::Beside;
 use super::axes::{Axes, Axis};
-use super::constant::{Constant, Numbers};
+use super::constant::{Constant, Numbers, reshaped};
 use super::error::OnnxError;
 use super::model::{Input, Model, Node};
 use super::values::{Map, Value, Values, per_channel};
 use super::windows::{kernel, window};
-use crate::formats::lowering::{Convolution, Id, Net, Problem, Size};
+use crate::formats::lowering::{Convolution, Grid, Id, Net, Problem, Size, Steps};
 
 /// Makes layers of the operators of a model, one after the other.
 pub struct Reader<'m, 'a, 'b> {
@@ -34,6 +34,11 @@ fn is_channels_last(model: &Model<'_>, dims: &[usize]) -> bool {
         name = output;
     }
     false
+}
+
+/// Whether an operator may follow a Pad. Zeros stay zeros when they are rounded.
+fn takes_padding(op: &str) -> bool {
+    matches!(op, "Conv" | "MaxPool" | "AveragePool" | "QuantizeLinear" | "DequantizeLinear")
 }
 
 /// Returns the size of the image and its dimensions.
@@ -105,13 +110,16 @@ impl<'m, 'a, 'b> Reader<'m, 'a, 'b> {
             {
                 return Err(node.problem("follows the network's answer"));
             }
-            [map, ..] if map.padding != [0; 4] && !matches!(node.op, "Conv" | "MaxPool" | "AveragePool") => {
+            [map, ..] if map.padding != [0; 4] && !takes_padding(node.op) => {
                 return Err(node.problem("follows a Pad that belongs to no window"));
             }
             [one, other] if node.op == "Add" => Some(Value::Map(self.sum(node, one, other)?)),
             [map] => Some(Value::Map(self.layer(node, map)?)),
             _ => return Err(node.problem(reason(node.op))),
         };
+        if self.net.is_too_long() {
+            return Err(node.problem("is one layer more than a line can have"));
+        }
         // What is no constant that can be computed is missed by its reader.
         if let Some(value) = value {
             self.values.insert(output, value);
@@ -205,6 +213,8 @@ impl<'m, 'a, 'b> Reader<'m, 'a, 'b> {
                 parts.map(|parts| Constant::row(parts.concat()))
             }
             ("Gather", [one, places]) => one.gathered(places),
+            ("QuantizeLinear", [one, scale, ..]) => one.quantised(scale, node.int("axis", 1)?),
+            ("DequantizeLinear", [one, scale, zero @ ..]) => one.dequantised(scale, zero.first(), node.int("axis", 1)?),
             ("Slice", [one, start, end, rest @ ..]) => {
                 let step = rest.get(1).and_then(Constant::single).unwrap_or(1.0);
                 let first = |constant: &Constant| constant.ints().and_then(|ints| ints.first().copied());
@@ -239,6 +249,7 @@ impl<'m, 'a, 'b> Reader<'m, 'a, 'b> {
             "Pad" => self.pad(node, map),
             "Flatten" | "Reshape" | "Squeeze" | "Unsqueeze" | "Transpose" => self.reshape(node, map),
             "Identity" | "Dropout" | "Cast" => Ok(map.clone()),
+            "QuantizeLinear" | "DequantizeLinear" => self.quantise(node, map),
             "Softmax" | "LogSoftmax" | "Sigmoid" if self.ends(node) => Ok(Map { answered: true, ..map.clone() }),
             "Softmax" | "LogSoftmax" => Err(node.problem("is not at the end of the network, where it is left out")),
             op => Err(node.problem(reason(op))),
@@ -274,6 +285,33 @@ impl<'m, 'a, 'b> Reader<'m, 'a, 'b> {
         Ok(size)
     }
 
+    /// Reads the rounding of a map to bytes, or the return from bytes to numbers.
+    fn quantise(&mut self, node: &Node<'_>, map: &Map) -> Result<Map, OnnxError> {
+        let scale = self.input(node, 1)?.single().filter(|scale| *scale > 0.0 && scale.is_finite());
+        let zero = match self.optional(node, 2)?.map(|zero| zero.numbers) {
+            None => Some(0),
+            Some(Numbers::Uint8(values)) if values.len() == 1 => Some(values[0]),
+            // Bytes here are unsigned.
+            Some(Numbers::Int8(values)) if values.len() == 1 => Some(values[0] as u8 ^ 0x80),
+            Some(_) => None,
+        };
+        let (Some(scale), Some(zero)) = (scale, zero) else {
+            return Err(node.problem("has more than one scale or zero point for a map, or none of 8 bits"));
+        };
+        let name = node.input(0).unwrap_or_default();
+        let others = self.model.nodes.iter().filter(|other| other.inputs.contains(&name) && other.op != node.op);
+        if node.op == "QuantizeLinear" && (others.count() > 0 || self.model.output == name) {
+            return Err(node.problem("rounds a map that other operators read without rounding"));
+        }
+        if map.layer == 0 && !self.net.is_plain_image() {
+            return Err(
+                node.problem("rounds an image that is scaled before; a network of integers reads bytes as they are")
+            );
+        }
+        self.net.quantise(map.layer, Grid { scale, zero }, &node.place)?;
+        Ok(map.clone())
+    }
+
     fn sum(&mut self, node: &Node<'_>, one: &Map, other: &Map) -> Result<Map, OnnxError> {
         if one.axes != other.axes {
             return Err(node.problem("adds maps of different shapes"));
@@ -292,20 +330,19 @@ impl<'m, 'a, 'b> Reader<'m, 'a, 'b> {
         };
         let size = self.size(node, map)?;
         let weights = weights.transposed(&[0, 2, 3, 1]);
-        let (Some(weights), groups) = (weights.as_ref().and_then(Constant::floats), node.int("group", 1)?) else {
-            return Err(node.problem("has weights that are not floats"));
-        };
-        let bias = match &bias {
-            None => vec![0.0; outputs],
-            Some(bias) => bias.floats().unwrap_or_default().to_vec(),
-        };
-        let groups = usize::try_from(groups).unwrap_or(0);
-        if channels.saturating_mul(groups) != size[2] || bias.len() != outputs {
+        let weights = weights.ok_or_else(|| node.problem("has weights that do not fit its map"))?;
+        let weights = Weights::new(node, &weights, bias.as_ref(), outputs)?;
+        let groups = usize::try_from(node.int("group", 1)?).unwrap_or(0);
+        if channels.saturating_mul(groups) != size[2] {
             return Err(node.problem("has weights that do not fit its map"));
         }
         let window = window(node, size, [rows, columns], map.padding)?;
-        let convolution = Convolution { window, groups, weights: weights.to_vec(), bias };
+        let Weights { floats, bias, steps } = weights;
+        let convolution = Convolution { window, groups, weights: floats, bias };
         let layer = self.net.convolution(map.layer, convolution, &node.place)?;
+        if let Some(steps) = steps {
+            self.net.set_steps(layer, steps);
+        }
         Ok(self.made(layer))
     }
 
@@ -322,29 +359,34 @@ impl<'m, 'a, 'b> Reader<'m, 'a, 'b> {
             (false, 2) => weights.transposed(&[1, 0]),
             _ => None,
         };
-        let Some((&[outputs, fan_in], weights)) =
-            weights.as_ref().and_then(|weights| Some((weights.dims.first_chunk::<2>()?, weights.floats()?)))
-        else {
-            return Err(node.problem("has weights that are no matrix of floats"));
-        };
+        let Some(weights) = weights else { return Err(node.problem("has weights that are no matrix")) };
+        let &[outputs, fan_in] = &weights.dims[..] else { return Err(node.problem("has weights that are no matrix")) };
         if (is_gemm && node.int("transA", 0)? != 0) || fan_in != size.iter().product::<usize>() || outputs == 0 {
             return Err(node.problem("has weights that do not fit its input"));
         }
         let (alpha, beta) = if is_gemm { (node.float("alpha", 1.0)?, node.float("beta", 1.0)?) } else { (1.0, 1.0) };
         // From the order of the tensor's values to rows, columns, channels.
         let places = map.axes.places(size);
-        let mut ordered = vec![0.0; weights.len()];
-        for (to, from) in ordered.chunks_exact_mut(fan_in).zip(weights.chunks_exact(fan_in)) {
+        let bias = if is_gemm { self.optional(node, 2)? } else { None };
+        let Weights { floats, mut bias, mut steps } = Weights::new(node, &weights, bias.as_ref(), outputs)?;
+        let mut ordered = vec![0.0; floats.len()];
+        for (to, from) in ordered.chunks_exact_mut(fan_in).zip(floats.chunks_exact(fan_in)) {
             places.iter().zip(from).for_each(|(&place, weight)| to[place] = alpha * weight);
         }
-        let bias = if is_gemm { self.optional(node, 2)? } else { None };
-        let bias = match bias.as_ref().map(|bias| bias.floats().unwrap_or_default()) {
-            None => vec![0.0; outputs],
-            Some([single]) => vec![beta * single; outputs],
-            Some(bias) if bias.len() == outputs => bias.iter().map(|bias| beta * bias).collect(),
-            Some(_) => return Err(node.problem("has a bias that does not fit its outputs")),
-        };
-        let layer = self.net.full(map.layer, ordered, bias, map.alone, &node.place)?;
+        bias.iter_mut().for_each(|bias| *bias *= beta);
+        if let Some(steps) = &mut steps {
+            if (alpha, beta) != (1.0, 1.0) {
+                return Err(node.problem("has integers as weights and other factors than 1"));
+            }
+            let from = steps.weights.clone();
+            for (to, from) in steps.weights.chunks_exact_mut(fan_in).zip(from.chunks_exact(fan_in)) {
+                places.iter().zip(from).for_each(|(&place, &weight)| to[place] = weight);
+            }
+        }
+        let layer = self.net.full(map.layer, ordered, bias, map.alone && steps.is_none(), &node.place)?;
+        if let Some(steps) = steps {
+            self.net.set_steps(layer, steps);
+        }
         let mut axes = map.axes.clone();
         if let Some(last) = axes.0.last_mut() {
             *last = if outputs > 1 { vec![Axis::Channels] } else { Vec::new() };
@@ -361,7 +403,7 @@ impl<'m, 'a, 'b> Reader<'m, 'a, 'b> {
         for number in 1..5 {
             let part = self.input(node, number)?;
             let values = part.floats().filter(|values| values.len() == channels);
-            parts.push(values.ok_or_else(|| node.problem("has factors that do not fit its channels"))?.to_vec());
+            parts.push(values.ok_or_else(|| node.problem("has factors that are not one float for each channel; fold it before a quantisation, as quant_pre_process of onnxruntime does"))?.to_vec());
         }
         let is_channels = map.axes.0.get(1).is_some_and(|sides| sides[..] == [Axis::Channels] || channels == 1);
         if !is_channels {
@@ -560,15 +602,59 @@ impl<'m, 'a, 'b> Reader<'m, 'a, 'b> {
                 {
                     *first = 1;
                 }
-                let whole = Constant { dims, numbers: Numbers::Uint8(vec![0; size.iter().product()]) };
                 let zero_is_zero = node.int("allowzero", 0)? != 0;
-                let reshaped = whole.reshaped(&shape, zero_is_zero);
-                reshaped.and_then(|reshaped| map.axes.reshaped(&reshaped.dims, size))
+                reshaped(&dims, &shape, zero_is_zero).and_then(|dims| map.axes.reshaped(&dims, size))
             }
         };
         let axes =
             axes.ok_or_else(|| node.problem("turns a map into another map; only a map as a vector can follow"))?;
         Ok(Map { axes, ..map.clone() })
+    }
+}
+
+/// The weights of a layer, `[out][fan_in]`, as floats; with the integers that they are, if they are.
+struct Weights {
+    floats: Vec<f32>,
+    bias: Vec<f32>,
+    steps: Option<Steps>,
+}
+
+impl Weights {
+    /// Reads weights whose first dimension is the outputs.
+    fn new(node: &Node<'_>, weights: &Constant, bias: Option<&Constant>, outputs: usize) -> Result<Self, OnnxError> {
+        let bias: Vec<f64> = match bias.map(|bias| &bias.numbers) {
+            None => vec![0.0; outputs],
+            Some(Numbers::Float(values)) if values.len() == 1 => vec![values[0].into(); outputs],
+            Some(Numbers::Float(values)) => values.iter().map(|&value| value.into()).collect(),
+            Some(Numbers::Double(values)) => values.clone(),
+            Some(_) => return Err(node.problem("has biases that are not floats, nor 32-bit integers")),
+        };
+        if outputs == 0 || bias.len() != outputs {
+            return Err(node.problem("has biases that do not fit its outputs"));
+        }
+        let rounded = bias.iter().map(|&bias| bias as f32).collect();
+        match &weights.numbers {
+            Numbers::Float(floats) => Ok(Self { floats: floats.clone(), bias: rounded, steps: None }),
+            Numbers::Steps { values, scales, axis } if *axis == 0 || scales.len() == 1 => {
+                let scales = if scales.len() == 1 { vec![scales[0]; outputs] } else { scales.clone() };
+                if scales.len() != outputs || !scales.iter().all(|scale| *scale > 0.0 && scale.is_finite()) {
+                    return Err(node.problem("has weights whose scales do not fit its outputs"));
+                }
+                let fan_in = (values.len() / outputs).max(1);
+                let floats = values
+                    .iter()
+                    .enumerate()
+                    .map(|(at, &value)| f32::from(value) * scales[(at / fan_in).min(outputs - 1)]);
+                Ok(Self {
+                    floats: floats.collect(),
+                    bias: rounded,
+                    steps: Some(Steps { weights: values.clone(), scales, bias }),
+                })
+            }
+            _ => Err(node.problem(
+                "has weights that are neither floats nor symmetric 8-bit integers with a scale for each output",
+            )),
+        }
     }
 }
 
@@ -590,8 +676,8 @@ fn reason(op: &str) -> &'static str {
         "LayerNormalization" | "InstanceNormalization" | "GroupNormalization" => {
             "normalises each image by its own numbers; a line has no such layer"
         }
-        "QuantizeLinear" | "DequantizeLinear" | "QLinearConv" | "ConvInteger" | "DynamicQuantizeLinear" => {
-            "is 8-bit arithmetic; import the model before its quantisation, then use `nin-train quantize`"
+        "QLinearConv" | "QLinearMatMul" | "QGemm" | "ConvInteger" | "MatMulInteger" | "DynamicQuantizeLinear" => {
+            "is 8-bit arithmetic in another form than QDQ; quantise the model in the form QDQ"
         }
         _ => "is none that lines have: convolutions, pools, averages, shortcuts, fully connected layers",
     }
