@@ -30,8 +30,20 @@ fi
 
 scripts/firmware.sh $board bench >/dev/null 2>&1
 scripts/firmware.sh $board partition-affine >/dev/null 2>&1
-code=$(readelf --sections --wide target/firmware/$board/partition-affine | sed -nE 's/^ *\[ *[0-9]+\] \.text +[A-Z]+ +[0-9a-f]+ [0-9a-f]+ 0*([0-9a-f]+) .*/\1/p')
-code=$((16#$code))
+# Bytes of code of the whole program, of the engine, and of what reads the model file, as scripts/bench.sh divides them.
+read -r code engine reading < <({ readelf --sections --wide target/firmware/$board/partition-affine | sed -E -n 's/^ *\[ *[0-9]+\] \.text /section /p'
+    nm --demangle --print-size target/firmware/$board/partition-affine; } | awk '
+        function hex(digits,   value, i) {
+            for (i = 1; i <= length(digits); i++) value = value * 16 + index("0123456789abcdef", substr(digits, i, 1)) - 1
+            return value
+        }
+        $1 == "section" { code = hex($5); next }
+        $3 !~ /^[tTwW]$/ || seen[$1]++ { next }
+        { text = $0; sub(/^[^ ]+ [^ ]+ . /, "", text) }
+        text ~ /fmt/ { next }
+        text ~ /^[<&]*nin_core::(flow|kernel|format|network)|^nin_int8_/ { engine += hex($2); next }
+        text ~ /^[<&]*nin_core::|^[<&]*crc::/ { reading += hex($2) }
+        END { print code, engine, reading }')
 rows=() details=()
 for network in "${networks[@]}"; do
     IFS='|' read -r title name arena theirs ratio size <<<"$network"
@@ -68,7 +80,8 @@ record)
         echo
         echo '- MACs are multiply-accumulates, including those of padding.'
         echo '- State is the whole working memory of the network. Stack is the peak of the benchmark firmware, including printing.'
-        echo "- Code of a firmware with this engine, its model reader and printing: $code bytes (\`partition-affine\`, optimised for speed)."
+        echo "- The code of the firmware \`partition-affine\`, optimised for speed, is $code bytes: $engine of the engine with every kernel,"
+        echo "  $reading to read and check a model file, and the rest for images, printing and arithmetic."
         echo '- tflite-micro is measured with CMSIS-NN in its best exact build, on the published models and the same emulated core.'
         echo '  It computes the same bytes. Its arena is the working memory that it needs; its code is that of the linked program.'
         echo

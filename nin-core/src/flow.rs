@@ -12,7 +12,7 @@ use bytemuck::Zeroable;
 
 use crate::format::Arithmetic;
 use crate::kernel::operands::{LayerWeights, Patch};
-use crate::plan::{Plan, TILE};
+use crate::plan::{Kernels, Plan, TILE};
 use crate::spec::{Activation, Block, MAX_WIDTHS, Projection, Stage, Sum, Window};
 
 /// The position of a piece of a row that an [`Observer`] receives.
@@ -210,11 +210,14 @@ impl<'f, A: Arithmetic, O: Observer<A::Value>> Flow<'f, A, O> {
             flat: false,
         };
         let scratch = core::mem::take(&mut self.scratch);
-        let (first, second) = scratch.split_at_mut(plan.tiles(stage)[0]);
+        let most = plan.tile(stage, A::WEIGHTS, Kernels::for_lanes(self.lanes));
+        let (first, second) = scratch.split_at_mut(plan.tiles(stage, most)[0]);
         // The last layer writes to the lines of the next block, if nothing is added to its outputs.
         let direct = sum.is_none() && matches!(self.plan.spec().stages().get(own.stage), Some(Stage::Block(_)));
-        for column in (0..output.columns as usize).step_by(TILE) {
-            let pixels = TILE.min(output.columns as usize - column);
+        let mut column = 0;
+        while column < output.columns as usize {
+            let left = output.columns as usize - column;
+            let pixels = if left == most { most } else { TILE.min(left) };
             let (mut to, mut from) = (&mut *first, &mut *second);
             let mut values = 0;
             for (step, layer) in layers.iter().enumerate() {
@@ -247,7 +250,8 @@ impl<'f, A: Arithmetic, O: Observer<A::Value>> Flow<'f, A, O> {
             if !direct {
                 self.accept(own.again(), row, column, &to[..values]);
             }
-            windows.left += (TILE * windows.stride) as isize;
+            windows.left += (pixels * windows.stride) as isize;
+            column += pixels;
         }
         self.scratch = scratch;
         (values, own)

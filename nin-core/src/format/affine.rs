@@ -45,7 +45,11 @@ impl Arithmetic for Affine {
     }
 
     fn full_add(weights: &LayerWeights<'_>, first: usize, values: &[u8], sums: &mut [i32]) {
-        <Int8>::full_add(&split(weights).1, first, values, sums);
+        let weights = split(weights).1;
+        match weights.lanes {
+            1 => affine::full_add(&weights, first, values, sums),
+            _ => <Int8>::full_add(&weights, first, values, sums),
+        }
     }
 
     fn full_add_averages(weights: &LayerWeights<'_>, averages: &[i32], count: usize, sums: &mut [i32]) {

@@ -9,6 +9,7 @@ use super::read::{OutputParameters, weight};
 use crate::kernel::operands::{LayerWeights, Patch};
 use crate::packing::ROWS;
 use crate::packing::affine::{FACTOR, Factor, HEADER, Words};
+use crate::plan::TILE;
 
 /// Computes one layer for a tile of pixels.
 pub(crate) fn layer(
@@ -20,8 +21,9 @@ pub(crate) fn layer(
     out: &mut [u8],
 ) {
     if words.plain {
-        // Pixels of a tile have no padding.
-        if weights.groups == 1 && words.is_relu() && (words.input_zero == 0 || patch.flat) {
+        // Pixels of a tile have no padding. The kernels for rows take no more than `TILE` of them.
+        let small = pixels <= TILE || weights.lanes > 1;
+        if weights.groups == 1 && words.is_relu() && (words.input_zero == 0 || patch.flat) && small {
             return super::layer::<0>(patch, pixels, weights, work, out);
         }
         #[cfg(nin_dsp)]
@@ -97,6 +99,15 @@ fn window(
         }
     }
     sum
+}
+
+/// Adds inputs from `first` on to the sums of a fully connected layer whose weights are in rows.
+pub(crate) fn full_add(weights: &LayerWeights<'_>, first: usize, values: &[u8], sums: &mut [i32]) {
+    let rows = weights.bytes[4 * ROWS * weights.outputs..].chunks_exact(weights.fan_in);
+    for (sum, row) in sums.iter_mut().zip(rows) {
+        let products = row[first..].iter().zip(values).map(|(&weight, &x)| i32::from(weight as i8) * i32::from(x));
+        *sum = sum.wrapping_add(products.fold(0, i32::wrapping_add));
+    }
 }
 
 /// Returns output `index` of a layer as a byte.

@@ -35,7 +35,7 @@ pub(crate) const fn runs(lanes: usize) -> bool {
     lanes == 1 || (lanes == 2 && (host || cfg!(nin_dsp))) || (lanes == 16 && host)
 }
 
-/// Computes one layer for a tile of at most [`TILE`](crate::plan::TILE) pixels into `out` (pixels × outputs).
+/// Computes one layer for a tile of at most [`TILE`](crate::plan::TILE) pixels, with streams one more, into `out` (pixels × outputs).
 #[inline(always)]
 pub(crate) fn layer<const LANES: usize>(
     patch: &Patch<'_, u8>,

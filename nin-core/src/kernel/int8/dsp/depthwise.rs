@@ -2,17 +2,18 @@
 //!
 //! A channel's weights and the sums of N pixels stay in registers while its inputs are read along the row: the upper two
 //! rows of each column as a pair for SMLAD, then the third row. For four pixels and 36 multiply-accumulates a channel
-//! takes 106 instructions, rounding included. Where a tile has padding, its inputs are first copied to `work`, as many
+//! takes 105 instructions, rounding included. Where a tile has padding, its inputs are first copied to `work`, as many
 //! channels at a time as fit.
 #![allow(unsafe_code)]
 
 use core::arch::global_asm;
 
-use super::kernels::copy_each;
+use super::kernels::{copy_each, copy_words, fill};
 use super::rounding::clamp;
 use crate::kernel::operands::{LayerWeights, Patch};
 use crate::packing::ROWS;
 use crate::packing::affine::Words;
+use crate::plan::TILE;
 
 /// Rows and columns of the window.
 const SIDE: usize = 3;
@@ -36,14 +37,18 @@ pub fn layer(
 ) {
     let mut first = 0;
     while first < pixels {
-        let count = if pixels - first == 3 { 2 } else { pixels - first };
+        let count = match (pixels - first, patch.stride) {
+            (3, _) => 2,
+            (count, 1) => count,
+            (count, _) => TILE.min(count),
+        };
         tile(patch, (first, count), words, weights, work, &mut out[first * weights.outputs..]);
         first += count;
     }
     clamp(words, &mut out[..pixels * weights.outputs]);
 }
 
-/// Computes 4, 2 or 1 pixels of a tile.
+/// Computes 5, 4, 2 or 1 pixels of a tile.
 fn tile(
     patch: &Patch<'_, u8>,
     (first, pixels): (usize, usize),
@@ -63,6 +68,7 @@ fn tile(
         let task = Task { rows, step, parameters, taps, channels, first: at, count, zero, out: &mut out[at..] };
         task.run(
             match (pixels, stride) {
+                (5, _) => nin_int8_depthwise_5_1,
                 (4, 1) => nin_int8_depthwise_4_1,
                 (4, _) => nin_int8_depthwise_4_2,
                 (2, 1) => nin_int8_depthwise_2_1,
@@ -109,14 +115,19 @@ fn copy(
             row.fill(zero);
             continue;
         }
-        row[..left * count].fill(zero);
-        row[right * count..].fill(zero);
+        fill(&mut row[..left * count], zero);
+        fill(&mut row[right * count..], zero);
         if left < right {
             let from = &patch.line(y)[(start + left as isize) as usize * patch.channels + first..];
             // All channels are side by side.
             let (times, bytes) =
                 if count == patch.channels { (1, (right - left) * count) } else { (right - left, count) };
-            copy_each(from, (times, bytes), patch.channels, &mut row[left * count..], count);
+            let to = &mut row[left * count..];
+            if patch.channels.is_multiple_of(4) && count.is_multiple_of(4) {
+                copy_words(from, (times, bytes), patch.channels, to, count);
+            } else {
+                copy_each(from, (times, bytes), patch.channels, to, count);
+            }
         }
     }
 }
@@ -195,6 +206,7 @@ struct Frame {
 
 // Computes N pixels, S columns apart: (inputs of the first row, bytes from column to column, frame).
 unsafe extern "C" {
+    fn nin_int8_depthwise_5_1(x: *const u8, step: usize, frame: *const Frame);
     fn nin_int8_depthwise_4_1(x: *const u8, step: usize, frame: *const Frame);
     fn nin_int8_depthwise_4_2(x: *const u8, step: usize, frame: *const Frame);
     fn nin_int8_depthwise_2_1(x: *const u8, step: usize, frame: *const Frame);
@@ -240,7 +252,13 @@ global_asm!(
     .endif
     .endm
     .macro NIN_DW_SUMS what, pixels, stride, column
-    .if \pixels == 4
+    .if \pixels == 5
+    NIN_DW_\what r4, r0, (\column)
+    NIN_DW_\what r5, r0, (\column - \stride)
+    NIN_DW_\what r6, r0, (\column - 2 * \stride)
+    NIN_DW_\what r7, r0, (\column - 3 * \stride)
+    NIN_DW_\what r0, r0, (\column - 4 * \stride)
+    .elseif \pixels == 4
     NIN_DW_\what r4, r7, (\column)
     NIN_DW_\what r5, r7, (\column - \stride)
     NIN_DW_\what r6, r7, (\column - 2 * \stride)
@@ -282,9 +300,12 @@ global_asm!(
     .macro NIN_DW_EACH what, pixels
     \what r4
     \what r5
-    .if \pixels == 4
+    .if \pixels > 2
     \what r6
     \what r7
+    .endif
+    .if \pixels == 5
+    \what r0
     .endif
     .endm
     .macro NIN_DW_DOUBLE sum
@@ -304,7 +325,8 @@ global_asm!(
     usat   \sum, #8, \sum
     .endm
     "#,
-    // One kernel. On the stack: the `Frame`, then multiplier, shift, and the third row's weights. A channel's nine weights are bytes; r8, r9 and
+    // One kernel. On the stack: the `Frame`, then multiplier, shift, the third row's weights, and with
+    // five pixels r0. A channel's nine weights are bytes; r8, r9 and
     // r10 get the upper two of each column as a pair, those of the third column swapped.
     r#"
     .macro NIN_DW pixels, stride
@@ -315,14 +337,17 @@ global_asm!(
     .balign 4
     nin_int8_depthwise_\pixels\()_\stride:
     push   {r4-r11, lr}
-    sub    sp, #52
+    sub    sp, #56
     mov    r3, r1
     ldm    r2, {r4-r12}
     stm    sp, {r4-r12}
     add    r1, r3, r3, lsl #1
     2:
     ldm    sp, {r2, r8, lr}
-    .if \pixels == 4
+    .if \pixels == 5
+    str    r0, [sp, #52]
+    ldr    r0, [r8]
+    .elseif \pixels == 4
     ldr    r7, [r8]
     .else
     ldr    r5, [r8]
@@ -345,42 +370,58 @@ global_asm!(
     pkhbt  r8, r8, r11
     pkhbt  r9, r11, r9, lsl #16
     ldr    r2, [sp, #12]
+    .if \pixels == 5
+    ldr    lr, [sp, #52]
+    .else
     mov    lr, r0
-    add    r2, r2, r0
+    .endif
+    add    r2, r2, lr
     NIN_DW_COLUMNS \pixels, \stride, 0
     ldr    r2, [sp, #16]
     ldrd   r8, r9, [sp, #44]
+    .if \pixels == 5
+    ldr    lr, [sp, #52]
+    add    r2, r2, lr
+    .else
     add    r2, r2, r0
+    .endif
     NIN_DW_LAST_ROW \pixels, \stride, 0
     ldrd   r8, r10, [sp, #36]
     ldrd   r11, r12, [sp, #20]
     movs   r2, #1
     lsl    r9, r2, r10
-    ldr    r2, [sp, #32]
+    ldrd   lr, r2, [sp, #28]
     lsr    r9, r9, #1
     NIN_DW_EACH NIN_DW_DOUBLE, \pixels
     cbnz   r2, 5f
     NIN_DW_EACH NIN_DW_RELU, \pixels
     4:
+    .if \pixels == 5
+    mov    r8, r0
+    ldr    r0, [sp, #52]
+    .endif
     add    r11, r11, r0
     strb   r4, [r11]
     strb   r5, [r11, r12]
-    .if \pixels == 4
+    .if \pixels > 2
     add    r11, r11, r12, lsl #1
     strb   r6, [r11]
     strb   r7, [r11, r12]
     .endif
-    ldr    r2, [sp, #28]
+    .if \pixels == 5
+    strb   r8, [r11, r12, lsl #1]
+    .endif
     adds   r0, #1
-    cmp    r0, r2
+    cmp    r0, lr
     bne    2b
-    add    sp, #52
+    add    sp, #56
     pop    {r4-r11, pc}
     5:
     NIN_DW_EACH NIN_DW_ZERO, \pixels
     b      4b
     .size  nin_int8_depthwise_\pixels\()_\stride, . - nin_int8_depthwise_\pixels\()_\stride
     .endm
+    NIN_DW 5, 1
     NIN_DW 4, 1
     NIN_DW 4, 2
     NIN_DW 2, 1

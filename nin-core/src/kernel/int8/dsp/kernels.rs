@@ -117,6 +117,84 @@ pub fn copy_each(from: &[u8], (count, length): (usize, usize), step: usize, to: 
     }
 }
 
+/// Does the same for words: addresses, `length`, `step` and `stride` must be multiples of four.
+pub fn copy_words(from: &[u8], (count, length): (usize, usize), step: usize, to: &mut [u8], stride: usize) {
+    let places = from.as_ptr().addr() | to.as_ptr().addr();
+    assert!(
+        (places | length | step | stride).is_multiple_of(4)
+            && count > 0
+            && length > 0
+            && from.len() >= (count - 1) * step + length
+            && to.len() >= (count - 1) * stride + length
+    );
+    // SAFETY: reads and writes only the words whose number and alignment are checked above.
+    unsafe {
+        asm!(
+            "2:",
+            "mov {left}, {length}",
+            "b 4f",
+            "3:",
+            "ldm {from}!, {{r2, r3, r4, r5}}",
+            "stm {to}!, {{r2, r3, r4, r5}}",
+            "4:",
+            "subs {left}, #16",
+            "bhs 3b",
+            "adds {left}, #16",
+            "beq 6f",
+            "5:",
+            "ldr r2, [{from}], #4",
+            "str r2, [{to}], #4",
+            "subs {left}, #4",
+            "bne 5b",
+            "6:",
+            "add {from}, {step}",
+            "add {to}, {stride}",
+            "subs {count}, #1",
+            "bne 2b",
+            left = out(reg) _,
+            count = inout(reg) count => _,
+            from = inout(reg) from.as_ptr() => _,
+            to = inout(reg) to.as_mut_ptr() => _,
+            length = in(reg) length,
+            step = in(reg) step.wrapping_sub(length),
+            stride = in(reg) stride.wrapping_sub(length),
+            out("r2") _,
+            out("r3") _,
+            out("r4") _,
+            out("r5") _,
+            options(nostack)
+        );
+    }
+}
+
+/// Fills a few bytes, faster than `memset`.
+#[inline(always)]
+pub fn fill(to: &mut [u8], value: u8) {
+    // SAFETY: writes the bytes of the slice. Words need no alignment on these cores.
+    unsafe {
+        asm!(
+            "b 3f",
+            "2:",
+            "str {words}, [{to}], #4",
+            "str {words}, [{to}], #4",
+            "3:",
+            "subs {left}, #8",
+            "bhs 2b",
+            "adds {left}, #8",
+            "beq 5f",
+            "4:",
+            "strb {words}, [{to}], #1",
+            "subs {left}, #1",
+            "bne 4b",
+            "5:",
+            left = inout(reg) to.len() => _,
+            to = inout(reg) to.as_mut_ptr() => _,
+            words = in(reg) u32::from(value) * 0x0101_0101,
+            options(nostack)
+        );
+    }
+}
+
 /// Widened inputs in pairs: `[inputs / 2][pixels]` words, with the inputs rounded up to a multiple of four.
 pub struct Window<'a> {
     words: &'a mut [u32],
@@ -421,7 +499,7 @@ global_asm!(
     // called. The `Frame` is on the stack; its first word is also in r3, where `entry` may change it. A stream starts
     // from partial sums, or from its biases, which `first` copies to the other pixels.
     r#"
-    .macro NIN_BEGIN name, last, entry, first
+    .macro NIN_BEGIN name, last, entry, first, keep
     .section .text.\name,"ax",%progbits
     .global \name
     .type  \name, %function
@@ -433,6 +511,7 @@ global_asm!(
     ldm    r2, {r3-r12}
     \entry
     stm    sp, {r3-r12}
+    \keep
     2:
     ldr    r2, [sp, #8]
     cbz    r2, 7f
@@ -566,28 +645,35 @@ global_asm!(
     smlad  r3, r7, r10, r3
     .endm
     "#,
-    // A kernel for fewer than four pixels: four steps of two words of weights each, then single words.
+    // A kernel for fewer than four pixels: four steps of two words of weights each, then single words. With one pixel,
+    // the first two words of the frame stay in registers.
     r#"
-    .macro NIN_FEWER pixels, last, copy
-    NIN_BEGIN nin_int8_\pixels, \last, , \copy
-    ldr    r12, [sp]
+    .macro NIN_COMPARE1 register, place
+    cmp    r0, \register
+    .endm
+    .macro NIN_COMPARE2 register, place
+    ldr    r12, [sp, #\place]
     cmp    r0, r12
+    .endm
+    .macro NIN_KEEP1
+    ldrd   r4, r5, [sp]
+    .endm
+    .macro NIN_FEWER pixels, last, copy, keep
+    NIN_BEGIN nin_int8_\pixels, \last, , \copy, \keep
+    NIN_COMPARE\pixels r4, 0
     beq    4f
     3:
     .rept 4
     NIN_STEP\pixels
     .endr
-    ldr    r12, [sp]
-    cmp    r0, r12
+    NIN_COMPARE\pixels r4, 0
     bne    3b
     4:
-    ldr    r12, [sp, #4]
-    cmp    r0, r12
+    NIN_COMPARE\pixels r5, 4
     bhs    6f
     5:
     NIN_SINGLE\pixels
-    ldr    r12, [sp, #4]
-    cmp    r0, r12
+    NIN_COMPARE\pixels r5, 4
     blo    5b
     6:
     NIN_END nin_int8_\pixels, \last, NIN_VALUES\pixels
@@ -660,7 +746,7 @@ global_asm!(
     blo    3b
     NIN_END nin_int8_4, 9, NIN_VALUES4
     NIN_FEWER 2, 5, NIN_COPY2
-    NIN_FEWER 1, 3
+    NIN_FEWER 1, 3, , NIN_KEEP1
     "#,
     options(raw)
 );

@@ -38,7 +38,7 @@ pub fn layer<S: Storage>(
     let mut first = 0;
     while first < pixels {
         // There are kernels for four pixels, for two and for one.
-        let count = if pixels - first == 3 { 2 } else { pixels - first };
+        let count = if pixels - first == 3 { 2 } else { TILE.min(pixels - first) };
         tile::<S>(patch, (first, count), zero, weights, work, &mut out[first * weights.outputs..]);
         first += count;
     }

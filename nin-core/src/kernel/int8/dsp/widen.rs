@@ -101,20 +101,32 @@ fn gather(patch: &Patch<'_, u8>, (first, count): (usize, usize), zero: u8, bytes
         let at = if left < right { patch.at(first + pixel, left) } else { 0 };
         (at, (right - left) * channels, pixel * length + left * channels)
     });
-    let whole = spans[..count].iter().all(|span| span.1 == run);
-    if !whole || patch.rows.1 - patch.rows.0 != patch.height {
+    let spans = &spans[..count];
+    // Whole windows that follow each other are copied together.
+    let mut begin = 0;
+    while begin < count && spans[begin].1 != run {
+        begin += 1;
+    }
+    let mut end = begin;
+    while end < count && spans[end].1 == run {
+        end += 1;
+    }
+    if end - begin != count || patch.rows.1 - patch.rows.0 != patch.height {
         bytes.fill(zero);
     }
     for (ky, y) in (patch.above..).zip(patch.rows.0..patch.rows.1) {
         let (line, to) = (patch.line(y), &mut bytes[ky * run..]);
-        if whole {
-            copy_each(&line[spans[0].0..], (count, run), patch.stride * channels, to, length);
-            continue;
+        if begin < end {
+            let (at, _, place) = spans[begin];
+            copy_each(&line[at..], (end - begin, run), patch.stride * channels, &mut to[place..], length);
         }
-        for &(at, bytes, place) in &spans[..count] {
+        let mut pixel = if begin == 0 { end } else { 0 };
+        while pixel < count {
+            let (at, bytes, place) = spans[pixel];
             if bytes > 0 {
                 copy_each(&line[at..], (1, bytes), 0, &mut to[place..], 0);
             }
+            pixel = if pixel + 1 == begin { end } else { pixel + 1 };
         }
     }
 }

@@ -25,7 +25,7 @@ pub fn layer(
     let mut first = 0;
     while first < pixels {
         // There are kernels for four pixels, for two and for one.
-        let count = if pixels - first == 3 { 2 } else { pixels - first };
+        let count = if pixels - first == 3 { 2 } else { TILE.min(pixels - first) };
         tile(patch, (first, count), words, weights, work, &mut out[first * weights.outputs..]);
         first += count;
     }
