@@ -57,7 +57,7 @@ pub fn create_folder(folder: &Path) -> io::Result<()> {
     fs::create_dir_all(folder)
 }
 
-/// Checks that [`write`] would not refuse a file's folder, before the content is computed. Creates nothing.
+/// Checks that [`write()`] would not refuse a file's folder, before the content is computed. Creates nothing.
 ///
 /// # Errors
 ///
