@@ -79,8 +79,12 @@ mod tests {
         model: &'a [u8],
         images: usize,
     ) -> Project<'a> {
-        let samples =
-            Samples { pixels: vec![0; 784 * images], labels: vec![0; images], logits: vec![vec![0.0; 10]; images] };
+        let samples = Samples {
+            pixels: vec![0; 784 * images],
+            labels: vec![0; images],
+            logits: vec![vec![0.0; 10]; images],
+            right: images,
+        };
         Project {
             name: "project".to_owned(),
             board,
