@@ -1,15 +1,33 @@
 // rp2040.mjs RP2040JS ELF [SECONDS]: runs a program for the RP2040 on the emulator rp2040js (the npm package in the
 // folder RP2040JS) and prints its output on UART 0. It ends after the line "RAM: …", the program's last one, or after
-// SECONDS [300].
+// SECONDS [300]. A computer is connected to the USB port; the program has to send the same lines there.
 //
 // Like the chip's boot ROM, it checks the checksum of the second boot stage at the beginning of flash, copies the stage
-// to RAM and starts it there. Status 1: the checksum is wrong, or the last line did not arrive in time.
+// to RAM and starts it there. Status 1: the checksum is wrong, the last line did not arrive in time, or USB has other
+// lines.
 import { readFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import { resolve } from 'node:path';
 
 const [library, elf, seconds = '300'] = process.argv.slice(2);
-const { Simulator } = await import(pathToFileURL(resolve(library, 'node_modules/rp2040js/dist/esm/index.js')));
+const { Simulator, USBCDC } = await import(pathToFileURL(resolve(library, 'node_modules/rp2040js/dist/esm/index.js')));
+
+class Lines {
+    lines = [];
+    last = '';
+    constructor(whole) {
+        this.whole = whole;
+    }
+    add(byte) {
+        if (byte !== 10) {
+            this.last += byte === 13 ? '' : String.fromCharCode(byte);
+            return;
+        }
+        this.lines.push(this.last);
+        this.whole(this.last);
+        this.last = '';
+    }
+}
 
 const FLASH = 0x10000000;
 const BOOT2 = 0x20041f00;
@@ -50,18 +68,35 @@ const report = (_, text) => {
 };
 chip.logger = { debug() {}, info() {}, warn: report, error: report };
 
-let line = '';
-chip.uart[0].onByte = (byte) => {
-    if (byte !== 10) {
-        line += byte === 13 ? '' : String.fromCharCode(byte);
-        return;
-    }
-    console.log(line);
-    if (line.startsWith('RAM: ')) process.exit(0);
-    line = '';
+const computer = new USBCDC(chip.usbCtrl);
+// It sends nothing: a buffer for what it could send stays available. (The emulator takes it back at once, which no chip
+// does.)
+chip.usbCtrl.onEndpointRead = (endpoint) => {
+    const control = 0x84 + 8 * endpoint;
+    const available = 1 << 10;
+    const value = chip.usbDPRAMView.getUint32(control, true);
+    if (endpoint > 0) chip.usbDPRAMView.setUint32(control, value | available, true);
 };
+
+const uart = new Lines((line) => console.log(line));
+const usb = new Lines(() => {});
+chip.uart[0].onByte = (byte) => {
+    uart.add(byte);
+    endIfDone();
+};
+computer.onSerialData = (bytes) => {
+    bytes.forEach((byte) => usb.add(byte));
+    endIfDone();
+};
+function endIfDone() {
+    if (![uart, usb].every(({ lines }) => lines.at(-1)?.startsWith('RAM: '))) return;
+    const same = uart.lines.join('\n') === usb.lines.join('\n');
+    if (!same) console.error('USB has other lines than UART 0:', usb.lines);
+    process.exit(same ? 0 : 1);
+}
 simulator.execute();
 setTimeout(() => {
-    console.error(`the program did not end in ${seconds} s; its last output: ${line}`);
+    const [last, count] = [uart.last, usb.lines.length];
+    console.error(`the program did not end in ${seconds} s; its last output: ${last}; USB has ${count} lines`);
     process.exit(1);
 }, 1000 * Number(seconds));

@@ -12,7 +12,7 @@ use bytemuck::Zeroable;
 
 use crate::format::Arithmetic;
 use crate::kernel::operands::{LayerWeights, Patch};
-use crate::plan::{Plan, TILE};
+use crate::plan::{Kernels, Plan, TILE};
 use crate::spec::{Activation, Block, MAX_WIDTHS, Projection, Stage, Sum, Window};
 
 /// The position of a piece of a row that an [`Observer`] receives.
@@ -210,9 +210,14 @@ impl<'f, A: Arithmetic, O: Observer<A::Value>> Flow<'f, A, O> {
             flat: false,
         };
         let scratch = core::mem::take(&mut self.scratch);
-        let (first, second) = scratch.split_at_mut(plan.tiles(stage)[0]);
-        for column in (0..output.columns as usize).step_by(TILE) {
-            let pixels = TILE.min(output.columns as usize - column);
+        let most = plan.tile(stage, A::WEIGHTS, Kernels::for_lanes(self.lanes));
+        let (first, second) = scratch.split_at_mut(plan.tiles(stage, most)[0]);
+        // The last layer writes to the lines of the next block, if nothing is added to its outputs.
+        let direct = sum.is_none() && matches!(self.plan.spec().stages().get(own.stage), Some(Stage::Block(_)));
+        let mut column = 0;
+        while column < output.columns as usize {
+            let left = output.columns as usize - column;
+            let pixels = if left == most { most } else { TILE.min(left) };
             let (mut to, mut from) = (&mut *first, &mut *second);
             let mut values = 0;
             for (step, layer) in layers.iter().enumerate() {
@@ -225,18 +230,28 @@ impl<'f, A: Arithmetic, O: Observer<A::Value>> Flow<'f, A, O> {
                     &tile
                 };
                 values = pixels * layer.outputs;
-                if layer.general {
-                    A::general(patch, pixels, layer, self.work, &mut to[..values]);
+                let mut next;
+                let to = if direct && step + 1 == layers.len() {
+                    next = self.lines(own.again()).0;
+                    &mut next.at(row)[column * layer.outputs..][..values]
                 } else {
-                    A::layer(patch, pixels, layer, self.work, &mut to[..values]);
+                    &mut to[..values]
+                };
+                if layer.general {
+                    A::general(patch, pixels, layer, self.work, to);
+                } else {
+                    A::layer(patch, pixels, layer, self.work, to);
                 }
-                self.observer.piece(Piece { stage, step, row, column }, &to[..values]);
+                self.observer.piece(Piece { stage, step, row, column }, to);
             }
             if let Some(sum) = &sum {
                 self.add_shortcut(sum, (row, column), &mut to[..values], from);
             }
-            self.accept(own.again(), row, column, &to[..values]);
-            windows.left += (TILE * windows.stride) as isize;
+            if !direct {
+                self.accept(own.again(), row, column, &to[..values]);
+            }
+            windows.left += (pixels * windows.stride) as isize;
+            column += pixels;
         }
         self.scratch = scratch;
         (values, own)
@@ -406,9 +421,8 @@ impl<'f, A: Arithmetic, O: Observer<A::Value>> Flow<'f, A, O> {
         let last = plan.next(stage).is_none();
         match self.stage(stage) {
             Stage::GlobalAverage => {
-                let (averages, pixels) = (sums, plan.shape(stage).pixels());
-                // The weights of a last average, which state how its output becomes a logit.
-                let weights = own.weights;
+                // The weights of a last average state how its output becomes a logit.
+                let (averages, pixels, weights) = (sums, plan.shape(stage).pixels(), own.weights);
                 A::round_averages(&self.layer(&mut own, 0), averages, pixels);
                 if last {
                     return A::average_logits(weights, averages, pixels);

@@ -60,9 +60,10 @@ impl<'a, F: Format> Network<'a, F> {
         let found = state.len();
         let Some(state) = state.get_mut(..needed) else { return Err(NetworkError::State { needed, found }) };
         let plan = model.plan();
-        let scratch = plan.scratch_words(F::WEIGHTS, Kernels::for_lanes(model.lanes()));
+        let kernels = Kernels::for_lanes(model.lanes());
+        let scratch = plan.scratch_words(F::WEIGHTS, kernels);
         let (state, scratch) = state.split_at_mut(needed - scratch);
-        let (scratch, work) = scratch.split_at_mut(plan.tile_words(F::WEIGHTS));
+        let (scratch, work) = scratch.split_at_mut(plan.tile_words(F::WEIGHTS, kernels));
         Ok(Network { model, state, scratch, work, rows: 0, format: PhantomData })
     }
 

@@ -14,6 +14,8 @@
 //! - [`integer`]: a slow, simple 8-bit network, written from the document of its arithmetic alone;
 //! - [`integer_file`]: a second writer of 8-bit model files, written from the document alone;
 //! - [`integer_random`]: random 8-bit networks, including the ends of their ranges;
+//! - [`affine`]: a slow, simple 8-bit network with zero points, written from the same document;
+//! - [`affine_random`]: random networks of that kind;
 //! - [`tflite`]: TensorFlow Lite's results for an 8-bit network, tensor by tensor.
 //!
 //! `cargo test` runs the same cases each time. To try new cases:
@@ -23,6 +25,7 @@
 //! ```
 
 pub mod affine;
+pub mod affine_random;
 pub mod camera;
 pub mod close;
 pub mod emulator;

@@ -2,7 +2,7 @@
 
 use super::arithmetic::{Arithmetic, Format};
 use super::int8::{Int8, activations_of_int8};
-use crate::kernel::int8::{self, affine};
+use crate::kernel::int8::affine;
 use crate::kernel::operands::{LayerWeights, Patch};
 use crate::packing::WeightType;
 use crate::packing::affine::{Factor, HEADER, Words};
@@ -29,11 +29,7 @@ impl Arithmetic for Affine {
 
     fn layer(patch: &Patch<'_, u8>, pixels: usize, weights: &LayerWeights<'_>, work: &mut [u32], out: &mut [u8]) {
         let (words, weights) = split(weights);
-        if words.plain && weights.groups == 1 {
-            int8::layer::<0>(patch, pixels, &weights, work, out);
-        } else {
-            affine::layer(patch, pixels, &words, &weights, out);
-        }
+        affine::layer(patch, pixels, &words, &weights, work, out);
     }
 
     fn general(patch: &Patch<'_, u8>, pixels: usize, weights: &LayerWeights<'_>, work: &mut [u32], out: &mut [u8]) {
@@ -49,7 +45,11 @@ impl Arithmetic for Affine {
     }
 
     fn full_add(weights: &LayerWeights<'_>, first: usize, values: &[u8], sums: &mut [i32]) {
-        <Int8>::full_add(&split(weights).1, first, values, sums);
+        let weights = split(weights).1;
+        match weights.lanes {
+            1 => affine::full_add(&weights, first, values, sums),
+            _ => <Int8>::full_add(&weights, first, values, sums),
+        }
     }
 
     fn full_add_averages(weights: &LayerWeights<'_>, averages: &[i32], count: usize, sums: &mut [i32]) {

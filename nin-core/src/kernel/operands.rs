@@ -41,7 +41,7 @@ impl<'a, V> Patch<'a, V> {
             row: tile.len(),
             channels,
             // An upper bound: every pixel of a tile is on the map.
-            columns: TILE,
+            columns: TILE + 1,
             kernel: 1,
             height: 1,
             stride: 1,

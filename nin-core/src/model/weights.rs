@@ -108,14 +108,8 @@ const fn check_affine<'m>(layer: &Layer, lanes: usize, weights: &'m [u8]) -> Res
     if !packing.is_padded_with_zeros(packed) {
         return Err(ModelError::Padding);
     }
-    let padded = matches!(layer.kind, LayerKind::Convolution(window) if window.has_padding());
-    let range = !words.once
-        && words.output_zero == 0
-        && words.least == 0
-        && words.most == 255
-        && (words.input_zero == 0 || !padded);
     let shifts = if words.plain {
-        range && packing.has_shifts(packed, true)
+        !words.once && packing.has_shifts(packed, true)
     } else {
         packing.has_shifts_between(packed, -30, 31)
     };

@@ -27,8 +27,8 @@ pub struct Words {
     pub least: u8,
     /// The largest output.
     pub most: u8,
-    /// Whether the layer is computed exactly as one of [`WeightType::Int8`](super::WeightType::Int8): output zero point
-    /// 0, outputs from 0 to 255, shifts from 1 to 31, accumulators below 2^30, no padding that is not 0.
+    /// Whether sums are rounded twice, all shifts are from 1 to 31, and accumulators stay below 2^30: what the fast
+    /// kernels need.
     pub plain: bool,
     /// The outputs that are side by side: 1, or the lanes of the file.
     pub lanes: u8,
@@ -55,6 +55,12 @@ impl Words {
         let [plain, lanes, once, _] = word(bytes, 4);
         let scale = f32::from_le_bytes(word(bytes, 8));
         Words { input_zero, output_zero, least, most, plain: plain == 1, lanes, once: once == 1, scale }
+    }
+
+    /// Whether outputs have the zero point 0 and the range 0 to 255, as after a ReLU.
+    #[inline]
+    pub(crate) const fn is_relu(&self) -> bool {
+        self.output_zero == 0 && self.least == 0 && self.most == 255
     }
 
     /// Returns an output as a logit, in the bits of an f32.

@@ -228,7 +228,7 @@ impl Plan {
         while stage < self.spec.stages().len() {
             memory.lines += self.ring(stage) * self.shapes[stage].row() + self.sums(stage);
             memory.head += self.head(stage);
-            let [a, b] = self.tiles(stage);
+            let [a, b] = self.tiles(stage, TILE);
             if a + b > memory.scratch {
                 memory.scratch = a + b;
             }
@@ -271,26 +271,47 @@ impl Plan {
     /// Words for the tiles of a block and for the kernels' working memory.
     pub(crate) const fn scratch_words(&self, weights: WeightType, kernels: Kernels) -> usize {
         if matches!(weights, WeightType::F32 | WeightType::F16) {
-            return self.tile_words(weights);
+            return self.tile_words(weights, kernels);
         }
         let mut work = Work::new(kernels);
         let mut stage = 0;
         while stage < self.spec.stages().len() {
             let mut step = 0;
             while let Some(layer) = self.layer(stage, step) {
-                if matches!(layer.kind, LayerKind::Convolution(_)) {
+                if let LayerKind::Convolution(window) = layer.kind {
                     work = work.with(layer.fan_in(), layer.output.channels as usize);
+                    if layer.groups > 1 {
+                        let (stride, tile) = (window.columns.stride as usize, self.tile(stage, weights, kernels));
+                        work = work.with_groups(layer.input.channels as usize, stride, tile);
+                    }
                 }
                 step += 1;
             }
             stage += 1;
         }
-        self.tile_words(weights) + work.words(matches!(weights, WeightType::Int4))
+        self.tile_words(weights, kernels) + work.words(matches!(weights, WeightType::Int4))
     }
 
     /// Words for the tiles of a block.
-    pub(crate) const fn tile_words(&self, weights: WeightType) -> usize {
-        (self.memory().scratch * weights.value_bytes()).div_ceil(4)
+    pub(crate) const fn tile_words(&self, weights: WeightType, kernels: Kernels) -> usize {
+        let (mut values, mut stage) = (0, 0);
+        while stage < self.spec.stages().len() {
+            let [a, b] = self.tiles(stage, self.tile(stage, weights, kernels));
+            if a + b > values {
+                values = a + b;
+            }
+            stage += 1;
+        }
+        (values * weights.value_bytes()).div_ceil(4)
+    }
+
+    /// The most pixels of a stage's tile: one more than [`TILE`] if one would be left over in each row, and the kernels
+    /// take five.
+    #[inline(always)]
+    pub(crate) const fn tile(&self, stage: usize, weights: WeightType, kernels: Kernels) -> usize {
+        let columns = self.shapes[stage + 1].columns as usize;
+        let five = matches!(weights, WeightType::Affine) && matches!(kernels, Kernels::Dsp);
+        if five && columns > TILE && columns % TILE == 1 { TILE + 1 } else { TILE }
     }
 
     /// Returns the bytes of all packed weights and biases in a model file; for [`WeightType::Int4`], of a model whose
@@ -447,9 +468,9 @@ impl Plan {
         }
     }
 
-    /// The sizes in values of the two tiles that the layers of a block write alternately. Average pools and fully
+    /// The sizes in values of the two tiles of `tile` pixels that the layers of a block write alternately. Average pools and fully
     /// connected layers write their output to the first.
-    pub(crate) const fn tiles(&self, stage: usize) -> [usize; 2] {
+    pub(crate) const fn tiles(&self, stage: usize, tile: usize) -> [usize; 2] {
         let mut tiles = [0; 2];
         match &self.spec.stages()[stage] {
             Stage::Block(block) => {
@@ -459,7 +480,7 @@ impl Plan {
                 let layers = widths.len() + projected as usize;
                 let mut i = 0;
                 while i < layers {
-                    let values = TILE * widths[if i < widths.len() { i } else { i - 1 }] as usize;
+                    let values = tile * widths[if i < widths.len() { i } else { i - 1 }] as usize;
                     if values > tiles[i % 2] {
                         tiles[i % 2] = values;
                     }

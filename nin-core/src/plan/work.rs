@@ -9,6 +9,8 @@ pub const TILE: usize = 4;
 pub(crate) const SEGMENT: usize = 288;
 /// The largest number of outputs whose sums [`Kernels::Dsp`] keeps from one segment of the window to the next.
 pub(crate) const KEPT: usize = 64;
+/// The number of channels of a layer in groups whose inputs [`Kernels::Dsp`] can always copy at once.
+const COPIED: usize = 32;
 
 /// The kernels that a build has for 8-bit layers; they differ in speed and in working memory, not in results.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -87,6 +89,21 @@ impl Work {
             widened: max(self.widened, widened),
             widened_rows: max(self.widened_rows, widened_words(fan_in, 1)),
         }
+    }
+
+    /// Adds a layer in groups of so many channels, with this stride along the columns and so many pixels in a tile: [`Kernels::Dsp`] copies the
+    /// inputs of a tile with padding, at least [`COPIED`] channels at a time.
+    pub const fn with_groups(self, channels: usize, stride: usize, tile: usize) -> Work {
+        let channels = channels.next_multiple_of(4);
+        // Three rows of a tile's windows, which are no more than two columns apart.
+        let columns = if stride < 2 { tile + 2 } else { 2 * TILE + 1 };
+        let bytes = 3 * columns * if channels < COPIED { channels } else { COPIED };
+        let window = match self.kernels {
+            // Twice as many words.
+            Kernels::Dsp => bytes.div_ceil(8),
+            _ => 0,
+        };
+        Work { window: max(self.window, window), ..self }
     }
 
     /// Returns the words in addition to the tiles; `narrow` if some layers have 4-bit weights.

@@ -124,17 +124,17 @@ struct Row<'a> {
 impl fmt::Display for Row<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (name, size) = match self.layer.kind {
-            LayerKind::Convolution(window) => ("convolution", Some(window.columns.kernel)),
-            LayerKind::MaxPool(window) => ("maximum", Some(window.columns.kernel)),
-            LayerKind::AvgPool(window) => ("average", Some(window.columns.kernel)),
-            LayerKind::MeanPool(window) => ("mean", Some(window.columns.kernel)),
+            LayerKind::Convolution(window) => ("convolution", Some(window)),
+            LayerKind::MaxPool(window) => ("maximum", Some(window)),
+            LayerKind::AvgPool(window) => ("average", Some(window)),
+            LayerKind::MeanPool(window) => ("mean", Some(window)),
             LayerKind::Sum => ("sum", None),
             LayerKind::Dropout => ("dropout", None),
             LayerKind::GlobalAverage => ("global average", None),
             LayerKind::Full => ("full", None),
         };
         match size {
-            Some(size) => write!(f, "{name:<11} {size:>2}x{size:<3}")?,
+            Some(size) => write!(f, "{name:<11} {:>2}x{:<3}", size.rows.kernel, size.columns.kernel)?,
             None => write!(f, "{name:<18}")?,
         }
         let (shape, macs) = (self.layer.output, self.layer.macs());

@@ -27,6 +27,17 @@ pub enum Core {
 }
 
 impl Core {
+    /// The cores of Arm, from the smallest.
+    pub const ARM: [Self; 7] = [
+        Self::CortexM0,
+        Self::CortexM0Plus,
+        Self::CortexM3,
+        Self::CortexM4F,
+        Self::CortexM7,
+        Self::CortexM33,
+        Self::CortexM55,
+    ];
+
     /// Returns the core's name as its vendor writes it.
     pub const fn name(self) -> &'static str {
         match self {

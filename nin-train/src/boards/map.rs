@@ -2,13 +2,13 @@
 
 use std::fmt::Write;
 
-use super::{Board, Hal};
+use super::{Board, Core, Hal};
 use crate::support::text::bytes;
 
 impl Board {
     /// Returns the bytes at the beginning of flash that hold a second boot stage.
     pub const fn boot_stage(&self) -> u64 {
-        if matches!(self.hal, Hal::Rp) { 256 } else { 0 }
+        if matches!(self.hal, Hal::Rp) && matches!(self.core, Core::CortexM0Plus) { 256 } else { 0 }
     }
 
     /// Returns the flash in bytes that code, constants and, without a partition, the model share.

@@ -6,11 +6,13 @@
 //! Imports `support`.
 
 mod core;
+mod generic;
 mod map;
 mod table;
 
 pub use self::core::Core;
-pub use table::{BOARDS, GENERIC, UnknownChip};
+pub use generic::{Chip, Memory, UnknownChip};
+pub use table::{BOARDS, GENERIC};
 
 use std::fmt;
 
@@ -44,6 +46,9 @@ pub struct Board {
     pub machine: Option<Machine>,
     /// The crate that sets the board up.
     pub hal: Hal,
+    /// The core's clock in kHz, as the HAL sets it, or without a HAL as it is after reset; 0 on a board that exists only
+    /// on an emulator.
+    pub khz: u32,
     /// A remark for people who read its memory map.
     pub note: &'static str,
 }
@@ -67,8 +72,12 @@ pub enum Hal {
     Rp,
     /// `embassy-nrf`.
     Nrf,
-    /// Another one, for which there is no project.
-    Other,
+    /// `embassy-stm32`.
+    Stm32,
+    /// `esp-hal`.
+    Esp,
+    /// None: `riscv-rt` alone.
+    RiscV,
 }
 
 impl Board {
@@ -81,6 +90,11 @@ impl Board {
         let wanted = name.trim().to_lowercase().replace(['_', ' '], "-");
         let found = BOARDS.iter().find(|board| board.name == wanted);
         found.ok_or_else(|| UnknownBoard { name: name.to_owned() })
+    }
+
+    /// Returns whether [`firmware`](crate::firmware) has a project for the board: it is a chip, or on an emulator.
+    pub const fn has_project(&self) -> bool {
+        self.chip.is_some() || self.machine.is_some()
     }
 
     /// Returns the flash that a model file may fill: half of it. The other half is for the program.

@@ -53,7 +53,7 @@ impl BudgetArgs {
     /// Returns the board to write firmware for: the one that was named if there is a project for it, else one that QEMU
     /// emulates.
     pub fn firmware_board(&self) -> &'static str {
-        self.board.filter(|board| board.can_run_projects()).map_or(EMULATED, |board| board.name)
+        self.board.filter(|board| board.has_project()).map_or(EMULATED, |board| board.name)
     }
 
     /// Returns the limits for a model with these class names, which its file contains.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use nin_core::{Lanes, WeightType};
-use nin_train::boards::{BOARDS, Board};
+use nin_train::boards::{BOARDS, Board, Chip, Core, Memory};
 use nin_train::engine::streaming::ModelBytes;
 use nin_train::firmware::{Engine, FirmwareError, Project, Rows, Samples, lanes};
 use nin_train::formats::model_file::{Integers, with_decision};
@@ -19,7 +19,7 @@ use super::images::ImageArgs;
 use super::known::Others;
 use super::networks::{self, Loaded};
 use super::rejection::RejectionArgs;
-use super::size::size;
+use super::size::{count, size};
 use super::{Console, Outcome, cost, threads_of, word};
 
 /// Flags of `firmware`.
@@ -68,17 +68,50 @@ pub struct FirmwareArgs {
     #[command(flatten)]
     rejection: RejectionArgs,
 
-    /// Flash of a generic:CHIP: bytes, or with K or M
-    #[arg(long, value_name = "BYTES", value_parser = size)]
-    flash: Option<u64>,
-
-    /// RAM of a generic:CHIP: bytes, or with K or M
-    #[arg(long, value_name = "BYTES", value_parser = size)]
-    ram: Option<u64>,
+    #[command(flatten)]
+    generic: GenericArgs,
 
     /// Threads [default: one for each processor]
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
+}
+
+/// What a generic:CHIP needs beside its name.
+#[derive(Args, Debug)]
+struct GenericArgs {
+    /// Flash of a generic:CHIP: bytes, or with K or M, and its address if the chip's family is not known: 1M@0x08000000
+    #[arg(long, value_name = "BYTES", value_parser = memory)]
+    flash: Option<Memory>,
+
+    /// RAM of a generic:CHIP, like --flash
+    #[arg(long, value_name = "BYTES", value_parser = memory)]
+    ram: Option<Memory>,
+
+    /// Core of a generic:CHIP [default: that of the chip's family]
+    #[arg(long, value_name = "NAME", value_parser = core)]
+    core: Option<Core>,
+
+    /// Clock of a generic:CHIP after reset in Hz, or with K or M [default: that of the chip's family]
+    #[arg(long, value_name = "HZ", value_parser = count)]
+    clock: Option<u64>,
+}
+
+/// `1M` or `1M@0x08000000`: the length of a memory, and its address.
+fn memory(text: &str) -> Result<Memory, String> {
+    let (length, origin) = text.split_once('@').map_or((text, None), |(length, origin)| (length, Some(origin)));
+    let address = |text: &str| {
+        let address = text.strip_prefix("0x").and_then(|digits| u32::from_str_radix(digits, 16).ok());
+        address
+            .map(u64::from)
+            .ok_or_else(|| "an address is a hexadecimal number of 32 bits, like 0x08000000".to_owned())
+    };
+    Ok(Memory { length: size(length)?, origin: origin.map(address).transpose()? })
+}
+
+/// `cortex-m4f`: a core of Arm.
+fn core(text: &str) -> Result<Core, String> {
+    let found = Core::ARM.into_iter().find(|core| core.name().eq_ignore_ascii_case(text));
+    found.ok_or_else(|| format!("the cores are {}", Core::ARM.map(|core| core.name().to_lowercase()).join(", ")))
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -98,8 +131,8 @@ pub fn run(args: &FirmwareArgs, console: &Console) -> Outcome {
         list(console);
         return Ok(());
     };
-    let board = chosen(name, args.flash, args.ram)?;
-    if !board.can_run_projects() {
+    let board = chosen(name, &args.generic)?;
+    if !board.has_project() {
         return Err(FirmwareError::Board(board.name).into());
     }
     refuse_filled(out)?;
@@ -156,6 +189,7 @@ pub fn run(args: &FirmwareArgs, console: &Console) -> Outcome {
         model: &model,
         samples,
         engine: Engine::here(),
+        flip_link: is_installed("flip-link"),
         command: command(),
     };
     let fit = project.check()?;
@@ -198,30 +232,44 @@ pub fn run(args: &FirmwareArgs, console: &Console) -> Outcome {
 
 /// Prints the boards.
 fn list(console: &Console) {
-    for board in BOARDS.iter().filter(|board| board.can_run_projects()) {
+    for board in BOARDS.iter().filter(|board| board.has_project()) {
         console.result(format_args!("{:17} {} ({})", board.name, board.title, board.core));
     }
     console.result(format_args!("{:17} any Cortex-M that probe-rs knows, with --flash and --ram", "generic:CHIP"));
 }
 
 /// Returns the board with this name, or the generic board with this chip and memory.
-fn chosen(name: &str, flash: Option<u64>, ram: Option<u64>) -> Outcome<Board> {
+fn chosen(name: &str, given: &GenericArgs) -> Outcome<Board> {
+    let &GenericArgs { flash, ram, core, clock } = given;
     if let Some((_, chip)) = name.split_once(':').filter(|(kind, _)| kind.eq_ignore_ascii_case("generic")) {
         let (Some(flash), Some(ram)) = (flash, ram) else {
             return Err(
                 format!("{name}: give the chip's memory with --flash and --ram, like --flash 512K --ram 96K").into()
             );
         };
-        return Ok(Board::generic(chip, flash, ram)?);
+        let khz = match clock.map(|clock| u32::try_from(clock / 1000)).transpose() {
+            Ok(Some(0)) | Err(_) => return Err("--clock is in Hz, at least 1K".into()),
+            Ok(khz) => khz,
+        };
+        return Ok(Board::generic(&Chip { name: chip, flash, ram, core, khz })?);
     }
-    if flash.is_some() || ram.is_some() {
-        return Err(format!("--flash and --ram are for generic:CHIP; the memory of {name} is known").into());
+    if flash.is_some() || ram.is_some() || core.is_some() || clock.is_some() {
+        return Err(
+            format!("--flash, --ram, --core and --clock are for generic:CHIP; the memory of {name} is known").into()
+        );
     }
     let board = *Board::named(name)?;
     if board.chip.is_none() && board.machine.is_none() {
         return Err(format!("{name}: name the chip, like generic:STM32L476RGTx, with --flash and --ram").into());
     }
     Ok(board)
+}
+
+/// Returns whether the shell would find a program.
+fn is_installed(program: &str) -> bool {
+    let paths = std::env::var_os("PATH").unwrap_or_default();
+    let file = format!("{program}{}", std::env::consts::EXE_SUFFIX);
+    std::env::split_paths(&paths).any(|folder| folder.join(&file).is_file())
 }
 
 /// Returns an error if the folder has files, or is a file.

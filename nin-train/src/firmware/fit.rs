@@ -26,12 +26,12 @@ pub struct Fit {
 /// Returns the flash of a board that is left for test images beside the code and a model of `model` bytes.
 pub(super) fn left(board: &Board, partition: bool, model: u64) -> u64 {
     let model = if partition { 0 } else { model };
-    board.program_flash(partition).saturating_sub(Parts::of(board).code).saturating_sub(model)
+    board.program_flash(partition).saturating_sub(Parts::of(board).with(partition).code).saturating_sub(model)
 }
 
 impl Fit {
     pub(super) fn new(project: &Project<'_>) -> Self {
-        let (board, parts) = (project.board, Parts::of(project.board));
+        let (board, parts) = (project.board, Parts::of(project.board).with(project.partition));
         Self {
             code: parts.code,
             model: project.model.len() as u64,
@@ -57,5 +57,97 @@ impl Fit {
             return Err(FirmwareError::Ram { board: board_name, state, stack, ram: board.ram });
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use nin_core::{Plan, Spec, WeightType};
+
+    use super::Parts;
+    use crate::boards::{BOARDS, Board, Chip, Memory};
+    use crate::firmware::{Engine, FirmwareError, Project, Rows, Samples};
+
+    const SMALL: &str = "1x28x28 nin5/2+2:4,10 gap";
+    /// Three rows of 4,000 × 512 bytes: more than the RAM of each board.
+    const WIDE: &str = "1x200x4000 nin3+1:512 nin3+1:4,10 gap";
+
+    fn project<'a>(
+        board: &'a Board,
+        partition: bool,
+        line: &'static str,
+        model: &'a [u8],
+        images: usize,
+    ) -> Project<'a> {
+        let samples = Samples {
+            pixels: vec![0; 784 * images],
+            labels: vec![0; images],
+            logits: vec![vec![0.0; 10]; images],
+            right: images,
+        };
+        Project {
+            name: "project".to_owned(),
+            board,
+            rows: Rows::Memory,
+            partition,
+            plan: Plan::new(Spec::new(line)),
+            weight_type: WeightType::Int8,
+            model,
+            samples,
+            engine: Engine::Version("0.1.0".to_owned()),
+            flip_link: false,
+            command: "nin-train firmware".to_owned(),
+        }
+    }
+
+    #[test]
+    fn each_board_refuses_what_is_a_byte_too_large() {
+        let memory = |length| Memory { length, origin: None };
+        let chip = Chip { name: "STM32L476RGTx", flash: memory(1 << 20), ram: memory(96 << 10), core: None, khz: None };
+        let generic = Board::generic(&chip).unwrap();
+        let zeros = vec![0; 32 << 20];
+        for board in BOARDS.iter().chain([&generic]).filter(|board| board.has_project()) {
+            let name = board.name;
+            // An image has 784 pixels, ten logits, its label and a reference.
+            let room = (board.program_flash(false) - Parts::of(board).code - (784 + 40 + 12)) as usize;
+            assert!(project(board, false, SMALL, &zeros[..room], 1).check().is_ok(), "{name}");
+            for larger in
+                [project(board, false, SMALL, &zeros[..=room], 1), project(board, false, SMALL, &zeros[..room], 2)]
+            {
+                let error = larger.check().unwrap_err();
+                assert!(matches!(error, FirmwareError::Flash { .. }), "{name}: {error}");
+                assert!(error.to_string().contains("--weights 4bit"), "{error}");
+            }
+
+            let error = project(board, false, WIDE, &[], 1).check().unwrap_err();
+            assert!(matches!(error, FirmwareError::Ram { .. }) && error.to_string().contains("plan LINE"), "{error}");
+
+            match board.models {
+                None => {
+                    assert_eq!(project(board, true, SMALL, &[], 1).check().unwrap_err(), FirmwareError::Partition(name))
+                }
+                Some((_, length)) => {
+                    let length = length as usize;
+                    let parts = Parts::of(board).with(true);
+                    let beside = board.program_flash(true) < parts.code + 836;
+                    assert_eq!(project(board, true, SMALL, &zeros[..length], 1).check().is_err(), beside, "{name}");
+                    let error = project(board, true, SMALL, &zeros[..=length], 1).check().unwrap_err();
+                    assert!(matches!(error, FirmwareError::ModelPartition { .. }), "{name}: {error}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn ram_counts_to_the_byte() {
+        for board in BOARDS.iter().filter(|board| board.has_project()) {
+            let state = project(board, false, SMALL, &[], 1).state();
+            let with = |ram| Board { ram, ..*board };
+            // As on a board with little RAM, where the log has a smaller buffer.
+            let needed = state + Parts::of(&with(0)).ram;
+            assert!(project(&with(needed), false, SMALL, &[], 1).check().is_ok(), "{}", board.name);
+            let error = project(&with(needed - 1), false, SMALL, &[], 1).check().unwrap_err();
+            assert!(matches!(error, FirmwareError::Ram { .. }), "{error}");
+        }
     }
 }

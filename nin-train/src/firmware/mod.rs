@@ -23,7 +23,7 @@ pub use error::FirmwareError;
 pub use fit::Fit;
 pub use samples::Samples;
 
-use crate::boards::Board;
+use crate::boards::{Board, Core};
 
 /// How the rows of an image reach the network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,6 +76,8 @@ pub struct Project<'a> {
     pub samples: Samples,
     /// The crate that the project depends on.
     pub engine: Engine,
+    /// Whether the project links with `flip-link`, which then has to be installed.
+    pub flip_link: bool,
     /// The command that makes the project, for its README.
     pub command: String,
 }
@@ -88,7 +90,9 @@ pub fn lanes(board: &Board) -> Lanes {
 impl Project<'_> {
     /// Returns the bytes of the network's working memory on the board.
     pub fn state(&self) -> u64 {
-        let kernels = if self.board.core.has_dsp() { Kernels::Dsp } else { Kernels::Plain };
+        // Its kernels for Helium need less, but a build for the core has those for DSP instructions too.
+        let pairs = self.board.core.has_dsp() || self.board.core == Core::CortexM55;
+        let kernels = if pairs { Kernels::Dsp } else { Kernels::Plain };
         self.plan.bytes(self.weight_type, kernels).total() as u64
     }
 
@@ -99,7 +103,7 @@ impl Project<'_> {
     /// [`FirmwareError`], which states the figures and a remedy.
     pub fn check(&self) -> Result<Fit, FirmwareError> {
         let board = self.board;
-        if !board.can_run_projects() {
+        if !board.has_project() {
             return Err(FirmwareError::Board(board.name));
         }
         if self.partition && board.models.is_none() {
@@ -123,11 +127,13 @@ impl Project<'_> {
             ("src/main.rs", source::main(self).into()),
             ("src/board.rs", source::board(self).into()),
             ("src/clock.rs", source::clock(self).into()),
-            ("src/memory.rs", source::memory().into()),
-            ("memory.x", manifest::memory_map(self).into()),
+            ("src/memory.rs", source::memory(self.board).into()),
             ("src/model.rs", source::model(self).into()),
             ("src/samples.rs", source::samples(self).into()),
         ];
+        if manifest::has_memory_map(self.board) {
+            files.push(("memory.x", manifest::memory_map(self).into()));
+        }
         if self.rows == Rows::Camera {
             files.push(("src/camera.rs", source::camera().into()));
         }

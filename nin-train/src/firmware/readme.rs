@@ -3,8 +3,9 @@
 use std::fmt::Write;
 
 use super::hal::Embassy;
+use super::manifest::emulator;
 use super::{Fit, Project, Rows};
-use crate::boards::Hal;
+use crate::boards::{Core, Hal};
 use crate::support::text::{bytes, grouped, one_line, visible};
 
 /// Returns README.md.
@@ -26,16 +27,28 @@ fn write(text: &mut String, project: &Project<'_>) -> std::fmt::Result {
 
     writeln!(text, "## Run it\n")?;
     writeln!(text, "```sh\nrustup target add {target}")?;
-    match board.chip {
-        Some(_) => {
-            writeln!(text, "cargo install flip-link          # the linker, which places the stack below the statics")?;
+    match (board.hal, board.chip) {
+        (Hal::Esp, _) => writeln!(text, "cargo install espflash           # flashes the board and prints its log")?,
+        (_, Some(_)) => {
+            if project.flip_link {
+                writeln!(
+                    text,
+                    "cargo install flip-link          # the linker, which places the stack below the statics"
+                )?;
+            }
             writeln!(text, "cargo install probe-rs-tools     # flashes the board and prints its log")?;
         }
-        None => writeln!(text, "# install the emulator, qemu-system-arm")?,
+        (_, None) => writeln!(text, "# install the emulator, {}", emulator(board))?,
     }
     writeln!(text, "cargo run --release\n```\n")?;
+    writeln!(
+        text,
+        "A current stable Rust builds it. A compiler without rustup, as Debian packages it, has to build `core`\n\
+         itself from the sources of the standard library:\n\
+         `RUSTC_BOOTSTRAP=1 cargo build --release -Zbuild-std=core`.\n"
+    )?;
     if board.chip.is_some() && board.machine.is_some() {
-        writeln!(text, "`cargo qemu` runs the same program on the emulator (install qemu-system-arm).\n")?;
+        writeln!(text, "`cargo qemu` runs the same program on the emulator (install {}).\n", emulator(board))?;
     }
     if project.partition {
         partition(text, project)?;
@@ -43,8 +56,7 @@ fn write(text: &mut String, project: &Project<'_>) -> std::fmt::Result {
     writeln!(text, "Expected output:\n\n```text")?;
     writeln!(text, "nin: {count} images on {}", board.name)?;
     writeln!(text, "…\n{count} of {count} as on the host, bit for bit")?;
-    let time = if project.rows == Rows::Memory { "at most … us for an image" } else { "… us in all" };
-    writeln!(text, "{right} of {count} answers right, {time}")?;
+    writeln!(text, "{right} of {count} answers right, at most … us for an image")?;
     writeln!(text, "RAM: {} bytes of state in … of statics, … of stack\n```\n", project.state())?;
     log(text, project)?;
 
@@ -109,8 +121,13 @@ fn log(text: &mut String, project: &Project<'_>) -> std::fmt::Result {
     match Embassy::of(board) {
         Some(embassy) => {
             writeln!(text, "The program logs over RTT if a debugger is attached, and does not need one.")?;
-            writeln!(text, "It logs the same text over {}.\n", embassy.serial.2)?;
+            writeln!(text, "It logs the same text over {}.\n", embassy.place)?;
         }
+        None if board.hal == Hal::Esp => writeln!(
+            text,
+            "The program logs over the chip's own USB port if a computer is connected there, otherwise over UART 0,\n\
+             which is the DevKit's other USB port. It does not need either.\n"
+        )?,
         None if board.chip.is_some() => writeln!(
             text,
             "The program logs over RTT if a debugger is attached, and does not need one. Times are computed from SysTick's\n\
@@ -122,12 +139,14 @@ fn log(text: &mut String, project: &Project<'_>) -> std::fmt::Result {
         )?,
     }
     if board.hal == Hal::Rp {
+        let elf = format!("target/{}/release/{}", board.core.target(), project.name);
+        let (install, load) = match board.core {
+            Core::CortexM0Plus => ("`cargo install elf2uf2-rs`", format!("elf2uf2-rs -d {elf}")),
+            _ => ("install Raspberry Pi's `picotool`", format!("picotool load -x -t elf {elf}")),
+        };
         writeln!(
             text,
-            "Without a debugger: `cargo install elf2uf2-rs`, hold BOOTSEL while you connect the board, and run\n\
-             `elf2uf2-rs -d target/{}/release/{}`.\n",
-            board.core.target(),
-            project.name
+            "Without a debugger: {install}, hold BOOTSEL while you connect the board, and run\n`{load}`.\n"
         )?;
     }
     Ok(())

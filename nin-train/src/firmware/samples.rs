@@ -8,7 +8,7 @@ use crate::data::Dataset;
 use crate::engine::streaming::{Streaming, StreamingError, fitted};
 
 /// Test images in the network's shape, with their labels and the host's logits.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Samples {
     /// Rows × columns × channels bytes for each image.
     pub pixels: Vec<u8>,
@@ -29,12 +29,12 @@ impl Samples {
     pub fn new(model: &Model<'_>, data: &Dataset, count: usize) -> Result<Self, StreamingError> {
         let input = model.plan().spec().input();
         let mut streaming = Streaming::new(model);
-        let mut samples = Self::none();
+        let mut samples = Self::default();
         for index in in_turn(data, count) {
             let shape = data.shape();
             let pixels = fitted(data.image(index), shape, input).ok_or(StreamingError::Image { shape, input })?;
             let logits = streaming.classify(&pixels, input)?;
-            samples.push(model, &pixels, data.label(index), logits);
+            samples.add(model, &pixels, data.label(index), logits);
         }
         Ok(samples)
     }
@@ -48,23 +48,19 @@ impl Samples {
     pub fn made_up(model: &Model<'_>, count: usize) -> Result<Self, StreamingError> {
         let input = model.plan().spec().input();
         let mut streaming = Streaming::new(model);
-        let mut samples = Self::none();
+        let mut samples = Self::default();
         let row = input.row().max(1);
         for number in 0..count {
             // A slope along both sides with some noise, another one for each image.
             let byte = |i: usize| ((number + 1) * (i / row) + (number + 3) * (i % row) + 37 * (i % 11) * number) as u8;
             let pixels: Vec<u8> = (0..input.len()).map(byte).collect();
             let logits = streaming.classify(&pixels, input)?;
-            samples.push(model, &pixels, argmax(&logits).unwrap_or(0), logits);
+            samples.add(model, &pixels, argmax(&logits).unwrap_or(0), logits);
         }
         Ok(samples)
     }
 
-    fn none() -> Self {
-        Self { pixels: Vec::new(), labels: Vec::new(), logits: Vec::new(), right: 0 }
-    }
-
-    fn push(&mut self, model: &Model<'_>, pixels: &[u8], label: usize, logits: Vec<f32>) {
+    fn add(&mut self, model: &Model<'_>, pixels: &[u8], label: usize, logits: Vec<f32>) {
         // None of the classes is right for an image of the class for unknown images.
         let expected = match model.decision().unknown {
             Some(unknown) if usize::from(unknown) == label => Answer::Unknown,

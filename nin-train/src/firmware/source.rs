@@ -7,76 +7,127 @@ use nin_core::WeightType;
 use super::hal::{Embassy, Parts};
 use super::template::fill;
 use super::{Project, Rows};
+use crate::boards::{Board, Core, Hal};
 
 /// Returns src/main.rs.
 pub(super) fn main(project: &Project<'_>) -> String {
-    let template = match project.rows {
-        Rows::Memory => include_str!("templates/main.rs"),
-        Rows::Camera => include_str!("templates/main_camera.rs"),
+    let (about, camera, uses, start, logits) = match project.rows {
+        Rows::Memory => ("", "", "use core::convert::Infallible;\n\n", "", include_str!("templates/rows_memory.rs")),
+        Rows::Camera => (
+            "\n//! An interrupt delivers the rows.",
+            "mod camera;\n",
+            "",
+            "    let mut rows = camera::start();\n",
+            include_str!("templates/rows_camera.rs"),
+        ),
+    };
+    let model = match project.partition {
+        true => "    let Ok(model) = &model::read() else { panic!(\"the partition holds no model\") };\n",
+        false => "    let model = &model::MODEL;\n",
     };
     fill(
-        template,
+        include_str!("templates/main.rs"),
         &[
             ("title", project.board.title),
-            ("broken", if project.partition { "the partition holds no model" } else { "the model file is damaged" }),
+            ("about", about),
+            ("camera", camera),
+            ("uses", uses),
+            ("model", model),
+            ("start", start),
+            ("logits", logits),
         ],
     )
 }
+
+/// A Cortex-M7 computes from its caches. Data go past them: the debugger reads the log in RAM.
+const CACHES: &str = "        // Code is cached. Data are not: the debugger reads the log from RAM, past the cache.
+        core.SCB.enable_icache();
+";
 
 /// Returns src/board.rs.
 pub(super) fn board(project: &Project<'_>) -> String {
     let board = project.board;
-    let (title, name) = (("title", board.title), ("name", board.name));
-    let Some(embassy) = Embassy::of(board) else {
-        let (log, panics) = match (board.chip, board.machine) {
-            (Some(_), Some(_)) => (
-                include_str!("templates/log_both.rs"),
-                "\n#[cfg(feature = \"qemu\")]\nuse panic_semihosting as _;\n#[cfg(feature = \"probe\")]\n\
-                 use {defmt_rtt as _, panic_probe as _};\n",
-            ),
-            (None, _) => (include_str!("templates/log_qemu.rs"), "\nuse panic_semihosting as _;\n"),
-            (Some(_), None) => (include_str!("templates/log_probe.rs"), "\nuse {defmt_rtt as _, panic_probe as _};\n"),
-        };
-        let log = log.trim_end();
-        return fill(include_str!("templates/board_cortex_m.rs"), &[title, name, ("log", log), ("faults", panics)]);
+    let caches = if board.core == Core::CortexM7 { CACHES } else { "" };
+    let common = [("title", board.title), ("name", board.name), ("caches", caches)];
+    let camera = project.rows == Rows::Camera;
+    let (template, more) = match board.hal {
+        Hal::Esp => {
+            let start = if camera { "        clock::start(hal.TIMG0);\n" } else { "" };
+            let hal = if camera { "hal" } else { "_hal" };
+            (include_str!("templates/board_esp.rs"), vec![("hal", hal), ("clock", start)])
+        }
+        Hal::RiscV => {
+            let start = if camera { "        clock::start();\n" } else { "" };
+            (include_str!("templates/board_riscv.rs"), vec![("clock", start)])
+        }
+        Hal::CortexM => (include_str!("templates/board_cortex_m.rs"), log(board)),
+        Hal::Rp | Hal::Nrf | Hal::Stm32 => (include_str!("templates/board_hal.rs"), Vec::new()),
     };
-    let (kind, new, place) = &embassy.serial;
-    fill(
-        include_str!("templates/board_hal.rs"),
-        &[
-            title,
-            name,
+    let embassy = Embassy::of(board);
+    let port = embassy.iter().flat_map(|embassy| {
+        [
             ("uses", embassy.uses),
             ("before", embassy.before),
-            ("init", embassy.init),
-            ("serial", kind),
-            ("new", new),
-            ("place", place),
-        ],
-    )
+            ("init", &embassy.init),
+            ("port", embassy.port),
+            ("new", &embassy.new),
+            ("place", embassy.place),
+            ("more", embassy.more),
+        ]
+    });
+    fill(template, &common.into_iter().chain(more).chain(port).collect::<Vec<_>>())
 }
 
-/// Returns src/clock.rs, for a Cortex-M.
-pub(super) fn clock(project: &Project<'_>) -> String {
-    let board = project.board;
-    let (note, mhz) = match (Embassy::of(board), board.machine, board.chip) {
-        (Some(embassy), _, _) => ("", embassy.mhz.to_string()),
-        (None, Some(machine), None) => ("", (machine.timer / 1_000_000).to_string()),
-        (None, Some(machine), Some(_)) => {
-            let emulated = machine.timer / 1_000_000;
-            (" after reset, and on the emulator", format!("if cfg!(feature = \"qemu\") {{ {emulated} }} else {{ 16 }}"))
-        }
-        (None, None, _) => {
-            (" after reset; change it if your chip starts at another or you set its clocks", "16".into())
-        }
+/// Returns the functions of `board.rs` that log, and what happens at a panic, for a Cortex-M without a HAL.
+fn log(board: &Board) -> Vec<(&'static str, &'static str)> {
+    let (log, panics) = match (board.chip, board.machine) {
+        (Some(_), Some(_)) => (
+            include_str!("templates/log_both.rs"),
+            "\n#[cfg(feature = \"qemu\")]\nuse panic_semihosting as _;\n#[cfg(feature = \"probe\")]\n\
+             use {defmt_rtt as _, panic_probe as _};\n",
+        ),
+        (None, _) => (include_str!("templates/log_qemu.rs"), "\nuse panic_semihosting as _;\n"),
+        (Some(_), None) => (include_str!("templates/log_probe.rs"), "\nuse {defmt_rtt as _, panic_probe as _};\n"),
     };
+    vec![("log", log.trim_end()), ("faults", panics)]
+}
+
+/// Returns src/clock.rs.
+pub(super) fn clock(project: &Project<'_>) -> String {
     let camera = project.rows == Rows::Camera;
+    match (project.board.hal, camera) {
+        (Hal::Esp, false) => include_str!("templates/clock_esp.rs").to_owned(),
+        (Hal::Esp, true) => include_str!("templates/clock_esp_camera.rs").to_owned(),
+        (Hal::RiscV, false) => fill(include_str!("templates/clock_riscv.rs"), &[("about", ""), ("start", "")]),
+        (Hal::RiscV, true) => fill(
+            include_str!("templates/clock_riscv.rs"),
+            &[
+                ("about", ", and an interrupt in each millisecond"),
+                ("start", include_str!("templates/clock_riscv_turn.rs")),
+            ],
+        ),
+        (Hal::CortexM | Hal::Rp | Hal::Nrf | Hal::Stm32, _) => systick(project.board, camera),
+    }
+}
+
+/// Returns src/clock.rs for a Cortex-M.
+fn systick(board: &Board, camera: bool) -> String {
+    let emulated = board.machine.map(|machine| machine.timer / 1000);
+    let (note, khz) = match (board.hal, emulated) {
+        (Hal::CortexM, Some(emulated)) if board.chip.is_some() => (
+            " after reset, and on the emulator",
+            format!("if cfg!(feature = \"qemu\") {{ {emulated} }} else {{ {} }}", board.khz),
+        ),
+        (Hal::CortexM, Some(emulated)) => ("", emulated.to_string()),
+        (Hal::CortexM, None) => (" after reset; change it if you set the chip's clocks", board.khz.to_string()),
+        _ => (", as `board.rs` sets it", board.khz.to_string()),
+    };
     fill(
         include_str!("templates/clock_cortex_m.rs"),
         &[
             ("clock_note", note),
-            ("mhz", &mhz),
-            ("turn", if camera { "1000 * MHZ" } else { "1 << 24" }),
+            ("khz", &khz),
+            ("turn", if camera { "KHZ" } else { "1 << 24" }),
             ("turn_note", if camera { ": a millisecond, the time between two rows" } else { "" }),
             ("on_turn", if camera { "\n    crate::camera::row_is_due();" } else { "" }),
         ],
@@ -89,8 +140,15 @@ pub(super) fn camera() -> String {
 }
 
 /// Returns src/memory.rs.
-pub(super) fn memory() -> String {
-    include_str!("templates/memory.rs").to_owned()
+pub(super) fn memory(board: &Board) -> String {
+    let [statics_start, statics_end, stack_end, stack_start] = Parts::of(board).symbols;
+    let values = [
+        ("statics_start", statics_start),
+        ("statics_end", statics_end),
+        ("stack_end", stack_end),
+        ("stack_start", stack_start),
+    ];
+    fill(include_str!("templates/memory.rs"), &values)
 }
 
 /// Returns src/model.rs.
@@ -110,12 +168,12 @@ pub(super) fn model(project: &Project<'_>) -> String {
         true => include_str!("templates/model_partition.rs"),
         false => include_str!("templates/model_included.rs"),
     };
-    let aligned = if project.partition { "" } else { "Aligned, " };
-    let budget = project.board.ram - Parts::of(project.board).ram;
+    let (aligned, error) = if project.partition { ("", "ModelError, ") } else { ("Aligned, ", "") };
+    let budget = project.board.ram - Parts::of(project.board).with(project.partition).ram;
     fill(
         include_str!("templates/model.rs"),
         &[
-            ("uses", &format!("nin_core::{{{aligned}{name}, Model, ModelError, Plan, Spec, WeightType}}")),
+            ("uses", &format!("nin_core::{{{aligned}{name}, Model, {error}Plan, Spec, WeightType}}")),
             ("weights_name", name),
             ("line", &format!("{:?}", project.plan.spec().to_string())),
             ("weights", weights),

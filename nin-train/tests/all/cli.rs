@@ -79,6 +79,14 @@ fn from_pytorch_to_a_board_and_back() {
     assert_eq!(read("d.nin").parameters, network.parameters);
     assert_eq!(read("d.nin").preprocessing, Preprocessing { mean: vec![127.5], scale: vec![4.0 / 255.0] });
 
+    // And by way of ONNX, which states everything itself.
+    printed(&folder, &["export", "d.nin", "--onnx", "f.onnx"]);
+    printed(&folder, &["import", "f.onnx", "--out", "g.nin"]);
+    assert_eq!(std::fs::read(folder.join("g.nin")).unwrap(), std::fs::read(folder.join("d.nin")).unwrap());
+    assert!(printed(&folder, &["plan", "f.onnx"]).contains("nin5/2+2"));
+    let error = failure(&folder, &["import", "f.onnx", "--line", "fashion"]);
+    assert!(error.contains("--line: an ONNX model contains this already"), "{error}");
+
     picture(&folder.join("p.png"));
     let first = printed(&folder, &["predict", "a.nin", "p.png", "--logits"]);
     let line: serde_json::Value = serde_json::from_str(&first).unwrap();

@@ -34,10 +34,14 @@ fn folder(name: &str, line: &'static str) -> PathBuf {
     folder
 }
 
-fn firmware(folder: &Path, arguments: &[&str]) -> Output {
+fn run(folder: &Path, arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_nin-train"));
-    command.current_dir(folder).args(["firmware", "network.safetensors", "--data", "images", "--quiet"]);
-    command.args(arguments).output().expect("the program runs")
+    command.current_dir(folder).args(arguments).args(["--data", "images", "--quiet"]);
+    command.output().expect("the program runs")
+}
+
+fn firmware(folder: &Path, arguments: &[&str]) -> Output {
+    run(folder, &[&["firmware", "network.safetensors"], arguments].concat())
 }
 
 fn refusal(folder: &Path, arguments: &[&str]) -> String {
@@ -82,18 +86,25 @@ fn a_project_has_the_logits_of_its_model() {
 fn every_board_has_a_project_that_a_person_can_read() {
     let folder = folder("boards", "1x28x28 nin5/2+2:4,10 gap");
     let generic = ["generic:STM32L476RGTx", "--flash", "1M", "--ram", "96K"];
-    let mut boards: Vec<Vec<&str>> =
-        BOARDS.iter().filter(|board| board.can_run_projects()).map(|b| vec![b.name]).collect();
+    let unknown =
+        ["generic:X", "--core", "cortex-m0+", "--clock", "48M", "--flash", "256K@0x8000", "--ram", "64K@0x20000000"];
+    let mut boards: Vec<Vec<&str>> = BOARDS.iter().filter(|board| board.has_project()).map(|b| vec![b.name]).collect();
     boards.push(generic.to_vec());
+    boards.push(unknown.to_vec());
+    boards.push(vec!["esp32-c6", "--rows", "camera"]);
+    boards.push(vec!["riscv32-virt", "--rows", "camera"]);
     boards.push(vec!["pico", "--rows", "camera"]);
     boards.push(vec!["nrf52840-dk", "--partition"]);
-    assert!(boards.len() > 15);
+    assert!(boards.len() > 25);
+    // Calibrated once.
+    let quantized = run(&folder, &["quantize", "network.safetensors", "--out", "int8.nin"]);
+    assert!(quantized.status.success(), "{}", String::from_utf8_lossy(&quantized.stderr));
     for (number, board) in boards.iter().enumerate() {
         let out = format!("project-{number}");
-        let output = firmware(&folder, &[&["--out", &out, "--board"], board.as_slice()].concat());
+        let output = run(&folder, &[&["firmware", "int8.nin", "--out", &out, "--board"], board.as_slice()].concat());
         assert!(output.status.success(), "{board:?}: {}", String::from_utf8_lossy(&output.stderr));
         let text = |file: &str| fs::read_to_string(folder.join(&out).join(file)).unwrap();
-        for file in ["main", "board", "memory", "model", "samples"] {
+        for file in ["main", "board", "clock", "memory", "model", "samples"] {
             let source = text(&format!("src/{file}.rs"));
             assert!(!source.contains("{{"), "{board:?} {file}: {source}");
             let long = source.lines().find(|line| line.chars().count() > 120 && !line.contains("sample("));
@@ -132,10 +143,11 @@ fn mistakes_are_named() {
         (&["--board", "pico3"][..], "did you mean 'pico'?"),
         (&["--board", "generic"], "name the chip"),
         (&["--board", "generic:STM32F401RETx"], "--flash and --ram"),
-        (&["--board", "generic:Z80", "--flash", "1M", "--ram", "1M"], "the core of this chip is not known"),
-        (&["--board", "generic:STM32F4\"", "--flash", "1M", "--ram", "1M"], "the core of this chip is not known"),
+        (&["--board", "generic:Z80", "--flash", "1M", "--ram", "1M"], "give its core, its clock after reset"),
+        (&["--board", "generic:STM32F4\"", "--flash", "1M", "--ram", "1M"], "this chip is not known"),
+        (&["--board", "generic:X", "--flash", "1M", "--ram", "1M", "--clock", "16"], "--clock is in Hz"),
         (&["--board", "pico", "--flash", "1M"], "the memory of pico is known"),
-        (&["--board", "esp32-c3"], "no project for esp32-c3"),
+        (&["--board", "esp32-c3", "--partition"], "no partition"),
         (&["--board", "stm32vldiscovery", "--partition"], "no partition"),
         (&["--board", "pico", "--dataset", "npz"], "is"),
     ] {
@@ -143,6 +155,11 @@ fn mistakes_are_named() {
         assert!(text.contains(said), "{arguments:?}: {text}");
         assert_eq!(text.trim_end().lines().count(), 1, "{text}");
     }
+    // The parser's messages have a second line, which names --help.
+    let flash = refusal(&folder, &["--board", "generic:X", "--flash", "1M@12", "--ram", "1M"]);
+    assert!(flash.contains("an address is a hexadecimal number of 32 bits"), "{flash}");
+    let core = refusal(&folder, &["--board", "generic:X", "--core", "avr", "--flash", "1M", "--ram", "1M"]);
+    assert!(core.contains("the cores are cortex-m0, cortex-m0+"), "{core}");
     fs::create_dir(folder.join("full")).unwrap();
     fs::write(folder.join("full/notes.txt"), "mine").unwrap();
     let output = firmware(&folder, &["--board", "pico", "--out", "full"]);

@@ -12,7 +12,7 @@ use nin_embedded::{FASHION, formula_level};
 use nin_tests::emulator::{firmware, host, logits, number, printed, root};
 use nin_tests::integer_random::{self, Style};
 use nin_tests::random::Case;
-use nin_tests::{formula, integer_file};
+use nin_tests::{affine_random, formula, integer_file};
 use nin_train::data::{Dataset, fit, spread, test_images};
 
 /// A Cortex-M4F.
@@ -323,6 +323,31 @@ fn networks_at_the_ends_of_their_ranges_agree() {
                     if agree_on(target, &what, (case.spec, &file), Sums::Separate, 2, show).is_none() {
                         return;
                     }
+                }
+            }
+        }
+    }
+}
+
+/// Networks with zero points: depthwise and grouped layers, shortcuts, every activation, dead outputs.
+#[test]
+fn networks_with_zero_points_agree() {
+    // A Cortex-M4F, M33 and M55, and RISC-V; every line on the first of them.
+    for (board, lanes, seeds, step) in [
+        (BOARD, Lanes::Two, 0..2, 1),
+        (BOARD, Lanes::One, 2..3, 2),
+        ("mps2-an505", Lanes::Two, 3..4, 2),
+        ("mps3-an547", Lanes::One, 4..5, 4),
+        ("riscv32imc-virt", Lanes::One, 5..6, 4),
+    ] {
+        for line in affine_random::LINES.into_iter().step_by(step) {
+            for seed in seeds.clone() {
+                let model = affine_random::network(line, seed);
+                let what = format!("{line}, seed {seed}, by {lanes}");
+                let file = model.to_bytes(lanes).expect("a model file");
+                let show = Show::Formula(1_000_000_000 * (seed + 1));
+                if agree_on((board, "partition"), &what, (model.spec, &file), Sums::Separate, 2, show).is_none() {
+                    return;
                 }
             }
         }

@@ -2,6 +2,7 @@
 //! nin-tests --test all stream::` runs those of one file. (`../onnx.rs` is a separate program because it needs the
 //! feature `tract`.)
 
+mod affine;
 mod camera;
 mod channels;
 mod emulator;

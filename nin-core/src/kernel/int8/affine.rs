@@ -1,50 +1,112 @@
-//! 8-bit layers with zero points, and layers in groups: plain loops for any packing on any processor.
+//! 8-bit layers with zero points, and layers in groups.
+//!
+//! [`layer`] passes what the kernels for convolutions, zero points or depthwise layers compute to those; the rest is
+//! computed here, by plain loops for any packing on any processor.
 
+#[cfg(nin_dsp)]
+use super::dsp;
 use super::read::{OutputParameters, weight};
 use crate::kernel::operands::{LayerWeights, Patch};
 use crate::packing::ROWS;
 use crate::packing::affine::{FACTOR, Factor, HEADER, Words};
+use crate::plan::TILE;
 
 /// Computes one layer for a tile of pixels.
-pub(crate) fn layer(patch: &Patch<'_, u8>, pixels: usize, words: &Words, weights: &LayerWeights<'_>, out: &mut [u8]) {
+pub(crate) fn layer(
+    patch: &Patch<'_, u8>,
+    pixels: usize,
+    words: &Words,
+    weights: &LayerWeights<'_>,
+    work: &mut [u32],
+    out: &mut [u8],
+) {
+    if words.plain {
+        // Pixels of a tile have no padding. The kernels for rows take no more than `TILE` of them.
+        let small = pixels <= TILE || weights.lanes > 1;
+        if weights.groups == 1 && words.is_relu() && (words.input_zero == 0 || patch.flat) && small {
+            return super::layer::<0>(patch, pixels, weights, work, out);
+        }
+        #[cfg(nin_dsp)]
+        if weights.groups == 1 && weights.lanes == 2 {
+            if words.is_relu() {
+                return dsp::layer::<dsp::Eight>(patch, pixels, words.input_zero, weights, work, out);
+            }
+            return dsp::zeros::layer(patch, pixels, words, weights, work, out);
+        }
+        // A file without streams has no working memory.
+        #[cfg(nin_dsp)]
+        if dsp::depthwise::fits(patch, weights) && !work.is_empty() {
+            return dsp::depthwise::layer(patch, pixels, words, weights, work, out);
+        }
+    }
+    general(patch, pixels, words, weights, out);
+}
+
+/// Computes one layer of any kind.
+fn general(patch: &Patch<'_, u8>, pixels: usize, words: &Words, weights: &LayerWeights<'_>, out: &mut [u8]) {
     let &LayerWeights { outputs, fan_in, .. } = weights;
     let groups = usize::from(weights.groups);
     let (channels, together) = (patch.channels / groups, outputs / groups);
     for output in 0..outputs {
-        let first = output / together * channels;
         let parameters = OutputParameters::of::<0>(weights, output);
-        // Rows of weights are read in place; from other packings they are picked one by one.
-        let row = match weights.lanes {
-            1 => Some(&weights.bytes[4 * ROWS * outputs + output * fan_in..][..fan_in]),
-            _ => None,
-        };
-        let at =
-            |input: usize| i32::from(row.map_or_else(|| weight::<0>(weights, output, input), |row| row[input] as i8));
+        let first = output / together * channels;
         for pixel in 0..pixels {
-            let (left, right) = patch.valid(pixel);
-            let mut sum = parameters.bias;
-            for ky in 0..patch.height {
-                let inside = patch.above <= ky && ky - patch.above < patch.rows.1 - patch.rows.0;
-                if !inside && words.input_zero == 0 {
-                    continue;
-                }
-                let line = if inside { patch.line(patch.rows.0 + ky - patch.above) } else { &[] };
-                for kx in 0..patch.kernel {
-                    let tap = (ky * patch.kernel + kx) * channels;
-                    if inside && left <= kx && kx < right {
-                        let x = &line[patch.at(pixel, kx) + first..][..channels];
-                        for (input, &x) in (tap..).zip(x) {
-                            sum = sum.wrapping_add(i32::from(x) * at(input));
+            // Rows of weights are read in place; from other packings they are picked one by one.
+            let products = match weights.lanes {
+                1 => {
+                    let row = &weights.bytes[4 * ROWS * outputs + output * fan_in..][..fan_in];
+                    window(patch, pixel, first, channels, |at, x| {
+                        let products = row[at..at + channels].iter().map(|&weight| i32::from(weight as i8));
+                        match x {
+                            Some(x) => products.zip(x).map(|(weight, &x)| weight * i32::from(x)).sum(),
+                            None => products.sum::<i32>() * i32::from(words.input_zero),
                         }
-                    } else if words.input_zero != 0 {
-                        for input in tap..tap + channels {
-                            sum = sum.wrapping_add(i32::from(words.input_zero) * at(input));
-                        }
-                    }
+                    })
                 }
-            }
-            out[pixel * outputs + output] = finish(words, &parameters, sum);
+                _ => window(patch, pixel, first, channels, |at, x| {
+                    let products = (at..at + channels).enumerate().map(|(index, input)| {
+                        let x = x.map_or(words.input_zero, |x| x[index]);
+                        i32::from(weight::<0>(weights, output, input)) * i32::from(x)
+                    });
+                    products.fold(0, i32::wrapping_add)
+                }),
+            };
+            out[pixel * outputs + output] = finish(words, &parameters, parameters.bias.wrapping_add(products));
         }
+    }
+}
+
+/// Returns the sum over the places of a pixel's window. `products(at, x)` returns the sum of the products of the inputs
+/// from `at` on, `channels` of them, with the values `x`; over padding there are none.
+#[inline(always)]
+fn window(
+    patch: &Patch<'_, u8>,
+    pixel: usize,
+    first: usize,
+    channels: usize,
+    products: impl Fn(usize, Option<&[u8]>) -> i32,
+) -> i32 {
+    let (left, right) = patch.valid(pixel);
+    let (mut sum, mut at) = (0i32, 0);
+    for ky in 0..patch.height {
+        let y = (patch.rows.0 + ky).wrapping_sub(patch.above);
+        let line = (ky >= patch.above && y < patch.rows.1).then(|| patch.line(y));
+        for kx in 0..patch.kernel {
+            let line = line.filter(|_| left <= kx && kx < right);
+            let x = line.map(|line| &line[patch.at(pixel, kx) + first..][..channels]);
+            sum = sum.wrapping_add(products(at, x));
+            at += channels;
+        }
+    }
+    sum
+}
+
+/// Adds inputs from `first` on to the sums of a fully connected layer whose weights are in rows.
+pub(crate) fn full_add(weights: &LayerWeights<'_>, first: usize, values: &[u8], sums: &mut [i32]) {
+    let rows = weights.bytes[4 * ROWS * weights.outputs..].chunks_exact(weights.fan_in);
+    for (sum, row) in sums.iter_mut().zip(rows) {
+        let products = row[first..].iter().zip(values).map(|(&weight, &x)| i32::from(weight as i8) * i32::from(x));
+        *sum = sum.wrapping_add(products.fold(0, i32::wrapping_add));
     }
 }
 
@@ -70,6 +132,11 @@ fn clamp(words: &Words, value: i32) -> u8 {
 pub(crate) fn sum(bytes: &[u8], shortcut: &[u8], body: &mut [u8]) {
     /// Bits below the unit of the addends.
     const FRACTION: u32 = 20;
+    #[cfg(nin_dsp)]
+    let (shortcut, body) = {
+        let count = dsp::sum::sum(bytes, shortcut, body);
+        (&shortcut[count..], &mut body[count..])
+    };
     let words = Words::read(bytes);
     let zero = i32::from(bytes[HEADER]);
     let [ours, theirs, total] = [0, 1, 2].map(|index| Factor::read(bytes, HEADER + 4 + index * FACTOR));

@@ -68,7 +68,7 @@ pub(crate) fn layer(
 ) {
     #[cfg(nin_dsp)]
     if weights.lanes == 2 {
-        return super::dsp::layer::<super::dsp::four_bit::Four>(patch, pixels, weights, work, out);
+        return super::dsp::layer::<super::dsp::four_bit::Four>(patch, pixels, 0, weights, work, out);
     }
     let LayerWeights { outputs, fan_in, lanes, .. } = *weights;
     let (wide, work) = work.split_at_mut(widened_words(fan_in, lanes));

@@ -35,7 +35,7 @@ pub(crate) const fn runs(lanes: usize) -> bool {
     lanes == 1 || (lanes == 2 && (host || cfg!(nin_dsp))) || (lanes == 16 && host)
 }
 
-/// Computes one layer for a tile of at most [`TILE`](crate::plan::TILE) pixels into `out` (pixels × outputs).
+/// Computes one layer for a tile of at most [`TILE`](crate::plan::TILE) pixels, with streams one more, into `out` (pixels × outputs).
 #[inline(always)]
 pub(crate) fn layer<const LANES: usize>(
     patch: &Patch<'_, u8>,
@@ -46,7 +46,7 @@ pub(crate) fn layer<const LANES: usize>(
 ) {
     match packed::<LANES>(weights) {
         #[cfg(nin_dsp)]
-        2 => dsp::layer::<dsp::Eight>(patch, pixels, weights, work, out),
+        2 => dsp::layer::<dsp::Eight>(patch, pixels, 0, weights, work, out),
         #[cfg(not(target_os = "none"))]
         2 | 16 => wide::layer(patch, pixels, weights, work, out),
         _ => {

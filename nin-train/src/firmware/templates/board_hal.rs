@@ -12,7 +12,7 @@ pub const NAME: &str = "{{name}}";
 {{before}}
 /// The board.
 pub struct Board {
-    serial: {{serial}},
+    serial: {{port}},
 }
 
 impl Board {
@@ -20,7 +20,7 @@ impl Board {
     pub fn start() -> Board {
         {{init}}
         let mut core = cortex_m::Peripherals::take().expect("the board is set up once");
-        clock::start(&mut core.SYST);
+{{caches}}        clock::start(&mut core.SYST);
         let serial = {{new}};
         Board { serial }
     }
@@ -34,7 +34,7 @@ impl Board {
     /// {{place}}.
     pub fn line(&mut self, text: fmt::Arguments<'_>) {
         defmt::println!("{}", defmt::Display2Format(&text));
-        // A line that cannot be sent is lost.
+{{more}}        // A line that cannot be sent is lost.
         let _ = write!(self, "{text}\r\n");
     }
 

@@ -6,8 +6,8 @@ use cortex_m::peripheral::SYST;
 use cortex_m::peripheral::syst::SystClkSource;
 use cortex_m_rt::exception;
 
-/// The core's clock in MHz{{clock_note}}.
-const MHZ: u32 = {{mhz}};
+/// The core's clock in kHz{{clock_note}}.
+const KHZ: u32 = {{khz}};
 
 /// Cycles between two interrupts of the timer, which has 24 bits{{turn_note}}.
 const TURN: u32 = {{turn}};
@@ -39,7 +39,7 @@ pub fn micros() -> u64 {
         cortex_m::asm::isb();
         if TURNS.load(Ordering::Relaxed) == before {
             let passed = if left == 0 { 0 } else { TURN - left };
-            return (u64::from(before) * u64::from(TURN) + u64::from(passed)) / u64::from(MHZ);
+            return (u64::from(before) * u64::from(TURN) + u64::from(passed)) * 1000 / u64::from(KHZ);
         }
     }
 }

@@ -1,16 +1,14 @@
-//! Classifies images with the network of `model.rs` on {{title}}.
+//! Classifies images with the network of `model.rs` on {{title}}.{{about}}
 #![no_std]
 #![no_main]
 
 mod board;
-mod clock;
+{{camera}}mod clock;
 mod memory;
 mod model;
 mod samples;
 
-use core::convert::Infallible;
-
-use board::{Board, entry, say};
+{{uses}}use board::{Board, entry, say};
 use nin_core::{Answer, Network};
 use samples::SAMPLES;
 use static_cell::StaticCell;
@@ -24,22 +22,15 @@ fn main() -> ! {
     let mut board = Board::start();
     say!(board, "nin: {} images on {}", SAMPLES.len(), board::NAME);
 
-    let Ok(model) = model::read() else { panic!("{{broken}}") };
-    let state = STATE.init_with(|| [0; model::STATE_WORDS]);
-    let Ok(mut network) = Network::<model::Weights>::new(&model, state) else {
+{{model}}    let state = STATE.init_with(|| [0; model::STATE_WORDS]);
+    let Ok(mut network) = Network::<model::Weights>::new(model, state) else {
         panic!("the model is packed for another core")
     };
 
-    let (mut same, mut right, mut longest) = (0, 0, 0);
+{{start}}    let (mut same, mut right, mut longest) = (0, 0, 0);
     for (index, sample) in SAMPLES.iter().enumerate() {
         let start = board.micros();
-        // The network asks for one row after the other. Replace this by reading a row from your camera.
-        let read_row = |y: usize, row: &mut [u8]| {
-            row.copy_from_slice(sample.row(y));
-            Ok::<(), Infallible>(())
-        };
-        let Ok(logits) = network.infer(read_row);
-        let micros = board.micros() - start;
+{{logits}}        let micros = board.micros() - start;
 
         let answer = model.answer(logits);
         let name = match answer {

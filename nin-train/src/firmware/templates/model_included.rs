@@ -1,11 +1,9 @@
-/// The model stays in flash and is read in place.
+/// The model file stays in flash and is read in place.
 static FILE: &Aligned<[u8]> = &Aligned(*include_bytes!("../model.nin"));
 
-/// Reads and checks the model.
-///
-/// # Errors
-///
-/// If the file is damaged.
-pub fn read() -> Result<Model<'static>, ModelError> {
-    Model::read(&FILE.0)
-}
+/// The model. It is checked while the program compiles.
+#[allow(long_running_const_eval)]
+pub static MODEL: Model<'static> = match Model::read(&FILE.0) {
+    Ok(model) => model,
+    Err(_) => panic!("the model file is damaged"),
+};

@@ -190,6 +190,14 @@ impl Net {
             let Steps { weights, scales, bias } = self.steps(id)?;
             let inputs = f64::from(scale) / pixels as f64;
             let bias = self.biases(id, bias, scales, inputs)?;
+            let fan_in = (weights.len() / scales.len().max(1)).max(1);
+            for (output, (row, bias)) in weights.chunks_exact(fan_in).zip(&bias).enumerate() {
+                let magnitudes: i128 = row.iter().map(|&weight| i128::from(weight).abs()).sum();
+                if i128::from(*bias).abs() + 255 * pixels as i128 * magnitudes >= 1 << 30 {
+                    let problem = format!("has an output, {output}, whose sums may leave 30 bits");
+                    return Err(self.layers[id].place.problem(problem));
+                }
+            }
             let output = match self.layers[id].grid {
                 None => Output::Logits { scales: scales.iter().map(|own| (inputs * f64::from(*own)) as f32).collect() },
                 Some(Grid { scale: output, .. }) => {

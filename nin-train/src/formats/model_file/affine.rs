@@ -148,6 +148,19 @@ impl AffineModel {
 }
 
 impl AffineLayer {
+    /// Returns the bias and the factor that the file has for an output. Without weights every result is the same: then
+    /// they are small numbers with that result, however large the bias is. TensorFlow Lite quantises such outputs with
+    /// scales of next to nothing.
+    fn stored(&self, output: usize, fan_in: usize) -> (i32, Factor) {
+        let (bias, factor) = (self.bias[output], self.factors[output]);
+        let weights = &self.weights[output * fan_in..][..fan_in];
+        if self.words.once || weights.iter().any(|&weight| weight != 0) {
+            return (bias, factor);
+        }
+        // Further away than all bytes is as good as any.
+        (4 * factor.apply(bias).clamp(-512, 512), Factor { multiplier: 1 << 30, shift: 1 })
+    }
+
     /// Reads the layer's part of a file after its words.
     fn unpack(layer: &Layer, words: Words, packing: Packing, bytes: &[u8]) -> Self {
         let outputs = usize::from(layer.output.channels);
@@ -163,43 +176,45 @@ impl AffineLayer {
         }
     }
 
-    /// Whether the kernels for layers without zero points compute the layer exactly.
+    /// Whether the layer rounds twice, with shifts from 1 to 31, and its accumulators stay below 2^30.
     fn is_plain(&self, layer: &Layer) -> bool {
-        let Words { input_zero, output_zero, least, most, once, .. } = self.words;
-        let padded = matches!(layer.kind, LayerKind::Convolution(window) if window.has_padding());
-        let range = (output_zero, least, most) == (0, 0, 255) && (input_zero == 0 || !padded);
-        let small = || {
-            self.bias.iter().zip(self.weights.chunks_exact(layer.fan_in())).all(|(&bias, weights)| {
-                let magnitudes: i64 = weights.iter().map(|&weight| i64::from(weight).abs()).sum();
-                i64::from(bias).abs() + 255 * magnitudes < 1 << 30
-            })
+        let fan_in = layer.fan_in();
+        let fits = |output: usize| {
+            let (bias, factor) = self.stored(output, fan_in);
+            let weights = &self.weights[output * fan_in..][..fan_in];
+            let magnitudes: i64 = weights.iter().map(|&weight| i64::from(weight).abs()).sum();
+            (1..=31).contains(&factor.shift) && i64::from(bias).abs() + 255 * magnitudes < 1 << 30
         };
-        layer.groups == 1
-            && !once
-            && range
-            && self.factors.iter().all(|factor| (1..=31).contains(&factor.shift))
-            && small()
+        !self.words.once && (0..self.bias.len()).all(fits)
     }
 
-    /// Appends the layer's part of the file. A layer that only the general kernels compute has plain rows.
+    /// Whether a kernel with these lanes computes the layer, if it is plain: a convolution; with sixteen lanes, one without
+    /// zero points.
+    fn has_kernel(&self, layer: &Layer, lanes: Lanes) -> bool {
+        let LayerKind::Convolution(window) = layer.kind else { return false };
+        let Words { input_zero, output_zero, least, most, .. } = self.words;
+        let zeros = (output_zero, least, most) != (0, 0, 255) || (input_zero != 0 && window.has_padding());
+        lanes != Lanes::Sixteen || !zeros
+    }
+
+    /// Appends the layer's part of the file. A layer that no kernel with lanes computes has plain rows.
     fn pack(&self, layer: &Layer, lanes: Lanes, bytes: &mut Vec<u8>) {
         let fan_in = layer.fan_in();
         let plain = self.is_plain(layer);
-        let lanes = if plain { lanes.count() } else { 1 };
+        let lanes = if plain && self.has_kernel(layer, lanes) { layer.lanes(lanes.count()) } else { 1 };
         bytes.extend(Words { plain, lanes: lanes as u8, ..self.words }.bytes());
         let packing = layer.packing(WeightType::Affine, lanes);
         let start = bytes.len();
         bytes.resize(start + packing.bytes(), 0);
         let bytes = &mut bytes[start..];
         for output in 0..packing.padded_outputs() {
-            let bias = self.bias.get(output).map_or(0, |bias| packing.bias_factor() * bias);
-            let padding = Factor { multiplier: 0, shift: 1 };
-            let Factor { multiplier, shift } = *self.factors.get(output).unwrap_or(&padding);
-            put(bytes, packing.bias(output), bias.to_le_bytes());
-            put(bytes, packing.multiplier(output), multiplier.to_le_bytes());
-            put(bytes, packing.shift(output), shift.to_le_bytes());
+            let padding = (0, Factor { multiplier: 0, shift: 1 });
+            let (bias, factor) = if output < self.bias.len() { self.stored(output, fan_in) } else { padding };
+            put(bytes, packing.bias(output), (packing.bias_factor() * bias).to_le_bytes());
+            put(bytes, packing.multiplier(output), factor.multiplier.to_le_bytes());
+            put(bytes, packing.shift(output), factor.shift.to_le_bytes());
             if let Some(at) = packing.half_unit(output) {
-                put(bytes, at, ((1u32 << shift) >> 1).to_le_bytes());
+                put(bytes, at, ((1u32 << factor.shift) >> 1).to_le_bytes());
             }
         }
         for (output, weights) in self.weights.chunks_exact(fan_in).enumerate() {

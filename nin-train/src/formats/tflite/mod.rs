@@ -5,7 +5,7 @@
 //! computes what one operator becomes, `chain` follows the operators from the image to the logits and makes them a
 //! line. `float` makes layers of a model of floats. What is outside of the family of networks that a line describes is an error that names the operator.
 //!
-//! Imports [`model_file`](super::model_file), [`lowering`](super::lowering) and [`support`](crate::support).
+//! Imports [`model_file`](super::model_file), [`lowering`] and [`support`](crate::support).
 
 mod chain;
 mod error;

@@ -56,21 +56,162 @@ pub fn raise(most: &mut [u8], values: &[u8]) {
     }
 }
 
+/// Copies `count` times `length` bytes, at least one: from every `step` bytes of `from` to every `stride` bytes of `to`.
+/// For a few bytes it is faster than `memcpy`.
+pub fn copy_each(from: &[u8], (count, length): (usize, usize), step: usize, to: &mut [u8], stride: usize) {
+    assert!(
+        count > 0
+            && length > 0
+            && from.len() >= (count - 1) * step + length
+            && to.len() >= (count - 1) * stride + length
+    );
+    // SAFETY: reads and writes only the bytes whose number is checked above. Words need no alignment on these cores.
+    unsafe {
+        asm!(
+            "2:",
+            "mov {left}, {length}",
+            "b 4f",
+            "3:",
+            "ldr {x}, [{from}], #4",
+            "str {x}, [{to}], #4",
+            "ldr {x}, [{from}], #4",
+            "str {x}, [{to}], #4",
+            "ldr {x}, [{from}], #4",
+            "str {x}, [{to}], #4",
+            "ldr {x}, [{from}], #4",
+            "str {x}, [{to}], #4",
+            "4:",
+            "subs {left}, #16",
+            "bhs 3b",
+            "adds {left}, #16",
+            "beq 6f",
+            "b 8f",
+            "7:",
+            "ldr {x}, [{from}], #4",
+            "str {x}, [{to}], #4",
+            "8:",
+            "subs {left}, #4",
+            "bhs 7b",
+            "adds {left}, #4",
+            "beq 6f",
+            "5:",
+            "ldrb {x}, [{from}], #1",
+            "strb {x}, [{to}], #1",
+            "subs {left}, #1",
+            "bne 5b",
+            "6:",
+            "add {from}, {step}",
+            "add {to}, {stride}",
+            "subs {count}, #1",
+            "bne 2b",
+            left = out(reg) _,
+            x = out(reg) _,
+            count = inout(reg) count => _,
+            from = inout(reg) from.as_ptr() => _,
+            to = inout(reg) to.as_mut_ptr() => _,
+            length = in(reg) length,
+            step = in(reg) step.wrapping_sub(length),
+            stride = in(reg) stride.wrapping_sub(length),
+            options(nostack)
+        );
+    }
+}
+
+/// Does the same for words: addresses, `length`, `step` and `stride` must be multiples of four.
+pub fn copy_words(from: &[u8], (count, length): (usize, usize), step: usize, to: &mut [u8], stride: usize) {
+    let places = from.as_ptr().addr() | to.as_ptr().addr();
+    assert!(
+        (places | length | step | stride).is_multiple_of(4)
+            && count > 0
+            && length > 0
+            && from.len() >= (count - 1) * step + length
+            && to.len() >= (count - 1) * stride + length
+    );
+    // SAFETY: reads and writes only the words whose number and alignment are checked above.
+    unsafe {
+        asm!(
+            "2:",
+            "mov {left}, {length}",
+            "b 4f",
+            "3:",
+            "ldm {from}!, {{r2, r3, r4, r5}}",
+            "stm {to}!, {{r2, r3, r4, r5}}",
+            "4:",
+            "subs {left}, #16",
+            "bhs 3b",
+            "adds {left}, #16",
+            "beq 6f",
+            "5:",
+            "ldr r2, [{from}], #4",
+            "str r2, [{to}], #4",
+            "subs {left}, #4",
+            "bne 5b",
+            "6:",
+            "add {from}, {step}",
+            "add {to}, {stride}",
+            "subs {count}, #1",
+            "bne 2b",
+            left = out(reg) _,
+            count = inout(reg) count => _,
+            from = inout(reg) from.as_ptr() => _,
+            to = inout(reg) to.as_mut_ptr() => _,
+            length = in(reg) length,
+            step = in(reg) step.wrapping_sub(length),
+            stride = in(reg) stride.wrapping_sub(length),
+            out("r2") _,
+            out("r3") _,
+            out("r4") _,
+            out("r5") _,
+            options(nostack)
+        );
+    }
+}
+
+/// Fills a few bytes, faster than `memset`.
+#[inline(always)]
+pub fn fill(to: &mut [u8], value: u8) {
+    // SAFETY: writes the bytes of the slice. Words need no alignment on these cores.
+    unsafe {
+        asm!(
+            "b 3f",
+            "2:",
+            "str {words}, [{to}], #4",
+            "str {words}, [{to}], #4",
+            "3:",
+            "subs {left}, #8",
+            "bhs 2b",
+            "adds {left}, #8",
+            "beq 5f",
+            "4:",
+            "strb {words}, [{to}], #1",
+            "subs {left}, #1",
+            "bne 4b",
+            "5:",
+            left = inout(reg) to.len() => _,
+            to = inout(reg) to.as_mut_ptr() => _,
+            words = in(reg) u32::from(value) * 0x0101_0101,
+            options(nostack)
+        );
+    }
+}
+
 /// Widened inputs in pairs: `[inputs / 2][pixels]` words, with the inputs rounded up to a multiple of four.
 pub struct Window<'a> {
     words: &'a mut [u32],
     pixels: usize,
     inputs: usize,
+    /// Two inputs of padding.
+    zeros: u32,
 }
 
 impl<'a> Window<'a> {
-    /// Uses the first of `words` for `inputs` inputs of each of `pixels` pixels.
-    pub fn new(words: &'a mut [u32], pixels: usize, inputs: usize) -> Self {
+    /// Uses the first of `words` for `inputs` inputs of each of `pixels` pixels. Padding is `zero`.
+    pub fn new(words: &'a mut [u32], pixels: usize, inputs: usize, zero: u8) -> Self {
         assert!(words.len() >= inputs.div_ceil(4) * 2 * pixels);
-        Window { words, pixels, inputs }
+        Window { words, pixels, inputs, zeros: 0x2_0002 * u32::from(zero) }
     }
 
-    /// Sets inputs `at..end` to 0. `at` is a multiple of four, and `end` is rounded up to one.
+    /// Sets inputs `at..end` to padding. `at` is a multiple of four, and `end` is rounded up to one.
     pub fn clear(&mut self, at: usize, end: usize) {
         assert!(at.is_multiple_of(4) && end <= self.inputs);
         if at < end {
@@ -83,7 +224,7 @@ impl<'a> Window<'a> {
                     "bne 2b",
                     left = inout(reg) (end - at).div_ceil(4) * self.pixels => _,
                     to = inout(reg) self.words.as_mut_ptr().wrapping_add(at / 2 * self.pixels) => _,
-                    zero = in(reg) 0,
+                    zero = in(reg) self.zeros,
                     options(nostack)
                 );
             }
@@ -96,7 +237,7 @@ impl<'a> Window<'a> {
         let length = end.wrapping_sub(at);
         assert!(
             at < end
-                && end <= self.inputs
+                && end <= self.inputs.next_multiple_of(4)
                 && count > 0
                 && first + count <= self.pixels
                 && x.len() >= (count - 1) * step + length
@@ -117,7 +258,7 @@ impl<'a> Window<'a> {
     pub fn close(&mut self) {
         if !self.inputs.is_multiple_of(4) {
             let (even, odd) = self.words[self.inputs / 4 * 2 * self.pixels..].split_at_mut(self.pixels);
-            even.iter_mut().zip(odd).for_each(|(even, odd)| *even |= *odd << 16);
+            even.iter_mut().zip(odd).for_each(|(even, odd)| *even = *even & 0xFFFF | *odd << 16);
         }
     }
 }
@@ -246,6 +387,7 @@ macro_rules! core {
         ""
     };
 }
+pub(super) use core;
 
 global_asm!(
     core!(),
@@ -357,7 +499,7 @@ global_asm!(
     // called. The `Frame` is on the stack; its first word is also in r3, where `entry` may change it. A stream starts
     // from partial sums, or from its biases, which `first` copies to the other pixels.
     r#"
-    .macro NIN_BEGIN name, last, entry, first
+    .macro NIN_BEGIN name, last, entry, first, keep
     .section .text.\name,"ax",%progbits
     .global \name
     .type  \name, %function
@@ -369,6 +511,7 @@ global_asm!(
     ldm    r2, {r3-r12}
     \entry
     stm    sp, {r3-r12}
+    \keep
     2:
     ldr    r2, [sp, #8]
     cbz    r2, 7f
@@ -502,28 +645,35 @@ global_asm!(
     smlad  r3, r7, r10, r3
     .endm
     "#,
-    // A kernel for fewer than four pixels: four steps of two words of weights each, then single words.
+    // A kernel for fewer than four pixels: four steps of two words of weights each, then single words. With one pixel,
+    // the first two words of the frame stay in registers.
     r#"
-    .macro NIN_FEWER pixels, last, copy
-    NIN_BEGIN nin_int8_\pixels, \last, , \copy
-    ldr    r12, [sp]
+    .macro NIN_COMPARE1 register, place
+    cmp    r0, \register
+    .endm
+    .macro NIN_COMPARE2 register, place
+    ldr    r12, [sp, #\place]
     cmp    r0, r12
+    .endm
+    .macro NIN_KEEP1
+    ldrd   r4, r5, [sp]
+    .endm
+    .macro NIN_FEWER pixels, last, copy, keep
+    NIN_BEGIN nin_int8_\pixels, \last, , \copy, \keep
+    NIN_COMPARE\pixels r4, 0
     beq    4f
     3:
     .rept 4
     NIN_STEP\pixels
     .endr
-    ldr    r12, [sp]
-    cmp    r0, r12
+    NIN_COMPARE\pixels r4, 0
     bne    3b
     4:
-    ldr    r12, [sp, #4]
-    cmp    r0, r12
+    NIN_COMPARE\pixels r5, 4
     bhs    6f
     5:
     NIN_SINGLE\pixels
-    ldr    r12, [sp, #4]
-    cmp    r0, r12
+    NIN_COMPARE\pixels r5, 4
     blo    5b
     6:
     NIN_END nin_int8_\pixels, \last, NIN_VALUES\pixels
@@ -596,7 +746,7 @@ global_asm!(
     blo    3b
     NIN_END nin_int8_4, 9, NIN_VALUES4
     NIN_FEWER 2, 5, NIN_COPY2
-    NIN_FEWER 1, 3
+    NIN_FEWER 1, 3, , NIN_KEEP1
     "#,
     options(raw)
 );

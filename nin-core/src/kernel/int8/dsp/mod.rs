@@ -3,11 +3,18 @@
 //! The windows of a tile of pixels are [widened](widen) into `work`, at most [`SEGMENT`] inputs at a time, and
 //! [multiplied](kernels) with the weights of two outputs at a time. If a window is longer than a segment, `work` also
 //! keeps the partial sums of up to [`KEPT`] outputs between segments.
+//!
+//! [`zeros`] does the same for layers with zero points, [`depthwise`] computes depthwise layers, and [`sum`] the sums of
+//! shortcuts.
 
+pub(super) mod depthwise;
 pub(super) mod four_bit;
 mod kernels;
+mod rounding;
 mod storage;
+pub(super) mod sum;
 mod widen;
+pub(super) mod zeros;
 
 #[cfg(not(nin_mve))]
 pub use self::kernels::raise;
@@ -19,10 +26,11 @@ use crate::kernel::operands::{LayerWeights, Patch};
 use crate::plan::TILE;
 use crate::plan::work::{KEPT, SEGMENT};
 
-/// Computes one layer for a tile of pixels.
+/// Computes one layer for a tile of pixels. Padding is `zero`.
 pub fn layer<S: Storage>(
     patch: &Patch<'_, u8>,
     pixels: usize,
+    zero: u8,
     weights: &LayerWeights<'_>,
     work: &mut [u32],
     out: &mut [u8],
@@ -30,8 +38,8 @@ pub fn layer<S: Storage>(
     let mut first = 0;
     while first < pixels {
         // There are kernels for four pixels, for two and for one.
-        let count = if pixels - first == 3 { 2 } else { pixels - first };
-        tile::<S>(patch, (first, count), weights, work, &mut out[first * weights.outputs..]);
+        let count = if pixels - first == 3 { 2 } else { TILE.min(pixels - first) };
+        tile::<S>(patch, (first, count), zero, weights, work, &mut out[first * weights.outputs..]);
         first += count;
     }
 }
@@ -40,6 +48,7 @@ pub fn layer<S: Storage>(
 fn tile<S: Storage>(
     patch: &Patch<'_, u8>,
     (first, pixels): (usize, usize),
+    zero: u8,
     weights: &LayerWeights<'_>,
     work: &mut [u32],
     out: &mut [u8],
@@ -62,7 +71,7 @@ fn tile<S: Storage>(
         part.from = 0;
         while part.from < fan_in {
             part.to = fan_in.min(part.from + segment);
-            widen(patch, (first, pixels), (part.from, part.to), window);
+            widen(patch, (first, pixels), (part.from, part.to), zero, window, if kept == 0 { room } else { &mut [] });
             S::streams(stored, &part, room, |pair, count, streams, stride| {
                 let (first, last, inputs) = (part.first(), part.last(), part.to - part.from);
                 let sums = sums.get_mut(2 * pixels * (pair - part.pair)..).unwrap_or_default();

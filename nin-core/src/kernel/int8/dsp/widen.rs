@@ -5,13 +5,21 @@
 //! that instruction. Inputs are doubled, so sums are doubled too, and the upper half of a sum's product with the
 //! multiplier equals the doubling high multiply.
 
-use super::kernels::Window;
+use super::kernels::{Window, copy_each};
 use crate::kernel::operands::Patch;
 use crate::plan::TILE;
 
-/// Widens inputs `from..to` of the windows of `count` pixels, 4, 2 or 1, from pixel `first` of the tile on.
-pub fn widen(patch: &Patch<'_, u8>, (first, count): (usize, usize), (from, to): (usize, usize), words: &mut [u32]) {
-    let mut window = Window::new(words, count, to - from);
+/// Widens inputs `from..to` of the windows of `count` pixels, 4, 2 or 1, from pixel `first` of the tile on. Padding is
+/// `zero`; `room` is working memory, of any length.
+pub fn widen(
+    patch: &Patch<'_, u8>,
+    (first, count): (usize, usize),
+    (from, to): (usize, usize),
+    zero: u8,
+    words: &mut [u32],
+    room: &mut [u32],
+) {
+    let mut window = Window::new(words, count, to - from, zero);
     let step = patch.stride * patch.channels;
     let run = patch.kernel * patch.channels;
     // If the channels are a multiple of four, no word mixes two places, or an input and padding.
@@ -34,6 +42,14 @@ pub fn widen(patch: &Patch<'_, u8>, (first, count): (usize, usize), (from, to): 
     let left = spans.iter().fold(0, |left, span| left.max(span.0));
     let right = spans.iter().fold(run, |right, span| right.min(span.1));
     if !fours {
+        let bytes: &mut [u8] = bytemuck::cast_slice_mut(room);
+        let length = to.next_multiple_of(4);
+        if from == 0 && to >= run * patch.height && bytes.len() >= count * length {
+            let bytes = &mut bytes[..count * length];
+            gather(patch, (first, count), zero, bytes, length);
+            window.put((0, count), (0, length), bytes, length);
+            return window.close();
+        }
         window.clear(0, to - from);
     }
     for ky in from / run..patch.height {
@@ -74,4 +90,43 @@ pub fn widen(patch: &Patch<'_, u8>, (first, count): (usize, usize), (from, to): 
         }
     }
     window.close();
+}
+
+/// Copies the whole windows of `count` pixels, each to `length` bytes; padding is `zero`.
+fn gather(patch: &Patch<'_, u8>, (first, count): (usize, usize), zero: u8, bytes: &mut [u8], length: usize) {
+    let (channels, run) = (patch.channels, patch.kernel * patch.channels);
+    // For each pixel: where its window's columns on the map begin in the line, their bytes, and their place in `bytes`.
+    let spans: [_; TILE] = core::array::from_fn(|pixel| {
+        let (left, right) = patch.valid(first + pixel);
+        let at = if left < right { patch.at(first + pixel, left) } else { 0 };
+        (at, (right - left) * channels, pixel * length + left * channels)
+    });
+    let spans = &spans[..count];
+    // Whole windows that follow each other are copied together.
+    let mut begin = 0;
+    while begin < count && spans[begin].1 != run {
+        begin += 1;
+    }
+    let mut end = begin;
+    while end < count && spans[end].1 == run {
+        end += 1;
+    }
+    if end - begin != count || patch.rows.1 - patch.rows.0 != patch.height {
+        bytes.fill(zero);
+    }
+    for (ky, y) in (patch.above..).zip(patch.rows.0..patch.rows.1) {
+        let (line, to) = (patch.line(y), &mut bytes[ky * run..]);
+        if begin < end {
+            let (at, _, place) = spans[begin];
+            copy_each(&line[at..], (end - begin, run), patch.stride * channels, &mut to[place..], length);
+        }
+        let mut pixel = if begin == 0 { end } else { 0 };
+        while pixel < count {
+            let (at, bytes, place) = spans[pixel];
+            if bytes > 0 {
+                copy_each(&line[at..], (1, bytes), 0, &mut to[place..], 0);
+            }
+            pixel = if pixel + 1 == begin { end } else { pixel + 1 };
+        }
+    }
 }

@@ -93,7 +93,6 @@ pub fn say(recipe: &Recipe, chosen: Option<(&Architecture, &BudgetArgs)>, splits
     console.say(format_args!("\n{text}"));
 }
 
-
 /// Returns the number of training images of each class, largest first; of many classes, the largest and the smallest.
 fn counts(train: &Dataset) -> String {
     let mut counts: Vec<(usize, &String)> = train.class_counts().into_iter().zip(train.class_names()).collect();

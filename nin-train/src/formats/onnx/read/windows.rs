@@ -30,6 +30,9 @@ pub fn window(
         Some(&[above, left, below, right]) => [above, below, left, right],
         Some(_) => return Err(node.problem("has a padding that is not of four sides")),
     };
+    if pads.iter().any(|side| !(0..=255).contains(side)) {
+        return Err(node.problem("has a padding of less than 0 or more than 255 pixels"));
+    }
     let same = match node.text("auto_pad")? {
         None | Some("" | "NOTSET") => None,
         Some("VALID") => Some(None),
@@ -44,7 +47,8 @@ pub fn window(
             node.problem(format!("has a window of {kernel} pixels; windows and strides are from 1 to 255"))
         })?;
         let [first, last] = match same {
-            None => pads.map(|side| usize::try_from(side).unwrap_or(usize::MAX)),
+            // From 0 to 255 by the check above.
+            None => pads.map(|side| side as usize),
             Some(None) => [0, 0],
             Some(Some(upper)) => {
                 let length = length + before[0] + before[1];
@@ -53,13 +57,13 @@ pub fn window(
                 if upper { [total / 2, total - total / 2] } else { [total - total / 2, total / 2] }
             }
         };
-        let (first, mut last) = (first.saturating_add(before[0]), last.saturating_add(before[1]));
+        let (first, mut last) = (first + before[0], last + before[1]);
         if ceil {
             // One more window, if it begins on the map, is padding after the map.
-            let padded = length.saturating_add(first).saturating_add(last);
+            let padded = length + first + last;
             let over = padded.saturating_sub(kernel) % stride;
             let begin = (padded.saturating_sub(kernel) / stride + 1) * stride;
-            if padded >= kernel && over > 0 && begin < length.saturating_add(first) {
+            if padded >= kernel && over > 0 && begin < length + first {
                 last += stride - over;
             }
         }
