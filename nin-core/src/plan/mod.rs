@@ -468,8 +468,8 @@ impl Plan {
         }
     }
 
-    /// The sizes in values of the two tiles of `tile` pixels that the layers of a block write alternately. Average pools and fully
-    /// connected layers write their output to the first.
+    /// The sizes in values of the two tiles of `tile` pixels that the layers of a block write alternately. Average pools
+    /// and fully connected layers write their output to the first.
     pub(crate) const fn tiles(&self, stage: usize, tile: usize) -> [usize; 2] {
         let mut tiles = [0; 2];
         match &self.spec.stages()[stage] {

@@ -91,8 +91,8 @@ impl Work {
         }
     }
 
-    /// Adds a layer in groups of so many channels, with this stride along the columns and so many pixels in a tile: [`Kernels::Dsp`] copies the
-    /// inputs of a tile with padding, at least [`COPIED`] channels at a time.
+    /// Adds a layer in groups of so many channels, with this stride along the columns and so many pixels in a tile:
+    /// [`Kernels::Dsp`] copies the inputs of a tile with padding, at least [`COPIED`] channels at a time.
     pub const fn with_groups(self, channels: usize, stride: usize, tile: usize) -> Work {
         let channels = channels.next_multiple_of(4);
         // Three rows of a tile's windows, which are no more than two columns apart.

@@ -35,7 +35,8 @@ pub(crate) const fn runs(lanes: usize) -> bool {
     lanes == 1 || (lanes == 2 && (host || cfg!(nin_dsp))) || (lanes == 16 && host)
 }
 
-/// Computes one layer for a tile of at most [`TILE`](crate::plan::TILE) pixels, with streams one more, into `out` (pixels × outputs).
+/// Computes one layer for a tile of at most [`TILE`](crate::plan::TILE) pixels into `out` (pixels × outputs). From streams
+/// of two outputs, a board computes one pixel more.
 #[inline(always)]
 pub(crate) fn layer<const LANES: usize>(
     patch: &Patch<'_, u8>,

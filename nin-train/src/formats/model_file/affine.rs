@@ -188,8 +188,8 @@ impl AffineLayer {
         !self.words.once && (0..self.bias.len()).all(fits)
     }
 
-    /// Whether a kernel with these lanes computes the layer, if it is plain: a convolution; with sixteen lanes, one without
-    /// zero points.
+    /// Whether a kernel with these lanes computes the layer, if it is plain: a convolution; with sixteen lanes, one
+    /// without zero points.
     fn has_kernel(&self, layer: &Layer, lanes: Lanes) -> bool {
         let LayerKind::Convolution(window) = layer.kind else { return false };
         let Words { input_zero, output_zero, least, most, .. } = self.words;
