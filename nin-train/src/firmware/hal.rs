@@ -53,21 +53,21 @@ impl Parts {
                 // The HAL brings critical sections for two cores.
                 dependencies: format!("cortex-m = \"0.7\"\n{RT}{DEFMT}{}", embassy()),
                 link: if board.boot_stage() > 0 { &["link.x", "link-rp.x", "defmt.x"] } else { &["link.x", "defmt.x"] },
-                code: 96 * KIB,
+                code: 80 * KIB,
                 ram: 12 * KIB,
                 symbols: CORTEX_M_RT,
             },
             Hal::Nrf | Hal::Stm32 => Self {
                 dependencies: format!("{SINGLE_CORE}{RT}{DEFMT}{}", embassy()),
                 link: &["link.x", "defmt.x"],
-                code: 72 * KIB,
+                code: 56 * KIB,
                 ram: 6 * KIB,
                 symbols: CORTEX_M_RT,
             },
             Hal::CortexM => Self {
                 dependencies: format!("{SINGLE_CORE}{RT}"),
                 link: &["link.x"],
-                code: 64 * KIB,
+                code: 48 * KIB,
                 // The log over RTT has a buffer, and the kernels for Helium keep vectors on the stack.
                 ram: match board.core {
                     Core::CortexM55 => 6 * KIB,
@@ -79,7 +79,7 @@ impl Parts {
             Hal::Esp => Self {
                 dependencies: esp(board.chip.unwrap_or_default()),
                 link: &["linkall.x"],
-                code: 104 * KIB,
+                code: 88 * KIB,
                 ram: 32 * KIB,
                 // The stack's end is guarded; what is below belongs to nobody.
                 symbols: ["_data_start", "_bss_end", "__stack_chk_guard", "_stack_start"],
@@ -91,7 +91,7 @@ semihosting = { version = \"0.1\", features = [\"stdio\"] }
 "
                 .to_owned(),
                 link: &["memory.x", "link.x"],
-                code: 64 * KIB,
+                code: 48 * KIB,
                 ram: 4 * KIB,
                 symbols: ["__sdata", "__ebss", "__euninit", "_stack_start"],
             },
