@@ -2,18 +2,20 @@
 
 use nin_core::plan::{Kernels, LayerKind, Memory};
 use nin_core::spec::{Side, Window};
-use nin_core::{Plan, WeightType};
+use nin_core::{Decision, Lanes, Plan, WeightType};
 
-use nin_core::Lanes;
 use nin_core::model::HEADER;
 
 /// Bytes of one activation or parameter in the float engines.
 pub(crate) const VALUE: u64 = 4;
 
-/// Returns the bytes of a network's model file without class names: its flash.
+/// Returns the bytes of a network's model file without class names: its flash. Weights of [`WeightType::Affine`] may need
+/// fewer, because the exporter packs layers with zero points without lanes.
 pub fn file_len(plan: &Plan, weight_type: WeightType, lanes: usize) -> usize {
     let line = plan.spec().to_string().len();
-    let head = HEADER + 8 * usize::from(plan.spec().input().channels) + line;
+    // Files of version 3 have a decision.
+    let decision = if weight_type == WeightType::Affine || plan.spec().is_extended() { Decision::BYTES } else { 0 };
+    let head = HEADER + decision + 8 * usize::from(plan.spec().input().channels) + line;
     head.next_multiple_of(16) + plan.weight_bytes(weight_type, lanes) + 4
 }
 
@@ -73,7 +75,8 @@ impl Resources {
     /// Returns a network's resources, with the memory layouts for a Cortex-M.
     pub fn new(plan: &Plan) -> Self {
         let flash = |weight_type, lanes| file_len(plan, weight_type, lanes) as u64;
-        let memory_int8 = plan.bytes(WeightType::Int8, Kernels::Dsp);
+        let integers = if plan.spec().is_extended() { WeightType::Affine } else { WeightType::Int8 };
+        let memory_int8 = plan.bytes(integers, Kernels::Dsp);
         Self {
             parameters: plan.parameters() as u64,
             macs: plan.macs(),
@@ -84,7 +87,7 @@ impl Resources {
             layer_by_layer_int8: plan.layer_by_layer() as u64,
             flash_f32: flash(WeightType::F32, Lanes::default().count()),
             flash_f16: flash(WeightType::F16, Lanes::default().count()),
-            flash_int8: flash(WeightType::Int8, 2),
+            flash_int8: flash(integers, 2),
         }
     }
 }
