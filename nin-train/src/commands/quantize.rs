@@ -132,8 +132,8 @@ pub fn run(args: &QuantizeArgs, console: &Console) -> Outcome {
     let loaded = networks::load(&args.network)?;
     if let Some(WeightType::Int8 | WeightType::Affine) = loaded.stored_type() {
         return Err(format!(
-            "{}: the model has 8-bit integers already; `nin-train export` writes it for boards, and `nin-train firmware` \
-             a project with it",
+            "{}: the model has 8-bit integers already; `export` and `firmware` write it for boards. To quantise with other \
+             flags, use the checkpoint it was made from",
             visible_path(&args.network)
         )
         .into());

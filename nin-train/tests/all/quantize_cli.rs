@@ -64,7 +64,7 @@ fn it_reports_and_writes_what_runs() {
     let folder = folder("writes");
     let arguments = ["quantize", "network.safetensors", "--data", "images", "--calibration", "50", "--rust", "net.rs"];
     let text = printed(&folder, &arguments);
-    assert!(text.contains("nin5/2+2:6,6") && text.contains(" dB") && text.contains("50 images"), "{text}");
+    assert!(text.contains("nin5/2+2:6,6") && text.contains(" dB") && text.contains("50 calibration images"), "{text}");
     assert!(text.contains("\n8 bits ") && !text.contains("--input unit"), "{text}");
     assert!(text.contains("net.nin: int8 weights") && text.contains("net.rs: Rust source"), "{text}");
 

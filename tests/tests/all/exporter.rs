@@ -116,7 +116,8 @@ fn each_weight_stands_where_the_document_says() {
 #[test]
 fn the_announced_length_is_the_files() {
     for preset in PRESETS.iter().filter(|preset| Plan::new(Spec::new(preset.line)).parameters() < 100_000) {
-        let trained = trained(preset.line, Preprocessing::unit(1));
+        let channels = Spec::new(preset.line).input().channels;
+        let trained = trained(preset.line, Preprocessing::unit(channels.into()));
         let bytes = trained.to_model(WeightType::F32, Lanes::default()).unwrap();
         assert_eq!(bytes.len(), file_len(&trained.plan(), WeightType::F32, 4), "{}", preset.name);
     }
