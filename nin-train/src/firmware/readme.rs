@@ -44,8 +44,10 @@ fn write(text: &mut String, project: &Project<'_>) -> std::fmt::Result {
     writeln!(
         text,
         "A current stable Rust builds it. A compiler without rustup, as Debian packages it, has to build `core`\n\
-         itself from the sources of the standard library:\n\
-         `RUSTC_BOOTSTRAP=1 cargo build --release -Zbuild-std=core`.\n"
+         itself from the sources of the standard library, and needs the linker of the package `lld`:\n\n\
+         ```sh\nexport CARGO_TARGET_{}_LINKER=ld.lld\n\
+         RUSTC_BOOTSTRAP=1 cargo run --release -Zbuild-std=core\n```\n",
+        board.core.target().to_uppercase().replace(['-', '.'], "_")
     )?;
     if board.chip.is_some() && board.machine.is_some() {
         writeln!(text, "`cargo qemu` runs the same program on the emulator (install {}).\n", emulator(board))?;
