@@ -91,7 +91,7 @@ impl Work {
         }
     }
 
-    /// Adds a layer in groups of so many channels, with this stride along the columns and so many pixels in a tile:
+    /// Adds a layer in groups of `channels` channels, with a stride along the columns and `tile` pixels in a tile:
     /// [`Kernels::Dsp`] copies the inputs of a tile with padding, at least [`COPIED`] channels at a time.
     pub const fn with_groups(self, channels: usize, stride: usize, tile: usize) -> Work {
         let channels = channels.next_multiple_of(4);

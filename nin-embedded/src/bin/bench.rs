@@ -35,7 +35,7 @@ static LAPS: ConstStaticCell<[[Lap; MAX_WIDTHS]; MAX_STAGES]> =
 #[derive(Clone, Copy)]
 struct Lap {
     time: u64,
-    /// The number of observations in it, each of which needs time itself.
+    /// The number of observations in it. Each observation needs time itself.
     pieces: u64,
 }
 

@@ -65,8 +65,8 @@ impl Connection {
     }
 }
 
-/// Returns the row of the gradient of a layer's weights, of which a grouped layer has one for each channel of all groups,
-/// that belongs to a weight.
+/// Returns the row of the weights' gradient that belongs to a weight. In a grouped layer the gradient has a row for each
+/// channel of all groups.
 pub(super) fn gradient_row(layer: &Layer, output: usize, input: usize) -> usize {
     match Connection::of(layer) {
         Connection::Grouped => {

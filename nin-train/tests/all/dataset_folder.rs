@@ -1,4 +1,4 @@
-//! Folders of one's own images, and single image files.
+//! Folders of the user's images, and single image files.
 
 use crate::common;
 

@@ -93,7 +93,7 @@ pub(super) fn check(file: &[u8], most_pixels: u64) -> Result<(), String> {
             marker::BASELINE | marker::EXTENDED | marker::PROGRESSIVE => {
                 let frame = Frame::read(segment, marker == marker::PROGRESSIVE);
                 let frame = frame.ok_or("has a damaged header")?;
-                // Before memory is taken for them; the decoder refuses so many in its own words.
+                // Checked before memory is allocated. The decoder then reports that the image is too large.
                 if frame.pixels() > most_pixels {
                     return Ok(());
                 }

@@ -39,7 +39,7 @@ impl Net {
         Ok(Trained { spec, parameters, preprocessing: Preprocessing { mean, scale }, class_names: Vec::new() })
     }
 
-    /// Returns the line of the layers up to the answer, and the layers of which a model file states something.
+    /// Returns the line of the layers up to the answer, and the layers that have an entry in a model file.
     pub(super) fn follow(&self, answer: Id) -> Result<Followed, Problem> {
         let mut readers = vec![Vec::new(); self.layers.len()];
         // Layers that lead to no answer are left out.
@@ -73,7 +73,7 @@ pub(super) struct Followed {
     pub entries: Vec<Entry>,
 }
 
-/// A layer of which a model file states something.
+/// A layer that has an entry in a model file.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Entry {
     /// A layer with weights.

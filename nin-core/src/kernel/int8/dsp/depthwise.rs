@@ -134,7 +134,7 @@ fn copy(
 
 /// Some channels of a tile.
 struct Task<'a> {
-    /// The inputs: a row of columns × `step` bytes, of which the first `count` are used, for each row of the window.
+    /// The inputs: for each row of the window, a row of columns × `step` bytes. The first `count` bytes are used.
     rows: [&'a [u8]; SIDE],
     step: usize,
     /// Biases, multipliers and shifts of all channels.
