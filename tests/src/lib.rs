@@ -16,7 +16,8 @@
 //! - [`integer_random`]: random 8-bit networks, including the ends of their ranges;
 //! - [`affine`]: a slow, simple 8-bit network with zero points, written from the same document;
 //! - [`affine_random`]: random networks of that kind;
-//! - [`tflite`]: TensorFlow Lite's results for an 8-bit network, tensor by tensor.
+//! - [`tflite`]: TensorFlow Lite's results for an 8-bit network, tensor by tensor;
+//! - [`damage`]: damaged copies of files.
 //!
 //! `cargo test` runs the same cases each time. To try new cases:
 //!
@@ -28,6 +29,7 @@ pub mod affine;
 pub mod affine_random;
 pub mod camera;
 pub mod close;
+pub mod damage;
 pub mod emulator;
 pub mod engine;
 pub mod fixture;

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use base64::prelude::{BASE64_STANDARD, Engine};
 use nin_core::{Lanes, Plan, Spec, WeightType};
+use nin_tests::damage::Damage;
 use nin_train::engine::streaming::{ModelBytes, Streaming};
 use nin_train::formats::lowering::Pixels;
 use nin_train::formats::{onnx, tflite};
@@ -248,11 +249,7 @@ fn what_is_outside_is_named() {
 /// Bytes changed or cut off: an error or a network, and never a panic.
 #[test]
 fn damaged_models_are_refused() {
-    let mut random = 1u64;
-    let mut draw = |below: usize| {
-        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (random >> 33) as usize % below
-    };
+    let mut damage = Damage::default();
     let mut beside = |_: &str| Err("none".to_owned());
     for path in ["onnx", "onnx_qdq", "tflite_float"].into_iter().flat_map(committed) {
         let whole = read(&path);
@@ -261,16 +258,7 @@ fn damaged_models_are_refused() {
             let _ = tflite::import_floats(&whole[..length]);
         }
         for _ in 0..1_000 {
-            let mut file = whole.clone();
-            for _ in 0..1 + draw(4) {
-                let at = draw(file.len());
-                file[at] = match draw(4) {
-                    0 => 0,
-                    1 => 0xFF,
-                    2 => file[at] ^ 1 << draw(8),
-                    _ => draw(256) as u8,
-                };
-            }
+            let file = damage.copy(&whole);
             let _ = onnx::is_onnx(&file);
             let floats = tflite::import_floats(&file).ok().flatten();
             let floats = floats.map(onnx::Network::Floats);

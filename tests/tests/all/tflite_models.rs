@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use base64::prelude::{BASE64_STANDARD, Engine};
 use nin_core::{Lanes, Model, Plan};
 use nin_tests::affine;
+use nin_tests::damage::Damage;
 use nin_tests::integer::Bytes;
 use nin_tests::model_file::{Aligned, crc32};
 use nin_tests::tflite_import::run;
@@ -183,27 +184,14 @@ fn every_tensor_of_the_person_detector() {
 #[test]
 fn damaged_models_are_refused() {
     let committed = models(&Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/tflite"));
-    let mut random = 1u64;
-    let mut draw = |below: usize| {
-        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (random >> 33) as usize % below
-    };
+    let mut damage = Damage::default();
     for path in committed {
         let whole = read(&path);
         for length in (0..whole.len()).step_by(7) {
             let _ = import(&whole[..length]);
         }
         for _ in 0..3_000 {
-            let mut file = whole.clone();
-            for _ in 0..1 + draw(4) {
-                let at = draw(file.len());
-                file[at] = match draw(4) {
-                    0 => 0,
-                    1 => 0xFF,
-                    2 => file[at] ^ 1 << draw(8),
-                    _ => draw(256) as u8,
-                };
-            }
+            let file = damage.copy(&whole);
             if let Ok(imported) = import(&file) {
                 let written = imported.model.to_bytes(Lanes::Two).expect("a model file of what was imported");
                 assert!(Model::read(&written).is_ok(), "{}", imported.model.spec);
