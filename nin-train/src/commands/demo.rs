@@ -48,7 +48,7 @@ pub struct DemoArgs {
 /// Writes the page.
 pub fn run(args: &DemoArgs, console: &Console) -> Outcome {
     let loaded = networks::load(&args.network)?;
-    let integers = loaded.any_integers()?;
+    let integers = loaded.integers()?;
     let trained = if integers.is_none() { Some(loaded.trained()?) } else { None };
     let file = loaded.fast_model()?;
     let model = file.model()?;

@@ -109,7 +109,7 @@ pub fn run(args: &ExportArgs, console: &Console) -> Outcome {
     }
     refuse_twice(out.as_deref(), args.rust.as_deref())?;
     let loaded = networks::load(&args.network)?;
-    if let Some(Integers::Affine(model)) = loaded.any_integers()? {
+    if let (Some(_), Some(Integers::Affine(model))) = (loaded.model_file(), loaded.integers()?) {
         return affine(args, &loaded, &model, out.as_deref(), console);
     }
     if let Some(path) = &args.c {
@@ -122,7 +122,7 @@ pub fn run(args: &ExportArgs, console: &Console) -> Outcome {
             return Ok(());
         }
     }
-    if let (Some(path), Some(model)) = (&args.onnx, loaded.integers()?) {
+    if let (Some(path), Some(Integers::Unsigned(model))) = (&args.onnx, loaded.integers()?) {
         if out.is_some() || args.safetensors.is_some() {
             return Err("--onnx writes the network's integers, the other files its floats: use two commands".into());
         }

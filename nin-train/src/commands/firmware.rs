@@ -144,9 +144,9 @@ pub fn run(args: &FirmwareArgs, console: &Console) -> Outcome {
     let plan = *host.plan();
     let threads = threads_of(args.threads.unwrap_or(0), console);
     cost::check(&host, network, 0, threads, console)?;
-    let mut images = match loaded.any_integers()? {
+    let mut images = match loaded.integers()? {
         // No image is needed to find its integers, and it may come without any.
-        Some(Integers::Affine(_)) if !args.images.are_named() => None,
+        Some(Integers::Affine(_)) if loaded.model_file().is_some() && !args.images.are_named() => None,
         _ => Some(loaded.known()?.load(&args.images, plan.spec().input(), Others::Noted, console)?.splits),
     };
     let pool = threads::pool(threads)?;
@@ -302,7 +302,7 @@ fn package_name(out: &Path) -> String {
 
 /// Returns the network's integers: those of the file, or new ones by calibration on training images.
 fn integers(loaded: &Loaded, train: Option<&nin_train::data::Dataset>, console: &Console) -> Outcome<Integers> {
-    if let Some(model) = loaded.any_integers()? {
+    if let Some(model) = loaded.integers()? {
         return Ok(model);
     }
     let trained = loaded.trained()?;

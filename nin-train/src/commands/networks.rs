@@ -8,7 +8,6 @@ use nin_train::engine::confidence::unknown_class;
 use nin_train::engine::streaming::ModelBytes;
 use nin_train::formats::model_file::{Integers, with_decision};
 use nin_train::formats::open::FileKind;
-use nin_train::integers::QuantizedModel;
 use nin_train::network::trained::Trained;
 use nin_train::quantize::aware;
 use nin_train::support::files::{self, FileError};
@@ -76,7 +75,7 @@ impl Loaded {
         let decided = |file: Vec<u8>| -> Outcome<ModelBytes> {
             Ok(ModelBytes::new(&with_decision(&file, &self.decision()?).map_err(FileError::at(&self.path))?))
         };
-        let Some(integers) = self.any_integers()? else {
+        let Some(integers) = self.integers()? else {
             return decided(
                 self.trained()?.to_model(WeightType::F32, Lanes::Sixteen).map_err(FileError::at(&self.path))?,
             );
@@ -110,25 +109,19 @@ impl Loaded {
         Checkpoint::from_bytes(&self.bytes).map_err(|problem| FileError::at(&self.path)(problem.to_string()))
     }
 
-    /// Returns the network in a model file with weights of 8 or 4 bits, or of a run with quantisation-aware training;
+    /// Returns the network in a model file with weights of integers, or that of a run with quantisation-aware training;
     /// `None` for any other file.
-    pub fn integers(&self) -> Result<Option<QuantizedModel>, FileError> {
-        if FileKind::of(&self.bytes) == FileKind::Checkpoint {
-            return aware::quantized(&self.checkpoint()?).transpose().map_err(FileError::at(&self.path));
+    pub fn integers(&self) -> Result<Option<Integers>, FileError> {
+        match FileKind::of(&self.bytes) {
+            FileKind::Checkpoint => {
+                aware::quantized(&self.checkpoint()?).transpose().map_err(FileError::at(&self.path))
+            }
+            FileKind::Model => {
+                let model = Model::read(&self.bytes).map_err(|error| FileError::at(&self.path)(error.to_string()))?;
+                Ok(Integers::from_model(&model))
+            }
+            _ => Ok(None),
         }
-        if FileKind::of(&self.bytes) != FileKind::Model {
-            return Ok(None);
-        }
-        let model = Model::read(&self.bytes).map_err(|error| FileError::at(&self.path)(error.to_string()))?;
-        Ok(QuantizedModel::from_model(&model))
-    }
-
-    /// The network in a model file with weights of integers, of whichever kind, or that of a run with quantisation-aware
-    /// training; `None` if it is any other file.
-    pub fn any_integers(&self) -> Result<Option<Integers>, FileError> {
-        let Some(file) = self.model_file() else { return Ok(self.integers()?.map(Integers::Unsigned)) };
-        let model = Model::read(file).map_err(|error| FileError::at(&self.path)(error.to_string()))?;
-        Ok(Integers::from_model(&model))
     }
 }
 

@@ -163,7 +163,7 @@ pub fn run(args: &QuantizeArgs, console: &Console) -> Outcome {
     let pool = threads::pool(threads)?;
 
     let mut report = None;
-    let model = match loaded.integers()?.map(Integers::Unsigned) {
+    let model = match loaded.integers()? {
         // The network was trained as these integers, so the flags cannot change them.
         Some(_) if args.weights.is_some() || args.flash.is_some() || args.equalize => {
             return Err(
@@ -312,8 +312,7 @@ fn difference(
 ) -> String {
     let change = 100.0 * (after.confusion.accuracy() - before.confusion.accuracy());
     let advice = match (weight_type, equalized) {
-        (WeightType::Affine, _) => "more images with --calibration",
-        (_, true) => "train --qat",
+        (WeightType::Affine, _) | (_, true) => "train --qat",
         (_, false) => "--equalize or train --qat",
     };
     words(weight_type.bits(), change, report, advice)

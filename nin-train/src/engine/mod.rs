@@ -32,7 +32,7 @@ use rayon::prelude::*;
 
 use crate::integers::rounding::Rounding;
 use crate::kernel::Buffer;
-use crate::layers::{Linear, Mode, Network, Packed, Workspace};
+use crate::layers::{Linear, Mode, Network, Packed, Weights, Workspace};
 use crate::network::normalization::{self, Normalized};
 use crate::support::threads;
 use distill::{Desk, Distill, Lessons, Recurrence};
@@ -114,7 +114,7 @@ impl Engine {
         let network = match arithmetic {
             Arithmetic::Float => Network::new(&plan),
             Arithmetic::Normalized { .. } => Network::normalized(&plan, group),
-            Arithmetic::Rounded { input_scale, .. } => Network::new(&plan).rounding(*input_scale),
+            Arithmetic::Rounded { input_scale, .. } => Network::rounding(&plan, *input_scale),
         };
         let (normalized, moments) = match arithmetic {
             Arithmetic::Normalized { .. } => {
@@ -191,7 +191,6 @@ impl Engine {
         match &mut self.rounding {
             Some(rounding) => {
                 rounding.load(parameters);
-                self.packed.iter_mut().zip(rounding.grids()).for_each(|(packed, grid)| packed.grid.clone_from(grid));
                 pack(&self.pool, &self.network, &mut self.packed, rounding.values());
             }
             None => self.load_folded(parameters),
@@ -208,6 +207,11 @@ impl Engine {
         pack(&self.pool, &self.network, &mut self.packed, parameters);
     }
 
+    /// Returns what the network computes with in this step.
+    fn weights(&self) -> Weights<'_> {
+        Weights { packed: &self.packed, grids: self.rounding.as_ref().map_or(&[], Rounding::grids) }
+    }
+
     /// Returns the moments of the last batch trained with normalisation: the means of all normalised layers, then their
     /// variances, in the order of [`crate::network::normalization`].
     pub fn moments(&self) -> &[f32] {
@@ -220,7 +224,7 @@ impl Engine {
         let Some(worker) = self.workers.first() else { return Vec::new() };
         let workspace = &mut lock(worker).workspace;
         self.network.put(workspace, 0, image);
-        self.network.forward(&self.packed, workspace, Mode::Evaluate, 1);
+        self.network.forward(self.weights(), workspace, Mode::Evaluate, 1);
         (0..=self.network.layers.len()).map(|index| self.network.get(workspace, index, 0)).collect()
     }
 }

@@ -53,14 +53,17 @@ pub(super) fn reduce(network: &Network, groups: &[&[f32]], gradient: &mut [f32])
                 gain.iter_mut().zip(sum).for_each(|(gain, sum)| *gain = sum);
             }
         }
-        if linear.is_rounded()
-            && let Some((range, after)) = std::mem::take(&mut gains).split_first_mut()
-        {
-            gains = after;
-            let blocks = (0..wide).step_by(LINE).map(|block| sum_line(groups, start + (depth + 1) * wide + block));
-            *range = blocks.map(|line| line.iter().map(|&sum| f64::from(sum)).sum::<f64>()).sum::<f64>() as f32;
-        }
         start += linear.gradient_len();
+    }
+    // A network with ranges has no gains.
+    let mut ranges = gains.iter_mut();
+    for rounded in network.ranged() {
+        let wide = rounded.gradient_len() / rounded.ends();
+        for range in ranges.by_ref().take(rounded.ends()) {
+            let blocks = (0..wide).step_by(LINE).map(|block| sum_line(groups, start + block));
+            *range = blocks.map(|line| line.iter().map(|&sum| f64::from(sum)).sum::<f64>()).sum::<f64>() as f32;
+            start += wide;
+        }
     }
 }
 

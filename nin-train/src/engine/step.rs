@@ -113,7 +113,7 @@ impl Engine {
                 lessons.show(desk, i, image);
             }
         }
-        network.forward(&self.packed, workspace, chunk.mode, chunk.images);
+        network.forward(self.weights(), workspace, chunk.mode, chunk.images);
         let mut taught = lesson.map(|(lessons, desk)| (lessons.distill, lessons.logits(desk)));
         let by_label = taught.as_ref().map_or(1.0, |(distill, _)| 1.0 - distill.share);
         let mut outcome = Outcome { images: chunk.images, ..Outcome::default() };

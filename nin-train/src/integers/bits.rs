@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use nin_core::Plan;
+use nin_core::{Plan, Spec};
 use serde::{Deserialize, Serialize};
 
 use crate::network::architecture::beyond_unsigned;
@@ -38,15 +38,15 @@ impl WeightBits {
         }
     }
 
-    /// Checks that a network's activations can be bytes without zero points, and that it has layers with these numbers.
+    /// Checks that a network can have weights of these bits, and that it has layers with these numbers.
     ///
     /// # Errors
     ///
-    /// [`WeightBitsError::Stage`] with the first word that needs zero points, [`WeightBitsError::Layer`] with the first
-    /// number that it does not have.
+    /// [`WeightBitsError::Stage`] for weights of 4 bits and a word that needs zero points, [`WeightBitsError::Layer`] with
+    /// the first number that the network does not have.
     pub fn check(&self, plan: &Plan) -> Result<(), WeightBitsError> {
-        if let Some(stage) = beyond_unsigned(plan.spec()) {
-            return Err(WeightBitsError::Stage(stage));
+        if *self != Self::Eight {
+            check_unsigned(plan.spec())?;
         }
         let layers = plan.layers().filter(|layer| layer.has_weights()).count();
         match self {
@@ -57,6 +57,15 @@ impl WeightBits {
             Self::Eight | Self::Four => Ok(()),
         }
     }
+}
+
+/// Checks that 8-bit arithmetic without zero points can compute a network.
+///
+/// # Errors
+///
+/// [`WeightBitsError::Stage`] with the first word that needs zero points.
+pub(crate) fn check_unsigned(spec: &Spec) -> Result<(), WeightBitsError> {
+    beyond_unsigned(spec).map_or(Ok(()), |stage| Err(WeightBitsError::Stage(stage)))
 }
 
 impl fmt::Display for WeightBits {
@@ -130,8 +139,8 @@ impl fmt::Display for WeightBitsError {
             }
             Self::Stage(stage) => write!(
                 f,
-                "`{stage}` needs 8-bit weights and ranges found after training: leave out --qat, --weights, --flash and \
-                 --equalize, or take a line of nin, max, avg, gap and fc with square windows"
+                "`{stage}` needs zero points, for which weights have 8 bits: leave out --weights, --flash and --equalize, or \
+                 take a line of nin, max, avg, gap and fc with square windows"
             ),
             Self::Layer { number, layers } => {
                 write!(f, "there is no layer {number}: the network has {layers} layers with weights")
@@ -144,8 +153,6 @@ impl std::error::Error for WeightBitsError {}
 
 #[cfg(test)]
 mod tests {
-    use nin_core::Spec;
-
     use super::*;
 
     #[test]

@@ -5,7 +5,7 @@ use nin_core::{Plan, Spec, Stage};
 
 use super::input::{Folded, fold};
 use super::layer::{FloatLayer, Output, QuantizedLayer, STEPS};
-use super::{QuantizeError, WeightBits};
+use super::{QuantizeError, WeightBits, check_unsigned};
 use crate::network::parameters::tensors;
 use crate::network::trained::Trained;
 
@@ -42,6 +42,7 @@ impl QuantizedModel {
     /// As [`QuantizedModel::new`].
     pub fn with_weights(trained: &Trained, clips: &[f32], weights: &WeightBits) -> Result<Self, QuantizeError> {
         let plan = trained.plan();
+        check_unsigned(&trained.spec)?;
         weights.check(&plan)?;
         if clips.len() < tensors(&plan).len() {
             return Err(QuantizeError::Ranges);

@@ -5,13 +5,14 @@ use nin_core::plan::{Layer, LayerKind};
 use nin_core::spec::Stage;
 
 use super::{
-    AvgPool, Dropout, GlobalAverage, Linear, Map, MaxPool, Memory, Network, Operation, Segment, Slot, Sum, Workspace,
-    buffer, geometry,
+    AvgPool, Dropout, GlobalAverage, Linear, Map, MaxPool, Memory, Network, Operation, Rounded, Rounds, Segment, Slot,
+    Sum, Workspace, buffer, geometry,
 };
 use crate::kernel::{Buffer, Needs};
 use crate::network::chain::Chain;
 use crate::network::normalization::is_normalized;
 use crate::network::parameters;
+use crate::network::ranges::ranged;
 
 impl Network {
     /// The number of images in a chunk: their maps should fit a share of a core's cache, if possible.
@@ -31,23 +32,29 @@ impl Network {
         Network::with_segments(plan, images, Segment::cut(plan, images))
     }
 
-    /// Returns the same network with rounded activations; `input` is the scale of the image's bytes.
+    /// Returns the network of `plan` with rounded activations; `input` is the scale of the image's bytes.
     ///
     /// A positive value that was rounded to 0 has a gradient. The gradient is therefore gated by the layer that rounded
-    /// the value, not by the rounded value that the next layer reads.
-    pub(crate) fn rounding(mut self, input: f32) -> Network {
-        self.rounded = Some(input);
-        let rounded = |layer| match layer {
-            Operation::Linear(linear) => Operation::Linear(linear.rounded()),
+    /// the value, not by the rounded value that the next layer reads. The range of its outputs is the bound of a ReLU6.
+    pub(crate) fn rounding(plan: &Plan, input: f32) -> Network {
+        let mut network = Network::new(plan);
+        let mut layers: Vec<Option<Rounded>> = network.layers.iter().map(|_| None).collect();
+        for range in ranged(plan) {
+            let slot = &network.slots[range.layer + 1];
+            layers[range.layer] = Some(Rounded::new(&slot.map, &slot.d_map, range.ends(), network.images));
+        }
+        network.rounding = Some(Rounds { input, layers });
+        network.slots.iter_mut().for_each(|slot| slot.bounded = false);
+        let ungated = |layer| match layer {
+            Operation::Linear(linear) => Operation::Linear(linear.ungated()),
             Operation::MaxPool(pool) => Operation::MaxPool(MaxPool { gated: false, ..pool }),
             Operation::AvgPool(pool) => Operation::AvgPool(AvgPool { gated: false, ..pool }),
             Operation::GlobalAverage(average) => Operation::GlobalAverage(GlobalAverage { gated: false, ..average }),
             Operation::Dropout(dropout) => Operation::Dropout(Dropout { gated: false, ..dropout }),
-            // `architecture::roundable` refuses such a line.
-            Operation::Sum(sum) => Operation::Sum(sum),
+            Operation::Sum(sum) => Operation::Sum(Sum { relu: false, relu6: false, gated: [false; 2], ..sum }),
         };
-        self.layers = self.layers.into_iter().map(rounded).collect();
-        self
+        network.layers = network.layers.into_iter().map(ungated).collect();
+        network
     }
 
     /// Lays out a network for chunks of `images`.
@@ -103,7 +110,7 @@ impl Network {
                 });
             }
         }
-        Network { images, layers, segments, chain, slots, rounded: None }
+        Network { images, layers, segments, chain, slots, rounding: None }
     }
 
     /// Returns the number of values of the gradients that one thread keeps, buffer by buffer.
@@ -136,22 +143,24 @@ impl Network {
     pub(crate) fn workspace(&self, training: bool) -> Workspace {
         let images = self.images;
         let gradients = if training { self.gradients() } else { [0; buffer::COUNT] };
+        let slopes = |rounded: &Rounded| Memory::Slopes(Buffer::zeros(images * rounded.outputs()));
         let memory = |layer: &Operation| match layer {
             Operation::MaxPool(pool) if training => Memory::Chosen(Buffer::zeros(images * pool.y.shape.len())),
             Operation::Dropout(dropout) if training => Memory::Scale(Buffer::zeros(images * dropout.x.shape.len())),
-            Operation::Linear(linear) if training && linear.is_rounded() => {
-                Memory::Slopes(Buffer::zeros(images * linear.tensor().layer.output.len()))
-            }
             Operation::Linear(linear) if training => {
                 linear.kept(images).map_or(Memory::None, |kept| Memory::Normalized(Box::new(kept)))
             }
             _ => Memory::None,
         };
+        let memories = |(i, layer)| match self.rounded(i).filter(|_| training) {
+            Some(rounded) => slopes(rounded),
+            None => memory(layer),
+        };
         let scratch = self.linears().map(Linear::scratch).max().unwrap_or(0);
         Workspace {
             tensors: self.slots.iter().map(|slot| Buffer::zeros(slot.map.len(slot.images))).collect(),
             gradients: gradients.map(Buffer::zeros),
-            memories: self.layers.iter().map(memory).collect(),
+            memories: self.layers.iter().enumerate().map(memories).collect(),
             scratch: Buffer::zeros(if training { scratch } else { 0 }),
             room: self.linears().map(|linear| linear.needs(training)).fold(Needs::default(), Needs::and).room(),
         }

@@ -6,8 +6,7 @@ use nin_core::spec::Window;
 use super::geometry::{gradient_windows, whole, window, windows};
 use super::groups::{self, Connection, ungrouped};
 use super::norm::Kept;
-use super::{Map, Span, relu6, round};
-use crate::integers::rounding::ActivationGrid;
+use super::{Map, Span, relu6};
 use crate::kernel::{
     Buffer, Finish, Kernels, Needs, Panels, Room, SCRATCH, View, Windows, Winograd, multiply, padded, vectorized,
 };
@@ -34,8 +33,8 @@ pub(crate) struct Linear {
     pixels: usize,
     /// The layout of a normalised layer's sums.
     norm: Option<Vec<u32>>,
-    /// Whether the gradient has a row for the scale of rounded activations.
-    rounds: bool,
+    /// Whether the upper bound of a ReLU6 is applied.
+    capped: bool,
 }
 
 /// The operands of the gradient of the data.
@@ -61,8 +60,6 @@ pub(crate) struct Packed {
     backward_tiles: Option<Kernels>,
     /// The gains of batch normalisation; empty without.
     gain: Vec<f32>,
-    /// How activations are rounded, if they are.
-    pub(crate) grid: Option<ActivationGrid>,
 }
 
 impl Linear {
@@ -98,7 +95,7 @@ impl Linear {
             dx,
             pixels,
             norm: None,
-            rounds: false,
+            capped: layer.relu6,
             tensor,
         }
     }
@@ -111,10 +108,10 @@ impl Linear {
         self
     }
 
-    /// Returns the same layer in a network that rounds activations: its own are rounded if it has a ReLU, and the layer
-    /// that rounded its input gates the input's gradient.
-    pub(crate) fn rounded(mut self) -> Linear {
-        self.rounds = self.tensor.layer.relu;
+    /// Returns the same layer in a network that rounds activations: the rounding bounds its outputs, and the rounding of
+    /// its input gates the input's gradient.
+    pub(crate) fn ungated(mut self) -> Linear {
+        self.capped = false;
         if let Some(dx) = &mut self.dx {
             dx.gate_at = None;
         }
@@ -143,7 +140,6 @@ impl Linear {
             tiles: self.tiles.as_ref().map(|tiles| tiles.kernels(outputs)),
             backward_tiles: backward.and_then(|dx| dx.tiles.as_ref()).map(|tiles| tiles.kernels(channels)),
             gain: vec![1.0; if self.norm.is_some() && training { outputs } else { 0 }],
-            grid: None,
         }
     }
 
@@ -214,7 +210,7 @@ impl Linear {
 
     /// Applies the upper bound of a ReLU6.
     fn cap(&self, y: &mut [f32], images: usize) {
-        if self.tensor.layer.relu6 {
+        if self.capped {
             relu6::forward(y, &self.y_at[..images * self.pixels], self.tensor.layer.output.channels.into());
         }
     }
@@ -238,21 +234,6 @@ impl Linear {
         let relu = self.tensor.layer.relu;
         kept.outputs(span.first * self.pixels, relu, y, &self.y_at[..span.images * self.pixels]);
         self.cap(y, span.images);
-    }
-
-    /// Rounds the output of [`Linear::forward`], if the layer's activations are rounded.
-    pub(crate) fn round(&self, packed: &Packed, y: &mut [f32], slopes: Option<&mut [f32]>, images: usize) {
-        if let Some(grid) = &packed.grid {
-            round::forward(y, &self.y_at[..images * self.pixels], grid, slopes);
-        }
-    }
-
-    /// Sets the gradient of clamped activations to 0, and adds to the gradient of their scale, the last row of
-    /// [`Linear::gradient_len`].
-    pub(crate) fn backward_round(&self, dy: &mut [f32], slopes: &[f32], gradient: &mut [f32], images: usize) {
-        let channels = self.tensor.layer.output.channels as usize;
-        let dstep = &mut gradient[(self.depth() + 1) * padded(channels)..][..channels];
-        round::backward(dy, &self.dy_at[..images * self.pixels], slopes, dstep);
     }
 
     /// Collects the statistics of the gradient of a normalised layer's outputs, for some images.
@@ -381,20 +362,15 @@ impl Linear {
     }
 
     /// Returns the number of values of a gradient as [`Linear::backward_weights`] stores it: `[depth][outputs]`, then
-    /// the bias, then a normalised layer's gain or a rounded layer's scale. Each row is padded to whole vectors.
+    /// the bias, then a normalised layer's gain. Each row is padded to whole vectors.
     pub(crate) fn gradient_len(&self) -> usize {
-        let rows = self.depth() + 1 + usize::from(self.norm.is_some() || self.rounds);
+        let rows = self.depth() + 1 + usize::from(self.norm.is_some());
         rows * padded(self.tensor.layer.output.channels.into())
     }
 
     /// Returns whether the layer is normalised while it trains.
     pub(crate) fn is_normalized(&self) -> bool {
         self.norm.is_some()
-    }
-
-    /// Returns whether the gradient has a row for the scale of rounded activations.
-    pub(crate) fn is_rounded(&self) -> bool {
-        self.rounds
     }
 
     /// Returns the number of pixels of an image's output.

@@ -29,9 +29,11 @@ pub(crate) use linear::{Linear, Packed};
 pub(crate) use pool::{AvgPool, MaxPool};
 pub(crate) use sum::Sum;
 
+use crate::integers::rounding::ActivationGrid;
 use crate::kernel::{Buffer, Map, Room};
 use crate::network::chain::Chain;
 use norm::Kept;
+use round::Rounded;
 use segment::{Segment, Span};
 
 /// The operation of one layer.
@@ -53,8 +55,25 @@ pub(crate) struct Network {
     chain: Chain,
     /// Tensor i is the input of layer i; the last one holds the logits.
     slots: Vec<Slot>,
-    /// The scale of the image's bytes, in a network with rounded activations.
-    rounded: Option<f32>,
+    /// The rounding of activations, if they are rounded.
+    rounding: Option<Rounds>,
+}
+
+/// The rounding of a network's activations.
+struct Rounds {
+    /// The scale of the image's bytes.
+    input: f32,
+    /// For each layer; `None` if its outputs have no range of their own.
+    layers: Vec<Option<Rounded>>,
+}
+
+/// What a network computes with in one step.
+#[derive(Clone, Copy)]
+pub(crate) struct Weights<'a> {
+    /// For each layer with weights.
+    pub(crate) packed: &'a [Packed],
+    /// For each layer how its outputs are rounded; empty in a network that does not round.
+    pub(crate) grids: &'a [Option<ActivationGrid>],
 }
 
 /// The layout of a tensor and its gradient in a workspace.
@@ -151,9 +170,20 @@ impl Network {
         self.slots[0].map.shape
     }
 
-    /// Returns the number of values of a gradient as [`Network::backward`] stores it.
+    /// Returns the rounding of layer `i`, if its outputs have a range of their own.
+    fn rounded(&self, i: usize) -> Option<&Rounded> {
+        self.rounding.as_ref()?.layers.get(i)?.as_ref()
+    }
+
+    /// Returns the layers whose outputs have a range of their own.
+    pub(crate) fn ranged(&self) -> impl Iterator<Item = &Rounded> {
+        self.rounding.iter().flat_map(|rounding| rounding.layers.iter().flatten())
+    }
+
+    /// Returns the number of values of a gradient as [`Network::backward`] stores it: that of all layers with weights,
+    /// then that of all ranges.
     pub(crate) fn gradient_len(&self) -> usize {
-        self.linears().map(Linear::gradient_len).sum()
+        self.linears().map(Linear::gradient_len).chain(self.ranged().map(Rounded::gradient_len)).sum()
     }
 
     /// Adds the means of all normalised layers, then their variances, of the last chunk of `images`; each is multiplied
@@ -181,7 +211,7 @@ impl Network {
     pub(crate) fn put(&self, work: &mut Workspace, image: usize, from: &[f32]) {
         let (map, tensor) = (&self.slots[0].map, &mut work.tensors[0]);
         map.put(image, from, tensor);
-        if let Some(step) = self.rounded {
+        if let Some(Rounds { input: step, .. }) = self.rounding {
             for row in 0..map.shape.rows.into() {
                 round::round(&mut tensor[map.at(image, row, 0)..][..map.shape.row()], step);
             }

@@ -1,6 +1,9 @@
 //! Forward and backward passes of a network, segment by segment, and a few images at a time in each.
 
-use super::{Linear, Map, Memory, Mode, Network, Operation, Packed, Segment, Span, Workspace, buffer, relu6, sum};
+use super::{
+    Linear, Map, Memory, Mode, Network, Operation, Packed, Rounded, Segment, Span, Weights, Workspace, buffer, relu6,
+    sum,
+};
 use crate::kernel::Buffer;
 use crate::support::random::{Purpose, Stream};
 
@@ -24,13 +27,20 @@ impl Network {
         packed.get(number).map(|packed| Place { linear, packed, start })
     }
 
+    /// Returns the offset of the gradient of layer `i`'s range.
+    fn range_start(&self, i: usize) -> usize {
+        let weights: usize = self.linears().map(Linear::gradient_len).sum();
+        weights + (0..i).filter_map(|before| self.rounded(before)).map(Rounded::gradient_len).sum::<usize>()
+    }
+
     /// Runs the first `images` images of a workspace through every layer.
-    pub(crate) fn forward(&self, packed: &[Packed], work: &mut Workspace, mode: Mode, images: usize) {
+    pub(crate) fn forward(&self, weights: Weights<'_>, work: &mut Workspace, mode: Mode, images: usize) {
+        let packed = weights.packed;
         if let Mode::Evaluate = mode {
             // Without normalisation, images are independent.
             let images_at_once = self.segments.iter().map(|segment| segment.images).min().unwrap_or(1);
             let all = Segment { layers: 0..self.layers.len(), images: images_at_once };
-            all.spans(images).for_each(|span| self.forward_span(&all, packed, work, mode, span));
+            all.spans(images).for_each(|span| self.forward_span(&all, weights, work, mode, span));
             return;
         }
         for segment in &self.segments {
@@ -40,7 +50,7 @@ impl Network {
             }
             for span in segment.spans(images) {
                 self.outputs(segment.layers.start, work, span);
-                self.forward_span(segment, packed, work, mode, span);
+                self.forward_span(segment, weights, work, mode, span);
             }
             if let Some(Memory::Normalized(kept)) = work.memories.get_mut(last)
                 && let Some(place) = self.place(last, packed)
@@ -51,9 +61,11 @@ impl Network {
     }
 
     /// Runs some images through a segment.
-    fn forward_span(&self, segment: &Segment, packed: &[Packed], work: &mut Workspace, mode: Mode, span: Span) {
+    fn forward_span(&self, segment: &Segment, weights: Weights<'_>, work: &mut Workspace, mode: Mode, span: Span) {
         let Span { first: before_span, images } = span;
-        let mut step = self.rounded;
+        let Weights { packed, grids } = weights;
+        // The step and the zero point of the newest map: pools are not inside shortcuts.
+        let mut grid = self.rounding.as_ref().map(|rounding| (rounding.input, 0.0));
         for i in segment.layers.clone() {
             let (before, after) = work.tensors.split_at_mut(i + 1);
             let reads = self.chain.reads(i);
@@ -63,31 +75,21 @@ impl Network {
             match &self.layers[i] {
                 Operation::Linear(linear) => {
                     let Some(Place { packed, .. }) = self.place(i, packed) else { continue };
-                    match (memory, mode) {
+                    match (&mut *memory, mode) {
                         (Memory::Normalized(kept), Mode::Train { .. }) => {
                             linear.forward_sums(packed, x, kept, &mut work.room, span);
                         }
-                        (memory, _) => {
-                            linear.forward(packed, x, y, &mut work.room, images);
-                            if self.rounded.is_some() {
-                                step = packed.grid.as_ref().map(|grid| grid.step);
-                                let slopes = match memory {
-                                    Memory::Slopes(slopes) => Some(part(slopes, y_len(linear), span)),
-                                    _ => None,
-                                };
-                                linear.round(packed, y, slopes, images);
-                            }
-                        }
+                        _ => linear.forward(packed, x, y, &mut work.room, images),
                     }
                 }
-                Operation::MaxPool(pool) => match memory {
+                Operation::MaxPool(pool) => match &mut *memory {
                     Memory::Chosen(chosen) => pool.forward(&x, y, part(chosen, pool.y.shape.len(), span), images),
                     _ => pool.forward(&x, y, &mut [], images),
                 },
                 Operation::AvgPool(pool) => {
                     pool.forward(&x, y, images);
-                    if let Some(step) = step {
-                        pool.round(y, step, images);
+                    if let Some(grid) = grid {
+                        pool.round(y, grid, images);
                     }
                 }
                 Operation::GlobalAverage(average) => average.forward(&x, y, images),
@@ -95,7 +97,7 @@ impl Network {
                     let Some(added) = reads.shortcut else { continue };
                     sum.forward(&x, &before[added][self.slots[added].start(span)..], y, images);
                 }
-                Operation::Dropout(dropout) => match (memory, mode) {
+                Operation::Dropout(dropout) => match (&mut *memory, mode) {
                     (Memory::Scale(scale), Mode::Train { seed, step, first }) => {
                         let scale = part(scale, dropout.x.shape.len(), span);
                         for image in 0..images {
@@ -108,6 +110,14 @@ impl Network {
                     }
                     _ => dropout.forward(&x, y, None, images),
                 },
+            }
+            if let (Some(rounded), Some(Some(own))) = (self.rounded(i), grids.get(i)) {
+                grid = Some((own.step, own.zero));
+                let slopes = match memory {
+                    Memory::Slopes(slopes) => Some(part(slopes, rounded.outputs(), span)),
+                    _ => None,
+                };
+                rounded.forward(own, y, slopes, images);
             }
         }
     }
@@ -176,6 +186,11 @@ impl Network {
                 linear.backward_norm(kept, &d[d_start..], d_sums, span);
                 (d_buffer, d_start) = (passing, 0);
             }
+            if let (Some(rounded), Memory::Slopes(slopes)) = (self.rounded(i), &mut *memory) {
+                let slopes = part(slopes, rounded.outputs(), span);
+                let drange = &mut gradient[self.range_start(i)..][..rounded.gradient_len()];
+                rounded.backward(&mut work.gradients[d_buffer][d_start..], slopes, drange, images);
+            }
             let x = work.tensors[reads.input].view_from(from.start(span));
             if let (Operation::Sum(sum), Some(added)) = (&self.layers[i], reads.shortcut)
                 && self.slots[added].needed
@@ -211,10 +226,6 @@ impl Network {
                 Operation::Linear(linear) => {
                     let Some(Place { packed, start, .. }) = self.place(i, packed) else { break };
                     let gradient = &mut gradient[start..][..linear.gradient_len()];
-                    if let Memory::Slopes(slopes) = memory {
-                        let slopes = part(slopes, y_len(linear), span);
-                        linear.backward_round(&mut dy[d_start..], slopes, gradient, images);
-                    }
                     let dy = dy.view_from(d_start);
                     linear.backward_weights(x, dy, gradient, &mut work.scratch, &mut work.room, images);
                     linear.backward_data(packed, &x, dy, dx, &mut work.scratch, &mut work.room, images);
@@ -257,11 +268,6 @@ impl Network {
         let shortcut = &shortcut[map.len(span.first)..];
         sum::join((&map, shortcut), (&slot.d_map, &mut dx[slot.d_start(span)..]), span.images);
     }
-}
-
-/// Returns the number of values of an image's output.
-fn y_len(linear: &Linear) -> usize {
-    linear.tensor().layer.output.len()
 }
 
 /// Returns the part of some images, for `len` values per image.

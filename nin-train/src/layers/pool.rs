@@ -183,13 +183,16 @@ pub(crate) struct AvgPool {
 }
 
 impl AvgPool {
-    /// Returns the share of each value in the average over a window that covers these rows and columns.
+    /// Returns the number of values that are averaged over a window that covers these rows and columns.
+    #[inline(always)]
+    fn count(&self, rows: (usize, usize), columns: (usize, usize)) -> usize {
+        if self.mean { (rows.1 - rows.0) * (columns.1 - columns.0) } else { self.window.pixels() }
+    }
+
+    /// Returns the share of each value in the average over such a window.
     #[inline(always)]
     fn share(&self, rows: (usize, usize), columns: (usize, usize)) -> f32 {
-        if self.mean {
-            return 1.0 / ((rows.1 - rows.0) * (columns.1 - columns.0)) as f32;
-        }
-        1.0 / (f32::from(self.window.rows.kernel) * f32::from(self.window.columns.kernel))
+        1.0 / self.count(rows, columns) as f32
     }
 
     pub(crate) fn forward(&self, x: &[f32], y: &mut [f32], images: usize) {
@@ -220,12 +223,25 @@ impl AvgPool {
         );
     }
 
-    /// Rounds the output of [`AvgPool::forward`], whose inputs were rounded to multiples of `step`.
-    pub(crate) fn round(&self, y: &mut [f32], step: f32, images: usize) {
-        let (shape, kernel) = (self.y.shape, f32::from(self.window.columns.kernel));
-        for (image, row) in (0..images).flat_map(|image| (0..shape.rows.into()).map(move |row| (image, row))) {
-            round::round_average(&mut y[self.y.at(image, row, 0)..][..shape.row()], step, kernel * kernel);
-        }
+    /// Rounds the output of [`AvgPool::forward`], whose inputs were rounded to a grid of this step and zero point.
+    pub(crate) fn round(&self, y: &mut [f32], grid: (f32, f32), images: usize) {
+        let channels = self.y.shape.channels as usize;
+        vectorized(
+            #[inline(always)]
+            || {
+                each_window(
+                    self.window,
+                    &self.x,
+                    &self.y,
+                    images,
+                    #[inline(always)]
+                    |image, pixel, rows, columns| {
+                        let y = &mut y[self.y.at(image, pixel.0, pixel.1)..][..channels];
+                        round::round_average(y, grid, self.count(rows, columns) as f32);
+                    },
+                );
+            },
+        );
     }
 
     /// `dx` must hold zeros.

@@ -2,8 +2,7 @@
 
 use nin_core::Plan;
 
-use super::normalization;
-use super::parameters::activated;
+use super::{normalization, ranges};
 
 /// The values that follow the weights and biases in a network's flat buffer of parameters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -14,7 +13,7 @@ pub enum Layout {
     /// Gains, running means and running variances of the normalised layers, in the order of
     /// [`normalization`].
     Normalized,
-    /// The range of each layer that makes activations: quantisation-aware training.
+    /// The [`ranges`] of activations: quantisation-aware training.
     Ranged,
 }
 
@@ -32,7 +31,7 @@ impl Layout {
         match self {
             Layout::Plain => plan.parameters(),
             Layout::Normalized => normalization::trainable(plan),
-            Layout::Ranged => plan.parameters() + activated(plan),
+            Layout::Ranged => plan.parameters() + ranges::len(plan),
         }
     }
 

@@ -10,8 +10,7 @@ use nin_core::{Lanes, Model, WeightType};
 use super::CalibrationError;
 use super::observe::channel_maxima;
 use crate::engine::streaming::ModelBytes;
-use crate::integers::WeightBitsError;
-use crate::network::architecture::beyond_unsigned;
+use crate::integers::check_unsigned;
 use crate::network::parameters::{Tensor, tensors};
 use crate::network::trained::Trained;
 
@@ -30,9 +29,7 @@ const LARGEST: f32 = 40.0;
 /// [`CalibrationError`] if the network cannot run on the images, or if its layers do not follow one another with a ReLU
 /// after each.
 pub fn equalize(trained: &Trained, images: &[Vec<u8>]) -> Result<Trained, CalibrationError> {
-    if let Some(stage) = beyond_unsigned(&trained.spec) {
-        return Err(WeightBitsError::Stage(stage).into());
-    }
+    check_unsigned(&trained.spec)?;
     let bytes = ModelBytes::new(&trained.to_model(WeightType::F32, Lanes::Sixteen)?);
     let model: Model<'_> = bytes.model()?;
     let maxima = channel_maxima(&model, images)?;

@@ -206,7 +206,10 @@ impl Trainer {
             match recipe.layout() {
                 Layout::Plain => {}
                 Layout::Normalized => normalization::follow(&mut run.parameters, engine.moments()),
-                Layout::Ranged => rounding::bound(&mut run.parameters[engine.plan().parameters()..]),
+                Layout::Ranged => {
+                    let plan = engine.plan();
+                    rounding::bound(plan, &mut run.parameters[plan.parameters()..]);
+                }
             }
             recipe.average(&run.parameters, &mut run.average, run.state.steps);
 

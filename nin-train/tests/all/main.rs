@@ -30,6 +30,7 @@ mod known_images;
 mod naive;
 mod program;
 mod quantize_aware;
+mod quantize_aware_zero;
 mod quantize_cli;
 mod quantize_family;
 mod recipe;

@@ -30,7 +30,8 @@ fn network(line: &str, seed: u64) -> (Trained, Vec<Vec<u8>>) {
     (Trained { spec, parameters, preprocessing, class_names: Vec::new() }, images)
 }
 
-fn logits(file: &[u8], images: &[Vec<u8>]) -> Vec<Vec<f32>> {
+/// Returns the logits of a model file.
+pub fn logits(file: &[u8], images: &[Vec<u8>]) -> Vec<Vec<f32>> {
     let bytes = ModelBytes::new(file);
     let model = bytes.model().expect("a good file");
     let mut streaming = Streaming::new(&model);
@@ -106,13 +107,33 @@ fn train_quantize_eval_predict() {
     let quantized = accuracy(text.split("int8-affine ").nth(1).unwrap()).unwrap();
     assert!(evaluated.contains(&quantized), "{quantized} in {evaluated}");
     for (flags, said) in [
-        (&["quantize", "run/checkpoint", "--weights", "4bit"][..], "needs 8-bit weights"),
-        (&["quantize", "run/checkpoint", "--equalize"], "needs 8-bit weights"),
+        (&["quantize", "run/checkpoint", "--weights", "4bit"][..], "needs zero points"),
+        (&["quantize", "run/checkpoint", "--equalize"], "needs zero points"),
         (&["quantize", "run/checkpoint", "--onnx", "net.onnx"], "--onnx does not write"),
         (&["export", "run/checkpoint", "--onnx", "net.onnx"], "--onnx does not write"),
-        (&["train", "--from", "run/checkpoint", "--qat"], "needs 8-bit weights"),
+        (&["train", "--from", "run/checkpoint", "--qat", "--weights", "4bit"], "needs zero points"),
     ] {
         let (good, text) = run(flags);
         assert!(!good && text.contains(said), "{flags:?}: {text}");
     }
+
+    // Quantisation-aware training: the run's model file has the integers that training computed with.
+    let _ = fs::remove_dir_all(folder.join("qat"));
+    let (good, text) =
+        run(&["train", "--from", "run/checkpoint", "--qat", "--epochs", "1", "--out", "qat", "--threads", "2"]);
+    assert!(good, "{text}");
+    let file = fs::read(folder.join("qat/model.nin")).unwrap();
+    assert_eq!(ModelBytes::new(&file).model().unwrap().weight_type(), WeightType::Affine);
+    let (good, evaluated) = run(&["eval", "qat/model.nin", "--dataset", "fashion-mnist-subset"]);
+    assert!(good, "{evaluated}");
+    let number = |text: &str| -> f64 {
+        let digits = |after: &str| after.chars().take_while(|c| c.is_ascii_digit() || *c == '.').collect::<String>();
+        let found = text.split("accuracy ").skip(1).find_map(|after| digits(after).parse().ok());
+        found.unwrap_or_else(|| panic!("no accuracy in {text}"))
+    };
+    let (trained, integers) = (number(&text), number(&evaluated));
+    assert!((trained - integers).abs() < 0.3 && trained > 50.0, "{trained} while it trained, {integers} of the file");
+    let (good, text) = run(&["quantize", "qat/checkpoint", "--out", "qat.nin", "--threads", "2"]);
+    assert!(good && text.contains("its integers are used unchanged"), "{text}");
+    assert_eq!(fs::read(folder.join("qat.nin")).unwrap(), file);
 }

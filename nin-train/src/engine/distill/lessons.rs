@@ -6,7 +6,7 @@ use nin_core::{Plan, Spec};
 
 use super::answers::{Answers, Key};
 use super::loss::Distill;
-use crate::layers::{Mode, Network, Packed, Workspace};
+use crate::layers::{Mode, Network, Packed, Weights, Workspace};
 
 /// Whether a run repeats images exactly, so that caching the teachers' logits pays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,7 +102,7 @@ impl Lessons {
         }
         let Desk { workspaces, logits: all, classes, waiting, .. } = desk;
         for ((network, packed), workspace) in self.teachers.iter().zip(&mut *workspaces) {
-            network.forward(packed, workspace, Mode::Evaluate, waiting.len());
+            network.forward(Weights { packed, grids: &[] }, workspace, Mode::Evaluate, waiting.len());
         }
         let mut answers = self.answers();
         for (place, (image, key)) in waiting.drain(..).enumerate() {

@@ -20,7 +20,7 @@ pub use nin_core::Lanes;
 use nin_core::model::{AFFINE_VERSION, HEADER, MAGIC, VERSION};
 use nin_core::{Decision, Plan, WeightType};
 
-pub use affine::{AffineLayer, AffineModel, Record};
+pub use crate::integers::{AffineLayer, AffineModel, Record};
 pub use c_header::{CHeader, c_header, c_name};
 pub use decision::with_decision;
 pub use error::ExportError;

@@ -1,25 +1,22 @@
 //! Post-training quantisation of the whole family of layers, with zero points, for TensorFlow Lite's arithmetic.
 //!
 //! Every map gets a grid ([`Grid`]): a scale, and the byte that stands for 0. After a ReLU that byte is 0, otherwise the
-//! range observed on a sample decides. [`records`] makes the integers of a network with given ranges; biases are then
-//! corrected layer by layer as in [`post_training`](super::post_training).
+//! range observed on a sample decides. Biases are then corrected layer by layer as in
+//! [`post_training`](super::post_training).
 
-mod grid;
 mod observe;
-mod records;
+mod observed;
 
 use nin_core::plan::LayerKind;
 use nin_core::{Lanes, WeightType};
 
-use self::grid::Grid;
-use self::observe::{Comparison, compare, ranges};
+pub(super) use self::observe::ranges;
+use self::observe::{Comparison, compare};
+use self::observed::ends;
 use super::sample::check_images;
 use super::{CalibrationError, LayerReport, Options, Report};
 use crate::engine::streaming::ModelBytes;
-use crate::formats::model_file::AffineModel;
-use crate::integers::{WeightBits, WeightBitsError, fold};
-use crate::network::architecture::beyond_unsigned;
-use crate::network::chain::Chain;
+use crate::integers::{AffineModel, Ends, Grid, affine_layers, affine_model, fold};
 use crate::network::parameters::tensors;
 use crate::network::trained::Trained;
 
@@ -38,24 +35,22 @@ pub fn with_zero_points(
 ) -> Result<(AffineModel, Report), CalibrationError> {
     let plan = trained.plan();
     check_images(trained, images)?;
-    if options.weights != WeightBits::Eight
-        && let Some(stage) = beyond_unsigned(&trained.spec)
-    {
-        return Err(WeightBitsError::Stage(stage).into());
-    }
+    options.weights.check(&plan)?;
     let folded = fold(trained)?;
     let tensors = tensors(&plan);
     let passes = if options.correct_biases { tensors.len() + 3 } else { 2 };
     let float = ModelBytes::new(&trained.to_model(WeightType::F32, Lanes::Sixteen)?);
     let float = float.model()?;
-    let chain = Chain::new(&plan);
     let ranges = ranges(&float, images)?;
+    let ends: Vec<Ends> = ranges.iter().map(ends).collect();
     progress(1, passes);
 
     let sample = &images[..images.len().min(options.correction_images.max(1))];
     let bench =
         |trained: &Trained, images: &[Vec<u8>]| -> Result<(AffineModel, Vec<Grid>, Comparison), CalibrationError> {
-            let (model, grids) = records::records(trained, folded.scale, &chain, &ranges)?;
+            let integers = affine_layers(&plan, &trained.parameters, folded.scale, &ends, &options.weights)?;
+            let grids = integers.grids.clone();
+            let model = affine_model(trained, integers);
             let bytes = ModelBytes::new(&model.to_bytes(Lanes::Sixteen)?);
             let comparison = compare(&float, &bytes.model()?, &grids, images)?;
             Ok((model, grids, comparison))
@@ -90,7 +85,7 @@ pub fn with_zero_points(
         LayerReport {
             stage: if step == 0 { plan.spec().stages()[layer.stage].to_string() } else { String::new() },
             layer: step + 1,
-            range: Some(ranges[index].clone().report()),
+            range: Some(ranges[index]),
             step: Some(grids[index + 1].scale),
             decibels: sums.unwrap_or(&comparison.logits).decibels(),
         }

@@ -3,10 +3,11 @@
 use nin_core::plan::{Layer, LayerKind};
 use nin_core::{Affine, F32, Model, argmax};
 
-use super::grid::{Grid, Observed, SignedRange};
+use super::observed::Observed;
 use crate::engine::streaming::Activations;
-use crate::quantize::CalibrationError;
+use crate::integers::Grid;
 use crate::quantize::observe::{LayerSums, Probe, over};
+use crate::quantize::{CalibrationError, Range};
 
 /// Returns the layers whose outputs an observer receives.
 fn observed(model: &Model<'_>) -> Activations {
@@ -14,7 +15,7 @@ fn observed(model: &Model<'_>) -> Activations {
 }
 
 /// Returns the range of each layer's output.
-pub(super) fn ranges(float: &Model<'_>, images: &[Vec<u8>]) -> Result<Vec<SignedRange>, CalibrationError> {
+pub(in crate::quantize) fn ranges(float: &Model<'_>, images: &[Vec<u8>]) -> Result<Vec<Range>, CalibrationError> {
     let layers: Vec<Layer> = float.plan().layers().collect();
     let last = layers.iter().rposition(|layer| layer.kind != LayerKind::Dropout).unwrap_or(0);
     // The observed map of each layer that has one.

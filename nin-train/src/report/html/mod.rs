@@ -18,7 +18,7 @@ mod write;
 use nin_core::{Plan, WeightType};
 
 use crate::data::survey::Shared;
-use crate::integers::QuantizedModel;
+use crate::formats::model_file::Integers;
 use crate::quantize::aware;
 use crate::training::checkpoint::Checkpoint;
 use crate::training::position::EpochReport;
@@ -65,7 +65,7 @@ impl Run {
     /// Returns the run that a checkpoint contains.
     pub fn new(name: String, checkpoint: &Checkpoint, images: Option<RunImages>) -> Self {
         let integers = aware::quantized(checkpoint).and_then(Result::ok);
-        let file = |model: QuantizedModel| Some((model.weight_type(), model.to_bytes(Lanes::Two).ok()?.len() as u64));
+        let file = |model: Integers| Some((model.weight_type(), model.to_bytes(Lanes::Two).ok()?.len() as u64));
         Self {
             name,
             integers: integers.and_then(file),
