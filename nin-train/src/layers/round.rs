@@ -31,7 +31,8 @@ pub(crate) fn round(values: &mut [f32], step: f32) {
 ///           dy = dŷ                        0 above and below the range, and where the ReLU cut y off
 /// ```
 ///
-/// A gradient of the range's ends is 255 times too large; the step's is a 255th.
+/// The gradient of the range is 255 times as large;
+/// [`Rounding::finish`](crate::integers::rounding::Rounding::finish) divides it.
 pub(crate) struct Rounded {
     y_at: Vec<u32>,
     dy_at: Vec<u32>,
