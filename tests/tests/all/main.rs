@@ -11,8 +11,8 @@ mod exporter;
 mod float_models;
 mod integer;
 mod logits;
-
 mod model_file;
+mod own_onnx;
 mod plan;
 mod pytorch;
 mod quantize;

@@ -35,7 +35,9 @@ impl<'m, 'a, 'b> Reader<'m, 'a, 'b> {
         let mut values = Values::new(model, bytes, beside);
         let map = Map { layer: 0, axes, padding: [0; 4], alone: true, answered: false };
         values.insert(model.input.name, Value::Map(map));
-        Ok(Self { model, values, net: Net::new(size)? })
+        let mut net = Net::new(size)?;
+        net.is_own = model.is_own;
+        Ok(Self { model, values, net })
     }
 
     /// Returns the operators that lead to the answer, in their order.
