@@ -8,6 +8,7 @@ mod channels;
 mod emulator;
 mod export;
 mod exporter;
+mod family_pytorch;
 mod float_models;
 mod integer;
 mod logits;
