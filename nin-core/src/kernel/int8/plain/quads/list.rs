@@ -11,13 +11,13 @@ const PARTS: usize = 32;
 /// The bytes that stand in for padding.
 static ZEROS: [u8; 64] = [0; 64];
 
-/// Room for the parts of a list.
-pub type Room = [MaybeUninit<Part>; PARTS];
+/// Room for the parts of a list, and for its end where kernels read that.
+pub type Room = [MaybeUninit<Part>; PARTS + cfg!(nin_mve) as usize];
 
 /// Returns room for a list. It is not part of a [`List`], which the compiler would fill with zeros together with it.
 #[inline(always)]
 pub fn room() -> Room {
-    [MaybeUninit::uninit(); PARTS]
+    [MaybeUninit::uninit(); size_of::<Room>() / size_of::<Part>()]
 }
 
 /// The parts of the windows of 1, 2 or 4 pixels.
@@ -62,10 +62,17 @@ impl<'r> List<'r> {
     pub fn push(&mut self, x: [&[u8]; 4]) -> bool {
         let length = x[0].len();
         debug_assert!(length > 0 && x.iter().all(|x| x.len() == length));
-        let Some(part) = self.parts.get_mut(self.length) else { return false };
-        part.write(Part { x: x.map(<[u8]>::as_ptr), length });
+        let Some(part) = self.parts[..PARTS].get_mut(self.length) else { return false };
+        part.write(Part::new(x.map(<[u8]>::as_ptr), length));
         (self.length, self.inputs) = (self.length + 1, self.inputs + length);
         true
+    }
+
+    /// Writes the end behind the parts; `beyond` is the number of inputs that are in no part.
+    #[cfg(nin_mve)]
+    #[inline(always)]
+    pub fn end(&mut self, beyond: usize) {
+        self.parts[self.length].write(Part::end(beyond));
     }
 
     /// Adds the windows of all pixels, without their rows above and below the map. Returns whether there was room for

@@ -64,7 +64,8 @@ fn tile(patch: &Patch<'_, u8>, count: usize, quad: [usize; 4], weights: &LayerWe
     let above = if patch.kernel > 1 && fan_in <= kernel::ROOM {
         let windows = kernel::clear(&mut windows);
         gather(patch, &quad[..count], windows);
-        list.push(windows.each_ref().map(|window| &window[..fan_in]));
+        // As in `quad`, the windows of fewer pixels follow again.
+        list.push([0, 1, 2, 3].map(|index| &windows[index & (count - 1)][..fan_in]));
         0
     } else if list.windows(patch, &quad) {
         patch.above * patch.kernel * patch.channels
@@ -76,16 +77,19 @@ fn tile(patch: &Patch<'_, u8>, count: usize, quad: [usize; 4], weights: &LayerWe
     let last = quad[count - 1];
     assert!(above + list.inputs() <= fan_in && packed.len() >= outputs * fan_in, "weights for the windows");
     assert!(out.len() >= (last + 1) * outputs && quad.iter().all(|&pixel| pixel <= last), "room for the outputs");
-    let parts = list.parts();
     let beyond = fan_in - list.inputs();
-    let step = kernel::outputs(count, parts, beyond, outputs);
+    let step = kernel::outputs(count, list.parts(), beyond, outputs);
+    #[cfg(nin_mve)]
+    if kernel::reads_end(count, step) {
+        list.end(beyond);
+    }
+    let parts = list.parts().as_ptr_range();
     // If the outputs are no multiple of a round's, the last round computes the last ones, some of them again.
     let rest = usize::from(!outputs.is_multiple_of(step));
     for (first, rounds) in [(0, outputs / step), (outputs - step, rest)] {
         if rounds == 0 {
             continue;
         }
-        let parts = parts.as_ptr_range();
         let mut task = QuadTask {
             weights: packed[first * fan_in + above..].as_ptr().cast(),
             fan_in,
@@ -98,11 +102,12 @@ fn tile(patch: &Patch<'_, u8>, count: usize, quad: [usize; 4], weights: &LayerWe
             offsets: quad.map(|pixel| (pixel - quad[0]) * outputs),
         };
         // SAFETY: each part has pointers to `length` bytes of slices that are still borrowed. There is at least one
-        // part. For each output from `first` on, up to `rounds` times those of a round and at most all, the kernel
-        // reads a bias, a multiplier and a shift, each `outputs` words after the one before. It reads one weight for
-        // each of the parts' inputs, at most `fan_in` from the output's first weight. It writes one value of each of
-        // `count` pixels. The assertions above check all of these bounds.
-        unsafe { kernel::run(&mut task, count, step, beyond) };
+        // part, and the end behind the last one if the kernel reads it. For each output from `first` on, up to `rounds`
+        // times those of a round and at most all, the kernel reads a bias, a multiplier and a shift, each `outputs`
+        // words after the one before. It reads one weight for each of the parts' inputs, at most `fan_in` from the
+        // output's first weight. It writes one value of each of `count` pixels. The assertions above check all of these
+        // bounds.
+        unsafe { kernel::run(&mut task, count, step) };
     }
     true
 }

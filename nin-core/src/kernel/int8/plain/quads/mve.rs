@@ -5,7 +5,11 @@
 //! `Σ x` is the same for all outputs and is computed once for a tile.
 //!
 //! A step is 11 instructions for 64 multiply-accumulates: one load of weights, VEOR, four loads of inputs, four VMLADAVA
-//! and the end of the loop. Loops end with a part of a vector; DLSTP and LETP leave out the other bytes.
+//! and the end of the loop. Loops end with a part of a vector; WLSTP and LETP leave out the other bytes. The pointer to
+//! the weights advances by whole vectors, so each part of the windows has the number of bytes to step back. WLSTP also
+//! leaves the loop over the parts, at one without inputs.
+//!
+//! Two pixels, or one, take the weights of two outputs at a time: 11 instructions for 64, or 8 for 32.
 //!
 //! Short windows of four pixels are first put into vectors of the four pixels in turn. One pointer then reaches all
 //! inputs, which leaves enough registers for the sums of two outputs: a step is 18 instructions for 128.
@@ -26,41 +30,50 @@ pub const LEAST_OUTPUTS: usize = 1;
 pub const ROOM: usize = 128;
 
 unsafe extern "C" {
-    fn nin_int8_mve_1(task: *mut QuadTask, beyond: usize);
-    fn nin_int8_mve_2(task: *mut QuadTask, beyond: usize);
-    fn nin_int8_mve_4(task: *mut QuadTask, beyond: usize);
+    fn nin_int8_mve_4x1(task: *mut QuadTask);
+    fn nin_int8_mve_1x2(task: *mut QuadTask);
+    fn nin_int8_mve_2x2(task: *mut QuadTask);
     fn nin_int8_mve_short(task: *mut QuadTask, vectors: *mut MaybeUninit<Windows>);
 }
 
-/// Returns the number of outputs that a kernel computes at a time: two for short windows of four pixels that have all
-/// their inputs in one part, else one. `beyond` is the number of inputs that are in no part.
+/// Returns the number of outputs that a kernel computes at a time. Four pixels have two if their windows are short and
+/// have all their inputs in one part, else one. `beyond` is the number of inputs that are in no part.
 #[inline(always)]
 pub fn outputs(pixels: usize, parts: &[Part], beyond: usize, outputs: usize) -> usize {
     match parts {
-        [part] if pixels == 4 && beyond == 0 && outputs > 1 && part.length <= ROOM => 2,
+        _ if outputs == 1 => 1,
+        _ if pixels < 4 => 2,
+        [part] if beyond == 0 && part.length <= ROOM => 2,
         _ => 1,
     }
 }
 
-/// Computes all outputs of the task for 1, 2 or 4 pixels, `step` at a time; `beyond` as for [`outputs`].
+/// Returns whether the kernel for `pixels` pixels and `step` outputs reads the end of the parts.
+#[inline(always)]
+pub fn reads_end(pixels: usize, step: usize) -> bool {
+    (pixels, step) != (4, 2)
+}
+
+/// Computes all outputs of the task for 1, 2 or 4 pixels, `step` at a time.
 ///
 /// # Safety
 ///
-/// The task's pointers must be valid for the reads and writes that its fields describe, and `step` what [`outputs`]
-/// returned for its parts.
-pub unsafe fn run(task: &mut QuadTask, pixels: usize, step: usize, beyond: usize) {
-    if step == 2 {
+/// The task's pointers must be valid for the reads and writes that its fields describe, `step` must be what [`outputs`]
+/// returned for its parts, and these must end with [`Part::end`] if [`reads_end`].
+pub unsafe fn run(task: &mut QuadTask, pixels: usize, step: usize) {
+    if !reads_end(pixels, step) {
         let mut vectors = MaybeUninit::uninit();
         // SAFETY: as below. The kernel writes and reads 64 bytes of the vectors for each 16 inputs, at most `ROOM`.
         return unsafe { nin_int8_mve_short(task, &raw mut vectors) };
     }
-    let kernel = match pixels {
-        1 => nin_int8_mve_1,
-        2 => nin_int8_mve_2,
-        _ => nin_int8_mve_4,
+    let kernel = match (pixels, step) {
+        // A task for fewer pixels has four too: some twice.
+        (_, 1) => nin_int8_mve_4x1,
+        (1, _) => nin_int8_mve_1x2,
+        _ => nin_int8_mve_2x2,
     };
     // SAFETY: as this function's; the kernels keep to the procedure call standard.
-    unsafe { kernel(task, beyond) }
+    unsafe { kernel(task) }
 }
 
 /// Fills windows with zeros.
@@ -154,44 +167,42 @@ global_asm!(
     .cpu cortex-m55
     .syntax unified
     .thumb
-    .macro NIN_MVE n
-    .section .text.nin_int8_mve_\n,"ax",%progbits
-    .global nin_int8_mve_\n
-    .type nin_int8_mve_\n, %function
+    .section .text.nin_int8_mve_4x1,"ax",%progbits
+    .global nin_int8_mve_4x1
+    .type nin_int8_mve_4x1, %function
     .thumb_func
     .balign 4
-    nin_int8_mve_\n:
+    nin_int8_mve_4x1:
     push   {r4-r11, lr}
-    sub    sp, #20
-    mov    r11, r0
-    str    r1, [sp]
+    sub    sp, #32
+    ldr    r8, [r0]
+    ldr    r9, [r0, #8]
+    ldrd   r11, r1, [r0, #16]
+    ldrd   r2, r3, [r0, #24]
+    vldrw.u32 q2, [r0, #32]
     vmov.i8 q3, #0x80
-    vldrw.u32 q2, [r11, #32]
+    strd   r9, r1, [sp, #16]
+    strd   r2, r3, [sp, #24]
 
-    ldrd   r9, r10, [r11, #8]
     movs   r0, #0
     movs   r2, #0
     movs   r4, #0
     movs   r6, #0
     1:
-    ldm    r9!, {r1, r3, r5, r7, r12}
-    dlstp.8 lr, r12
+    ldm    r9!, {r1, r3, r5, r7, r10, r12}
+    wlstp.8 lr, r10, 3f
     2:
     vldrb.u8 q0, [r1], #16
     vaddva.u8 r0, q0
-    .if \n > 1
     vldrb.u8 q1, [r3], #16
     vaddva.u8 r2, q1
-    .endif
-    .if \n > 2
     vldrb.u8 q0, [r5], #16
     vaddva.u8 r4, q0
     vldrb.u8 q1, [r7], #16
     vaddva.u8 r6, q1
-    .endif
     letp   lr, 2b
-    cmp    r9, r10
-    bne    1b
+    b      1b
+    3:
     lsls   r0, r0, #7
     lsls   r2, r2, #7
     lsls   r4, r4, #7
@@ -200,77 +211,168 @@ global_asm!(
     rsbs   r2, r2, #0
     rsbs   r4, r4, #0
     rsbs   r6, r6, #0
-    strd   r0, r2, [sp, #4]
-    strd   r4, r6, [sp, #12]
+    strd   r0, r2, [sp]
+    strd   r4, r6, [sp, #8]
 
-    ldr    r8, [r11]
-    3:
-    ldrd   r0, r2, [sp, #4]
-    .if \n > 2
-    ldrd   r4, r6, [sp, #12]
-    .endif
-    ldr    r9, [r11, #8]
     4:
-    ldm    r9!, {r1, r3, r5, r7, r12}
-    mov    r10, r8
-    add    r8, r8, r12
-    dlstp.8 lr, r12
+    ldrd   r0, r2, [sp]
+    ldrd   r4, r6, [sp, #8]
+    ldr    r9, [sp, #16]
     5:
-    vldrb.u8 q0, [r10], #16
+    ldm    r9!, {r1, r3, r5, r7, r10, r12}
+    wlstp.8 lr, r10, 7f
+    6:
+    vldrb.u8 q0, [r8], #16
     veor   q0, q0, q3
     vldrb.u8 q1, [r1], #16
     vmladava.u8 r0, q0, q1
-    .if \n > 1
     vldrb.u8 q1, [r3], #16
     vmladava.u8 r2, q0, q1
-    .endif
-    .if \n > 2
     vldrb.u8 q1, [r5], #16
     vmladava.u8 r4, q0, q1
     vldrb.u8 q1, [r7], #16
     vmladava.u8 r6, q0, q1
-    .endif
-    letp   lr, 5b
-    ldr    r12, [r11, #12]
-    cmp    r9, r12
-    bne    4b
+    letp   lr, 6b
+    sub    r8, r8, r12
+    b      5b
+    7:
+    sub    r8, r8, r12
 
-    ldrd   r1, r3, [r11, #16]
-    ldr    r5, [r1]
-    ldr    r7, [r1, r3]
-    ldr    r12, [r1, r3, lsl #1]
-    adds   r1, #4
-    str    r1, [r11, #16]
-    .if \n == 1
-    vdup.32 q0, r0
-    .elseif \n == 2
-    vmov   q0[2], q0[0], r0, r0
-    vmov   q0[3], q0[1], r2, r2
-    .else
+    ldr    r3, [sp, #20]
+    ldr    r7, [r11, r3]
+    ldr    r12, [r11, r3, lsl #1]
+    ldr    r5, [r11], #4
     vmov   q0[2], q0[0], r0, r4
     vmov   q0[3], q0[1], r2, r6
-    .endif
     vadd.i32 q0, q0, r5
     vqrdmulh.s32 q0, q0, r7
     rsb    r12, r12, #0
     vrshl.s32 q0, r12
+    ldrd   r5, r9, [sp, #24]
     vqmovunb.s32 q0, q0
     vqmovnb.u16 q0, q0
-    ldrd   r5, r9, [r11, #24]
     vstrb.32 q0, [r5, q2]
-    ldr    r12, [sp]
-    add    r8, r8, r12
     adds   r5, #1
     subs   r9, #1
-    strd   r5, r9, [r11, #24]
-    bne    3b
-    add    sp, #20
+    strd   r5, r9, [sp, #24]
+    bne    4b
+    add    sp, #32
     pop    {r4-r11, pc}
-    .size  nin_int8_mve_\n, . - nin_int8_mve_\n
+    .size  nin_int8_mve_4x1, . - nin_int8_mve_4x1
+
+    .macro NIN_MVE_TWO n
+    .section .text.nin_int8_mve_\n\()x2,"ax",%progbits
+    .global nin_int8_mve_\n\()x2
+    .type nin_int8_mve_\n\()x2, %function
+    .thumb_func
+    .balign 4
+    nin_int8_mve_\n\()x2:
+    push   {r4-r11, lr}
+    sub    sp, #48
+    ldrd   r8, r2, [r0]
+    ldr    r9, [r0, #8]
+    ldrd   r11, r3, [r0, #16]
+    ldrd   r4, r5, [r0, #24]
+    ldr    r7, [r0, #36]
+    strd   r9, r3, [sp, #8]
+    strd   r4, r5, [sp, #16]
+    str    r2, [sp, #24]
+    movs   r0, #0
+    movs   r2, #1
+    adds   r3, r7, #1
+    strd   r0, r7, [sp, #32]
+    strd   r2, r3, [sp, #40]
+    vmov.i8 q3, #0x80
+
+    movs   r2, #0
+    1:
+    ldm    r9!, {r1, r3, r5, r7, r10, r12}
+    wlstp.8 lr, r10, 3f
+    2:
+    vldrb.u8 q0, [r1], #16
+    vaddva.u8 r0, q0
+    .if \n > 1
+    vldrb.u8 q1, [r3], #16
+    vaddva.u8 r2, q1
+    .endif
+    letp   lr, 2b
+    b      1b
+    3:
+    lsls   r0, r0, #7
+    lsls   r2, r2, #7
+    rsbs   r0, r0, #0
+    rsbs   r2, r2, #0
+    strd   r0, r2, [sp]
+
+    4:
+    ldrd   r0, r2, [sp]
+    mov    r4, r0
+    mov    r6, r2
+    ldr    r9, [sp, #8]
+    5:
+    ldm    r9!, {r1, r3, r5, r7, r10, r12}
+    wlstp.8 lr, r10, 7f
+    ldr    r7, [sp, #24]
+    add    r5, r8, r7
+    6:
+    vldrb.u8 q0, [r8], #16
+    veor   q0, q0, q3
+    vldrb.u8 q1, [r5], #16
+    veor   q1, q1, q3
+    vldrb.u8 q2, [r1], #16
+    vmladava.u8 r0, q0, q2
+    vmladava.u8 r4, q1, q2
+    .if \n > 1
+    vldrb.u8 q2, [r3], #16
+    vmladava.u8 r2, q0, q2
+    vmladava.u8 r6, q1, q2
+    .endif
+    letp   lr, 6b
+    sub    r8, r8, r12
+    b      5b
+    7:
+    sub    r8, r8, r12
+
+    vmov   q0[2], q0[0], r0, r4
+    .if \n > 1
+    vmov   q0[3], q0[1], r2, r6
+    .else
+    vmov   q0[3], q0[1], r0, r4
+    .endif
+    ldr    r3, [sp, #12]
+    add    r7, r11, r3
+    ldrd   r0, r2, [r11], #8
+    ldrd   r4, r6, [r7]
+    add    r7, r7, r3
+    ldrd   r10, r12, [r7]
+    vmov   q1[2], q1[0], r0, r2
+    vmov   q1[3], q1[1], r0, r2
+    vadd.i32 q0, q0, q1
+    vmov   q1[2], q1[0], r4, r6
+    vmov   q1[3], q1[1], r4, r6
+    vqrdmulh.s32 q0, q0, q1
+    rsb    r10, r10, #0
+    rsb    r12, r12, #0
+    vmov   q1[2], q1[0], r10, r12
+    vmov   q1[3], q1[1], r10, r12
+    vrshl.s32 q0, q0, q1
+    ldrd   r5, r10, [sp, #16]
+    ldr    r7, [sp, #24]
+    vldrw.u32 q2, [sp, #32]
+    vqmovunb.s32 q0, q0
+    vqmovnb.u16 q0, q0
+    vstrb.32 q0, [r5, q2]
+    add    r8, r8, r7
+    adds   r5, #2
+    subs   r10, #1
+    strd   r5, r10, [sp, #16]
+    bne    4b
+    add    sp, #48
+    pop    {r4-r11, pc}
+    .size  nin_int8_mve_\n\()x2, . - nin_int8_mve_\n\()x2
     .endm
-    NIN_MVE 1
-    NIN_MVE 2
-    NIN_MVE 4
+    NIN_MVE_TWO 1
+    NIN_MVE_TWO 2
 
     .macro NIN_MVE_STEP
     veor   q0, q0, q3

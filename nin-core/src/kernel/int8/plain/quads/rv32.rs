@@ -36,7 +36,7 @@ pub fn outputs(_: usize, _: &[Part], _: usize, _: usize) -> usize {
 /// # Safety
 ///
 /// The task's pointers must be valid for the reads and writes that its fields describe.
-pub unsafe fn run(task: &mut QuadTask, pixels: usize, _: usize, _: usize) {
+pub unsafe fn run(task: &mut QuadTask, pixels: usize, _: usize) {
     let kernel = match pixels {
         1 => nin_int8_rv32_1,
         2 => nin_int8_rv32_2,

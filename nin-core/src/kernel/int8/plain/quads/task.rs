@@ -8,6 +8,28 @@ pub struct Part {
     pub x: [*const u8; 4],
     /// The number of inputs of one pixel, at least one.
     pub length: usize,
+    /// Weights to step back after the part, because vectors of sixteen advance over its end.
+    #[cfg(nin_mve)]
+    pub back: usize,
+}
+
+impl Part {
+    /// Returns a part of `length` inputs.
+    #[inline(always)]
+    pub fn new(x: [*const u8; 4], length: usize) -> Self {
+        Part {
+            x,
+            length,
+            #[cfg(nin_mve)]
+            back: length.wrapping_neg() % 16,
+        }
+    }
+
+    /// Returns the end of a list: a part without inputs, after which a kernel advances by `beyond` weights.
+    #[cfg(nin_mve)]
+    pub fn end(beyond: usize) -> Self {
+        Part { x: [core::ptr::null(); 4], length: 0, back: beyond.wrapping_neg() }
+    }
 }
 
 /// The task of a kernel. The kernels read the fields at fixed distances and advance some of them.
@@ -18,6 +40,7 @@ pub struct QuadTask {
     /// Weights from one output to the next.
     pub fan_in: usize,
     pub parts: *const Part,
+    /// The end of the parts. The kernels for Helium find it by [`Part::end`], which is there.
     pub end: *const Part,
     /// The next output's bias.
     pub biases: *const i32,
