@@ -8,6 +8,8 @@
 #     BOARD...  does this for these boards only: names of `nin-train firmware --list`, perhaps with flags, for example
 #               'pico --rows camera'
 #
+# NIN_MODEL=FILE takes this model instead of fashion-int8.nin.
+#
 # Status 1: a project does not compile, exceeds a bound, or its results differ from the host's; 77: something that is
 # needed is missing.
 set -euo pipefail
@@ -17,7 +19,8 @@ record=docs/boards.md
 folder=$here/target/boards
 # As scripts/firmware.sh, with the same profile: `core` is not built again.
 target=$here/target/firmware
-network=nin-embedded/models/fashion-int8.nin
+# Another model for the images of Fashion-MNIST shows whether the bounds hold for its kernels too.
+network=${NIN_MODEL:-nin-embedded/models/fashion-int8.nin}
 all=(
     pico 'pico --rows camera' 'pico --partition' pico2 'pico2 --rows camera' microbit
     'microbit --rows camera' microbit-v2 nrf52840-dk 'nrf52840-dk --rows camera'

@@ -58,8 +58,8 @@ pub const PRESETS: &[Preset] = &[
     },
     Preset {
         name: "fashion-fast",
-        line: "1x28x28 nin3+1:16 max3/2+1 dw3+1:40 res(dw3+1:40id) dw3/2+1:72 res(dw3+1:72id) res(dw3+1:72id) dw3/2+1:128 res(dw3+1:128id) gap fc10",
-        about: "depthwise blocks with shortcuts: a quarter of the multiplications of fashion, 47 thousand parameters",
+        line: "1x28x28 nin3+1:16 max3/2+1 dw3+1:40 res(dw3+1:40id) dw5/2+2:72 res(dw5+2:72id) res(dw5+2:72id) dw3/2+1:120 res(dw3+1:120id) gap fc10",
+        about: "depthwise blocks with shortcuts: more accurate than fashion with under a third of its multiplications, 48 thousand parameters",
     },
     Preset {
         name: "mobilenet-0.25",

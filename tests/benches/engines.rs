@@ -72,15 +72,15 @@ mod tract {
     use std::sync::Arc;
 
     use nin_core::{Model, Shape};
+    use nin_train::formats::model_file::Integers;
     use nin_train::formats::onnx;
-    use nin_train::integers::QuantizedModel;
     use nin_train::network::trained::Trained;
     use tract_onnx::prelude::*;
 
     /// Returns a model file as ONNX.
     pub fn onnx(file: &[u8]) -> Vec<u8> {
         let model = Model::read(file).expect("a sound model");
-        match QuantizedModel::from_model(&model) {
+        match Integers::from_model(&model) {
             Some(model) => onnx::integers(&model),
             None => onnx::floats(&Trained::from_file(file).expect("a model of floats")),
         }

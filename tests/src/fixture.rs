@@ -204,12 +204,14 @@ pub fn channels_first(layer: &Layer, weights: &[f32]) -> Vec<f32> {
     theirs
 }
 
-/// Returns the shape of the input of one output of a layer.
+/// Returns the shape of the input of one output of a layer; the channels are those of its group.
 fn window_of(layer: &Layer) -> Shape {
     match layer.kind {
-        nin_core::plan::LayerKind::Convolution(window) => {
-            Shape { rows: window.columns.kernel.into(), columns: window.columns.kernel.into(), ..layer.input }
-        }
+        nin_core::plan::LayerKind::Convolution(window) => Shape {
+            rows: window.rows.kernel.into(),
+            columns: window.columns.kernel.into(),
+            channels: layer.input.channels / layer.groups,
+        },
         _ => layer.input,
     }
 }

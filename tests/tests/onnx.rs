@@ -9,6 +9,7 @@ use nin_tests::integer_random::{self, Style};
 use nin_tests::oracle::{self, Map};
 use nin_tests::random::{self, Case};
 use nin_train::engine::streaming::{ModelBytes, Streaming};
+use nin_train::formats::model_file::Integers;
 use nin_train::formats::onnx;
 use nin_train::network::preprocessing::Preprocessing;
 use nin_train::network::trained::Trained;
@@ -76,7 +77,7 @@ fn networks_of_integers() {
         let trained = Trained { preprocessing: Preprocessing::unit(channels), ..trained(&case, 0.0) };
         let images: Vec<Vec<u8>> = (0..16).map(|n| integer_random::image(&case, Style::Lively, n).values).collect();
         let (model, _) = post_training(&trained, &images, &Options::default(), |_, _| {}).unwrap();
-        let file = onnx::integers(&model);
+        let file = onnx::integers(&Integers::Unsigned(model.clone()));
         let bytes = ModelBytes::new(&model.to_bytes(Lanes::Sixteen).unwrap());
         let ours = bytes.model().unwrap();
         let mut streaming = Streaming::new(&ours);

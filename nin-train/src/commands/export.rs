@@ -5,10 +5,7 @@ use std::path::{Component, Path, PathBuf};
 use clap::{Args, ValueEnum};
 use nin_core::{Kernels, Lanes, Plan, WeightType};
 use nin_train::engine::streaming::ModelBytes;
-use nin_train::formats::model_file::{
-    AffineModel, CHeader, Integers, RustSource, c_header, c_name, rust_source, with_decision,
-};
-use nin_train::network::architecture::beyond_unsigned;
+use nin_train::formats::model_file::{CHeader, Integers, RustSource, c_header, c_name, rust_source, with_decision};
 use nin_train::support::text::{bytes, visible_path};
 use nin_train::{formats::onnx, support::files};
 
@@ -109,8 +106,9 @@ pub fn run(args: &ExportArgs, console: &Console) -> Outcome {
     }
     refuse_twice(out.as_deref(), args.rust.as_deref())?;
     let loaded = networks::load(&args.network)?;
-    if let Some(Integers::Affine(model)) = loaded.any_integers()? {
-        return affine(args, &loaded, &model, out.as_deref(), console);
+    let integers = loaded.any_integers()?;
+    if let Some(integers @ Integers::Affine(_)) = &integers {
+        return affine(args, &loaded, integers, out.as_deref(), console);
     }
     if let Some(path) = &args.c {
         let as_it_is = matches!(args.weight_type, Type::F32) && args.lanes == Lanes::Four;
@@ -122,19 +120,16 @@ pub fn run(args: &ExportArgs, console: &Console) -> Outcome {
             return Ok(());
         }
     }
-    if let (Some(path), Some(model)) = (&args.onnx, loaded.integers()?) {
+    if let (Some(path), Some(model)) = (&args.onnx, &integers) {
         if out.is_some() || args.safetensors.is_some() {
             return Err("--onnx writes the network's integers, the other files its floats: use two commands".into());
         }
-        let file = onnx::integers(&model);
+        let file = onnx::integers(model);
         files::write(path, &file)?;
         console.result(format_args!("{}: int8 weights, {}", path.display(), bytes(file.len() as u64)));
         return Ok(());
     }
     let trained = loaded.trained()?;
-    if let Some(stage) = beyond_unsigned(&trained.spec).filter(|_| args.onnx.is_some()) {
-        return Err(format!("--onnx does not write `{stage}`; --safetensors does").into());
-    }
     let weight_type = WeightType::from(args.weight_type);
     if let Some(out) = &out {
         let source = args.rust.as_deref().map(|rust| beside(out, rust).map(|name| (rust, name))).transpose()?;
@@ -173,13 +168,13 @@ pub fn run(args: &ExportArgs, console: &Console) -> Outcome {
     Ok(())
 }
 
-/// Writes the requested files of a network that was imported as integers.
-fn affine(args: &ExportArgs, loaded: &Loaded, model: &AffineModel, out: Option<&Path>, console: &Console) -> Outcome {
+/// Writes the requested files of a network of integers with zero points.
+fn affine(args: &ExportArgs, loaded: &Loaded, model: &Integers, out: Option<&Path>, console: &Console) -> Outcome {
     let (name, kind) = (visible_path(&args.network), WeightType::Affine);
-    if args.onnx.is_some() || args.safetensors.is_some() {
+    if args.safetensors.is_some() {
         return Err(format!(
-            "{name}: the model was imported as 8-bit integers, which --onnx and --safetensors do not write; use the file \
-             that it was imported from"
+            "{name}: the weights are 8-bit integers, which --safetensors does not write; use the network that they were \
+             made from"
         )
         .into());
     }
@@ -193,9 +188,14 @@ fn affine(args: &ExportArgs, loaded: &Loaded, model: &AffineModel, out: Option<&
         let as_it_is = loaded.model_file().filter(|_| args.lanes == Lanes::Four);
         write_c(path, as_it_is.unwrap_or(&file), console)?;
     }
+    if let Some(path) = &args.onnx {
+        let file = onnx::integers(model);
+        files::write(path, &file)?;
+        console.result(format_args!("{}: {} weights, {}", path.display(), kind.name(), bytes(file.len() as u64)));
+    }
     let Some(out) = out else { return Ok(()) };
     let source = args.rust.as_deref().map(|rust| beside(out, rust).map(|name| (rust, name))).transpose()?;
-    let plan = Plan::new(model.spec);
+    let plan = Plan::new(*model.spec());
     let kernels = if lanes == Lanes::One { Kernels::Plain } else { Kernels::Dsp };
     let state = plan.bytes(kind, kernels).total();
     check_ram(state, args.ram_budget, &format!("{name}: the network"))?;
@@ -207,7 +207,7 @@ fn affine(args: &ExportArgs, loaded: &Loaded, model: &AffineModel, out: Option<&
             plan: &plan,
             weight_type: kind,
             kernels,
-            class_names: &model.class_names,
+            class_names: model.class_names(),
             model_file: &name,
             ram_budget: args.ram_budget.map_or_else(|| state.next_multiple_of(1024), |budget| budget as usize),
             command: &command(),

@@ -161,22 +161,7 @@ pub fn run(args: &FirmwareArgs, console: &Console) -> Outcome {
     let model = integers.to_bytes(lanes(&board)).map_err(FileError::at(network))?;
     let model = with_decision(&model, &decision).map_err(FileError::at(network))?;
     let on_host = ModelBytes::new(&with_decision(&integers.to_bytes(Lanes::Sixteen)?, &decision)?);
-    let wanted = args.samples as usize;
-    let input = (plan.spec().input(), plan.classes());
-    // At least one: whether that fits is checked below, with everything else.
-    let count = Samples::room(&board, args.partition, model.len() as u64, input, wanted).max(1);
-    let samples = match &images {
-        Some(splits) => Samples::new(&on_host.model()?, &splits.test, count),
-        None => {
-            console.warn(format_args!("no images are named, so the board classifies made-up ones; --data names yours"));
-            Samples::made_up(&on_host.model()?, count)
-        }
-    };
-    let samples = samples.map_err(FileError::at(network))?;
-    if samples.is_empty() {
-        return Err("there is no test image; name images with --dataset or --data".into());
-    }
-    let project = Project {
+    let mut project = Project {
         name: package,
         board: &board,
         rows: match args.rows {
@@ -187,11 +172,25 @@ pub fn run(args: &FirmwareArgs, console: &Console) -> Outcome {
         plan,
         weight_type: integers.weight_type(),
         model: &model,
-        samples,
+        samples: Samples::default(),
         engine: Engine::here(),
         flip_link: is_installed("flip-link"),
         command: command(),
     };
+    let wanted = args.samples as usize;
+    // At least one: whether that fits is checked below, with everything else.
+    let count = project.room(wanted).max(1);
+    let samples = match &images {
+        Some(splits) => Samples::new(&on_host.model()?, &splits.test, count),
+        None => {
+            console.warn(format_args!("no images are named, so the board classifies made-up ones; --data names yours"));
+            Samples::made_up(&on_host.model()?, count)
+        }
+    };
+    project.samples = samples.map_err(FileError::at(network))?;
+    if project.samples.is_empty() {
+        return Err("there is no test image; name images with --dataset or --data".into());
+    }
     let fit = project.check()?;
     if count < wanted.min(images.as_ref().map_or(wanted, |splits| splits.test.len())) {
         console.warn(format_args!("only {count} test images fit the flash beside the model"));

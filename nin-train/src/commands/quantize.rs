@@ -8,7 +8,6 @@ use nin_core::{Kernels, Lanes, WeightType};
 use nin_train::engine::streaming::{ModelBytes, ModelEvaluation, evaluate};
 use nin_train::formats::model_file::{ExportError, Integers, RustSource, rust_source, with_decision};
 use nin_train::integers::WeightBits;
-use nin_train::network::architecture::beyond_unsigned;
 use nin_train::network::trained::Trained;
 use nin_train::quantize::{self, Options, Report, within};
 use nin_train::support::text::{bytes, percent, visible_path};
@@ -140,11 +139,6 @@ pub fn run(args: &QuantizeArgs, console: &Console) -> Outcome {
     }
     let trained = loaded.trained()?;
     let plan = trained.plan();
-    if let Some(stage) = beyond_unsigned(&trained.spec).filter(|_| args.onnx.is_some()) {
-        return Err(
-            format!("--onnx does not write networks with zero points, which `{stage}` needs: leave it out").into()
-        );
-    }
     let threads = threads_of(args.threads.unwrap_or(0), console);
     let float = ModelBytes::new(&trained.to_model(WeightType::F32, Lanes::Sixteen)?);
     let cost = |images| cost::check(&float.model()?, &args.network, images, threads, console);
@@ -224,8 +218,8 @@ pub fn run(args: &QuantizeArgs, console: &Console) -> Outcome {
 
     let decision = args.rejection.decide(&loaded, &model, &mut splits, &pool, console)?;
 
-    if let (Some(path), Integers::Unsigned(model)) = (&args.onnx, &model) {
-        let file = onnx::integers(model);
+    if let Some(path) = &args.onnx {
+        let file = onnx::integers(&model);
         files::write(path, &file)?;
         result(format_args!("{}: {}", path.display(), bytes(file.len() as u64)));
         json["files"]["onnx"] = path.to_string_lossy().into();

@@ -1,6 +1,5 @@
 //! Checks whether a project fits its board.
 
-use super::hal::Parts;
 use super::{FirmwareError, Project};
 use crate::boards::Board;
 
@@ -23,15 +22,9 @@ pub struct Fit {
     pub stack: u64,
 }
 
-/// Returns the flash of a board that is left for test images beside the code and a model of `model` bytes.
-pub(super) fn left(board: &Board, partition: bool, model: u64) -> u64 {
-    let model = if partition { 0 } else { model };
-    board.program_flash(partition).saturating_sub(Parts::of(board).with(partition).code).saturating_sub(model)
-}
-
 impl Fit {
     pub(super) fn new(project: &Project<'_>) -> Self {
-        let (board, parts) = (project.board, Parts::of(project.board).with(project.partition));
+        let (board, parts) = (project.board, project.parts());
         Self {
             code: parts.code,
             model: project.model.len() as u64,
@@ -64,8 +57,8 @@ impl Fit {
 mod tests {
     use nin_core::{Plan, Spec, WeightType};
 
-    use super::Parts;
     use crate::boards::{BOARDS, Board, Chip, Memory};
+    use crate::firmware::hal::Parts;
     use crate::firmware::{Engine, FirmwareError, Project, Rows, Samples};
 
     const SMALL: &str = "1x28x28 nin5/2+2:4,10 gap";
@@ -128,13 +121,27 @@ mod tests {
                 }
                 Some((_, length)) => {
                     let length = length as usize;
-                    let parts = Parts::of(board).with(true);
+                    let parts = Parts::with(board, WeightType::Int8, true);
                     let beside = board.program_flash(true) < parts.code + 836;
                     assert_eq!(project(board, true, SMALL, &zeros[..length], 1).check().is_err(), beside, "{name}");
                     let error = project(board, true, SMALL, &zeros[..=length], 1).check().unwrap_err();
                     assert!(matches!(error, FirmwareError::ModelPartition { .. }), "{name}: {error}");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn zero_points_need_more_code() {
+        for board in BOARDS.iter().filter(|board| board.has_project()) {
+            let without = project(board, false, SMALL, &[], 1);
+            let with = Project { weight_type: WeightType::Affine, ..without.clone() };
+            let more = Parts::with(board, WeightType::Affine, false).code - Parts::of(board).code;
+            assert!(more > 0 && with.room(1000) < without.room(1000).max(1), "{}", board.name);
+            // An image more than there is room for does not fit.
+            let full = |images| Project { weight_type: with.weight_type, ..project(board, false, SMALL, &[], images) };
+            assert!(full(with.room(1000)).check().is_ok(), "{}", board.name);
+            assert!(full(with.room(100_000) + 1).check().is_err(), "{}", board.name);
         }
     }
 

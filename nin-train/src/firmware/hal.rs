@@ -1,5 +1,7 @@
 //! The parts of a project for each hardware abstraction layer: dependencies, linker scripts, and items of `board.rs`.
 
+use nin_core::WeightType;
+
 use super::template::fill;
 use crate::boards::{Board, Core, Hal};
 
@@ -38,14 +40,23 @@ pub(super) const fn is_small(board: &Board) -> bool {
 }
 
 impl Parts {
-    /// Returns the parts with what a model in a partition adds: it is checked on the board, not while the program compiles.
-    pub fn with(self, partition: bool) -> Self {
-        match partition {
-            true => Self { code: self.code + 32 * KIB, ram: self.ram + 6 * KIB, ..self },
-            false => self,
+    /// Returns the parts of a project for a model with these weights.
+    pub fn with(board: &Board, weights: WeightType, partition: bool) -> Self {
+        let mut parts = Self::of(board);
+        if weights == WeightType::Affine {
+            // Kernels for zero points, depthwise convolutions and shortcuts.
+            let vectors = board.core.has_dsp() || board.core == Core::CortexM55;
+            parts.code += if vectors { 20 * KIB } else { 8 * KIB };
         }
+        if partition {
+            // The model is checked on the board, not while the program compiles.
+            parts.code += 32 * KIB;
+            parts.ram += 6 * KIB;
+        }
+        parts
     }
 
+    /// Returns the parts of a project for 8-bit or 4-bit weights without zero points, with the model in the program.
     pub fn of(board: &Board) -> Self {
         let embassy = || Embassy::of(board).map_or_else(String::new, |embassy| embassy.dependency);
         match board.hal {

@@ -24,6 +24,7 @@ pub use fit::Fit;
 pub use samples::Samples;
 
 use crate::boards::{Board, Core};
+use hal::Parts;
 
 /// How the rows of an image reach the network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,6 +95,18 @@ impl Project<'_> {
         let pairs = self.board.core.has_dsp() || self.board.core == Core::CortexM55;
         let kernels = if pairs { Kernels::Dsp } else { Kernels::Plain };
         self.plan.bytes(self.weight_type, kernels).total() as u64
+    }
+
+    fn parts(&self) -> Parts {
+        Parts::with(self.board, self.weight_type, self.partition)
+    }
+
+    /// Returns how many of `wanted` test images have room in the board's flash beside the code and the model.
+    pub fn room(&self, wanted: usize) -> usize {
+        let model = if self.partition { 0 } else { self.model.len() as u64 };
+        let left = self.board.program_flash(self.partition).saturating_sub(self.parts().code).saturating_sub(model);
+        let images = left / Samples::image_bytes(self.plan.spec().input(), self.plan.classes());
+        usize::try_from(images).map_or(wanted, |images| images.min(wanted))
     }
 
     /// Checks the options against the board, and that model, code, working memory and stack fit its flash and RAM.

@@ -2,8 +2,6 @@
 
 use nin_core::{Answer, Model, Shape, argmax};
 
-use super::fit;
-use crate::boards::Board;
 use crate::data::Dataset;
 use crate::engine::streaming::{Streaming, StreamingError, fitted};
 
@@ -72,14 +70,8 @@ impl Samples {
         self.logits.push(logits);
     }
 
-    /// Returns how many of `wanted` images have room in a board's flash beside the code and a model of `model` bytes.
-    pub fn room(board: &Board, partition: bool, model: u64, (input, classes): (Shape, usize), wanted: usize) -> usize {
-        let left = fit::left(board, partition, model);
-        let image = Self::image_bytes(input, classes);
-        usize::try_from(left / image).map_or(wanted, |room| room.min(wanted))
-    }
-
-    fn image_bytes(input: Shape, classes: usize) -> u64 {
+    /// Returns the flash that an image needs, in bytes.
+    pub(super) fn image_bytes(input: Shape, classes: usize) -> u64 {
         // Its pixels, its logits, its label and a reference to the pixels.
         (input.len() + 4 * classes + 12) as u64
     }

@@ -169,7 +169,7 @@ pub(super) fn model(project: &Project<'_>) -> String {
         false => include_str!("templates/model_included.rs"),
     };
     let (aligned, error) = if project.partition { ("", "ModelError, ") } else { ("Aligned, ", "") };
-    let budget = project.board.ram - Parts::of(project.board).with(project.partition).ram;
+    let budget = project.board.ram - project.parts().ram;
     fill(
         include_str!("templates/model.rs"),
         &[

@@ -74,7 +74,7 @@ fn every_command_takes_an_imported_model() {
     let (printed, _) = succeeds(&mut command(&folder, &["export", "m.nin", "--c", "model.h"]));
     assert!(printed.contains("model.h: C header, MODEL[] with int8-affine weights"), "{printed}");
     for (flag, sentence) in [
-        (&["--onnx", "m.onnx"][..], "m.nin: the model was imported as 8-bit integers, which --onnx"),
+        (&["--safetensors", "m"][..], "m.nin: the weights are 8-bit integers, which --safetensors does not write"),
         (&["--out", "f16.nin", "--type", "f16"], "m.nin: the weights are 8-bit integers, which --type cannot change"),
     ] {
         let said = fails(command(&folder, &["export", "m.nin"]).args(flag));

@@ -105,11 +105,24 @@ fn train_quantize_eval_predict() {
     assert!(good, "{evaluated}");
     let quantized = accuracy(text.split("int8-affine ").nth(1).unwrap()).unwrap();
     assert!(evaluated.contains(&quantized), "{quantized} in {evaluated}");
+    // By way of ONNX, floats and integers come back as they were.
+    for (command, model) in [
+        (&["export", "run/checkpoint", "--out", "floats.nin"][..], "floats.nin"),
+        (&["quantize", "run/checkpoint", "--out", "net.nin", "--threads", "2"], "net.nin"),
+        (&["export", "net.nin"], "net.nin"),
+    ] {
+        let (good, text) = run(&[command, &["--onnx", "net.onnx"]].concat());
+        assert!(good && text.contains("net.onnx: "), "{text}");
+        let (good, text) = run(&["import", "net.onnx", "--out", "back.nin"]);
+        assert!(good, "{text}");
+        let [back, own] = ["back.nin", model].map(|name| ModelBytes::new(&fs::read(folder.join(name)).unwrap()));
+        let [back, own] = [&back, &own].map(|bytes| bytes.model().unwrap());
+        assert_eq!(back.plan().spec(), own.plan().spec());
+        assert!(back.weights() == own.weights(), "{command:?}");
+    }
     for (flags, said) in [
         (&["quantize", "run/checkpoint", "--weights", "4bit"][..], "needs 8-bit weights"),
         (&["quantize", "run/checkpoint", "--equalize"], "needs 8-bit weights"),
-        (&["quantize", "run/checkpoint", "--onnx", "net.onnx"], "--onnx does not write"),
-        (&["export", "run/checkpoint", "--onnx", "net.onnx"], "--onnx does not write"),
         (&["train", "--from", "run/checkpoint", "--qat"], "needs 8-bit weights"),
     ] {
         let (good, text) = run(flags);

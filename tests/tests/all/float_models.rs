@@ -8,13 +8,11 @@ use std::error::Error;
 use std::path::{Path, PathBuf};
 
 use base64::prelude::{BASE64_STANDARD, Engine};
-use nin_core::{Lanes, Plan, Spec, WeightType};
+use nin_core::{Lanes, WeightType};
 use nin_tests::damage::Damage;
 use nin_train::engine::streaming::{ModelBytes, Streaming};
 use nin_train::formats::lowering::Pixels;
 use nin_train::formats::{onnx, tflite};
-use nin_train::integers::QuantizedModel;
-use nin_train::network::preprocessing::Preprocessing;
 use nin_train::network::trained::Trained;
 use serde::Deserialize;
 
@@ -124,31 +122,6 @@ fn the_logits_of_random_tflite_models() {
     check_all("tflite_float", &["dw", "(", "id", "r6", "gap", "fc"], "NIN_TFLITE_FLOAT_MODELS");
 }
 
-/// What this program writes comes back as it was: the same line, the same bits.
-#[test]
-fn this_programs_own_files() {
-    for line in [
-        "3x11x9 nin3/2+1:4,5 max2/2 nin2:6 fc9,5",
-        "1x12x10 nin3+1:6,4 avg2/2 nin3:5 gap",
-        "2x9x9 nin3+1:4 max3/2+1 nin1:3 gap fc4",
-    ] {
-        let plan = Plan::new(Spec::new(line));
-        let channels = usize::from(plan.spec().input().channels);
-        let trained = Trained {
-            spec: *plan.spec(),
-            parameters: (0..plan.parameters()).map(|i| (i as f32 * 0.37).sin() * 0.5).collect(),
-            preprocessing: Preprocessing { mean: vec![127.5; channels], scale: vec![1.0 / 128.0; channels] },
-            class_names: (0..plan.classes()).map(|class| format!("class {class}")).collect(),
-        };
-        let file = onnx::floats(&trained);
-        assert!(onnx::is_onnx(&file));
-        let onnx::Network::Floats(imported) = onnx::import(&file, &mut |_| Err("none".to_owned())).unwrap() else {
-            panic!("{line} has integers");
-        };
-        assert_eq!(imported.for_bytes(None).unwrap(), (trained, Pixels::Bytes), "{line}");
-    }
-}
-
 /// The largest difference of a logit from the one that QDQ defines, in steps of the logits.
 fn check_integers(path: &Path) -> Result<(String, f32), Box<dyn Error>> {
     let network = onnx::import(&read(path), &mut |_| Err("none".to_owned()))?;
@@ -196,32 +169,6 @@ fn the_logits_of_random_qdq_models() {
         }
     }
     assert!(done > 0, "no model of {} was imported", folder.display());
-}
-
-/// What this program quantises and writes as ONNX comes back as the same model file.
-#[test]
-fn this_programs_own_integers() {
-    for (line, clips) in [
-        ("1x12x10 nin3+1:6,4 avg2/2 nin3:5 gap", 3),
-        ("2x9x9 nin3+1:4 max3/2+1 nin1:3 gap fc4", 3),
-        ("3x8x9 nin3:4 fc6,3", 3),
-    ] {
-        let plan = Plan::new(Spec::new(line));
-        let channels = usize::from(plan.spec().input().channels);
-        let trained = Trained {
-            spec: *plan.spec(),
-            parameters: (0..plan.parameters()).map(|i| (i as f32 * 0.37).sin() * 0.5).collect(),
-            preprocessing: Preprocessing::unit(channels),
-            class_names: (0..plan.classes()).map(|class| format!("class {class}")).collect(),
-        };
-        let layers = plan.layers().filter(|layer| layer.has_weights()).count();
-        let quantised = QuantizedModel::new(&trained, &vec![clips as f32; layers]).unwrap();
-        let network = onnx::import(&onnx::integers(&quantised), &mut |_| Err("none".to_owned())).unwrap();
-        let onnx::Network::Integers(integers) = network else { panic!("{line} has floats") };
-        for lanes in Lanes::INT8 {
-            assert_eq!(integers.to_bytes(lanes), quantised.to_bytes(lanes), "{line}");
-        }
-    }
 }
 
 /// Names of operators that other letters of the same number replace.

@@ -8,11 +8,12 @@ mod channels;
 mod emulator;
 mod export;
 mod exporter;
+mod family_pytorch;
 mod float_models;
 mod integer;
 mod logits;
-
 mod model_file;
+mod own_onnx;
 mod plan;
 mod pytorch;
 mod quantize;

@@ -67,9 +67,10 @@ impl Net {
             .flat_map(|sum| sum.inputs.clone())
             .collect();
         for (id, layer) in self.layers.iter_mut().enumerate() {
-            // Bytes from 0 on are those after a ReLU. The ends of a shortcut stay as they are: a projection has none.
+            // Bytes from 0 on are those after a ReLU, which other programs leave out. The ends of a shortcut stay as they
+            // are: a projection has none.
             let is_weighty = matches!(layer.kind, Kind::Convolution { .. } | Kind::Full { .. } | Kind::Sum);
-            let is_weighty = is_weighty && id != answer && !summed.contains(&id);
+            let is_weighty = is_weighty && id != answer && !summed.contains(&id) && !self.is_own;
             if is_weighty && layer.activation == Activation::Identity && layer.grid.is_some_and(|grid| grid.zero == 0) {
                 layer.activation = Activation::Relu;
             }
@@ -160,7 +161,10 @@ impl Net {
     /// Returns biases in units of the sums: of the input's scale times the scale of an output's weights.
     fn biases(&self, id: Id, bias: &[f64], scales: &[f32], input: f64) -> Result<Vec<i32>, Problem> {
         let in_steps = bias.iter().zip(scales).map(|(bias, scale)| {
-            let steps = (bias / (input * f64::from(*scale))).round();
+            let unit = input * f64::from(*scale);
+            // A file has this unit as an f32, whose rounding would show in large integers.
+            let stated = bias / f64::from(unit as f32);
+            let steps = if (stated - stated.round()).abs() < 1e-6 { stated } else { bias / unit }.round();
             (steps.abs() < f64::from(1 << 30)).then_some(steps as i32)
         });
         let found: Option<Vec<i32>> = in_steps.collect();

@@ -44,6 +44,8 @@ pub struct Net {
     pub mean: Vec<f32>,
     /// The factor of the difference.
     pub scale: Vec<f32>,
+    /// Whether this program wrote the file. Then every layer is one of a line as it is, and nothing is simplified.
+    pub is_own: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -134,7 +136,7 @@ impl Net {
             grid: None,
             steps: None,
         };
-        Ok(Self { layers: vec![image], mean: vec![0.0; size[2]], scale: vec![1.0; size[2]] })
+        Ok(Self { layers: vec![image], mean: vec![0.0; size[2]], scale: vec![1.0; size[2]], is_own: false })
     }
 
     /// Whether the network has more layers than any line.
@@ -228,7 +230,7 @@ impl Net {
     /// Multiplies each channel by a factor and adds a shift. It is folded into the layer before it, if that has no
     /// activation and is `alone`: no other layer reads it.
     pub fn scale(&mut self, input: Id, factor: &[f32], shift: &[f32], alone: bool, place: &Place) -> Id {
-        let Net { layers, mean, scale } = self;
+        let Net { layers, mean, scale, .. } = self;
         let layer = &mut layers[input];
         // What is rounded to bytes is not changed afterwards.
         let alone = alone && layer.grid.is_none();
@@ -326,10 +328,11 @@ impl Net {
     pub fn average(&mut self, input: Id, window: Window, padding_counts: bool, place: &Place) -> Result<Id, Problem> {
         let [rows, columns, _] = self.size(input);
         let whole = (usize::from(window.rows.kernel), usize::from(window.columns.kernel)) == (rows, columns);
-        if whole && !window.has_padding() {
+        let is_free = !window.has_padding() && !self.is_own;
+        if whole && is_free {
             return Ok(self.global_average(input, place));
         }
-        let padding_counts = padding_counts || !window.has_padding();
+        let padding_counts = padding_counts || is_free;
         let kind = if padding_counts { Kind::Average(window) } else { Kind::Mean(window) };
         self.pool(input, window, kind, place)
     }
@@ -342,7 +345,7 @@ impl Net {
 
     /// Adds a global average; of one pixel it is nothing.
     pub fn global_average(&mut self, input: Id, place: &Place) -> Id {
-        if self.size(input)[..2] == [1, 1] {
+        if self.size(input)[..2] == [1, 1] && !self.is_own {
             return input;
         }
         let channels = self.size(input)[2];

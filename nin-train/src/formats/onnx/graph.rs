@@ -6,6 +6,8 @@ use super::proto::Message;
 
 const IR_VERSION: i64 = 7;
 const OPSET: i64 = 13;
+/// The name of this program in its files.
+pub(super) const PRODUCER: &str = "nin-train";
 
 /// A value in the graph: an input, an initializer or a node's output.
 pub(super) type Name = String;
@@ -90,7 +92,7 @@ impl Graph {
             .message(12, &value(output, Element::Float, output_dims));
         Message::default()
             .int(1, IR_VERSION)
-            .bytes(2, "nin-train")
+            .bytes(2, PRODUCER)
             .bytes(3, env!("CARGO_PKG_VERSION"))
             .message(7, &graph)
             .message(8, &Message::default().bytes(1, "").int(2, OPSET))

@@ -13,12 +13,16 @@ mod values;
 mod windows;
 pub(super) mod wire;
 
+use nin_core::Spec;
+use nin_core::plan::{LayerKind, Plan};
+
 pub use self::error::OnnxError;
 use self::model::Model;
 use self::operators::Reader;
 use self::wire::{Damaged, Message, Value};
 use crate::formats::lowering::{Imported, Problem};
-use crate::formats::model_file::Integers;
+use crate::formats::model_file::{AffineModel, Integers};
+use crate::integers::QuantizedModel;
 
 /// Reads a file that a model names beside itself: its bytes, or why they cannot be read.
 pub type Beside<'b> = &'b mut dyn FnMut(&str) -> Result<Vec<u8>, String>;
@@ -60,12 +64,18 @@ pub fn import(file: &[u8], beside: Beside<'_>) -> Result<Network, OnnxError> {
     let (net, answer) = reader.answer()?;
     if net.is_quantised() {
         let mut integers = net.lower_integers(answer)?;
+        match &mut integers {
+            Integers::Affine(AffineModel { spec, .. }) | Integers::Unsigned(QuantizedModel { spec, .. }) => {
+                *spec = stated(&model, *spec);
+            }
+        }
         if model.class_names.len() == integers.spec().classes() {
             integers.name_classes(&model.class_names);
         }
         return Ok(Network::Integers(integers));
     }
     let mut trained = net.lower(answer)?;
+    trained.spec = stated(&model, trained.spec);
     // Metadata of another program under this key is ignored.
     if model.class_names.len() == trained.spec.classes() {
         trained.class_names.clone_from(&model.class_names);
@@ -75,6 +85,19 @@ pub fn import(file: &[u8], beside: Beside<'_>) -> Result<Network, OnnxError> {
         FLOAT | FLOAT16 | DOUBLE => Ok(Network::Floats(Imported { trained, floats: true })),
         _ => Err(Problem::whole("has an input that is neither floats nor bytes").into()),
     }
+}
+
+/// Returns the line in a file of this program if it has the layers that the operators are: these do not show dropout, nor
+/// which word of the line a layer belongs to. Otherwise returns `found`, the line of the operators.
+fn stated(model: &Model<'_>, found: Spec) -> Spec {
+    let layers = |spec: Spec| {
+        let plan = Plan::new(spec);
+        let layers = plan.layers().filter(|layer| layer.kind != LayerKind::Dropout);
+        let layers = layers.map(|layer| (layer.kind, layer.input, layer.output, layer.groups, layer.relu, layer.relu6));
+        layers.collect::<Vec<_>>()
+    };
+    let line = model.line.parse().ok().filter(|_| model.is_own);
+    line.filter(|line| layers(*line) == layers(found)).unwrap_or(found)
 }
 
 const FLOAT: i64 = 1;

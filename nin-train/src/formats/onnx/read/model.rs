@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use super::error::OnnxError;
 use super::wire::{Damaged, Message};
 use crate::formats::lowering::{Place, Problem};
+use crate::formats::onnx::graph::PRODUCER;
 
 /// The most nodes and the most initialisers of a model: a line has far fewer.
 const MOST_NODES: usize = 10_000;
@@ -26,6 +27,10 @@ pub struct Model<'a> {
     pub input: Input<'a>,
     /// The name of the answer.
     pub output: &'a str,
+    /// Whether this program wrote the model.
+    pub is_own: bool,
+    /// The line, if this program wrote the model.
+    pub line: &'a str,
     /// The names of the classes, if this program wrote the model.
     pub class_names: Vec<String>,
     /// The number of operators that read each value; the answer counts as one more.
@@ -132,7 +137,9 @@ impl<'a> Model<'a> {
             *readers.entry(*name).or_insert(0) += 1;
         }
         let input = Input::read(input)?;
-        Ok(Self { nodes, initialisers, input, output, class_names: class_names(model)?, readers })
+        let class_names = note(model, "classes")?.lines().map(str::to_owned).collect();
+        let (is_own, line) = (model.text(2)? == PRODUCER, note(model, "line")?);
+        Ok(Self { nodes, initialisers, input, output, is_own, line, class_names, readers })
     }
 
     /// Whether only one operator reads a value.
@@ -154,17 +161,17 @@ fn opset(model: Message<'_>) -> Result<i64, Damaged> {
     Ok(version)
 }
 
-/// Returns the names of the classes that this program writes.
-fn class_names(model: Message<'_>) -> Result<Vec<String>, Damaged> {
-    let mut names = Vec::new();
+/// Returns the metadata under a key; nothing if there is none.
+fn note<'a>(model: Message<'a>, key: &str) -> Result<&'a str, Damaged> {
+    let mut text = "";
     model.each(14, |bytes| {
         let note = Message(bytes);
-        if note.text(1)? == "classes" {
-            names = note.text(2)?.lines().map(str::to_owned).collect();
+        if note.text(1)? == key {
+            text = note.text(2)?;
         }
         Ok(())
     })?;
-    Ok(names)
+    Ok(text)
 }
 
 impl<'a> Input<'a> {
