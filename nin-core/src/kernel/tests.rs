@@ -1,5 +1,5 @@
-//! Layers packed by sixteen, on every instruction set that this processor has, against plain arithmetic: each result
-//! equal bit for bit.
+//! Layers packed by sixteen, depthwise layers and sums, on every instruction set that this processor has, against plain
+//! arithmetic: each result equal bit for bit.
 
 use std::vec;
 use std::vec::Vec;
@@ -12,6 +12,7 @@ use super::isa::Isa;
 use super::operands::{LayerWeights, Patch};
 use super::sum::sealed::Rounding;
 use super::sum::{Fused, Separate};
+use crate::packing::affine::{FACTOR, Factor, HEADER, Words};
 use crate::plan::TILE;
 
 /// A linear congruential generator: numbers without a pattern that matters here.
@@ -175,11 +176,198 @@ fn bytes_on_every_instruction_set() {
         for isa in Isa::all() {
             let mut work = vec![u32::MAX; TILE * padded / 4];
             let mut got = vec![7; want.len()];
-            int8::wide::layer_on(isa, &case.patch(&map), case.pixels, &layer, &mut work, &mut got);
+            int8::wide::layer_on(isa, &case.patch(&map), case.pixels, &Words::RELU, &layer, &mut work, &mut got);
             assert_eq!(got, want, "{isa:?}");
         }
     }
     assert!(between > 10_000, "{between} activations that no clamp made");
+}
+
+/// TensorFlow Lite's `MultiplyByQuantizedMultiplier`, as its reference kernels state it: a doubling high multiplication,
+/// then a division by a power of two with halves away from zero.
+fn scaled(value: i32, factor: Factor) -> i32 {
+    let Factor { multiplier, shift } = factor;
+    let value = if shift < 0 { value << -shift } else { value };
+    let product = i64::from(value) * i64::from(multiplier);
+    let nudge = if product >= 0 { 1 << 30 } else { 1 - (1 << 30) };
+    let high = ((product + nudge) / (1 << 31)) as i32;
+    if shift <= 0 {
+        return high;
+    }
+    let mask = ((1i64 << shift) - 1) as i32;
+    let threshold = (mask >> 1) + i32::from(high < 0);
+    (high >> shift) + i32::from(high & mask > threshold)
+}
+
+fn moved(value: i32, words: &Words) -> u8 {
+    (value + i32::from(words.output_zero)).clamp(words.least.into(), words.most.into()) as u8
+}
+
+/// Zero points and a range.
+fn words(random: &mut Random) -> Words {
+    let mut byte = || random.bits() as u8;
+    let (a, b) = (byte(), byte());
+    let (least, most) = if a & 1 == 0 { (0, 255) } else { (a.min(b), a.max(b)) };
+    Words { input_zero: byte(), output_zero: byte(), least, most, ..Words::RELU }
+}
+
+/// Parameters and weights of outputs whose sums stay below 2^30.
+struct Outputs {
+    biases: Vec<i32>,
+    factors: Vec<Factor>,
+    weights: Vec<i8>,
+}
+
+impl Outputs {
+    fn random(random: &mut Random, outputs: usize, fan_in: usize) -> Self {
+        let shift = [1, 1 + random.below(12), 1 + random.below(12), 28][random.below(4)] as i32;
+        Outputs {
+            biases: (0..outputs).map(|_| random.bits() as i32 >> 16).collect(),
+            factors: (0..outputs)
+                .map(|_| Factor { multiplier: (random.bits() >> 1) as i32, shift: shift + random.below(4) as i32 })
+                .collect(),
+            weights: (0..outputs * fan_in).map(|_| random.bits() as i8).collect(),
+        }
+    }
+
+    /// Biases, multipliers and shifts, each padded to `padded` outputs.
+    fn rows(&self, padded: usize) -> Vec<u32> {
+        let mut words = Vec::new();
+        let row = |words: &mut Vec<u32>, value: &dyn Fn(usize) -> i32| {
+            words.extend((0..padded).map(|at| if at < self.biases.len() { value(at) as u32 } else { 0 }));
+        };
+        row(&mut words, &|at| self.biases[at]);
+        row(&mut words, &|at| self.factors[at].multiplier);
+        row(&mut words, &|at| self.factors[at].shift);
+        words
+    }
+
+    /// Output `output` of a window; its weights are multiplied by every `step`th input from `first` on.
+    fn output(&self, output: usize, window: &[Option<u8>], (first, step): (usize, usize), words: &Words) -> u8 {
+        let inputs = window.iter().skip(first).step_by(step);
+        let fan_in = window.len() / step;
+        let products = inputs
+            .zip(&self.weights[output * fan_in..])
+            .map(|(x, &weight)| i32::from(x.unwrap_or(words.input_zero)) * i32::from(weight));
+        moved(scaled(self.biases[output] + products.sum::<i32>(), self.factors[output]), words)
+    }
+}
+
+#[test]
+fn bytes_with_zero_points_on_every_instruction_set() {
+    let mut random = Random(3);
+    let mut between = 0;
+    for _ in 0..300 {
+        let case = Case::random(&mut random);
+        let (fan_in, outputs) = (case.fan_in(), case.outputs);
+        let (padded, groups) = (fan_in.next_multiple_of(4), outputs.div_ceil(16));
+        let map: Vec<u8> = (0..case.rows * case.columns * case.channels).map(|_| random.bits() as u8).collect();
+        let own = Outputs::random(&mut random, outputs, fan_in);
+        let mut bytes = own.rows(16 * groups);
+        for group in 0..groups {
+            for four in (0..padded).step_by(4) {
+                for output in 16 * group..16 * group + 16 {
+                    let weight = |input| match output < outputs && input < fan_in {
+                        true => own.weights[output * fan_in + input] as u8,
+                        false => 0,
+                    };
+                    bytes.push(u32::from_ne_bytes([0, 1, 2, 3].map(|k| weight(four + k))));
+                }
+            }
+        }
+        let layer =
+            LayerWeights { bytes: bytemuck::cast_slice(&bytes), fan_in, outputs, lanes: 16, ..LayerWeights::EMPTY };
+        let words = words(&mut random);
+        let windows = (0..case.pixels).map(|pixel| case.window(&map, pixel));
+        let want: Vec<u8> = windows
+            .flat_map(|window| (0..outputs).map(|at| own.output(at, &window, (0, 1), &words)).collect::<Vec<_>>())
+            .collect();
+        between += want.iter().filter(|&&value| value > words.least && value < words.most).count();
+        for isa in Isa::all() {
+            let mut work = vec![u32::MAX; TILE * padded / 4];
+            let mut got = vec![7; want.len()];
+            int8::wide::layer_on(isa, &case.patch(&map), case.pixels, &words, &layer, &mut work, &mut got);
+            assert_eq!(got, want, "{isa:?}");
+        }
+    }
+    assert!(between > 10_000, "{between} outputs that no clamp made");
+}
+
+#[test]
+fn depthwise_layers_on_every_instruction_set() {
+    let mut random = Random(4);
+    let mut between = 0;
+    for _ in 0..300 {
+        let case = Case::random(&mut random);
+        let (channels, size) = (case.channels, case.kernel * case.kernel);
+        let map: Vec<u8> = (0..case.rows * case.columns * channels).map(|_| random.bits() as u8).collect();
+        let own = Outputs::random(&mut random, channels, size);
+        let mut bytes: Vec<u8> = bytemuck::cast_slice(&own.rows(channels)).to_vec();
+        bytes.extend(own.weights.iter().map(|&weight| weight as u8));
+        // Aligned as in a model.
+        let mut aligned = vec![0u32; bytes.len().div_ceil(4)];
+        bytemuck::cast_slice_mut(&mut aligned)[..bytes.len()].copy_from_slice(&bytes);
+        let layer = LayerWeights {
+            bytes: &bytemuck::cast_slice(&aligned)[..bytes.len()],
+            fan_in: size,
+            outputs: channels,
+            lanes: 1,
+            groups: channels as u16,
+            ..LayerWeights::EMPTY
+        };
+        let words = words(&mut random);
+        let mut want = Vec::new();
+        for pixel in 0..case.pixels {
+            let window = case.window(&map, pixel);
+            want.extend((0..channels).map(|channel| own.output(channel, &window, (channel, channels), &words)));
+        }
+        between += want.iter().filter(|&&value| value > words.least && value < words.most).count();
+        for isa in Isa::all() {
+            let mut got = vec![7; want.len()];
+            assert!(int8::wide::channels::fits(&case.patch(&map), &layer));
+            int8::wide::channels::depthwise_on(isa, &case.patch(&map), case.pixels, &words, &layer, &mut got);
+            assert_eq!(got, want, "{isa:?}");
+        }
+    }
+    assert!(between > 5_000, "{between} outputs that no clamp made");
+}
+
+#[test]
+fn sums_of_shortcuts_on_every_instruction_set() {
+    let mut random = Random(5);
+    let mut between = 0;
+    for _ in 0..300 {
+        let words = words(&mut random);
+        let zero = random.bits() as u8;
+        // Shifts to the left, none, and to the right, as the exporter makes them.
+        let factor = |random: &mut Random, least: i32, most: usize| Factor {
+            multiplier: (random.bits() >> 2 | 1 << 30) as i32,
+            shift: least + random.below(most) as i32,
+        };
+        let factors = [factor(&mut random, 0, 4), factor(&mut random, 0, 4), factor(&mut random, 18, 4)];
+        let mut bytes = words.bytes().to_vec();
+        bytes.extend(u32::from(zero).to_le_bytes());
+        factors.iter().for_each(|factor| bytes.extend(factor.bytes()));
+        assert_eq!(bytes.len(), HEADER + 4 + 3 * FACTOR);
+        let count = random.below(100);
+        let [body, shortcut] = [0; 2].map(|_| (0..count).map(|_| random.bits() as u8).collect::<Vec<u8>>());
+        let want: Vec<u8> = body
+            .iter()
+            .zip(&shortcut)
+            .map(|(&body, &shortcut)| {
+                let addend = |value: u8, zero: u8, factor| scaled((i32::from(value) - i32::from(zero)) << 20, factor);
+                let sum = addend(body, words.input_zero, factors[0]) + addend(shortcut, zero, factors[1]);
+                moved(scaled(sum, factors[2]), &words)
+            })
+            .collect();
+        between += want.iter().filter(|&&value| value > words.least && value < words.most).count();
+        for isa in Isa::all() {
+            let mut got = body.clone();
+            int8::wide::channels::sum_on(isa, &int8::shortcut::Terms::read(&bytes), &shortcut, &mut got);
+            assert_eq!(got, want, "{isa:?}");
+        }
+    }
+    assert!(between > 5_000, "{between} sums that no clamp made");
 }
 
 #[test]

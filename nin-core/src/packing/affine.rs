@@ -48,6 +48,11 @@ pub struct Factor {
 }
 
 impl Words {
+    /// The words of a layer without zero points that a ReLU follows.
+    #[cfg(not(target_os = "none"))]
+    pub(crate) const RELU: Words =
+        Words { input_zero: 0, output_zero: 0, least: 0, most: 255, plain: true, lanes: 1, once: false, scale: 1.0 };
+
     /// Reads the words at the beginning of a layer.
     #[inline]
     pub const fn read(bytes: &[u8]) -> Words {

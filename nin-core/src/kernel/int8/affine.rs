@@ -5,10 +5,15 @@
 
 #[cfg(nin_dsp)]
 use super::dsp;
-use super::read::{OutputParameters, weight};
+use super::read::{OutputParameters, clamp, weight};
+use super::shortcut::Terms;
+#[cfg(target_os = "none")]
+use super::shortcut::add;
+#[cfg(not(target_os = "none"))]
+use super::wide;
 use crate::kernel::operands::{LayerWeights, Patch};
 use crate::packing::ROWS;
-use crate::packing::affine::{FACTOR, Factor, HEADER, Words};
+use crate::packing::affine::{Factor, Words};
 use crate::plan::TILE;
 
 /// Computes one layer for a tile of pixels.
@@ -25,6 +30,14 @@ pub(crate) fn layer(
         let small = pixels <= TILE || weights.lanes > 1;
         if weights.groups == 1 && words.is_relu() && (words.input_zero == 0 || patch.flat) && small {
             return super::layer::<0>(patch, pixels, weights, work, out);
+        }
+        #[cfg(not(target_os = "none"))]
+        if weights.groups == 1 && weights.lanes == 16 {
+            return wide::layer(patch, pixels, words, weights, work, out);
+        }
+        #[cfg(not(target_os = "none"))]
+        if wide::channels::fits(patch, weights) {
+            return wide::channels::depthwise(patch, pixels, words, weights, out);
         }
         #[cfg(nin_dsp)]
         if weights.groups == 1 && weights.lanes == 2 {
@@ -121,30 +134,18 @@ fn finish(words: &Words, parameters: &OutputParameters, sum: i32) -> u8 {
     clamp(words, if words.once { factor.apply_once(sum) } else { factor.apply(sum) })
 }
 
-/// Adds the output's zero point and keeps to its range.
-#[inline(always)]
-fn clamp(words: &Words, value: i32) -> u8 {
-    let value = value.wrapping_add(words.output_zero.into());
-    value.max(words.least.into()).min(words.most.into()) as u8
-}
-
 /// Adds the values at a shortcut's end to those of its body, in place; `bytes` is the sum's part of the weights.
 pub(crate) fn sum(bytes: &[u8], shortcut: &[u8], body: &mut [u8]) {
-    /// Bits below the unit of the addends.
-    const FRACTION: u32 = 20;
     #[cfg(nin_dsp)]
     let (shortcut, body) = {
         let count = dsp::sum::sum(bytes, shortcut, body);
         (&shortcut[count..], &mut body[count..])
     };
-    let words = Words::read(bytes);
-    let zero = i32::from(bytes[HEADER]);
-    let [ours, theirs, total] = [0, 1, 2].map(|index| Factor::read(bytes, HEADER + 4 + index * FACTOR));
-    let addend = |value: u8, zero: i32, factor: Factor| factor.apply((i32::from(value) - zero) << FRACTION);
-    for (body, &shortcut) in body.iter_mut().zip(shortcut) {
-        let sum = addend(*body, words.input_zero.into(), ours).wrapping_add(addend(shortcut, zero, theirs));
-        *body = clamp(&words, total.apply(sum));
-    }
+    let terms = Terms::read(bytes);
+    #[cfg(not(target_os = "none"))]
+    wide::channels::sum(&terms, shortcut, body);
+    #[cfg(target_os = "none")]
+    add(&terms, shortcut, body);
 }
 
 /// Returns the average of `count` bytes whose sum is given; the factor divides by the count.

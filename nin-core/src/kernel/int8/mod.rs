@@ -6,7 +6,7 @@
 //! [`read`] reads single parameters from any packing and rounds sums; [`pool`] computes averages and maxima. `plain`
 //! computes weights in rows on any processor, `dsp` pairs of outputs on a Cortex-M with DSP instructions, and `wide`
 //! uses a host's vector instructions. [`four_bit`] widens 4-bit weights for each of them. [`affine`] computes layers with
-//! zero points and groups. Imports: `kernel`'s operands and vectors; `packing`; `plan`.
+//! zero points and groups, [`shortcut`] the sums of shortcuts. Imports: `kernel`'s operands and vectors; `packing`; `plan`.
 
 pub(crate) mod affine;
 #[cfg(nin_dsp)]
@@ -16,6 +16,7 @@ mod nibbles;
 mod plain;
 pub(crate) mod pool;
 pub(crate) mod read;
+pub(crate) mod shortcut;
 #[cfg(not(target_os = "none"))]
 pub(crate) mod wide;
 
@@ -28,6 +29,8 @@ pub(crate) use pool::raise;
 
 use self::read::packed;
 use super::operands::{LayerWeights, Patch};
+#[cfg(not(target_os = "none"))]
+use crate::packing::affine::Words;
 
 /// Returns whether this build has a kernel for weights that are packed by `lanes`.
 pub(crate) const fn runs(lanes: usize) -> bool {
@@ -49,7 +52,7 @@ pub(crate) fn layer<const LANES: usize>(
         #[cfg(nin_dsp)]
         2 => dsp::layer::<dsp::Eight>(patch, pixels, 0, weights, work, out),
         #[cfg(not(target_os = "none"))]
-        2 | 16 => wide::layer(patch, pixels, weights, work, out),
+        2 | 16 => wide::layer(patch, pixels, &Words::RELU, weights, work, out),
         _ => {
             let _ = work;
             plain::layer(patch, pixels, weights, out);

@@ -1,6 +1,7 @@
 //! Reads one output's parameters or one weight of an 8-bit layer from any packing, and requantises sums.
 
 use crate::kernel::operands::LayerWeights;
+use crate::packing::affine::Words;
 use crate::packing::{Packing, WeightType};
 
 /// Returns the lanes of the packing: `LANES`, or those of `weights` if `LANES` is 0. With a constant, the compiler
@@ -61,4 +62,11 @@ pub(crate) fn weight<const LANES: usize>(weights: &LayerWeights<'_>, output: usi
     let LayerWeights { bytes, fan_in, outputs, .. } = *weights;
     let packing = Packing::new(WeightType::Int8, packed::<LANES>(weights), outputs, fan_in);
     bytes[packing.weight(output, input).byte] as i8
+}
+
+/// Adds the output's zero point and keeps to its range.
+#[inline(always)]
+pub(super) fn clamp(words: &Words, value: i32) -> u8 {
+    let value = value.wrapping_add(words.output_zero.into());
+    value.max(words.least.into()).min(words.most.into()) as u8
 }

@@ -127,20 +127,13 @@ impl AffineLayer {
         !self.words.once && (0..self.bias.len()).all(fits)
     }
 
-    /// Whether a kernel with these lanes computes the layer, if it is plain: a convolution; with sixteen lanes, one
-    /// without zero points.
-    fn has_kernel(&self, layer: &Layer, lanes: Lanes) -> bool {
-        let LayerKind::Convolution(window) = layer.kind else { return false };
-        let Words { input_zero, output_zero, least, most, .. } = self.words;
-        let zeros = (output_zero, least, most) != (0, 0, 255) || (input_zero != 0 && window.has_padding());
-        lanes != Lanes::Sixteen || !zeros
-    }
-
-    /// Appends the layer's part of the file. A layer that no kernel with lanes computes has plain rows.
+    /// Appends the layer's part of the file. A layer that no kernel with lanes computes has plain rows: one that is not a
+    /// convolution, or not plain.
     fn pack(&self, layer: &Layer, lanes: Lanes, bytes: &mut Vec<u8>) {
         let fan_in = layer.fan_in();
         let plain = self.is_plain(layer);
-        let lanes = if plain && self.has_kernel(layer, lanes) { layer.lanes(lanes.count()) } else { 1 };
+        let convolution = matches!(layer.kind, LayerKind::Convolution(_));
+        let lanes = if plain && convolution { layer.lanes(lanes.count()) } else { 1 };
         bytes.extend(Words { plain, lanes: lanes as u8, ..self.words }.bytes());
         let packing = layer.packing(WeightType::Affine, lanes);
         let start = bytes.len();

@@ -1,24 +1,29 @@
 //! 8-bit layers on a Cortex-M4, M7 or M33: weights packed by two, activations widened to pairs of 16 bits.
 //!
 //! The windows of a tile of pixels are [widened](widen) into `work`, at most [`SEGMENT`] inputs at a time, and
-//! [multiplied](kernels) with the weights of two outputs at a time. If a window is longer than a segment, `work` also
+//! [multiplied](multiply()) with the weights of two outputs at a time. If a window is longer than a segment, `work` also
 //! keeps the partial sums of up to [`KEPT`] outputs between segments.
 //!
 //! [`zeros`] does the same for layers with zero points, [`depthwise`] computes depthwise layers, and [`sum`] the sums of
 //! shortcuts.
 
+mod copy;
+mod cpu;
 pub(super) mod depthwise;
 pub(super) mod four_bit;
-mod kernels;
+mod multiply;
+#[cfg(not(nin_mve))]
+mod raise;
 mod rounding;
 mod storage;
 pub(super) mod sum;
 mod widen;
+mod window;
 pub(super) mod zeros;
 
+use self::multiply::{Product, multiply};
 #[cfg(not(nin_mve))]
-pub use self::kernels::raise;
-use self::kernels::{Product, multiply};
+pub use self::raise::raise;
 pub use self::storage::Eight;
 use self::storage::{Storage, StreamPart};
 use self::widen::widen;
@@ -37,11 +42,17 @@ pub fn layer<S: Storage>(
 ) {
     let mut first = 0;
     while first < pixels {
-        // There are kernels for four pixels, for two and for one.
-        let count = if pixels - first == 3 { 2 } else { TILE.min(pixels - first) };
+        let count = together(pixels - first, TILE);
         tile::<S>(patch, (first, count), zero, weights, work, &mut out[first * weights.outputs..]);
         first += count;
     }
+}
+
+/// Returns the number of pixels that a kernel computes next, at most `most` of the `left` ones: not three, because there
+/// are kernels for four pixels, for two and for one.
+#[inline(always)]
+fn together(left: usize, most: usize) -> usize {
+    if left == 3 { 2 } else { most.min(left) }
 }
 
 /// Computes one layer for 4, 2 or 1 pixels of a tile.
@@ -56,7 +67,7 @@ fn tile<S: Storage>(
     let stored: &[u32] = bytemuck::cast_slice(weights.bytes);
     let (fan_in, outputs) = (weights.fan_in.next_multiple_of(2), weights.outputs);
     let pairs = outputs.div_ceil(2);
-    let (segment, together, kept) = if fan_in <= SEGMENT {
+    let (segment, streams, kept) = if fan_in <= SEGMENT {
         (fan_in.next_multiple_of(4), pairs, 0)
     } else {
         // Segments of about equal length, in multiples of four inputs as the packing has them.
@@ -67,7 +78,7 @@ fn tile<S: Storage>(
     let sums: &mut [i32] = bytemuck::cast_slice_mut(sums);
     let mut part = StreamPart { pair: 0, count: 0, from: 0, to: 0, fan_in };
     while part.pair < pairs {
-        part.count = together.min(pairs - part.pair);
+        part.count = streams.min(pairs - part.pair);
         part.from = 0;
         while part.from < fan_in {
             part.to = fan_in.min(part.from + segment);

@@ -3,6 +3,7 @@
 
 use core::arch::global_asm;
 
+use super::cpu::cpu;
 use crate::packing::affine::{FACTOR, Factor, HEADER, Words};
 
 /// Adds the values at a shortcut's end to those of its body, in place; `bytes` is the sum's part of the weights. Returns
@@ -57,7 +58,7 @@ unsafe extern "C" {
 }
 
 global_asm!(
-    super::kernels::core!(),
+    cpu!(),
     ".syntax unified\n.thumb\n",
     // r4 to r8: the fields of a `Term`. A value less its zero point is multiplied by 2^21, twice the unit of docs/int8.md,
     // because SMMULR keeps the upper half of the product.

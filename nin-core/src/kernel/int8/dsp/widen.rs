@@ -5,7 +5,8 @@
 //! that instruction. Inputs are doubled, so sums are doubled too, and the upper half of a sum's product with the
 //! multiplier equals the doubling high multiply.
 
-use super::kernels::{Window, copy_each};
+use super::copy::copy_each;
+use super::window::Window;
 use crate::kernel::operands::Patch;
 use crate::plan::TILE;
 

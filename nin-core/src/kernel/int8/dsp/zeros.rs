@@ -1,8 +1,9 @@
-//! Layers with zero points whose weights are packed by two: the [kernels](super::kernels) leave their sums, which are
+//! Layers with zero points whose weights are packed by two: the [kernels](super::multiply) leave their sums, which are
 //! rounded here.
 
-use super::kernels::{Product, multiply};
+use super::multiply::{Product, multiply};
 use super::rounding::{clamp, round};
+use super::together;
 use super::widen::widen;
 use crate::kernel::operands::{LayerWeights, Patch};
 use crate::packing::affine::Words;
@@ -24,8 +25,7 @@ pub fn layer(
 ) {
     let mut first = 0;
     while first < pixels {
-        // There are kernels for four pixels, for two and for one.
-        let count = if pixels - first == 3 { 2 } else { TILE.min(pixels - first) };
+        let count = together(pixels - first, TILE);
         tile(patch, (first, count), words, weights, work, &mut out[first * weights.outputs..]);
         first += count;
     }
@@ -53,12 +53,12 @@ fn tile(
     if parts == 1 {
         widen(patch, (first, pixels), (0, fan_in), words.input_zero, window, rest);
     }
-    let (sums, together): (&mut [i32], _) = match parts {
+    let (sums, streams): (&mut [i32], _) = match parts {
         1 => (&mut few, TOGETHER),
         _ => (bytemuck::cast_slice_mut(rest), KEPT / 2),
     };
-    for pair in (0..pairs).step_by(together) {
-        let count = together.min(pairs - pair);
+    for pair in (0..pairs).step_by(streams) {
+        let count = streams.min(pairs - pair);
         for from in (0..fan_in).step_by(segment) {
             let to = fan_in.min(from + segment);
             if parts > 1 {

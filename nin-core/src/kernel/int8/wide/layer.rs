@@ -2,6 +2,7 @@
 
 use crate::kernel::operands::LayerWeights;
 use crate::packing::ROWS;
+use crate::packing::affine::Words;
 
 /// A layer whose weights are packed in blocks of sixteen outputs and four inputs.
 #[derive(Clone, Copy)]
@@ -10,6 +11,9 @@ pub struct PackedLayer<'m> {
     pub fan_in: usize,
     /// Outputs.
     pub outputs: usize,
+    /// What is added to an output, and the range that it is then clamped to.
+    pub zero: i32,
+    pub range: (i32, i32),
     /// Biases, multipliers and shifts of each group.
     parameters: [&'m [[i32; 16]]; 3],
     /// For each group of sixteen outputs and each four inputs, four weights of each output.
@@ -17,7 +21,7 @@ pub struct PackedLayer<'m> {
 }
 
 impl<'m> PackedLayer<'m> {
-    pub fn new(weights: &LayerWeights<'m>) -> Self {
+    pub fn new(weights: &LayerWeights<'m>, words: &Words) -> Self {
         let (outputs, fan_in) = (weights.outputs, weights.fan_in.next_multiple_of(4));
         let (parameters, packed) = weights.bytes.split_at(4 * ROWS * outputs.next_multiple_of(16));
         // `Network::new` has checked the alignment.
@@ -25,7 +29,22 @@ impl<'m> PackedLayer<'m> {
         let packed: &[i8] = bytemuck::cast_slice(packed);
         let (biases, rest) = parameters.as_chunks().0.split_at(outputs.div_ceil(16));
         let (multipliers, shifts) = rest.split_at(biases.len());
-        PackedLayer { fan_in, outputs, parameters: [biases, multipliers, shifts], weights: packed.as_chunks().0 }
+        PackedLayer {
+            fan_in,
+            outputs,
+            zero: words.output_zero.into(),
+            range: (words.least.into(), words.most.into()),
+            parameters: [biases, multipliers, shifts],
+            weights: packed.as_chunks().0,
+        }
+    }
+
+    /// Returns output `lane` of group `group`: its sum multiplied, rounded, moved by the zero point and
+    /// clamped.
+    #[inline(always)]
+    pub fn output(&self, group: usize, lane: usize, sum: i32) -> u8 {
+        let [_, multiplier, shift] = [0, 1, 2].map(|row| self.parameters(row, group)[lane]);
+        finish(sum, multiplier, shift, self.zero, self.range)
     }
 
     /// Returns row 0, 1 or 2 of group `group`: biases, multipliers or shifts.
@@ -40,4 +59,16 @@ impl<'m> PackedLayer<'m> {
         let fours = self.fan_in / 4;
         &self.weights[first * fours..][..groups * fours]
     }
+}
+
+/// Returns a sum times a multiplier in units of 2^−31, rounded, shifted by 1 to 31 bits, rounded with halves away from
+/// zero, moved by the zero point, and clamped.
+#[inline(always)]
+pub fn finish(sum: i32, multiplier: i32, shift: i32, zero: i32, (least, most): (i32, i32)) -> u8 {
+    let high = ((i64::from(sum) * i64::from(multiplier) + (1 << 30)) >> 31) as i32;
+    // The model was checked. The mask removes the overflow check.
+    let shift = shift & 31;
+    let half = ((1u32 << shift) >> 1) as i32 + (high >> 31);
+    let value = (high.wrapping_add(half) >> shift).wrapping_add(zero);
+    value.max(least).min(most) as u8
 }

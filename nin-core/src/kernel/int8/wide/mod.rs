@@ -1,5 +1,7 @@
-//! 8-bit layers for processors with wide vectors: gathers the windows of a tile, then multiplies them.
+//! 8-bit layers for processors with wide vectors: gathers the windows of a tile, then multiplies them. [`channels`]
+//! computes depthwise layers and the sums of shortcuts.
 
+pub mod channels;
 mod layer;
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 mod wasm;
@@ -10,11 +12,19 @@ use self::layer::PackedLayer;
 use crate::kernel::int8::read::{OutputParameters, weight};
 use crate::kernel::isa::Isa;
 use crate::kernel::operands::{LayerWeights, Patch};
+use crate::packing::affine::Words;
 use crate::plan::TILE;
 
 /// Computes one layer for a tile of pixels.
-pub fn layer(patch: &Patch<'_, u8>, pixels: usize, weights: &LayerWeights<'_>, work: &mut [u32], out: &mut [u8]) {
-    layer_on(Isa::here(), patch, pixels, weights, work, out);
+pub fn layer(
+    patch: &Patch<'_, u8>,
+    pixels: usize,
+    words: &Words,
+    weights: &LayerWeights<'_>,
+    work: &mut [u32],
+    out: &mut [u8],
+) {
+    layer_on(Isa::here(), patch, pixels, words, weights, work, out);
 }
 
 /// Computes one layer for a tile of pixels with the instruction set `isa`.
@@ -22,6 +32,7 @@ pub fn layer_on(
     isa: Isa,
     patch: &Patch<'_, u8>,
     pixels: usize,
+    words: &Words,
     weights: &LayerWeights<'_>,
     work: &mut [u32],
     out: &mut [u8],
@@ -31,13 +42,13 @@ pub fn layer_on(
         patch.lines
     } else {
         let work = &mut bytemuck::cast_slice_mut::<u32, u8>(work)[..TILE * fan_in];
-        gather(patch, pixels, work, fan_in);
+        gather(patch, pixels, words.input_zero, work, fan_in);
         work
     };
     if weights.lanes != 16 {
         return one_by_one(windows, pixels, weights, out);
     }
-    let layer = PackedLayer::new(weights);
+    let layer = PackedLayer::new(weights, words);
     #[cfg(target_arch = "x86_64")]
     if x86::layer(isa, &layer, windows, pixels, out) {
         return;
@@ -49,8 +60,8 @@ pub fn layer_on(
     portable(&layer, windows, pixels, out);
 }
 
-/// Copies the windows of a tile, each `fan_in` bytes long, with padding as zeros.
-fn gather(patch: &Patch<'_, u8>, pixels: usize, windows: &mut [u8], fan_in: usize) {
+/// Copies the windows of a tile, each `fan_in` bytes long, with padding as `zero`.
+fn gather(patch: &Patch<'_, u8>, pixels: usize, zero: u8, windows: &mut [u8], fan_in: usize) {
     let (channels, kernel, height) = (patch.channels, patch.kernel, patch.height);
     let run = kernel * channels;
     let whole_rows = patch.rows.1 - patch.rows.0 == height;
@@ -58,7 +69,7 @@ fn gather(patch: &Patch<'_, u8>, pixels: usize, windows: &mut [u8], fan_in: usiz
     for (pixel, (valid, window)) in valid.iter_mut().zip(windows.chunks_exact_mut(fan_in)).enumerate().take(pixels) {
         *valid = patch.valid(pixel);
         let whole = whole_rows && *valid == (0, kernel);
-        window[if whole { height * run } else { 0 }..].fill(0);
+        window[if whole { height * run } else { 0 }..].fill(zero);
     }
     for y in patch.rows.0..patch.rows.1 {
         let line = patch.line(y);
@@ -98,20 +109,17 @@ fn copy(from: &[u8], to: &mut [u8]) {
 #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
 fn portable(layer: &PackedLayer<'_>, windows: &[u8], pixels: usize, out: &mut [u8]) {
     for group in 0..layer.outputs.div_ceil(16) {
-        let [biases, multipliers, shifts] = [0, 1, 2].map(|row| layer.parameters(row, group));
         let count = 16.min(layer.outputs - 16 * group);
         let windows = windows.chunks_exact(layer.fan_in).take(pixels);
         for (window, out) in windows.zip(out.chunks_exact_mut(layer.outputs)) {
-            let mut sums = *biases;
+            let mut sums = *layer.parameters(0, group);
             for (x, weights) in window.as_chunks::<4>().0.iter().zip(layer.weights(group, 1)) {
                 for (sum, w) in sums.iter_mut().zip(weights.as_chunks::<4>().0) {
                     *sum = sum.wrapping_add((0..4).map(|k| i32::from(x[k]) * i32::from(w[k])).sum());
                 }
             }
             for (lane, out) in out[16 * group..][..count].iter_mut().enumerate() {
-                let output =
-                    OutputParameters { bias: biases[lane], multiplier: multipliers[lane], shift: shifts[lane] as u32 };
-                *out = output.requantise(sums[lane]);
+                *out = layer.output(group, lane, sums[lane]);
             }
         }
     }

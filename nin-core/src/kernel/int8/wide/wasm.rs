@@ -7,7 +7,6 @@ use core::arch::wasm32::{
 };
 
 use super::layer::PackedLayer;
-use crate::kernel::int8::read::OutputParameters;
 
 /// Computes a tile of up to four pixels; the windows are `layer.fan_in` bytes long each.
 pub fn layer(layer: &PackedLayer<'_>, windows: &[u8], pixels: usize, out: &mut [u8]) {
@@ -23,7 +22,7 @@ fn tile<const N: usize>(layer: &PackedLayer<'_>, windows: &[u8], out: &mut [u8])
     let windows: [&[[u8; 4]]; N] =
         core::array::from_fn(|pixel| windows[pixel * layer.fan_in..][..layer.fan_in].as_chunks().0);
     for group in 0..layer.outputs.div_ceil(16) {
-        let [biases, multipliers, shifts] = [0, 1, 2].map(|row| layer.parameters(row, group));
+        let biases = layer.parameters(0, group);
         let weights = layer.weights(group, 1);
         let count = 16.min(layer.outputs - 16 * group);
         for quarter in 0..count.div_ceil(4) {
@@ -32,9 +31,7 @@ fn tile<const N: usize>(layer: &PackedLayer<'_>, windows: &[u8], out: &mut [u8])
                 let first = 16 * group + 4 * quarter;
                 for (output, &sum) in (first..layer.outputs).zip(&sums) {
                     let lane = output % 16;
-                    let (bias, multiplier, shift) = (biases[lane], multipliers[lane], shifts[lane] as u32);
-                    let parameters = OutputParameters { bias, multiplier, shift };
-                    out[pixel * layer.outputs + output] = parameters.requantise(sum.wrapping_add(bias));
+                    out[pixel * layer.outputs + output] = layer.output(group, lane, sum.wrapping_add(biases[lane]));
                 }
             }
         }

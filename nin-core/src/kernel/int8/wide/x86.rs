@@ -130,6 +130,9 @@ struct End512 {
     odd_multipliers: __m512i,
     halves: __m512i,
     shifts: __m512i,
+    zero: __m512i,
+    least: __m512i,
+    most: __m512i,
 }
 
 impl End512 {
@@ -139,10 +142,18 @@ impl End512 {
         let multipliers = load512(layer.parameters(1, group));
         let shifts = _mm512_and_si512(load512(layer.parameters(2, group)), _mm512_set1_epi32(31));
         let halves = _mm512_srli_epi32::<1>(_mm512_sllv_epi32(_mm512_set1_epi32(1), shifts));
-        End512 { multipliers, odd_multipliers: _mm512_srli_epi64::<32>(multipliers), halves, shifts }
+        End512 {
+            multipliers,
+            odd_multipliers: _mm512_srli_epi64::<32>(multipliers),
+            halves,
+            shifts,
+            zero: _mm512_set1_epi32(layer.zero),
+            least: _mm512_set1_epi32(layer.range.0),
+            most: _mm512_set1_epi32(layer.range.1),
+        }
     }
 
-    /// [`OutputParameters::requantise`](crate::kernel::int8::read::OutputParameters::requantise) of each lane.
+    /// [`finish`](super::layer::finish) of each lane.
     #[inline]
     #[target_feature(enable = "avx512f")]
     fn requantise(&self, sums: __m512i) -> __m128i {
@@ -152,8 +163,10 @@ impl End512 {
         let odd = _mm512_mul_epi32(_mm512_srli_epi64::<32>(sums), self.odd_multipliers);
         let odd = _mm512_slli_epi64::<1>(_mm512_add_epi64(odd, round));
         let high = _mm512_mask_mov_epi32(_mm512_srli_epi64::<31>(even), 0xaaaa, odd);
-        let rounded = _mm512_srav_epi32(_mm512_add_epi32(high, self.halves), self.shifts);
-        _mm512_cvtusepi32_epi8(_mm512_max_epi32(rounded, _mm512_setzero_si512()))
+        let halves = _mm512_add_epi32(self.halves, _mm512_srai_epi32::<31>(high));
+        let rounded = _mm512_srav_epi32(_mm512_add_epi32(high, halves), self.shifts);
+        let value = _mm512_add_epi32(rounded, self.zero);
+        _mm512_cvtepi32_epi8(_mm512_min_epi32(_mm512_max_epi32(value, self.least), self.most))
     }
 }
 
@@ -212,7 +225,7 @@ fn avx2_eights<const N: usize, const E: usize>(layer: &PackedLayer<'_>, first: u
     }
     for half in 0..E {
         let first = first + 8 * half;
-        let end = End256::new(eight(1, half), eight(2, half));
+        let end = End256::new(layer, eight(1, half), eight(2, half));
         let count = (layer.outputs - first).min(8);
         for (pixel, sums) in sums.iter().enumerate() {
             let values = end.requantise(sums[half]);
@@ -235,15 +248,26 @@ struct End256 {
     odd_multipliers: __m256i,
     halves: __m256i,
     shifts: __m256i,
+    zero: __m256i,
+    least: __m256i,
+    most: __m256i,
 }
 
 impl End256 {
     #[inline]
     #[target_feature(enable = "avx2")]
-    fn new(multipliers: __m256i, shifts: __m256i) -> Self {
+    fn new(layer: &PackedLayer<'_>, multipliers: __m256i, shifts: __m256i) -> Self {
         let shifts = _mm256_and_si256(shifts, _mm256_set1_epi32(31));
         let halves = _mm256_srli_epi32::<1>(_mm256_sllv_epi32(_mm256_set1_epi32(1), shifts));
-        End256 { multipliers, odd_multipliers: _mm256_srli_epi64::<32>(multipliers), halves, shifts }
+        End256 {
+            multipliers,
+            odd_multipliers: _mm256_srli_epi64::<32>(multipliers),
+            halves,
+            shifts,
+            zero: _mm256_set1_epi32(layer.zero),
+            least: _mm256_set1_epi32(layer.range.0),
+            most: _mm256_set1_epi32(layer.range.1),
+        }
     }
 
     /// Requantises each lane, as [`End512::requantise`] does.
@@ -255,9 +279,11 @@ impl End256 {
         let odd = _mm256_mul_epi32(_mm256_srli_epi64::<32>(sums), self.odd_multipliers);
         let odd = _mm256_slli_epi64::<1>(_mm256_add_epi64(odd, round));
         let high = _mm256_blend_epi32::<0xaa>(_mm256_srli_epi64::<31>(even), odd);
-        let rounded = _mm256_srav_epi32(_mm256_add_epi32(high, self.halves), self.shifts);
+        let halves = _mm256_add_epi32(self.halves, _mm256_srai_epi32::<31>(high));
+        let rounded = _mm256_srav_epi32(_mm256_add_epi32(high, halves), self.shifts);
+        let value = _mm256_add_epi32(rounded, self.zero);
         // Clamped before it is narrowed, because the second narrowing instruction reads signed values.
-        let values = _mm256_max_epi32(_mm256_min_epi32(rounded, _mm256_set1_epi32(255)), _mm256_setzero_si256());
+        let values = _mm256_min_epi32(_mm256_max_epi32(value, self.least), self.most);
         let words = _mm_packus_epi32(_mm256_castsi256_si128(values), _mm256_extracti128_si256::<1>(values));
         _mm_cvtsi128_si64(_mm_packus_epi16(words, words)).to_ne_bytes()
     }
