@@ -77,6 +77,11 @@ pub const PRESETS: &[Preset] = &[
         about: "the residual network for 32×32 colour images of MLPerf Tiny",
     },
     Preset {
+        name: "resnet-20",
+        line: "3x32x32 nin3+1:16 res(nin3+1:16 nin3+1:16id) res(nin3+1:16 nin3+1:16id) res(nin3+1:16 nin3+1:16id) proj(nin3/2+1:32 nin3+1:32id) res(nin3+1:32 nin3+1:32id) res(nin3+1:32 nin3+1:32id) proj(nin3/2+1:64 nin3+1:64id) res(nin3+1:64 nin3+1:64id) res(nin3+1:64 nin3+1:64id) gap fc10",
+        about: "the residual network for CIFAR-10 of He et al. 2016, with projections where shapes change: 272 thousand parameters",
+    },
+    Preset {
         name: "nin-11",
         line: "3x224x224 nin3+1:64 max2/2 nin3+1:128 max2/2 nin3+1:256,256 max2/2 nin3+1:512,512 max2/2 nin3+1:512,512 max2/2 drop0.5 nin3+1:512,512,1000 gap",
         about: "VGG-11's plan in NiN blocks",

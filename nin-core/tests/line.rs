@@ -54,8 +54,13 @@ fn printing_is_canonical() {
 
 #[test]
 fn limits_are_within_reach() {
-    let stages = format!("1x28x28{} gap", " nin1:1".repeat(23));
-    assert_eq!(Spec::parse(&stages).unwrap().stages().len(), 24);
+    let stages = format!("1x28x28{} gap", " nin1:1".repeat(31));
+    assert_eq!(Spec::parse(&stages).unwrap().stages().len(), 32);
+    // The ends of shortcuts count, and one may begin at any stage.
+    let shortcuts = format!("1x28x28{} fc2", " res(nin1:1)".repeat(15));
+    assert_eq!(Spec::parse(&shortcuts).unwrap().stages().len(), 31);
+    let late = format!("1x28x28{} res(nin1:1) gap", " nin1:1".repeat(29));
+    assert_eq!(Spec::parse(&late).unwrap().shortcut(29).map(|sum| sum.stages), Some(1));
     for line in [
         "1x28x28 nin3:1,2,3,4,5,65535 gap",
         "1x1x1 nin255/255+254:1 gap",
@@ -212,8 +217,13 @@ fn wrong_lines() {
         assert_eq!((error.column, error.problem, error.input), (column, problem, None), "{line:?}");
         assert_eq!(error.to_string(), format!("column {column}: {problem}"));
     }
-    let many = format!("1x28x28{} gap", " nin1:1".repeat(24));
-    assert_eq!(Spec::parse(&many).unwrap_err().to_string(), "column 177: at most 24 stages fit a line");
+    let many = format!("1x28x28{} gap", " nin1:1".repeat(32));
+    assert_eq!(Spec::parse(&many).unwrap_err().to_string(), "column 233: at most 32 stages fit a line");
+    let sum = format!("1x28x28{} res(nin1:1) gap", " nin1:1".repeat(31));
+    assert_eq!(Spec::parse(&sum).unwrap_err().to_string(), "column 236: at most 32 stages fit a line");
+    let strides = format!("1x1x1 res({}) gap", ["nin255/255+254:1"; 20].join(" "));
+    let problem = "column 7: the strides of a shortcut's body multiply to at most 255 (its input is 1x1x1)";
+    assert_eq!(Spec::parse(&strides).unwrap_err().to_string(), problem);
     let far = format!("1x28x28{}conv", " ".repeat(70_000));
     assert_eq!(Spec::parse(&far).unwrap_err().to_string(), format!("column 65535: {STAGE}"));
 }
@@ -296,7 +306,13 @@ fn word() -> impl Strategy<Value = String> {
 fn line() -> impl Strategy<Value = String> {
     let input = (1u32..=9, 1u32..=70, 1u32..=70).prop_map(|(c, h, w)| format!("{c}x{h}x{w}"));
     let head = prop_oneof![Just("gap"), Just("gap fc7"), Just("fc7,5 drop0.5"), Just("")];
-    (input, prop::collection::vec(word(), 0..5), head).prop_map(|(input, words, head)| {
+    let small = prop_oneof![6 => Just("nin1:2"), 2 => Just("res(nin1:2)"), 2 => Just("max1/1"), 1 => Just("drop0.1")];
+    let words = prop_oneof![
+        7 => prop::collection::vec(word(), 0..5),
+        // As many as fit, and more.
+        1 => prop::collection::vec(small.prop_map(str::to_owned), 20..40),
+    ];
+    (input, words, head).prop_map(|(input, words, head)| {
         let words: Vec<&str> = [&input[..]].into_iter().chain(words.iter().map(String::as_str)).chain([head]).collect();
         words.join(" ")
     })

@@ -30,7 +30,7 @@ fn presets() {
 
     let names: Vec<&str> = PRESETS.iter().map(|preset| preset.name).collect();
     let ours = ["fashion", "fashion-tiny", "fashion-small", "fashion-large"];
-    let tiny = ["fashion-fast", "mobilenet-0.25", "ds-cnn", "resnet-8"];
+    let tiny = ["fashion-fast", "mobilenet-0.25", "ds-cnn", "resnet-8", "resnet-20"];
     let book = ["d2l", "nin-cifar10", "nin-imagenet"];
     let expected = [&book, &ours[..], &tiny, &["nin-11", "nin-16", "nin-19"]].concat();
     assert_eq!(names, expected);
@@ -47,10 +47,19 @@ fn presets() {
     // As counted in the models that MLPerf Tiny publishes.
     let published = ["mobilenet-0.25", "ds-cnn", "resnet-8"].map(|name| plan(name).macs());
     assert_eq!(published, [7_489_664, 2_656_768, 12_501_632]);
+    // With projections, and with the biases that batch normalisation is folded into.
+    assert_eq!(figures("resnet-20"), (271_690, 40_813_184, 28_960, 32_768));
     assert_eq!(plan("nin-imagenet").classes(), 1000);
     for name in ["d2l", "nin-cifar10", "fashion", "fashion-tiny"] {
         assert_eq!(plan(name).classes(), 10, "{name}");
     }
+}
+
+/// A device has a plan on its stack while it reads a model file.
+#[test]
+fn a_plan_is_small() {
+    assert!(size_of::<Spec>() <= 840, "{}", size_of::<Spec>());
+    assert!(size_of::<Plan>() <= 1_108, "{}", size_of::<Plan>());
 }
 
 #[test]

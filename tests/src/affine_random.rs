@@ -9,7 +9,7 @@ use nin_train::network::preprocessing::Preprocessing;
 use crate::mix;
 
 /// Lines with every kind of layer, at sizes that leave pixels, channels and inputs over.
-pub const LINES: [&str; 14] = [
+pub const LINES: [&str; 15] = [
     "3x20x18 nin3/2+0,1:8 dw3+1:16 dw3/2+0,1:12 dw3+1:20 avg3/1 fc5",
     "1x19x10 nin10x4/2+4,5x1:10 dw3+1:10id dw3/2+same:7 avg2/2 fc7",
     "3x13x12 nin3+1:8 res(nin3+1:8 nin3+1:8id) proj(nin3/2+same:12 nin3+1:12id) gap fc10",
@@ -28,6 +28,8 @@ pub const LINES: [&str; 14] = [
     "30x3x1 dw3+1:9id res(dw3+1:9 dw3+1id)id gap fc2",
     "130x4x6 dw3+1id dw3/2+1:5 dw3+1:4 gap fc3",
     "3x16x15 nin3+1:5r6 proj(dw3/2+1r6:9id)id avg2/2 nin1:6id gap",
+    // As many stages as fit.
+    "3x9x11 nin3+1:4 res(nin3+1:4 nin3+1:4id) res(nin3+1:4 nin3+1:4id) res(nin3+1:4 nin3+1:4id) proj(nin3/2+1:6 nin3+1:6id) res(nin3+1:6 nin3+1:6id) res(nin3+1:6 nin3+1:6id) proj(nin3/2+1:8 nin3+1:8id) res(nin3+1:8 nin3+1:8id) res(nin3+1:8 nin3+1:8id) drop0.1 gap drop0.1 fc3",
 ];
 
 /// A splitmix64 sequence.

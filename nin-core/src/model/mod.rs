@@ -45,7 +45,29 @@ impl<'m> Model<'m> {
     ///
     /// [`ModelError`] states which check failed. For any bytes the result is an error or a model that is exactly what
     /// was written, as far as a 32-bit checksum can tell.
+    #[inline(never)]
     pub const fn read(file: &'m [u8]) -> Result<Model<'m>, ModelError> {
+        let mut model = Model::UNREAD;
+        match model.fill(file) {
+            Ok(()) => Ok(model),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// A place for a file that is read into it.
+    const UNREAD: Model<'m> = Model {
+        plan: Plan::UNREAD,
+        weight_type: WeightType::F32,
+        lanes: 1,
+        decision: Decision::PLAIN,
+        preprocessing: &[],
+        class_names: "",
+        weights: &[],
+    };
+
+    /// Reads and checks a model file. The model is large: a device has it on the stack only once.
+    #[inline(never)]
+    const fn fill(&mut self, file: &'m [u8]) -> Result<(), ModelError> {
         if file.len() < HEADER + 4 {
             return Err(ModelError::Truncated { expected: HEADER as u32 + 4, found: file.len() });
         }
@@ -73,7 +95,7 @@ impl<'m> Model<'m> {
         if computed != stored {
             return Err(ModelError::Checksum { stored, computed });
         }
-        let weight_type = match file[10] {
+        self.weight_type = match file[10] {
             1 => WeightType::F32,
             2 => WeightType::F16,
             3 => WeightType::Int8,
@@ -81,15 +103,16 @@ impl<'m> Model<'m> {
             5 => WeightType::Affine,
             other => return Err(ModelError::WeightType(other)),
         };
-        let lanes = file[11];
-        if Lanes::of(weight_type, lanes as usize).is_none() {
-            return Err(ModelError::Lanes(lanes));
+        self.lanes = file[11];
+        if Lanes::of(self.weight_type, self.lanes()).is_none() {
+            return Err(ModelError::Lanes(self.lanes));
         }
-        Model::parts(body, version, weight_type, lanes)
+        self.fill_parts(body, version)
     }
 
     /// Splits a file with a valid checksum into its parts and checks them: the writer may have made a mistake.
-    const fn parts(body: &'m [u8], version: u16, weight_type: WeightType, lanes: u8) -> Result<Model<'m>, ModelError> {
+    const fn fill_parts(&mut self, body: &'m [u8], version: u16) -> Result<(), ModelError> {
+        let weight_type = self.weight_type;
         let (line_len, names_len) = (u16_at(body, 16) as usize, u16_at(body, 18) as usize);
         let (weights_at, weights_len) = (u32_at(body, 20) as usize, u32_at(body, 24) as usize);
         let table_len = 8 * u16_at(body, 28) as usize;
@@ -112,11 +135,10 @@ impl<'m> Model<'m> {
         let Ok(line) = core::str::from_utf8(line) else { return Err(ModelError::Layout) };
         let Ok(names) = core::str::from_utf8(names) else { return Err(ModelError::Layout) };
         let mut reader = Reader::new(line);
-        let plan = match Plan::read(&mut reader) {
-            Ok(plan) => plan,
-            Err(error) => return Err(ModelError::Line(error)),
-        };
-        let spec = plan.spec();
+        if let Err(error) = self.plan.read(&mut reader) {
+            return Err(ModelError::Line(error));
+        }
+        let (plan, spec) = (&self.plan, self.plan.spec());
         if !reader.is_canonical() {
             return Err(ModelError::NotCanonical);
         }
@@ -135,14 +157,12 @@ impl<'m> Model<'m> {
         if !names.is_empty() && (found != plan.classes() || empty) {
             return Err(ModelError::ClassNames { expected: plan.classes(), found });
         }
-        let decision = if version == VERSION {
-            Decision::PLAIN
-        } else {
-            match Decision::read(header.split_at(HEADER).1, plan.classes()) {
+        if version != VERSION {
+            self.decision = match Decision::read(header.split_at(HEADER).1, plan.classes()) {
                 Some(decision) => decision,
                 None => return Err(ModelError::Decision),
-            }
-        };
+            };
+        }
         let preprocessing = match weight_type {
             WeightType::Int8 | WeightType::Int4 => is_one_scale(table) && has_one_mean(table, 0),
             WeightType::Affine => is_one_scale(table) && has_one_mean(table, u32_at(table, 0)),
@@ -151,12 +171,10 @@ impl<'m> Model<'m> {
         if !preprocessing {
             return Err(ModelError::Preprocessing);
         }
-        match weights::check(&plan, weight_type, lanes as usize, weights) {
-            Ok(()) => {
-                Ok(Model { plan, weight_type, lanes, decision, preprocessing: table, class_names: names, weights })
-            }
-            Err(error) => Err(error),
-        }
+        self.preprocessing = table;
+        self.class_names = names;
+        self.weights = weights;
+        weights::check(plan, weight_type, self.lanes(), weights)
     }
 
     /// The architecture and its resources.

@@ -41,26 +41,27 @@ impl Plan {
         plan
     }
 
-    const UNREAD: Plan = Plan {
+    /// A place for the plan of a line that is read into it.
+    pub(crate) const UNREAD: Plan = Plan {
         spec: Spec::UNREAD,
         shapes: [Shape { channels: 0, rows: 0, columns: 0 }; MAX_STAGES + 1],
         rings: [0; MAX_STAGES],
         shortcuts: 0,
     };
 
-    /// Plans the network of a line.
+    /// Plans the network of a line, in an unread plan.
     ///
     /// # Errors
     ///
     /// That of the line.
-    #[inline(always)]
-    pub(crate) const fn read(reader: &mut Reader<'_>) -> Result<Plan, SpecError> {
-        let mut plan = Plan::UNREAD;
-        if let Err(error) = reader.read(&mut plan.spec) {
-            return Err(error);
+    pub(crate) const fn read(&mut self, reader: &mut Reader<'_>) -> Result<(), SpecError> {
+        match reader.read(&mut self.spec) {
+            Ok(()) => {
+                self.fill();
+                Ok(())
+            }
+            Err(error) => Err(error),
         }
-        plan.fill();
-        Ok(plan)
     }
 
     /// Computes what follows from the architecture.

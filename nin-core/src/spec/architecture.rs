@@ -6,7 +6,7 @@ use super::shape::Shape;
 use super::stage::{Block, Connection, Stage, Sum};
 
 /// The largest number of stages in a line.
-pub const MAX_STAGES: usize = 24;
+pub const MAX_STAGES: usize = 32;
 
 /// A network's architecture: a parsed and checked line. Every window fits and the line has a head.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]

@@ -26,7 +26,7 @@
 //!
 //! A line ends with its head: `gap`, `fc…` or `gap fc…`. Only `drop` and further `fc…` may follow. K and S are 1 to
 //! 255; P is less than K, and for a pool at most half of K. A dropout probability is below 1 and has at most four
-//! decimals. A line has at most 24 stages; a `nin` or `fc` lists at most six numbers, each 1 to 65,535. The number of
+//! decimals. A line has at most 32 stages; a `nin` or `fc` lists at most six numbers, each 1 to 65,535. The number of
 //! windows is rounded down, as in PyTorch. The parser is a `const fn`: a device reads the line at compile time, where a
 //! wrong line is a compile error with a message; the trainer reads it at run time.
 //!

@@ -141,13 +141,12 @@ impl Reader<'_> {
     /// Checks the body of a shortcut against its input.
     const fn sum(&self, spec: &Spec, line: &mut Line, open: Open, activation: Activation) -> Result<Sum, SpecError> {
         line.open = None;
-        let (mut rows, mut columns) = (1, 1);
+        let (mut rows, mut columns) = (1u32, 1u32);
         let mut i = open.stage;
         while i < spec.len {
             if let Stage::Block(block) = spec.stages[i as usize] {
-                // At most 24 factors below 256 each.
-                rows *= block.window.rows.stride as u128;
-                columns *= block.window.columns.stride as u128;
+                rows = rows.saturating_mul(block.window.rows.stride as u32);
+                columns = columns.saturating_mul(block.window.columns.stride as u32);
             }
             i += 1;
         }
@@ -180,7 +179,7 @@ impl Reader<'_> {
     const fn add(&mut self, spec: &mut Spec, line: &mut Line, start: usize, stage: Stage) -> Result<(), SpecError> {
         if spec.len as usize == MAX_STAGES {
             self.cursor.at = start;
-            return self.cursor.error("at most 24 stages fit a line");
+            return self.cursor.error("at most 32 stages fit a line");
         }
         match stage {
             Stage::GlobalAverage if !line.head => line.head = true,

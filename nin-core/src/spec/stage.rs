@@ -33,26 +33,33 @@ impl fmt::Display for Activation {
 /// The numbers after a `nin…:`, `dw…:` or `fc`: output channels, layer by layer.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Widths {
-    pub(super) len: u8,
-    /// Two bits for each layer: its activation.
-    pub(super) activations: u16,
+    /// Three bits: the number of layers. Then two bits for each layer: its activation.
+    shape: u16,
     pub(super) values: [u16; MAX_WIDTHS],
 }
 
 impl Widths {
+    /// No layer.
+    pub(super) const NONE: Widths = Widths { shape: 0, values: [0; MAX_WIDTHS] };
+
+    /// The number of layers.
+    pub(super) const fn count(&self) -> usize {
+        (self.shape & 7) as usize
+    }
+
     /// The numbers, first layer first; at least one.
     pub const fn as_slice(&self) -> &[u16] {
-        self.values.split_at(self.len as usize).0
+        self.values.split_at(self.count()).0
     }
 
     /// Output channels of the last layer.
     pub const fn last(&self) -> u16 {
-        self.values[self.len as usize - 1]
+        self.values[self.count() - 1]
     }
 
     /// Returns what follows layer `index`; the last layer of a line has no activation, which is not stated here.
     pub const fn activation(&self, index: usize) -> Activation {
-        match self.activations >> (2 * index) & 3 {
+        match self.shape >> (3 + 2 * index) & 3 {
             0 => Activation::Relu,
             1 => Activation::Relu6,
             _ => Activation::Identity,
@@ -61,7 +68,7 @@ impl Widths {
 
     /// Whether a ReLU follows every layer.
     pub const fn all_relu(&self) -> bool {
-        self.activations == 0
+        self.shape >> 3 == 0
     }
 
     /// Adds a layer; there is room.
@@ -71,9 +78,9 @@ impl Widths {
             Activation::Relu6 => 1,
             Activation::Identity => 2,
         };
-        self.values[self.len as usize] = width;
-        self.activations |= code << (2 * self.len);
-        self.len += 1;
+        let index = self.count();
+        self.values[index] = width;
+        self.shape = (self.shape | code << (3 + 2 * index)) + 1;
     }
 }
 
@@ -230,7 +237,7 @@ impl fmt::Display for Stage {
                 f.write_str("dw")?;
                 window.write(f, false)?;
                 write!(f, "{}", widths.activation(0))?;
-                if widths.len > 1 {
+                if widths.count() > 1 {
                     f.write_str(":")?;
                 }
                 numbers(f, widths, 1)

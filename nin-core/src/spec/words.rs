@@ -72,7 +72,7 @@ impl Cursor<'_> {
         } else if self.word(b"gap") {
             Ok(Stage::GlobalAverage)
         } else if self.word(b"fc") {
-            let mut widths = Widths { len: 0, activations: 0, values: [0; MAX_WIDTHS] };
+            let mut widths = Widths::NONE;
             match self.widths(&mut widths, false) {
                 Ok(()) => Ok(Stage::Full(widths)),
                 Err(error) => Err(error),
@@ -99,7 +99,7 @@ impl Cursor<'_> {
         if !self.take(b':') {
             return self.error("expected `:` and the block's channels, like nin5+2:32,32,32");
         }
-        let mut widths = Widths { len: 0, activations: 0, values: [0; MAX_WIDTHS] };
+        let mut widths = Widths::NONE;
         if let Err(error) = self.widths(&mut widths, true) {
             return Err(error);
         }
@@ -124,7 +124,7 @@ impl Cursor<'_> {
             Ok(window) => window,
             Err(error) => return Err(error),
         };
-        let mut widths = Widths { len: 0, activations: 0, values: [0; MAX_WIDTHS] };
+        let mut widths = Widths::NONE;
         let activation = self.activation();
         widths.push(input.channels, activation);
         if self.take(b':')
@@ -235,7 +235,7 @@ impl Cursor<'_> {
     /// Reads numbers of channels, in a block each with its activation.
     const fn widths(&mut self, widths: &mut Widths, block: bool) -> Result<(), SpecError> {
         loop {
-            if widths.len as usize == MAX_WIDTHS {
+            if widths.count() == MAX_WIDTHS {
                 return self.error("at most 6 layers fit one stage");
             }
             let width = match self.number(u16::MAX, "expected a number of channels, 1 to 65535") {

@@ -43,15 +43,17 @@ firmware!(run);
 
 fn run(board: &impl Board) -> Result<(), Error> {
     let state = WORDS.try_take().ok_or(Error::Taken)?;
-    let model = model_in(board.models())?;
+    // Borrowed from the result: moved out of it, the model would be on the stack twice.
+    let model = model_in(board.models());
+    let model = model.as_ref().map_err(|&error| error)?;
     match model.weight_type() {
-        WeightType::F32 if FUSED && ALL => bench::<F32Fused>(board, &model, state),
-        WeightType::F16 if FUSED && ALL => bench::<F16Fused>(board, &model, state),
-        WeightType::F32 if ALL => bench::<F32>(board, &model, state),
-        WeightType::F16 if ALL => bench::<F16>(board, &model, state),
-        WeightType::Int8 => bench::<Int8>(board, &model, state),
-        WeightType::Int4 => bench::<Int4>(board, &model, state),
-        WeightType::Affine if ALL => bench::<Affine>(board, &model, state),
+        WeightType::F32 if FUSED && ALL => bench::<F32Fused>(board, model, state),
+        WeightType::F16 if FUSED && ALL => bench::<F16Fused>(board, model, state),
+        WeightType::F32 if ALL => bench::<F32>(board, model, state),
+        WeightType::F16 if ALL => bench::<F16>(board, model, state),
+        WeightType::Int8 => bench::<Int8>(board, model, state),
+        WeightType::Int4 => bench::<Int4>(board, model, state),
+        WeightType::Affine if ALL => bench::<Affine>(board, model, state),
         other => Err(Error::WeightType(other)),
     }
 }

@@ -19,9 +19,11 @@ firmware!(run);
 
 fn run(board: &impl Board) -> Result<(), Error> {
     let state = WORDS.try_take().ok_or(Error::Taken)?;
-    let model = model_in(board.models())?;
+    // Borrowed from the result: moved out of it, the model would be on the stack twice.
+    let model = model_in(board.models());
+    let model = model.as_ref().map_err(|&error| error)?;
     match model.weight_type() {
-        WeightType::Affine => demo::partition::<Affine>(board, &model, state, RAM_BUDGET),
+        WeightType::Affine => demo::partition::<Affine>(board, model, state, RAM_BUDGET),
         other => Err(Error::WeightType(other)),
     }
 }

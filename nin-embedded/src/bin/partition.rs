@@ -30,16 +30,18 @@ firmware!(run);
 
 fn run(board: &impl Board) -> Result<(), Error> {
     let state = WORDS.try_take().ok_or(Error::Taken)?;
-    let model = model_in(board.models())?;
+    // Borrowed from the result: moved out of it, the model would be on the stack twice.
+    let model = model_in(board.models());
+    let model = model.as_ref().map_err(|&error| error)?;
     let fused = board.asked("fused");
     match model.weight_type() {
-        WeightType::F32 if fused => demo::partition::<F32Fused>(board, &model, state, RAM_BUDGET),
-        WeightType::F16 if fused => demo::partition::<F16Fused>(board, &model, state, RAM_BUDGET),
-        WeightType::F32 => demo::partition::<F32>(board, &model, state, RAM_BUDGET),
-        WeightType::F16 => demo::partition::<F16>(board, &model, state, RAM_BUDGET),
-        WeightType::Int8 => demo::partition::<Int8>(board, &model, state, RAM_BUDGET),
-        WeightType::Int4 => demo::partition::<Int4>(board, &model, state, RAM_BUDGET),
-        WeightType::Affine => demo::partition::<Affine>(board, &model, state, RAM_BUDGET),
+        WeightType::F32 if fused => demo::partition::<F32Fused>(board, model, state, RAM_BUDGET),
+        WeightType::F16 if fused => demo::partition::<F16Fused>(board, model, state, RAM_BUDGET),
+        WeightType::F32 => demo::partition::<F32>(board, model, state, RAM_BUDGET),
+        WeightType::F16 => demo::partition::<F16>(board, model, state, RAM_BUDGET),
+        WeightType::Int8 => demo::partition::<Int8>(board, model, state, RAM_BUDGET),
+        WeightType::Int4 => demo::partition::<Int4>(board, model, state, RAM_BUDGET),
+        WeightType::Affine => demo::partition::<Affine>(board, model, state, RAM_BUDGET),
         other => Err(Error::WeightType(other)),
     }
 }

@@ -90,6 +90,7 @@ fn equals_the_oracle_on_the_whole_family() {
         "5x30x5 res(nin7+3:5 nin7+3:5 nin1:5) proj(dw5/3+2:4 dw3/2+1:7id)r6 gap",
         "3x8x8 drop0.5 res(nin3+1:3) drop0.1 res(dw3+1id) drop0.2 fc4,3",
         "1x5x5 dw3+1:4 nin3+1g2:6,4 dw3r6 fc2",
+        "3x9x11 nin3+1:4 res(nin3+1:4 nin3+1:4id) res(nin3+1:4 nin3+1:4id) res(nin3+1:4 nin3+1:4id) proj(nin3/2+1:6 nin3+1:6id) res(nin3+1:6 nin3+1:6id) res(nin3+1:6 nin3+1:6id) proj(nin3/2+1:8 nin3+1:8id) res(nin3+1:8 nin3+1:8id) res(nin3+1:8 nin3+1:8id) drop0.1 gap drop0.1 fc3",
     ]
     .into_iter()
     .enumerate()
