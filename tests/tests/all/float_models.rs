@@ -2,7 +2,7 @@
 //! damaged ones.
 //!
 //! `fixtures/make_onnx_models.py` and `make_tflite_models.py --float` make the models. A few are committed;
-//! `NIN_ONNX_MODELS`, `NIN_QDQ_MODELS` and `NIN_TFLITE_FLOAT_MODELS` name folders of more.
+//! `NIN_ONNX_MODELS`, `NIN_QDQ_MODELS`, `NIN_QOPERATOR_MODELS` and `NIN_TFLITE_FLOAT_MODELS` name folders of more.
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -142,21 +142,31 @@ fn check_integers(path: &Path) -> Result<(String, f32), Box<dyn Error>> {
     Ok((integers.spec().to_string(), worst))
 }
 
-/// QDQ rounds once, this program twice: an activation may differ by one step, and the logits by a few.
+/// onnxruntime rounds once, this program twice: an activation may differ by one step, and the logits by a few.
 const STEPS: f32 = 2.1;
 
 #[test]
 fn the_logits_of_random_qdq_models() {
+    check_all_integers("onnx_qdq", &["nin", "dw", "proj(", "gap", "fc"], "NIN_QDQ_MODELS");
+}
+
+#[test]
+fn the_logits_of_random_qoperator_models() {
+    check_all_integers("onnx_qoperator", &["nin", "dw", "(", "gap", "fc"], "NIN_QOPERATOR_MODELS");
+}
+
+/// Checks committed models, which have these parts between them, and those of a folder that the environment names.
+fn check_all_integers(folder: &str, parts: &[&str], more: &str) {
     let mut lines = String::new();
-    for path in committed("onnx_qdq") {
+    for path in committed(folder) {
         let (line, worst) = check_integers(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         assert!(worst < STEPS, "{}: {worst} steps of {line}", path.display());
         lines += &format!("{line}\n");
     }
-    for part in ["nin", "dw", "proj(", "gap", "fc"] {
+    for part in parts {
         assert!(lines.contains(part), "no committed model has {part}:\n{lines}");
     }
-    let Some(folder) = std::env::var_os("NIN_QDQ_MODELS") else { return };
+    let Some(folder) = std::env::var_os(more) else { return };
     let mut done = 0;
     for path in models(Path::new(&folder)) {
         match check_integers(&path) {
@@ -198,7 +208,7 @@ fn what_is_outside_is_named() {
 fn damaged_models_are_refused() {
     let mut damage = Damage::default();
     let mut beside = |_: &str| Err("none".to_owned());
-    for path in ["onnx", "onnx_qdq", "tflite_float"].into_iter().flat_map(committed) {
+    for path in ["onnx", "onnx_qdq", "onnx_qoperator", "tflite_float"].into_iter().flat_map(committed) {
         let whole = read(&path);
         for length in (0..whole.len()).step_by(11) {
             assert!(onnx::import(&whole[..length], &mut beside).is_err(), "the first {length} bytes");

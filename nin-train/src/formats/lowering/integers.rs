@@ -40,7 +40,7 @@ impl Net {
     }
 
     /// Returns scale and zero point of a layer's output. A pool has those of its input.
-    fn grid(&self, layer: Id) -> Option<Grid> {
+    pub fn grid(&self, layer: Id) -> Option<Grid> {
         let Layer { kind, inputs, grid, .. } = &self.layers[layer];
         match (grid, kind) {
             (Some(grid), _) => Some(*grid),

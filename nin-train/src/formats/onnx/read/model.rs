@@ -194,8 +194,9 @@ impl<'a> Node<'a> {
         let (op, domain) = (message.text(4)?, message.text(7)?);
         let name = if matches!(domain, "" | "ai.onnx") { op.to_owned() } else { format!("{domain}.{op}") };
         let (inputs, outputs) = (texts(message, 1, MOST_INPUTS)?, texts(message, 2, MOST_INPUTS)?);
-        // An operator of another domain has a name that no operator of the family has.
-        let op = if name == op { op } else { "" };
+        // An operator of another domain has a name that no operator of the family has, except onnxruntime's of integers.
+        let is_known = name == op || (domain == "com.microsoft" && op.starts_with('Q'));
+        let op = if is_known { op } else { "" };
         Ok(Self { place: Place { index, name }, op, inputs, outputs, message })
     }
 

@@ -88,17 +88,7 @@ impl Reader<'_, '_, '_> {
 
     /// Reads the rounding of a map to bytes, or the return from bytes to numbers.
     pub(super) fn quantise(&mut self, node: &Node<'_>, map: &Map) -> Result<Map, OnnxError> {
-        let scale = self.input(node, 1)?.single().filter(|scale| *scale > 0.0 && scale.is_finite());
-        let zero = match self.optional(node, 2)?.map(|zero| zero.numbers) {
-            None => Some(0),
-            Some(Numbers::Uint8(values)) if values.len() == 1 => Some(values[0]),
-            // Bytes here are unsigned.
-            Some(Numbers::Int8(values)) if values.len() == 1 => Some(values[0] as u8 ^ 0x80),
-            Some(_) => None,
-        };
-        let (Some(scale), Some(zero)) = (scale, zero) else {
-            return Err(node.problem("has more than one scale or zero point for a map, or none of 8 bits"));
-        };
+        let grid = self.grid(node, 1)?;
         let name = node.input(0).unwrap_or_default();
         let others = self.model.nodes.iter().filter(|other| other.inputs.contains(&name) && other.op != node.op);
         if node.op == "QuantizeLinear" && (others.count() > 0 || self.model.output == name) {
@@ -109,7 +99,23 @@ impl Reader<'_, '_, '_> {
                 node.problem("rounds an image that is scaled before; a network of integers reads bytes as they are")
             );
         }
-        self.net.quantise(map.layer, Grid { scale, zero }, &node.place)?;
+        self.net.quantise(map.layer, grid, &node.place)?;
         Ok(map.clone())
+    }
+
+    /// Returns the scale of a map, input `number`, and its zero point, the input after it.
+    pub(super) fn grid(&mut self, node: &Node<'_>, number: usize) -> Result<Grid, OnnxError> {
+        let scale = self.input(node, number)?.single().filter(|scale| *scale > 0.0 && scale.is_finite());
+        let zero = match self.optional(node, number + 1)?.map(|zero| zero.numbers) {
+            None => Some(0),
+            Some(Numbers::Uint8(values)) if values.len() == 1 => Some(values[0]),
+            // Bytes here are unsigned.
+            Some(Numbers::Int8(values)) if values.len() == 1 => Some(values[0] as u8 ^ 0x80),
+            Some(_) => None,
+        };
+        let (Some(scale), Some(zero)) = (scale, zero) else {
+            return Err(node.problem("has more than one scale or zero point for a map, or none of 8 bits"));
+        };
+        Ok(Grid { scale, zero })
     }
 }

@@ -11,8 +11,18 @@ use crate::formats::onnx::read::windows::window;
 
 impl Reader<'_, '_, '_> {
     pub(super) fn convolution(&mut self, node: &Node<'_>, map: &Map) -> Result<Map, OnnxError> {
-        let weights = self.input(node, 1)?;
-        let bias = self.optional(node, 2)?;
+        let (weights, bias) = (self.input(node, 1)?, self.optional(node, 2)?);
+        self.convolved(node, map, &weights, bias.as_ref())
+    }
+
+    /// Adds a convolution with these weights.
+    pub(super) fn convolved(
+        &mut self,
+        node: &Node<'_>,
+        map: &Map,
+        weights: &Constant,
+        bias: Option<&Constant>,
+    ) -> Result<Map, OnnxError> {
         let [outputs, channels, rows, columns] = weights.dims[..] else {
             let problem =
                 format!("is a convolution along {} sides; an image has two", weights.dims.len().saturating_sub(2));
@@ -21,7 +31,7 @@ impl Reader<'_, '_, '_> {
         let size = self.size(node, map)?;
         let weights = weights.transposed(&[0, 2, 3, 1]);
         let weights = weights.ok_or_else(|| node.problem("has weights that do not fit its map"))?;
-        let weights = Weights::new(node, &weights, bias.as_ref(), outputs)?;
+        let weights = Weights::new(node, &weights, bias, outputs)?;
         let groups = usize::try_from(node.int("group", 1)?).unwrap_or(0);
         if channels.saturating_mul(groups) != size[2] {
             return Err(node.problem("has weights that do not fit its map"));
@@ -37,13 +47,25 @@ impl Reader<'_, '_, '_> {
     }
 
     pub(super) fn full(&mut self, node: &Node<'_>, map: &Map) -> Result<Map, OnnxError> {
+        let bias = if node.op == "Gemm" { self.optional(node, 2)? } else { None };
+        let weights = self.input(node, 1)?;
+        self.connected(node, map, weights, bias)
+    }
+
+    /// Adds a fully connected layer with these weights.
+    pub(super) fn connected(
+        &mut self,
+        node: &Node<'_>,
+        map: &Map,
+        weights: Constant,
+        bias: Option<Constant>,
+    ) -> Result<Map, OnnxError> {
         let size = self.net.size(map.layer);
         let is_vector = map.axes.0.split_last().is_some_and(|(_, before)| before.iter().all(Vec::is_empty));
         if !is_vector || self.values.map(node.inputs[0]).is_none() {
             return Err(node.problem("reads a tensor that is no vector; flatten the map before it"));
         }
-        let weights = self.input(node, 1)?;
-        let is_gemm = node.op == "Gemm";
+        let is_gemm = matches!(node.op, "Gemm" | "QGemm");
         let weights = match (is_gemm && node.int("transB", 0)? != 0, weights.dims.len()) {
             (true, 2) => Some(weights),
             (false, 2) => weights.transposed(&[1, 0]),
@@ -57,7 +79,6 @@ impl Reader<'_, '_, '_> {
         let (alpha, beta) = if is_gemm { (node.float("alpha", 1.0)?, node.float("beta", 1.0)?) } else { (1.0, 1.0) };
         // From the order of the tensor's values to rows, columns, channels.
         let places = map.axes.places(size);
-        let bias = if is_gemm { self.optional(node, 2)? } else { None };
         let Weights { floats, mut bias, mut steps } = Weights::new(node, &weights, bias.as_ref(), outputs)?;
         let mut ordered = vec![0.0; floats.len()];
         for (to, from) in ordered.chunks_exact_mut(fan_in).zip(floats.chunks_exact(fan_in)) {

@@ -1,10 +1,11 @@
 //! What each operator of a model becomes.
 //!
 //! [`Reader`] reads one operator after the other. `constants` computes what depends on no image; `layers`, `channels`,
-//! `pools` and `shape` make layers; `reasons` explains why an operator makes none.
+//! `pools` and `shape` make layers, `integers` those of operators of integers; `reasons` explains why an operator makes none.
 
 mod channels;
 mod constants;
+mod integers;
 mod layers;
 mod pools;
 mod reasons;
@@ -12,6 +13,7 @@ mod shape;
 
 use nin_core::spec::Activation;
 
+use self::integers::is_integer;
 use self::reasons::reason;
 use super::Beside;
 use super::axes::{Axes, Axis};
@@ -81,6 +83,7 @@ impl<'m, 'a, 'b> Reader<'m, 'a, 'b> {
                 return Err(node.problem("follows a Pad that belongs to no window"));
             }
             [one, other] if node.op == "Add" => Some(Value::Map(self.sum(node, one, other)?)),
+            [one, other] if node.op == "QLinearAdd" => Some(Value::Map(self.integer_sum(node, one, other)?)),
             [map] => Some(Value::Map(self.layer(node, map)?)),
             _ => return Err(node.problem(reason(node.op))),
         };
@@ -110,6 +113,7 @@ impl<'m, 'a, 'b> Reader<'m, 'a, 'b> {
             "Flatten" | "Reshape" | "Squeeze" | "Unsqueeze" | "Transpose" => self.reshape(node, map),
             "Identity" | "Dropout" | "Cast" => Ok(map.clone()),
             "QuantizeLinear" | "DequantizeLinear" => self.quantise(node, map),
+            op if is_integer(op) => self.integers(node, map),
             "Softmax" | "LogSoftmax" | "Sigmoid" if self.ends(node) => Ok(Map { answered: true, ..map.clone() }),
             "Softmax" | "LogSoftmax" => Err(node.problem("is not at the end of the network, where it is left out")),
             op => Err(node.problem(reason(op))),
@@ -195,7 +199,8 @@ fn is_channels_last(model: &Model<'_>, dims: &[usize]) -> bool {
 
 /// Whether an operator may follow a Pad. Zeros stay zeros when they are rounded.
 fn takes_padding(op: &str) -> bool {
-    matches!(op, "Conv" | "MaxPool" | "AveragePool" | "QuantizeLinear" | "DequantizeLinear")
+    const WINDOWS: [&str; 5] = ["Conv", "MaxPool", "AveragePool", "QLinearConv", "QLinearAveragePool"];
+    WINDOWS.contains(&op) || matches!(op, "QuantizeLinear" | "DequantizeLinear")
 }
 
 /// Returns the size of the image and its dimensions.

@@ -2,6 +2,7 @@
 
 use super::Reader;
 use crate::formats::onnx::read::axes::{Axes, Axis};
+use crate::formats::onnx::read::constant::Numbers;
 use crate::formats::onnx::read::error::OnnxError;
 use crate::formats::onnx::read::model::Node;
 use crate::formats::onnx::read::values::Map;
@@ -41,7 +42,7 @@ impl Reader<'_, '_, '_> {
     }
 
     pub(super) fn average(&mut self, node: &Node<'_>, map: &Map) -> Result<Map, OnnxError> {
-        if node.op == "GlobalAveragePool" {
+        if matches!(node.op, "GlobalAveragePool" | "QLinearGlobalAveragePool") {
             self.size(node, map)?;
             let layer = self.net.global_average(map.layer, &node.place);
             // Of one pixel it is the map itself.
@@ -66,8 +67,14 @@ impl Reader<'_, '_, '_> {
 
     pub(super) fn pad(&mut self, node: &Node<'_>, map: &Map) -> Result<Map, OnnxError> {
         let mode = node.text("mode")?.unwrap_or("constant");
-        let value = self.optional(node, 2)?.map_or(Some(0.0), |value| value.single());
-        if !matches!(mode, "" | "constant") || value != Some(0.0) {
+        let zero = self.net.grid(map.layer).map(|grid| grid.zero);
+        let is_zero = self.optional(node, 2)?.is_none_or(|value| match &value.numbers {
+            // Bytes are padded with the one that stands for 0.
+            Numbers::Uint8(values) => values.len() == 1 && zero == Some(values[0]),
+            Numbers::Int8(values) => values.len() == 1 && zero == Some(values[0] as u8 ^ 0x80),
+            _ => value.single() == Some(0.0),
+        });
+        if !matches!(mode, "" | "constant") || !is_zero {
             return Err(node.problem("pads with other values than zeros"));
         }
         let amounts = self.ints(node, "pads", 1)?.unwrap_or_default();

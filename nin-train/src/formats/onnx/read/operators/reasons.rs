@@ -18,8 +18,8 @@ pub(super) fn reason(op: &str) -> &'static str {
         "LayerNormalization" | "InstanceNormalization" | "GroupNormalization" => {
             "normalises each image by its own numbers; a line has no such layer"
         }
-        "QLinearConv" | "QLinearMatMul" | "QGemm" | "ConvInteger" | "MatMulInteger" | "DynamicQuantizeLinear" => {
-            "is 8-bit arithmetic in another form than QDQ; quantise the model in the form QDQ"
+        "ConvInteger" | "MatMulInteger" | "DynamicQuantizeLinear" => {
+            "is for maps whose scale is found at run time; quantise the model with quantize_static of onnxruntime"
         }
         _ => "is none that lines have: convolutions, pools, averages, shortcuts, fully connected layers",
     }
