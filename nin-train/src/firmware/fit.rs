@@ -133,15 +133,14 @@ mod tests {
 
     #[test]
     fn zero_points_need_more_code() {
+        const MANY: usize = 1 << 20;
         for board in BOARDS.iter().filter(|board| board.has_project()) {
-            let without = project(board, false, SMALL, &[], 1);
-            let with = Project { weight_type: WeightType::Affine, ..without.clone() };
-            let more = Parts::with(board, WeightType::Affine, false).code - Parts::of(board).code;
-            assert!(more > 0 && with.room(1000) < without.room(1000).max(1), "{}", board.name);
-            // An image more than there is room for does not fit.
-            let full = |images| Project { weight_type: with.weight_type, ..project(board, false, SMALL, &[], images) };
-            assert!(full(with.room(1000)).check().is_ok(), "{}", board.name);
-            assert!(full(with.room(100_000) + 1).check().is_err(), "{}", board.name);
+            let of = |weight_type, images| Project { weight_type, ..project(board, false, SMALL, &[], images) };
+            let [ordinary, zeros] = [WeightType::Int8, WeightType::Affine].map(|weights| of(weights, 1).room(MANY));
+            assert!(zeros < ordinary, "{}: {zeros} {ordinary}", board.name);
+            assert!(of(WeightType::Affine, zeros).check().is_ok(), "{}", board.name);
+            let error = of(WeightType::Affine, zeros + 1).check().unwrap_err();
+            assert!(matches!(error, FirmwareError::Flash { .. }), "{}: {error}", board.name);
         }
     }
 
