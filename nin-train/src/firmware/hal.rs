@@ -44,9 +44,10 @@ impl Parts {
     pub fn with(board: &Board, weights: WeightType, partition: bool) -> Self {
         let mut parts = Self::of(board);
         if weights == WeightType::Affine {
-            // Kernels for zero points, depthwise convolutions and shortcuts.
+            // Kernels for zero points, depthwise convolutions and shortcuts, and their stack.
             let vectors = board.core.has_dsp() || board.core == Core::CortexM55;
             parts.code += if vectors { 20 * KIB } else { 8 * KIB };
+            parts.ram += 3 * KIB / 2;
         }
         if partition {
             // The model is checked on the board, not while the program compiles.
