@@ -27,7 +27,7 @@ unsafe impl Sync for Page {}
 static PAGE: Page = Page { session: UnsafeCell::new(None), end: UnsafeCell::new(0) };
 
 unsafe extern "C" {
-    /// The end of the program's own memory: a symbol of the linker, of which only the address is used.
+    /// The end of the program's own memory. The linker defines this symbol; only its address has a meaning.
     static __heap_base: u8;
 }
 

@@ -55,7 +55,7 @@ struct Side {
 impl Side {
     /// The pixels that an output pixel covers; each counts by the part of it that lies inside.
     fn area(at: usize, from: usize, to: usize) -> Side {
-        // In units of which a source pixel has `to` and an output pixel `from`.
+        // A source pixel is `to` units long, an output pixel `from` units.
         let (begin, stop) = (at * from, (at + 1) * from);
         let (first, end) = (begin / to, stop.div_ceil(to));
         let inside = |pixel: usize| (stop.min((pixel + 1) * to) - begin.max(pixel * to)) as u64;
