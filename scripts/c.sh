@@ -27,6 +27,10 @@ header() { # header FILE: generates the header from the source
     (cd nin-c && cbindgen --quiet --config cbindgen.toml --output "$1" .)
 }
 
+formula() { # formula LINE|PRESET TYPE LANES FILE [THRESHOLD]: writes a model with weights by formula
+    cargo run --quiet --locked --package nin-tests --bin formula-model -- "$@"
+}
+
 # for_board NAME LEVEL [FLAGS]: builds the library for the board and keeps it as NAME.a.
 for_board() {
     CARGO_PROFILE_FIRMWARE_OPT_LEVEL=$2 CARGO_PROFILE_FIRMWARE_DEBUG=false scripts/cargo-for.sh "$target" rustc --quiet \
@@ -65,8 +69,10 @@ check_example() {
     cp nin-embedded/models/fashion-f16.nin "$models/f16.nin"
     cp nin-embedded/models/fashion-int8.nin "$models/int8.nin"
     cp nin-embedded/models/fashion-int8-plain.nin "$models/int8-plain.nin"
-    cargo run --quiet --locked --package nin-tests --bin formula-model -- fashion int4 2 "$models/int4.nin"
-    cargo run --quiet --locked --package nin-tests --bin formula-model -- fashion int8 2 "$models/threshold.nin" 0.2
+    formula fashion int4 2 "$models/int4.nin"
+    formula fashion-fast int8-affine 2 "$models/int8-affine.nin"
+    formula fashion-fast int4-affine 2 "$models/int4-affine.nin"
+    formula fashion int8 2 "$models/threshold.nin" 0.2
     tail -c +17 nin-embedded/images/fashion-images | od -An -v -tu1 | sed -E 's/ +([0-9]+)/\1,/g' >"$folder/images.inc"
     cargo build --quiet --locked --package nin-c
     for_board board 3

@@ -140,9 +140,13 @@ enum NinWeightType
      */
     NIN_INT4 = 4,
     /**
-     * 8-bit integers with zero points, of models from TensorFlow Lite.
+     * 8-bit integers with zero points, of models from TensorFlow Lite and of networks with depthwise layers or shortcuts.
      */
     NIN_AFFINE = 5,
+    /**
+     * The same with 4-bit integers in some or all layers; it needs the features `affine` and `int4`.
+     */
+    NIN_AFFINE_INT4 = 6,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L

@@ -21,8 +21,10 @@ pub enum NinWeightType {
     NIN_INT8 = 3,
     /// 4-bit integers in some or all layers, 8-bit integers in the others.
     NIN_INT4 = 4,
-    /// 8-bit integers with zero points, of models from TensorFlow Lite.
+    /// 8-bit integers with zero points, of models from TensorFlow Lite and of networks with depthwise layers or shortcuts.
     NIN_AFFINE = 5,
+    /// The same with 4-bit integers in some or all layers; it needs the features `affine` and `int4`.
+    NIN_AFFINE_INT4 = 6,
 }
 
 /// Shapes, weight type and memory of a model.
@@ -89,6 +91,7 @@ impl NinInfo {
                 WeightType::Int8 => NinWeightType::NIN_INT8,
                 WeightType::Int4 => NinWeightType::NIN_INT4,
                 WeightType::Affine => NinWeightType::NIN_AFFINE,
+                WeightType::AffineInt4 => NinWeightType::NIN_AFFINE_INT4,
                 _ => NinWeightType::NIN_F32,
             },
             row_bytes: input.row(),

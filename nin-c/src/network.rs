@@ -5,6 +5,8 @@ use core::{ptr, slice};
 
 #[cfg(feature = "affine")]
 use nin_core::Affine;
+#[cfg(all(feature = "affine", feature = "int4"))]
+use nin_core::AffineInt4;
 #[cfg(feature = "f16")]
 use nin_core::F16;
 #[cfg(feature = "f32")]
@@ -55,6 +57,8 @@ enum Engine {
     Int4(Network<'static, Int4>),
     #[cfg(feature = "affine")]
     Affine(Network<'static, Affine>),
+    #[cfg(all(feature = "affine", feature = "int4"))]
+    AffineInt4(Network<'static, AffineInt4>),
 }
 
 /// Returns the bytes of memory for a network of this model; `usize::MAX` if the address space is too small for it.
@@ -150,6 +154,8 @@ impl Engine {
             WeightType::Int4 => Engine::Int4(Network::new(model, state)?),
             #[cfg(feature = "affine")]
             WeightType::Affine => Engine::Affine(Network::new(model, state)?),
+            #[cfg(all(feature = "affine", feature = "int4"))]
+            WeightType::AffineInt4 => Engine::AffineInt4(Network::new(model, state)?),
             _ => return Err(NinStatus::NIN_FILE_WEIGHT_TYPE),
         })
     }
@@ -189,6 +195,8 @@ pub unsafe extern "C" fn nin_run(
             Engine::Int4(network) => Input::run(network, row, read),
             #[cfg(feature = "affine")]
             Engine::Affine(network) => Input::run(network, row, read),
+            #[cfg(all(feature = "affine", feature = "int4"))]
+            Engine::AffineInt4(network) => Input::run(network, row, read),
         })
     }
 }
@@ -218,6 +226,8 @@ pub unsafe extern "C" fn nin_push(network: *mut NinNetwork, row: *const u8, leng
         Engine::Int4(network) => Input::push(network, values, row),
         #[cfg(feature = "affine")]
         Engine::Affine(network) => Input::push(network, values, row),
+        #[cfg(all(feature = "affine", feature = "int4"))]
+        Engine::AffineInt4(network) => Input::push(network, values, row),
     };
     pushed.err().unwrap_or(NinStatus::NIN_OK)
 }
@@ -244,6 +254,8 @@ pub unsafe extern "C" fn nin_finish(network: *mut NinNetwork, logits: *mut *cons
                 Engine::Int4(network) => network.finish()?,
                 #[cfg(feature = "affine")]
                 Engine::Affine(network) => network.finish()?,
+                #[cfg(all(feature = "affine", feature = "int4"))]
+                Engine::AffineInt4(network) => network.finish()?,
             })
         })
     }
@@ -341,6 +353,8 @@ inputs!(bytes: Int8);
 inputs!(bytes: Int4);
 #[cfg(feature = "affine")]
 inputs!(bytes: Affine);
+#[cfg(all(feature = "affine", feature = "int4"))]
+inputs!(bytes: AffineInt4);
 
 /// The answer of `nin_answer` for an image of none of the classes.
 pub const NIN_UNKNOWN: i32 = -1;

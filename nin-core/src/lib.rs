@@ -16,10 +16,10 @@
 //! the top; [`camera`] makes them from a camera's rows, in the same way as the trainer makes them from pictures.
 //! [`Model::answer`], [`argmax`], [`top_k`] and [`softmax`] turn its logits into an answer.
 //!
-//! A network computes in one of five [`Format`]s: [`F32`], [`F16`] (16-bit weights), [`Int8`] (8-bit weights and
-//! activations), [`Int4`] (8-bit activations, 4-bit weights in some or all layers) and [`Affine`] (8 bits with zero
-//! points, for models from TensorFlow Lite). [`F32Fused`] and [`F16Fused`]
-//! round each product and its addition once (see [`Float`]).
+//! A network computes in one of six [`Format`]s: [`F32`], [`F16`] (16-bit weights), [`Int8`] (8-bit weights and
+//! activations), [`Int4`] (8-bit activations, 4-bit weights in some or all layers), [`Affine`] (8 bits with zero points,
+//! for models from TensorFlow Lite, depthwise layers and shortcuts) and [`AffineInt4`] (the same with 4-bit weights in
+//! some or all layers). [`F32Fused`] and [`F16Fused`] round each product and its addition once (see [`Float`]).
 //!
 //! The feature `std` is off by default. With it, a host's kernels detect the processor's vector instructions at run
 //! time.
@@ -48,7 +48,9 @@ pub mod spec;
 mod test_images;
 
 pub use flow::{Observer, Piece};
-pub use format::{Affine, F16, F16Fused, F32, F32Fused, Float, Format, Fused, Int4, Int8, Rounding, Separate};
+pub use format::{
+    Affine, AffineInt4, F16, F16Fused, F32, F32Fused, Float, Format, Fused, Int4, Int8, Rounding, Separate,
+};
 pub use logits::{argmax, softmax, top_k};
 pub use model::{Aligned, Answer, Decision, Model, ModelError, Normalization, Score, Threshold};
 pub use network::{Network, NetworkError};

@@ -3,12 +3,13 @@
 use nin_core::packing::{Packing, Part};
 use nin_core::{Lanes, WeightType};
 
-const TYPES: [WeightType; 4] = [WeightType::F32, WeightType::F16, WeightType::Int8, WeightType::Int4];
+const TYPES: [WeightType; 6] =
+    [WeightType::F32, WeightType::F16, WeightType::Int8, WeightType::Int4, WeightType::Affine, WeightType::AffineInt4];
 
 #[test]
 fn no_two_parameters_share_a_place() {
     for weight_type in TYPES {
-        let integers = matches!(weight_type, WeightType::Int8 | WeightType::Int4);
+        let integers = weight_type.is_integer();
         for lanes in if integers { Lanes::INT8 } else { Lanes::FLOAT } {
             for (outputs, fan_in) in [(1, 1), (2, 2), (3, 5), (5, 6), (16, 7), (17, 9), (33, 16), (4, 291)] {
                 let what = format!("{outputs}x{fan_in} in {} by {lanes}", weight_type.name());

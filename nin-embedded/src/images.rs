@@ -1,7 +1,7 @@
 //! Ten test images, and their conversion to the input of a network of any size and format.
 
 use nin_core::camera::{Between, Crop};
-use nin_core::{Affine, Float, Format, Int4, Int8, Model, Shape};
+use nin_core::{Affine, AffineInt4, Float, Format, Int4, Int8, Model, Shape};
 
 /// Grey images with their labels, from files in IDX form, the format of MNIST.
 #[derive(Clone, Copy, Debug)]
@@ -131,6 +131,12 @@ impl<const LANES: usize> LevelFormat for Int8<LANES> {
 }
 
 impl LevelFormat for Affine {
+    fn write_row(model: &Model<'_>, row: &mut [u8], level: impl FnMut(usize, usize) -> f32) {
+        <Int8>::write_row(model, row, level);
+    }
+}
+
+impl LevelFormat for AffineInt4 {
     fn write_row(model: &Model<'_>, row: &mut [u8], level: impl FnMut(usize, usize) -> f32) {
         <Int8>::write_row(model, row, level);
     }

@@ -4,7 +4,9 @@ use core::cell::Cell;
 use core::convert::Infallible;
 
 use nin_core::spec::MAX_STAGES;
-use nin_core::{Affine, Answer, F32, Format, Int4, Int8, Model, Network, Observer, Piece, Plan, Shape, WeightType};
+use nin_core::{
+    Affine, AffineInt4, Answer, F32, Format, Int4, Int8, Model, Network, Observer, Piece, Plan, Shape, WeightType,
+};
 
 /// The lengths of the [`Buffers`] of a model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,6 +99,7 @@ impl<'b> Session<'b> {
             WeightType::Int8 => run::<Int8>(model, buffers, observed, as_they_are, f32::from),
             WeightType::Int4 => run::<Int4>(model, buffers, observed, as_they_are, f32::from),
             WeightType::Affine => run::<Affine>(model, buffers, observed, as_they_are, f32::from),
+            WeightType::AffineInt4 => run::<AffineInt4>(model, buffers, observed, as_they_are, f32::from),
             _ => false,
         }
     }

@@ -4,6 +4,7 @@ use nin_core::packing::affine::{Factor, Words};
 use nin_core::plan::{Layer, LayerKind};
 use nin_core::{Plan, Spec, WeightType};
 use nin_train::formats::model_file::{AffineLayer, AffineModel, Record};
+use nin_train::integers::GRAIN;
 use nin_train::network::preprocessing::Preprocessing;
 
 use crate::mix;
@@ -84,6 +85,24 @@ pub fn network(line: &str, seed: u64) -> AffineModel {
     AffineModel { spec, preprocessing, class_names: Vec::new(), records }
 }
 
+/// Returns the network with weights of 4 bits in about three of four layers that may have them, from a seed: these
+/// weights keep the upper half of their byte.
+pub fn narrowed(mut model: AffineModel, seed: u64) -> AffineModel {
+    let mut random = Random(mix::mix(seed ^ 4));
+    let plan = Plan::new(model.spec);
+    let layers = plan.layers().filter(|layer| layer.weight_bytes(WeightType::Affine, 1) > 0);
+    for (layer, record) in layers.zip(&mut model.records) {
+        if let Record::Layer(record) = record
+            && layer.groups == 1
+            && !random.one_in(4)
+        {
+            record.words.four_bits = true;
+            record.weights.iter_mut().for_each(|weight| *weight = (*weight / GRAIN).clamp(-7, 7) * GRAIN);
+        }
+    }
+    model
+}
+
 fn words(layer: &Layer, input_zero: u8, random: &mut Random) -> Words {
     let output_zero = match layer.relu {
         true if random.one_in(4) => random.byte() / 4,
@@ -92,7 +111,8 @@ fn words(layer: &Layer, input_zero: u8, random: &mut Random) -> Words {
     };
     let least = if layer.relu { output_zero } else { 0 };
     let most = if layer.relu6 || random.one_in(6) { 200 + random.byte() / 8 } else { 255 };
-    Words { input_zero, output_zero, least, most, plain: false, lanes: 1, once: false, scale: 0.0625 }
+    let [plain, once, four_bits] = [false; 3];
+    Words { input_zero, output_zero, least, most, plain, lanes: 1, once, four_bits, scale: 0.0625 }
 }
 
 fn record(layer: &Layer, input: u8, random: &mut Random) -> Record {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::{Mutex, PoisonError};
 
-use nin_core::{Affine, F16, F16Fused, F32, F32Fused, Int4, Int8, Model, Network, WeightType};
+use nin_core::{Affine, AffineInt4, F16, F16Fused, F32, F32Fused, Int4, Int8, Model, Network, WeightType};
 use nin_embedded::LevelFormat;
 
 /// The scripts' exit status when a tool is not installed.
@@ -126,6 +126,7 @@ pub fn host(
         WeightType::Int8 => run::<Int8>(&model, images, level),
         WeightType::Int4 => run::<Int4>(&model, images, level),
         WeightType::Affine => run::<Affine>(&model, images, level),
+        WeightType::AffineInt4 => run::<AffineInt4>(&model, images, level),
         other => panic!("no engine for {}", other.name()),
     }
 }

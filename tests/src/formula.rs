@@ -7,7 +7,7 @@ use nin_train::network::preprocessing::Preprocessing;
 use nin_train::network::trained::Trained;
 
 use crate::fixture::channels_last;
-use crate::mix;
+use crate::{affine_random, mix};
 
 /// Returns parameters as the fixtures have them: layer by layer, weights in PyTorch's order scaled by their fan-in,
 /// then biases; here channels last.
@@ -31,12 +31,20 @@ pub fn parameters(plan: &Plan) -> Vec<f32> {
 /// every machine.
 const CLIP: f32 = 2.0;
 
-/// Returns a model file of the architecture with these parameters, for images whose bytes represent 0 to 1.
+/// Returns a model file of the architecture with these parameters, for images whose bytes represent 0 to 1; if the type has
+/// zero points, one of [`affine_random`].
 ///
 /// # Panics
 ///
 /// If the exporter refuses the parameters, which the formula rules out.
 pub fn model(spec: Spec, weight_type: WeightType, lanes: Lanes) -> Vec<u8> {
+    if weight_type.has_zero_points() {
+        let mut model = affine_random::network(&spec.to_string(), 0);
+        if weight_type.is_narrow() {
+            model = affine_random::narrowed(model, 0);
+        }
+        return model.to_bytes(lanes).unwrap_or_else(|error| panic!("{spec}: {error}"));
+    }
     let plan = Plan::new(spec);
     let trained = Trained {
         spec,

@@ -1,8 +1,8 @@
-//! Imported TensorFlow Lite models, run by the engine with every map kept.
+//! Models with zero points, run by the engine with every map kept.
 
 use std::convert::Infallible;
 
-use nin_core::{Affine, Model, Network, Piece};
+use nin_core::{Affine, AffineInt4, Format, Model, Network, Piece, WeightType};
 
 use crate::engine::state;
 use crate::integer::Bytes;
@@ -16,6 +16,13 @@ pub type Placed = ((usize, usize), Bytes);
 ///
 /// If the model cannot run.
 pub fn run(model: &Model<'_>, image: &[u8]) -> (Vec<Placed>, Vec<f32>) {
+    match model.weight_type() {
+        WeightType::AffineInt4 => run_as::<AffineInt4>(model, image),
+        _ => run_as::<Affine>(model, image),
+    }
+}
+
+fn run_as<F: Format<Value = u8>>(model: &Model<'_>, image: &[u8]) -> (Vec<Placed>, Vec<f32>) {
     let plan = *model.plan();
     let mut maps: Vec<Placed> = Vec::new();
     let mut steps = 0;
@@ -32,7 +39,7 @@ pub fn run(model: &Model<'_>, image: &[u8]) -> (Vec<Placed>, Vec<f32>) {
         map.values[at..][..values.len()].copy_from_slice(values);
     };
     let mut state = state(model);
-    let mut network = Network::<Affine>::new(model, &mut state).expect("a network");
+    let mut network = Network::<F>::new(model, &mut state).expect("a network");
     let mut rows = image.chunks_exact(plan.spec().input().row());
     let logits = network.infer_observed(
         |_, row| {

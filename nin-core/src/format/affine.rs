@@ -17,7 +17,7 @@ pub enum Affine {}
 impl Format for Affine {}
 
 /// Splits the words of a layer from its weights.
-fn split<'m>(weights: &LayerWeights<'m>) -> (Words, LayerWeights<'m>) {
+pub(super) fn split<'m>(weights: &LayerWeights<'m>) -> (Words, LayerWeights<'m>) {
     let (words, bytes) = weights.bytes.split_at(HEADER);
     let words = Words::read(words);
     (words, LayerWeights { bytes, lanes: words.lanes.into(), ..*weights })

@@ -5,8 +5,8 @@ use crate::packing::WeightType;
 use crate::plan::Layer;
 
 /// The number format of a [`Network`](crate::Network): [`F32`](crate::F32), [`F16`](crate::F16) and their
-/// [fused](crate::Fused) forms, [`Int8`](crate::Int8), [`Int4`](crate::Int4) or [`Affine`](crate::Affine). The trait is
-/// sealed.
+/// [fused](crate::Fused) forms, [`Int8`](crate::Int8), [`Int4`](crate::Int4), [`Affine`](crate::Affine) or
+/// [`AffineInt4`](crate::AffineInt4). The trait is sealed.
 ///
 /// `Value` is the type of the image's rows and of the activations that an [`Observer`](crate::Observer) receives: `f32`
 /// for float formats (preprocessed, see [`Model::preprocess`](crate::Model::preprocess)), `u8` for integer formats (the

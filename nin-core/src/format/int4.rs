@@ -34,29 +34,16 @@ impl Arithmetic for Int4 {
     fn sum(_: &LayerWeights<'_>, _: &[u8], _: &mut [u8]) {}
 
     fn full_begin(weights: &LayerWeights<'_>, sums: &mut [i32]) {
-        let weights = Bits::of(weights);
-        for (output, sum) in sums.iter_mut().enumerate() {
-            *sum = weights.output(output).bias;
-        }
+        Bits::of(weights).begin(sums);
     }
 
     fn full_add(weights: &LayerWeights<'_>, first: usize, values: &[u8], sums: &mut [i32]) {
-        let weights = Bits::of(weights);
-        for (output, sum) in sums.iter_mut().enumerate() {
-            for (input, &value) in (first..).zip(values) {
-                *sum = sum.wrapping_add(i32::from(value) * i32::from(weights.weight(output, input)));
-            }
-        }
+        Bits::of(weights).add(first, values.iter().map(|&value| value.into()), sums);
     }
 
     fn full_add_averages(weights: &LayerWeights<'_>, averages: &[i32], _: usize, sums: &mut [i32]) {
         // The layer's scale includes the division by the count.
-        let weights = Bits::of(weights);
-        for (output, sum) in sums.iter_mut().enumerate() {
-            for (input, &average) in averages.iter().enumerate() {
-                *sum = sum.wrapping_add(average.wrapping_mul(weights.weight(output, input).into()));
-            }
-        }
+        Bits::of(weights).add(0, averages.iter().copied(), sums);
     }
 
     fn full_output(weights: &LayerWeights<'_>, sums: &[i32], out: &mut [u8]) {

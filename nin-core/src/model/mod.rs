@@ -101,6 +101,7 @@ impl<'m> Model<'m> {
             3 => WeightType::Int8,
             4 => WeightType::Int4,
             5 => WeightType::Affine,
+            6 => WeightType::AffineInt4,
             other => return Err(ModelError::WeightType(other)),
         };
         self.lanes = file[11];
@@ -143,7 +144,7 @@ impl<'m> Model<'m> {
             return Err(ModelError::NotCanonical);
         }
         // Version 3 is only for models that need it.
-        let affine = matches!(weight_type, WeightType::Affine) || spec.is_extended();
+        let affine = weight_type.has_zero_points() || spec.is_extended();
         if affine != (version == AFFINE_VERSION) {
             return Err(ModelError::Version(version));
         }
@@ -165,7 +166,7 @@ impl<'m> Model<'m> {
         }
         let preprocessing = match weight_type {
             WeightType::Int8 | WeightType::Int4 => is_one_scale(table) && has_one_mean(table, 0),
-            WeightType::Affine => is_one_scale(table) && has_one_mean(table, u32_at(table, 0)),
+            WeightType::Affine | WeightType::AffineInt4 => is_one_scale(table) && has_one_mean(table, u32_at(table, 0)),
             _ => true,
         };
         if !preprocessing {

@@ -17,7 +17,7 @@ pub(super) const fn check(
             Ok(expected) => expected,
             Err(bits) => return Err(ModelError::Bits(bits)),
         },
-        WeightType::Affine => match affine_bytes(plan, lanes, weights) {
+        WeightType::Affine | WeightType::AffineInt4 => match affine_bytes(plan, lanes, weights) {
             Ok(expected) => expected,
             Err(lanes) => return Err(ModelError::Lanes(lanes)),
         },
@@ -32,8 +32,8 @@ pub(super) const fn check(
         let mut step = 0;
         while let Some(layer) = plan.layer(stage, step) {
             step += 1;
-            if matches!(weight_type, WeightType::Affine) {
-                rest = match check_affine(&layer, lanes, rest) {
+            if weight_type.has_zero_points() {
+                rest = match check_affine(&layer, weight_type, lanes, rest) {
                     Ok(rest) => rest,
                     Err(error) => return Err(error),
                 };
@@ -75,7 +75,12 @@ const fn check_layer<'m>(
 }
 
 /// Checks the part at the beginning of `weights` of a layer with zero points; returns the rest.
-const fn check_affine<'m>(layer: &Layer, lanes: usize, weights: &'m [u8]) -> Result<&'m [u8], ModelError> {
+const fn check_affine<'m>(
+    layer: &Layer,
+    weight_type: WeightType,
+    lanes: usize,
+    weights: &'m [u8],
+) -> Result<&'m [u8], ModelError> {
     let bytes = match layer.affine_bytes(lanes, weights) {
         Some(0) => return Ok(weights),
         Some(bytes) => bytes,
@@ -83,7 +88,9 @@ const fn check_affine<'m>(layer: &Layer, lanes: usize, weights: &'m [u8]) -> Res
     };
     let (own, rest) = weights.split_at(bytes);
     let words = affine::Words::read(own);
-    if own[affine::LANES_AT - 1] > 1 || own[affine::LANES_AT + 1] > 1 || own[affine::LANES_AT + 2] != 0 {
+    let narrow = weight_type.is_narrow() && layer.has_weights() && layer.groups == 1;
+    let [plain, once, four_bits] = [own[affine::LANES_AT - 1], own[affine::LANES_AT + 1], own[affine::LANES_AT + 2]];
+    if plain > 1 || once > 1 || four_bits > narrow as u8 {
         return Err(ModelError::Padding);
     }
     if !layer.has_weights() {
@@ -103,7 +110,8 @@ const fn check_affine<'m>(layer: &Layer, lanes: usize, weights: &'m [u8]) -> Res
         }
         return Ok(rest);
     }
-    let packing = layer.packing(WeightType::Int8, words.lanes as usize);
+    let stored = if words.four_bits { WeightType::Int4 } else { WeightType::Int8 };
+    let packing = layer.packing(stored, words.lanes as usize);
     let packed = own.split_at(affine::HEADER).1;
     if !packing.is_padded_with_zeros(packed) {
         return Err(ModelError::Padding);

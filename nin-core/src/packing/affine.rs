@@ -1,5 +1,5 @@
-//! The words that precede a layer in a model of [`WeightType::Affine`](super::WeightType::Affine): zero points, scales
-//! and the factors of layers without weights. `docs/int8.md` in the repository defines the arithmetic.
+//! The words that precede a layer in a model of [`WeightType::Affine`](super::WeightType::Affine) or
+//! [`AffineInt4`](super::WeightType::AffineInt4): zero points, scales and the factors of layers without weights. `docs/int8.md` in the repository defines the arithmetic.
 //!
 //! Bytes are unsigned: a zero point here is TensorFlow Lite's plus 128. A shift is to the right; a negative one is to
 //! the left and precedes the multiplication.
@@ -34,6 +34,8 @@ pub struct Words {
     pub lanes: u8,
     /// Whether sums are rounded once and not twice, as in fully connected layers with one scale for each output.
     pub once: bool,
+    /// Whether the weights have 4 bits and not 8.
+    pub four_bits: bool,
     /// The value of one step of the output.
     pub scale: f32,
 }
@@ -50,16 +52,26 @@ pub struct Factor {
 impl Words {
     /// The words of a layer without zero points that a ReLU follows.
     #[cfg(not(target_os = "none"))]
-    pub(crate) const RELU: Words =
-        Words { input_zero: 0, output_zero: 0, least: 0, most: 255, plain: true, lanes: 1, once: false, scale: 1.0 };
+    pub(crate) const RELU: Words = Words {
+        input_zero: 0,
+        output_zero: 0,
+        least: 0,
+        most: 255,
+        plain: true,
+        lanes: 1,
+        once: false,
+        four_bits: false,
+        scale: 1.0,
+    };
 
     /// Reads the words at the beginning of a layer.
     #[inline]
     pub const fn read(bytes: &[u8]) -> Words {
         let [input_zero, output_zero, least, most] = word(bytes, 0);
-        let [plain, lanes, once, _] = word(bytes, 4);
+        let [plain, lanes, once, four_bits] = word(bytes, 4);
         let scale = f32::from_le_bytes(word(bytes, 8));
-        Words { input_zero, output_zero, least, most, plain: plain == 1, lanes, once: once == 1, scale }
+        let [plain, once, four_bits] = [plain == 1, once == 1, four_bits == 1];
+        Words { input_zero, output_zero, least, most, plain, lanes, once, four_bits, scale }
     }
 
     /// Whether outputs have the zero point 0 and the range 0 to 255, as after a ReLU.
@@ -77,8 +89,8 @@ impl Words {
     /// Returns the words as bytes.
     pub const fn bytes(&self) -> [u8; HEADER] {
         let [s0, s1, s2, s3] = self.scale.to_le_bytes();
-        let Words { input_zero, output_zero, least, most, plain, lanes, once, .. } = *self;
-        [input_zero, output_zero, least, most, plain as u8, lanes, once as u8, 0, s0, s1, s2, s3]
+        let Words { input_zero, output_zero, least, most, plain, lanes, once, four_bits, .. } = *self;
+        [input_zero, output_zero, least, most, plain as u8, lanes, once as u8, four_bits as u8, s0, s1, s2, s3]
     }
 }
 

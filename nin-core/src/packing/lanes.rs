@@ -29,7 +29,7 @@ impl Lanes {
     pub const fn of(weight_type: WeightType, count: usize) -> Option<Self> {
         let lanes = match weight_type {
             WeightType::F32 | WeightType::F16 => Self::FLOAT,
-            WeightType::Int8 | WeightType::Int4 | WeightType::Affine => Self::INT8,
+            _ => Self::INT8,
         };
         let mut i = 0;
         while i < lanes.len() {

@@ -13,7 +13,7 @@ pub(crate) const ROWS: usize = 3;
 /// The layout of one layer's parameters in its part of a model file's weights.
 ///
 /// All places count bytes from the beginning of that part. In a model of [`WeightType::Int4`] the part begins after the
-/// word that states the layer's number of bits, in one of [`WeightType::Affine`] after the words of
+/// word that states the layer's number of bits, in one with zero points after the words of
 /// [`affine`](super::affine).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Packing {
@@ -57,11 +57,15 @@ impl Place {
 
 impl Packing {
     /// Returns the packing of a layer with `outputs` outputs that sum over `fan_in` inputs each. `lanes` must be valid
-    /// for the type: a number that [`Lanes::of`](super::Lanes::of) accepts. The weights of [`WeightType::Affine`] are
-    /// packed as those of [`WeightType::Int8`].
+    /// for the type: a number that [`Lanes::of`](super::Lanes::of) accepts. Weights with zero points are packed as those
+    /// without.
     #[inline(always)]
     pub const fn new(weight_type: WeightType, lanes: usize, outputs: usize, fan_in: usize) -> Packing {
-        let weight_type = if matches!(weight_type, WeightType::Affine) { WeightType::Int8 } else { weight_type };
+        let weight_type = match weight_type {
+            WeightType::Affine => WeightType::Int8,
+            WeightType::AffineInt4 => WeightType::Int4,
+            other => other,
+        };
         Packing { weight_type, lanes, outputs, fan_in }
     }
 
@@ -184,7 +188,7 @@ impl Packing {
                 let (fan_in, group) = (self.padded_fan_in(), output / 16 * 16);
                 Place::whole(self.rows() + group * fan_in + input / 4 * 64 + output % 16 * 4 + input % 4)
             }
-            (WeightType::Int8 | WeightType::Affine, _) => Place::whole(self.rows() + output * fan_in + input),
+            (WeightType::Int8, _) => Place::whole(self.rows() + output * fan_in + input),
             (WeightType::Int4, 2) => {
                 let (pair, half) = pair(input, fan_in.next_multiple_of(2));
                 let stream = 4 * self.stream_words();
@@ -196,7 +200,8 @@ impl Packing {
                 Place::half(self.rows() + group * 64 + output % 16 * 4 + input % 4, input / 4 % 2 == 1)
             }
             (WeightType::Int4, _) => Place::half(self.rows() + output * fan_in.div_ceil(2) + input / 2, input % 2 == 1),
-            (WeightType::F32 | WeightType::F16, _) => {
+            // Floats: `new` has replaced the other types.
+            _ => {
                 let index = (output / lanes * fan_in + input) * lanes + output % lanes;
                 Place::whole(4 * self.padded_outputs() + weight_type.bits() / 8 * index)
             }

@@ -6,7 +6,7 @@ use crate::spec::{Shape, Window};
 /// Bytes of the word that states how many bits a layer's weights have.
 const BITS_WORD: usize = 4;
 
-/// Bytes of the words that state a layer's zero points and scales in a model of [`WeightType::Affine`].
+/// Bytes of the words that state a layer's zero points and scales in a model that has them.
 const fn affine_words(kind: LayerKind) -> usize {
     match kind {
         LayerKind::Convolution(_) | LayerKind::Full => affine::HEADER,
@@ -92,16 +92,18 @@ impl Layer {
         if self.groups > 1 { 1 } else { lanes }
     }
 
-    /// The layout of the layer's parameters in a model file. In a model of [`WeightType::Int4`] or
-    /// [`WeightType::Affine`] words precede them.
+    /// The layout of the layer's parameters in a model file. In a model of [`WeightType::Int4`] or one with zero points,
+    /// words precede them. A layer in groups has no 4-bit weights.
     #[inline(always)]
     pub const fn packing(&self, weights: WeightType, lanes: usize) -> Packing {
+        let weights = if self.groups > 1 && weights.is_narrow() { WeightType::Int8 } else { weights };
         Packing::new(weights, self.lanes(lanes), self.output.channels as usize, self.fan_in())
     }
 
     /// Returns the bytes of the layer's part of a model file: [`Packing::bytes`]. For [`WeightType::Int4`] the weights
     /// count as 4-bit ones, and the word that states their bits is included; a layer of such a model with 8-bit weights
-    /// has the bytes of [`WeightType::Int8`] and that word.
+    /// has the bytes of [`WeightType::Int8`] and that word. For [`WeightType::AffineInt4`] they count as 4-bit ones unless
+    /// the layer is in groups; a layer with 8-bit weights has the bytes of [`WeightType::Affine`].
     ///
     /// `lanes` must be valid for the type; [`Model::lanes`](crate::Model::lanes) lists the values.
     ///
@@ -111,12 +113,12 @@ impl Layer {
     #[inline]
     pub const fn weight_bytes(&self, weights: WeightType, lanes: usize) -> usize {
         let word = match weights {
-            WeightType::Affine => affine_words(self.kind),
+            WeightType::Affine | WeightType::AffineInt4 => affine_words(self.kind),
             WeightType::Int4 => BITS_WORD,
             _ => 0,
         };
         if !self.has_weights() {
-            return if matches!(weights, WeightType::Affine) { word } else { 0 };
+            return if weights.has_zero_points() { word } else { 0 };
         }
         self.packing(weights, lanes).bytes().saturating_add(word)
     }
@@ -131,15 +133,17 @@ impl Layer {
         }
     }
 
-    /// Returns the bytes of the layer in a model of [`WeightType::Affine`], with which `weights` begins; `None` if its
-    /// lanes are neither 1 nor `lanes`. If the weights end early, the lanes count as 1.
+    /// Returns the bytes of the layer in a model with zero points, with which `weights` begins; `None` if its lanes are
+    /// neither 1 nor `lanes`. If the weights end early, the lanes count as 1 and the weights as 8-bit ones.
     pub(crate) const fn affine_bytes(&self, lanes: usize, weights: &[u8]) -> Option<usize> {
         if !self.has_weights() || weights.len() < affine::HEADER {
             return Some(self.weight_bytes(WeightType::Affine, 1));
         }
-        match affine::Words::read(weights).lanes as usize {
-            1 => Some(self.weight_bytes(WeightType::Affine, 1)),
-            own if own == lanes && self.groups == 1 => Some(self.weight_bytes(WeightType::Affine, lanes)),
+        let words = affine::Words::read(weights);
+        let stored = if words.four_bits { WeightType::AffineInt4 } else { WeightType::Affine };
+        match words.lanes as usize {
+            1 => Some(self.weight_bytes(stored, 1)),
+            own if own == lanes && self.groups == 1 => Some(self.weight_bytes(stored, lanes)),
             _ => None,
         }
     }

@@ -271,7 +271,7 @@ impl Plan {
 
     /// Words for the tiles of a block and for the kernels' working memory.
     pub(crate) const fn scratch_words(&self, weights: WeightType, kernels: Kernels) -> usize {
-        if matches!(weights, WeightType::F32 | WeightType::F16) {
+        if !weights.is_integer() {
             return self.tile_words(weights, kernels);
         }
         let mut work = Work::new(kernels);
@@ -290,7 +290,7 @@ impl Plan {
             }
             stage += 1;
         }
-        self.tile_words(weights, kernels) + work.words(matches!(weights, WeightType::Int4))
+        self.tile_words(weights, kernels) + work.words(weights.is_narrow())
     }
 
     /// Words for the tiles of a block.
@@ -311,12 +311,12 @@ impl Plan {
     #[inline(always)]
     pub(crate) const fn tile(&self, stage: usize, weights: WeightType, kernels: Kernels) -> usize {
         let columns = self.shapes[stage + 1].columns as usize;
-        let five = matches!(weights, WeightType::Affine) && matches!(kernels, Kernels::Dsp);
+        let five = weights.has_zero_points() && matches!(kernels, Kernels::Dsp);
         if five && columns > TILE && columns % TILE == 1 { TILE + 1 } else { TILE }
     }
 
-    /// Returns the bytes of all packed weights and biases in a model file; for [`WeightType::Int4`], of a model whose
-    /// layers all have 4-bit weights. `lanes` and panics are as for [`Layer::weight_bytes`].
+    /// Returns the bytes of all packed weights and biases in a model file; for [`WeightType::Int4`] and
+    /// [`WeightType::AffineInt4`], of a model with 4-bit weights in all layers that can have them. `lanes` and panics are as for [`Layer::weight_bytes`].
     pub const fn weight_bytes(&self, weights: WeightType, lanes: usize) -> usize {
         let mut bytes = 0;
         let mut stage = 0;

@@ -12,7 +12,7 @@ use core::fmt;
 
 use nin_core::plan::{Layer, LayerKind};
 use nin_core::spec::{MAX_STAGES, MAX_WIDTHS};
-use nin_core::{Affine, F16, F16Fused, F32, F32Fused, Int4, Int8, Model, Network, Piece, WeightType};
+use nin_core::{Affine, AffineInt4, F16, F16Fused, F32, F32Fused, Int4, Int8, Model, Network, Piece, WeightType};
 use nin_embedded::{Board, Error, LevelFormat, budget, firmware, formula_level, model_in, say, state_budget};
 use static_cell::ConstStaticCell;
 
@@ -54,6 +54,7 @@ fn run(board: &impl Board) -> Result<(), Error> {
         WeightType::Int8 => bench::<Int8>(board, model, state),
         WeightType::Int4 => bench::<Int4>(board, model, state),
         WeightType::Affine if ALL => bench::<Affine>(board, model, state),
+        WeightType::AffineInt4 if ALL => bench::<AffineInt4>(board, model, state),
         other => Err(Error::WeightType(other)),
     }
 }

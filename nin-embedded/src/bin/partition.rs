@@ -15,7 +15,7 @@
 //! - `fused`: floats use fused multiply-add, which rounds once for each product
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
-use nin_core::{Affine, F16, F16Fused, F32, F32Fused, Int4, Int8, WeightType};
+use nin_core::{Affine, AffineInt4, F16, F16Fused, F32, F32Fused, Int4, Int8, WeightType};
 use nin_embedded::{Board, Error, STACK, demo, firmware, model_in, state_budget};
 use static_cell::ConstStaticCell;
 
@@ -42,6 +42,7 @@ fn run(board: &impl Board) -> Result<(), Error> {
         WeightType::Int8 => demo::partition::<Int8>(board, model, state, RAM_BUDGET),
         WeightType::Int4 => demo::partition::<Int4>(board, model, state, RAM_BUDGET),
         WeightType::Affine => demo::partition::<Affine>(board, model, state, RAM_BUDGET),
+        WeightType::AffineInt4 => demo::partition::<AffineInt4>(board, model, state, RAM_BUDGET),
         other => Err(Error::WeightType(other)),
     }
 }

@@ -170,16 +170,16 @@ pub fn run(args: &ExportArgs, console: &Console) -> Outcome {
 
 /// Writes the requested files of a network of integers with zero points.
 fn affine(args: &ExportArgs, loaded: &Loaded, model: &Integers, out: Option<&Path>, console: &Console) -> Outcome {
-    let (name, kind) = (visible_path(&args.network), WeightType::Affine);
+    let (name, kind) = (visible_path(&args.network), model.weight_type());
     if args.safetensors.is_some() {
         return Err(format!(
-            "{name}: the weights are 8-bit integers, which --safetensors does not write; use the network that they were \
+            "{name}: the weights are integers, which --safetensors does not write; use the network that they were \
              made from"
         )
         .into());
     }
     if !matches!(args.weight_type, Type::F32) {
-        return Err(format!("{name}: the weights are 8-bit integers, which --type cannot change; leave it out").into());
+        return Err(format!("{name}: the weights are integers, which --type cannot change; leave it out").into());
     }
     // Integers have no packing of four lanes, the default of floats.
     let lanes = if args.lanes == Lanes::Four { Lanes::Two } else { args.lanes };

@@ -153,7 +153,7 @@ pub fn run(args: &FirmwareArgs, console: &Console) -> Outcome {
     let train = images.as_ref().map(|splits| &splits.train);
     let integers = pool.install(|| integers(&loaded, train, console))?;
     // The decision of a model file of integers is that of `quantize` or `import`.
-    let has_decision = matches!(loaded.stored_type(), Some(WeightType::Int8 | WeightType::Int4 | WeightType::Affine));
+    let has_decision = loaded.stored_type().is_some_and(WeightType::is_integer);
     let decision = match &mut images {
         Some(splits) if !has_decision => args.rejection.decide(&loaded, &integers, splits, &pool, console)?,
         _ => loaded.decision()?,

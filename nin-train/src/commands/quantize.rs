@@ -129,9 +129,9 @@ pub fn run(args: &QuantizeArgs, console: &Console) -> Outcome {
     let source = args.rust.as_deref().zip(out.as_deref());
     let source = source.map(|(rust, out)| beside(out, rust).map(|name| (rust, name))).transpose()?;
     let loaded = networks::load(&args.network)?;
-    if let Some(WeightType::Int8 | WeightType::Affine) = loaded.stored_type() {
+    if loaded.stored_type().is_some_and(WeightType::is_integer) {
         return Err(format!(
-            "{}: the model has 8-bit integers already; `export` and `firmware` write it for boards. To quantise with other \
+            "{}: the model has integers already; `export` and `firmware` write it for boards. To quantise with other \
              flags, use the checkpoint it was made from",
             visible_path(&args.network)
         )

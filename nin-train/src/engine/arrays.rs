@@ -2,7 +2,7 @@
 
 use ndarray::{Array2, Array3, Array4, ArrayView3, ArrayView4, Axis};
 use nin_core::plan::{Layer, LayerKind, Plan};
-use nin_core::{Model, Observer, Piece, Shape, WeightType};
+use nin_core::{Model, Observer, Piece, Shape};
 use rayon::prelude::*;
 
 use crate::engine::Engine;
@@ -105,7 +105,7 @@ pub fn activation_bytes(model: &Model<'_>) -> usize {
 }
 
 fn is_integer(model: &Model<'_>) -> bool {
-    matches!(model.weight_type(), WeightType::Int8 | WeightType::Int4 | WeightType::Affine)
+    model.weight_type().is_integer()
 }
 
 /// Returns the logits (images × classes) and each layer's outputs for the same images, in the order of the layers. The

@@ -7,8 +7,8 @@ use std::fmt;
 use bytemuck::cast_slice;
 use nin_core::plan::Layer;
 use nin_core::{
-    Affine, Answer, F16, F32, Format, Int4, Int8, Model, ModelError, Network, NetworkError, Observer, Piece, Plan,
-    Shape, WeightType, argmax,
+    Affine, AffineInt4, Answer, F16, F32, Format, Int4, Int8, Model, ModelError, Network, NetworkError, Observer,
+    Piece, Plan, Shape, WeightType, argmax,
 };
 use rayon::prelude::*;
 
@@ -102,6 +102,7 @@ impl<'m> Streaming<'m> {
             WeightType::Int8 => Ok(infer::<Int8, _>(self.model, &mut self.state, &bytes, observer)?),
             WeightType::Int4 => Ok(infer::<Int4, _>(self.model, &mut self.state, &bytes, observer)?),
             WeightType::Affine => Ok(infer::<Affine, _>(self.model, &mut self.state, &bytes, observer)?),
+            WeightType::AffineInt4 => Ok(infer::<AffineInt4, _>(self.model, &mut self.state, &bytes, observer)?),
             _ => {
                 let mut values = vec![0.0; bytes.len()];
                 self.preprocessing.apply(&bytes, &mut values);

@@ -43,7 +43,7 @@ impl Parts {
     /// Returns the parts of a project for a model with these weights.
     pub fn with(board: &Board, weights: WeightType, partition: bool) -> Self {
         let mut parts = Self::of(board);
-        if weights == WeightType::Affine {
+        if weights.has_zero_points() {
             // Kernels for zero points, depthwise convolutions and shortcuts, and their stack.
             let vectors = board.core.has_dsp() || board.core == Core::CortexM55;
             parts.code += if vectors { 20 * KIB } else { 8 * KIB };

@@ -69,7 +69,7 @@ pub struct Project<'a> {
     pub partition: bool,
     /// The network.
     pub plan: Plan,
-    /// The weights: [`WeightType::Int8`], [`WeightType::Int4`] or [`WeightType::Affine`].
+    /// The weights: [`WeightType::Int8`], [`WeightType::Int4`], [`WeightType::Affine`] or [`WeightType::AffineInt4`].
     pub weight_type: WeightType,
     /// The model file, packed for [`lanes`] of the board.
     pub model: &'a [u8],

@@ -156,13 +156,14 @@ pub(super) fn model(project: &Project<'_>) -> String {
     let name = match project.weight_type {
         WeightType::Int4 => "Int4",
         WeightType::Affine => "Affine",
+        WeightType::AffineInt4 => "AffineInt4",
         _ => "Int8",
     };
     // The program contains the kernels for the packing of the file only.
     let weights = match (project.weight_type, project.board.core.has_dsp()) {
-        (WeightType::Int4 | WeightType::Affine, _) => name,
-        (_, true) => "Int8<2>",
-        (_, false) => "Int8<1>",
+        (WeightType::Int8, true) => "Int8<2>",
+        (WeightType::Int8, false) => "Int8<1>",
+        _ => name,
     };
     let file = match project.partition {
         true => include_str!("templates/model_partition.rs"),

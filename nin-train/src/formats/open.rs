@@ -148,8 +148,8 @@ impl fmt::Display for TrainedProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Model(error) => error.fmt(f),
-            Self::Rounded(WeightType::Affine) => f.write_str(
-                "the model was imported as 8-bit integers, which cannot be converted back to floats; predict, eval, export, \
+            Self::Rounded(WeightType::Affine | WeightType::AffineInt4) => f.write_str(
+                "the model's weights are integers with zero points, which cannot be converted back to floats; predict, eval, export, \
                  demo and firmware take it as it is",
             ),
             Self::Rounded(weight_type) => write!(

@@ -3,12 +3,14 @@
 use std::fmt;
 use std::str::FromStr;
 
+use nin_core::plan::Layer;
 use nin_core::{Plan, Spec};
 use serde::{Deserialize, Serialize};
 
 use crate::network::architecture::beyond_unsigned;
 
-/// The layers that have 4-bit instead of 8-bit weights. Its text form on the command line, in recipes and in
+/// The layers that have 4-bit instead of 8-bit weights. Layers in groups always have 8 bits: a depthwise layer has few
+/// weights, and each output few inputs to average its rounding errors. Its text form on the command line, in recipes and in
 /// checkpoints is `8bit`, `4bit`, or `4bit:3,5` for the third and the fifth layer with weights.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -16,7 +18,7 @@ pub enum WeightBits {
     /// No layer.
     #[default]
     Eight,
-    /// All layers.
+    /// All layers, except those in groups.
     Four,
     /// The layers with these numbers, counted from 1 among the layers with weights, ascending.
     FourIn(Vec<usize>),
@@ -24,38 +26,30 @@ pub enum WeightBits {
 
 impl WeightBits {
     /// Returns the bits of the weights of layer `number`, counted from 1 among the layers with weights.
-    pub fn bits(&self, number: usize) -> u8 {
-        match self {
-            Self::Eight => 8,
-            Self::Four => 4,
-            Self::FourIn(layers) => {
-                if layers.contains(&number) {
-                    4
-                } else {
-                    8
-                }
-            }
-        }
+    pub fn bits(&self, number: usize, layer: &Layer) -> u8 {
+        let four = match self {
+            Self::Eight => false,
+            Self::Four => layer.groups == 1,
+            Self::FourIn(layers) => layers.contains(&number),
+        };
+        if four { 4 } else { 8 }
     }
 
-    /// Checks that a network can have weights of these bits, and that it has layers with these numbers.
+    /// Checks that a network has layers with these numbers, none of them in groups.
     ///
     /// # Errors
     ///
-    /// [`WeightBitsError::Stage`] for weights of 4 bits and a word that needs zero points, [`WeightBitsError::Layer`] with
-    /// the first number that the network does not have.
+    /// [`WeightBitsError::Layer`] or [`WeightBitsError::Groups`] with the first number that is wrong.
     pub fn check(&self, plan: &Plan) -> Result<(), WeightBitsError> {
-        if *self != Self::Eight {
-            check_unsigned(plan.spec())?;
-        }
-        let layers = plan.layers().filter(|layer| layer.has_weights()).count();
-        match self {
-            Self::FourIn(numbers) => match numbers.iter().find(|number| **number > layers) {
-                Some(&number) => Err(WeightBitsError::Layer { number, layers }),
-                None => Ok(()),
-            },
-            Self::Eight | Self::Four => Ok(()),
-        }
+        let Self::FourIn(numbers) = self else { return Ok(()) };
+        let layers: Vec<Layer> = plan.layers().filter(|layer| layer.has_weights()).collect();
+        numbers.iter().try_for_each(|&number| match layers.get(number - 1) {
+            None => Err(WeightBitsError::Layer { number, layers: layers.len() }),
+            Some(layer) if layer.groups > 1 => {
+                Err(WeightBitsError::Groups { number, stage: plan.spec().stages()[layer.stage].to_string() })
+            }
+            Some(_) => Ok(()),
+        })
     }
 }
 
@@ -129,6 +123,13 @@ pub enum WeightBitsError {
         /// How many layers with weights there are.
         layers: usize,
     },
+    /// A layer in groups.
+    Groups {
+        /// Its number.
+        number: usize,
+        /// Its word in the line.
+        stage: String,
+    },
 }
 
 impl fmt::Display for WeightBitsError {
@@ -139,12 +140,17 @@ impl fmt::Display for WeightBitsError {
             }
             Self::Stage(stage) => write!(
                 f,
-                "`{stage}` needs zero points, for which weights have 8 bits: leave out --weights, --flash and --equalize, or \
-                 take a line of nin, max, avg, gap and fc with square windows"
+                "`{stage}` needs zero points, which this arithmetic does not have: take a line of nin, max, avg, gap and fc \
+                 with square windows"
             ),
             Self::Layer { number, layers } => {
                 write!(f, "there is no layer {number}: the network has {layers} layers with weights")
             }
+            Self::Groups { number, stage } => write!(
+                f,
+                "layer {number}, the first of `{stage}`, is in groups, and the weights of such a layer have 8 bits: leave \
+                 out its number"
+            ),
         }
     }
 }
@@ -175,10 +181,22 @@ mod tests {
     fn layers_are_counted_from_one() {
         let plan = Plan::new(Spec::new("1x8x8 nin3:4,4 max2/2 drop0.5 fc5,3"));
         let weights = WeightBits::FourIn(vec![2, 4]);
-        assert_eq!([1, 2, 3, 4].map(|number| weights.bits(number)), [8, 4, 8, 4]);
-        assert_eq!((WeightBits::Eight.bits(1), WeightBits::Four.bits(1)), (8, 4));
+        let first = plan.layer(0, 0).unwrap();
+        assert_eq!([1, 2, 3, 4].map(|number| weights.bits(number, &first)), [8, 4, 8, 4]);
+        assert_eq!((WeightBits::Eight.bits(1, &first), WeightBits::Four.bits(1, &first)), (8, 4));
         assert_eq!(weights.check(&plan), Ok(()));
         let error = WeightBits::FourIn(vec![1, 5]).check(&plan).unwrap_err();
         assert_eq!(error.to_string(), "there is no layer 5: the network has 4 layers with weights");
+    }
+
+    #[test]
+    fn layers_in_groups_have_8_bits() {
+        let plan = Plan::new(Spec::new("4x8x8 nin3:8 dw3+1:16 gap fc3"));
+        let layers = plan.layers().filter(Layer::has_weights).zip(1..);
+        let bits: Vec<u8> = layers.map(|(layer, number)| WeightBits::Four.bits(number, &layer)).collect();
+        assert_eq!(bits, [4, 8, 4, 4]);
+        assert_eq!(WeightBits::FourIn(vec![1, 3, 4]).check(&plan), Ok(()));
+        let error = WeightBits::FourIn(vec![1, 2]).check(&plan).unwrap_err();
+        assert!(error.to_string().starts_with("layer 2, the first of `dw3+1:16`, is in groups"), "{error}");
     }
 }

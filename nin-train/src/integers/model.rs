@@ -110,7 +110,7 @@ pub(super) fn layers(
             input_scale: scale,
             pixels,
             clip: layer.relu.then_some(clip),
-            bits: weights.bits(layers.len() + 1),
+            bits: weights.bits(layers.len() + 1, &layer),
         };
         let quantized = floats.quantize(|| tensor.name(plan))?;
         if let Output::Activations { scale: own, .. } = &quantized.output {

@@ -9,12 +9,12 @@ use nin_core::model::HEADER;
 /// Bytes of one activation or parameter in the float engines.
 pub(crate) const VALUE: u64 = 4;
 
-/// Returns the bytes of a network's model file without class names: its flash. Weights of [`WeightType::Affine`] may need
+/// Returns the bytes of a network's model file without class names: its flash. A type with zero points may need
 /// fewer, because the exporter packs layers with zero points without lanes.
 pub fn file_len(plan: &Plan, weight_type: WeightType, lanes: usize) -> usize {
     let line = plan.spec().to_string().len();
     // Files of version 3 have a decision.
-    let decision = if weight_type == WeightType::Affine || plan.spec().is_extended() { Decision::BYTES } else { 0 };
+    let decision = if weight_type.has_zero_points() || plan.spec().is_extended() { Decision::BYTES } else { 0 };
     let head = HEADER + decision + 8 * usize::from(plan.spec().input().channels) + line;
     head.next_multiple_of(16) + plan.weight_bytes(weight_type, lanes) + 4
 }

@@ -1,16 +1,15 @@
 //! The choice of layers with 4-bit weights that makes a model file fit a flash budget.
 
-use nin_core::WeightType;
+use nin_core::{Lanes, Plan, WeightType};
 
-use super::CalibrationError;
 use super::correct::Bench;
 use super::observe::histograms;
 use super::sample::check_images;
+use super::{CalibrationError, affine};
 use crate::engine::streaming::ModelBytes;
 use crate::integers::{QuantizedModel, STEPS, WeightBits};
-use crate::network::parameters::tensors;
+use crate::network::architecture::beyond_unsigned;
 use crate::network::trained::Trained;
-use nin_core::Lanes;
 
 /// The number of images on which logits are compared for each layer.
 const IMAGES: usize = 256;
@@ -30,41 +29,72 @@ pub fn within(
     lanes: Lanes,
 ) -> Result<WeightBits, CalibrationError> {
     check_images(trained, images)?;
+    let choice = Choice { budget, lanes };
+    let sample = &images[..images.len().min(IMAGES)];
+    if beyond_unsigned(&trained.spec).is_some() {
+        return affine::choose(trained, images, sample, &choice);
+    }
     let float = ModelBytes::new(&trained.to_model(WeightType::F32, Lanes::Sixteen)?);
     let float = float.model()?;
     let histograms = histograms(&float, images)?;
     let clips: Vec<f32> = histograms.iter().map(|histogram| histogram.range(STEPS).clip).chain([0.0]).collect();
     let quantized = |weights: &WeightBits| QuantizedModel::with_weights(trained, &clips, weights);
-    let length = |model: &QuantizedModel| Ok::<_, CalibrationError>(model.to_bytes(lanes)?.len());
+    let bench = Bench { float: &float, images, sample };
+    choice.among(
+        &trained.plan(),
+        |weights| Ok(quantized(weights)?.to_bytes(lanes)?.len()),
+        |weights| Ok(bench.compare(&quantized(weights)?, sample)?.logits.noise),
+    )
+}
 
-    let eight = quantized(&WeightBits::Eight)?;
-    let whole = length(&eight)?;
-    if whole <= budget {
-        return Ok(WeightBits::Eight);
-    }
-    let least = length(&quantized(&WeightBits::Four)?)?;
-    if least > budget {
-        return Err(CalibrationError::Budget { budget, least });
-    }
-    let bench = Bench { float: &float, images, sample: &images[..images.len().min(IMAGES)] };
-    let before = bench.compare(&eight, bench.sample)?.logits.noise;
-    let mut layers = Vec::new();
-    for number in 1..=tensors(&trained.plan()).len() {
-        let model = quantized(&WeightBits::FourIn(vec![number]))?;
-        let noise = bench.compare(&model, bench.sample)?.logits.noise - before;
-        // Each layer is padded to words, so a small one may save nothing.
-        let saved = whole.saturating_sub(length(&model)?).max(1);
-        layers.push((noise / saved as f64, number));
-    }
-    layers.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let mut chosen = Vec::new();
-    for (_, number) in layers {
-        chosen.push(number);
-        chosen.sort_unstable();
-        let weights = WeightBits::FourIn(chosen.clone());
-        if length(&quantized(&weights)?)? <= budget {
-            return Ok(weights);
+/// A limit for a model file.
+pub(super) struct Choice {
+    /// Its largest number of bytes.
+    pub budget: usize,
+    /// Its packing.
+    pub lanes: Lanes,
+}
+
+impl Choice {
+    /// Chooses bit widths. `length` returns the bytes of the model file with some widths, `noise` the squared error of
+    /// its logits.
+    pub fn among(
+        &self,
+        plan: &Plan,
+        length: impl Fn(&WeightBits) -> Result<usize, CalibrationError>,
+        noise: impl Fn(&WeightBits) -> Result<f64, CalibrationError>,
+    ) -> Result<WeightBits, CalibrationError> {
+        let budget = self.budget;
+        let whole = length(&WeightBits::Eight)?;
+        if whole <= budget {
+            return Ok(WeightBits::Eight);
         }
+        let least = length(&WeightBits::Four)?;
+        if least > budget {
+            return Err(CalibrationError::Budget { budget, least });
+        }
+        let before = noise(&WeightBits::Eight)?;
+        let mut layers = Vec::new();
+        for (layer, number) in plan.layers().filter(|layer| layer.has_weights()).zip(1..) {
+            if WeightBits::Four.bits(number, &layer) == 8 {
+                continue;
+            }
+            let alone = WeightBits::FourIn(vec![number]);
+            let added = noise(&alone)? - before;
+            // Each layer is padded to words, so a small one may save nothing.
+            let saved = whole.saturating_sub(length(&alone)?).max(1);
+            layers.push((added / saved as f64, number));
+        }
+        layers.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let mut chosen = Vec::new();
+        for (_, number) in layers {
+            chosen.push(number);
+            chosen.sort_unstable();
+            let weights = WeightBits::FourIn(chosen.clone());
+            if length(&weights)? <= budget {
+                return Ok(weights);
+            }
+        }
+        Ok(WeightBits::Four)
     }
-    Ok(WeightBits::Four)
 }

@@ -27,6 +27,7 @@ fn imported() -> AffineModel {
             plain: false,
             lanes: 1,
             once: false,
+            four_bits: false,
             scale: 0.05,
         };
         let factor = |shift: i32| Factor { multiplier: (1 << 30) + 12_345, shift };
@@ -74,14 +75,14 @@ fn every_command_takes_an_imported_model() {
     let (printed, _) = succeeds(&mut command(&folder, &["export", "m.nin", "--c", "model.h"]));
     assert!(printed.contains("model.h: C header, MODEL[] with int8-affine weights"), "{printed}");
     for (flag, sentence) in [
-        (&["--safetensors", "m"][..], "m.nin: the weights are 8-bit integers, which --safetensors does not write"),
-        (&["--out", "f16.nin", "--type", "f16"], "m.nin: the weights are 8-bit integers, which --type cannot change"),
+        (&["--safetensors", "m"][..], "m.nin: the weights are integers, which --safetensors does not write"),
+        (&["--out", "f16.nin", "--type", "f16"], "m.nin: the weights are integers, which --type cannot change"),
     ] {
         let said = fails(command(&folder, &["export", "m.nin"]).args(flag));
         assert!(said.contains(sentence), "{said}");
     }
     let said = fails(&mut command(&folder, &["quantize", "m.nin", "--data", "images", "--out", "q.nin"]));
-    assert!(said.contains("m.nin: the model has 8-bit integers already"), "{said}");
+    assert!(said.contains("m.nin: the model has integers already"), "{said}");
 
     succeeds(&mut command(&folder, &["demo", "m.nin", "--data", "images", "--out", "demo.html"]));
     let page = fs::read_to_string(folder.0.join("demo.html")).unwrap();

@@ -3,7 +3,7 @@
 
 use nin_core::packing::affine::{Factor, Words};
 use nin_core::plan::{LayerKind, Plan};
-use nin_core::{Lanes, Spec};
+use nin_core::{Lanes, Spec, WeightType};
 use nin_train::formats::model_file::{AffineModel, Integers, Record};
 use nin_train::integers::WeightBits;
 use nin_train::network::parameters::tensors;
@@ -46,10 +46,10 @@ fn network(number: usize, line: &str) -> (Trained, Vec<Vec<u8>>) {
 }
 
 /// Returns a new run of the network with its ranges times `narrow`, so that some activations exceed their range.
-fn begun(trained: &Trained, images: &[Vec<u8>], narrow: f32) -> Checkpoint {
-    let mut begun = aware::begin(trained, images, &WeightBits::Eight).expect("a network that can be quantised");
+fn begun(trained: &Trained, images: &[Vec<u8>], weights: &WeightBits, narrow: f32) -> Checkpoint {
+    let mut begun = aware::begin(trained, images, weights).expect("a network that can be quantised");
     begun.ranges.iter_mut().for_each(|range| *range *= narrow);
-    let recipe = Recipe { quantize: Some(WeightBits::Eight), ..Recipe::default() };
+    let recipe = Recipe { quantize: Some(weights.clone()), ..Recipe::default() };
     Checkpoint::begin(&trained.spec, recipe, begun.network.preprocessing.clone(), Vec::new(), begun.parameters())
 }
 
@@ -66,9 +66,12 @@ fn values(trained: &Trained, image: &[u8]) -> Vec<f32> {
 
 #[test]
 fn training_computes_what_the_exported_integers_compute() {
-    for (number, line) in LINES.iter().enumerate() {
+    let widths = [WeightBits::Eight, WeightBits::Four];
+    for ((number, line), weights) in LINES.iter().enumerate().flat_map(|line| widths.each_ref().map(|w| (line, w))) {
         let (trained, images) = network(number, line);
-        let checkpoint = begun(&trained, &images, 0.8);
+        let checkpoint = begun(&trained, &images, weights, 0.8);
+        let four = integers(&checkpoint).weight_type() == WeightType::AffineInt4;
+        assert_eq!(four, *weights == WeightBits::Four, "{line}");
         let want = logits(&integers(&checkpoint).to_bytes(Lanes::Sixteen).expect("a file"), &images);
         let mut engine = evaluator(&checkpoint, 1).expect("threads");
         let mut same = 0;
@@ -297,7 +300,7 @@ fn gradients_are_those_of_a_network_rounded_in_the_same_places() {
     let (mut above, mut below, mut cut) = (0, 0, 0);
     for (number, line) in LINES.iter().enumerate() {
         let (trained, bytes) = network(number, line);
-        let checkpoint = begun(&trained, &bytes, 0.7);
+        let checkpoint = begun(&trained, &bytes, &WeightBits::Eight, 0.7);
         let plan = trained.plan();
         let labels: Vec<usize> = (0..5).map(|i| i % plan.classes()).collect();
         let inputs: Vec<Vec<f32>> = bytes[..5].iter().map(|image| values(&trained, image)).collect();
@@ -347,6 +350,6 @@ fn an_average_of_padding_and_negative_values_is_refused() {
     let error = aware::begin(&trained, &images, &WeightBits::Eight).expect_err("padding").to_string();
     assert!(error.contains("`avg2/1+1` counts its padding as zeros"), "{error}");
     let (trained, images) = network(0, LINES[0]);
-    let error = aware::begin(&trained, &images, &WeightBits::Four).expect_err("4 bits").to_string();
-    assert!(error.contains("needs zero points, for which weights have 8 bits"), "{error}");
+    let error = aware::begin(&trained, &images, &WeightBits::FourIn(vec![2])).expect_err("groups").to_string();
+    assert!(error.contains("layer 2, the first of `dw3+1:6id`, is in groups"), "{error}");
 }

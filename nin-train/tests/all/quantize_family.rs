@@ -6,6 +6,8 @@ use std::process::Command;
 
 use nin_core::{Lanes, Plan, Spec, WeightType, argmax};
 use nin_train::engine::streaming::{ModelBytes, Streaming};
+use nin_train::formats::model_file::Integers;
+use nin_train::integers::WeightBits;
 use nin_train::network::parameters::{Init, initial};
 use nin_train::network::preprocessing::Preprocessing;
 use nin_train::network::trained::Trained;
@@ -86,6 +88,40 @@ fn nin_train(arguments: &[&str], folder: &Path) -> (bool, String) {
     (output.status.success(), String::from_utf8_lossy(&text).into_owned())
 }
 
+/// 4-bit weights: the file is the network with these weights, in any packing, and is read back as written.
+#[test]
+fn four_bit_weights() {
+    for (seed, line) in (1..).zip(LINES) {
+        let (trained, images) = network(line, seed);
+        let options = |weights| Options { weights, ..Options::default() };
+        let quantized = |weights| quantize::calibrated(&trained, &images, &options(weights), |_, _| ()).expect(line);
+        let (eight, _) = quantized(WeightBits::Eight);
+        let (four, report) = quantized(WeightBits::Four);
+        assert_eq!(four.weight_type(), WeightType::AffineInt4);
+        assert!(report.logits > 3.0, "{line}: {report}");
+        let Integers::Affine(model) = &four else { panic!("{line}") };
+        let wide = model.clone().widened();
+        assert_eq!(wide.weight_type(), WeightType::Affine);
+        let expected = logits(&wide.to_bytes(Lanes::Sixteen).unwrap(), &images);
+        for lanes in Lanes::INT8 {
+            let file = four.to_bytes(lanes).unwrap();
+            assert!(file.len() < eight.to_bytes(lanes).unwrap().len(), "{line}");
+            assert_eq!(logits(&file, &images), expected, "{line}, {lanes} lanes");
+            let bytes = ModelBytes::new(&file);
+            let back = Integers::from_model(&bytes.model().unwrap()).expect("integers");
+            assert_eq!(back.to_bytes(lanes).unwrap(), file, "{line}, {lanes} lanes");
+        }
+        // A budget between the two.
+        let length = |integers: &Integers| integers.to_bytes(Lanes::Two).unwrap().len();
+        let budget = (length(&eight) + length(&four)) / 2;
+        let weights = quantize::within(&trained, &images, budget, Lanes::Two).unwrap();
+        let (mixed, _) = quantized(weights.clone());
+        assert!(matches!(weights, WeightBits::FourIn(_)) && length(&mixed) <= budget, "{line}: {weights}");
+        let error = quantize::within(&trained, &images, length(&four) - 1, Lanes::Two).unwrap_err().to_string();
+        assert!(error.ends_with(&format!("with 4-bit weights everywhere it has {}", length(&four))), "{error}");
+    }
+}
+
 /// From training to a prediction of the integers, as a user types it.
 #[test]
 fn train_quantize_eval_predict() {
@@ -122,13 +158,31 @@ fn train_quantize_eval_predict() {
         assert!(back.weights() == own.weights(), "{command:?}");
     }
     for (flags, said) in [
-        (&["quantize", "run/checkpoint", "--weights", "4bit"][..], "needs zero points"),
+        (&["quantize", "run/checkpoint", "--weights", "4bit:2"][..], "layer 2, the first of `dw3+1:6id`, is in groups"),
         (&["quantize", "run/checkpoint", "--equalize"], "needs zero points"),
-        (&["train", "--from", "run/checkpoint", "--qat", "--weights", "4bit"], "needs zero points"),
+        (&["train", "--from", "run/checkpoint", "--qat", "--weights", "4bit:2"], "is in groups"),
+        (&["quantize", "run/checkpoint", "--flash", "500"], "with 4-bit weights everywhere it has"),
     ] {
         let (good, text) = run(flags);
         assert!(!good && text.contains(said), "{flags:?}: {text}");
     }
+
+    // 4-bit weights, after training and in training.
+    let (good, text) = run(&["quantize", "run/checkpoint", "--weights", "4bit", "--rust", "four.rs", "--threads", "2"]);
+    assert!(good && text.contains("int4-affine accuracy"), "{text}");
+    assert!(fs::read_to_string(folder.join("four.rs")).unwrap().contains("Network<'_, AffineInt4>"), "four.rs");
+    let sizes = ["four.nin", "net.nin"].map(|name| fs::metadata(folder.join(name)).unwrap().len());
+    assert!(sizes[0] < sizes[1], "{sizes:?}");
+    let (good, evaluated) = run(&["eval", "four.nin", "--dataset", "fashion-mnist-subset"]);
+    assert!(good && evaluated.contains(&accuracy(text.split("int4-affine ").nth(1).unwrap()).unwrap()), "{evaluated}");
+    let (good, text) = run(&["quantize", "run/checkpoint", "--flash", &(sizes[1] - 30).to_string(), "--threads", "2"]);
+    assert!(good && text.contains("--weights 4bit:"), "{text}");
+    let _ = fs::remove_dir_all(folder.join("qat4"));
+    let aware = ["train", "--from", "run/checkpoint", "--qat", "--weights", "4bit", "--epochs", "1", "--out", "qat4"];
+    let (good, text) = run(&[&aware[..], &["--threads", "2"]].concat());
+    assert!(good, "{text}");
+    let file = fs::read(folder.join("qat4/model.nin")).unwrap();
+    assert_eq!(ModelBytes::new(&file).model().unwrap().weight_type(), WeightType::AffineInt4);
 
     // Quantisation-aware training: the run's model file has the integers that training computed with.
     let _ = fs::remove_dir_all(folder.join("qat"));

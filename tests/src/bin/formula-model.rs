@@ -20,15 +20,25 @@ fn main() -> Result<(), Box<dyn Error>> {
         [network, weights, lanes, path, threshold] => {
             (network, weights, lanes.as_str(), path, Some(threshold.parse()?))
         }
-        _ => return Err("usage: formula-model LINE|PRESET f32|f16|int8|int4 [LANES] FILE [THRESHOLD]".into()),
+        _ => return Err("usage: formula-model LINE|PRESET TYPE [LANES] FILE [THRESHOLD]".into()),
     };
     let spec = match Spec::preset(network) {
         Some(spec) => spec,
         None => network.parse()?,
     };
-    let types = [WeightType::F32, WeightType::F16, WeightType::Int8, WeightType::Int4];
+    let types = [
+        WeightType::F32,
+        WeightType::F16,
+        WeightType::Int8,
+        WeightType::Int4,
+        WeightType::Affine,
+        WeightType::AffineInt4,
+    ];
     let weight_type = types.into_iter().find(|weight_type| weight_type.name() == weights);
-    let weight_type = weight_type.ok_or_else(|| format!("no weights of type {weights}: f32, f16, int8 or int4"))?;
+    let weight_type = weight_type.ok_or_else(|| {
+        let names: Vec<&str> = types.iter().map(|weight_type| weight_type.name()).collect();
+        format!("no weights of type {weights}; there are {}", names.join(", "))
+    })?;
     let mut model = formula::model(spec, weight_type, lanes.parse()?);
     if let Some(value) = threshold {
         let threshold = Some(Threshold { score: Score::Logit, value });

@@ -138,13 +138,14 @@ proptest! {
     #[test]
     fn any_network_quantises_to_four_bits(case in random::case(), every in 1usize..4) {
         let trained = trained(&case);
-        let layers = trained.plan().layers().filter(|layer| layer.has_weights()).count();
-        let weights = WeightBits::FourIn((1..=layers).step_by(every).collect());
-        prop_assume!(layers > 0);
+        let plan = trained.plan();
+        let layers: Vec<_> = plan.layers().filter(|layer| layer.has_weights()).collect();
+        let weights = WeightBits::FourIn((1..=layers.len()).step_by(every).collect());
+        prop_assume!(!layers.is_empty());
         let options = Options { weights: weights.clone(), ..Options::default() };
         let (model, _) = post_training(&trained, &images(&case, 3), &options, |_, _| {}).unwrap();
         let network = integers(&model);
-        let bits: Vec<u8> = (1..=layers).map(|number| weights.bits(number)).collect();
+        let bits: Vec<u8> = (1..).zip(&layers).map(|(number, layer)| weights.bits(number, layer)).collect();
         for (layer, &bits) in network.layers.iter().zip(&bits) {
             let narrow = layer.weights.iter().all(|weight| weight % 16 == 0 && weight.abs() <= 112);
             prop_assert!(narrow || bits == 8);

@@ -5,6 +5,7 @@
 
 #[cfg(nin_dsp)]
 use super::dsp;
+use super::four_bit::by_outputs;
 use super::read::{OutputParameters, clamp, weight};
 use super::shortcut::Terms;
 #[cfg(target_os = "none")]
@@ -44,7 +45,7 @@ pub(crate) fn layer(
             if words.is_relu() {
                 return dsp::layer::<dsp::Eight>(patch, pixels, words.input_zero, weights, work, out);
             }
-            return dsp::zeros::layer(patch, pixels, words, weights, work, out);
+            return dsp::zeros::layer::<dsp::Eight>(patch, pixels, words, weights, work, out);
         }
         // A file without streams has no working memory.
         #[cfg(nin_dsp)]
@@ -53,6 +54,25 @@ pub(crate) fn layer(
         }
     }
     general(patch, pixels, words, weights, out);
+}
+
+/// Computes one layer with 4-bit weights, which is not in groups, for a tile of pixels.
+pub(crate) fn four_bit_layer(
+    patch: &Patch<'_, u8>,
+    pixels: usize,
+    words: &Words,
+    weights: &LayerWeights<'_>,
+    work: &mut [u32],
+    out: &mut [u8],
+) {
+    #[cfg(nin_dsp)]
+    if words.plain && weights.lanes == 2 {
+        if words.is_relu() {
+            return dsp::layer::<dsp::four_bit::Four>(patch, pixels, words.input_zero, weights, work, out);
+        }
+        return dsp::zeros::layer::<dsp::four_bit::Four>(patch, pixels, words, weights, work, out);
+    }
+    by_outputs(pixels, weights, work, out, |weights, work, out| layer(patch, pixels, words, weights, work, out));
 }
 
 /// Computes one layer of any kind.
@@ -128,8 +148,9 @@ pub(crate) fn output(words: &Words, weights: &LayerWeights<'_>, index: usize, su
     finish(words, &OutputParameters::of::<0>(weights, index), sum)
 }
 
+/// Returns an output as a byte: its sum times its factor, rounded, moved by the zero point and clamped.
 #[inline(always)]
-fn finish(words: &Words, parameters: &OutputParameters, sum: i32) -> u8 {
+pub(crate) fn finish(words: &Words, parameters: &OutputParameters, sum: i32) -> u8 {
     let factor = Factor { multiplier: parameters.multiplier, shift: parameters.shift as i32 };
     clamp(words, if words.once { factor.apply_once(sum) } else { factor.apply(sum) })
 }

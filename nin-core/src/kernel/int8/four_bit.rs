@@ -41,6 +41,22 @@ impl<'m> Bits<'m> {
         }
     }
 
+    /// Sets the sums of a fully connected layer to its biases.
+    pub(crate) fn begin(&self, sums: &mut [i32]) {
+        for (output, sum) in sums.iter_mut().enumerate() {
+            *sum = self.output(output).bias;
+        }
+    }
+
+    /// Adds inputs from `first` on to the sums of a fully connected layer.
+    pub(crate) fn add(&self, first: usize, inputs: impl Iterator<Item = i32> + Clone, sums: &mut [i32]) {
+        for (output, sum) in sums.iter_mut().enumerate() {
+            for (input, value) in (first..).zip(inputs.clone()) {
+                *sum = sum.wrapping_add(value.wrapping_mul(self.weight(output, input).into()));
+            }
+        }
+    }
+
     /// Returns the weight of `input` for `output` as an 8-bit integer.
     pub(crate) fn weight(&self, output: usize, input: usize) -> i8 {
         let weights = match self {
@@ -70,15 +86,30 @@ pub(crate) fn layer(
     if weights.lanes == 2 {
         return super::dsp::layer::<super::dsp::four_bit::Four>(patch, pixels, 0, weights, work, out);
     }
+    by_outputs(pixels, weights, work, out, |weights, work, out| {
+        super::layer::<0>(patch, pixels, weights, work, out);
+    });
+}
+
+/// Computes a layer for a tile of pixels a few outputs at a time. `compute(weights, work, out)` computes these outputs from
+/// 8-bit weights.
+pub(super) fn by_outputs(
+    pixels: usize,
+    weights: &LayerWeights<'_>,
+    work: &mut [u32],
+    out: &mut [u8],
+    mut compute: impl FnMut(&LayerWeights<'_>, &mut [u32], &mut [u8]),
+) {
     let LayerWeights { outputs, fan_in, lanes, .. } = *weights;
     let (wide, work) = work.split_at_mut(widened_words(fan_in, lanes));
     let together = lanes.max(2);
-    let mut values = [0; TILE * 16];
+    // A tile of five pixels, which only layers with zero points have, at most.
+    let mut values = [0; (TILE + 1) * 16];
     for first in (0..outputs).step_by(together) {
         let count = together.min(outputs - first);
         let values = &mut values[..pixels * count];
         let bytes = widen(weights, first, count, wide);
-        super::layer::<0>(patch, pixels, &LayerWeights { bytes, outputs: count, ..*weights }, work, values);
+        compute(&LayerWeights { bytes, outputs: count, ..*weights }, work, values);
         for (out, values) in out.chunks_exact_mut(outputs).zip(values.chunks_exact(count)) {
             out[first..first + count].copy_from_slice(values);
         }

@@ -248,6 +248,7 @@ fn words(input: Grid, output: Grid, activation: Activation) -> Words {
         plain: false,
         lanes: 1,
         once: false,
+        four_bits: false,
         scale: output.scale,
     }
 }

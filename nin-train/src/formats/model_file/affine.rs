@@ -1,11 +1,11 @@
-//! Writes and reads model files with zero points: networks that TensorFlow Lite quantised.
+//! Writes and reads model files with zero points: networks that TensorFlow Lite quantised, and lines that need them.
 
 use nin_core::packing::Packing;
 use nin_core::packing::affine::{AVERAGE, FACTOR, Factor, HEADER, SUM, Words};
 use nin_core::plan::{Layer, LayerKind};
 use nin_core::{Lanes, Model, Plan, WeightType};
 
-use super::pack::{get, put};
+use super::pack::{get, get_weight, put, put_weight};
 use super::{ExportError, Parts};
 use crate::integers::{AffineLayer, AffineModel, Record};
 use crate::network::preprocessing::Preprocessing;
@@ -13,7 +13,7 @@ use crate::network::preprocessing::Preprocessing;
 impl AffineModel {
     /// Returns the network in a model file, or `None` if the file has weights of another type.
     pub fn from_model(model: &Model<'_>) -> Option<Self> {
-        if model.weight_type() != WeightType::Affine {
+        if !model.weight_type().has_zero_points() {
             return None;
         }
         let plan = model.plan();
@@ -24,7 +24,7 @@ impl AffineModel {
             let length = match layer.kind {
                 LayerKind::Convolution(_) | LayerKind::Full => {
                     let words = words()?;
-                    let packing = layer.packing(WeightType::Affine, words.lanes.into());
+                    let packing = packing(&layer, &words);
                     let own = rest.get(HEADER..HEADER + packing.bytes())?;
                     records.push(Record::Layer(AffineLayer::unpack(&layer, words, packing, own)));
                     HEADER + packing.bytes()
@@ -57,7 +57,7 @@ impl AffineModel {
     ///
     /// [`ExportError`] if the records are not those of the architecture's layers, or the lanes are not for integers.
     pub fn to_bytes(&self, lanes: Lanes) -> Result<Vec<u8>, ExportError> {
-        let weight_type = WeightType::Affine;
+        let weight_type = self.weight_type();
         if Lanes::of(weight_type, lanes.count()).is_none() {
             return Err(ExportError::Packing { lanes, weight_type: weight_type.name() });
         }
@@ -86,6 +86,12 @@ impl AffineModel {
     }
 }
 
+/// Returns the layout of a layer with these words.
+fn packing(layer: &Layer, words: &Words) -> Packing {
+    let weight_type = if words.four_bits { WeightType::AffineInt4 } else { WeightType::Affine };
+    layer.packing(weight_type, words.lanes.into())
+}
+
 impl AffineLayer {
     /// Returns the bias and the factor that the file has for an output. Without weights every result is the same: then
     /// they are small numbers with that result, however large the bias is. TensorFlow Lite quantises such outputs with
@@ -106,7 +112,7 @@ impl AffineLayer {
         let int = |at: usize| i32::from_le_bytes(get(bytes, at));
         let factor = |output| Factor { multiplier: int(packing.multiplier(output)), shift: int(packing.shift(output)) };
         let fan_in = layer.fan_in();
-        let weight = |i: usize| bytes.get(packing.weight(i / fan_in, i % fan_in).byte).map_or(0, |&byte| byte as i8);
+        let weight = |i: usize| get_weight(bytes, packing.weight(i / fan_in, i % fan_in));
         Self {
             words,
             bias: (0..outputs).map(|output| int(packing.bias(output)) / packing.bias_factor()).collect(),
@@ -134,8 +140,9 @@ impl AffineLayer {
         let plain = self.is_plain(layer);
         let convolution = matches!(layer.kind, LayerKind::Convolution(_));
         let lanes = if plain && convolution { layer.lanes(lanes.count()) } else { 1 };
-        bytes.extend(Words { plain, lanes: lanes as u8, ..self.words }.bytes());
-        let packing = layer.packing(WeightType::Affine, lanes);
+        let words = Words { plain, lanes: lanes as u8, ..self.words };
+        bytes.extend(words.bytes());
+        let packing = packing(layer, &words);
         let start = bytes.len();
         bytes.resize(start + packing.bytes(), 0);
         let bytes = &mut bytes[start..];
@@ -151,7 +158,7 @@ impl AffineLayer {
         }
         for (output, weights) in self.weights.chunks_exact(fan_in).enumerate() {
             for (input, &weight) in weights.iter().enumerate() {
-                bytes[packing.weight(output, input).byte] = weight as u8;
+                put_weight(bytes, packing.weight(output, input), weight);
             }
         }
     }

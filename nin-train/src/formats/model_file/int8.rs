@@ -1,9 +1,9 @@
 //! Writes the model file of a network of 8-bit or 4-bit integers. `docs/int8.md` defines the packings.
 
-use nin_core::packing::{Packing, Part};
+use nin_core::packing::Packing;
 use nin_core::{Lanes, Plan, WeightType};
 
-use super::pack::put;
+use super::pack::{put, put_weight};
 use super::{ExportError, Parts};
 use crate::integers::{GRAIN, Output, QuantizedLayer, QuantizedModel};
 use crate::network::preprocessing::Preprocessing;
@@ -112,12 +112,7 @@ impl QuantizedLayer {
         }
         for (output, weights) in self.weights.chunks_exact(self.fan_in()).enumerate() {
             for (input, &weight) in weights.iter().enumerate() {
-                let place = packing.weight(output, input);
-                // Weights of 4 bits are multiples of 16.
-                bytes[place.byte] |= match place.part {
-                    Part::Whole | Part::Upper => weight as u8,
-                    Part::Lower => weight as u8 >> 4,
-                };
+                put_weight(bytes, packing.weight(output, input), weight);
             }
         }
     }

@@ -19,7 +19,7 @@ impl Integers {
     /// Returns the network in a model file, or `None` if the file has float weights.
     pub fn from_model(model: &Model<'_>) -> Option<Self> {
         match model.weight_type() {
-            WeightType::Affine => AffineModel::from_model(model).map(Self::Affine),
+            WeightType::Affine | WeightType::AffineInt4 => AffineModel::from_model(model).map(Self::Affine),
             _ => QuantizedModel::from_model(model).map(Self::Unsigned),
         }
     }
@@ -43,7 +43,7 @@ impl Integers {
     /// Returns the type of the weights.
     pub fn weight_type(&self) -> WeightType {
         match self {
-            Self::Affine(_) => WeightType::Affine,
+            Self::Affine(model) => model.weight_type(),
             Self::Unsigned(model) => model.weight_type(),
         }
     }

@@ -39,6 +39,7 @@ const fn code(weight_type: WeightType) -> Option<u8> {
         WeightType::Int8 => Some(3),
         WeightType::Int4 => Some(4),
         WeightType::Affine => Some(5),
+        WeightType::AffineInt4 => Some(6),
         _ => None,
     }
 }
@@ -55,7 +56,7 @@ impl Trained {
         if got != expected {
             return Err(ExportError::Parameters { got, expected });
         }
-        if matches!(weight_type, WeightType::Int8 | WeightType::Int4 | WeightType::Affine) {
+        if weight_type.is_integer() {
             return Err(ExportError::NotQuantized);
         }
         if !Lanes::FLOAT.contains(&lanes) {
@@ -93,7 +94,7 @@ impl Parts<'_> {
         let names = self.class_names.join("\n");
         self.check(&names)?;
         let weight_type = code(self.weight_type).ok_or(ExportError::WeightType(self.weight_type.name()))?;
-        let affine = self.weight_type == WeightType::Affine || self.plan.spec().is_extended();
+        let affine = self.weight_type.has_zero_points() || self.plan.spec().is_extended();
         let version = if affine { AFFINE_VERSION } else { VERSION };
         // Files of version 3 have a decision.
         let decision = affine.then(|| Decision::PLAIN.to_bytes());

@@ -1,9 +1,10 @@
-//! Packs float weights as [`nin_core::packing`] defines, and unpacks them.
+//! Packs weights as [`nin_core::packing`] defines, and unpacks them.
 //!
 //! The weights of L outputs (lanes) are interleaved: a kernel reads one input and L consecutive weights, without
 //! shuffles. Each output sums its inputs in the same order for every L.
 
 use half::f16;
+use nin_core::packing::{Part, Place};
 use nin_core::{Model, WeightType};
 
 use super::{ExportError, FloatWeights};
@@ -51,6 +52,25 @@ impl FloatWeights<'_> {
 /// Writes `value` at the offset `at`.
 pub(super) fn put<const N: usize>(bytes: &mut [u8], at: usize, value: [u8; N]) {
     bytes[at..at + N].copy_from_slice(&value);
+}
+
+/// Writes an integer weight to its place, which holds 0. A weight of 4 bits is a multiple of 16.
+pub(super) fn put_weight(bytes: &mut [u8], place: Place, weight: i8) {
+    bytes[place.byte] |= match place.part {
+        Part::Whole | Part::Upper => weight as u8,
+        Part::Lower => weight as u8 >> 4,
+    };
+}
+
+/// Returns the integer weight at a place, or 0 if `bytes` is too short.
+pub(super) fn get_weight(bytes: &[u8], place: Place) -> i8 {
+    let [byte] = get(bytes, place.byte);
+    let byte = match place.part {
+        Part::Whole => byte,
+        Part::Upper => byte & 0xF0,
+        Part::Lower => byte << 4,
+    };
+    byte as i8
 }
 
 /// Returns the bytes at the offset `at`, or zeros if `bytes` is too short.

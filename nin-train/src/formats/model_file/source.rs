@@ -40,6 +40,7 @@ fn write_source(text: &mut String, source: &RustSource<'_>) -> std::fmt::Result 
         WeightType::Int8 => ("Int8", "WeightType::Int8"),
         WeightType::Int4 => ("Int4", "WeightType::Int4"),
         WeightType::Affine => ("Affine", "WeightType::Affine"),
+        WeightType::AffineInt4 => ("AffineInt4", "WeightType::AffineInt4"),
         _ => ("F32", "WeightType::F32"),
     };
     // The firmware contains the kernels for the packing of the file only.
@@ -48,7 +49,7 @@ fn write_source(text: &mut String, source: &RustSource<'_>) -> std::fmt::Result 
         (WeightType::Int8, Kernels::Plain) => "Int8<1>",
         _ => kind,
     };
-    let integers = matches!(source.weight_type, WeightType::Int8 | WeightType::Int4 | WeightType::Affine);
+    let integers = source.weight_type.is_integer();
     let (words, taken) = match source.kernels {
         // A host's kernels need more RAM; the budget is for the board.
         Kernels::Dsp if integers => {

@@ -1,10 +1,10 @@
 //! Reads networks of integers back from their model files.
 
-use nin_core::packing::{Packing, Part};
+use nin_core::packing::Packing;
 use nin_core::plan::LayerKind;
 use nin_core::{Model, WeightType};
 
-use super::pack::get;
+use super::pack::{get, get_weight};
 use crate::integers::{Output, QuantizedLayer, QuantizedModel};
 use crate::network::parameters::tensors;
 
@@ -99,13 +99,6 @@ impl Packed<'_> {
     }
 
     fn weight(&self, output: usize, input: usize) -> i8 {
-        let place = self.packing.weight(output, input);
-        let [byte] = get(self.bytes, place.byte);
-        let byte = match place.part {
-            Part::Whole => byte,
-            Part::Upper => byte & 0xF0,
-            Part::Lower => byte << 4,
-        };
-        byte as i8
+        get_weight(self.bytes, self.packing.weight(output, input))
     }
 }

@@ -64,6 +64,7 @@ pub fn words(input: Quantization, output: Quantization, activation: Activation) 
         plain: false,
         lanes: 1,
         once: false,
+        four_bits: false,
         scale: output.scale,
     }
 }

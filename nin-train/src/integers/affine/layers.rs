@@ -58,7 +58,7 @@ pub(crate) fn quantize(
                     input_scale: input.scale,
                     pixels: 1,
                     clip: Some(range.width()),
-                    bits: weights.bits(number),
+                    bits: weights.bits(number, &layer),
                 };
                 let quantized = float.quantize(|| tensor.name(plan))?;
                 let Output::Activations { scale, .. } = quantized.output else { return Err(QuantizeError::Ranges) };
@@ -99,6 +99,7 @@ pub(crate) fn words(layer: &Layer, input: Grid, output: Grid) -> Words {
         plain: false,
         lanes: 1,
         once: false,
+        four_bits: false,
         scale: output.scale,
     }
 }

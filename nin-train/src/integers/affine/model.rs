@@ -4,6 +4,7 @@ use nin_core::packing::affine::{Factor, Words};
 use nin_core::plan::{Layer, LayerKind};
 use nin_core::{Plan, Spec, WeightType};
 
+use crate::integers::layer::GRAIN;
 use crate::network::preprocessing::Preprocessing;
 
 /// A network with zero points, whose weights and factors are known.
@@ -51,11 +52,28 @@ pub struct AffineLayer {
     pub bias: Vec<i32>,
     /// One factor for each output.
     pub factors: Vec<Factor>,
-    /// `[out][fan_in]`, the fan-in ordered rows, columns, channels.
+    /// `[out][fan_in]`, the fan-in ordered rows, columns, channels. If [`Words`] state four bits, which only a layer
+    /// without groups may have, these are multiples of 16 from −112 to 112.
     pub weights: Vec<i8>,
 }
 
 impl AffineModel {
+    /// Returns the same network with all weights stored in 8 bits.
+    pub fn widened(mut self) -> Self {
+        for record in &mut self.records {
+            if let Record::Layer(layer) = record {
+                layer.words.four_bits = false;
+            }
+        }
+        self
+    }
+
+    /// Returns the type of the model file's weights: [`WeightType::AffineInt4`] if any layer has weights of 4 bits.
+    pub fn weight_type(&self) -> WeightType {
+        let narrow = |record: &Record| matches!(record, Record::Layer(layer) if layer.words.four_bits);
+        if self.records.iter().any(narrow) { WeightType::AffineInt4 } else { WeightType::Affine }
+    }
+
     /// Returns whether the records are those of the architecture's layers, in size and in range.
     pub fn fits(&self) -> bool {
         let plan = Plan::new(self.spec);
@@ -75,7 +93,10 @@ impl AffineLayer {
     fn fits(&self, layer: &Layer) -> bool {
         let (outputs, fan_in) = (usize::from(layer.output.channels), layer.fan_in());
         let sizes = (self.bias.len(), self.factors.len(), self.weights.len());
-        sizes == (outputs, outputs, outputs * fan_in) && self.factors.iter().all(in_range)
+        let narrow = |weight: &i8| weight % GRAIN == 0 && *weight != i8::MIN;
+        sizes == (outputs, outputs, outputs * fan_in)
+            && self.factors.iter().all(in_range)
+            && (!self.words.four_bits || (layer.groups == 1 && self.weights.iter().all(narrow)))
     }
 }
 

@@ -48,7 +48,7 @@ fn weighted(layer: &Layer, quantized: QuantizedLayer, words: Words) -> AffineLay
         // `quantize` makes none with zero points.
         Output::Logits { .. } => Vec::new(),
     };
-    AffineLayer { words, bias, factors, weights: quantized.weights }
+    AffineLayer { words: Words { four_bits: quantized.bits == 4, ..words }, bias, factors, weights: quantized.weights }
 }
 
 #[cfg(test)]

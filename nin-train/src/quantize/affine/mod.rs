@@ -8,25 +8,46 @@ mod observe;
 mod observed;
 
 use nin_core::plan::LayerKind;
-use nin_core::{Lanes, WeightType};
+use nin_core::{Lanes, Model, WeightType};
 
 pub(super) use self::observe::ranges;
 use self::observe::{Comparison, compare};
 use self::observed::ends;
+use super::budget::Choice;
 use super::sample::check_images;
 use super::{CalibrationError, LayerReport, Options, Report};
 use crate::engine::streaming::ModelBytes;
-use crate::integers::{AffineModel, Ends, Grid, affine_layers, affine_model, fold};
+use crate::integers::{AffineModel, Ends, Grid, WeightBits, affine_layers, affine_model, fold};
 use crate::network::parameters::tensors;
 use crate::network::trained::Trained;
+
+/// Returns the bits of weights of a line that needs zero points, as [`within`](super::within) chooses them. Ranges come
+/// from `images`, logits are compared on `sample`.
+pub(super) fn choose(
+    trained: &Trained,
+    images: &[Vec<u8>],
+    sample: &[Vec<u8>],
+    choice: &Choice,
+) -> Result<WeightBits, CalibrationError> {
+    let folded = fold(trained)?;
+    let float = ModelBytes::new(&trained.to_model(WeightType::F32, Lanes::Sixteen)?);
+    let float = float.model()?;
+    let ends: Vec<Ends> = ranges(&float, images)?.iter().map(ends).collect();
+    let bench = Bench { float: &float, scale: folded.scale, ends: &ends };
+    choice.among(
+        &trained.plan(),
+        |weights| Ok(bench.quantize(&folded.trained, weights)?.0.to_bytes(choice.lanes)?.len()),
+        |weights| Ok(bench.compare(&folded.trained, weights, sample)?.2.logits.noise),
+    )
+}
 
 /// Quantises a trained network of any line, calibrated with images of rows × columns × channels bytes each in the
 /// network's shape. `progress` is called with the completed and the total number of passes.
 ///
 /// # Errors
 ///
-/// [`CalibrationError`] if the weights are not to have 8 bits, if 8-bit arithmetic cannot compute such a network, or if
-/// the images do not fit it.
+/// [`CalibrationError`] if 8-bit arithmetic cannot compute such a network, if the weights of a layer cannot have the
+/// bits, or if the images do not fit it.
 pub fn with_zero_points(
     trained: &Trained,
     images: &[Vec<u8>],
@@ -46,15 +67,9 @@ pub fn with_zero_points(
     progress(1, passes);
 
     let sample = &images[..images.len().min(options.correction_images.max(1))];
-    let bench =
-        |trained: &Trained, images: &[Vec<u8>]| -> Result<(AffineModel, Vec<Grid>, Comparison), CalibrationError> {
-            let integers = affine_layers(&plan, &trained.parameters, folded.scale, &ends, &options.weights)?;
-            let grids = integers.grids.clone();
-            let model = affine_model(trained, integers);
-            let bytes = ModelBytes::new(&model.to_bytes(Lanes::Sixteen)?);
-            let comparison = compare(&float, &bytes.model()?, &grids, images)?;
-            Ok((model, grids, comparison))
-        };
+    let bench = |trained: &Trained, images: &[Vec<u8>]| {
+        Bench { float: &float, scale: folded.scale, ends: &ends }.compare(trained, &options.weights, images)
+    };
     let (mut model, mut grids, mut comparison) = bench(&folded.trained, images)?;
     progress(2, passes);
     let mut corrected = false;
@@ -99,4 +114,34 @@ pub fn with_zero_points(
         border: folded.border,
     };
     Ok((model, report))
+}
+
+/// The float network, and what its quantisation needs.
+struct Bench<'a> {
+    float: &'a Model<'a>,
+    /// The scale of an image's bytes.
+    scale: f32,
+    /// The range of each layer's output.
+    ends: &'a [Ends],
+}
+
+impl Bench<'_> {
+    /// Quantises a network and compares it with the float one on some images. Returns also the grids of its maps.
+    fn compare(
+        &self,
+        trained: &Trained,
+        weights: &WeightBits,
+        images: &[Vec<u8>],
+    ) -> Result<(AffineModel, Vec<Grid>, Comparison), CalibrationError> {
+        let (model, grids) = self.quantize(trained, weights)?;
+        let bytes = ModelBytes::new(&model.clone().widened().to_bytes(Lanes::Sixteen)?);
+        let comparison = compare(self.float, &bytes.model()?, &grids, images)?;
+        Ok((model, grids, comparison))
+    }
+
+    fn quantize(&self, trained: &Trained, weights: &WeightBits) -> Result<(AffineModel, Vec<Grid>), CalibrationError> {
+        let integers = affine_layers(&trained.plan(), &trained.parameters, self.scale, self.ends, weights)?;
+        let grids = integers.grids.clone();
+        Ok((affine_model(trained, integers), grids))
+    }
 }

@@ -8,13 +8,15 @@ use crate::packing::{STREAM_BIASES as BIASES, STREAM_FACTORS as FACTORS, WeightT
 pub enum Four {}
 
 impl Storage for Four {
+    const WEIGHTS: WeightType = WeightType::Int4;
+
     fn streams(
         stored: &[u32],
         part: &StreamPart,
         room: &mut [u32],
         mut multiply: impl FnMut(usize, usize, &[u32], usize),
     ) {
-        let stream = part.stream_words(WeightType::Int4);
+        let stream = part.stream_words(Self::WEIGHTS);
         let inputs = part.to - part.from;
         let biases = if part.first() { BIASES } else { 0 };
         let factors = if part.last() { FACTORS } else { 0 };

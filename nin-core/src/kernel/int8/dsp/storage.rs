@@ -34,6 +34,9 @@ impl StreamPart {
 
 /// A way to store streams.
 pub trait Storage {
+    /// The type of the stored weights: [`WeightType::Int8`] or [`WeightType::Int4`].
+    const WEIGHTS: WeightType;
+
     /// Calls `multiply` with all streams of a part, as many at a time as fit into `room`: the first stream, the number
     /// of streams, their words as the kernels read them, and the words from one stream to the next.
     fn streams(stored: &[u32], part: &StreamPart, room: &mut [u32], multiply: impl FnMut(usize, usize, &[u32], usize));
@@ -43,6 +46,8 @@ pub trait Storage {
 pub enum Eight {}
 
 impl Storage for Eight {
+    const WEIGHTS: WeightType = WeightType::Int8;
+
     #[inline]
     fn streams(
         stored: &[u32],
@@ -50,7 +55,7 @@ impl Storage for Eight {
         _: &mut [u32],
         mut multiply: impl FnMut(usize, usize, &[u32], usize),
     ) {
-        let stream = part.stream_words(WeightType::Int8);
+        let stream = part.stream_words(Self::WEIGHTS);
         let begin = if part.first() { 0 } else { STREAM_BIASES + part.from / 2 };
         multiply(part.pair, part.count, &stored[part.pair * stream + begin..], stream);
     }
