@@ -61,14 +61,14 @@ impl Arithmetic for AffineInt4 {
     fn full_output(weights: &LayerWeights<'_>, sums: &[i32], out: &mut [u8]) {
         let (words, weights) = parts(weights);
         for (output, (out, &sum)) in out.iter_mut().zip(sums).enumerate() {
-            *out = affine::finish(&words, &weights.output(output), sum);
+            *out = affine::finish(&words, weights.output(output).factor(), sum);
         }
     }
 
     fn full_logits(weights: &LayerWeights<'_>, sums: &mut [i32]) {
         let (words, weights) = parts(weights);
         for (output, sum) in sums.iter_mut().enumerate() {
-            *sum = words.logit(affine::finish(&words, &weights.output(output), *sum));
+            *sum = words.logit(affine::finish(&words, weights.output(output).factor(), *sum));
         }
     }
 

@@ -1,7 +1,7 @@
 //! The number formats of a network: the types of its weights, activations and sums.
 //!
-//! `float`, `int8`, `int4`, `affine` and `affine_int4` implement the trait of `arithmetic`, by which the engine calls the kernels. This module
-//! may import `packing`, `plan` and `kernel`.
+//! `float`, `int8`, `int4`, `affine` and `affine_int4` implement the trait of `arithmetic`, by which the engine calls the
+//! kernels. This module may import `packing`, `plan` and `kernel`.
 
 mod affine;
 mod affine_int4;

@@ -242,6 +242,16 @@ impl Outputs {
         words
     }
 
+    /// A depthwise layer: rows, then the weights, padded to whole words.
+    fn depthwise(&self) -> Vec<u32> {
+        let mut words = self.rows(self.biases.len());
+        for four in self.weights.chunks(4) {
+            let byte = |at: usize| four.get(at).map_or(0, |&weight| weight as u8);
+            words.push(u32::from_ne_bytes([0, 1, 2, 3].map(byte)));
+        }
+        words
+    }
+
     /// Output `output` of a window; its weights are multiplied by every `step`th input from `first` on.
     fn output(&self, output: usize, window: &[Option<u8>], (first, step): (usize, usize), words: &Words) -> u8 {
         let inputs = window.iter().skip(first).step_by(step);
@@ -302,13 +312,9 @@ fn depthwise_layers_on_every_instruction_set() {
         let (channels, size) = (case.channels, case.kernel * case.kernel);
         let map: Vec<u8> = (0..case.rows * case.columns * channels).map(|_| random.bits() as u8).collect();
         let own = Outputs::random(&mut random, channels, size);
-        let mut bytes: Vec<u8> = bytemuck::cast_slice(&own.rows(channels)).to_vec();
-        bytes.extend(own.weights.iter().map(|&weight| weight as u8));
-        // Aligned as in a model.
-        let mut aligned = vec![0u32; bytes.len().div_ceil(4)];
-        bytemuck::cast_slice_mut(&mut aligned)[..bytes.len()].copy_from_slice(&bytes);
+        let bytes = own.depthwise();
         let layer = LayerWeights {
-            bytes: &bytemuck::cast_slice(&aligned)[..bytes.len()],
+            bytes: bytemuck::cast_slice(&bytes),
             fan_in: size,
             outputs: channels,
             lanes: 1,
@@ -330,6 +336,53 @@ fn depthwise_layers_on_every_instruction_set() {
         }
     }
     assert!(between > 5_000, "{between} outputs that no clamp made");
+}
+
+/// The kernel that boards have, for windows and strides of any size.
+#[test]
+fn depthwise_layers_on_a_board() {
+    let mut random = Random(6);
+    let (mut between, mut whole) = (0, 0);
+    for _ in 0..1000 {
+        let mut case = Case::random(&mut random);
+        case.kernel = 1 + random.below(7);
+        case.padding = random.below(case.kernel);
+        case.stride = 1 + random.below(3);
+        (case.rows, case.columns) = (case.kernel + random.below(4), case.kernel + random.below(16));
+        let places = |size: usize| (size + 2 * case.padding - case.kernel) / case.stride + 1;
+        case.at = (random.below(places(case.rows)), random.below(places(case.columns).div_ceil(TILE)) * TILE);
+        // A tile may have a fifth pixel.
+        case.pixels = (TILE + random.below(2)).min(places(case.columns) - case.at.1);
+        let (channels, size) = (case.channels, case.kernel * case.kernel);
+        let map: Vec<u8> = (0..case.rows * case.columns * channels).map(|_| random.bits() as u8).collect();
+        let own = Outputs::random(&mut random, channels, size);
+        let bytes = own.depthwise();
+        let layer = LayerWeights {
+            bytes: bytemuck::cast_slice(&bytes),
+            fan_in: size,
+            outputs: channels,
+            lanes: 1,
+            groups: channels as u16,
+            ..LayerWeights::EMPTY
+        };
+        let words = words(&mut random);
+        let mut want = Vec::new();
+        for pixel in 0..case.pixels {
+            let window = case.window(&map, pixel);
+            want.extend((0..channels).map(|channel| own.output(channel, &window, (channel, channels), &words)));
+        }
+        between += want.iter().filter(|&&value| value > words.least && value < words.most).count();
+        let patch = case.patch(&map);
+        if !int8::depthwise::fits(&patch, &layer) {
+            assert!(case.kernel > 5 || case.stride > 2 || case.is_flat(), "{} {}", case.kernel, case.stride);
+            continue;
+        }
+        whole += usize::from(case.padding == 0 && case.pixels >= TILE);
+        let mut got = vec![7; want.len()];
+        int8::depthwise::layer(&patch, case.pixels, &words, &layer, &mut got);
+        assert_eq!(got, want, "{}x{} /{} +{}", case.kernel, case.kernel, case.stride, case.padding);
+    }
+    assert!(between > 20_000 && whole > 50, "{between} outputs that no clamp made, {whole} tiles without padding");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The words that precede a layer in a model of [`WeightType::Affine`](super::WeightType::Affine) or
-//! [`AffineInt4`](super::WeightType::AffineInt4): zero points, scales and the factors of layers without weights. `docs/int8.md` in the repository defines the arithmetic.
+//! [`AffineInt4`](super::WeightType::AffineInt4): zero points, scales and the factors of layers without weights.
+//! `docs/int8.md` in the repository defines the arithmetic.
 //!
 //! Bytes are unsigned: a zero point here is TensorFlow Lite's plus 128. A shift is to the right; a negative one is to
 //! the left and precedes the multiplication.

@@ -316,7 +316,8 @@ impl Plan {
     }
 
     /// Returns the bytes of all packed weights and biases in a model file; for [`WeightType::Int4`] and
-    /// [`WeightType::AffineInt4`], of a model with 4-bit weights in all layers that can have them. `lanes` and panics are as for [`Layer::weight_bytes`].
+    /// [`WeightType::AffineInt4`], of a model with 4-bit weights in all layers that can have them. `lanes` and panics are
+    /// as for [`Layer::weight_bytes`].
     pub const fn weight_bytes(&self, weights: WeightType, lanes: usize) -> usize {
         let mut bytes = 0;
         let mut stage = 0;

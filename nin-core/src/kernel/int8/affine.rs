@@ -3,6 +3,8 @@
 //! [`layer`] passes what the kernels for convolutions, zero points or depthwise layers compute to those; the rest is
 //! computed here, by plain loops for any packing on any processor.
 
+#[cfg(target_os = "none")]
+use super::depthwise;
 #[cfg(nin_dsp)]
 use super::dsp;
 use super::four_bit::by_outputs;
@@ -53,6 +55,10 @@ pub(crate) fn layer(
             return dsp::depthwise::layer(patch, pixels, words, weights, work, out);
         }
     }
+    #[cfg(target_os = "none")]
+    if depthwise::fits(patch, weights) {
+        return depthwise::layer(patch, pixels, words, weights, out);
+    }
     general(patch, pixels, words, weights, out);
 }
 
@@ -77,13 +83,22 @@ pub(crate) fn four_bit_layer(
 
 /// Computes one layer of any kind.
 fn general(patch: &Patch<'_, u8>, pixels: usize, words: &Words, weights: &LayerWeights<'_>, out: &mut [u8]) {
+    let done = if patch.flat && (weights.groups, weights.lanes) == (1, 1) {
+        let fours = pixels / TILE * TILE;
+        for at in (0..fours).step_by(TILE) {
+            four_pixels(&patch.lines[at * weights.fan_in..], words, weights, &mut out[at * weights.outputs..]);
+        }
+        fours
+    } else {
+        0
+    };
     let &LayerWeights { outputs, fan_in, .. } = weights;
     let groups = usize::from(weights.groups);
     let (channels, together) = (patch.channels / groups, outputs / groups);
     for output in 0..outputs {
         let parameters = OutputParameters::of::<0>(weights, output);
         let first = output / together * channels;
-        for pixel in 0..pixels {
+        for pixel in done..pixels {
             // Rows of weights are read in place; from other packings they are picked one by one.
             let products = match weights.lanes {
                 1 => {
@@ -104,7 +119,27 @@ fn general(patch: &Patch<'_, u8>, pixels: usize, words: &Words, weights: &LayerW
                     products.fold(0, i32::wrapping_add)
                 }),
             };
-            out[pixel * outputs + output] = finish(words, &parameters, parameters.bias.wrapping_add(products));
+            out[pixel * outputs + output] = finish(words, parameters.factor(), parameters.bias.wrapping_add(products));
+        }
+    }
+}
+
+/// Computes a 1×1 layer with weights in rows for four pixels side by side: each weight is read once for all of them.
+fn four_pixels(inputs: &[u8], words: &Words, weights: &LayerWeights<'_>, out: &mut [u8]) {
+    let &LayerWeights { outputs, fan_in, .. } = weights;
+    let rows = weights.bytes[4 * ROWS * outputs..].chunks_exact(fan_in);
+    let [a, b, c, d] = [0, 1, 2, 3].map(|pixel| &inputs[pixel * fan_in..][..fan_in]);
+    for (output, row) in rows.take(outputs).enumerate() {
+        let parameters = OutputParameters::of::<1>(weights, output);
+        let mut sums = [parameters.bias; TILE];
+        for ((((&weight, &a), &b), &c), &d) in row.iter().zip(a).zip(b).zip(c).zip(d) {
+            let weight = i32::from(weight as i8);
+            for (sum, x) in sums.iter_mut().zip([a, b, c, d]) {
+                *sum = sum.wrapping_add(weight * i32::from(x));
+            }
+        }
+        for (pixel, &sum) in sums.iter().enumerate() {
+            out[pixel * outputs + output] = finish(words, parameters.factor(), sum);
         }
     }
 }
@@ -145,13 +180,12 @@ pub(crate) fn full_add(weights: &LayerWeights<'_>, first: usize, values: &[u8], 
 
 /// Returns output `index` of a layer as a byte.
 pub(crate) fn output(words: &Words, weights: &LayerWeights<'_>, index: usize, sum: i32) -> u8 {
-    finish(words, &OutputParameters::of::<0>(weights, index), sum)
+    finish(words, OutputParameters::of::<0>(weights, index).factor(), sum)
 }
 
 /// Returns an output as a byte: its sum times its factor, rounded, moved by the zero point and clamped.
 #[inline(always)]
-pub(crate) fn finish(words: &Words, parameters: &OutputParameters, sum: i32) -> u8 {
-    let factor = Factor { multiplier: parameters.multiplier, shift: parameters.shift as i32 };
+pub(crate) fn finish(words: &Words, factor: Factor, sum: i32) -> u8 {
     clamp(words, if words.once { factor.apply_once(sum) } else { factor.apply(sum) })
 }
 

@@ -6,9 +6,11 @@
 //! [`read`] reads single parameters from any packing and rounds sums; [`pool`] computes averages and maxima. `plain`
 //! computes weights in rows on any processor, `dsp` pairs of outputs on a Cortex-M with DSP instructions, and `wide`
 //! uses a host's vector instructions. [`four_bit`] widens 4-bit weights for each of them. [`affine`] computes layers with
-//! zero points and groups, [`shortcut`] the sums of shortcuts. Imports: `kernel`'s operands and vectors; `packing`; `plan`.
+//! zero points and groups, `depthwise` those with a channel for each output on a board, and [`shortcut`] the sums of shortcuts. Imports: `kernel`'s operands and vectors; `packing`; `plan`.
 
 pub(crate) mod affine;
+#[cfg(any(target_os = "none", test))]
+pub(crate) mod depthwise;
 #[cfg(nin_dsp)]
 mod dsp;
 pub(crate) mod four_bit;

@@ -1,7 +1,7 @@
 //! Reads one output's parameters or one weight of an 8-bit layer from any packing, and requantises sums.
 
 use crate::kernel::operands::LayerWeights;
-use crate::packing::affine::Words;
+use crate::packing::affine::{Factor, Words};
 use crate::packing::{Packing, WeightType};
 
 /// Returns the lanes of the packing: `LANES`, or those of `weights` if `LANES` is 0. With a constant, the compiler
@@ -39,6 +39,12 @@ impl OutputParameters {
             multiplier: words[packing.multiplier(index) / 4],
             shift: words[packing.shift(index) / 4] as u32,
         }
+    }
+
+    /// Returns multiplier and shift of a layer with zero points.
+    #[inline(always)]
+    pub fn factor(&self) -> Factor {
+        Factor { multiplier: self.multiplier, shift: self.shift as i32 }
     }
 
     /// Converts a sum of the last layer to a logit, as the bits of an f32. Its scale stands in place of the multiplier.
