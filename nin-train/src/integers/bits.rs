@@ -139,8 +139,8 @@ impl fmt::Display for WeightBitsError {
             }
             Self::Stage(stage) => write!(
                 f,
-                "`{stage}` needs zero points, for which weights have 8 bits: leave out --weights, --flash and --equalize, or \
-                 take a line of nin, max, avg, gap and fc with square windows"
+                "`{stage}` needs zero points, for which weights have 8 bits: leave out --weights and --flash, or take a \
+                 line of nin, max, avg, gap and fc with square windows"
             ),
             Self::Layer { number, layers } => {
                 write!(f, "there is no layer {number}: the network has {layers} layers with weights")
