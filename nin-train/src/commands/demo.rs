@@ -1,20 +1,16 @@
 //! `nin-train demo`: a page in which a network runs in the browser.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
-use nin_core::{Model, WeightType};
-use nin_train::data::Dataset;
-use nin_train::formats::model_file::Integers;
-use nin_train::report::demo::{Demo, Network, page};
+use nin_core::WeightType;
+use nin_train::report::demo::{Demo, page};
 use nin_train::support::files;
 use nin_train::support::text::bytes;
 
 use super::images::ImageArgs;
-use super::known::{Found, Others};
-use super::networks::{self, Loaded};
-use super::run_folder::run_name;
-use super::{Console, Outcome, cost};
+use super::run_folder::network_name;
+use super::{Console, Outcome, cost, networks};
 
 /// Flags of `demo`.
 #[derive(Args, Debug)]
@@ -48,21 +44,18 @@ pub struct DemoArgs {
 /// Writes the page.
 pub fn run(args: &DemoArgs, console: &Console) -> Outcome {
     let loaded = networks::load(&args.network)?;
-    let integers = loaded.integers()?;
-    let trained = if integers.is_none() { Some(loaded.trained()?) } else { None };
+    let weights = loaded.weights()?;
     let file = loaded.fast_model()?;
     let model = file.model()?;
-    let network = match (&integers, &trained) {
-        (Some(Integers::Unsigned(model)), _) => Network::Integers(model),
-        (Some(Integers::Affine(model)), _) => Network::Affine(model),
-        (None, Some(trained)) => Network::Floats(trained),
-        _ => return Err("the file holds no network".into()),
-    };
     cost::check(&model, &args.network, 0, 1, console)?;
-    let test = if args.no_images { None } else { test_images(args, &loaded, &model, console)? };
-    let name = title(&args.network);
+    let found = match args.no_images {
+        true => None,
+        false => loaded.images(&args.images, model.plan().spec().input(), console)?,
+    };
+    let test = found.as_ref().map(|found| &found.splits.test);
+    let name = network_name(&args.network);
     let stored = loaded.stored_type().unwrap_or(WeightType::F32);
-    let demo = Demo { name: &name, file: file.bytes(), model: &model, stored, network, test: test.as_ref() };
+    let demo = Demo { name: &name, file: file.bytes(), model: &model, stored, network: weights.network(), test };
     let html = page(&demo);
     files::write(&args.out, html.as_bytes())?;
     let length = bytes(html.len() as u64);
@@ -72,24 +65,4 @@ pub fn run(args: &DemoArgs, console: &Console) -> Outcome {
         bytes(file.bytes().len() as u64)
     ));
     Ok(())
-}
-
-/// Returns the test images that the flags name; without such flags, those of the run. If the run's images are gone, prints
-/// a note and returns `None`.
-fn test_images(args: &DemoArgs, loaded: &Loaded, model: &Model<'_>, console: &Console) -> Outcome<Option<Dataset>> {
-    let found = loaded.known()?.load(&args.images, model.plan().spec().input(), Others::Taken, console);
-    match found {
-        Ok(Found { splits, .. }) => Ok(Some(splits.test)),
-        Err(error) if args.images.are_named() => Err(error),
-        Err(error) => {
-            console.warn(format_args!("the page has no test images: {error}"));
-            Ok(None)
-        }
-    }
-}
-
-/// Returns the page's title: the name of the run's folder for its `model.nin`, otherwise the name of the file.
-fn title(network: &Path) -> String {
-    let stem = network.file_stem().unwrap_or_default().to_string_lossy();
-    if matches!(&*stem, "model" | "checkpoint" | "best") { run_name(network) } else { stem.into_owned() }
 }

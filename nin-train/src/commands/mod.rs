@@ -126,7 +126,7 @@ enum Command {
     Firmware(firmware::FirmwareArgs),
     /// Convert a network from PyTorch (safetensors), ONNX or TensorFlow Lite
     Import(import::ImportArgs),
-    /// Write the report page of a run again, or a page that compares several runs
+    /// Write the report page of a run again or of a model, or a page that compares several runs
     Report(report::ReportArgs),
     /// Find images, count them and show samples
     Data(data::DataArgs),

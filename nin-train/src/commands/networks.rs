@@ -2,19 +2,40 @@
 
 use std::path::{Path, PathBuf};
 
-use nin_core::Lanes;
-use nin_core::{Decision, Model, WeightType};
+use nin_core::{Decision, Lanes, Model, Shape, WeightType};
 use nin_train::engine::confidence::unknown_class;
 use nin_train::engine::streaming::ModelBytes;
 use nin_train::formats::model_file::{Integers, with_decision};
 use nin_train::formats::open::FileKind;
 use nin_train::network::trained::Trained;
 use nin_train::quantize::aware;
+use nin_train::report::Network;
+use nin_train::report::html::StoredModel;
 use nin_train::support::files::{self, FileError};
 use nin_train::training::checkpoint::Checkpoint;
 
-use super::Outcome;
-use super::known::Known;
+use super::images::ImageArgs;
+use super::known::{Found, Known, Others};
+use super::{Console, Outcome};
+
+/// A network with its weights.
+#[derive(Debug)]
+pub enum Weights {
+    /// Floats.
+    Floats(Trained),
+    /// Integers.
+    Integers(Integers),
+}
+
+impl Weights {
+    /// Returns the network as pages draw it.
+    pub fn network(&self) -> Network<'_> {
+        match self {
+            Self::Floats(trained) => Network::Floats(trained),
+            Self::Integers(integers) => integers.into(),
+        }
+    }
+}
 
 /// A file that contains a network.
 #[derive(Debug)]
@@ -39,9 +60,43 @@ impl Loaded {
         self.model_file().and_then(|file| Model::read(file).ok()).map(|model| model.weight_type())
     }
 
+    /// Returns what a page states of the file, if it is a model file.
+    pub fn stored_model(&self) -> Result<Option<StoredModel>, FileError> {
+        let Some(file) = self.model_file() else { return Ok(None) };
+        let model = Model::read(file).map_err(|error| FileError::at(&self.path)(error.to_string()))?;
+        let (weight_type, lanes, length) = (model.weight_type(), model.lanes(), file.len() as u64);
+        Ok(Some(StoredModel { weight_type, lanes, length }))
+    }
+
     /// Returns the bytes of the file, if it is a model file.
     pub fn model_file(&self) -> Option<&[u8]> {
         (FileKind::of(&self.bytes) == FileKind::Model).then_some(&self.bytes)
+    }
+
+    /// Returns whether the file is a checkpoint.
+    pub fn is_checkpoint(&self) -> bool {
+        FileKind::of(&self.bytes) == FileKind::Checkpoint
+    }
+
+    /// Returns the network with its weights, as integers if the file has them.
+    pub fn weights(&self) -> Result<Weights, FileError> {
+        Ok(match self.integers()? {
+            Some(integers) => Weights::Integers(integers),
+            None => Weights::Floats(self.trained()?),
+        })
+    }
+
+    /// Returns the images that the flags name; without such flags, those that the network was trained on. If these are
+    /// not known or gone, prints a note and returns `None`.
+    pub fn images(&self, args: &ImageArgs, input: Shape, console: &Console) -> Outcome<Option<Found>> {
+        match self.known()?.load(args, input, Others::Taken, console) {
+            Ok(found) => Ok(Some(found)),
+            Err(error) if args.are_named() => Err(error),
+            Err(error) => {
+                console.warn(format_args!("the page has no test images: {error}"));
+                Ok(None)
+            }
+        }
     }
 
     /// Returns the network.

@@ -65,7 +65,7 @@ pub struct QuantizeArgs {
     #[arg(long)]
     no_correction: bool,
 
-    /// Rescale channels before rounding, so that those of a layer have similar ranges; the float network stays the same
+    /// Rescale channels before rounding, so that those of a map have similar ranges; the float network stays the same
     #[arg(long)]
     equalize: bool,
 
@@ -204,7 +204,8 @@ pub fn run(args: &QuantizeArgs, console: &Console) -> Outcome {
     let before = accuracy("f32", &float)?;
     let weight_type = model.weight_type();
     let after = accuracy(weight_type.name(), &ModelBytes::new(&model.to_bytes(Lanes::Sixteen)?))?;
-    result(format_args!("{}", difference(weight_type, &before, &after, report.as_ref(), args.equalize)));
+    let advice = if args.equalize { "train --qat" } else { "--equalize or train --qat" };
+    result(format_args!("{}", difference(weight_type, &before, &after, report.as_ref(), advice)));
     let mut json = json!({
         "network": args.network.to_string_lossy(),
         "weights": weight_type.name(),
@@ -296,23 +297,19 @@ fn calibrated(
 }
 
 /// Returns the difference in accuracy as a sentence. A quantised network whose logits differ from the float network's may
-/// have the same accuracy by chance, which does not count as free.
+/// have the same accuracy by chance, which does not count as free. `advice` is what may help.
 fn difference(
     weight_type: WeightType,
     before: &ModelEvaluation,
     after: &ModelEvaluation,
     report: Option<&Report>,
-    equalized: bool,
+    advice: &str,
 ) -> String {
     let change = 100.0 * (after.confusion.accuracy() - before.confusion.accuracy());
-    let advice = match (weight_type, equalized) {
-        (WeightType::Affine, _) | (_, true) => "train --qat",
-        (_, false) => "--equalize or train --qat",
-    };
     words(weight_type.bits(), change, report, advice)
 }
 
-/// Returns the words for a change of the accuracy by `change` percentage points; `advice` is what may help.
+/// Returns the words for a change of the accuracy by `change` percentage points.
 fn words(bits: usize, change: f64, report: Option<&Report>, advice: &str) -> String {
     if let Some(report) = report.filter(|report| !report.is_faithful()) {
         return format!(

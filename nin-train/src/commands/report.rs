@@ -1,19 +1,24 @@
-//! `nin-train report`: writes the page of a run, or a page that compares several.
+//! `nin-train report`: writes the page of a run or of a model, or a page that compares several runs.
 
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use nin_train::data::Splits;
 use nin_train::data::survey::Shared;
-use nin_train::report::html::{Findings, Run, RunImages, comparison, page};
-use nin_train::support::files;
+use nin_train::report::html::{Findings, ModelPage, ModelResults, Run, RunImages, comparison, model_page, page};
+use nin_train::support::files::{self, FileError};
+use nin_train::support::text::visible_path;
+use nin_train::support::threads;
 use nin_train::training::checkpoint::Checkpoint;
 use nin_train::training::evaluation::evaluator;
 use serde_json::Value;
 
+use super::export::refuse_input;
 use super::images::{self, ImageArgs};
 use super::known::{Found, Known, Others};
-use super::run_folder::{BEST, CHECKPOINT, METRICS, REPORT, run_name};
-use super::{Console, Outcome, threads_of};
+use super::networks::{self, Loaded};
+use super::run_folder::{BEST, CHECKPOINT, METRICS, REPORT, network_name, run_name};
+use super::{Console, Outcome, cost, threads_of};
 
 /// Flags of `report`.
 #[derive(Args, Debug)]
@@ -21,15 +26,18 @@ use super::{Console, Outcome, threads_of};
 Examples:
   nin-train report runs/fashion                  write runs/fashion/report.html again
   nin-train report runs/a runs/b --out ab.html   two runs side by side
+  nin-train report person.nin --data photos      a model file, evaluated on these images
 
-The images are those that the run was trained on. A page is one HTML file that needs neither an internet connection nor
-another file. The same run gives the same bytes.")]
+The images are those that the run was trained on. The page of a model file or safetensors file has no training curves; if
+its images are not known, it has the network, its filters and its memory. A page is one HTML file that needs neither an
+internet connection nor another file. The same run gives the same bytes.")]
 pub struct ReportArgs {
-    /// Runs: their folders or checkpoints
-    #[arg(value_name = "RUN", required = true)]
+    /// Runs: their folders or checkpoints; or one model file or safetensors file
+    #[arg(value_name = "RUN|MODEL", required = true)]
     runs: Vec<PathBuf>,
 
-    /// The file to write [default: report.html in the run's folder; comparison.html for several runs]
+    /// The file to write [default: report.html in the run's folder; MODEL.html beside a model file; comparison.html for
+    /// several runs]
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
 
@@ -44,10 +52,14 @@ pub struct ReportArgs {
 /// Writes the page.
 pub fn run(args: &ReportArgs, console: &Console) -> Outcome {
     let (out, html) = match args.runs.as_slice() {
-        [run] => single(args, &checkpoint_of(run), console)?,
+        [run] => match networks::load(&checkpoint_of(run))? {
+            loaded if loaded.is_checkpoint() => single(args, loaded.path(), console)?,
+            loaded => of_model(args, &loaded, console)?,
+        },
         runs => {
             let run = |run: &PathBuf| {
                 let path = checkpoint_of(run);
+                refuse_model(&path)?;
                 let checkpoint = Checkpoint::load(&path)?;
                 Ok(Run::new(run.display().to_string(), &checkpoint, noted(&path)))
             };
@@ -63,6 +75,52 @@ pub fn run(args: &ReportArgs, console: &Console) -> Outcome {
 
 fn checkpoint_of(run: &Path) -> PathBuf {
     if run.is_dir() { run.join(CHECKPOINT) } else { run.to_owned() }
+}
+
+/// Returns an error if the file is a network without a run.
+fn refuse_model(path: &Path) -> Outcome {
+    let loaded = networks::load(path)?;
+    if loaded.is_checkpoint() {
+        return Ok(());
+    }
+    loaded.weights()?;
+    Err(format!(
+        "{}: this is not a checkpoint, and a page of several compares their training: name the folder of its run, or \
+         write a page of this file alone",
+        visible_path(path)
+    )
+    .into())
+}
+
+/// Returns the page of a network without a run, and the file to write it to.
+fn of_model(args: &ReportArgs, loaded: &Loaded, console: &Console) -> Outcome<(PathBuf, String)> {
+    let path = loaded.path();
+    let weights = loaded.weights()?;
+    let file = loaded.fast_model()?;
+    let model = file.model()?;
+    let out = path.with_extension("html");
+    refuse_input(path, Some(args.out.as_ref().unwrap_or(&out)))?;
+    let threads = threads_of(args.threads, console);
+    cost::check(&model, path, 0, threads, console)?;
+    let found = loaded.images(&args.images, model.plan().spec().input(), console)?;
+    let mut findings = None;
+    if let Some(Found { splits: Splits { test, .. }, .. }) = &found {
+        cost::check(&model, path, test.len(), threads, console)?;
+        let bar = console.bar(test.len() as u64, "{wide_bar} {pos}/{len} images {eta}");
+        let done = |images| bar.inc(images as u64);
+        let results = threads::pool(threads)?.install(|| Findings::of_model(&model, weights.network(), test, &done));
+        bar.finish_and_clear();
+        findings = Some(results.map_err(FileError::at(path))?);
+    }
+    let results = findings.as_ref().zip(found.as_ref()).map(|(findings, Found { splits, .. })| ModelResults {
+        findings,
+        test: &splits.test,
+        source: &splits.source,
+    });
+    let stored = loaded.stored_model()?;
+    let name = network_name(path);
+    let html = model_page(&ModelPage { name: &name, model: &model, network: weights.network(), stored, results });
+    Ok((out, html))
 }
 
 fn single(args: &ReportArgs, path: &Path, console: &Console) -> Outcome<(PathBuf, String)> {

@@ -192,3 +192,9 @@ pub fn run_name(file: &Path) -> String {
     let folder = whole.parent().and_then(Path::file_name);
     folder.map_or_else(|| "run".to_owned(), |name| name.to_string_lossy().into_owned())
 }
+
+/// Returns the name of a network on a page: that of the run's folder for its `model.nin`, otherwise that of the file.
+pub fn network_name(network: &Path) -> String {
+    let stem = network.file_stem().unwrap_or_default().to_string_lossy();
+    if matches!(&*stem, "model" | "checkpoint" | "best") { run_name(network) } else { stem.into_owned() }
+}

@@ -312,6 +312,6 @@ pub fn softmax(logits: &[f32]) -> Vec<f64> {
 }
 
 /// Returns −ln of the label's probability; for a label outside the classes the probability is 0.
-fn cross_entropy(logits: &[f32], label: usize) -> f64 {
+pub(crate) fn cross_entropy(logits: &[f32], label: usize) -> f64 {
     softmax(logits).get(label).map_or(f64::INFINITY, |probability| -probability.max(f64::MIN_POSITIVE).ln())
 }

@@ -4,7 +4,7 @@
 //! that reduces the total error. Biases are then corrected for the mean rounding error. [`post_training`] does all of
 //! this and reports each layer's error; [`with_zero_points`] does it for lines of the whole family, and [`calibrated()`]
 //! chooses between the two. [`within`] chooses the layers with 4-bit weights. [`equalize`](equalize()) rescales channels
-//! before that, if the user asks for it. The arithmetic itself is in [`integers`](crate::integers).
+//! of any line before that, if the user asks for it. The arithmetic itself is in [`integers`](crate::integers).
 //!
 //! Imports every folder above it in the [crate's table](crate).
 

@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 
-use nin_core::plan::Layer;
+use nin_core::plan::{Layer, LayerKind};
 use nin_core::{F32, Format, Int8, Model, Network, Piece, argmax};
 use rayon::prelude::*;
 
@@ -117,13 +117,14 @@ pub(super) fn histograms(float: &Model<'_>, images: &[Vec<u8>]) -> Result<Vec<Hi
     )
 }
 
-/// Returns, for each layer that makes activations, the largest output of each channel.
-pub(super) fn channel_maxima(float: &Model<'_>, images: &[Vec<u8>]) -> Result<Vec<Vec<f32>>, CalibrationError> {
-    let layers = Activations::new(float.plan()).layers;
+/// Returns the largest magnitude of each output channel, for each layer with weights and each sum; `None` for others.
+pub(super) fn channel_maxima(float: &Model<'_>, images: &[Vec<u8>]) -> Result<Vec<Option<Vec<f32>>>, CalibrationError> {
+    let observed = |layer: &Layer| layer.has_weights() || layer.kind == LayerKind::Sum;
+    let layers = Activations::of(float.plan(), observed).layers;
     let empty = || layers.iter().map(|layer| vec![0f32; layer.output.channels.into()]).collect::<Vec<_>>();
-    over(
+    let maxima = over(
         images,
-        || Probe::<F32>::new(float),
+        || Probe::<F32>::with(float, Activations::of(float.plan(), observed)),
         empty,
         |probe, image, maxima: &mut Vec<Vec<f32>>| {
             probe.image(image)?;
@@ -136,12 +137,14 @@ pub(super) fn channel_maxima(float: &Model<'_>, images: &[Vec<u8>]) -> Result<Ve
             a.iter_mut().zip(&b).for_each(|(a, b)| raise(a, b));
             a
         },
-    )
+    )?;
+    let mut maxima = maxima.into_iter();
+    Ok(float.plan().layers().map(|layer| if observed(&layer) { maxima.next() } else { None }).collect())
 }
 
-/// Raises each maximum to the value at the same index, if that is larger.
-fn raise(maxima: &mut [f32], values: &[f32]) {
-    maxima.iter_mut().zip(values).for_each(|(maximum, value)| *maximum = maximum.max(*value));
+/// Raises each maximum to the magnitude of the value at the same index, if that is larger.
+pub(super) fn raise(maxima: &mut [f32], values: &[f32]) {
+    maxima.iter_mut().zip(values).for_each(|(maximum, value)| *maximum = maximum.max(value.abs()));
 }
 
 /// The differences between two networks on some images.

@@ -7,7 +7,9 @@ mod compare;
 pub mod demo;
 pub mod html;
 mod layers;
+mod network;
 pub mod pictures;
 
 pub use compare::{Candidate, Comparison};
 pub use layers::LayerTable;
+pub use network::Network;

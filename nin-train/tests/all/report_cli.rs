@@ -4,6 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use nin_train::support::text::bytes;
+
 fn folder(name: &str) -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("report-{name}"));
     let _ = fs::remove_dir_all(&folder);
@@ -171,4 +173,115 @@ fn the_page_of_a_network_of_integers_says_so() {
     let flash = fs::metadata(folder.join("qat/model.nin")).unwrap().len();
     assert!(page.contains(&format!("<dd>{flash} B<small>int4 weights</small>")), "{flash} B");
     assert!(page.contains("starting from the weights of model.nin"));
+}
+
+/// Returns the titles of the page's sections.
+fn sections(page: &str) -> Vec<&str> {
+    page.split("<h2>").skip(1).map(|section| section.split('<').next().unwrap()).collect()
+}
+
+/// What is known without a run, and the results of `eval` on the images; nothing about training.
+#[test]
+fn a_model_has_a_page_without_its_run() {
+    let folder = folder("model");
+    photos(&folder);
+    let line = "3x8x8 nin3+1:6 dw3+1:6id gap fc2";
+    succeeds(&folder, &["train", "--line", line, "--data", "photos", "--epochs", "2", "--out", "run"]);
+    succeeds(&folder, &["quantize", "run/checkpoint", "--out", "small.nin"]);
+    fs::create_dir(folder.join("elsewhere")).unwrap();
+    fs::copy(folder.join("run/model.nin"), folder.join("elsewhere/floats.nin")).unwrap();
+    let results = ["Confusion matrix", "Confidence", "Most confident mistakes", "Class maps"];
+    let known = ["Filters of the first layer", "Resources"];
+    for (model, weights) in [("elsewhere/floats.nin", "f32 weights"), ("small.nin", "int8-affine weights")] {
+        let output = succeeds(&folder, &["report", model, "--data", "photos"]);
+        let path = model.replace(".nin", ".html");
+        assert!(String::from_utf8_lossy(&output.stdout).contains(&path));
+        let page = fs::read_to_string(folder.join(&path)).unwrap();
+        check(&page);
+        assert_eq!(sections(&page), [&results[..], &known].concat());
+        let eval = succeeds(&folder, &["eval", model, "--data", "photos", "--json"]);
+        let eval: serde_json::Value = serde_json::from_slice(&eval.stdout).unwrap();
+        let loss = format!("<dd>{:.4}<small>mean cross-entropy", eval["loss"].as_f64().unwrap());
+        assert!(page.contains(&format!("{} of {} images", eval["correct"], eval["images"])) && page.contains(&loss));
+        let flash = fs::metadata(folder.join(model)).unwrap().len();
+        assert!(page.contains(&format!("<dd>{}<small>{weights}</small>", bytes(flash))), "{flash} B");
+        assert!(page.contains(line) && page.contains("&lt;script&gt;&amp;&quot;it&#39;s&quot;, plain."));
+        assert!(page.contains("under the map of its class") && page.contains("class map of plain"), "class maps");
+        // In the run's own folder, the run's page stays as it is.
+        let again = succeeds(&folder, &["report", model, "--data", "photos", "--threads", "1", "--out", "again.html"]);
+        assert!(again.status.success() && fs::read_to_string(folder.join("again.html")).unwrap() == page);
+    }
+    let own = fs::read(folder.join("run/report.html")).unwrap();
+    succeeds(&folder, &["report", "run/model.nin"]);
+    assert!(fs::read(folder.join("run/report.html")).unwrap() == own, "the run's own page stays");
+    assert!(fs::read_to_string(folder.join("run/model.html")).unwrap().contains("<h1>run</h1>"));
+
+    // Without images.
+    let output = succeeds(&folder, &["report", "elsewhere/floats.nin"]);
+    let note = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(note.contains("the page has no test images: ") && note.contains("name its images with --data"), "{note}");
+    let page = fs::read_to_string(folder.join("elsewhere/floats.html")).unwrap();
+    check(&page);
+    assert_eq!(sections(&page), known);
+    assert!(!page.contains("accuracy"), "no figure of images");
+}
+
+/// A model of TensorFlow Lite, after `import`.
+#[test]
+fn an_imported_model_has_a_page() {
+    let folder = folder("imported");
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/tflite");
+    let file = fixtures.join("24.tflite");
+    let file = file.to_str().unwrap();
+    succeeds(&folder, &["import", file, "--out", "net.nin"]);
+    succeeds(&folder, &["report", "net.nin"]);
+    let page = fs::read_to_string(folder.join("net.html")).unwrap();
+    check(&page);
+    assert_eq!(sections(&page), ["Filters of the first layer", "Resources"]);
+    assert!(page.contains("int8-affine weights (integers with zero points)"), "{page}");
+}
+
+#[test]
+fn what_is_no_model_has_no_page() {
+    let folder = folder("errors");
+    photos(&folder);
+    succeeds(&folder, &["train", "--line", "3x8x8 nin3:2 gap", "--data", "photos", "--epochs", "1", "--out", "run"]);
+    fs::write(folder.join("text.nin"), "no network").unwrap();
+    fs::copy(folder.join("run/model.nin"), folder.join("net.html")).unwrap();
+    let model = fs::read(folder.join("run/model.nin")).unwrap();
+    fs::write(folder.join("cut.nin"), &model[..model.len() - 9]).unwrap();
+    for (arguments, said) in [
+        (&["report", "text.nin"][..], "text.nin: this is not a model file, checkpoint or safetensors file"),
+        (&["report", "cut.nin"], "cut.nin: "),
+        (&["report", "missing.nin"], "missing.nin: "),
+        (&["report", "net.html", "--data", "photos"], "would be overwritten: name another output file with --out"),
+        (
+            &["report", "run", "run/model.nin"],
+            "run/model.nin: this is not a checkpoint, and a page of several compares",
+        ),
+        (&["report", "run", "text.nin"], "text.nin: this is not a model file, checkpoint or safetensors file"),
+        (&["report", "run/model.nin", "--data", "missing"], "missing"),
+    ] {
+        let output = run(&folder, arguments);
+        let error = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success() && error.contains(said), "{arguments:?}: {error}");
+    }
+    assert!(fs::read(folder.join("net.html")).unwrap() == model, "nothing was overwritten");
+}
+
+/// Each filter of a first layer in groups has the channels of its group only.
+#[test]
+fn filters_of_a_first_layer_in_groups_are_drawn() {
+    let folder = folder("groups");
+    photos(&folder);
+    for (out, line) in [("dw", "3x8x8 dw3+1:4 gap fc2"), ("all", "3x8x8 nin3+1:4 gap fc2")] {
+        let train = ["train", "--line", line, "--data", "photos", "--epochs", "1", "--out", out];
+        let output = succeeds(&folder, &train);
+        assert!(!String::from_utf8_lossy(&output.stderr).contains("could not be written"));
+        let page = fs::read_to_string(folder.join(out).join("report.html")).unwrap();
+        check(&page);
+        let shown =
+            if out == "dw" { "All 3 filters, 3×3, each on its own scale: blue is" } else { "red, green and blue" };
+        assert!(page.contains(shown), "{out}");
+    }
 }

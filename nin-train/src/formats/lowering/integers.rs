@@ -26,6 +26,12 @@ impl Net {
         let own = self.grid(layer);
         match own {
             Some(own) if own == grid => Ok(()),
+            Some(_) if matches!(self.layers[layer].kind, Kind::Max(_) | Kind::Average(_) | Kind::Mean(_)) => {
+                Err(place.problem(
+                    "gives the output of a pool another scale or zero point than its input has, and a pool of a line keeps \
+                     them; quantise the network in QDQ form, where they are the same",
+                ))
+            }
             Some(_) => Err(place.problem("changes the scale of its map")),
             None => {
                 self.layers[layer].grid = Some(grid);
@@ -250,5 +256,30 @@ fn words(input: Grid, output: Grid, activation: Activation) -> Words {
         once: false,
         four_bits: false,
         scale: output.scale,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use nin_core::spec::Window;
+
+    use super::*;
+
+    #[test]
+    fn a_pool_keeps_its_scale_and_a_global_average_has_its_own() {
+        let place = Place::default();
+        let [own, other] = [0.5, 0.25].map(|scale| Grid { scale, zero: 3 });
+        let mut net = Net::new([4, 4, 2]).unwrap();
+        net.quantise(0, own, &place).unwrap();
+        let pool = net.average(0, Window::square(2, 2, 0), false, &place).unwrap();
+        assert!(net.quantise(pool, own, &place).is_ok());
+        for other in [other, Grid { zero: 4, ..own }] {
+            let error = net.quantise(pool, other, &place).unwrap_err().to_string();
+            assert!(error.contains("another scale or zero point than its input has"), "{error}");
+        }
+        let average = net.global_average(pool, &place);
+        net.quantise(average, other, &place).unwrap();
+        assert_eq!([0, pool, average].map(|layer| net.grid(layer)), [Some(own), Some(own), Some(other)]);
+        assert!(net.quantise(0, other, &place).unwrap_err().to_string().contains("changes the scale of its map"));
     }
 }

@@ -5,17 +5,14 @@
 //! page shows as JSON.
 
 use base64::prelude::{BASE64_STANDARD, Engine};
-use nin_core::packing::affine::Factor;
 use nin_core::plan::Kernels;
 use nin_core::{Model, Plan, Stage, WeightType};
 use serde::Serialize;
 
 use crate::data::Dataset;
 use crate::engine::streaming::fitted;
-use crate::formats::model_file::{AffineModel, Record};
-use crate::integers::{Output, QuantizedModel};
-use crate::network::parameters::tensors;
-use crate::network::trained::Trained;
+use crate::formats::model_file::Record;
+use crate::report::Network;
 use crate::report::pictures::of_each_class;
 
 /// The engine for browsers with SIMD instructions, and for others.
@@ -24,17 +21,6 @@ const ENGINES: [&[u8]; 2] = [include_bytes!("engine-simd.wasm"), include_bytes!(
 /// The most test images on a page, and the most bytes of them.
 const MOST_IMAGES: usize = 60;
 const MOST_IMAGE_BYTES: usize = 192 << 10;
-
-/// A network with the weights of its last layer, from which class maps are computed.
-#[derive(Clone, Copy, Debug)]
-pub enum Network<'a> {
-    /// A network of floats.
-    Floats(&'a Trained),
-    /// A network of integers.
-    Integers(&'a QuantizedModel),
-    /// A network of integers with zero points.
-    Affine(&'a AffineModel),
-}
 
 /// The contents of a demo page.
 #[derive(Clone, Copy, Debug)]
@@ -47,7 +33,7 @@ pub struct Demo<'a> {
     pub model: &'a Model<'a>,
     /// The type of the weights in the user's file: 16-bit floats are widened for the page.
     pub stored: WeightType,
-    /// Its weights.
+    /// Its weights, from which class maps are computed.
     pub network: Network<'a>,
     /// Test images in any size, if there are any.
     pub test: Option<&'a Dataset>,
@@ -230,35 +216,11 @@ fn head(plan: &Plan, network: Network<'_>) -> Result<(usize, Option<Vec<f32>>), 
     let after = plan.layers().filter(|layer| layer.stage > average && layer.has_weights());
     match after.collect::<Vec<_>>().as_slice() {
         [] => Ok((average, None)),
-        [last] if !last.relu => Ok((average, last_weights(plan, network))),
+        [last] if !last.relu => Ok((average, network.last_weights())),
         _ => Err(
             "Several fully connected layers follow the global average. Their output is not a sum over positions, so \
                   there are no class maps.",
         ),
-    }
-}
-
-/// Returns the weights of the last layer (classes × inputs), in one unit.
-fn last_weights(plan: &Plan, network: Network<'_>) -> Option<Vec<f32>> {
-    match network {
-        Network::Floats(trained) => trained.parameters.get(tensors(plan).pop()?.weight).map(<[f32]>::to_vec),
-        Network::Integers(model) => {
-            let layer = model.layers.last()?;
-            let Output::Logits { scales } = &layer.output else { return None };
-            let rows = layer.weights.chunks_exact(layer.weights.len() / scales.len().max(1)).zip(scales);
-            Some(rows.flat_map(|(row, scale)| row.iter().map(move |&weight| f32::from(weight) * scale)).collect())
-        }
-        Network::Affine(model) => {
-            let Record::Layer(layer) = model.records.last()? else { return None };
-            let factor = |factor: &Factor| f64::from(factor.multiplier) * 2f64.powi(-31 - factor.shift);
-            let rows = layer.weights.chunks_exact(layer.weights.len() / layer.factors.len().max(1)).zip(&layer.factors);
-            let unit = |own: &Factor| (factor(own) * f64::from(layer.words.scale)) as f32;
-            let row = |(row, own): (&[i8], &Factor)| {
-                let unit = unit(own);
-                row.iter().map(|&weight| f32::from(weight) * unit).collect::<Vec<f32>>()
-            };
-            Some(rows.flat_map(row).collect())
-        }
     }
 }
 
@@ -289,11 +251,12 @@ fn images(plan: &Plan, test: &Dataset) -> Images {
 mod tests {
     use nin_core::{Lanes, Plan, Spec, WeightType};
 
-    use super::{Demo, Network, maps, page};
+    use super::{Demo, maps, page};
     use crate::engine::streaming::ModelBytes;
     use crate::network::parameters::{Init, initial};
     use crate::network::preprocessing::Preprocessing;
     use crate::network::trained::Trained;
+    use crate::report::Network;
 
     #[test]
     fn a_map_is_what_a_stage_reads() {

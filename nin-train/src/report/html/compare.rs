@@ -36,7 +36,7 @@ pub fn comparison(runs: &[Run]) -> String {
                 memory::write(html, &run.plan);
             }
         }
-        page::footer(html);
+        page::footer(html, page::SAME_RUN);
     })
 }
 

@@ -7,15 +7,15 @@ use super::write::Html;
 use super::{percent, tables};
 use crate::support::text::{Align, Table, grouped};
 
-/// Writes the calibration error, and what each threshold accepts.
-pub(super) fn write(html: &mut Html, findings: &Findings) {
+/// Writes the calibration error, and what each threshold accepts. `uncalibrated` is the reason why there may be no
+/// temperature.
+pub(super) fn write(html: &mut Html, findings: &Findings, uncalibrated: &str) {
     let Confidence { decision, calibration_error: [plain, calibrated], thresholds } = &findings.confidence;
     let Decision { temperature, threshold, unknown } = *decision;
     let images = findings.evaluation.images;
     let error = match temperature {
         1.0 => format!(
-            "Probabilities are not calibrated: the run had no validation images (train --validation 0.1). The expected \
-             calibration error on the test images is {}.",
+            "Probabilities are not calibrated: {uncalibrated}. The expected calibration error on the test images is {}.",
             percent(*plain)
         ),
         temperature => format!(

@@ -1,14 +1,19 @@
 //! A trained network's results on the test images, computed once for the terminal and for the page.
 
 use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
 
-use nin_core::{Decision, Score, argmax};
+use ndarray::s;
+use nin_core::{Decision, Model, Score, argmax};
+use rayon::prelude::*;
 
 use crate::data::Dataset;
 use crate::engine::Engine;
 use crate::engine::confidence::{Judged, Point, calibration_error, confidence, curve};
 use crate::engine::source::Source;
+use crate::engine::streaming::{Streaming, StreamingError, cross_entropy, finite};
 use crate::network::trained::Trained;
+use crate::report::Network;
 use crate::report::pictures::of_each_class;
 use crate::training::batch::Batch;
 use crate::training::error::TrainError;
@@ -60,6 +65,34 @@ pub(super) struct Answer {
     pub(super) probability: f64,
 }
 
+impl Answer {
+    /// Returns whether the predicted class is the true one.
+    fn is_right(&self) -> bool {
+        self.label == self.prediction
+    }
+}
+
+/// A prediction with what its confidence is judged by.
+#[derive(Clone, Copy, Debug)]
+struct Scored {
+    answer: Answer,
+    /// The probability of the predicted class without the temperature.
+    plain: f64,
+    /// The score that a threshold is compared with.
+    score: f32,
+}
+
+impl Scored {
+    /// Returns the prediction that logits make.
+    fn new(index: usize, label: usize, logits: &[f32], decision: &Decision) -> Self {
+        let prediction = argmax(logits).unwrap_or(0);
+        let [plain, probability] =
+            [1.0, decision.temperature].map(|temperature| confidence(logits, label, temperature).0);
+        let score = decision.threshold.map_or(Score::Logit, |threshold| threshold.score).of(logits);
+        Self { answer: Answer { index, label, prediction, probability }, plain, score }
+    }
+}
+
 impl Findings {
     /// Runs the network, which `engine` has loaded, on the test images. `decision` is how its logits become answers and
     /// probabilities.
@@ -70,31 +103,14 @@ impl Findings {
     pub fn new(mut engine: Engine, trained: &Trained, decision: &Decision, test: &Dataset) -> Result<Self, TrainError> {
         let answers = Mutex::new(vec![None; test.len()]);
         let evaluation = evaluate_each(&mut engine, test, &trained.preprocessing, |index, label, logits| {
-            let prediction = argmax(logits).unwrap_or(0);
-            let [plain, probability] =
-                [1.0, decision.temperature].map(|temperature| confidence(logits, label, temperature).0);
-            let score = decision.threshold.map_or(Score::Logit, |threshold| threshold.score).of(logits);
-            let answer = (Answer { index, label, prediction, probability }, plain, score);
+            let answer = Scored::new(index, label, logits, decision);
             let mut answers = answers.lock().unwrap_or_else(PoisonError::into_inner);
             answers[index] = Some(answer);
         })?;
         let answers = answers.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let answers: Vec<(Answer, f64, f32)> = answers.into_iter().flatten().collect();
-        let confidence = Confidence::new(decision, &answers);
-        let answers: Vec<Answer> = answers.into_iter().map(|(answer, ..)| answer).collect();
-
-        let mut mistakes: Vec<_> = answers.iter().filter(|answer| answer.label != answer.prediction).copied().collect();
-        // The sort is stable: equal probabilities stay in the order of the images.
-        mistakes.sort_by(|a, b| b.probability.total_cmp(&a.probability));
-        mistakes.truncate(MISTAKES);
+        let answers: Vec<Scored> = answers.into_iter().flatten().collect();
 
         let head = Head::of(engine.plan());
-        let first = of_each_class(test, 1).into_iter().take(SAMPLES);
-        let samples = first.filter_map(|first| {
-            let of_class = || answers.iter().filter(|answer| answer.label == test.label(first));
-            // A correctly predicted image, if there is one.
-            of_class().find(|answer| answer.label == answer.prediction).or_else(|| of_class().next()).copied()
-        });
         let batch = Batch {
             data: test,
             indices: None,
@@ -105,28 +121,111 @@ impl Findings {
             class_weights: &[],
         };
         let (mut image, mut target) = (vec![0.0; batch.input.len()], vec![0.0; trained.spec.classes()]);
-        let samples = samples
-            .map(|answer| {
-                batch.sample(answer.index, &mut image, &mut target);
-                let maps = head.as_ref().ok().and_then(|head| head.maps(trained, &engine.activations(&image)));
-                (answer, maps)
-            })
+        Ok(Self::of(evaluation, &answers, decision, test, |index| {
+            batch.sample(index, &mut image, &mut target);
+            head.as_ref().ok().and_then(|head| head.maps(trained, &engine.activations(&image)))
+        }))
+    }
+
+    /// Runs a model on the test images with the engine of the board, on all threads of the current rayon pool, and calls
+    /// `done` with the number of images after each group of them. `network` has the model's weights.
+    ///
+    /// # Errors
+    ///
+    /// [`StreamingError`] if the images do not fit the network, this build cannot run the model, or its logits are no
+    /// finite numbers.
+    pub fn of_model(
+        model: &Model<'_>,
+        network: Network<'_>,
+        test: &Dataset,
+        done: &(dyn Fn(usize) + Sync),
+    ) -> Result<Self, StreamingError> {
+        /// Images of one task.
+        const GROUP: usize = 16;
+        let decision = model.decision();
+        let start = Instant::now();
+        let indices: Vec<usize> = (0..test.len()).collect();
+        let groups: Vec<Result<Vec<(Scored, f64)>, StreamingError>> = indices
+            .par_chunks(GROUP)
+            .map_init(
+                || Streaming::new(model),
+                |streaming, group| {
+                    let results = group.iter().map(|&index| {
+                        let logits = finite(streaming.classify(test.image(index), test.shape())?)?;
+                        let label = test.label(index);
+                        Ok((Scored::new(index, label, &logits, decision), cross_entropy(&logits, label)))
+                    });
+                    let results = results.collect();
+                    done(group.len());
+                    results
+                },
+            )
             .collect();
-        Ok(Self { evaluation, mistakes, samples, confidence })
+        let mut confusion = vec![vec![0; model.plan().classes()]; test.class_names().len()];
+        let (mut answers, mut loss) = (Vec::with_capacity(test.len()), 0.0);
+        for group in groups {
+            for (scored, own) in group? {
+                confusion[scored.answer.label][scored.answer.prediction] += 1;
+                loss += own;
+                answers.push(scored);
+            }
+        }
+        let images = answers.len();
+        let right = answers.iter().filter(|scored| scored.answer.is_right()).count();
+        let evaluation = Evaluation {
+            loss: loss / images.max(1) as f64,
+            accuracy: right as f64 / images.max(1) as f64,
+            images,
+            confusion,
+            images_per_second: images as f64 / start.elapsed().as_secs_f64(),
+        };
+        let head = Head::of(model.plan());
+        let maps = |index: usize| {
+            let image = test.images().slice_move(s![index..=index, .., .., ..]);
+            // The same images ran before.
+            head.as_ref().ok().and_then(|head| head.maps_of_model(model, network, image).ok().flatten())
+        };
+        Ok(Self::of(evaluation, &answers, decision, test, maps))
+    }
+
+    /// Returns the findings of all answers, in the order of the images. `maps` makes the class maps of an image.
+    fn of(
+        evaluation: Evaluation,
+        scored: &[Scored],
+        decision: &Decision,
+        test: &Dataset,
+        mut maps: impl FnMut(usize) -> Option<ClassMaps>,
+    ) -> Self {
+        let confidence = Confidence::new(decision, scored);
+        let answers: Vec<Answer> = scored.iter().map(|scored| scored.answer).collect();
+
+        let mut mistakes: Vec<_> = answers.iter().filter(|answer| !answer.is_right()).copied().collect();
+        // The sort is stable: equal probabilities stay in the order of the images.
+        mistakes.sort_by(|a, b| b.probability.total_cmp(&a.probability));
+        mistakes.truncate(MISTAKES);
+
+        let first = of_each_class(test, 1).into_iter().take(SAMPLES);
+        let samples = first.filter_map(|first| {
+            let of_class = || answers.iter().filter(|answer| answer.label == test.label(first));
+            // A correctly predicted image, if there is one.
+            of_class().find(|answer| answer.is_right()).or_else(|| of_class().next()).copied()
+        });
+        let samples = samples.map(|answer| (answer, maps(answer.index))).collect();
+        Self { evaluation, mistakes, samples, confidence }
     }
 }
 
 impl Confidence {
-    /// Summarises answers, each with its probability without the temperature and its score.
-    fn new(decision: &Decision, answers: &[(Answer, f64, f32)]) -> Self {
-        let right = |answer: &Answer| answer.label == answer.prediction;
-        let plain = calibration_error(answers.iter().map(|(answer, plain, _)| (*plain, right(answer))));
-        let calibrated = calibration_error(answers.iter().map(|(answer, ..)| (answer.probability, right(answer))));
+    /// Summarises answers.
+    fn new(decision: &Decision, answers: &[Scored]) -> Self {
+        let plain = calibration_error(answers.iter().map(|scored| (scored.plain, scored.answer.is_right())));
+        let calibrated =
+            calibration_error(answers.iter().map(|scored| (scored.answer.probability, scored.answer.is_right())));
         let unknown = |answer: &Answer| decision.unknown.map(usize::from) == Some(answer.prediction);
         // The class for unknown images is rejected whatever its score.
-        let judged = answers.iter().map(|(answer, _, score)| match unknown(answer) {
+        let judged = answers.iter().map(|Scored { answer, score, .. }| match unknown(answer) {
             true => Judged { score: f32::NEG_INFINITY, right: false },
-            false => Judged { score: *score, right: right(answer) },
+            false => Judged { score: *score, right: answer.is_right() },
         });
         let judged: Vec<Judged> = judged.collect();
         let own = decision.threshold.map(|threshold| Point::at(&judged, threshold.value));

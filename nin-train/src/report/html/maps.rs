@@ -5,11 +5,15 @@
 //! average, its weights combine the maps into one map per class, whose mean is the logit without its bias (Zhou et al.
 //! 2016).
 
-use nin_core::Plan;
+use ndarray::ArrayView4;
 use nin_core::plan::LayerKind;
+use nin_core::{Model, Plan};
 
+use crate::engine::arrays::{Maps, activations};
+use crate::engine::streaming::StreamingError;
 use crate::network::parameters::tensors;
 use crate::network::trained::Trained;
+use crate::report::network::{Averaged, Network};
 
 /// The layers from which class maps are computed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,25 +48,57 @@ impl Head {
 
     /// Returns one map per class. `activations` are the image and the output of every layer; `None` if they do not fit.
     pub(super) fn maps(&self, trained: &Trained, activations: &[Vec<f32>]) -> Option<ClassMaps> {
-        let plan = trained.plan();
+        let weights = match &self.weights {
+            Some(weights) => Some(trained.parameters.get(weights.clone())?),
+            None => None,
+        };
+        // Layer `i` has activation `i` as its input.
+        self.combined(&trained.plan(), activations.get(self.average)?, weights)
+    }
+
+    /// Returns one map per class of one image (1 × rows × columns × channels), as the board's engine computes the last
+    /// maps; `None` if the network's weights do not fit.
+    pub(super) fn maps_of_model(
+        &self,
+        model: &Model<'_>,
+        network: Network<'_>,
+        image: ArrayView4<'_, u8>,
+    ) -> Result<Option<ClassMaps>, StreamingError> {
+        let plan = model.plan();
+        let (_, layers) = activations(model, image)?;
+        let Some(average) = plan.layers().nth(self.average) else { return Ok(None) };
+        let before = layers.iter().rev().find(|layer| layer.index < self.average);
+        let read: Vec<f32> = match before.map(|layer| &layer.maps) {
+            Some(Maps::Floats(maps)) => maps.iter().copied().collect(),
+            Some(Maps::Bytes(maps)) => maps.iter().map(|&byte| byte.into()).collect(),
+            None => return Ok(None),
+        };
+        let Averaged { zero, unit } = network.averaged(average.input.pixels(), !self.is_weighted());
+        let values: Vec<f32> = read.into_iter().map(|value| (value - zero) * unit).collect();
+        let weights = if self.is_weighted() { network.last_weights() } else { None };
+        Ok(self.combined(plan, &values, weights.as_deref()))
+    }
+
+    /// Returns one map per class of the maps that are averaged (rows × columns × channels) and the weights after the
+    /// average (classes × channels), if there are any.
+    fn combined(&self, plan: &Plan, values: &[f32], weights: Option<&[f32]>) -> Option<ClassMaps> {
         let shape = plan.layers().nth(self.average)?.input;
         let channels = usize::from(shape.channels);
-        // Layer `i` has activation `i` as its input.
-        let pixels = activations.get(self.average)?.chunks_exact(channels);
+        let pixels = values.chunks_exact(channels);
         let classes = plan.classes();
-        let mut values = vec![0.0; classes * shape.pixels()];
+        let mut maps = vec![0.0; classes * shape.pixels()];
         for (place, pixel) in pixels.enumerate() {
             for class in 0..classes {
-                values[class * shape.pixels() + place] = match &self.weights {
+                maps[class * shape.pixels() + place] = match weights {
                     None => *pixel.get(class)?,
                     Some(weights) => {
-                        let row = trained.parameters.get(weights.clone())?.chunks_exact(channels).nth(class)?;
+                        let row = weights.chunks_exact(channels).nth(class)?;
                         row.iter().zip(pixel).map(|(weight, value)| weight * value).sum()
                     }
                 };
             }
         }
-        Some(ClassMaps { rows: shape.rows.into(), columns: shape.columns.into(), values })
+        Some(ClassMaps { rows: shape.rows.into(), columns: shape.columns.into(), values: maps })
     }
 }
 
@@ -111,13 +147,17 @@ impl ClassMaps {
 
 #[cfg(test)]
 mod tests {
-    use nin_core::{Plan, Spec};
+    use ndarray::ArrayView4;
+    use nin_core::{Lanes, Plan, Spec, WeightType};
 
     use super::{ClassMaps, Head};
+    use crate::engine::streaming::{ModelBytes, Streaming};
     use crate::engine::{Arithmetic, Engine};
     use crate::network::parameters::{Init, initial, tensors};
     use crate::network::preprocessing::Preprocessing;
     use crate::network::trained::Trained;
+    use crate::quantize;
+    use crate::report::Network;
     use crate::support::random::{Purpose, Stream};
 
     fn trained(line: &str) -> Trained {
@@ -150,6 +190,50 @@ mod tests {
                 let bias = if head.is_weighted() { trained.parameters[last.bias.start + class] } else { 0.0 };
                 let mean = maps.map(class).iter().sum::<f32>() / maps.map(class).len() as f32;
                 assert!((mean + bias - logit).abs() < 1e-5, "{line}: class {class}: {mean} + {bias} for {logit}");
+            }
+        }
+    }
+
+    /// The same for model files: of floats, of integers, and of integers with zero points, also of a last map with values
+    /// below 0.
+    #[test]
+    fn the_maps_of_a_model_average_to_its_logits() {
+        let images: Vec<Vec<u8>> = (0..8)
+            .map(|number| {
+                let mut stream = Stream::new(2, Purpose::Weights, number, 7);
+                (0..2 * 9 * 7).map(|_| stream.below(256) as u8).collect()
+            })
+            .collect();
+        for line in [
+            "2x9x7 nin3+1:6,4 drop0.5 gap",
+            "2x9x7 nin3/2:6 max2/2 gap drop0.5 fc4",
+            "2x9x7 nin3+1:6 dw3+1:4id gap",
+            "2x9x7 nin3+1:6 res(dw3+1:6id)id gap fc4",
+        ] {
+            let trained = trained(line);
+            let options = quantize::Options { correct_biases: false, ..Default::default() };
+            let (integers, _) = quantize::calibrated(&trained, &images, &options, |_, _| ()).unwrap();
+            let plan = trained.plan();
+            let head = Head::of(&plan).unwrap();
+            let files = [
+                (trained.to_model(WeightType::F32, Lanes::Four).unwrap(), Network::Floats(&trained), 1e-4),
+                (integers.to_bytes(Lanes::Two).unwrap(), Network::from(&integers), 0.05),
+            ];
+            for (file, network, tolerance) in files {
+                let bytes = ModelBytes::new(&file);
+                let model = bytes.model().unwrap();
+                let image = ArrayView4::from_shape((1, 9, 7, 2), &images[0][..]).unwrap();
+                let maps = head.maps_of_model(&model, network, image).unwrap().unwrap();
+                let logits = Streaming::new(&model).classify(&images[0], plan.shape(0)).unwrap();
+                let last = tensors(&plan).pop().unwrap();
+                let largest = logits.iter().fold(0.0f32, |most, logit| most.max(logit.abs()));
+                assert!(largest > 0.05, "{line}: nothing to see");
+                for (class, logit) in logits.iter().enumerate() {
+                    let bias = if head.is_weighted() { trained.parameters[last.bias.start + class] } else { 0.0 };
+                    let mean = maps.map(class).iter().sum::<f32>() / maps.map(class).len() as f32;
+                    let error = (mean + bias - logit).abs();
+                    assert!(error <= tolerance * largest, "{line}: class {class}: {mean} + {bias} for {logit}");
+                }
             }
         }
     }

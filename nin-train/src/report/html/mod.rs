@@ -1,4 +1,5 @@
-//! The report page: one self-contained HTML file about one run, or a comparison of several.
+//! The report page: one self-contained HTML file about one run, a comparison of several, or a page of a model without a
+//! run.
 //!
 //! The same run gives the same bytes: the page contains no times or durations.
 
@@ -9,6 +10,7 @@ mod curves;
 mod findings;
 mod maps;
 mod memory;
+mod model;
 mod page;
 mod pictures;
 mod recipe;
@@ -27,6 +29,7 @@ use nin_core::Lanes;
 
 pub use compare::comparison;
 pub use findings::Findings;
+pub use model::{ModelPage, ModelResults, StoredModel, model_page};
 pub use page::page;
 
 /// The data of a run on a page. The images need not be available.

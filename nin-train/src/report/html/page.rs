@@ -1,6 +1,7 @@
 //! The page of one run.
 
 use nin_core::plan::{Kernels, LayerKind};
+use nin_core::{Plan, WeightType};
 
 use super::findings::{Answer, Findings};
 use super::maps::{ClassMaps, Head};
@@ -14,6 +15,7 @@ use crate::network::resources::Resources;
 use crate::network::trained::Trained;
 use crate::report::LayerTable;
 use crate::support::text::{bytes, grouped};
+use crate::training::evaluation::Evaluation;
 
 /// Largest side of a picture in pixels, so that all pictures of a page together stay below 2 MB.
 const SIDE: usize = 64;
@@ -25,32 +27,54 @@ const WIDEST: usize = 20;
 /// Returns the page of a run: key figures, training curves, confusion matrix, most confident mistakes, class maps,
 /// filters and resources. `test` contains the images from which `findings` were computed.
 pub fn page(run: &Run, trained: &Trained, findings: &Findings, test: &Dataset) -> String {
-    let name = |class: usize| {
-        let names = if trained.class_names.is_empty() { test.class_names() } else { &trained.class_names };
-        names.get(class).cloned().unwrap_or_else(|| format!("class {class}"))
-    };
     Html::page(&format!("{} – training report", run.name), STYLE, |html| {
         html.leaf("h1", &[], &run.name);
         header(html, run, findings);
         shared(html, run, test);
         section(html, "Training");
         curves::write(html, std::slice::from_ref(run));
-        section(html, "Confusion matrix");
-        tables::confusion(html, &findings.evaluation.confusion, &name);
-        section(html, "Confidence");
-        confidence::write(html, findings);
-        section(html, "Most confident mistakes");
-        mistakes(html, findings, test, &name);
-        section(html, "Class maps");
-        maps(html, run, findings, test, &name);
+        let uncalibrated = "the run had no validation images (train --validation 0.1)";
+        results(html, &run.plan, findings, test, &trained.class_names, uncalibrated);
         section(html, "Filters of the first layer");
-        filters(html, trained);
-        section(html, "Resources");
-        tables::table(html, "Layers", &LayerTable { plan: &run.plan, batch: run.recipe.batch as u64 }.table());
-        html.leaf("h3", &[], "Working memory for one image, in 8 bits");
-        memory::write(html, &run.plan);
-        footer(html);
+        match tensors(&run.plan).first() {
+            Some(first) => filters(html, &run.plan, &trained.parameters[first.weight.clone()]),
+            None => html.leaf("p", &[], "This network has no weights."),
+        }
+        resources(html, &run.plan, run.recipe.batch as u64);
+        footer(html, SAME_RUN);
     })
+}
+
+/// Writes the sections about the results on test images. `names` are the network's classes, if it names them;
+/// `uncalibrated` is the reason why there may be no temperature.
+pub(super) fn results(
+    html: &mut Html,
+    plan: &Plan,
+    findings: &Findings,
+    test: &Dataset,
+    names: &[String],
+    uncalibrated: &str,
+) {
+    let name = |class: usize| {
+        let names = if names.is_empty() { test.class_names() } else { names };
+        names.get(class).cloned().unwrap_or_else(|| format!("class {class}"))
+    };
+    section(html, "Confusion matrix");
+    tables::confusion(html, &findings.evaluation.confusion, &name);
+    section(html, "Confidence");
+    confidence::write(html, findings, uncalibrated);
+    section(html, "Most confident mistakes");
+    mistakes(html, findings, test, &name);
+    section(html, "Class maps");
+    maps(html, plan, findings, test, &name);
+}
+
+/// Writes the layer table and the memory plan. `batch` is the number of images that a host trains with at a time.
+pub(super) fn resources(html: &mut Html, plan: &Plan, batch: u64) {
+    section(html, "Resources");
+    tables::table(html, "Layers", &LayerTable { plan, batch }.table());
+    html.leaf("h3", &[], "Working memory for one image, in 8 bits");
+    memory::write(html, plan);
 }
 
 pub(super) fn section(html: &mut Html, title: &str) {
@@ -58,58 +82,17 @@ pub(super) fn section(html: &mut Html, title: &str) {
     html.leaf("h2", &[], title);
 }
 
-pub(super) fn footer(html: &mut Html) {
+/// What the footer states of pages of runs.
+pub(super) const SAME_RUN: &str = "The same run gives the same page.";
+
+pub(super) fn footer(html: &mut Html, same: &str) {
     html.line();
-    html.leaf(
-        "footer",
-        &[],
-        concat!("Written by nin-train ", env!("CARGO_PKG_VERSION"), ". The same run gives the same page."),
-    );
+    html.leaf("footer", &[], &format!("Written by nin-train {}. {same}", env!("CARGO_PKG_VERSION")));
 }
 
 fn header(html: &mut Html, run: &Run, findings: &Findings) {
-    let sum = Resources::new(&run.plan);
-    let evaluation = &findings.evaluation;
-    let right: u64 = evaluation.confusion.iter().enumerate().map(|(class, row)| u64::from(row[class])).sum();
     html.leaf("code", &[("class", "line")], &run.line);
-    let [ram, flash] = match run.integers {
-        Some((weight_type, flash)) => {
-            let ram = run.plan.bytes(weight_type, Kernels::Dsp).total() as u64;
-            let weights = format!("{} weights", weight_type.name());
-            [("RAM, streaming", bytes(ram), "on a Cortex-M4".to_owned()), ("flash", bytes(flash), weights)]
-        }
-        None => [
-            ("RAM, 8 bits", bytes(sum.streaming_int8), format!("{} in f32", bytes(sum.streaming))),
-            (
-                "flash, 8 bits",
-                bytes(sum.flash_int8),
-                format!("{} in f16, {} in f32", bytes(sum.flash_f16), bytes(sum.flash_f32)),
-            ),
-        ],
-    };
-    let figures = [
-        (
-            "test accuracy",
-            percent(evaluation.accuracy),
-            format!("{} of {} images", grouped(right), grouped(evaluation.images as u64)),
-        ),
-        ("test loss", format!("{:.4}", evaluation.loss), "mean cross-entropy".to_owned()),
-        ("parameters", grouped(sum.parameters), format!("in {} layers", sum.weight_layers)),
-        ("multiplications", grouped(sum.macs), "for one image".to_owned()),
-        ram,
-        flash,
-    ];
-    html.tag("dl", &[("class", "figures")], |html| {
-        for (number, (what, value, more)) in figures.iter().enumerate() {
-            html.tag("div", if number == 0 { &[("class", "first")] } else { &[] }, |html| {
-                html.leaf("dt", &[], what);
-                html.tag("dd", &[], |html| {
-                    html.text(value);
-                    html.leaf("small", &[], more);
-                });
-            });
-        }
-    });
+    figures(html, &run.plan, run.integers, Some(&findings.evaluation));
     html.tag("p", &[], |html| {
         html.leaf("strong", &[], "Recipe. ");
         html.text(&recipe::words(&run.recipe));
@@ -128,6 +111,51 @@ fn header(html: &mut Html, run: &Run, findings: &Findings) {
             }
         });
     }
+}
+
+/// Writes the key figures. `file` has the weight type of the model file and its size in bytes, if it is known.
+pub(super) fn figures(html: &mut Html, plan: &Plan, file: Option<(WeightType, u64)>, evaluation: Option<&Evaluation>) {
+    let sum = Resources::new(plan);
+    let [ram, flash] = match file {
+        Some((weight_type, flash)) => {
+            let ram = plan.bytes(weight_type, Kernels::Dsp).total() as u64;
+            let weights = format!("{} weights", weight_type.name());
+            [("RAM, streaming", bytes(ram), "on a Cortex-M4".to_owned()), ("flash", bytes(flash), weights)]
+        }
+        None => [
+            ("RAM, 8 bits", bytes(sum.streaming_int8), format!("{} in f32", bytes(sum.streaming))),
+            (
+                "flash, 8 bits",
+                bytes(sum.flash_int8),
+                format!("{} in f16, {} in f32", bytes(sum.flash_f16), bytes(sum.flash_f32)),
+            ),
+        ],
+    };
+    let mut figures = Vec::new();
+    if let Some(evaluation) = evaluation {
+        let right: u64 = evaluation.confusion.iter().enumerate().map(|(class, row)| u64::from(row[class])).sum();
+        let images = format!("{} of {} images", grouped(right), grouped(evaluation.images as u64));
+        figures.push(("test accuracy", percent(evaluation.accuracy), images));
+        figures.push(("test loss", format!("{:.4}", evaluation.loss), "mean cross-entropy".to_owned()));
+    }
+    figures.extend([
+        ("parameters", grouped(sum.parameters), format!("in {} layers", sum.weight_layers)),
+        ("multiplications", grouped(sum.macs), "for one image".to_owned()),
+        ram,
+        flash,
+    ]);
+    html.tag("dl", &[("class", "figures")], |html| {
+        for (number, (what, value, more)) in figures.iter().enumerate() {
+            let is_accuracy = number == 0 && evaluation.is_some();
+            html.tag("div", if is_accuracy { &[("class", "first")] } else { &[] }, |html| {
+                html.leaf("dt", &[], what);
+                html.tag("dd", &[], |html| {
+                    html.text(value);
+                    html.leaf("small", &[], more);
+                });
+            });
+        }
+    });
 }
 
 /// Warns of test images that are also training images.
@@ -193,11 +221,14 @@ fn picture(html: &mut Html, picture: &Picture, what: &str) {
     html.void("img", &[("src", &picture.address()), ("alt", what)]);
 }
 
-fn maps(html: &mut Html, run: &Run, findings: &Findings, test: &Dataset, name: &dyn Fn(usize) -> String) {
-    let head = match Head::of(&run.plan) {
+fn maps(html: &mut Html, plan: &Plan, findings: &Findings, test: &Dataset, name: &dyn Fn(usize) -> String) {
+    let head = match Head::of(plan) {
         Ok(head) => head,
         Err(reason) => return html.leaf("p", &[], reason),
     };
+    if findings.samples.iter().all(|(_, maps)| maps.is_none()) {
+        return html.leaf("p", &[], "This network averages its image, so there are no class maps.");
+    }
     let how = match head.is_weighted() {
         false => {
             "The last layer computes one map per class. The map’s mean is the class’s logit, so the map shows which \
@@ -209,7 +240,7 @@ fn maps(html: &mut Html, run: &Run, findings: &Findings, test: &Dataset, name: &
              image support the class."
         }
     };
-    let all = run.plan.classes() <= WIDEST;
+    let all = plan.classes() <= WIDEST;
     let columns =
         if all { " Then the maps of all classes follow, on one scale per row; its own has a frame." } else { "" };
     let text = format!("{how} Each row shows a test image, then the image under the map of its class.{columns}");
@@ -221,7 +252,7 @@ fn maps(html: &mut Html, run: &Run, findings: &Findings, test: &Dataset, name: &
                     html.leaf("th", &[], "");
                     upright(html, "image");
                     upright(html, "its class");
-                    (0..if all { run.plan.classes() } else { 0 }).for_each(|class| upright(html, &name(class)));
+                    (0..if all { plan.classes() } else { 0 }).for_each(|class| upright(html, &name(class)));
                 });
             });
             html.tag("tbody", &[], |html| {
@@ -267,18 +298,18 @@ fn sample(
     }
 }
 
-fn filters(html: &mut Html, trained: &Trained) {
-    let tensors = tensors(&trained.plan());
-    let Some(first) = tensors.first() else {
-        return html.leaf("p", &[], "This network has no weights.");
-    };
+/// Writes the filters of the first layer with weights, each output's `weights` in any unit.
+pub(super) fn filters(html: &mut Html, plan: &Plan, weights: &[f32]) {
+    let tensors = tensors(plan);
+    let Some(first) = tensors.first() else { return };
     let (rows, columns) = first.kernel();
-    let channels = usize::from(first.layer.input.channels);
+    let channels = first.channels();
+    let is_rgb = channels == 3 && first.layer.groups == 1;
     let count = usize::from(first.layer.output.channels);
     let what = if matches!(first.layer.kind, LayerKind::Convolution(_)) { "filters" } else { "outputs" };
     let colours = match channels {
         1 => "blue is negative, red is positive",
-        3 => "red, green and blue show the weights of those channels; grey is zero",
+        3 if is_rgb => "red, green and blue show the weights of those channels; grey is zero",
         _ => "means over the channels; blue is negative, red is positive",
     };
     let shown = count.min(FILTERS);
@@ -287,18 +318,16 @@ fn filters(html: &mut Html, trained: &Trained) {
     let text = format!("{some}, {rows}×{columns}, each on its own scale: {colours}.");
     html.leaf("p", &[("class", "soft")], &text);
     html.tag("div", &[("class", "filters")], |html| {
-        for (number, filter) in
-            trained.parameters[first.weight.clone()].chunks_exact(first.layer.fan_in()).take(shown).enumerate()
-        {
+        for (number, filter) in weights.chunks_exact(first.layer.fan_in()).take(shown).enumerate() {
             let value = |x: usize, y: usize| &filter[(y * columns + x) * channels..][..channels];
             let mean = |x: usize, y: usize| value(x, y).iter().sum::<f32>() / channels as f32;
-            let scale = match channels {
-                3 => filter.iter().fold(0.0, |most: f32, weight| most.max(weight.abs())),
-                _ => (0..rows * columns).fold(0.0, |most: f32, i| most.max(mean(i % columns, i / columns).abs())),
+            let scale = match is_rgb {
+                true => filter.iter().fold(0.0, |most: f32, weight| most.max(weight.abs())),
+                false => (0..rows * columns).fold(0.0, |most: f32, i| most.max(mean(i % columns, i / columns).abs())),
             };
             let scale = if scale > 0.0 { 1.0 / scale } else { 0.0 };
             let paint = Picture::paint(columns, rows, |x, y| match value(x, y) {
-                [r, g, b] => [r, g, b].map(|weight| (127.5 + 127.5 * weight * scale).clamp(0.0, 255.0) as u8),
+                [r, g, b] if is_rgb => [r, g, b].map(|weight| (127.5 + 127.5 * weight * scale).clamp(0.0, 255.0) as u8),
                 _ => signed(mean(x, y) * scale),
             });
             picture(html, &paint.smaller(SIDE / 2), &format!("filter {number}"));

@@ -98,11 +98,13 @@ fn vnni_groups<const N: usize, const G: usize>(layer: &PackedLayer<'_>, first: u
             }
         }
     }
+    let unsigned = is_unsigned(layer);
     for (group, sums) in (first..).zip(sums) {
         let end = End512::new(layer, group);
         let count = (layer.outputs - 16 * group).min(16);
         for (pixel, sum) in sums.into_iter().enumerate() {
-            store(&mut out[pixel * layer.outputs + 16 * group..][..count], end.requantise(sum));
+            let bytes = if unsigned { end.requantise::<false>(sum) } else { end.requantise::<true>(sum) };
+            store(&mut out[pixel * layer.outputs + 16 * group..][..count], bytes);
         }
     }
 }
@@ -122,6 +124,13 @@ fn store(out: &mut [u8], values: __m128i) {
     let mask = if out.len() < 16 { (1 << out.len()) - 1 } else { u16::MAX };
     // SAFETY: the mask has no bit past the slice.
     unsafe { _mm_mask_storeu_epi8(out.as_mut_ptr().cast(), mask, values) };
+}
+
+/// Returns whether the output's zero point is 0 and its range all bytes, as without zero points. Then rounding and clamping
+/// need fewer instructions.
+#[inline(always)]
+fn is_unsigned(layer: &PackedLayer<'_>) -> bool {
+    layer.zero == 0 && layer.range == (0, 255)
 }
 
 /// The requantisation parameters of sixteen outputs.
@@ -153,16 +162,21 @@ impl End512 {
         }
     }
 
-    /// [`finish`](super::layer::finish) of each lane.
+    /// [`finish`](super::layer::finish) of each lane. Without `ZEROS` for layers that [`is_unsigned`] accepts: of them, all
+    /// values up to 0 become 0, so it does not matter to which side halves below 0 are rounded.
     #[inline]
     #[target_feature(enable = "avx512f")]
-    fn requantise(&self, sums: __m512i) -> __m128i {
+    fn requantise<const ZEROS: bool>(&self, sums: __m512i) -> __m128i {
         // Products of even lanes and of odd ones, 64 bits each; the result is the 32 bits from bit 31 on.
         let round = _mm512_set1_epi64(1 << 30);
         let even = _mm512_add_epi64(_mm512_mul_epi32(sums, self.multipliers), round);
         let odd = _mm512_mul_epi32(_mm512_srli_epi64::<32>(sums), self.odd_multipliers);
         let odd = _mm512_slli_epi64::<1>(_mm512_add_epi64(odd, round));
         let high = _mm512_mask_mov_epi32(_mm512_srli_epi64::<31>(even), 0xaaaa, odd);
+        if !ZEROS {
+            let rounded = _mm512_srav_epi32(_mm512_add_epi32(high, self.halves), self.shifts);
+            return _mm512_cvtusepi32_epi8(_mm512_max_epi32(rounded, _mm512_setzero_si512()));
+        }
         let halves = _mm512_add_epi32(self.halves, _mm512_srai_epi32::<31>(high));
         let rounded = _mm512_srav_epi32(_mm512_add_epi32(high, halves), self.shifts);
         let value = _mm512_add_epi32(rounded, self.zero);
@@ -223,12 +237,14 @@ fn avx2_eights<const N: usize, const E: usize>(layer: &PackedLayer<'_>, first: u
             }
         }
     }
+    let unsigned = is_unsigned(layer);
     for half in 0..E {
         let first = first + 8 * half;
         let end = End256::new(layer, eight(1, half), eight(2, half));
         let count = (layer.outputs - first).min(8);
         for (pixel, sums) in sums.iter().enumerate() {
-            let values = end.requantise(sums[half]);
+            let sums = sums[half];
+            let values = if unsigned { end.requantise::<false>(sums) } else { end.requantise::<true>(sums) };
             out[pixel * layer.outputs + first..][..count].copy_from_slice(&values[..count]);
         }
     }
@@ -273,17 +289,22 @@ impl End256 {
     /// Requantises each lane, as [`End512::requantise`] does.
     #[inline]
     #[target_feature(enable = "avx2")]
-    fn requantise(&self, sums: __m256i) -> [u8; 8] {
+    fn requantise<const ZEROS: bool>(&self, sums: __m256i) -> [u8; 8] {
         let round = _mm256_set1_epi64x(1 << 30);
         let even = _mm256_add_epi64(_mm256_mul_epi32(sums, self.multipliers), round);
         let odd = _mm256_mul_epi32(_mm256_srli_epi64::<32>(sums), self.odd_multipliers);
         let odd = _mm256_slli_epi64::<1>(_mm256_add_epi64(odd, round));
         let high = _mm256_blend_epi32::<0xaa>(_mm256_srli_epi64::<31>(even), odd);
-        let halves = _mm256_add_epi32(self.halves, _mm256_srai_epi32::<31>(high));
-        let rounded = _mm256_srav_epi32(_mm256_add_epi32(high, halves), self.shifts);
-        let value = _mm256_add_epi32(rounded, self.zero);
         // Clamped before it is narrowed, because the second narrowing instruction reads signed values.
-        let values = _mm256_min_epi32(_mm256_max_epi32(value, self.least), self.most);
+        let values = if ZEROS {
+            let halves = _mm256_add_epi32(self.halves, _mm256_srai_epi32::<31>(high));
+            let rounded = _mm256_srav_epi32(_mm256_add_epi32(high, halves), self.shifts);
+            let value = _mm256_add_epi32(rounded, self.zero);
+            _mm256_min_epi32(_mm256_max_epi32(value, self.least), self.most)
+        } else {
+            let rounded = _mm256_srav_epi32(_mm256_add_epi32(high, self.halves), self.shifts);
+            _mm256_max_epi32(_mm256_min_epi32(rounded, _mm256_set1_epi32(255)), _mm256_setzero_si256())
+        };
         let words = _mm_packus_epi32(_mm256_castsi256_si128(values), _mm256_extracti128_si256::<1>(values));
         _mm_cvtsi128_si64(_mm_packus_epi16(words, words)).to_ne_bytes()
     }
