@@ -45,8 +45,15 @@ impl Parts {
         let mut parts = Self::of(board);
         if weights.has_zero_points() {
             // Kernels for zero points, depthwise convolutions and shortcuts, and their stack.
-            let vectors = board.core.has_dsp() || board.core == Core::CortexM55;
-            parts.code += if vectors { 20 * KIB } else { 8 * KIB };
+            let (code, narrow) = match board.core {
+                Core::CortexM55 => (32, 12),
+                core if core.has_dsp() => (28, 12),
+                _ => (14, 4),
+            };
+            parts.code += code * KIB;
+            if weights.is_narrow() {
+                parts.code += narrow * KIB;
+            }
             parts.ram += 3 * KIB / 2;
         }
         if partition {

@@ -20,6 +20,7 @@ use crate::packing::affine::{Factor, Words};
 use crate::plan::TILE;
 
 /// Computes one layer for a tile of pixels.
+#[inline(never)] // one copy needs less flash
 pub(crate) fn layer(
     patch: &Patch<'_, u8>,
     pixels: usize,
@@ -82,16 +83,16 @@ pub(crate) fn four_bit_layer(
 }
 
 /// Computes one layer of any kind.
+#[inline(never)] // one copy needs less flash
 fn general(patch: &Patch<'_, u8>, pixels: usize, words: &Words, weights: &LayerWeights<'_>, out: &mut [u8]) {
-    let done = if patch.flat && (weights.groups, weights.lanes) == (1, 1) {
-        let fours = pixels / TILE * TILE;
-        for at in (0..fours).step_by(TILE) {
-            four_pixels(&patch.lines[at * weights.fan_in..], words, weights, &mut out[at * weights.outputs..]);
+    let mut done = 0;
+    // A core with DSP instructions has streams for these.
+    if cfg!(any(not(nin_dsp), nin_mve)) && patch.flat && (weights.groups, weights.lanes) == (1, 1) {
+        while done + TILE <= pixels {
+            four_pixels(&patch.lines[done * weights.fan_in..], words, weights, &mut out[done * weights.outputs..]);
+            done += TILE;
         }
-        fours
-    } else {
-        0
-    };
+    }
     let &LayerWeights { outputs, fan_in, .. } = weights;
     let groups = usize::from(weights.groups);
     let (channels, together) = (patch.channels / groups, outputs / groups);
@@ -125,6 +126,7 @@ fn general(patch: &Patch<'_, u8>, pixels: usize, words: &Words, weights: &LayerW
 }
 
 /// Computes a 1×1 layer with weights in rows for four pixels side by side: each weight is read once for all of them.
+#[inline(never)]
 fn four_pixels(inputs: &[u8], words: &Words, weights: &LayerWeights<'_>, out: &mut [u8]) {
     let &LayerWeights { outputs, fan_in, .. } = weights;
     let rows = weights.bytes[4 * ROWS * outputs..].chunks_exact(fan_in);
