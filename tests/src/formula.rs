@@ -5,9 +5,10 @@ use nin_core::{Plan, Spec, WeightType};
 use nin_train::integers::{QuantizedModel, WeightBits};
 use nin_train::network::preprocessing::Preprocessing;
 use nin_train::network::trained::Trained;
+use nin_train::quantize::{Options, with_zero_points};
 
 use crate::fixture::channels_last;
-use crate::{affine_random, mix};
+use crate::mix;
 
 /// Returns parameters as the fixtures have them: layer by layer, weights in PyTorch's order scaled by their fan-in,
 /// then biases; here channels last.
@@ -31,20 +32,13 @@ pub fn parameters(plan: &Plan) -> Vec<f32> {
 /// every machine.
 const CLIP: f32 = 2.0;
 
-/// Returns a model file of the architecture with these parameters, for images whose bytes represent 0 to 1; if the type has
-/// zero points, one of [`affine_random`].
+/// Returns a model file of the architecture with these parameters, for images whose bytes represent 0 to 1. With zero
+/// points, the ranges of its maps come from a few images, also by formula.
 ///
 /// # Panics
 ///
 /// If the exporter refuses the parameters, which the formula rules out.
 pub fn model(spec: Spec, weight_type: WeightType, lanes: Lanes) -> Vec<u8> {
-    if weight_type.has_zero_points() {
-        let mut model = affine_random::network(&spec.to_string(), 0);
-        if weight_type.is_narrow() {
-            model = affine_random::narrowed(model, 0);
-        }
-        return model.to_bytes(lanes).unwrap_or_else(|error| panic!("{spec}: {error}"));
-    }
     let plan = Plan::new(spec);
     let trained = Trained {
         spec,
@@ -52,8 +46,17 @@ pub fn model(spec: Spec, weight_type: WeightType, lanes: Lanes) -> Vec<u8> {
         preprocessing: Preprocessing::unit(usize::from(spec.input().channels)),
         class_names: Vec::new(),
     };
-    if let WeightType::Int8 | WeightType::Int4 = weight_type {
-        let weights = if weight_type == WeightType::Int4 { WeightBits::Four } else { WeightBits::Eight };
+    let weights = if weight_type.is_narrow() { WeightBits::Four } else { WeightBits::Eight };
+    if weight_type.has_zero_points() {
+        let pixels = spec.input().len() as u64;
+        let images: Vec<Vec<u8>> =
+            (0..4).map(|image| (0..pixels).map(|pixel| mix::mix(image * pixels + pixel) as u8).collect()).collect();
+        let options = Options { weights, correct_biases: false, ..Options::default() };
+        let (model, _) =
+            with_zero_points(&trained, &images, &options, |_, _| ()).unwrap_or_else(|error| panic!("{spec}: {error}"));
+        return model.to_bytes(lanes).unwrap_or_else(|error| panic!("{spec}: {error}"));
+    }
+    if weight_type.is_integer() {
         let clips = vec![CLIP; plan.layers().filter(|layer| layer.has_weights()).count()];
         let model =
             QuantizedModel::with_weights(&trained, &clips, &weights).unwrap_or_else(|error| panic!("{spec}: {error}"));
