@@ -5,6 +5,7 @@ use super::arithmetic::{Arithmetic, Format};
 use super::int8::{Int8, activations_of_int8};
 use crate::kernel::int8::affine;
 use crate::kernel::int8::four_bit::Bits;
+use crate::kernel::int8::read::finish;
 use crate::kernel::operands::{LayerWeights, Patch};
 use crate::packing::WeightType;
 use crate::packing::affine::Words;
@@ -29,7 +30,7 @@ impl Arithmetic for AffineInt4 {
 
     fn layer(patch: &Patch<'_, u8>, pixels: usize, weights: &LayerWeights<'_>, work: &mut [u32], out: &mut [u8]) {
         match parts(weights) {
-            (words, Bits::Eight(weights)) => affine::layer(patch, pixels, &words, &weights, work, out),
+            (words, Bits::Eight(weights)) => affine::eight_bit_layer(patch, pixels, &words, &weights, work, out),
             (words, Bits::Four(weights)) => affine::four_bit_layer(patch, pixels, &words, &weights, work, out),
         }
     }
@@ -61,14 +62,14 @@ impl Arithmetic for AffineInt4 {
     fn full_output(weights: &LayerWeights<'_>, sums: &[i32], out: &mut [u8]) {
         let (words, weights) = parts(weights);
         for (output, (out, &sum)) in out.iter_mut().zip(sums).enumerate() {
-            *out = affine::finish(&words, weights.output(output).factor(), sum);
+            *out = finish(&words, weights.output(output).factor(), sum);
         }
     }
 
     fn full_logits(weights: &LayerWeights<'_>, sums: &mut [i32]) {
         let (words, weights) = parts(weights);
         for (output, sum) in sums.iter_mut().enumerate() {
-            *sum = words.logit(affine::finish(&words, weights.output(output).factor(), *sum));
+            *sum = words.logit(finish(&words, weights.output(output).factor(), *sum));
         }
     }
 

@@ -12,6 +12,7 @@ mod affine;
 pub mod aware;
 mod budget;
 mod calibrated;
+mod choice;
 mod correct;
 mod equalize;
 mod error;

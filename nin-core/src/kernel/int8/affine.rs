@@ -8,7 +8,7 @@ use super::depthwise;
 #[cfg(nin_dsp)]
 use super::dsp;
 use super::four_bit::by_outputs;
-use super::read::{OutputParameters, clamp, weight};
+use super::read::{OutputParameters, clamp, finish, weight};
 use super::shortcut::Terms;
 #[cfg(target_os = "none")]
 use super::shortcut::add;
@@ -19,8 +19,8 @@ use crate::packing::ROWS;
 use crate::packing::affine::{Factor, Words};
 use crate::plan::TILE;
 
-/// Computes one layer for a tile of pixels.
-#[inline(never)] // one copy needs less flash
+/// Computes one layer for a tile of pixels. Part of its caller, which has the words and the operands in registers.
+#[inline(always)]
 pub(crate) fn layer(
     patch: &Patch<'_, u8>,
     pixels: usize,
@@ -63,6 +63,19 @@ pub(crate) fn layer(
     general(patch, pixels, words, weights, out);
 }
 
+/// Computes one layer with 8-bit weights as [`layer`] does, for models with layers of both kinds: one copy of the code.
+#[inline(never)]
+pub(crate) fn eight_bit_layer(
+    patch: &Patch<'_, u8>,
+    pixels: usize,
+    words: &Words,
+    weights: &LayerWeights<'_>,
+    work: &mut [u32],
+    out: &mut [u8],
+) {
+    layer(patch, pixels, words, weights, work, out);
+}
+
 /// Computes one layer with 4-bit weights, which is not in groups, for a tile of pixels.
 pub(crate) fn four_bit_layer(
     patch: &Patch<'_, u8>,
@@ -79,7 +92,9 @@ pub(crate) fn four_bit_layer(
         }
         return dsp::zeros::layer::<dsp::four_bit::Four>(patch, pixels, words, weights, work, out);
     }
-    by_outputs(pixels, weights, work, out, |weights, work, out| layer(patch, pixels, words, weights, work, out));
+    by_outputs(pixels, weights, work, out, |weights, work, out| {
+        eight_bit_layer(patch, pixels, words, weights, work, out);
+    });
 }
 
 /// Computes one layer of any kind.
@@ -183,12 +198,6 @@ pub(crate) fn full_add(weights: &LayerWeights<'_>, first: usize, values: &[u8], 
 /// Returns output `index` of a layer as a byte.
 pub(crate) fn output(words: &Words, weights: &LayerWeights<'_>, index: usize, sum: i32) -> u8 {
     finish(words, OutputParameters::of::<0>(weights, index).factor(), sum)
-}
-
-/// Returns an output as a byte: its sum times its factor, rounded, moved by the zero point and clamped.
-#[inline(always)]
-pub(crate) fn finish(words: &Words, factor: Factor, sum: i32) -> u8 {
-    clamp(words, if words.once { factor.apply_once(sum) } else { factor.apply(sum) })
 }
 
 /// Adds the values at a shortcut's end to those of its body, in place; `bytes` is the sum's part of the weights.

@@ -5,7 +5,7 @@
 //! the map.
 #![allow(unsafe_code)]
 
-use super::affine::finish;
+use super::read::finish;
 use crate::kernel::operands::{LayerWeights, Patch};
 use crate::packing::ROWS;
 use crate::packing::affine::{Factor, Words};
@@ -28,6 +28,7 @@ fn columns(patch: &Patch<'_, u8>) -> usize {
 }
 
 /// Computes one layer that [`fits`], with weights in rows, for a tile of pixels.
+#[inline(never)] // else its rows would be on the stack of all other kernels
 pub fn layer(patch: &Patch<'_, u8>, pixels: usize, words: &Words, weights: &LayerWeights<'_>, out: &mut [u8]) {
     let channels = patch.channels;
     for first in (0..pixels).step_by(TILE) {

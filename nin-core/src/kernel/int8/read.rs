@@ -76,3 +76,9 @@ pub(super) fn clamp(words: &Words, value: i32) -> u8 {
     let value = value.wrapping_add(words.output_zero.into());
     value.max(words.least.into()).min(words.most.into()) as u8
 }
+
+/// Returns an output as a byte: its sum times its factor, rounded, moved by the zero point and clamped.
+#[inline(always)]
+pub(crate) fn finish(words: &Words, factor: Factor, sum: i32) -> u8 {
+    clamp(words, if words.once { factor.apply_once(sum) } else { factor.apply(sum) })
+}

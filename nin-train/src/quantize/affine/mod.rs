@@ -13,7 +13,7 @@ use nin_core::{Lanes, Model, WeightType};
 pub(super) use self::observe::ranges;
 use self::observe::{Comparison, compare};
 use self::observed::ends;
-use super::budget::Choice;
+use super::choice::Choice;
 use super::sample::check_images;
 use super::{CalibrationError, LayerReport, Options, Report};
 use crate::engine::streaming::ModelBytes;
