@@ -78,21 +78,23 @@ fn tile(
     for at in (0..channels).step_by(block) {
         let count = block.min(channels - at);
         let room = &mut work[..SIDE * columns * count];
-        copy(patch, start, (at, count), columns, words.input_zero, room);
+        // The padding is where the channels before had it.
+        let padding = (at == 0 || count != block).then_some(words.input_zero);
+        copy(patch, start, (at, count), columns, padding, room);
         let (row, rest) = room.split_at(columns * count);
         let (next, last) = rest.split_at(columns * count);
         channel(at, [row, next, last], count, count, out);
     }
 }
 
-/// Copies the inputs of some channels under a tile's windows, from column `start` on: rows × columns × channels, with
-/// padding as `zero`.
+/// Copies the inputs of some channels under a tile's windows, from column `start` on: rows × columns × channels. Padding
+/// becomes `padding`, or stays as it is.
 fn copy(
     patch: &Patch<'_, u8>,
     start: isize,
     (first, count): (usize, usize),
     columns: usize,
-    zero: u8,
+    padding: Option<u8>,
     room: &mut [u8],
 ) {
     let left = columns.min(start.min(0).unsigned_abs());
@@ -100,11 +102,15 @@ fn copy(
     for (ky, row) in room.chunks_exact_mut(columns * count).enumerate() {
         let y = (patch.rows.0 + ky).wrapping_sub(patch.above);
         if ky < patch.above || y >= patch.rows.1 {
-            row.fill(zero);
+            if let Some(zero) = padding {
+                row.fill(zero);
+            }
             continue;
         }
-        fill(&mut row[..left * count], zero);
-        fill(&mut row[right * count..], zero);
+        if let Some(zero) = padding {
+            fill(&mut row[..left * count], zero);
+            fill(&mut row[right * count..], zero);
+        }
         if left < right {
             let from = &patch.line(y)[(start + left as isize) as usize * patch.channels + first..];
             // All channels are side by side.
