@@ -27,12 +27,13 @@ fn each_wrong_field_has_its_error() {
     assert_eq!(put(8, &[4, 0]), ModelError::Version(4));
     assert_eq!(put(8, &[0, 0]), ModelError::Version(0));
     assert_eq!(put(8, &[1, 1]), ModelError::Version(257));
-    for code in [0, 6, 255] {
+    for code in [0, 7, 255] {
         assert_eq!(sealed(&|file| file[10] = code), ModelError::WeightType(code));
     }
     // Four lanes are for floats only.
-    assert_eq!(put(10, &[3]), ModelError::Lanes(4));
-    assert_eq!(put(10, &[4]), ModelError::Lanes(4));
+    for integers in [3, 4, 5, 6] {
+        assert_eq!(sealed(&|file| file[10] = integers), ModelError::Lanes(4));
+    }
     for lanes in [0, 2, 3, 5, 8, 15, 17, 64, 255] {
         assert_eq!(sealed(&|file| file[11] = lanes), ModelError::Lanes(lanes));
     }
