@@ -107,13 +107,42 @@ fn real(factor: &Factor) -> f64 {
     f64::from(factor.multiplier) * 2f64.powi(-31 - factor.shift)
 }
 
-/// Returns a weight type in words: `8 bits with zero points`.
+/// Returns a weight type in words, for example `integers with zero points`.
 pub(super) fn type_in_words(weight_type: WeightType) -> &'static str {
     match weight_type {
         WeightType::F16 => "16-bit floats",
         WeightType::Int8 => "8-bit integers",
         WeightType::Int4 => "integers of 4 or 8 bits",
         WeightType::Affine => "integers with zero points",
+        WeightType::AffineInt4 => "integers of 4 or 8 bits with zero points",
         _ => "32-bit floats",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use nin_core::WeightType;
+
+    use super::type_in_words;
+
+    #[test]
+    fn each_weight_type_has_words_of_its_own() {
+        let types = [
+            WeightType::F32,
+            WeightType::F16,
+            WeightType::Int8,
+            WeightType::Int4,
+            WeightType::Affine,
+            WeightType::AffineInt4,
+        ];
+        let words: BTreeSet<&str> = types.into_iter().map(type_in_words).collect();
+        assert_eq!(words.len(), types.len());
+        for weight_type in types {
+            let words = type_in_words(weight_type);
+            assert_eq!(words.contains("integers"), weight_type.is_integer(), "{words}");
+            assert_eq!(words.contains("zero points"), weight_type.has_zero_points(), "{words}");
+        }
     }
 }
