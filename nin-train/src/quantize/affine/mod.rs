@@ -21,26 +21,6 @@ use crate::integers::{AffineModel, Ends, Grid, WeightBits, affine_layers, affine
 use crate::network::parameters::tensors;
 use crate::network::trained::Trained;
 
-/// Returns the bits of weights of a line that needs zero points, as [`within`](super::within) chooses them. Ranges come
-/// from `images`, logits are compared on `sample`.
-pub(super) fn choose(
-    trained: &Trained,
-    images: &[Vec<u8>],
-    sample: &[Vec<u8>],
-    choice: &Choice,
-) -> Result<WeightBits, CalibrationError> {
-    let folded = fold(trained)?;
-    let float = ModelBytes::new(&trained.to_model(WeightType::F32, Lanes::Sixteen)?);
-    let float = float.model()?;
-    let ends: Vec<Ends> = ranges(&float, images)?.iter().map(ends).collect();
-    let bench = Bench { float: &float, scale: folded.scale, ends: &ends };
-    choice.among(
-        &trained.plan(),
-        |weights| Ok(bench.quantize(&folded.trained, weights)?.0.to_bytes(choice.lanes)?.len()),
-        |weights| Ok(bench.compare(&folded.trained, weights, sample)?.2.logits.noise),
-    )
-}
-
 /// Quantises a trained network of any line, calibrated with images of rows × columns × channels bytes each in the
 /// network's shape. `progress` is called with the completed and the total number of passes.
 ///
@@ -114,6 +94,26 @@ pub fn with_zero_points(
         border: folded.border,
     };
     Ok((model, report))
+}
+
+/// Returns the bits of weights of a line that needs zero points, as [`within`](super::within) chooses them. Ranges come
+/// from `images`, logits are compared on `sample`.
+pub(super) fn choose(
+    trained: &Trained,
+    images: &[Vec<u8>],
+    sample: &[Vec<u8>],
+    choice: &Choice,
+) -> Result<WeightBits, CalibrationError> {
+    let folded = fold(trained)?;
+    let float = ModelBytes::new(&trained.to_model(WeightType::F32, Lanes::Sixteen)?);
+    let float = float.model()?;
+    let ends: Vec<Ends> = ranges(&float, images)?.iter().map(ends).collect();
+    let bench = Bench { float: &float, scale: folded.scale, ends: &ends };
+    choice.among(
+        &trained.plan(),
+        |weights| Ok(bench.quantize(&folded.trained, weights)?.0.to_bytes(choice.lanes)?.len()),
+        |weights| Ok(bench.compare(&folded.trained, weights, sample)?.2.logits.noise),
+    )
 }
 
 /// The float network, and what its quantisation needs.
