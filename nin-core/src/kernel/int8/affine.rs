@@ -50,9 +50,8 @@ pub(crate) fn layer(
             }
             return dsp::zeros::layer::<dsp::Eight>(patch, pixels, words, weights, work, out);
         }
-        // A file without streams has no working memory.
         #[cfg(nin_dsp)]
-        if dsp::depthwise::fits(patch, weights) && !work.is_empty() {
+        if dsp::depthwise::fits(patch, pixels, weights, work.len()) {
             return dsp::depthwise::layer(patch, pixels, words, weights, work, out);
         }
     }

@@ -21,10 +21,19 @@ const SIDE: usize = 3;
 /// Weights of a channel.
 const TAPS: usize = SIDE * SIDE;
 
-/// Whether [`layer`] computes the layer: a channel for each output, windows of 3×3, one or two columns apart.
-pub fn fits(patch: &Patch<'_, u8>, weights: &LayerWeights<'_>) -> bool {
+/// Whether [`layer`] computes the layer: a channel for each output, windows of 3×3, one or two columns apart, and `work`
+/// words that hold the inputs of four channels. A file without streams has fewer, or none.
+pub fn fits(patch: &Patch<'_, u8>, pixels: usize, weights: &LayerWeights<'_>, work: usize) -> bool {
     let depthwise = usize::from(weights.groups) == patch.channels && weights.outputs == patch.channels;
-    depthwise && (patch.kernel, patch.height) == (SIDE, SIDE) && patch.stride <= 2
+    depthwise
+        && (patch.kernel, patch.height) == (SIDE, SIDE)
+        && patch.stride <= 2
+        && work >= SIDE * ((together(pixels, most(patch, pixels)) - 1) * patch.stride + SIDE)
+}
+
+/// Returns the most pixels that are computed at once: with a stride of 1 there is a kernel for five, too.
+fn most(patch: &Patch<'_, u8>, pixels: usize) -> usize {
+    if patch.stride == 1 { pixels } else { TILE }
 }
 
 /// Computes one plain layer that [`fits`] for a tile of pixels.
@@ -36,8 +45,7 @@ pub fn layer(
     work: &mut [u32],
     out: &mut [u8],
 ) {
-    // With a stride of 1 there is a kernel for five pixels, too.
-    let most = if patch.stride == 1 { pixels } else { TILE };
+    let most = most(patch, pixels);
     let mut first = 0;
     while first < pixels {
         let count = together(pixels - first, most);
