@@ -59,7 +59,7 @@ struct Row<'a> {
     on_map: u32,
 }
 
-/// Four pixels, of which the first `pixels` are written.
+/// A tile of four pixels. Its first `pixels` pixels have outputs.
 struct Tile<'a> {
     patch: &'a Patch<'a, u8>,
     rows: &'a [Row<'a>],
