@@ -303,30 +303,48 @@ fn bytes_with_zero_points_on_every_instruction_set() {
     assert!(between > 10_000, "{between} outputs that no clamp made");
 }
 
+/// A depthwise layer of a case, and its outputs by plain arithmetic.
+struct Depthwise {
+    map: Vec<u8>,
+    bytes: Vec<u32>,
+    words: Words,
+    want: Vec<u8>,
+}
+
+impl Depthwise {
+    fn random(random: &mut Random, case: &Case) -> Self {
+        let (channels, size) = (case.channels, case.kernel * case.kernel);
+        let map: Vec<u8> = (0..case.rows * case.columns * channels).map(|_| random.bits() as u8).collect();
+        let own = Outputs::random(random, channels, size);
+        let words = words(random);
+        let mut want = Vec::new();
+        for pixel in 0..case.pixels {
+            let window = case.window(&map, pixel);
+            want.extend((0..channels).map(|channel| own.output(channel, &window, (channel, channels), &words)));
+        }
+        Depthwise { map, bytes: own.depthwise(), words, want }
+    }
+}
+
+fn depthwise_layer<'a>(case: &Case, bytes: &'a [u32]) -> LayerWeights<'a> {
+    LayerWeights {
+        bytes: bytemuck::cast_slice(bytes),
+        fan_in: case.kernel * case.kernel,
+        outputs: case.channels,
+        lanes: 1,
+        groups: case.channels as u16,
+        ..LayerWeights::EMPTY
+    }
+}
+
 #[test]
 fn depthwise_layers_on_every_instruction_set() {
     let mut random = Random(4);
     let mut between = 0;
     for _ in 0..300 {
         let case = Case::random(&mut random);
-        let (channels, size) = (case.channels, case.kernel * case.kernel);
-        let map: Vec<u8> = (0..case.rows * case.columns * channels).map(|_| random.bits() as u8).collect();
-        let own = Outputs::random(&mut random, channels, size);
-        let bytes = own.depthwise();
-        let layer = LayerWeights {
-            bytes: bytemuck::cast_slice(&bytes),
-            fan_in: size,
-            outputs: channels,
-            lanes: 1,
-            groups: channels as u16,
-            ..LayerWeights::EMPTY
-        };
-        let words = words(&mut random);
-        let mut want = Vec::new();
-        for pixel in 0..case.pixels {
-            let window = case.window(&map, pixel);
-            want.extend((0..channels).map(|channel| own.output(channel, &window, (channel, channels), &words)));
-        }
+        let Depthwise { map, bytes, words, want } = Depthwise::random(&mut random, &case);
+        let layer = depthwise_layer(&case, &bytes);
         between += want.iter().filter(|&&value| value > words.least && value < words.most).count();
         for isa in Isa::all() {
             let mut got = vec![7; want.len()];
@@ -353,24 +371,8 @@ fn depthwise_layers_on_a_board() {
         case.at = (random.below(places(case.rows)), random.below(places(case.columns).div_ceil(TILE)) * TILE);
         // A tile may have a fifth pixel.
         case.pixels = (TILE + random.below(2)).min(places(case.columns) - case.at.1);
-        let (channels, size) = (case.channels, case.kernel * case.kernel);
-        let map: Vec<u8> = (0..case.rows * case.columns * channels).map(|_| random.bits() as u8).collect();
-        let own = Outputs::random(&mut random, channels, size);
-        let bytes = own.depthwise();
-        let layer = LayerWeights {
-            bytes: bytemuck::cast_slice(&bytes),
-            fan_in: size,
-            outputs: channels,
-            lanes: 1,
-            groups: channels as u16,
-            ..LayerWeights::EMPTY
-        };
-        let words = words(&mut random);
-        let mut want = Vec::new();
-        for pixel in 0..case.pixels {
-            let window = case.window(&map, pixel);
-            want.extend((0..channels).map(|channel| own.output(channel, &window, (channel, channels), &words)));
-        }
+        let Depthwise { map, bytes, words, want } = Depthwise::random(&mut random, &case);
+        let layer = depthwise_layer(&case, &bytes);
         between += want.iter().filter(|&&value| value > words.least && value < words.most).count();
         let patch = case.patch(&map);
         if !int8::depthwise::fits(&patch, &layer) {
