@@ -83,8 +83,8 @@ class Screen:
         return ["".join(line).rstrip() for line in self.lines]
 
 
-def interrupted(program, arguments, columns, ready, folder):
-    """Runs a command, types Ctrl-C when `ready` is on the screen, and returns the screen, all output and the status."""
+def interrupted(program, arguments, columns, ready, folder, wait=0.7):
+    """Types Ctrl-C `wait` seconds after `ready` is on a command's screen; returns the screen, a bar, and the status."""
     child, terminal = pty.fork()
     if child == 0:
         os.chdir(folder)
@@ -114,7 +114,7 @@ def interrupted(program, arguments, columns, ready, folder):
         bar = [line for line in screen.text() if re.search(ready, line) and any(c in line for c in BAR[:2])]
         bar = bar or [line for line in screen.text() if re.fullmatch(r"\d+ %", line)]
         if shown is None and bar:
-            shown = time.monotonic() + 0.7
+            shown = time.monotonic() + wait
             first = bar[-1]
         if shown is not None and shown and time.monotonic() > shown:
             os.write(terminal, b"\x03")
@@ -136,11 +136,26 @@ def check_bars(program, folder):
                 sys.exit(f"{name}: status {status}, not {expected}: {lines}")
             if len(bar) > columns - 4:
                 sys.exit(f"{name}: the bar has {len(bar)} characters: {bar}")
-            # Tables have rules, which are longer than a bar.
-            rest = [line for line in lines if "^C" in line or any(c in line for c in BAR[:2]) or re.fullmatch(r"\d+ %", line)]
-            if rest:
-                sys.exit(f"{name}: Ctrl-C leaves {rest} on the screen")
+            check_clean(name, lines)
             print(f"{name}: {bar!r} is gone after Ctrl-C")
+
+
+def check_ends_of_epochs(program, folder):
+    """Ctrl-C at any time of a short epoch, also while it is evaluated and saved, leaves nothing on the screen."""
+    command = ["train", *SUBSET, "--epochs", "9999", "--line", "1x28x28 nin5/4:4 gap fc10", "--out"]
+    for number in range(20):
+        lines, _, status = interrupted(program, [*command, f"short-{number}"], 80, r"epoch \d+/9999 ", folder, number / 40)
+        if status != 130:
+            sys.exit(f"short epochs: status {status}, not 130: {lines[-5:]}")
+        check_clean(f"Ctrl-C after {number / 40} seconds of short epochs", lines)
+    print("short epochs: nothing is left on the screen after Ctrl-C at 20 times")
+
+
+def check_clean(name, lines):
+    # Tables have rules, which are longer than a bar.
+    rest = [line for line in lines if "^C" in line or any(c in line for c in BAR[:2]) or re.fullmatch(r"\d+ %", line)]
+    if rest:
+        sys.exit(f"{name}: Ctrl-C leaves {rest} on the screen")
 
 
 def check_streams(program, folder):
@@ -190,6 +205,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         check_streams(program, folder)
         check_bars(program, folder)
+        check_ends_of_epochs(program, folder)
 
 
 if __name__ == "__main__":

@@ -106,6 +106,15 @@ impl Console {
         bar.enable_steady_tick(Duration::from_millis(500));
         bar
     }
+
+    /// Clears the line of the cursor if a progress bar can be drawn there.
+    pub fn clear_line(&self) {
+        let terminal = Term::stderr();
+        if !self.quiet && can_animate(&terminal) {
+            // A terminal that cannot be written to shows nothing either.
+            drop(terminal.clear_line());
+        }
+    }
 }
 
 /// The terminal of a progress bar: as wide as standard error but for [`ROOM`]. indicatif fills the bar's line with spaces to

@@ -204,17 +204,18 @@ fn epochs(
         }
         let evaluation = trainer.evaluate(measured)?;
         let best = trainer.record(&evaluation);
-        screen.end();
         let checkpoint = trainer.checkpoint();
         if best && trainer.recipe().validation > 0.0 {
             checkpoint.save(&folder.best())?;
         }
         folder.save(&checkpoint)?;
+        screen.end();
         if let Some(report) = trainer.history().last() {
             screen.epoch(report);
             metrics.epoch(report);
         }
         if interrupt::asked() && !trainer.is_done() {
+            screen.end();
             return Ok(true);
         }
     }

@@ -74,9 +74,10 @@ impl<'a> Screen<'a> {
         self.bar.set_message(format!("loss {:.3} {:.0}/s", progress.loss, progress.images_per_second));
     }
 
-    /// Removes the progress bar when the epoch has ended or was stopped.
+    /// Removes the progress bar when the epoch has ended or was stopped, and the `^C` of a terminal that no bar covers.
     pub fn end(&self) {
         self.bar.finish_and_clear();
+        self.console.clear_line();
     }
 
     /// Prints an epoch's row of the table.
