@@ -144,7 +144,8 @@ def check_ends_of_epochs(program, folder):
     """Ctrl-C at any time of a short epoch, also while it is evaluated and saved, leaves nothing on the screen."""
     command = ["train", *SUBSET, "--epochs", "9999", "--line", "1x28x28 nin5/4:4 gap fc10", "--out"]
     for number in range(20):
-        lines, _, status = interrupted(program, [*command, f"short-{number}"], 80, r"epoch \d+/9999 ", folder, number / 40)
+        run = [*command, f"short-{number}"]
+        lines, _, status = interrupted(program, run, 80, r"epoch \d+/9999 ", folder, number / 40)
         if status != 130:
             sys.exit(f"short epochs: status {status}, not 130: {lines[-5:]}")
         check_clean(f"Ctrl-C after {number / 40} seconds of short epochs", lines)
