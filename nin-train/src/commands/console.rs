@@ -10,7 +10,8 @@ use console::Term;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle, TermLike};
 use nin_train::support::text::visible_lines;
 
-use super::{Outcome, interrupt};
+use super::Outcome;
+use super::interrupt::{self, CLEAR_LINE};
 
 /// The first error of writing to standard output.
 static LOST: OnceLock<String> = OnceLock::new();
@@ -47,6 +48,18 @@ impl Console {
         if !self.quiet {
             self.result(text);
         }
+    }
+
+    /// Prints a row of a table like [`say`](Self::say). It replaces the text on the cursor's line of a terminal: the `^C`
+    /// that was typed after the progress bar was removed.
+    pub fn row(&self, text: fmt::Arguments<'_>) {
+        if self.quiet {
+            return;
+        }
+        let clear = if can_animate(&Term::stdout()) { CLEAR_LINE } else { "" };
+        // In a single write, so that no `^C` comes between.
+        let line = format!("{clear}{}\n", visible_lines(&text.to_string()));
+        keep(io::stdout().lock().write_all(line.as_bytes()));
     }
 
     /// Prints an explanation like [`say`](Self::say), on a terminal wrapped between words. Only for sentences: a command
@@ -107,12 +120,11 @@ impl Console {
         bar
     }
 
-    /// Clears the line of the cursor if a progress bar can be drawn there.
+    /// Clears the cursor's line if a progress bar can be drawn there.
     pub fn clear_line(&self) {
-        let terminal = Term::stderr();
-        if !self.quiet && can_animate(&terminal) {
+        if !self.quiet && can_animate(&Term::stderr()) {
             // A terminal that cannot be written to shows nothing either.
-            drop(terminal.clear_line());
+            let _ = write!(io::stderr().lock(), "{CLEAR_LINE}");
         }
     }
 }

@@ -7,6 +7,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::Outcome;
 
+/// Moves a terminal's cursor to the beginning of its line and clears the line.
+pub const CLEAR_LINE: &str = "\r\x1b[2K";
+
 static LISTENING: AtomicBool = AtomicBool::new(false);
 static ASKED: AtomicBool = AtomicBool::new(false);
 static DRAWN: AtomicBool = AtomicBool::new(false);
@@ -40,8 +43,7 @@ fn install() -> Outcome {
             }
             let mut error = io::stderr().lock();
             if DRAWN.load(Ordering::SeqCst) && error.is_terminal() {
-                // Moves to the beginning of the line and clears it.
-                let _ = write!(error, "\r\x1b[2K");
+                let _ = write!(error, "{CLEAR_LINE}");
             }
             std::process::exit(130);
         });

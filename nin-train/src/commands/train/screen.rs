@@ -87,7 +87,7 @@ impl<'a> Screen<'a> {
         let (loss, accuracy) =
             (test(report.test_loss, 4), test(report.test_accuracy.map(|accuracy| 100.0 * accuracy), 2));
         if self.console.columns() < WIDE {
-            self.console.say(format_args!(
+            self.console.row(format_args!(
                 "{:>2}/{:<2} {:>7.4} {:>7.2} % {loss:>10} {accuracy:>12} %",
                 report.epoch,
                 self.epochs,
@@ -96,7 +96,7 @@ impl<'a> Screen<'a> {
             ));
             return;
         }
-        self.console.say(format_args!(
+        self.console.row(format_args!(
             "{:>2}/{:<2} {:>8.5} {:>7.4} {:>7.2} % {loss:>10} {accuracy:>12} % {:>9.0} {:>8.1}",
             report.epoch,
             self.epochs,
