@@ -2,10 +2,11 @@
 """curves.py [--mark LOW-HIGH:NAME]... NAME=METRICS...: draws loss and accuracy of runs as SVG on the output.
 
     dev/curves.py --mark "0.854-0.874:the book's, after ten epochs" "ours=runs/d2l/metrics.jsonl" >d2l.svg
+    dev/curves.py --highest-loss 0.5 --lowest-accuracy 0.85 "tiny=models/fashion-tiny.jsonl" >tiny.svg
 
-The left chart has the loss, the right one the accuracy, both over epochs. Broken lines are training images, measured
-for each part of an epoch while it was trained; full lines are test images. A mark is a band of accuracies to compare
-with.
+The left chart has the loss, the right one the accuracy, both over epochs. Broken lines are training images as they
+were augmented, measured during training: for each part of an epoch, or for each epoch of a long run. Full lines are
+test images, or validation images if the run had them. A mark is a band of accuracies to compare with.
 """
 import argparse
 import json
@@ -21,22 +22,26 @@ STYLE = """
   .c0{stroke:#6cb0ff} .c1{stroke:#ff9457} .c2{stroke:#5ccf97} .c3{stroke:#e599f7} }
 """
 COLOURS = 4
+# Longer runs have a point for each epoch instead of each part, and no circles.
+SHORT = 20
 WIDTH, HEIGHT, TOP, BOTTOM = 980, 380, 66, 330
 PANELS = [(54, 470), (548, 964)]
 
 
 def curves(path):
-    """Returns the points of a run: training loss and accuracy by parts of an epoch, those of test images by epochs."""
-    epochs = [line for line in map(json.loads, Path(path).read_text().splitlines()) if "epoch" in line]
+    """Returns the points of a run, training and test images, and whether the latter are validation images."""
+    recipe, *lines = map(json.loads, Path(path).read_text().splitlines())
+    epochs = [line for line in lines if "epoch" in line]
     training, test = {"loss": [], "accuracy": []}, {"loss": [], "accuracy": []}
     for epoch in epochs:
-        for part in epoch.get("parts") or [{"done": 1.0, **epoch}]:
+        parts = epoch.get("parts") if len(epochs) <= SHORT else None
+        for part in parts or [{"done": 1.0, **epoch}]:
             for what in training:
                 training[what].append((epoch["epoch"] - 1 + part["done"], part[what]))
         for what in test:
             if epoch[f"test_{what}"] is not None:
                 test[what].append((epoch["epoch"], epoch[f"test_{what}"]))
-    return training, test
+    return training, test, recipe["recipe"].get("validation", 0) > 0
 
 
 def band(mark):
@@ -52,14 +57,15 @@ def step(span, count):
     return next(times * power for times in (1, 2, 5, 10) if times * power * count >= span * 0.999)
 
 
-def panel(title, sides, last, high, lines, marks, words):
-    """Yields the SVG of one chart: `lines` are (colour, class, points), values from 0 to `high`, epochs to `last`."""
+def panel(title, sides, last, ends, lines, marks, words):
+    """Yields the SVG of one chart: `lines` are (colour, class, points); only values between both ends are drawn."""
     left, right = sides
+    low, high = ends
     x = lambda epoch: left + (right - left) * epoch / last
-    y = lambda value: BOTTOM - (BOTTOM - TOP) * value / high
+    y = lambda value: BOTTOM - (BOTTOM - TOP) * (value - low) / (high - low)
     yield f'<text class="ink" x="{left}" y="{TOP - 14}" font-weight="600">{title}</text>'
-    tick = step(high, 5)
-    for value in (tick * i for i in range(math.floor(high / tick + 1e-9) + 1)):
+    tick = step(high - low, 5)
+    for value in (low + tick * i for i in range(math.floor((high - low) / tick + 1e-9) + 1)):
         yield f'<line class="grid" x1="{left}" x2="{right}" y1="{y(value):.1f}" y2="{y(value):.1f}"/>'
         yield f'<text class="dim" x="{left - 8}" y="{y(value) + 4:.1f}" text-anchor="end">{words(value)}</text>'
     tick = max(1, step(last, 8))
@@ -73,15 +79,18 @@ def panel(title, sides, last, high, lines, marks, words):
         line = y(most) - 5 if y(most) - TOP > 16 else y(least) + 13
         yield f'<text class="dim" x="{left + 4}" y="{line:.1f}" font-size="11">{escape(name)}</text>'
     for colour, kind, points in lines:
+        points = [(epoch, value) for epoch, value in points if low <= value <= high]
         path = " ".join(f"{x(epoch):.1f},{y(value):.1f}" for epoch, value in points)
         yield f'<polyline class="{colour} {kind}" points="{path}"/>'
-        if kind == "test":
+        if kind == "test" and last <= SHORT:
             yield from (f'<circle class="{colour}" cx="{x(e):.1f}" cy="{y(v):.1f}" r="3"/>' for e, v in points)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--mark", action="append", default=[], metavar="LOW-HIGH:NAME")
+    parser.add_argument("--highest-loss", type=float, metavar="LOSS", help="the top of the left chart")
+    parser.add_argument("--lowest-accuracy", type=float, default=0.0, metavar="SHARE", help="the right chart's foot")
     parser.add_argument("runs", nargs="+", metavar="NAME=METRICS")
     args = parser.parse_args()
     try:
@@ -89,18 +98,20 @@ def main():
         runs = [(name, *curves(path)) for name, _, path in (run.partition("=") for run in args.runs)]
     except (OSError, ValueError, KeyError) as error:
         parser.error(f"a mark is LOW-HIGH:NAME, a run NAME=METRICS: {error}")
+    if not 0 <= args.lowest_accuracy < 1 or (args.highest_loss is not None and not args.highest_loss > 0):
+        parser.error("--lowest-accuracy is a share from 0 to below 1, --highest-loss is above 0")
     if len(runs) > COLOURS:
         parser.error(f"there are only colours for {COLOURS} runs")
 
     lines = {what: [] for what in ("loss", "accuracy")}
-    for number, (_, training, test) in enumerate(runs):
+    for number, (_, training, test, _) in enumerate(runs):
         for what, drawn in lines.items():
             drawn += [(f"c{number}", "training", training[what]), (f"c{number}", "test", test[what])]
     points = [point for _, _, line in lines["loss"] for point in line]
     if not points:
         parser.error("no run has finished an epoch")
     last = max(epoch for epoch, _ in points)
-    high = max(loss for _, loss in points)
+    high = args.highest_loss or max(loss for _, loss in points)
     high = math.ceil(high / step(high, 5) - 1e-9) * step(high, 5)
 
     print(f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="system-ui, sans-serif" '
@@ -111,11 +122,14 @@ def main():
         print(f'<polyline class="c{number}" points="{at},22 {at + 26},22"/>'
               f'<text class="ink" x="{at + 34}" y="26">{escape(name)}</text>')
         at += 60 + 7 * len(name)
-    print(f'<text class="dim" x="{PANELS[1][1]}" y="26" text-anchor="end">test images full, training images broken</text>')
-    charts = [("Loss", high, lines["loss"], [], lambda value: f"{value:g}"),
-              ("Accuracy", 1.0, lines["accuracy"], marks, lambda value: f"{100 * value:.0f} %")]
-    for sides, (title, high, drawn, marked, words) in zip(PANELS, charts):
-        print("\n".join(panel(title, sides, last, high, drawn, marked, words)))
+    full = {True: "validation", False: "test"}
+    full = " or ".join(sorted({full[validation] for *_, validation in runs}))
+    print(f'<text class="dim" x="{PANELS[1][1]}" y="26" text-anchor="end">'
+          f'{full} images full, training images broken</text>')
+    charts = [("Loss", (0.0, high), lines["loss"], [], lambda value: f"{value:g}"),
+              ("Accuracy", (args.lowest_accuracy, 1.0), lines["accuracy"], marks, lambda value: f"{100 * value:.0f} %")]
+    for sides, (title, ends, drawn, marked, words) in zip(PANELS, charts):
+        print("\n".join(panel(title, sides, last, ends, drawn, marked, words)))
     print("</svg>")
 
 
